@@ -1,0 +1,1 @@
+"""Turns score vectors into training subsets."""

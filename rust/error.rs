@@ -1,0 +1,152 @@
+//! The one error of this crate.
+//!
+//! Each variant is a kind that a caller can act on; the bindings turn it into one Python exception.
+//! A message names where (path; byte, row or field), what was found, what was expected and what to do.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in a file something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// The file as a whole.
+    File,
+    /// A byte offset from the file's start.
+    Byte(u64),
+    /// A row of the vector or the table that the file holds.
+    Row(u64),
+    /// A named field, entry, column or key.
+    Field(String),
+}
+
+/// What is wrong with a file, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The file.
+    pub path: PathBuf,
+    /// The place in it.
+    pub at: At,
+    /// What was found, what was expected, what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.at {
+            At::File => {}
+            At::Byte(offset) => write!(f, "at byte {offset}: ")?,
+            At::Row(row) => write!(f, "at row {row}: ")?,
+            At::Field(name) => write!(f, "{name}: ")?,
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Everything that can go wrong, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not the format they should be, or a part of it that is not supported.
+    #[error("{0}")]
+    Format(Fault),
+    /// A pickle asks for something that is not data. Nothing of it was run.
+    #[error("{0}")]
+    UnsafePickle(Fault),
+    /// The file ends before what it promises.
+    #[error("{0}")]
+    Truncated(Fault),
+    /// Stored and computed checksums differ.
+    #[error("{0}")]
+    Checksum(Fault),
+    /// Readable, but not of the type or shape that is needed.
+    #[error("{0}")]
+    Schema(Fault),
+    /// A file changed while it was read.
+    #[error("{0}")]
+    SourceChanged(Fault),
+    /// An interrupted run cannot be continued by this call.
+    #[error("{0}")]
+    ResumeMismatch(Fault),
+    /// The operating system refused; the source keeps its errno.
+    #[error("{}: {doing}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done, as a phrase: "opening", "writing 4096 bytes at 0".
+        doing: String,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// An argument has a value that is not allowed.
+    #[error("{0}")]
+    Value(String),
+    /// An argument has a type that is not allowed.
+    #[error("{0}")]
+    Type(String),
+    /// A row number lies outside the rows there are.
+    #[error("{0}")]
+    Index(String),
+    /// A size asked for cannot be allocated.
+    #[error("{0}")]
+    Memory(String),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A defect of this crate: please report it.
+    #[error("internal error, please report it: {0}")]
+    Internal(String),
+}
+
+macro_rules! fault_constructor {
+    ($(#[$doc:meta])* $name:ident, $variant:ident) => {
+        $(#[$doc])*
+        pub fn $name(path: impl AsRef<Path>, at: At, message: impl Into<String>) -> Self {
+            Self::$variant(Fault {
+                path: path.as_ref().to_path_buf(),
+                at,
+                message: message.into(),
+            })
+        }
+    };
+}
+
+impl Error {
+    fault_constructor!(
+        /// [`Error::Format`] at a place in a file.
+        format, Format
+    );
+    fault_constructor!(
+        /// [`Error::UnsafePickle`] at a place in a file.
+        unsafe_pickle, UnsafePickle
+    );
+    fault_constructor!(
+        /// [`Error::Truncated`] at a place in a file.
+        truncated, Truncated
+    );
+    fault_constructor!(
+        /// [`Error::Checksum`] at a place in a file.
+        checksum, Checksum
+    );
+    fault_constructor!(
+        /// [`Error::Schema`] at a place in a file.
+        schema, Schema
+    );
+    fault_constructor!(
+        /// [`Error::SourceChanged`] at a place in a file.
+        source_changed, SourceChanged
+    );
+    fault_constructor!(
+        /// [`Error::ResumeMismatch`] at a place in a file.
+        resume_mismatch, ResumeMismatch
+    );
+
+    /// [`Error::Io`] for something done to a path.
+    pub fn io(path: impl AsRef<Path>, doing: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_path_buf(), doing: doing.into(), source }
+    }
+}

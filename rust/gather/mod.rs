@@ -1,0 +1,1 @@
+//! Row indices to rows.

@@ -1,0 +1,20 @@
+//! dsdm turns score vectors into training subsets.
+//!
+//! ```text
+//! bytes ─ mmap ─▶ scores ─ select ─▶ row indices ─ gather ─▶ rows ─ write ─▶ dataset directory
+//! ```
+//!
+//! Data moves left to right. A module imports only from modules to its left, and from [`error`] and
+//! [`parallel`] below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+
+pub mod error;
+pub mod parallel;
+
+pub mod gather;
+pub mod mmap;
+pub mod scores;
+pub mod select;
+pub mod write;
+
+#[cfg(feature = "python")]
+mod python;

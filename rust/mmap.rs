@@ -1,0 +1,266 @@
+//! The read-only map of a file, and what keeps it honest.
+//!
+//! A mapped file can be changed by others while it is read. Two things bound the harm: every chunk is
+//! populated by `madvise` before its bytes are touched, so that an unreadable page is an error and not a
+//! signal; and the file's size, time and identity are compared at the end of each pass, so that a result
+//! computed from a file that changed is never returned. What remains is a file truncated between the
+//! populate and the read of the same chunk: the kernel then sends SIGBUS, and no library can prevent it.
+//! `io="pread"` has no such window.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use crate::error::{At, Error, Result};
+
+/// Bytes that are populated at once.
+pub const CHUNK: usize = 8 << 20;
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last modification.
+    pub modified: Option<SystemTime>,
+    /// Device and inode, where the system has them.
+    pub inode: Option<(u64, u64)>,
+}
+
+impl Identity {
+    /// Of an open file.
+    pub fn of(file: &File, path: &Path) -> Result<Self> {
+        let meta = file.metadata().map_err(|e| Error::io(path, "reading the file's size", e))?;
+        #[cfg(unix)]
+        let inode = {
+            use std::os::unix::fs::MetadataExt;
+            Some((meta.dev(), meta.ino()))
+        };
+        #[cfg(not(unix))]
+        let inode = None;
+        Ok(Self { size: meta.len(), modified: meta.modified().ok(), inode })
+    }
+}
+
+/// A file opened for reading, with the state it had then.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Opened {
+    /// Opens a regular file. Folders, pipes and devices are refused by name.
+    pub fn open(path: &Path) -> Result<Self> {
+        // The kind is looked at before opening: opening a pipe would wait for its writer.
+        let meta = std::fs::metadata(path).map_err(|e| Error::io(path, "opening", e))?;
+        if meta.is_dir() {
+            let source = std::io::Error::from(std::io::ErrorKind::IsADirectory);
+            return Err(Error::io(path, "opening as a file", source));
+        }
+        if !meta.is_file() {
+            return Err(Error::Type(format!(
+                "{}: a regular file is needed, and this is a pipe, socket or device; write its bytes to a file first",
+                path.display()
+            )));
+        }
+        let file = File::open(path).map_err(|e| Error::io(path, "opening", e))?;
+        let identity = Identity::of(&file, path)?;
+        Ok(Self { file, path: path.to_path_buf(), identity })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The state it had when it was opened.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Fails if the file's size, time or inode is no longer what it was when it was opened.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = Identity::of(&self.file, &self.path)?;
+        if now == self.identity {
+            return Ok(());
+        }
+        let what = if now.size == self.identity.size {
+            "its modification time is another".to_owned()
+        } else {
+            format!("it had {} bytes and has {}", self.identity.size, now.size)
+        };
+        Err(Error::source_changed(
+            &self.path,
+            At::File,
+            format!("the file changed while it was read: {what}; run again once nothing writes to it"),
+        ))
+    }
+
+    /// Fills `into` from `offset`, without moving a cursor that threads would share.
+    pub fn read_exact_at(&self, into: &mut [u8], offset: u64) -> Result<()> {
+        #[cfg(unix)]
+        let done = std::os::unix::fs::FileExt::read_exact_at(&self.file, into, offset);
+        #[cfg(windows)]
+        let done = read_exact_at_windows(&self.file, into, offset);
+        done.map_err(|e| {
+            if e.kind() == std::io::ErrorKind::UnexpectedEof {
+                Error::source_changed(
+                    &self.path,
+                    At::Byte(offset),
+                    format!("{} bytes were there when the file was opened and are gone; it was cut while it was read", into.len()),
+                )
+            } else {
+                Error::io(&self.path, format!("reading {} bytes at {offset}", into.len()), e)
+            }
+        })
+    }
+}
+
+#[cfg(windows)]
+fn read_exact_at_windows(file: &File, mut into: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !into.is_empty() {
+        match file.seek_read(into, offset)? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                into = &mut into[n..];
+                offset += n as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A whole file, mapped for reading.
+#[derive(Debug)]
+pub struct Map {
+    opened: Opened,
+    map: memmap2::Mmap,
+    /// Which chunks were populated already: a second pass need not ask the kernel again.
+    populated: Vec<AtomicBool>,
+}
+
+impl Map {
+    /// Maps a regular file. An empty file gives an empty map.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::new(Opened::open(path)?)
+    }
+
+    /// Maps a file that is open already.
+    pub fn new(opened: Opened) -> Result<Self> {
+        // SAFETY: the map is private to this struct, read-only, and lives no longer than the open file.
+        // That nobody changes the file is not ours to guarantee: the bytes are only ever read as plain
+        // numbers or through validating parsers, for which any bit pattern is a value; a change is found by
+        // `check_unchanged`; a truncation is the residual case described at the head of this file.
+        let map = unsafe { memmap2::Mmap::map(&opened.file) }
+            .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
+        let populated = (0..map.len().div_ceil(CHUNK)).map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { opened, map, populated })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        self.opened.path()
+    }
+
+    /// The open file behind the map.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// All bytes of the file. Call [`Map::populate`] on a range before reading much of it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// Brings a range of bytes into memory, whole chunks at a time, each at most once.
+    ///
+    /// A page that cannot be read (a disk error, a file that was cut) is an error here and not a signal later.
+    pub fn populate(&self, range: Range<usize>) -> Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let end = range.end.min(self.map.len());
+        for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
+            if !self.populated[chunk].load(Ordering::Relaxed) {
+                self.populate_chunk(chunk)?;
+                self.populated[chunk].store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn populate_chunk(&self, chunk: usize) -> Result<()> {
+        let start = chunk * CHUNK;
+        let len = CHUNK.min(self.map.len() - start);
+        match self.map.advise_range(memmap2::Advice::PopulateRead, start, len) {
+            Ok(()) => Ok(()),
+            // EINVAL: a kernel before 5.14 does not know the advice. The pages then fault one by one.
+            Err(e) if e.raw_os_error() == Some(22) => Ok(()),
+            // EFAULT: a page lies past the end of the file, or its device failed to deliver it.
+            Err(e) if e.raw_os_error() == Some(14) => {
+                self.opened.check_unchanged()?;
+                let eio = std::io::Error::from_raw_os_error(5);
+                Err(Error::io(self.path(), format!("reading {len} bytes at {start}"), eio))
+            }
+            Err(e) => Err(Error::io(self.path(), format!("reading {len} bytes at {start}"), e)),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
+    fn populate_chunk(&self, _chunk: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Map {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_file_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("scores.bin");
+        std::fs::write(&path, [1u8; 100]).unwrap();
+        let map = Map::open(&path).unwrap();
+        map.populate(0..100).unwrap();
+        assert_eq!(map.bytes(), [1u8; 100]);
+        map.opened().check_unchanged().unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(120).unwrap();
+        let error = map.opened().check_unchanged().unwrap_err();
+        assert!(matches!(&error, Error::SourceChanged(_)), "{error}");
+        assert!(error.to_string().contains("100 bytes and has 120"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_and_a_missing_file_keep_their_errno() {
+        let dir = tempfile::tempdir().unwrap();
+        let kind = |r: Result<Opened>| match r.unwrap_err() {
+            Error::Io { source, .. } => source.kind(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(kind(Opened::open(dir.path())), std::io::ErrorKind::IsADirectory);
+        assert_eq!(kind(Opened::open(&dir.path().join("no"))), std::io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn an_empty_file_maps_to_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let map = Map::open(file.path()).unwrap();
+        map.populate(0..0).unwrap();
+        assert!(map.bytes().is_empty());
+    }
+}

@@ -1,0 +1,38 @@
+//! What every long call shares: the GIL released, Ctrl-C seen, progress told.
+
+use std::cell::RefCell;
+
+use pyo3::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::parallel::Job;
+
+/// Runs `work` without the GIL, on `threads` threads.
+///
+/// A few times a second the GIL is taken to look for signals and, if there is a `progress`, to call it with
+/// the units done so far. What either of them raises stops the work and is raised again.
+pub(super) fn run<R: Send>(
+    py: Python<'_>,
+    threads: usize,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Job<'_>) -> Result<R> + Send,
+) -> PyResult<R> {
+    py.detach(move || {
+        let raised = RefCell::new(None);
+        let beat = |done: u64| {
+            Python::attach(|py| {
+                py.check_signals()?;
+                progress.map_or(Ok(()), |progress| progress.call1(py, (done,)).map(drop))
+            })
+            .map_err(|error| {
+                *raised.borrow_mut() = Some(error);
+                Error::Interrupted
+            })
+        };
+        let result = work(&Job::new(threads).with_heartbeat(&beat));
+        match raised.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(result?),
+        }
+    })
+}

@@ -1,0 +1,20 @@
+//! The Python module `dsdm._native`: parse the arguments, release the GIL, call, wrap.
+//!
+//! The only folder that knows Python. One file per part of the flow, and `call.rs` for what every call shares.
+
+mod call;
+mod errors;
+
+use pyo3::prelude::*;
+
+/// The extension module.
+#[pymodule]
+mod _native {
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::errors::register(module)
+    }
+}

@@ -1,0 +1,225 @@
+//! The types a score can have: one enum at the edge, one macro that enters the generic code.
+
+use std::fmt;
+use std::ops::Range;
+
+use half::{bf16, f16};
+
+macro_rules! dtypes {
+    ($($variant:ident $rust:ident $name:literal),* $(,)?) => {
+        /// The type of a stored or computed score.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)] // the names are the documentation
+        pub enum DType {
+            $($variant),*
+        }
+
+        impl DType {
+            /// Every type there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name that numpy (or `ml_dtypes`, for bfloat16) has for it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Bytes of one value.
+            pub const fn size(self) -> usize {
+                match self { $(Self::$variant => size_of::<$rust>()),* }
+            }
+        }
+
+        /// A run of values of one type.
+        #[derive(Debug, Clone, Copy)]
+        #[allow(missing_docs)]
+        pub enum Values<'a> {
+            $($variant(&'a [$rust])),*
+        }
+
+        impl<'a> Values<'a> {
+            /// How many values there are.
+            pub const fn len(&self) -> usize {
+                match self { $(Self::$variant(values) => values.len()),* }
+            }
+
+            /// Whether there are none.
+            pub const fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// Their type.
+            pub const fn dtype(&self) -> DType {
+                match self { $(Self::$variant(_) => DType::$variant),* }
+            }
+
+            /// A part of them.
+            #[must_use]
+            pub fn slice(&self, range: Range<usize>) -> Values<'a> {
+                match self { $(Self::$variant(values) => Values::$variant(&values[range])),* }
+            }
+
+            /// Bytes as values in native byte order, if their address and their number allow it.
+            pub fn from_bytes(dtype: DType, bytes: &'a [u8]) -> Option<Self> {
+                match dtype {
+                    $(DType::$variant => bytemuck::try_cast_slice(bytes).ok().map(Self::$variant)),*
+                }
+            }
+
+            /// The values as bytes in native byte order.
+            pub fn as_bytes(&self) -> &'a [u8] {
+                match self { $(Self::$variant(values) => bytemuck::cast_slice(values)),* }
+            }
+        }
+
+        $(
+            impl Value for $rust {
+                const DTYPE: DType = DType::$variant;
+
+                fn values(values: Values<'_>) -> Option<&[Self]> {
+                    match values {
+                        Values::$variant(values) => Some(values),
+                        _ => None,
+                    }
+                }
+
+                fn wrap(values: &[Self]) -> Values<'_> {
+                    Values::$variant(values)
+                }
+            }
+        )*
+    };
+}
+
+dtypes! {
+    F16 f16 "float16",
+    BF16 bf16 "bfloat16",
+    F32 f32 "float32",
+    F64 f64 "float64",
+    I8 i8 "int8",
+    I16 i16 "int16",
+    I32 i32 "int32",
+    I64 i64 "int64",
+    U8 u8 "uint8",
+    U16 u16 "uint16",
+    U32 u32 "uint32",
+    U64 u64 "uint64",
+}
+
+/// Runs an expression with a type alias bound to the Rust type of a [`DType`]: the one entry from the
+/// types known at run time into generic code.
+///
+/// `with_dtype!(dtype, T => function::<T>(arguments))`
+#[macro_export]
+macro_rules! with_dtype {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::scores::DType::F16 => {
+                type $T = half::f16;
+                $body
+            }
+            $crate::scores::DType::BF16 => {
+                type $T = half::bf16;
+                $body
+            }
+            $crate::scores::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::scores::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::scores::DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            $crate::scores::DType::I16 => {
+                type $T = i16;
+                $body
+            }
+            $crate::scores::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::scores::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::scores::DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            $crate::scores::DType::U16 => {
+                type $T = u16;
+                $body
+            }
+            $crate::scores::DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            $crate::scores::DType::U64 => {
+                type $T = u64;
+                $body
+            }
+        }
+    };
+}
+
+impl DType {
+    /// The type of a name that [`DType::name`] gives.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|dtype| dtype.name() == name)
+    }
+
+    /// Whether its values can be NaN, infinite or -0.0.
+    pub const fn is_float(self) -> bool {
+        matches!(self, Self::F16 | Self::BF16 | Self::F32 | Self::F64)
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A Rust type that a score can have.
+pub trait Value: bytemuck::Pod + PartialOrd + Send + Sync + fmt::Debug {
+    /// Its name at run time.
+    const DTYPE: DType;
+
+    /// The slice in `values`, if that is its type.
+    fn values(values: Values<'_>) -> Option<&[Self]>;
+
+    /// A slice as values.
+    fn wrap(values: &[Self]) -> Values<'_>;
+}
+
+/// Memory that a source may use to compute or copy a run of values; reused from run to run.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Words rather than bytes, so that every type is aligned.
+    words: Vec<u64>,
+    /// Scratch of the operands of an expression.
+    operands: Vec<Scratch>,
+}
+
+impl Scratch {
+    /// Room for `len` values of type `T`, of any content.
+    pub fn values<T: Value>(&mut self, len: usize) -> &mut [T] {
+        self.split(len, 0).0
+    }
+
+    /// Room for `len` values beside the scratch of `operands` operands.
+    pub fn split<T: Value>(&mut self, len: usize, operands: usize) -> (&mut [T], &mut [Scratch]) {
+        if self.operands.len() < operands {
+            self.operands.resize_with(operands, Self::default);
+        }
+        let words = (len * size_of::<T>()).div_ceil(8);
+        if self.words.len() < words {
+            self.words.resize(words, 0);
+        }
+        let values = &mut bytemuck::cast_slice_mut(&mut self.words)[..len];
+        (values, &mut self.operands[..operands])
+    }
+}

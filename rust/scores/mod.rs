@@ -1,0 +1,58 @@
+//! Bytes to one score vector.
+//!
+//! A [`Source`] is what selection reads: a stored vector, a lazy expression over several, or a borrowed
+//! array. It is read block by block, so that nothing of the length of the vector is ever allocated.
+
+mod dtype;
+
+use std::ops::Range;
+
+pub use dtype::{DType, Scratch, Value, Values};
+
+use crate::error::Result;
+
+/// One score per row, readable block by block from many threads.
+pub trait Source: Sync {
+    /// The number of rows.
+    fn len(&self) -> u64;
+
+    /// Whether there are no rows.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type that [`Source::read`] gives.
+    fn dtype(&self) -> DType;
+
+    /// The values of `rows`, borrowed where they lie in memory as they are, else computed into `scratch`.
+    ///
+    /// `rows` lies within `0..len`. Callers read runs of some thousand rows, so that what is computed stays
+    /// in the processor's cache.
+    fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>>;
+
+    /// Brings the bytes of `rows` into memory, ahead of reading them.
+    fn prefetch(&self, _rows: Range<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Fails if what was read changed since it was opened. Called after each pass over the rows.
+    fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A borrowed array is a source.
+impl Source for Values<'_> {
+    fn len(&self) -> u64 {
+        Values::len(self) as u64
+    }
+
+    fn dtype(&self) -> DType {
+        Values::dtype(self)
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // rows lie within a slice
+    fn read<'a>(&'a self, rows: Range<u64>, _scratch: &'a mut Scratch) -> Result<Values<'a>> {
+        Ok(self.slice(rows.start as usize..rows.end as usize))
+    }
+}

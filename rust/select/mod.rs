@@ -1,0 +1,1 @@
+//! Score vector to row indices.

@@ -1,0 +1,1 @@
+//! Rows to a dataset directory.
