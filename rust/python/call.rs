@@ -36,3 +36,21 @@ pub(super) fn run<R: Send>(
         }
     })
 }
+
+/// The threads of a call: the argument, else `$DSDM_NUM_THREADS`, else all that the process may run on.
+pub(super) fn threads(argument: Option<i64>) -> Result<usize> {
+    let (source, count) = match (argument, std::env::var("DSDM_NUM_THREADS")) {
+        (Some(count), _) => ("threads", count),
+        (None, Ok(text)) if !text.is_empty() => {
+            let count = text.parse().map_err(|_| {
+                Error::Value(format!("DSDM_NUM_THREADS is {text:?}; a whole number of at least 1 is needed"))
+            })?;
+            ("DSDM_NUM_THREADS", count)
+        }
+        _ => return Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+    };
+    usize::try_from(count)
+        .ok()
+        .filter(|count| (1..=1024).contains(count))
+        .ok_or_else(|| Error::Value(format!("{source} is {count}; a number from 1 to 1024 is needed")))
+}
