@@ -1,0 +1,78 @@
+# `make demo` and `make test` need Python 3.11+, a Rust toolchain and a network; the rest is set up in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
+
+# The extension and the tests are compiled with one set of settings, so that neither undoes the other's work.
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CARGO_TERM_COLOR ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench compat check-rust check-python clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(VENV)/.release ## Build, then run every selection method on a small corpus made on the spot.
+	$(BIN)/dsdm demo $(DEMO)
+
+test: lint check-rust check-python ## Run every check.
+
+lint: $(VENV)/.tests ## Formats, lints and types.
+	cargo fmt --check
+	cargo clippy --quiet --locked --all-targets -- -D warnings
+	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest dsdm._native
+
+check-rust: $(VENV)/.tools
+	cargo test --quiet --locked
+
+check-python: $(VENV)/.tests
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.tests ## Rewrite the sources in their format.
+	cargo fmt
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove what was built here.
+	rm -rf target $(VENV) demo python/dsdm/_native*.so
+
+# --- what the commands above stand on -----------------------------------------------------------------------
+
+define NEEDS
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("dsdm needs Python 3.11 or newer, and %s is %s; run: make PYTHON=python3.12" % (sys.executable, sys.version.split()[0]))
+endef
+export NEEDS
+
+# A virtual environment with maturin. Where Python has no ensurepip (Debian without python3-venv), the pip
+# of the system, if there is one, puts pip into it.
+$(VENV)/.tools: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; dsdm needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c "$$NEEDS"
+	@command -v cargo >/dev/null || { echo "cargo is not there; get a Rust toolchain from https://rustup.rs"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
+	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip || { \
+	  echo "$(PYTHON) can make no virtual environment; on Debian: apt install python3-venv"; exit 1; }; }
+	$(BIN)/python -m pip install --quiet 'maturin>=1.9,<2'
+	@touch $@
+
+# Two builds of the extension, of which the one made last is in place: fast for use, checked for tests.
+$(VENV)/.release: $(VENV)/.tools $(SOURCES)
+	$(BIN)/maturin develop --release --locked --quiet
+	@rm -f $(VENV)/.tests; touch $@
+
+$(VENV)/.tests: $(VENV)/.tools $(SOURCES)
+	$(BIN)/maturin develop --locked --quiet --extras dev
+	@rm -f $(VENV)/.release; touch $@

@@ -1,0 +1,5 @@
+"""``python -m dsdm``."""
+
+from dsdm.cli import main
+
+main()

@@ -1,0 +1,195 @@
+"""What a command is to select from and how: its options, and the selection itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from dsdm.cli import options as opt
+from dsdm.cli.size import parse_size
+from dsdm.reference import DATASET_SIZE, METHODS, SEMDEDUP_FILE, check_method, find_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dsdm.scores import Scores
+
+_DRAWING = ("dsir", "random", "semdedup")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The options of reading score files."""
+
+    key: opt.Key = None
+    column: opt.Column = None
+    dtype: opt.DType = None
+
+    def open(self, files: list[str]) -> "Scores":
+        """Open files as one vector."""
+        from dsdm import open_scores
+
+        what = files[0] if len(files) == 1 else files
+        return open_scores(what, key=self.key, column=self.column, dtype=self.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosing:
+    """The options of selecting rows."""
+
+    count: opt.Count = None
+    fraction: opt.Fraction = None
+    tokens: opt.Tokens = None
+    row_tokens: opt.RowTokens = None
+    target: opt.Target = None
+    data_dir: opt.DataDir = None
+    rows: opt.Rows = None
+    smallest: opt.Smallest = False
+    gumbel: opt.Gumbel = False
+    temperature: opt.Temperature = None
+    seed: opt.Seed = None
+    rng: opt.RngOption = None
+    order: opt.OrderOption = None
+    nan: opt.NanOption = opt.Nan.raise_
+    exclude: opt.Exclude = None
+    threads: opt.Threads = None
+
+
+class Choice:
+    """A selection that was asked for: by a method of the reference, or by score files of one's own."""
+
+    def __init__(self, what: list[str], choosing: Choosing, reading: Reading) -> None:
+        """Take the options, or end with a usage error where they do not go together."""
+        self.what, self.given, self.reading = what, choosing, reading
+        self.method = what[0] if len(what) == 1 and what[0] in METHODS else None
+        self.size = parse_size(choosing.count, choosing.fraction, choosing.tokens, choosing.row_tokens)
+        self._check()
+
+    def _check(self) -> None:
+        """End with a usage error where options do not go together."""
+        if self.method is not None:
+            check_method(self.method, self.given.target)
+            if self.given.smallest or self.given.gumbel:
+                message = f"--smallest and --gumbel are for score files; {self.method} knows what it takes"
+                raise typer.BadParameter(message)
+            return
+        if self.given.target is not None:
+            message = f"--target goes with a method ({', '.join(METHODS)}), and score files were given"
+            raise typer.BadParameter(message)
+        drawing = {
+            "--temperature": self.given.temperature,
+            "--rng": self.given.rng,
+            "--seed": self.given.seed,
+        }
+        given = [name for name, value in drawing.items() if value is not None]
+        if given and not self.given.gumbel:
+            message = f"{' and '.join(given)} with score files needs --gumbel: taking the best has no chance in it"
+            raise typer.BadParameter(message)
+        if self.given.smallest and self.given.gumbel:
+            message = "--smallest and --gumbel do not go together: a draw prefers large scores; negate yours"
+            raise typer.BadParameter(message)
+
+    def select(self, row_tokens: Callable[[], int], corpus_rows: int | None = None) -> "NDArray[np.int64]":
+        """Select rows, say on stderr what was selected, and give the rows."""
+        if self.method is None:
+            indices = self._by_scores(row_tokens, corpus_rows)
+        else:
+            indices = self._by_method(self.method, row_tokens, corpus_rows)
+        self._report(indices)
+        return indices
+
+    def _excluded(self) -> "NDArray[np.generic] | None":
+        from numpy import load
+
+        return None if self.given.exclude is None else load(self.given.exclude, mmap_mode="r", allow_pickle=False)
+
+    def _by_scores(self, row_tokens: Callable[[], int], corpus_rows: int | None) -> "NDArray[np.int64]":
+        from dsdm import gumbel_top_k, top_k
+        from dsdm.methods import prefix
+
+        scores = prefix(self.reading.open(self.what), self.given.rows, ", ".join(self.what))
+        _check_rows(len(scores), corpus_rows)
+        k = self.size.rows(len(scores), row_tokens)
+        order, exclude = _value(self.given.order, "best_first"), self._excluded()
+        if self.given.gumbel:
+            return gumbel_top_k(
+                scores,
+                k,
+                seed=self.given.seed,
+                temperature=1.0 if self.given.temperature is None else self.given.temperature,
+                rng=_value(self.given.rng, "philox"),
+                order=order,
+                nan=self.given.nan.value,
+                exclude=exclude,
+                threads=self.given.threads,
+            )
+        return top_k(
+            scores,
+            k,
+            largest=not self.given.smallest,
+            order=order,
+            nan=self.given.nan.value,
+            exclude=exclude,
+            threads=self.given.threads,
+        )
+
+    def _by_method(self, method: str, row_tokens: Callable[[], int], corpus_rows: int | None) -> "NDArray[np.int64]":
+        from dsdm import get_indices
+
+        rows = self._method_rows(method, corpus_rows)
+        population = self._population(method, rows, corpus_rows)
+        return get_indices(
+            method,
+            self.size.rows(population, row_tokens),
+            self.given.target,
+            data_dir=self.given.data_dir,
+            rows=rows,
+            seed=self.given.seed,
+            temperature=self.given.temperature,
+            rng=_value(self.given.rng),
+            order=_value(self.given.order),
+            nan=self.given.nan.value,
+            exclude=self._excluded(),
+            threads=self.given.threads,
+        )
+
+    def _method_rows(self, method: str, corpus_rows: int | None) -> int | None:
+        """The rows that are candidates: what was asked for, or for random the rows of the shards."""
+        if self.given.rows is not None or method != "random":
+            return self.given.rows
+        return corpus_rows
+
+    def _population(self, method: str, rows: int | None, corpus_rows: int | None) -> int:
+        """The rows of which a fraction is a share."""
+        if method == "random":
+            return DATASET_SIZE if rows is None else rows
+        if method == "semdedup":
+            return len(self.reading.open([str(find_file(SEMDEDUP_FILE, self.given.data_dir))]))
+        from dsdm.methods import method_scores
+
+        scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
+        _check_rows(len(scores), corpus_rows)
+        return len(scores)
+
+    def _report(self, indices: "NDArray[np.int64]") -> None:
+        from dsdm import last_seed
+
+        drawn = self.given.gumbel or self.method in _DRAWING
+        seed = f", drawn with seed {last_seed()}" if drawn else ""
+        typer.echo(f"{len(indices):,} rows selected{seed}", err=True)
+
+
+def _check_rows(scores: int, corpus: int | None) -> None:
+    if corpus is not None and scores != corpus:
+        message = (
+            f"there are {scores:,} scores and {corpus:,} rows in the shards; one score per row is needed "
+            "(for shards that are the first part of a corpus, cut the scores with --rows)"
+        )
+        raise ValueError(message)
+
+
+def _value(choice: StrEnum | None, default: str | None = None) -> Any:  # noqa: ANN401 - a literal of the called function
+    return default if choice is None else choice.value

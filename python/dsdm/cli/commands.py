@@ -1,0 +1,183 @@
+"""The commands: parse, call, say what was done."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsdm.cli import options as opt
+from dsdm.cli.choice import Choice, Choosing, Reading
+from dsdm.cli.groups import expanded
+from dsdm.cli.writing import Writing, tokens_of_a_row
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands in the order in which the help lists them."""
+    for command in (demo, fetch, scores, indices, materialize):
+        app.command()(command)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path("demo"),
+    rows: Annotated[int, typer.Option("--rows", min=200, help="At most this many rows of text.")] = 2000,
+) -> None:
+    """Make a small corpus with scores, and run every method on every target.
+
+    Needs no network. Everything that is made stays in DIR, to be looked at and played with.
+    """
+    from dsdm.demo import run
+
+    run(folder, rows)
+
+
+def fetch(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Such as dsdm/squad.pt; all 17 by default."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="The folder to fill; the user's cache by default.")
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", envvar="DSDM_DATA_URL", help="The folder to download from.", show_default=False),
+    ] = None,
+) -> None:
+    """Download the published score files (14 GB), checked by their sha256.
+
+    A download that was cut off is continued; a file that is there already is only checked.
+
+    \b
+    Examples:
+      dsdm fetch dsdm/squad.pt
+      dsdm fetch --data-dir /data/dsdm
+    """
+    from dsdm.fetch import fetch as download
+
+    for path in download(files or None, data_dir=data_dir, url=url):
+        typer.echo(path)
+
+
+def scores(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Score files; several are one vector.")],
+    key: opt.Key = None,
+    column: opt.Column = None,
+    dtype: opt.DType = None,
+) -> None:
+    """Show what score files hold: type, rows, range, quantiles, NaN.
+
+    Reads .pt (never unpickled), .npy, raw binary with --dtype, and Arrow or Parquet with --column.
+
+    \b
+    Examples:
+      dsdm scores demo/data/dsdm/squad.pt
+      dsdm scores part-0.npy part-1.npy
+      dsdm scores predictions/ --column prediction
+    """
+    from dsdm.cli.summary import summarize
+
+    vector = Reading(key=key, column=column, dtype=dtype).open(files)
+    width = max(len(name) for name, _ in summarize(vector))
+    for name, value in summarize(vector):
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+@expanded
+def indices(
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="WHAT...", help="dsdm, classifier, dsir, random or semdedup; or score files."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .npy file to write: int64 row numbers.")],
+    choosing: Choosing,
+    reading: Reading,
+    *,
+    overwrite: opt.Overwrite = False,
+) -> None:
+    """Select rows by a method or by score files, and write their numbers.
+
+    \b
+    Examples:
+      dsdm indices dsdm --target squad -k 100 --data-dir demo/data -o squad.npy
+      dsdm indices random --tokens 2.6e10 --row-tokens 1024 --seed 7 -o random.npy
+      dsdm indices scores.npy --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
+    """
+    if out.exists() and not overwrite:
+        message = f"{out}: it exists; remove it, name another file, or add --overwrite"
+        raise FileExistsError(message)
+    choice = Choice(what, choosing, reading)
+    write_npy(out, choice.select(lambda: _row_tokens_given(choosing.row_tokens)))
+
+
+@expanded
+def materialize(
+    source: Annotated[
+        list[str],
+        typer.Argument(metavar="SHARDS...", help="A folder, a glob, or Parquet or Arrow files in their order."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The dataset folder to write.")],
+    indices_file: Annotated[
+        Path | None, typer.Option("--indices", "-i", help="A .npy file of row numbers, in the order wanted.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="Select by this: a method, or a score file (give it again for more)."),
+    ] = None,
+    *,
+    choosing: Choosing,
+    reading: Reading,
+    writing: Writing,
+) -> None:
+    """Write chosen rows of a corpus as a dataset folder.
+
+    The rows are those of an --indices file, or are selected on the spot --by a method or score files. The
+    folder opens with datasets.load_from_disk; it appears whole or not at all.
+
+    \b
+    Examples:
+      dsdm materialize demo/corpus subset --indices squad.npy
+      dsdm materialize demo/corpus subset --by dsdm --target squad -k 100 --data-dir demo/data
+      dsdm materialize 'corpus/data/*.parquet' subset --by scores.npy --tokens 1e9
+    """
+    import numpy as np
+
+    import dsdm
+
+    if (indices_file is None) == (not by):
+        message = "give either --indices FILE or --by METHOD (or score files)"
+        raise typer.BadParameter(message)
+    where = source[0] if len(source) == 1 else source
+    shards = dsdm.open_shards(where)
+    if indices_file is not None:
+        rows = np.load(indices_file, allow_pickle=False)
+    else:
+        rows = Choice(by or [], choosing, reading).select(
+            lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards)
+        )
+    dsdm.materialize(where, rows, out, threads=choosing.threads, **writing.arguments(reading))
+    typer.echo(out)
+
+
+def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
+    """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
+    import numpy as np
+
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            np.save(file, rows)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _row_tokens_given(row_tokens: int | None) -> int:
+    if row_tokens is None:
+        message = "--tokens needs --row-tokens here: there are no shards that tell how many tokens a row has"
+        raise typer.BadParameter(message)
+    return row_tokens

@@ -1,0 +1,139 @@
+"""The options that several commands share, each with its one description."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Order(StrEnum):
+    """In which order rows are given."""
+
+    best_first = "best_first"
+    best_last = "best_last"
+    row = "row"
+
+
+class Nan(StrEnum):
+    """What to do with a score that is NaN."""
+
+    raise_ = "raise"
+    omit = "omit"
+    largest = "largest"
+    smallest = "smallest"
+
+
+class Rng(StrEnum):
+    """Where the noise of a draw comes from."""
+
+    philox = "philox"
+    numpy = "numpy"
+
+
+_SIZE = "How many (exactly one of these)"
+_CHOICE = "Which rows"
+_READING = "How the scores are read"
+
+Count = Annotated[int | None, typer.Option("--count", "-k", help="This many rows.", rich_help_panel=_SIZE, metavar="K")]
+Fraction = Annotated[
+    float | None,
+    typer.Option("--fraction", help="This share of the rows, 0 to 1, rounded down.", rich_help_panel=_SIZE),
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option(
+        "--tokens",
+        help="As many whole rows as make this many tokens; 26_000_000_000 and 2.6e10 are understood.",
+        rich_help_panel=_SIZE,
+        metavar="N",
+    ),
+]
+RowTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--row-tokens",
+        help="The tokens of a row, for --tokens where no shards tell it.",
+        rich_help_panel=_SIZE,
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="The target of dsdm, classifier and dsir: jeopardy, squad, lambada, cs_algorithms, lm_task_mix, gpt3_mix.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="The folder with dsdm/, classifier/, dsir/ and sdd.pt; else $DSDM_DATA_DIR, else what `dsdm fetch` got.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+Rows = Annotated[
+    int | None,
+    typer.Option("--rows", help="Only the first so many rows are candidates.", rich_help_panel=_CHOICE),
+]
+Smallest = Annotated[
+    bool,
+    typer.Option("--smallest", help="Take the smallest scores, not the largest.", rich_help_panel=_CHOICE),
+]
+Gumbel = Annotated[
+    bool,
+    typer.Option(
+        "--gumbel",
+        help="Draw rows without replacement, with probability proportional to exp(score / temperature).",
+        rich_help_panel=_CHOICE,
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", help="The temperature of --gumbel and dsir; 1 by default.", rich_help_panel=_CHOICE),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", help="Repeat the run that printed this seed; fresh by default.", rich_help_panel=_CHOICE),
+]
+RngOption = Annotated[
+    Rng | None,
+    typer.Option(
+        "--rng",
+        help="The noise of a draw: philox, or numpy for that of numpy.random.default_rng(seed).gumbel.",
+        rich_help_panel=_CHOICE,
+        show_default="philox",
+    ),
+]
+OrderOption = Annotated[
+    Order | None,
+    typer.Option("--order", help="The order of the rows.", rich_help_panel=_CHOICE, show_default="best_first"),
+]
+NanOption = Annotated[Nan, typer.Option("--nan", help="What to do with a NaN score.", rich_help_panel=_CHOICE)]
+Exclude = Annotated[
+    Path | None,
+    typer.Option(
+        "--exclude",
+        help="A .npy file of row ids that must not be chosen, or of one boolean per row.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="Which tensor of a .pt file that holds several.", rich_help_panel=_READING),
+]
+Column = Annotated[
+    str | None,
+    typer.Option("--column", help="Which column of Parquet or Arrow scores.", rich_help_panel=_READING),
+]
+DType = Annotated[
+    str | None,
+    typer.Option("--dtype", help="The type of raw binary scores, such as float32.", rich_help_panel=_READING),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", help="Threads to use; else $DSDM_NUM_THREADS, else all that the process may use."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

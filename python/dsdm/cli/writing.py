@@ -1,0 +1,96 @@
+"""How a dataset folder is written: its options."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsdm.cli import options as opt
+from dsdm.cli.choice import Reading
+
+if TYPE_CHECKING:
+    from dsdm.dataset import Shards
+
+_TOKENS_COLUMN = "input_ids"
+
+
+class RowOrder(StrEnum):
+    """In which order rows are written."""
+
+    given = "given"
+    row = "row"
+    shuffle = "shuffle"
+
+
+class Format(StrEnum):
+    """What kind of files are written."""
+
+    arrow = "arrow"
+    parquet = "parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """The options of writing rows."""
+
+    file_format: Annotated[Format, typer.Option("--format", help="arrow is the layout of datasets' save_to_disk.")] = (
+        Format.arrow
+    )
+    row_order: Annotated[
+        RowOrder, typer.Option("--row-order", help="Write rows as selected, as they lie, or shuffled.")
+    ] = RowOrder.given
+    columns: Annotated[list[str] | None, typer.Option("--keep", help="Only this column (give it again for more).")] = (
+        None
+    )
+    row_ids: Annotated[
+        str | None, typer.Option("--row-ids", metavar="NAME", help="Add the row numbers as a column.")
+    ] = None
+    scores_from: Annotated[
+        list[str] | None,
+        typer.Option("--scores", metavar="FILE", help="Add the rows' scores from this file as a column."),
+    ] = None
+    max_shard_size: Annotated[
+        str | None, typer.Option("--max-shard-size", metavar="SIZE", help="Such as 500MB, the default.")
+    ] = None
+    num_shards: Annotated[int | None, typer.Option("--num-shards", help="So many files instead.")] = None
+    overwrite: opt.Overwrite = False
+
+    def arguments(self, reading: Reading) -> dict[str, Any]:
+        """Give the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""
+        asked = {
+            "columns": self.columns,
+            "row_ids": self.row_ids,
+            "scores": reading.open(self.scores_from) if self.scores_from else None,
+            "max_shard_size": self.max_shard_size,
+            "num_shards": self.num_shards,
+        }
+        given = {name: value for name, value in asked.items() if value is not None}
+        return {
+            "format": self.file_format.value,
+            "order": self.row_order.value,
+            "overwrite": self.overwrite,
+            **given,
+        }
+
+
+def tokens_of_a_row(shards: "Shards") -> int:
+    """Give the tokens of a row: the length of ``input_ids`` in the first and the last row, which must agree.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or rows of several lengths.
+
+    """
+    if _TOKENS_COLUMN not in shards.column_names or not len(shards):
+        message = (
+            f"--tokens needs rows with a column {_TOKENS_COLUMN!r}, and the shards have {len(shards):,} rows "
+            f"with the columns {', '.join(shards.column_names)}; say how many tokens a row has by --row-tokens"
+        )
+        raise ValueError(message)
+    lengths = {len(shards[row][_TOKENS_COLUMN]) for row in (0, len(shards) // 2, len(shards) - 1)}
+    if len(lengths) > 1 or 0 in lengths:
+        message = f"rows have {', '.join(map(str, sorted(lengths)))} tokens; say by --row-tokens how many to count"
+        raise ValueError(message)
+    return lengths.pop()

@@ -1,0 +1,196 @@
+"""The five selection methods of the reference, over its published score files or others of that layout."""
+
+import logging
+import operator
+from functools import reduce
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dsdm.indices import gumbel_top_k, last_seed, sample, top_k
+from dsdm.reference import DATASET_SIZE, PathLike, check_method, files_of, find_file
+
+if TYPE_CHECKING:
+    from dsdm.scores import Scores
+
+logger = logging.getLogger(__name__)
+
+Order = Literal["best_first", "best_last", "row"]
+Nan = Literal["raise", "omit", "largest", "smallest"]
+Rng = Literal["philox", "numpy"]
+
+
+def get_indices(
+    method: str,
+    k: int,
+    target: str | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+    temperature: float | None = None,
+    rng: Rng | None = None,
+    order: Order | None = None,
+    nan: Nan = "raise",
+    exclude: ArrayLike | None = None,
+    threads: int | None = None,
+) -> NDArray[np.int64]:
+    """Select `k` rows of the candidate corpus by one of the reference's methods.
+
+    Parameters
+    ----------
+    method
+        ``"dsdm"`` or ``"classifier"``: the rows with the largest scores for the target.
+        ``"dsir"``: rows drawn without replacement with probability proportional to exp(score).
+        ``"random"``: rows drawn uniformly. ``"semdedup"``: rows drawn uniformly from those in ``sdd.pt``.
+    k
+        How many; 0 <= k <= the rows there are to choose from. Nothing is cut silently.
+    target
+        ``"jeopardy"``, ``"squad"``, ``"lambada"``, ``"cs_algorithms"``, ``"lm_task_mix"`` or ``"gpt3_mix"``, for
+        dsdm (which has no ``gpt3_mix``), classifier and dsir. The ``lm_task_mix`` of dsdm is the float32 mean of
+        its jeopardy, squad and lambada, evaluated block by block.
+    data_dir
+        The folder that holds ``dsdm/``, ``classifier/``, ``dsir/`` and ``sdd.pt``. Files that are not there are
+        looked for in ``$DSDM_DATA_DIR`` and in the cache that ``dsdm fetch`` fills.
+    rows
+        Only the first `rows` rows of the corpus are candidates, for work on a part of its shards. For
+        ``"random"``, which reads no file, the number of rows there are: the reference's 216,948,746 by default.
+    seed
+        Makes dsir, random and semdedup repeatable. Fresh by default, and then logged and given by
+        :func:`dsdm.last_seed`. The other methods have no use for it.
+    temperature, rng
+        As in :func:`dsdm.gumbel_top_k`, for dsir only: 1 and ``"philox"`` by default.
+    order
+        ``"best_first"`` (the default), ``"best_last"`` or ``"row"``, for dsdm, classifier and dsir. Ties go to
+        the lower row. random and semdedup give their rows in the order drawn, or with ``"row"`` ascending.
+    nan
+        What to do with a score that is NaN: ``"raise"``, ``"omit"``, ``"largest"`` or ``"smallest"``.
+    exclude
+        Row ids that must not be chosen, or one boolean per row.
+    threads
+        All that the process may run on by default. The result does not depend on it.
+
+    Returns
+    -------
+    One-dimensional numpy int64 array of `k` distinct row numbers.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method or target, a target missing or out of place, a `k` that cannot be, or a NaN.
+    FileNotFoundError
+        Naming every place where a score file was looked for.
+
+    """
+    check_method(method, target)
+    if method != "dsir":
+        _refuse(method, temperature=temperature, rng=rng)
+    if method == "random":
+        return _in_order(sample(_population(rows), k, seed=seed, exclude=exclude), order)
+    if method == "semdedup":
+        return _in_order(_semdedup(k, data_dir=data_dir, rows=rows, seed=seed, exclude=exclude), order)
+    scores = method_scores(method, target, data_dir=data_dir, rows=rows)
+    how_to_order = order or "best_first"
+    if method != "dsir":
+        return top_k(scores, k, order=how_to_order, nan=nan, exclude=exclude, threads=threads)
+    return gumbel_top_k(
+        scores,
+        k,
+        seed=seed,
+        temperature=1.0 if temperature is None else temperature,
+        rng=rng or "philox",
+        order=how_to_order,
+        nan=nan,
+        exclude=exclude,
+        threads=threads,
+    )
+
+
+def method_scores(
+    method: str,
+    target: str | None,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+) -> "Scores | NDArray[np.generic]":
+    """Open the scores by which dsdm, classifier or dsir ranks the rows for a target.
+
+    Raises
+    ------
+    ValueError
+        If `rows` is more than the scores there are.
+
+    """
+    from dsdm.scores import open_scores
+
+    paths = [find_file(path, data_dir) for path in files_of(method, target)]
+    logger.info("scores of %s for %s: %s", method, target, ", ".join(map(str, paths)))
+    parts = [prefix(open_scores(path), rows, path) for path in paths]
+    total = reduce(operator.add, parts)
+    return total if len(parts) == 1 else total / len(parts)
+
+
+def prefix(scores: "Scores", rows: int | None, path: PathLike) -> "Scores | NDArray[np.generic]":
+    """Give the scores of the first `rows` rows, or all of them.
+
+    Raises
+    ------
+    ValueError
+        If `rows` is more than the scores there are.
+
+    """
+    if rows is None:
+        return scores
+    if not 0 <= rows <= len(scores):
+        message = f"rows is {rows:,} and {path} has {len(scores):,} scores; rows must be from 0 to that"
+        raise ValueError(message)
+    return scores[:rows]
+
+
+def _population(rows: int | None) -> int:
+    return DATASET_SIZE if rows is None else rows
+
+
+def _semdedup(
+    k: int,
+    *,
+    data_dir: PathLike | None,
+    rows: int | None,
+    seed: int | None,
+    exclude: ArrayLike | None,
+) -> NDArray[np.int64]:
+    """Draw `k` of the row ids in ``sdd.pt``."""
+    from dsdm.scores import open_scores
+
+    path = find_file(files_of("semdedup")[0], data_dir)
+    ids = np.asarray(open_scores(path))
+    if not np.issubdtype(ids.dtype, np.integer):
+        message = f"{path}: it holds {ids.dtype} values; row ids are whole numbers"
+        raise ValueError(message)
+    if rows is not None:
+        ids = ids[ids < rows]
+    if exclude is not None:
+        ids = ids[~_excluded(ids, np.asarray(exclude))]
+    return ids[sample(len(ids), k, seed=seed)].astype(np.int64)
+
+
+def _excluded(ids: NDArray[np.generic], exclude: NDArray[np.generic]) -> NDArray[np.bool_]:
+    if exclude.dtype != np.bool_:
+        return np.isin(ids, exclude)
+    if len(ids) and int(ids.max()) >= len(exclude):
+        message = f"exclude has {len(exclude):,} booleans and row ids reach {int(ids.max()):,}; one per row is needed"
+        raise ValueError(message)
+    return exclude[ids]
+
+
+def _in_order(rows: NDArray[np.int64], order: Order | None) -> NDArray[np.int64]:
+    logger.info("drawn with seed %s", last_seed())
+    return np.sort(rows) if order == "row" else rows
+
+
+def _refuse(method: str, **options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            message = f"{name} is for the method 'dsir', which draws by score; {method!r} does not use it"
+            raise ValueError(message)

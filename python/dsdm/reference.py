@@ -1,0 +1,178 @@
+"""The score files that the reference repository publishes: what they are, and where they are looked for.
+
+Sixteen float32 vectors with one score per candidate row, and ``sdd.pt`` with the row ids that SemDeDup keeps.
+A folder holds them as the reference repository does: ``dsdm/squad.pt``, ``classifier/squad.pt``, ``sdd.pt``.
+"""
+
+import difflib
+import json
+import logging
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+DATASET_SIZE = 216_948_746
+"""The rows of the candidate corpus."""
+
+TARGETS = ("jeopardy", "squad", "lambada", "cs_algorithms", "lm_task_mix", "gpt3_mix")
+"""The target tasks."""
+
+TARGETED_METHODS = ("dsdm", "classifier", "dsir")
+"""The methods that score every row for a target."""
+
+UNTARGETED_METHODS = ("random", "semdedup")
+"""The methods that know no target."""
+
+METHODS = TARGETED_METHODS + UNTARGETED_METHODS
+"""Every method."""
+
+SEMDEDUP_FILE = "sdd.pt"
+"""The row ids that SemDeDup keeps."""
+
+DSDM_MIX = ("jeopardy", "squad", "lambada")
+"""The targets whose mean is the ``lm_task_mix`` of the method dsdm, in the order in which they are summed."""
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ReferenceFile:
+    """One published file."""
+
+    path: str
+    """Its path in a data folder, such as ``dsdm/squad.pt``."""
+    size: int
+    """Its bytes."""
+    sha256: str
+    """The checksum of its bytes, in hexadecimal."""
+
+
+@cache
+def reference_files() -> dict[str, ReferenceFile]:
+    """The 17 published files by their path in a data folder.
+
+    >>> len(reference_files())
+    17
+    >>> reference_files()["sdd.pt"].size
+    170218696
+    """
+    table = json.loads(resources.files("dsdm").joinpath("reference_files.json").read_text("utf-8"))
+    return {entry["path"]: ReferenceFile(**entry) for entry in table["files"]}
+
+
+def check_method(method: str, target: str | None) -> None:
+    """Fail unless the reference has scores of this method for this target.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method or target, a missing target, or one that the method does not take.
+
+    """
+    if method in UNTARGETED_METHODS:
+        if target is not None:
+            message = f"the method {method!r} takes no target, and {target!r} was given; leave the target out"
+            raise ValueError(message)
+        return
+    if method not in TARGETED_METHODS:
+        raise ValueError(_unknown("method", method, METHODS))
+    targets = targets_of(method)
+    if target is None:
+        message = f"the method {method!r} needs a target; one of {_listed(targets)}"
+        raise ValueError(message)
+    if target not in TARGETS:
+        raise ValueError(_unknown("target", target, targets))
+    if target not in targets:
+        message = f"there are no scores of the method {method!r} for {target!r}; it has {_listed(targets)}"
+        raise ValueError(message)
+
+
+def targets_of(method: str) -> tuple[str, ...]:
+    """The targets for which a method has scores; none for the methods that know no target.
+
+    >>> targets_of("dsdm")
+    ('jeopardy', 'squad', 'lambada', 'cs_algorithms', 'lm_task_mix')
+    >>> targets_of("random")
+    ()
+    """
+    if method not in TARGETED_METHODS:
+        return ()
+    return tuple(target for target in TARGETS if (method, target) != ("dsdm", "gpt3_mix"))
+
+
+def files_of(method: str, target: str | None = None) -> tuple[str, ...]:
+    """The files that a method reads, as paths in a data folder.
+
+    >>> files_of("dsdm", "lm_task_mix")
+    ('dsdm/jeopardy.pt', 'dsdm/squad.pt', 'dsdm/lambada.pt')
+    >>> files_of("random")
+    ()
+    """
+    check_method(method, target)
+    if method == "random":
+        return ()
+    if method == "semdedup":
+        return (SEMDEDUP_FILE,)
+    if (method, target) == ("dsdm", "lm_task_mix"):
+        return tuple(f"dsdm/{part}.pt" for part in DSDM_MIX)
+    return (f"{method}/{target}.pt",)
+
+
+def cache_dir() -> Path:
+    """The user's cache folder, which ``dsdm fetch`` fills."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("dsdm", appauthor=False) / "data"
+
+
+def places(data_dir: PathLike | None = None) -> list[tuple[str, Path]]:
+    """The folders in which files are looked for, each with the name by which a user knows it.
+
+    They are `data_dir`, then ``$DSDM_DATA_DIR``, then the user's cache folder.
+    """
+    found = []
+    if data_dir is not None:
+        found.append(("data_dir", Path(data_dir)))
+    if from_environment := os.environ.get("DSDM_DATA_DIR"):
+        found.append(("$DSDM_DATA_DIR", Path(from_environment)))
+    found.append(("the user's cache", cache_dir()))
+    return found
+
+
+def find_file(path: str, data_dir: PathLike | None = None) -> Path:
+    """Find a file of the reference layout, such as ``dsdm/squad.pt``.
+
+    In each place it is looked for at ``<place>/dsdm/squad.pt`` and, for a checkout of the reference
+    repository, at ``<place>/data/dsdm/squad.pt``.
+
+    Raises
+    ------
+    FileNotFoundError
+        Naming every place looked at, and the command that gets the file.
+
+    """
+    looked_at = places(data_dir)
+    for rank, (name, place) in enumerate(looked_at):
+        for candidate in (place / path, place / "data" / path):
+            if candidate.exists():
+                if data_dir is not None and rank > 0:
+                    logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, data_dir, name, candidate)
+                return candidate
+    tried = "; ".join(f"{place / path} ({name})" for name, place in looked_at)
+    how = f"Get it with `dsdm fetch {path}`, or name its folder by data_dir= or $DSDM_DATA_DIR"
+    message = f"{path} is in none of the places looked at: {tried}. {how}"
+    raise FileNotFoundError(message)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+def _unknown(kind: str, name: object, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{name!r} is no {kind}: {hint}the {kind}s are {_listed(known)}"

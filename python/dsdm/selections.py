@@ -1,0 +1,232 @@
+"""The reference code's module ``dsdm.selections``: same names, same arguments, same results.
+
+What it adds is keyword-only. Where the reference went wrong there is a clear error instead: unknown names,
+NaN scores, more rows asked for than there are, a missing file or a git-LFS pointer in its place.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm import methods, reference
+from dsdm.reference import DATASET_SIZE, PathLike
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+__all__ = [
+    "CANDIDATE_DATASET",
+    "CLASSIFIER_DATA_PATH",
+    "DATASET_SIZE",
+    "DSDM_DATA_PATH",
+    "DSIR_DATA_PATH",
+    "SDD_DATA_PATH",
+    "TARGETED_METHODS",
+    "TARGETS",
+    "UNTARGETED_METHODS",
+    "classifier_select",
+    "cs_alg",
+    "dataset_select",
+    "dsdm_select",
+    "dsir_select",
+    "get_candidate_dataset",
+    "get_indices",
+    "gpt3_combo",
+    "jeopardy",
+    "lambada",
+    "lm_combo",
+    "process_path",
+    "random_select",
+    "semdedup_select",
+    "squad",
+]
+
+jeopardy = "jeopardy"
+squad = "squad"
+lambada = "lambada"
+cs_alg = "cs_algorithms"
+lm_combo = "lm_task_mix"
+gpt3_combo = "gpt3_mix"
+
+TARGETS = [jeopardy, squad, lambada, cs_alg, lm_combo, gpt3_combo]
+
+DSIR_DATA_PATH = "dsir"
+DSDM_DATA_PATH = "dsdm"
+CLASSIFIER_DATA_PATH = "classifier"
+SDD_DATA_PATH = reference.SEMDEDUP_FILE
+
+CANDIDATE_DATASET = "loganengstrom/dsdm-candidate-c4"
+"""The candidate corpus on the hub."""
+
+
+def dsdm_select(
+    target_task: str,
+    selection_size: int,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+) -> NDArray[np.int64]:
+    """Select the rows that the datamodels find best for the target, the best last."""
+    return methods.get_indices("dsdm", selection_size, target_task, data_dir=data_dir, rows=rows, order="best_last")
+
+
+def classifier_select(
+    target_task: str,
+    selection_size: int,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+) -> NDArray[np.int64]:
+    """Select the rows that the classifier finds most like the target, the best first."""
+    return methods.get_indices("classifier", selection_size, target_task, data_dir=data_dir, rows=rows)
+
+
+def dsir_select(
+    target_task: str,
+    selection_size: int,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+) -> NDArray[np.int64]:
+    """Draw rows with probability proportional to their importance for the target, without replacement."""
+    return methods.get_indices("dsir", selection_size, target_task, data_dir=data_dir, rows=rows, seed=seed)
+
+
+def random_select(selection_size: int, *, rows: int | None = None, seed: int | None = None) -> NDArray[np.int64]:
+    """Draw rows uniformly from all `DATASET_SIZE` (or the first `rows`) rows, in random order."""
+    return methods.get_indices("random", selection_size, rows=rows, seed=seed)
+
+
+def semdedup_select(
+    selection_size: int,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+) -> NDArray[np.int64]:
+    """Draw rows uniformly from those that SemDeDup keeps, in random order."""
+    return methods.get_indices("semdedup", selection_size, data_dir=data_dir, rows=rows, seed=seed)
+
+
+TARGETED_METHODS = {"dsdm": dsdm_select, "classifier": classifier_select, "dsir": dsir_select}
+UNTARGETED_METHODS = {"random": random_select, "semdedup": semdedup_select}
+
+
+def get_indices(
+    method: str,
+    selection_size: int,
+    target_task: str | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+) -> list[int]:
+    """Select rows by a method, as a list of Python ints in the reference's order.
+
+    That order is best last for dsdm, best first for classifier, and as drawn for random and semdedup; dsir,
+    for which the reference has no order, gives the best (score plus noise) first.
+    :func:`dsdm.get_indices` says what the options mean, and gives an array, which costs far less.
+    """
+    rows_selected = methods.get_indices(
+        method,
+        selection_size,
+        target_task,
+        data_dir=data_dir,
+        rows=rows,
+        seed=seed,
+        order="best_last" if method == "dsdm" else None,
+    )
+    return rows_selected.tolist()  # type: ignore[no-any-return]
+
+
+def dataset_select(
+    method: str,
+    selection_size: int,
+    target_task: str | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+    path: PathLike | None = None,
+    data_files: str | list[str] | None = None,
+    cache_dir: PathLike | None = None,
+    num_proc: int | None = None,
+) -> "Dataset":
+    """Select rows of the candidate corpus by a method, as a ``datasets.Dataset``.
+
+    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`.
+    """
+    candidates = get_candidate_dataset(path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc)
+    indices = methods.get_indices(
+        method,
+        selection_size,
+        target_task,
+        data_dir=data_dir,
+        rows=rows,
+        seed=seed,
+        order="best_last" if method == "dsdm" else None,
+    )
+    return candidates.select(indices=indices)
+
+
+def get_candidate_dataset(
+    *,
+    path: PathLike | None = None,
+    data_files: str | list[str] | None = None,
+    cache_dir: PathLike | None = None,
+    num_proc: int | None = None,
+) -> "Dataset":
+    """Open the candidate corpus as a ``datasets.Dataset`` over its Parquet shards, without an Arrow copy.
+
+    Its ``select`` is cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of what it gives are
+    done by :func:`dsdm.materialize`.
+
+    Parameters
+    ----------
+    path
+        A folder with the shards, or the name of a data set on the hub; the reference's by default.
+    data_files
+        Which of the shards, as globs relative to `path`, such as ``"data/train-00000-of-00891*"``; all by default.
+    cache_dir
+        The hub's cache folder, where shards from the hub are looked for and kept; the usual one by default.
+    num_proc
+        How many shards are downloaded at once.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder or glob has no shards, or the hub's are neither in the cache nor to be had.
+
+    """
+    from dsdm.dataset import open_dataset
+
+    where = CANDIDATE_DATASET if path is None else os.fspath(path)
+    globs = [data_files] if isinstance(data_files, str) else data_files
+    if path is None or not Path(where).exists():
+        from dsdm.hub import snapshot
+
+        where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc)
+    return open_dataset(_shards_of(Path(where), globs))
+
+
+def _shards_of(folder: Path, globs: list[str] | None) -> list[str] | str:
+    """The shards that the globs name, in their order; each glob's sorted."""
+    if globs is None:
+        return str(folder)
+    found: list[str] = []
+    for pattern in globs:
+        shards = sorted(str(shard) for shard in folder.glob(pattern))
+        if not shards:
+            message = f"{folder / pattern}: no shard has such a name"
+            raise FileNotFoundError(message)
+        found.extend(shards)
+    return found
+
+
+def process_path(path: PathLike, *, data_dir: PathLike | None = None) -> Path:
+    """Find a file or folder of the reference layout, such as ``"dsdm"`` or ``"sdd.pt"``."""
+    return reference.find_file(os.fspath(path), data_dir)
