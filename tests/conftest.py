@@ -1,0 +1,31 @@
+"""What tests share: the reference's data folder in small, and the folder that `dsdm demo` makes."""
+
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_user(monkeypatch, tmp_path_factory):
+    """Tests see neither the user's data folder nor the caches of others."""
+    monkeypatch.delenv("DSDM_DATA_DIR", raising=False)
+    monkeypatch.delenv("DSDM_DATA_URL", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def upstream_mini():
+    """The reference's data folder with 5,003 rows."""
+    return FIXTURES / "upstream-mini" / "data"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A folder in which `dsdm demo` was run, with everything that it makes in `demo/`."""
+    from dsdm.demo import run
+
+    folder = tmp_path_factory.mktemp("work")
+    run(folder / "demo", 400)
+    return folder

@@ -1,0 +1,58 @@
+"""The candidate corpus as a datasets.Dataset, from shards on this machine."""
+
+import datasets
+import numpy as np
+import pytest
+
+from dsdm import hub, selections
+
+
+def test_a_selection_is_saved_and_opened(demo, tmp_path):
+    candidates = selections.get_candidate_dataset(path=demo / "demo" / "corpus")
+    assert isinstance(candidates, datasets.Dataset)
+    assert len(candidates) == 400
+    rows = selections.get_indices("dsdm", 40, "squad", data_dir=demo / "demo" / "data")
+    candidates.select(rows).save_to_disk(tmp_path / "subset")
+    opened = datasets.load_from_disk(str(tmp_path / "subset"))
+    assert opened["input_ids"][:] == [candidates[row]["input_ids"] for row in rows]
+
+
+def test_dataset_select_is_the_selection_of_the_candidates(demo):
+    where = demo / "demo"
+    subset = selections.dataset_select(
+        "classifier", 7, "lambada", data_dir=where / "data", path=where / "corpus", data_files="data/train-*"
+    )
+    rows = selections.get_indices("classifier", 7, "lambada", data_dir=where / "data")
+    candidates = selections.get_candidate_dataset(path=where / "corpus")
+    assert isinstance(subset, datasets.Dataset)
+    assert [row["input_ids"] for row in subset] == [candidates[row]["input_ids"] for row in rows]
+
+
+def test_globs_name_shards_in_their_order(demo):
+    corpus = demo / "demo" / "corpus"
+    whole = selections.get_candidate_dataset(path=corpus)
+    part = selections.get_candidate_dataset(
+        path=corpus, data_files=["data/train-00002-of-00004*", "data/train-00000-of-00004*"]
+    )
+    assert len(part) == 200
+    np.testing.assert_array_equal(part[0]["input_ids"], whole[200]["input_ids"])
+    np.testing.assert_array_equal(part[100]["input_ids"], whole[0]["input_ids"])
+    with pytest.raises(FileNotFoundError, match=r"train-00009\*: no shard has such a name"):
+        selections.get_candidate_dataset(path=corpus, data_files="data/train-00009*")
+
+
+def test_without_a_network_the_missing_corpus_and_the_way_to_it_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(FileNotFoundError, match=r"loganengstrom/dsdm-candidate-c4.*path=") as error:
+        selections.get_candidate_dataset(cache_dir=tmp_path)
+    assert "download --repo-type dataset" in str(error.value)
+
+
+def test_a_cache_that_holds_some_of_the_shards_is_not_taken_for_the_corpus(tmp_path):
+    (tmp_path / "data").mkdir()
+    for rank in (0, 2):
+        (tmp_path / "data" / f"train-{rank:05}-of-00003-0123456789abcdef.parquet").touch()
+    with pytest.raises(FileNotFoundError, match=r"1 of the 3 shards data/train-\*.*train-00001-of-00003"):
+        hub.check_whole("corpus", tmp_path)
+    (tmp_path / "data" / "train-00001-of-00003-0123456789abcdef.parquet").touch()
+    hub.check_whole("corpus", tmp_path)
