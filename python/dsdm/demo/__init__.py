@@ -99,7 +99,8 @@ def _run_one(made: Made, method: str, target: str | None, k: int) -> None:
     out = made.folder / "subsets" / "-".join(filter(None, (method, target)))
     dsdm.materialize(made.folder / "corpus", indices, out, overwrite=True)
     same = _holds(out, made.rows[indices])
-    print(f"  {method:<11}{target or '':<15}{_tick(right):<15}{_tick(same):<15}{out}")
+    as_it_must_be = "= numpy" if target else "as drawn"
+    print(f"  {method:<11}{target or '':<15}{_tick(right, as_it_must_be):<15}{_tick(same, 'same rows'):<15}{out}")
     if not (right and same):
         message = f"{method} {target or ''}: the result differs from the plain computation; please report it"
         raise WrongError(message)
@@ -156,10 +157,9 @@ def _next_steps(folder: Path) -> str:
 """
 
 
-def _tick(right: bool) -> str:  # noqa: FBT001 - it is the value shown
-    words = ("= numpy", "differs")
+def _tick(right: bool, words: str) -> str:  # noqa: FBT001 - it is the value shown
     signs = ("✓ ", "✗ ") if _encoding().startswith("utf") else ("", "")
-    return signs[not right] + words[not right]
+    return signs[not right] + (words if right else "differs")
 
 
 def _encoding() -> str:

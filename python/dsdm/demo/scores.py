@@ -50,11 +50,12 @@ def influence(counts: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray
     """Tell how much a unigram model's loss on the goal falls, to first order, when a row weighs more.
 
     This is what a linear datamodel estimates, for a model small enough to differentiate by hand: with p the
-    model's word frequencies, r the row's and g the goal's, the sum over words of g / p * (r - p).
+    model's word frequencies, r the row's and g the goal's, the sum over words of g / p * (r - p). A row's counts
+    are divided by those of a mean row, as all rows have as many tokens.
     """
     model = _frequencies(counts.sum(axis=0), smoothing=20)
     slope = _frequencies(goal, smoothing=0) / model
-    return (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)) @ slope - model @ slope
+    return (counts / counts.sum(axis=1).mean()) @ slope - model @ slope
 
 
 def log_importance(counts: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray[np.float32]:

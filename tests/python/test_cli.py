@@ -1,0 +1,224 @@
+"""The command line."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import dsdm
+from dsdm.cli import main
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run the command in the test's folder, and give exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("DSDM_DEBUG", raising=False)
+
+    def call(*arguments):
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["dsdm", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        return code if isinstance(code, int) else int(code is not None), *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def scores(tmp_path):
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    np.save(tmp_path / "scores.npy", values)
+    return values
+
+
+@pytest.mark.parametrize("command", ["demo", "fetch", "scores", "indices", "materialize"])
+def test_every_command_has_help_and_those_with_files_examples(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert "Usage:" in out
+    assert command == "demo" or f"\n    dsdm {command} " in out
+
+
+def test_the_version_is_the_modules(run):
+    assert run("--version")[:2] == (0, f"dsdm {dsdm.__version__}\n")
+
+
+def test_import_and_help_are_quick():
+    def best_of_five(*arguments):
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)  # noqa: S603
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    bare = best_of_five("-c", "pass")
+    assert best_of_five("-c", "import dsdm") - bare < 0.2
+    heavy = "import sys, dsdm.cli; print(*{'numpy', 'pyarrow', 'datasets', 'pooch', 'rich'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", heavy], check=True, capture_output=True).stdout == b"\n"  # noqa: S603
+
+
+def test_a_summary_is_numpys(run, scores):
+    code, out, _ = run("scores", "scores.npy")
+    assert code == 0
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert lines["dtype"] == "float32"
+    assert lines["rows"] == "1,000"
+    assert lines["NaN"] == "0"
+    low, high = map(float, lines["range"].split(" to "))
+    assert (low, high) == pytest.approx((scores.min(), scores.max()))
+    assert float(lines["mean"]) == pytest.approx(scores.astype(np.float64).mean())
+    assert float(lines["std"]) == pytest.approx(scores.astype(np.float64).std())
+    assert float(lines["50%"]) == pytest.approx(np.quantile(scores, 0.5, method="inverted_cdf"))
+
+
+def test_a_summary_of_many_blocks_is_that_of_the_whole(monkeypatch):
+    from dsdm.cli import summary
+
+    class Vector(np.ndarray):
+        paths = ()
+
+    values = np.random.default_rng(1).normal(5, 2, size=1003)
+    values[[3, 500]] = np.nan
+    monkeypatch.setattr(summary, "_BLOCK", 100)
+    monkeypatch.setattr(summary, "_SAMPLE", 50)
+    lines = dict(summary.summarize(values.view(Vector)))
+    assert lines["NaN"] == "2"
+    assert float(lines["mean"]) == pytest.approx(np.nanmean(values))
+    assert float(lines["std"]) == pytest.approx(np.nanstd(values))
+    spaced = values[::21]
+    assert float(lines["50% about"]) == pytest.approx(np.quantile(spaced, 0.5, method="inverted_cdf"))
+
+
+@pytest.mark.parametrize(
+    ("size", "k"),
+    [(["-k", 7], 7), (["--fraction", 0.29], 290), (["--tokens", "1e4", "--row-tokens", 1024], 9), (["-k", 0], 0)],
+)
+def test_sizes(run, size, k, scores, tmp_path):
+    code, _, errors = run("indices", "scores.npy", *size, "-o", "rows.npy")
+    assert (code, errors) == (0, f"{k} rows selected\n")
+    rows = np.load(tmp_path / "rows.npy")
+    assert rows.dtype == np.int64
+    np.testing.assert_array_equal(rows, np.argsort(-scores, kind="stable")[:k])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "exactly one of -k, --fraction and --tokens; none of them given"),
+        (["-k", 3, "--fraction", 0.1], "-k and --fraction given"),
+        (["--fraction", 1.5], "--fraction is 1.5"),
+        (["--tokens", "many", "--row-tokens", 9], "--tokens is 'many'"),
+        (["--tokens", "1e4"], "--tokens needs --row-tokens here"),
+        (["-k", 3, "--row-tokens", 9], "--row-tokens is 9; it goes with --tokens"),
+        (["-k", 3, "--target", "squad"], "--target goes with a method"),
+        (["-k", 3, "--seed", 3], "--seed with score files needs --gumbel"),
+        (["-k", 3, "--smallest", "--gumbel"], "--smallest and --gumbel do not go together"),
+    ],
+)
+@pytest.mark.usefixtures("scores")
+def test_wrong_usage_is_exit_code_2(run, arguments, named, tmp_path):
+    code, _, errors = run("indices", "scores.npy", *arguments, "-o", "rows.npy")
+    assert code == 2
+    assert named in " ".join(errors.split())
+    assert not (tmp_path / "rows.npy").exists()
+
+
+def test_smallest_order_and_exclude(run, scores, tmp_path):
+    np.save(tmp_path / "no.npy", np.argsort(scores)[:5])
+    options = ["-k", 10, "--smallest", "--order", "best_last", "--exclude", "no.npy"]
+    assert run("indices", "scores.npy", *options, "-o", "rows.npy")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), np.argsort(scores, kind="stable")[5:15][::-1])
+
+
+def test_the_seed_that_is_printed_repeats_the_draw(run, scores, tmp_path):
+    draw = ["indices", "scores.npy", "-k", 20, "--gumbel", "--temperature", 2, "-o"]
+    code, _, errors = run(*draw, "first.npy")
+    assert code == 0
+    seed = int(errors.rsplit("seed ", 1)[1])
+    assert run(*draw, "second.npy", "--seed", seed)[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "first.npy"), np.load(tmp_path / "second.npy"))
+    expected = dsdm.gumbel_top_k(scores, 20, temperature=2.0, seed=seed)
+    np.testing.assert_array_equal(np.load(tmp_path / "first.npy"), expected)
+
+
+def test_an_error_is_one_line_unless_debug(run, upstream_mini):
+    arguments = ["indices", "dsdm", "-t", "squad", "-k", 9999, "--data-dir", upstream_mini, "-o", "rows.npy"]
+    code, out, errors = run(*arguments)
+    assert (code, out) == (1, "")
+    assert errors.startswith("dsdm: ")
+    assert errors.count("\n") == 1
+    assert "9999" in errors.replace(",", "")
+    missing = run("scores", "none.npy")
+    assert missing[0] == 1
+    assert missing[2].startswith("dsdm: ")
+    assert "none.npy" in missing[2]
+
+
+@pytest.mark.usefixtures("scores")
+def test_what_is_there_is_not_overwritten_unasked(run, tmp_path):
+    arguments = ["indices", "scores.npy", "-k", 3, "-o", "rows.npy"]
+    assert run(*arguments)[0] == 0
+    code, _, errors = run(*arguments)
+    assert code == 1
+    assert "rows.npy: it exists" in errors
+    assert run(*arguments, "--overwrite")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npy", "scores.npy"]
+
+
+def test_methods_to_indices(run, upstream_mini, tmp_path):
+    where = ["--data-dir", upstream_mini, "-o", "rows.npy"]
+    assert run("indices", "dsdm", "-t", "lm_task_mix", "--fraction", 0.1, *where)[0] == 0
+    expected = dsdm.get_indices("dsdm", 500, "lm_task_mix", data_dir=upstream_mini)
+    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), expected)
+    assert run("indices", "random", "-k", 5, "--rows", 5, "-o", "random.npy")[0] == 0
+    assert sorted(np.load(tmp_path / "random.npy")) == [0, 1, 2, 3, 4]
+    code, _, errors = run("indices", "dsdm", "-t", "gpt3_mix", "-k", 5, *where, "--overwrite")
+    assert code == 1
+    assert "no scores of the method 'dsdm' for 'gpt3_mix'" in errors
+
+
+def test_shards_and_indices_to_a_dataset(run, demo, tmp_path):
+    import datasets
+
+    corpus, data = demo / "demo" / "corpus", demo / "demo" / "data"
+    rows = dsdm.get_indices("dsdm", 30, "squad", data_dir=data)
+    np.save(tmp_path / "rows.npy", rows)
+    assert run("materialize", corpus, "one", "-i", "rows.npy")[:2] == (0, "one\n")
+    shards = sorted(map(str, (corpus / "data").iterdir()))
+    by = ["--by", "dsdm", "-t", "squad", "--tokens", 30 * 1024 + 1000, "--data-dir", data, "--row-ids", "row"]
+    assert run("materialize", *shards, "two", *by)[0] == 0
+    one, two = (datasets.load_from_disk(str(tmp_path / name)) for name in ("one", "two"))
+    assert two["row"][:] == rows.tolist()
+    assert one["input_ids"][:] == two["input_ids"][:]
+
+
+@pytest.mark.usefixtures("scores")
+def test_scores_of_another_length_than_the_shards_are_refused(run, demo):
+    corpus = demo / "demo" / "corpus"
+    code, _, errors = run("materialize", corpus, "out", "--by", "scores.npy", "-k", 3)
+    assert code == 1
+    assert "1,000 scores and 400 rows" in errors
+    assert "--rows" in errors
+    assert run("materialize", corpus, "out", "--by", "scores.npy", "-k", 3, "--rows", 400)[0] == 0
+    assert run("materialize", corpus, "out")[0] == 2
+
+
+def test_random_from_shards_draws_from_their_rows(run, demo):
+    corpus = demo / "demo" / "corpus"
+    code, _, errors = run("materialize", corpus, "out", "--by", "random", "--fraction", 0.5)
+    assert code == 0
+    assert "200 rows selected, drawn with seed" in errors
+
+
+def test_as_a_module_and_with_a_traceback_on_demand(tmp_path):
+    command = [sys.executable, "-m", "dsdm", "--debug", "scores", "none.npy"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "none.npy" in done.stderr
