@@ -3,13 +3,32 @@
 //! A [`Source`] is what selection reads: a stored vector, a lazy expression over several, or a borrowed
 //! array. It is read block by block, so that nothing of the length of the vector is ever allocated.
 
+mod copy;
 mod dtype;
+mod expr;
+mod float;
+mod literal;
+mod npy;
+mod open;
+mod raw;
+#[allow(clippy::module_inception)] // it is what the module is about
+mod scores;
+mod sniff;
+mod stats;
+pub(crate) mod stored;
 
 use std::ops::Range;
 
 pub use dtype::{DType, Scratch, Value, Values};
+pub use expr::{Operand, Operator};
+use float::Float;
+pub use open::OpenOptions;
+pub use raw::RawType;
+pub use scores::Scores;
+pub use stored::Io;
 
 use crate::error::Result;
+use crate::parallel::Job;
 
 /// One score per row, readable block by block from many threads.
 pub trait Source: Sync {
@@ -23,6 +42,12 @@ pub trait Source: Sync {
 
     /// The type that [`Source::read`] gives.
     fn dtype(&self) -> DType;
+
+    /// Computes what every value needs to know of all rows (the mean of a z-score), on the threads of a job.
+    /// Called before a pass over the rows; a source that was not prepared does it at its first read.
+    fn prepare(&self, _job: &Job<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// The values of `rows`, borrowed where they lie in memory as they are, else computed into `scratch`.
     ///

@@ -1,0 +1,74 @@
+//! Score files to one vector: each file by what it holds, all in the order given.
+
+use std::path::PathBuf;
+
+use super::sniff::{Format, format_of};
+use super::stored::{File, Io, Part, Stored};
+use super::{RawType, Scores, npy, raw};
+use crate::error::{At, Error, Result};
+
+/// How score files are opened.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The entry of a torch file that holds a dict or a list.
+    pub key: Option<String>,
+    /// The column of an Arrow or Parquet table.
+    pub column: Option<String>,
+    /// The type of raw values; what files of other formats must have.
+    pub dtype: Option<RawType>,
+    /// How the bytes are read.
+    pub io: Io,
+    /// Whether checksums are computed, where the format has them.
+    pub verify: bool,
+}
+
+impl Scores {
+    /// Opens files as one vector, in the order given.
+    ///
+    /// The format of each is told by its content. Headers are read and checked; values are not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] for what the system refuses; [`Error::Format`], [`Error::Truncated`],
+    /// [`Error::UnsafePickle`] or [`Error::Schema`] for a file that holds no vector, or one of another type
+    /// than the first; [`Error::Type`] for raw values without a type.
+    pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Self> {
+        let mut found = Vec::with_capacity(paths.len());
+        for path in paths {
+            let file = File::open(path, options.io)?;
+            let parts = parts(&file, options)?;
+            if let Some(expected) = options.dtype {
+                check_type(&file, &parts, expected)?;
+            }
+            found.push((file, parts));
+        }
+        Ok(Self::stored(Stored::new(found)?))
+    }
+}
+
+/// The parts of one file.
+fn parts(file: &File, options: &OpenOptions) -> Result<Vec<Part>> {
+    match (format_of(file, options.dtype.is_some())?, options.dtype) {
+        (Format::Npy, _) => npy::parts(file),
+        (Format::Raw, Some(dtype)) => raw::parts(file, dtype),
+        (Format::Raw, None) => Err(Error::Internal("raw values without a type".into())),
+        (Format::Torch | Format::Arrow | Format::Parquet, _) => {
+            Err(Error::format(file.path(), At::File, "this format is not read by this build"))
+        }
+    }
+}
+
+/// Fails if a file says another type than the caller.
+fn check_type(file: &File, parts: &[Part], expected: RawType) -> Result<()> {
+    match parts.iter().find(|part| part.dtype != expected.dtype) {
+        None => Ok(()),
+        Some(part) => Err(Error::schema(
+            file.path(),
+            At::File,
+            format!(
+                "it holds {} and dtype is {}; leave dtype out for a file that says its own type",
+                part.dtype, expected.dtype
+            ),
+        )),
+    }
+}

@@ -1,0 +1,254 @@
+//! One vector of scores, stored or computed: what opening files gives, and arithmetic on it.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::expr::{self, MAX_DEPTH, Node, Operand, Operator};
+use super::stats::{self, Moments};
+use super::stored::Stored;
+use super::{DType, Scratch, Source, Values};
+use crate::error::{Error, Result};
+use crate::parallel::Job;
+
+/// One score per row: a vector in files, or an expression over such vectors that is computed when read.
+///
+/// A clone is another handle of the same vector.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    node: Arc<Node>,
+    len: u64,
+    dtype: DType,
+    /// Operations from here to the deepest file.
+    depth: u32,
+}
+
+impl Scores {
+    /// A vector in files.
+    pub(crate) fn stored(stored: Stored) -> Self {
+        let (len, dtype) = (stored.len(), Source::dtype(&stored));
+        Self { node: Arc::new(Node::Stored(stored)), len, dtype, depth: 0 }
+    }
+
+    fn computed(node: Node, len: u64, dtype: DType, depth: u32) -> Result<Self> {
+        if depth > MAX_DEPTH {
+            return Err(Error::Value(format!(
+                "an expression of more than {MAX_DEPTH} operations over scores; compute a part of it and store it"
+            )));
+        }
+        Ok(Self { node: Arc::new(node), len, dtype, depth })
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The type that arithmetic on it has: float32 for floats of up to 4 bytes, else float64.
+    pub(super) fn computed_dtype(&self) -> DType {
+        match self.dtype {
+            DType::F16 | DType::BF16 | DType::F32 => DType::F32,
+            _ => DType::F64,
+        }
+    }
+
+    /// `left operator right`, value by value, computed when read.
+    ///
+    /// Float16, bfloat16 and float32 are computed in float32, with numbers rounded to float32; anything with
+    /// float64 or integers in float64.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if two vectors differ in length, or if there is no vector.
+    pub fn binary(operator: Operator, left: Operand, right: Operand) -> Result<Self> {
+        let vectors: Vec<&Self> = [&left, &right].into_iter().filter_map(Operand::scores).collect();
+        let Some(&first) = vectors.first() else {
+            return Err(Error::Value("an expression over scores needs at least one vector".into()));
+        };
+        if let Some(other) = vectors.iter().find(|other| other.len != first.len) {
+            return Err(Error::Value(format!(
+                "the vectors have different lengths: {} rows in {} and {} rows in {}; scores of the same rows are needed",
+                first.len,
+                first.describe_paths(),
+                other.len,
+                other.describe_paths()
+            )));
+        }
+        let float32 = vectors.iter().all(|scores| scores.computed_dtype() == DType::F32);
+        let dtype = if float32 { DType::F32 } else { DType::F64 };
+        let depth = vectors.iter().map(|scores| scores.depth).max().unwrap_or(0) + 1;
+        let len = first.len;
+        Self::computed(Node::Binary { operator, left, right }, len, dtype, depth)
+    }
+
+    /// Every value with the other sign, in the type that arithmetic has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for an expression that is too deep.
+    pub fn negated(&self) -> Result<Self> {
+        Self::computed(Node::Negated(self.clone()), self.len, self.computed_dtype(), self.depth + 1)
+    }
+
+    /// The values in float32 or float64, whichever holds them: what bfloat16 is shown as.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for an expression that is too deep.
+    pub fn widened(&self) -> Result<Self> {
+        if self.dtype == self.computed_dtype() {
+            return Ok(self.clone());
+        }
+        Self::computed(Node::Widened(self.clone()), self.len, self.computed_dtype(), self.depth + 1)
+    }
+
+    /// The values less their mean, divided by their standard deviation, both over all rows and in float64.
+    ///
+    /// `ddof` is what is taken from the number of rows before dividing the sum of squares by it. The moments
+    /// are computed once, by [`Source::prepare`] or when a value is first read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if there are no more than `ddof` rows; when computed, if the deviation is 0 or NaN.
+    pub fn zscore(&self, ddof: u64) -> Result<Self> {
+        if self.len <= ddof {
+            return Err(Error::Value(format!(
+                "zscore of {} rows with ddof={ddof}; more than {ddof} rows are needed",
+                self.len
+            )));
+        }
+        let node = Node::Standardized { of: self.clone(), ddof, moments: Arc::new(Mutex::new(None)) };
+        Self::computed(node, self.len, self.computed_dtype(), self.depth + 1)
+    }
+
+    /// The rows `rows` as a vector; nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Index`] if they do not lie within the vector.
+    pub fn slice(&self, rows: Range<u64>) -> Result<Self> {
+        if rows.start > rows.end || rows.end > self.len {
+            return Err(Error::Index(format!(
+                "rows {} to {} of a vector of {} rows",
+                rows.start, rows.end, self.len
+            )));
+        }
+        let len = rows.end - rows.start;
+        match self.node() {
+            _ if len == self.len => Ok(self.clone()),
+            Node::Stored(stored) => Ok(Self::stored(stored.cut(&rows)?)),
+            Node::Slice { of, start } => {
+                let start = start + rows.start;
+                Self::computed(Node::Slice { of: of.clone(), start }, len, self.dtype, self.depth)
+            }
+            _ => {
+                let node = Node::Slice { of: self.clone(), start: rows.start };
+                Self::computed(node, len, self.dtype, self.depth + 1)
+            }
+        }
+    }
+
+    /// All values where they lie in memory, if they lie there as one run.
+    pub fn borrow_all(&self) -> Option<Values<'_>> {
+        match self.node() {
+            Node::Stored(stored) => stored.borrow_all(),
+            _ => None,
+        }
+    }
+
+    /// The files it is read from, each once, in the order of the expression.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        self.each_stored(&mut |stored| {
+            for path in stored.paths() {
+                if !paths.iter().any(|known| known == path) {
+                    paths.push(path.to_path_buf());
+                }
+            }
+            Ok(())
+        })
+        .unwrap_or_default();
+        paths
+    }
+
+    /// Whether every value is read through a map of its file, rather than from a copy in memory.
+    pub fn is_mapped(&self) -> bool {
+        let mut mapped = true;
+        self.each_stored(&mut |stored| {
+            mapped &= stored.is_mapped();
+            Ok(())
+        })
+        .is_ok()
+            && mapped
+    }
+
+    /// Whether it is an expression rather than a vector in files.
+    pub fn is_computed(&self) -> bool {
+        !matches!(self.node(), Node::Stored(_))
+    }
+
+    fn describe_paths(&self) -> String {
+        let paths = self.paths();
+        match paths.as_slice() {
+            [] => "no file".into(),
+            [one] => one.display().to_string(),
+            [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+        }
+    }
+
+    /// Calls `visit` for every stored vector of the expression.
+    fn each_stored(&self, visit: &mut dyn FnMut(&Stored) -> Result<()>) -> Result<()> {
+        match self.node() {
+            Node::Stored(stored) => visit(stored),
+            node => node.operands().try_for_each(|scores| scores.each_stored(visit)),
+        }
+    }
+
+    /// The moments of a [`Node::Standardized`], computed the first time.
+    pub(super) fn moments(
+        of: &Self,
+        ddof: u64,
+        known: &Mutex<Option<Moments>>,
+        job: &Job<'_>,
+    ) -> Result<Moments> {
+        let mut known = known.lock().map_err(|_| Error::Internal("a thread panicked".into()))?;
+        if let Some(moments) = *known {
+            return Ok(moments);
+        }
+        let moments = stats::moments(of, ddof, job)?;
+        Ok(*known.insert(moments))
+    }
+}
+
+impl Source for Scores {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn prepare(&self, job: &Job<'_>) -> Result<()> {
+        self.node().operands().try_for_each(|scores| scores.prepare(job))?;
+        if let Node::Standardized { of, ddof, moments } = self.node() {
+            Self::moments(of, *ddof, moments, job)?;
+        }
+        Ok(())
+    }
+
+    fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
+        expr::read(self, rows, scratch)
+    }
+
+    fn prefetch(&self, rows: Range<u64>) -> Result<()> {
+        match self.node() {
+            Node::Stored(stored) => stored.prefetch(rows),
+            Node::Slice { of, start } => of.prefetch(rows.start + start..rows.end + start),
+            node => node.operands().try_for_each(|scores| scores.prefetch(rows.clone())),
+        }
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.each_stored(&mut |stored| stored.check_unchanged())
+    }
+}

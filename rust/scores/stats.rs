@@ -1,0 +1,108 @@
+//! Mean and standard deviation of a vector, in float64.
+//!
+//! Each block of a fixed number of rows gives its count, mean and sum of squared deviations; the blocks are
+//! joined in the order of the rows (Chan, Golub and LeVeque 1979), so that threads do not change a bit.
+
+use super::expr::with_values;
+use super::float::ToFloat;
+use super::{Scores, Scratch, Source, Values};
+use crate::error::{Error, Result};
+use crate::parallel::{Job, Queue};
+
+/// Rows of a block.
+const BLOCK: u64 = 1 << 15;
+
+/// What a vector is standardized by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Moments {
+    /// The mean.
+    pub(crate) mean: f64,
+    /// The standard deviation.
+    pub(crate) std: f64,
+}
+
+/// Count, mean and sum of squared deviations from it.
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Sums {
+    #[allow(clippy::cast_precision_loss)] // a block has far fewer rows than 2^53
+    fn of<T: ToFloat>(values: &[T]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().map(|value| value.to_f64()).sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value.to_f64() - mean).powi(2)).sum();
+        Self { count, mean, squares }
+    }
+
+    fn join(self, after: Self) -> Self {
+        let (gap, count) = (after.mean - self.mean, self.count + after.count);
+        Self {
+            count,
+            mean: self.mean + gap * (after.count / count),
+            squares: self.squares + after.squares + gap * gap * (self.count * after.count / count),
+        }
+    }
+}
+
+/// The moments of a vector, with the sum of squares divided by the number of rows less `ddof`.
+#[allow(clippy::cast_precision_loss)] // a mean over more than 2^53 rows has no exact count
+pub(super) fn moments(scores: &Scores, ddof: u64, job: &Job<'_>) -> Result<Moments> {
+    scores.prepare(job)?;
+    let sums = block_sums(scores, job)?;
+    scores.check_unchanged()?;
+    let sums = sums.into_iter().reduce(Sums::join);
+    let sums = sums.ok_or_else(|| Error::Value("zscore of no rows".into()))?;
+    let std = (sums.squares / (sums.count - ddof as f64)).sqrt();
+    if std == 0.0 {
+        return Err(Error::Value(format!(
+            "zscore of {} rows that are all {}: the standard deviation is 0",
+            scores.len(),
+            sums.mean
+        )));
+    }
+    if !std.is_finite() {
+        return Err(Error::Value(format!(
+            "zscore of {} rows: the standard deviation is {std}, because a score is NaN or infinite{}",
+            scores.len(),
+            first_not_finite(scores)?.map_or_else(String::new, |row| format!(", the first at row {row}"))
+        )));
+    }
+    Ok(Moments { mean: sums.mean, std })
+}
+
+fn block_sums(scores: &Scores, job: &Job<'_>) -> Result<Vec<Sums>> {
+    let len = scores.len();
+    let queue = Queue::new(len.div_ceil(BLOCK));
+    let found = job.run(|_, state| {
+        let (mut scratch, mut mine) = (Scratch::default(), Vec::new());
+        while let Some(block) = queue.take() {
+            let rows = block * BLOCK..len.min((block + 1) * BLOCK);
+            scores.prefetch(rows.clone())?;
+            let values = scores.read(rows, &mut scratch)?;
+            mine.push((block, with_values!(values, values => Sums::of(values))));
+            state.check()?;
+        }
+        Ok(mine)
+    })?;
+    let mut found = found.concat();
+    found.sort_unstable_by_key(|&(block, _)| block);
+    Ok(found.into_iter().map(|(_, sums)| sums).collect())
+}
+
+/// The first row whose score is NaN or infinite. Looked for only when there is one.
+fn first_not_finite(scores: &Scores) -> Result<Option<u64>> {
+    let mut scratch = Scratch::default();
+    for start in (0..scores.len()).step_by(1 << 15) {
+        let rows = start..scores.len().min(start + BLOCK);
+        let values = scores.read(rows, &mut scratch)?;
+        let at = with_values!(values, values => values.iter().position(|value| !value.to_f64().is_finite()));
+        if let Some(at) = at {
+            return Ok(Some(start + at as u64));
+        }
+    }
+    Ok(None)
+}

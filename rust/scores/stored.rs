@@ -1,0 +1,342 @@
+//! Values that lie in files: runs of one type, one after the other, as one vector.
+//!
+//! A run inside one aligned, native, contiguous part is read where it lies. What is strided, in the other
+//! byte order, unaligned, or across two parts is copied into the caller's scratch, a block at a time.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::copy::copy_values;
+use super::{DType, Scratch, Source, Values};
+use crate::error::{At, Error, Result};
+use crate::mmap::{Map, Opened};
+use crate::with_dtype;
+
+/// How the bytes of a file are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Io {
+    /// Through a memory map: nothing is copied.
+    #[default]
+    Mmap,
+    /// By positional reads: every byte is copied, and no change of the file can end the process.
+    Pread,
+}
+
+/// Where the bytes of a part lie.
+#[derive(Debug, Clone)]
+pub(crate) enum Storage {
+    /// In a mapped file.
+    Mapped(Arc<Map>),
+    /// In a file that is read by position.
+    Positional(Arc<Opened>),
+    /// In memory, because the file holds them in another form (compressed Parquet or Arrow).
+    Memory(Bytes),
+}
+
+impl Storage {
+    /// Bytes there are.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::Mapped(map) => map.bytes().len() as u64,
+            Self::Positional(opened) => opened.identity().size,
+            Self::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// The bytes, if they can be addressed.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Mapped(map) => Some(map.bytes()),
+            Self::Positional(_) => None,
+            Self::Memory(bytes) => Some(bytes),
+        }
+    }
+}
+
+/// A run of values in one storage: value `i` lies at byte `offset + i * stride * dtype.size()`.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Where the bytes lie.
+    pub storage: Storage,
+    /// Bytes from the start of the storage.
+    pub offset: u64,
+    /// In values; 1 is contiguous.
+    pub stride: u64,
+    /// In values.
+    pub len: u64,
+    /// The type of each value.
+    pub dtype: DType,
+    /// Whether the bytes are in the other order than this machine's.
+    pub swapped: bool,
+}
+
+impl Part {
+    /// The bytes that the values `rows` span, first to last, or nothing if that overflows.
+    pub(crate) fn span(&self, rows: &Range<u64>) -> Option<Range<u64>> {
+        let size = self.dtype.size() as u64;
+        let step = self.stride.checked_mul(size)?;
+        let start = self.offset.checked_add(rows.start.checked_mul(step)?)?;
+        let Some(last) = rows.end.checked_sub(1).filter(|&last| last >= rows.start) else {
+            return Some(start..start);
+        };
+        let end = self.offset.checked_add(last.checked_mul(step)?)?.checked_add(size)?;
+        Some(start..end)
+    }
+
+    /// The values `rows` where they lie, if they lie as this machine has them.
+    fn borrow(&self, rows: &Range<u64>) -> Option<Values<'_>> {
+        if rows.is_empty() {
+            return Values::from_bytes(self.dtype, &[]);
+        }
+        if self.swapped || (self.stride != 1 && rows.end - rows.start != 1) {
+            return None;
+        }
+        let bytes = self.storage.bytes()?;
+        Values::from_bytes(self.dtype, bytes.get(to_usize(self.span(rows)?)?)?)
+    }
+
+    /// The values `start..stop` of it as a part.
+    fn cut(&self, rows: &Range<u64>) -> Option<Self> {
+        let offset = self.span(rows)?.start;
+        Some(Self { offset, len: rows.end.checked_sub(rows.start)?, ..self.clone() })
+    }
+}
+
+/// An opened score file, in either io mode.
+#[derive(Debug, Clone)]
+pub(crate) enum File {
+    /// Mapped.
+    Mapped(Arc<Map>),
+    /// Read by position.
+    Positional(Arc<Opened>),
+}
+
+impl File {
+    /// Opens a regular file.
+    pub(crate) fn open(path: &Path, io: Io) -> Result<Self> {
+        let opened = Opened::open(path)?;
+        Ok(match io {
+            Io::Mmap => Self::Mapped(Arc::new(Map::new(opened)?)),
+            Io::Pread => Self::Positional(Arc::new(opened)),
+        })
+    }
+
+    /// The open file.
+    fn opened(&self) -> &Opened {
+        match self {
+            Self::Mapped(map) => map.opened(),
+            Self::Positional(opened) => opened,
+        }
+    }
+
+    /// The path it was opened by.
+    pub(crate) fn path(&self) -> &Path {
+        self.opened().path()
+    }
+
+    /// Bytes it had when it was opened.
+    pub(crate) fn size(&self) -> u64 {
+        self.opened().identity().size
+    }
+
+    /// `len` bytes from `offset`: for headers and trailers, not for values.
+    pub(crate) fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
+        let size = self.size();
+        let end = offset.checked_add(len as u64).filter(|&end| end <= size).ok_or_else(|| {
+            Error::truncated(
+                self.path(),
+                At::Byte(offset),
+                format!("{len} bytes are needed here, and the file ends at byte {size}; it is cut, or its header is wrong: get it again"),
+            )
+        })?;
+        match self {
+            Self::Mapped(map) => {
+                let outside = || Error::Internal(format!("the map is shorter than {end} bytes"));
+                let range = to_usize(offset..end).ok_or_else(outside)?;
+                map.populate(range.clone())?;
+                Ok(Cow::Borrowed(map.bytes().get(range).ok_or_else(outside)?))
+            }
+            Self::Positional(opened) => {
+                let mut bytes = Vec::new();
+                bytes.try_reserve_exact(len).map_err(|_| {
+                    Error::Memory(format!("{}: {len} bytes of memory are not there", self.path().display()))
+                })?;
+                bytes.resize(len, 0);
+                opened.read_exact_at(&mut bytes, offset)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
+
+    /// Its bytes as the storage of parts.
+    pub(crate) fn storage(&self) -> Storage {
+        match self {
+            Self::Mapped(map) => Storage::Mapped(Arc::clone(map)),
+            Self::Positional(opened) => Storage::Positional(Arc::clone(opened)),
+        }
+    }
+}
+
+/// The parts of one or several files as one vector, in the order given.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    files: Arc<[File]>,
+    parts: Vec<Part>,
+    /// The row after the last one of each part.
+    ends: Vec<u64>,
+    dtype: DType,
+}
+
+impl Stored {
+    /// Joins what was found in each file. All must be of one type.
+    pub(crate) fn new(found: Vec<(File, Vec<Part>)>) -> Result<Self> {
+        let mut first: Option<(DType, usize)> = None;
+        for (index, (file, parts)) in found.iter().enumerate() {
+            for part in parts {
+                check_bounds(file, part)?;
+                let (dtype, origin) = *first.get_or_insert((part.dtype, index));
+                if part.dtype != dtype {
+                    return Err(Error::schema(
+                        file.path(),
+                        At::File,
+                        format!(
+                            "its values are {}, and those of {} are {dtype}; one vector has one type: convert one of them",
+                            part.dtype,
+                            found[origin].0.path().display()
+                        ),
+                    ));
+                }
+            }
+        }
+        let Some((dtype, _)) = first else {
+            return Err(Error::Value("no score file was given that holds a vector".into()));
+        };
+        let (files, parts): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        Self::of_parts(files.into(), parts.into_iter().flatten(), dtype)
+    }
+
+    fn of_parts(files: Arc<[File]>, parts: impl Iterator<Item = Part>, dtype: DType) -> Result<Self> {
+        let parts: Vec<_> = parts.filter(|part| part.len > 0).collect();
+        let mut end = 0_u64;
+        let mut ends = Vec::with_capacity(parts.len());
+        for part in &parts {
+            end = end
+                .checked_add(part.len)
+                .ok_or_else(|| Error::Value("the score files hold more than 2^64 rows together".into()))?;
+            ends.push(end);
+        }
+        Ok(Self { files, parts, ends, dtype })
+    }
+
+    /// The rows `rows`, which lie within `0..len`, without the others. Nothing is read.
+    pub(crate) fn cut(&self, rows: &Range<u64>) -> Result<Self> {
+        let cuts: Option<Vec<_>> =
+            self.overlapping(rows.clone()).map(|(part, rows)| part.cut(&rows)).collect();
+        let cuts = cuts.ok_or_else(|| Error::Internal("a part lies outside its file".into()))?;
+        Self::of_parts(Arc::clone(&self.files), cuts.into_iter(), self.dtype)
+    }
+
+    /// The files, in the order given.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(File::path)
+    }
+
+    /// Whether every value is read through a map of its file.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.files.iter().all(|file| matches!(file, File::Mapped(_)))
+            && self.parts.iter().all(|part| matches!(part.storage, Storage::Mapped(_)))
+    }
+
+    /// All values where they lie, if they lie as one run in memory.
+    pub(crate) fn borrow_all(&self) -> Option<Values<'_>> {
+        match self.parts.as_slice() {
+            [] => Values::from_bytes(self.dtype, &[]),
+            [part] => part.borrow(&(0..part.len)),
+            _ => None,
+        }
+    }
+
+    /// The parts that hold `rows`, each with the rows counted from its own start.
+    fn overlapping(&self, rows: Range<u64>) -> impl Iterator<Item = (&Part, Range<u64>)> {
+        let first = self.ends.partition_point(|&end| end <= rows.start);
+        let parts = self.parts.iter().zip(&self.ends).skip(first);
+        parts.map_while(move |(part, &end)| {
+            let begin = end - part.len;
+            let (start, stop) = (rows.start.max(begin), rows.end.min(end));
+            (start < stop).then(|| (part, start - begin..stop - begin))
+        })
+    }
+}
+
+impl Source for Stored {
+    fn len(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
+        let mut overlapping = self.overlapping(rows.clone());
+        if let (Some((part, within)), None) = (overlapping.next(), overlapping.next()) {
+            if let Some(values) = part.borrow(&within) {
+                return Ok(values);
+            }
+        }
+        let len = usize::try_from(rows.end.saturating_sub(rows.start))
+            .map_err(|_| Error::Memory("a run of rows is longer than memory".into()))?;
+        let size = self.dtype.size();
+        with_dtype!(self.dtype, T => {
+            let values = scratch.values::<T>(len);
+            let mut rest: &mut [u8] = bytemuck::cast_slice_mut(values);
+            for (part, within) in self.overlapping(rows) {
+                let bytes = usize::try_from(within.end - within.start).unwrap_or(usize::MAX).saturating_mul(size);
+                let (into, after) = rest.split_at_mut(bytes.min(rest.len()));
+                copy_values(part, &within, into)?;
+                rest = after;
+            }
+            Ok(<T as super::Value>::wrap(values))
+        })
+    }
+
+    fn prefetch(&self, rows: Range<u64>) -> Result<()> {
+        for (part, within) in self.overlapping(rows) {
+            if let (Storage::Mapped(map), Some(range)) =
+                (&part.storage, part.span(&within).and_then(to_usize))
+            {
+                map.populate(range)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.files.iter().try_for_each(|file| file.opened().check_unchanged())
+    }
+}
+
+/// Fails unless all values of a part lie in its storage.
+fn check_bounds(file: &File, part: &Part) -> Result<()> {
+    let size = part.storage.size();
+    match part.span(&(0..part.len)) {
+        Some(span) if part.len == 0 || span.end <= size => Ok(()),
+        _ => Err(Error::truncated(
+            file.path(),
+            At::Byte(part.offset),
+            format!(
+                "{} values of {} with stride {} do not fit into {size} bytes; the file is cut or its header is wrong",
+                part.len, part.dtype, part.stride
+            ),
+        )),
+    }
+}
+
+/// A range of bytes as one that memory can have.
+pub(crate) fn to_usize(range: Range<u64>) -> Option<Range<usize>> {
+    Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+}
