@@ -1,1 +1,20 @@
 //! Row indices to rows.
+//!
+//! A [`Corpus`] is a table cut in units that are read independently: Arrow record batches, Parquet row
+//! groups, chunks in memory. A [`Plan`] says which rows go where; [`gather`] reads rows in the order in which
+//! they lie and hands them on in the order wanted.
+
+mod arrow;
+mod budget;
+mod corpus;
+mod guard;
+mod memory;
+mod parquet;
+mod plan;
+mod run;
+mod types;
+
+pub use budget::default_memory_limit;
+pub use corpus::Corpus;
+pub use plan::{Block, Plan, Split};
+pub use run::{Extra, Sink, gather, output_schema};

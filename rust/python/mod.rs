@@ -4,6 +4,7 @@
 
 mod call;
 mod errors;
+mod rows;
 
 use pyo3::prelude::*;
 
@@ -15,6 +16,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        super::errors::register(module)
+        super::errors::register(module)?;
+        super::rows::register(module)
     }
 }

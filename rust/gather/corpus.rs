@@ -1,0 +1,347 @@
+//! A table in many parts, seen as one run of rows cut in units.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatchOptions;
+use arrow::compute::{cast, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+
+use super::arrow::Stream;
+use super::guard::guard;
+use super::memory::Memory;
+use super::parquet::Parquet;
+use super::types::{canonical_field, project, same_layout};
+use crate::error::{At, Error, Result};
+use crate::mmap::Map;
+use crate::parallel::{Job, Queue};
+
+/// Rows of one unit as they were read.
+pub(super) enum Fragment {
+    /// All rows of the unit, where they lie.
+    Whole(RecordBatch),
+    /// The wanted rows alone, in ascending order, in as many batches as they were read in.
+    Picked(Vec<RecordBatch>),
+}
+
+/// One file or table of a corpus.
+pub(super) trait Part: Send + Sync {
+    /// The file, for messages.
+    fn path(&self) -> &Path;
+
+    /// All columns, as they are stored.
+    fn schema(&self) -> &SchemaRef;
+
+    /// The rows of each unit.
+    fn unit_rows(&self) -> &[u64];
+
+    /// About how many bytes these columns take in memory, from what is known without reading them.
+    fn bytes(&self, columns: &[usize]) -> Result<u64>;
+
+    /// The rows `wanted` (ascending, each once) of a unit, or all of its rows.
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Fragment>;
+
+    /// Fails if what was read changed since it was opened.
+    fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A corpus of rows: files or a table, of one schema, read where they lie.
+#[derive(Clone)]
+pub struct Corpus {
+    parts: Vec<Arc<dyn Part>>,
+    /// The schema that rows come out with.
+    schema: SchemaRef,
+    /// For each part, where each column of the schema is.
+    columns: Vec<Vec<usize>>,
+    /// Each unit's part and its number there.
+    units: Vec<(u32, u32)>,
+    /// The first row of each unit, and the number of rows after the last.
+    starts: Vec<u64>,
+}
+
+impl Corpus {
+    /// Opens Arrow and Parquet files as one table, in the order given. Only their metadata is read.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, is neither Arrow nor Parquet, is cut or damaged; files whose columns
+    /// differ in name or type; a column type that has no counterpart in `datasets`.
+    pub fn open(job: &Job<'_>, paths: &[PathBuf]) -> Result<Self> {
+        let queue = Queue::new(paths.len() as u64);
+        let opened = job.run_on(paths.len(), |_, state| {
+            let mut mine = Vec::new();
+            while let Some(index) = queue.take() {
+                let Some(path) = usize::try_from(index).ok().and_then(|i| paths.get(i)) else { break };
+                mine.push((index, open_part(path)?));
+                state.advance(1)?;
+            }
+            Ok(mine)
+        })?;
+        let mut parts: Vec<_> = opened.into_iter().flatten().collect();
+        parts.sort_by_key(|(index, _)| *index);
+        Self::new(parts.into_iter().map(|(_, part)| part).collect())
+    }
+
+    /// A table that is in memory. Nothing is copied.
+    ///
+    /// # Errors
+    /// A column type that has no counterpart in `datasets`.
+    pub fn from_batches(schema: SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
+        Self::new(vec![Arc::new(Memory::new(schema, batches))])
+    }
+
+    fn new(parts: Vec<Arc<dyn Part>>) -> Result<Self> {
+        let Some(first) = parts.first() else {
+            return Err(Error::Value("at least one file is needed".to_owned()));
+        };
+        let schema = first.schema().clone();
+        let mut units = Vec::new();
+        let mut starts = vec![0u64];
+        let mut row = 0u64;
+        for (index, part) in parts.iter().enumerate() {
+            let too_many = || {
+                Error::format(
+                    part.path(),
+                    At::File,
+                    "there are more than 2^32 rows in one batch or 2^63 in all",
+                )
+            };
+            let part_index = u32::try_from(index).map_err(|_| too_many())?;
+            for (unit, &rows) in part.unit_rows().iter().enumerate() {
+                u32::try_from(rows).map_err(|_| too_many())?;
+                row = row.checked_add(rows).filter(|row| *row < 1 << 63).ok_or_else(too_many)?;
+                units.push((part_index, u32::try_from(unit).map_err(|_| too_many())?));
+                starts.push(row);
+            }
+        }
+        let all: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let corpus = Self { parts, schema, columns: Vec::new(), units, starts };
+        corpus.select(&all)
+    }
+
+    /// The same corpus with these columns alone, in this order.
+    ///
+    /// # Errors
+    /// No column, a column twice, or a name that is none of the columns.
+    pub fn select(&self, names: &[String]) -> Result<Self> {
+        let Some(first) = self.parts.first() else {
+            return Err(Error::Internal("a corpus has at least one part".to_owned()));
+        };
+        check_names(first.schema(), names)?;
+        let mut columns = Vec::new();
+        let mut schema = None;
+        for part in &self.parts {
+            let picked = positions(part.as_ref(), names, first.path())?;
+            let found = canonical_schema(part.as_ref(), &picked)?;
+            match &schema {
+                None => schema = Some(found),
+                Some(schema) => same_schema(first.path(), schema, part.path(), &found)?,
+            }
+            if names.len() == first.schema().fields().len() {
+                no_more_columns(first.as_ref(), part.as_ref())?;
+            }
+            columns.push(picked);
+        }
+        let schema = Arc::new(schema.unwrap_or_else(Schema::empty));
+        Ok(Self { columns, schema, ..self.clone() })
+    }
+
+    /// The schema that rows come out with.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> u64 {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    /// How many units there are.
+    pub fn units(&self) -> usize {
+        self.units.len()
+    }
+
+    /// The files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.parts.iter().map(|part| part.path())
+    }
+
+    /// About how many bytes all rows take in memory.
+    ///
+    /// # Errors
+    /// Offsets of a table in memory that point outside of it.
+    pub fn bytes(&self) -> Result<u64> {
+        let parts = self.parts.iter().zip(&self.columns);
+        parts
+            .map(|(part, columns)| part.bytes(columns))
+            .try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
+    }
+
+    /// The unit that holds a row, and the row's number in it; `hint` is a unit that is tried first.
+    pub(super) fn locate(&self, row: u64, hint: usize) -> (usize, u32) {
+        let holds = |unit: usize| {
+            let start = *self.starts.get(unit)?;
+            let end = *self.starts.get(unit + 1)?;
+            (start <= row && row < end).then_some(start)
+        };
+        let (unit, start) = match holds(hint) {
+            Some(start) => (hint, start),
+            None => {
+                let unit = self.starts.partition_point(|&start| start <= row).saturating_sub(1);
+                (unit, self.starts.get(unit).copied().unwrap_or(row))
+            }
+        };
+        // A unit has fewer than 2^32 rows: `new` has seen to that.
+        (unit, u32::try_from(row - start).unwrap_or(u32::MAX))
+    }
+
+    /// The rows `wanted` of a unit, or all of them, in the types of the schema.
+    pub(super) fn read(&self, unit: usize, wanted: &[u32]) -> Result<Fragment> {
+        let missing = || Error::Internal(format!("there is no unit {unit}"));
+        let &(part, index) = self.units.get(unit).ok_or_else(missing)?;
+        let part_index = part as usize;
+        let part = self.parts.get(part_index).ok_or_else(missing)?;
+        let columns = self.columns.get(part_index).ok_or_else(missing)?;
+        match part.read(index as usize, columns, wanted)? {
+            Fragment::Whole(batch) if alike(&batch, &self.schema) => {
+                Ok(Fragment::Whole(self.canonical(part.path(), &batch)?))
+            }
+            // Values that must be converted are picked first, so that only wanted rows are.
+            Fragment::Whole(batch) => {
+                let wanted = arrow::array::UInt32Array::from(wanted.to_vec());
+                let picked =
+                    guard(part.path(), &At::File, "taking rows", || take_record_batch(&batch, &wanted))?;
+                Ok(Fragment::Picked(vec![self.canonical(part.path(), &picked)?]))
+            }
+            Fragment::Picked(batches) => {
+                let batches = batches.iter().map(|batch| self.canonical(part.path(), batch));
+                Ok(Fragment::Picked(batches.collect::<Result<_>>()?))
+            }
+        }
+    }
+
+    fn canonical(&self, path: &Path, batch: &RecordBatch) -> Result<RecordBatch> {
+        guard(path, &At::File, "converting columns", || {
+            let fields = self.schema.fields().iter().zip(batch.columns());
+            let columns =
+                fields.map(|(field, column)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+        })
+    }
+
+    /// Fails if a file changed since it was opened.
+    ///
+    /// # Errors
+    /// [`Error::SourceChanged`], naming the file.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.parts.iter().try_for_each(|part| part.check_unchanged())
+    }
+}
+
+/// Whether the columns of a batch need new names at most.
+fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
+    let types = batch.columns().iter().zip(schema.fields());
+    types.into_iter().all(|(column, field)| same_layout(column.data_type(), field.data_type()))
+}
+
+/// Opens one file, by what its first bytes say.
+fn open_part(path: &Path) -> Result<Arc<dyn Part>> {
+    let map = Arc::new(Map::open(path)?);
+    let bytes = map.bytes();
+    if bytes.is_empty() {
+        return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
+    }
+    if bytes.starts_with(b"PAR1") {
+        return Ok(Arc::new(Parquet::open(map)?));
+    }
+    if bytes.starts_with(b"ARROW1") {
+        return Ok(Arc::new(Stream::open_file(map)?));
+    }
+    if bytes.starts_with(&[0xff; 4]) {
+        return Ok(Arc::new(Stream::open_stream(map)?));
+    }
+    Err(unknown(path, bytes))
+}
+
+fn unknown(path: &Path, bytes: &[u8]) -> Error {
+    let head = bytes.get(..bytes.len().min(16)).unwrap_or_default();
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Error::format(
+            path,
+            At::File,
+            "this is a git LFS pointer and not the file; run `git lfs pull`",
+        );
+    }
+    Error::format(
+        path,
+        At::Byte(0),
+        format!(
+            "begins with {:?}, which is neither Parquet (PAR1), nor an Arrow file (ARROW1), nor an Arrow stream (ff ff ff ff)",
+            String::from_utf8_lossy(head)
+        ),
+    )
+}
+
+fn check_names(schema: &Schema, names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        return Err(Error::Value("no column is left; name at least one in columns=".to_owned()));
+    }
+    for (index, name) in names.iter().enumerate() {
+        if names.get(..index).is_some_and(|before| before.contains(name)) {
+            return Err(Error::Value(format!("the column {name:?} is there twice; names must differ")));
+        }
+        if schema.index_of(name).is_err() {
+            let have: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
+            return Err(Error::Value(format!("there is no column {name:?}; the columns are {have:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// Where the named columns are in a part.
+fn positions(part: &dyn Part, names: &[String], first: &Path) -> Result<Vec<usize>> {
+    let find = |name: &String| {
+        part.schema().index_of(name).map_err(|_| {
+            let message = format!(
+                "the column is missing here and present in {}; shards must have the same columns",
+                first.display()
+            );
+            Error::schema(part.path(), At::Field(format!("column {name:?}")), message)
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn no_more_columns(first: &dyn Part, part: &dyn Part) -> Result<()> {
+    let more = part.schema().fields().iter().find(|field| first.schema().index_of(field.name()).is_err());
+    more.map_or(Ok(()), |field| {
+        let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=", first.path().display());
+        Err(Error::schema(part.path(), At::Field(format!("column {:?}", field.name())), message))
+    })
+}
+
+/// The schema of some columns of a part as rows come out.
+fn canonical_schema(part: &dyn Part, columns: &[usize]) -> Result<Schema> {
+    let stored = project(part.schema(), columns);
+    let fields = stored.fields().iter().map(|field| canonical_field(part.path(), field.name(), field));
+    Ok(Schema::new_with_metadata(fields.collect::<Result<Vec<Field>>>()?, stored.metadata().clone()))
+}
+
+fn same_schema(first: &Path, schema: &Schema, path: &Path, found: &Schema) -> Result<()> {
+    let differs = |a: &DataType, b: &DataType| !same_layout(a, b) || a != b;
+    for (expected, found) in schema.fields().iter().zip(found.fields()) {
+        if differs(expected.data_type(), found.data_type()) {
+            let message = format!(
+                "has the type {} here and {} in {}; shards must have the same types",
+                found.data_type(),
+                expected.data_type(),
+                first.display()
+            );
+            return Err(Error::schema(path, At::Field(format!("column {:?}", found.name())), message));
+        }
+    }
+    Ok(())
+}

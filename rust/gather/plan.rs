@@ -1,0 +1,139 @@
+//! Which output rows go to which shard, in what blocks they are made, and in how many passes.
+//!
+//! Shards are contiguous runs of the output, cut as `datasets` cuts them. A block is what one thread makes
+//! at once; blocks never depend on threads or memory, so that neither does a byte of the output.
+
+use std::ops::Range;
+
+use super::corpus::Corpus;
+use crate::error::{Error, Result};
+
+/// Rows of an output batch, as `datasets` writes them.
+const BLOCK_ROWS: u64 = 1000;
+/// Bytes of an output batch, about: large rows come in fewer to a batch.
+const BLOCK_BYTES: u64 = 32 << 20;
+/// Bytes that planning takes for each row of a pass.
+const ROW_OVERHEAD: u64 = 32;
+/// Bytes that an opened unit takes, whatever its rows.
+const UNIT_OVERHEAD: u64 = 2048;
+
+/// How the output is cut into shards.
+#[derive(Debug, Clone, Copy)]
+pub enum Split {
+    /// So many shards.
+    Shards(u64),
+    /// As many shards as keep each at about so many bytes.
+    Bytes(u64),
+}
+
+/// A run of output rows of one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The shard.
+    pub shard: usize,
+    /// Its number in the shard.
+    pub index: u64,
+    /// Its rows of the output.
+    pub rows: Range<u64>,
+}
+
+/// Where every output row goes, and in what order the work is done.
+#[derive(Debug)]
+pub struct Plan {
+    /// The output rows of each shard.
+    pub shards: Vec<Range<u64>>,
+    /// All blocks, in the order of their rows.
+    pub blocks: Vec<Block>,
+    /// Runs of blocks that are read at once.
+    pub passes: Vec<Range<usize>>,
+    /// About how many bytes a row takes in memory.
+    pub row_bytes: u64,
+    /// The most bytes that the rows of a pass may turn out to take.
+    pub memory_limit: u64,
+}
+
+impl Plan {
+    /// Plans `rows` output rows of a corpus; `extra` is the width of columns that are added to each row.
+    ///
+    /// # Errors
+    /// No shards, or shards of no bytes.
+    pub fn new(corpus: &Corpus, rows: u64, extra: u64, split: Split, memory_limit: u64) -> Result<Self> {
+        let row_bytes = corpus.bytes()?.div_ceil(corpus.rows().max(1)).saturating_add(extra).max(1);
+        let count = match split {
+            Split::Shards(count) => count,
+            Split::Bytes(0) => 0,
+            Split::Bytes(limit) => rows.saturating_mul(row_bytes) / limit + 1,
+        };
+        if count == 0 {
+            return Err(Error::Value("num_shards and max_shard_size must be at least 1".to_owned()));
+        }
+        // A dataset of no rows is one shard of no rows: without a shard, load_from_disk fails.
+        let shards = cut(rows, count.min(rows.max(1)));
+        let block_rows = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
+        let blocks = blocks(&shards, block_rows);
+        let units = (corpus.units() as u64).saturating_mul(UNIT_OVERHEAD).min(memory_limit / 2);
+        let room =
+            (memory_limit - units) / row_bytes.saturating_add(ROW_OVERHEAD).saturating_mul(5).div_ceil(4);
+        let passes = passes(&blocks, room.min(u64::from(u32::MAX)));
+        Ok(Self { shards, blocks, passes, row_bytes, memory_limit })
+    }
+}
+
+/// `rows` in `count` contiguous runs, the first of them one longer where they do not come out even.
+fn cut(rows: u64, count: u64) -> Vec<Range<u64>> {
+    let (each, more) = (rows / count, rows % count);
+    let start = |shard: u64| shard * each + shard.min(more);
+    (0..count).map(|shard| start(shard)..start(shard + 1)).collect()
+}
+
+fn blocks(shards: &[Range<u64>], rows: u64) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (shard, range) in shards.iter().enumerate() {
+        for index in 0..(range.end - range.start).div_ceil(rows) {
+            let start = range.start + index * rows;
+            blocks.push(Block { shard, index, rows: start..range.end.min(start + rows) });
+        }
+    }
+    blocks
+}
+
+/// Runs of blocks of at most `room` rows, or of one block.
+fn passes(blocks: &[Block], room: u64) -> Vec<Range<usize>> {
+    let mut passes = Vec::new();
+    let (mut start, mut first_row) = (0, 0);
+    for (index, block) in blocks.iter().enumerate() {
+        if index > start && block.rows.end - first_row > room {
+            passes.push(start..index);
+            (start, first_row) = (index, block.rows.start);
+        }
+    }
+    if start < blocks.len() {
+        passes.push(start..blocks.len());
+    }
+    passes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_cut_as_datasets_cuts_them() {
+        assert_eq!(cut(10, 3), [0..4, 4..7, 7..10]);
+        assert_eq!(cut(0, 1), [0..0]);
+        assert_eq!(cut(7, 7).len(), 7);
+    }
+
+    #[test]
+    fn blocks_stay_within_their_shard_and_passes_hold_them_all() {
+        let shards = cut(4001, 2);
+        let blocks = blocks(&shards, 1000);
+        assert_eq!(
+            blocks.iter().map(|b| b.rows.end - b.rows.start).collect::<Vec<_>>(),
+            [1000, 1000, 1, 1000, 1000]
+        );
+        assert_eq!(passes(&blocks, 2000), [0..2, 2..4, 4..5]);
+        assert_eq!(passes(&blocks, 1), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        assert_eq!(passes(&[], 1), Vec::<Range<usize>>::new());
+    }
+}

@@ -1,0 +1,150 @@
+//! Rows: a corpus, rows taken from it, a dataset directory written from it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use arrow::ffi_stream::RecordBatchStreamReader;
+use arrow::record_batch::{RecordBatch, RecordBatchReader};
+use arrow_pyarrow::{PyArrowType, Table};
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
+
+use super::call;
+use crate::error::Error;
+use crate::gather::{self, Extra, Split};
+use crate::write::{self, Options, Report};
+
+/// A table in files or in memory, read where it lies.
+#[pyclass(frozen, module = "dsdm._native")]
+pub(super) struct Corpus {
+    inner: gather::Corpus,
+}
+
+#[pymethods]
+impl Corpus {
+    /// Opens Arrow and Parquet files as one table, in the order given.
+    #[staticmethod]
+    #[pyo3(signature = (paths, threads=None))]
+    fn open(py: Python<'_>, paths: Vec<PathBuf>, threads: Option<i64>) -> PyResult<Self> {
+        let threads = call::threads(threads)?;
+        let inner = call::run(py, threads, None, |job| gather::Corpus::open(job, &paths))?;
+        Ok(Self { inner })
+    }
+
+    /// Borrows anything that gives an Arrow stream, such as a `pyarrow.Table`.
+    #[staticmethod]
+    fn from_stream(stream: PyArrowType<RecordBatchStreamReader>) -> PyResult<Self> {
+        let schema = stream.0.schema();
+        let batches = collect(stream.0)?;
+        Ok(Self { inner: gather::Corpus::from_batches(schema, &batches)? })
+    }
+
+    /// The same rows with some columns alone.
+    fn select(&self, columns: Vec<String>) -> PyResult<Self> {
+        Ok(Self { inner: self.inner.select(&columns)? })
+    }
+
+    /// The number of rows.
+    fn __len__(&self) -> usize {
+        usize::try_from(self.inner.rows()).unwrap_or(usize::MAX)
+    }
+
+    /// The schema that rows come out with.
+    #[getter]
+    fn schema(&self) -> PyArrowType<Schema> {
+        PyArrowType(Schema::clone(self.inner.schema()))
+    }
+
+    /// About how many bytes all rows take in memory.
+    #[getter]
+    fn nbytes(&self) -> PyResult<u64> {
+        Ok(self.inner.bytes()?)
+    }
+
+    /// The rows at `indices`, in that order, as a `pyarrow.Table`.
+    #[pyo3(signature = (indices, *, memory_limit=None, threads=None))]
+    fn take(
+        &self,
+        py: Python<'_>,
+        indices: PyReadonlyArray1<'_, i64>,
+        memory_limit: Option<u64>,
+        threads: Option<i64>,
+    ) -> PyResult<PyArrowType<Table>> {
+        let rows = indices.as_slice()?;
+        let threads = call::threads(threads)?;
+        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
+        let batches = call::run(py, threads, None, |job| write::take(job, &self.inner, rows, limit))?;
+        let table = Table::try_new(batches, self.inner.schema().clone());
+        Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
+    }
+
+    /// Writes the rows at `indices` as a dataset directory.
+    ///
+    /// Gives rows, shards, bytes, passes and the fingerprint. `extras` is a table as long as the indices.
+    #[pyo3(signature = (indices, target, *, extras=None, max_shard_size=None, num_shards=None,
+                        memory_limit=None, threads=None, overwrite=false, progress=None))]
+    #[allow(clippy::too_many_arguments)] // they are keywords
+    fn materialize(
+        &self,
+        py: Python<'_>,
+        indices: PyReadonlyArray1<'_, i64>,
+        target: PathBuf,
+        extras: Option<PyArrowType<RecordBatchStreamReader>>,
+        max_shard_size: Option<u64>,
+        num_shards: Option<u64>,
+        memory_limit: Option<u64>,
+        threads: Option<i64>,
+        overwrite: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(u64, u64, u64, u64, String)> {
+        let rows = indices.as_slice()?;
+        let threads = call::threads(threads)?;
+        let extras = extras.map_or(Ok(Vec::new()), |extras| columns(extras.0, rows.len()))?;
+        let split = match (num_shards, max_shard_size) {
+            (Some(count), _) => Split::Shards(count),
+            (None, size) => Split::Bytes(size.unwrap_or(500_000_000)),
+        };
+        let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
+        let options = Options { target, overwrite, split, memory_limit };
+        let work =
+            |job: &crate::parallel::Job<'_>| write::materialize(job, &self.inner, rows, &extras, &options);
+        let Report { rows, shards, bytes, passes, fingerprint } =
+            call::run(py, threads, progress.as_ref(), work)?;
+        Ok((rows, shards, bytes, passes, fingerprint))
+    }
+}
+
+fn collect(stream: RecordBatchStreamReader) -> PyResult<Vec<RecordBatch>> {
+    let batches = stream.collect::<Result<Vec<_>, _>>();
+    Ok(batches.map_err(|e| Error::Value(format!("the table cannot be read: {e}")))?)
+}
+
+/// The columns of a table, each in one piece.
+fn columns(stream: RecordBatchStreamReader, rows: usize) -> PyResult<Vec<Extra>> {
+    let schema = stream.schema();
+    let batches = collect(stream)?;
+    let whole =
+        arrow::compute::concat_batches(&schema, &batches).map_err(|e| Error::Internal(e.to_string()))?;
+    if whole.num_rows() != rows {
+        return Err(Error::Value(format!(
+            "the added columns have {} rows and {rows} are written",
+            whole.num_rows()
+        ))
+        .into());
+    }
+    let columns = schema.fields().iter().zip(whole.columns());
+    Ok(columns.map(|(field, column)| (Arc::clone(field), column.clone())).collect())
+}
+
+/// The memory that a gather holds when nobody says, in bytes.
+#[pyfunction]
+fn default_memory_limit() -> u64 {
+    gather::default_memory_limit()
+}
+
+/// Adds the class to the module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Corpus>()?;
+    module.add_function(wrap_pyfunction!(default_memory_limit, module)?)
+}

@@ -1,0 +1,63 @@
+//! The two JSON files of a `save_to_disk` directory, and the features in the Arrow schema.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use serde_json::{Map, Value, json};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::features::feature;
+use super::shard::Done;
+use crate::error::{Error, Result};
+
+/// The key of the features in the metadata of a schema.
+const KEY: &str = "huggingface";
+
+/// The features of a schema, by column: the source's own where they fit, in the spelling that all read.
+pub fn output_features(schema: &Schema) -> Map<String, Value> {
+    let own: Value =
+        schema.metadata().get(KEY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let own = own.get("info").and_then(|info| info.get("features"));
+    let of = |name: &str| own.and_then(|features| features.get(name));
+    schema.fields().iter().map(|field| (field.name().clone(), feature(field, of(field.name())))).collect()
+}
+
+/// The schema with these features in its metadata, and nothing else there.
+pub(super) fn schema_with_features(schema: &Schema, features: &Map<String, Value>) -> SchemaRef {
+    let text = json!({"info": {"features": features}}).to_string();
+    let metadata = [(KEY.to_owned(), text)].into_iter().collect::<std::collections::HashMap<_, _>>();
+    Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata))
+}
+
+/// Writes `dataset_info.json` and then `state.json`; gives the fingerprint.
+pub(super) fn write_json(folder: &Path, features: &Map<String, Value>, shards: &[Done]) -> Result<String> {
+    let digests: Vec<u8> = shards.iter().flat_map(|shard| shard.digest.to_le_bytes()).collect();
+    let fingerprint = format!("{:016x}", xxh3_64(&digests));
+    let info =
+        json!({"citation": "", "description": "", "features": features, "homepage": "", "license": ""});
+    let files: Vec<Value> = shards.iter().map(|shard| json!({"filename": shard.name})).collect();
+    let state = json!({
+        "_data_files": files,
+        "_fingerprint": fingerprint,
+        "_format_columns": null,
+        "_format_kwargs": {},
+        "_format_type": null,
+        "_output_all_columns": false,
+        "_split": null,
+    });
+    write_synced(&folder.join("dataset_info.json"), &info)?;
+    write_synced(&folder.join("state.json"), &state)?;
+    Ok(fingerprint)
+}
+
+fn write_synced(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::Internal(e.to_string()))?;
+    let written = File::create_new(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|e| Error::io(path, "writing", e))
+}

@@ -1,0 +1,32 @@
+//! Rows into memory.
+
+use std::sync::{Mutex, PoisonError};
+
+use arrow::record_batch::RecordBatch;
+
+use crate::error::Result;
+use crate::gather::{Block, Corpus, Plan, Sink, Split, gather};
+use crate::parallel::{Job, State};
+
+/// The rows of a corpus as record batches, in the order given.
+///
+/// # Errors
+/// Whatever [`gather`] fails with.
+pub fn take(job: &Job<'_>, corpus: &Corpus, rows: &[i64], memory_limit: u64) -> Result<Vec<RecordBatch>> {
+    let plan = Plan::new(corpus, rows.len() as u64, 0, Split::Shards(1), memory_limit)?;
+    let collected = Collected(Mutex::new(Vec::new()));
+    gather(job, corpus, rows, &[], &plan, &collected)?;
+    let mut blocks = collected.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    blocks.sort_by_key(|(index, _)| *index);
+    Ok(blocks.into_iter().flat_map(|(_, batches)| batches).collect())
+}
+
+/// Blocks as they come, with their numbers.
+struct Collected(Mutex<Vec<(u64, Vec<RecordBatch>)>>);
+
+impl Sink for Collected {
+    fn put(&self, block: &Block, batches: Vec<RecordBatch>, _state: &State) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((block.index, batches));
+        Ok(())
+    }
+}

@@ -1,0 +1,303 @@
+//! A directory that appears whole or not at all: made beside its target, renamed at the end.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// What tells a dataset directory, which may be replaced, from any other.
+const MARKS: [&str; 3] = ["state.json", "dataset_info.json", "dsdm.json"];
+
+/// A directory in the making. Dropped without [`Stage::commit`], it is removed.
+#[derive(Debug)]
+pub struct Stage {
+    target: PathBuf,
+    staging: PathBuf,
+    /// Held locked, so that another run does not take this one for dead.
+    lock: Option<File>,
+    replaces: bool,
+}
+
+impl Stage {
+    /// Makes the staging directory, after a look at the target.
+    ///
+    /// # Errors
+    /// The target exists and is not to be overwritten, is no dataset directory, or is a source or around one.
+    pub fn begin(target: &Path, sources: &[PathBuf], overwrite: bool) -> Result<Self> {
+        let target = std::path::absolute(target).map_err(|e| Error::io(target, "finding its place", e))?;
+        let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+            return Err(Error::Value(format!("{}: a directory cannot be made here", target.display())));
+        };
+        refuse_sources(&target, sources)?;
+        let replaces = check_target(&target, overwrite)?;
+        fs::create_dir_all(parent).map_err(|e| Error::io(parent, "making the folder of the output", e))?;
+        let mut prefix = OsString::from(".");
+        prefix.push(name);
+        prefix.push(".dsdm-");
+        remove_dead(parent, &prefix);
+        let staging = make_staging(parent, &prefix)?;
+        let lock = lock(&staging);
+        Ok(Self { target, staging, lock, replaces })
+    }
+
+    /// The directory to write in.
+    pub fn path(&self) -> &Path {
+        &self.staging
+    }
+
+    /// Gives the directory its name, and brings it to the disk.
+    ///
+    /// # Errors
+    /// Something took the name meanwhile, or the system refuses the rename.
+    pub fn commit(self) -> Result<()> {
+        sync_folder(&self.staging)?;
+        if self.replaces {
+            exchange(&self.staging, &self.target)?;
+        } else {
+            rename_new(&self.staging, &self.target)
+                .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
+        }
+        self.target.parent().map_or(Ok(()), sync_folder)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Unlocked only after it is gone. After a commit there is nothing here, or the dataset replaced.
+        let _ = fs::remove_dir_all(&self.staging);
+        drop(self.lock.take());
+    }
+}
+
+/// An output that is a source, or holds one or lies in one, would destroy what it is made from.
+fn refuse_sources(target: &Path, sources: &[PathBuf]) -> Result<()> {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let place = match (target.parent(), target.file_name()) {
+        (Some(parent), Some(name)) if !target.exists() => real(parent).join(name),
+        _ => real(target),
+    };
+    for source in sources.iter().filter(|source| source.exists()) {
+        let source = real(source);
+        let folder = source.parent().unwrap_or(&source);
+        if source.starts_with(&place) || place == folder {
+            return Err(Error::Value(format!(
+                "{}: the output would replace the source {}; choose another directory",
+                target.display(),
+                source.display()
+            )));
+        }
+        if place.starts_with(&source) || (place.starts_with(folder) && is_dataset(folder)) {
+            return Err(Error::Value(format!(
+                "{}: the output would lie inside of the source dataset {}; choose another directory",
+                target.display(),
+                folder.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_dataset(folder: &Path) -> bool {
+    MARKS.iter().any(|mark| folder.join(mark).exists())
+}
+
+/// Whether there is something to replace.
+fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
+    let Ok(meta) = fs::symlink_metadata(target) else { return Ok(false) };
+    let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+    if !overwrite {
+        let source = io::Error::from_raw_os_error(17);
+        return Err(Error::io(
+            target,
+            "making the output directory, which is there already (overwrite=True replaces a dataset)",
+            source,
+        ));
+    }
+    if !meta.is_dir() || !(is_dataset(target) || empty()) {
+        return Err(Error::Value(format!(
+            "{}: overwrite=True replaces a dataset directory, and this is none (no {}); remove it or choose another",
+            target.display(),
+            MARKS.join(", ")
+        )));
+    }
+    Ok(true)
+}
+
+fn make_staging(parent: &Path, prefix: &OsString) -> Result<PathBuf> {
+    let mut seed =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    seed ^= std::process::id().rotate_left(16);
+    for attempt in 0..100u32 {
+        let mut name = prefix.clone();
+        name.push(format!("{:08x}", seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9))));
+        let staging = parent.join(name);
+        match fs::create_dir(&staging) {
+            Ok(()) => return Ok(staging),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::io(&staging, "making the staging directory", e)),
+        }
+    }
+    Err(Error::io(parent, "making a staging directory", io::ErrorKind::AlreadyExists.into()))
+}
+
+/// Removes what runs for the same target left behind that ended without a word (a kill, a power cut).
+fn remove_dead(parent: &Path, prefix: &OsString) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if ours && entry.path().is_dir() && lock(&entry.path()).is_some() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Locks a directory, unless another run holds it.
+#[cfg(unix)]
+fn lock(folder: &Path) -> Option<File> {
+    let file = File::open(folder).ok()?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
+}
+
+#[cfg(not(unix))]
+fn lock(_folder: &Path) -> Option<File> {
+    None
+}
+
+/// Renames unless the new name is taken.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            // A file system or kernel without the flag.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    if to.exists() {
+        return Err(io::Error::from_raw_os_error(17));
+    }
+    fs::rename(from, to)
+}
+
+/// Puts the new directory in the place of the old one, which is left at `from`.
+fn exchange(from: &Path, to: &Path) -> Result<()> {
+    let failed = |e: io::Error| Error::io(to, "replacing the dataset that is there", e);
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
+            Err(e) => return Err(failed(e.into())),
+        }
+    }
+    let mut aside = from.as_os_str().to_owned();
+    aside.push("-old");
+    fs::rename(to, &aside).map_err(failed)?;
+    fs::rename(from, to).map_err(failed)?;
+    let _ = fs::remove_dir_all(&aside);
+    Ok(())
+}
+
+/// Brings a directory's entries to the disk.
+fn sync_folder(folder: &Path) -> Result<()> {
+    #[cfg(unix)]
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(|e| Error::io(folder, "bringing the folder to the disk", e))?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_target_appears_at_commit_and_nothing_is_left_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let stage = Stage::begin(&target, &[], false).unwrap();
+        fs::write(stage.path().join("a"), "x").unwrap();
+        assert!(!target.exists());
+        drop(stage);
+        assert_eq!(names(dir.path()), Vec::<String>::new());
+        let stage = Stage::begin(&target, &[], false).unwrap();
+        fs::write(stage.path().join("state.json"), "x").unwrap();
+        stage.commit().unwrap();
+        assert_eq!(names(dir.path()), ["out"]);
+        assert_eq!(names(&target), ["state.json"]);
+    }
+
+    #[test]
+    fn a_dataset_is_replaced_when_asked_and_other_folders_never() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("state.json"), "old").unwrap();
+        let error = Stage::begin(&target, &[], false).unwrap_err();
+        assert!(
+            matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists),
+            "{error}"
+        );
+        let stage = Stage::begin(&target, &[], true).unwrap();
+        fs::write(stage.path().join("state.json"), "new").unwrap();
+        stage.commit().unwrap();
+        assert_eq!(fs::read_to_string(target.join("state.json")).unwrap(), "new");
+        assert_eq!(names(dir.path()), ["out"]);
+        let home = dir.path().join("home");
+        fs::create_dir(&home).unwrap();
+        fs::write(home.join("thesis.tex"), "years").unwrap();
+        assert!(matches!(Stage::begin(&home, &[], true), Err(Error::Value(_))));
+    }
+
+    #[test]
+    fn a_target_that_is_taken_meanwhile_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let stage = Stage::begin(&target, &[], false).unwrap();
+        fs::create_dir(&target).unwrap();
+        assert!(stage.commit().is_err());
+        assert_eq!(names(dir.path()), ["out"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_dead_run_left_is_removed_and_a_living_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        fs::create_dir(dir.path().join(".out.dsdm-dead")).unwrap();
+        let living = Stage::begin(&target, &[], false).unwrap();
+        assert_eq!(names(dir.path()).len(), 1);
+        let second = Stage::begin(&target, &[], false).unwrap();
+        assert!(living.path().exists() && second.path().exists());
+    }
+
+    #[test]
+    fn the_output_is_no_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("in");
+        fs::create_dir(&source).unwrap();
+        fs::write(source.join("state.json"), "").unwrap();
+        let shard = source.join("data.arrow");
+        fs::write(&shard, "").unwrap();
+        for target in [source.clone(), source.join("sub"), dir.path().to_path_buf()] {
+            let error = Stage::begin(&target, std::slice::from_ref(&shard), true).unwrap_err();
+            assert!(matches!(&error, Error::Value(m) if m.contains("source")), "{error}");
+        }
+    }
+}
