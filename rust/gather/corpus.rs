@@ -1,5 +1,6 @@
 //! A table in many parts, seen as one run of rows cut in units.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,12 +64,13 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Opens Arrow and Parquet files as one table, in the order given. Only their metadata is read.
+    /// Opens Arrow and Parquet files as one table, in the order given, with these columns or all. Only their
+    /// metadata is read.
     ///
     /// # Errors
     /// A file that cannot be opened, is neither Arrow nor Parquet, is cut or damaged; files whose columns
     /// differ in name or type; a column type that has no counterpart in `datasets`.
-    pub fn open(job: &Job<'_>, paths: &[PathBuf]) -> Result<Self> {
+    pub fn open(job: &Job<'_>, paths: &[PathBuf], columns: Option<&[String]>) -> Result<Self> {
         let queue = Queue::new(paths.len() as u64);
         let opened = job.run_on(paths.len(), |_, state| {
             let mut mine = Vec::new();
@@ -81,76 +83,80 @@ impl Corpus {
         })?;
         let mut parts: Vec<_> = opened.into_iter().flatten().collect();
         parts.sort_by_key(|(index, _)| *index);
-        Self::new(parts.into_iter().map(|(_, part)| part).collect())
+        Self::new(parts.into_iter().map(|(_, part)| part).collect(), columns)
     }
 
     /// A table that is in memory. Nothing is copied.
     ///
     /// # Errors
     /// A column type that has no counterpart in `datasets`.
-    pub fn from_batches(schema: SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
-        Self::new(vec![Arc::new(Memory::new(schema, batches))])
+    pub fn from_batches(
+        schema: SchemaRef,
+        batches: &[RecordBatch],
+        columns: Option<&[String]>,
+    ) -> Result<Self> {
+        Self::new(vec![Arc::new(Memory::new(schema, batches))], columns)
     }
 
-    fn new(parts: Vec<Arc<dyn Part>>) -> Result<Self> {
+    fn new(parts: Vec<Arc<dyn Part>>, names: Option<&[String]>) -> Result<Self> {
         let Some(first) = parts.first() else {
             return Err(Error::Value("at least one file is needed".to_owned()));
         };
-        let schema = first.schema().clone();
-        let mut units = Vec::new();
-        let mut starts = vec![0u64];
-        let mut row = 0u64;
-        for (index, part) in parts.iter().enumerate() {
-            let too_many = || {
-                Error::format(
-                    part.path(),
-                    At::File,
-                    "there are more than 2^32 rows in one batch or 2^63 in all",
-                )
-            };
-            let part_index = u32::try_from(index).map_err(|_| too_many())?;
-            for (unit, &rows) in part.unit_rows().iter().enumerate() {
-                u32::try_from(rows).map_err(|_| too_many())?;
-                row = row.checked_add(rows).filter(|row| *row < 1 << 63).ok_or_else(too_many)?;
-                units.push((part_index, u32::try_from(unit).map_err(|_| too_many())?));
-                starts.push(row);
-            }
+        let all: Vec<String> = first.schema().fields().iter().map(|field| field.name().clone()).collect();
+        check_names(first.schema(), names.unwrap_or(&all))?;
+        if names.is_none() {
+            parts.iter().try_for_each(|part| no_more_columns(first.as_ref(), part.as_ref()))?;
         }
-        let all: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let corpus = Self { parts, schema, columns: Vec::new(), units, starts };
-        corpus.select(&all)
+        let columns: Vec<_> = parts
+            .iter()
+            .map(|part| positions(part.as_ref(), names.unwrap_or(&all), first.path()))
+            .collect::<Result<_>>()?;
+        let schema = common_schema(&parts, &columns)?;
+        let (units, starts) = number_units(&parts)?;
+        Ok(Self { parts, schema: Arc::new(schema), columns, units, starts })
     }
 
-    /// The same corpus with these columns alone, in this order.
+    /// The same rows with these columns alone, in this order.
     ///
     /// # Errors
     /// No column, a column twice, or a name that is none of the columns.
     pub fn select(&self, names: &[String]) -> Result<Self> {
-        let Some(first) = self.parts.first() else {
-            return Err(Error::Internal("a corpus has at least one part".to_owned()));
-        };
-        check_names(first.schema(), names)?;
-        let mut columns = Vec::new();
-        let mut schema = None;
-        for part in &self.parts {
-            let picked = positions(part.as_ref(), names, first.path())?;
-            let found = canonical_schema(part.as_ref(), &picked)?;
-            match &schema {
-                None => schema = Some(found),
-                Some(schema) => same_schema(first.path(), schema, part.path(), &found)?,
-            }
-            if names.len() == first.schema().fields().len() {
-                no_more_columns(first.as_ref(), part.as_ref())?;
-            }
-            columns.push(picked);
+        check_names(&self.schema, names)?;
+        let places: Vec<usize> = names.iter().filter_map(|name| self.schema.index_of(name).ok()).collect();
+        let picked = |columns: &Vec<usize>| places.iter().filter_map(|&i| columns.get(i).copied()).collect();
+        let columns = self.columns.iter().map(picked).collect();
+        Ok(Self { columns, schema: project(&self.schema, &places), ..self.clone() })
+    }
+
+    /// The same rows with other names for the columns and other metadata of the schema.
+    ///
+    /// # Errors
+    /// Another number of names than of columns, or a name twice.
+    pub fn rename(&self, names: &[String], metadata: HashMap<String, String>) -> Result<Self> {
+        let fields = self.schema.fields();
+        if names.len() != fields.len() {
+            let message = format!("{} names are given for {} columns", names.len(), fields.len());
+            return Err(Error::Value(message));
         }
-        let schema = Arc::new(schema.unwrap_or_else(Schema::empty));
-        Ok(Self { columns, schema, ..self.clone() })
+        let renamed: Vec<_> =
+            fields.iter().zip(names).map(|(f, name)| f.as_ref().clone().with_name(name)).collect();
+        let schema = Arc::new(Schema::new_with_metadata(renamed, metadata));
+        check_names(&schema, names)?;
+        Ok(Self { schema, ..self.clone() })
     }
 
     /// The schema that rows come out with.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// The names that the columns have in the first file.
+    pub fn stored_names(&self) -> Vec<String> {
+        let first = self.parts.first().zip(self.columns.first());
+        let names = first.map(|(part, columns)| {
+            columns.iter().filter_map(|&i| part.schema().fields().get(i)).map(|field| field.name().clone())
+        });
+        names.into_iter().flatten().collect()
     }
 
     /// The number of rows.
@@ -321,6 +327,41 @@ fn no_more_columns(first: &dyn Part, part: &dyn Part) -> Result<()> {
         let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=", first.path().display());
         Err(Error::schema(part.path(), At::Field(format!("column {:?}", field.name())), message))
     })
+}
+
+/// The schema that the chosen columns of every part come out with.
+fn common_schema(parts: &[Arc<dyn Part>], columns: &[Vec<usize>]) -> Result<Schema> {
+    let mut common: Option<(&Path, Schema)> = None;
+    for (part, columns) in parts.iter().zip(columns) {
+        let found = canonical_schema(part.as_ref(), columns)?;
+        match &common {
+            None => common = Some((part.path(), found)),
+            Some((first, schema)) => same_schema(first, schema, part.path(), &found)?,
+        }
+    }
+    Ok(common.map_or_else(Schema::empty, |(_, schema)| schema))
+}
+
+/// All units of all parts, and their first rows.
+fn number_units(parts: &[Arc<dyn Part>]) -> Result<(Vec<(u32, u32)>, Vec<u64>)> {
+    let mut units = Vec::new();
+    let mut starts = vec![0u64];
+    let mut row = 0u64;
+    for (index, part) in parts.iter().enumerate() {
+        let too_many = || {
+            let message =
+                "there are more than 2^32 rows in one batch, or 2^63 in all; write it in smaller batches";
+            Error::format(part.path(), At::File, message)
+        };
+        let index = u32::try_from(index).map_err(|_| too_many())?;
+        for (unit, &rows) in part.unit_rows().iter().enumerate() {
+            u32::try_from(rows).map_err(|_| too_many())?;
+            row = row.checked_add(rows).filter(|row| *row < 1 << 63).ok_or_else(too_many)?;
+            units.push((index, u32::try_from(unit).map_err(|_| too_many())?));
+            starts.push(row);
+        }
+    }
+    Ok((units, starts))
 }
 
 /// The schema of some columns of a part as rows come out.

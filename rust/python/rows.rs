@@ -1,5 +1,6 @@
 //! Rows: a corpus, rows taken from it, a dataset directory written from it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 use super::call;
 use crate::error::Error;
 use crate::gather::{self, Extra, Split};
+use crate::parallel::Job;
 use crate::write::{self, Options, Report};
 
 /// A table in files or in memory, read where it lies.
@@ -25,24 +27,39 @@ pub(super) struct Corpus {
 impl Corpus {
     /// Opens Arrow and Parquet files as one table, in the order given.
     #[staticmethod]
-    #[pyo3(signature = (paths, threads=None))]
-    fn open(py: Python<'_>, paths: Vec<PathBuf>, threads: Option<i64>) -> PyResult<Self> {
+    #[pyo3(signature = (paths, *, columns=None, threads=None))]
+    fn open(
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        columns: Option<Vec<String>>,
+        threads: Option<i64>,
+    ) -> PyResult<Self> {
         let threads = call::threads(threads)?;
-        let inner = call::run(py, threads, None, |job| gather::Corpus::open(job, &paths))?;
+        let open = |job: &Job<'_>| gather::Corpus::open(job, &paths, columns.as_deref());
+        let inner = call::run(py, threads, None, open)?;
         Ok(Self { inner })
     }
 
     /// Borrows anything that gives an Arrow stream, such as a `pyarrow.Table`.
     #[staticmethod]
-    fn from_stream(stream: PyArrowType<RecordBatchStreamReader>) -> PyResult<Self> {
+    #[pyo3(signature = (stream, *, columns=None))]
+    fn from_stream(
+        stream: PyArrowType<RecordBatchStreamReader>,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<Self> {
         let schema = stream.0.schema();
         let batches = collect(stream.0)?;
-        Ok(Self { inner: gather::Corpus::from_batches(schema, &batches)? })
+        Ok(Self { inner: gather::Corpus::from_batches(schema, &batches, columns.as_deref())? })
     }
 
     /// The same rows with some columns alone.
     fn select(&self, columns: Vec<String>) -> PyResult<Self> {
         Ok(Self { inner: self.inner.select(&columns)? })
+    }
+
+    /// The same rows with other names for the columns and other metadata of the schema.
+    fn rename(&self, names: Vec<String>, metadata: HashMap<String, String>) -> PyResult<Self> {
+        Ok(Self { inner: self.inner.rename(&names, metadata)? })
     }
 
     /// The number of rows.
@@ -54,6 +71,12 @@ impl Corpus {
     #[getter]
     fn schema(&self) -> PyArrowType<Schema> {
         PyArrowType(Schema::clone(self.inner.schema()))
+    }
+
+    /// The names that the columns have in the first file.
+    #[getter]
+    fn stored_names(&self) -> Vec<String> {
+        self.inner.stored_names()
     }
 
     /// About how many bytes all rows take in memory.
@@ -81,9 +104,10 @@ impl Corpus {
 
     /// Writes the rows at `indices` as a dataset directory.
     ///
-    /// Gives rows, shards, bytes, passes and the fingerprint. `extras` is a table as long as the indices.
+    /// Gives rows, shards, bytes, passes and the fingerprint. `extras` is a table as long as the indices;
+    /// `state` and `info` are JSON objects whose keys go into `state.json` and `dataset_info.json`.
     #[pyo3(signature = (indices, target, *, extras=None, max_shard_size=None, num_shards=None,
-                        memory_limit=None, threads=None, overwrite=false, progress=None))]
+                        memory_limit=None, threads=None, overwrite=false, state=None, info=None, progress=None))]
     #[allow(clippy::too_many_arguments)] // they are keywords
     fn materialize(
         &self,
@@ -96,6 +120,8 @@ impl Corpus {
         memory_limit: Option<u64>,
         threads: Option<i64>,
         overwrite: bool,
+        state: Option<&str>,
+        info: Option<&str>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(u64, u64, u64, u64, String)> {
         let rows = indices.as_slice()?;
@@ -106,13 +132,19 @@ impl Corpus {
             (None, size) => Split::Bytes(size.unwrap_or(500_000_000)),
         };
         let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
-        let options = Options { target, overwrite, split, memory_limit };
-        let work =
-            |job: &crate::parallel::Job<'_>| write::materialize(job, &self.inner, rows, &extras, &options);
+        let extra_keys = write::ExtraKeys { state: object("state", state)?, info: object("info", info)? };
+        let options = Options { target, overwrite, split, memory_limit, extra_keys };
+        let work = |job: &Job<'_>| write::materialize(job, &self.inner, rows, &extras, &options);
         let Report { rows, shards, bytes, passes, fingerprint } =
             call::run(py, threads, progress.as_ref(), work)?;
         Ok((rows, shards, bytes, passes, fingerprint))
     }
+}
+
+/// A JSON object in an argument.
+fn object(name: &str, text: Option<&str>) -> PyResult<serde_json::Map<String, serde_json::Value>> {
+    let parsed = text.map_or_else(|| Ok(serde_json::Map::new()), serde_json::from_str);
+    Ok(parsed.map_err(|e| Error::Value(format!("{name} must be a JSON object: {e}")))?)
 }
 
 fn collect(stream: RecordBatchStreamReader) -> PyResult<Vec<RecordBatch>> {

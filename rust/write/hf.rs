@@ -32,14 +32,28 @@ pub(super) fn schema_with_features(schema: &Schema, features: &Map<String, Value
     Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata))
 }
 
+/// What goes into the two files beside what every dataset has: a format, a split, a description.
+#[derive(Debug, Clone, Default)]
+pub struct ExtraKeys {
+    /// For `state.json`.
+    pub state: Map<String, Value>,
+    /// For `dataset_info.json`.
+    pub info: Map<String, Value>,
+}
+
 /// Writes `dataset_info.json` and then `state.json`; gives the fingerprint.
-pub(super) fn write_json(folder: &Path, features: &Map<String, Value>, shards: &[Done]) -> Result<String> {
+pub(super) fn write_json(
+    folder: &Path,
+    features: &Map<String, Value>,
+    shards: &[Done],
+    extra: &ExtraKeys,
+) -> Result<String> {
     let digests: Vec<u8> = shards.iter().flat_map(|shard| shard.digest.to_le_bytes()).collect();
     let fingerprint = format!("{:016x}", xxh3_64(&digests));
-    let info =
+    let mut info =
         json!({"citation": "", "description": "", "features": features, "homepage": "", "license": ""});
     let files: Vec<Value> = shards.iter().map(|shard| json!({"filename": shard.name})).collect();
-    let state = json!({
+    let mut state = json!({
         "_data_files": files,
         "_fingerprint": fingerprint,
         "_format_columns": null,
@@ -48,9 +62,20 @@ pub(super) fn write_json(folder: &Path, features: &Map<String, Value>, shards: &
         "_output_all_columns": false,
         "_split": null,
     });
+    add(&mut info, &extra.info);
+    add(&mut state, &extra.state);
     write_synced(&folder.join("dataset_info.json"), &info)?;
     write_synced(&folder.join("state.json"), &state)?;
     Ok(fingerprint)
+}
+
+/// Adds keys to an object; the features, files and fingerprint stay what they are.
+fn add(object: &mut Value, more: &Map<String, Value>) {
+    for (key, value) in more {
+        if !["features", "_data_files", "_fingerprint"].contains(&key.as_str()) {
+            object[key] = value.clone();
+        }
+    }
 }
 
 fn write_synced(path: &Path, value: &Value) -> Result<()> {

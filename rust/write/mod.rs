@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::gather::{Corpus, Extra, Plan, Split, gather, output_schema};
 use crate::parallel::Job;
 
-pub use hf::output_features;
+pub use hf::{ExtraKeys, output_features};
 pub use memory::take;
 use shard::Shards;
 pub use stage::Stage;
@@ -32,6 +32,8 @@ pub struct Options {
     pub split: Split,
     /// Bytes that may be held in memory.
     pub memory_limit: u64,
+    /// Keys for the JSON files beside the shards.
+    pub extra_keys: ExtraKeys,
 }
 
 /// What was written.
@@ -73,7 +75,7 @@ pub fn materialize(
     let shards = Shards::new(stage.path(), &plan, &written)?;
     gather(job, corpus, rows, extras, &plan, &shards)?;
     let done = shards.finish()?;
-    let fingerprint = hf::write_json(stage.path(), &features, &done)?;
+    let fingerprint = hf::write_json(stage.path(), &features, &done, &options.extra_keys)?;
     stage.commit()?;
     Ok(Report {
         rows: rows.len() as u64,

@@ -1,0 +1,157 @@
+"""Rows: shards read where they lie, rows taken from them, a dataset written from them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dsdm import _native
+from dsdm.materializing import Report, materialize
+from dsdm.sizes import readable, to_bytes
+from dsdm.sources import Source, open_source, row_numbers
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+
+__all__ = ["Report", "Shards", "materialize", "open_dataset", "open_shards", "select"]
+
+
+class Shards:
+    """A corpus read where it lies: Arrow or Parquet shards, or a table, as one run of rows.
+
+    Made by :func:`open_shards`. Rows come out in the types that ``datasets`` has: dictionary columns as
+    their values, string views as strings.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns, in their order."""
+        return list(self._source.corpus.schema.names)
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """The Arrow schema of the rows."""
+        return self._source.corpus.schema
+
+    @property
+    def features(self) -> "datasets.Features":
+        """The features that ``datasets`` has for the rows: those in the schema's metadata, else by the types."""
+        import datasets
+
+        return datasets.Features.from_arrow_schema(self.schema)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files, in their order; none for a table in memory."""
+        return self._source.files
+
+    def take(self, indices: Any, *, memory_limit: int | str | None = None, threads: int | None = None) -> "pa.Table":
+        """Read rows into memory, in the order given, repeats included.
+
+        >>> import dsdm, pyarrow as pa
+        >>> dsdm.open_shards(pa.table({"text": ["a", "b", "c"]})).take([2, 0, 2])["text"].to_pylist()
+        ['c', 'a', 'c']
+
+        Raises
+        ------
+        IndexError
+            For a row number that is negative or too large.
+
+        """
+        limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
+        rows = self._source.rows(row_numbers(indices))
+        return self._source.corpus.take(rows, memory_limit=limit, threads=threads)
+
+    def select(self, indices: Any, **options: Any) -> "datasets.Dataset":
+        """Give rows as a dataset of their own; see :func:`dsdm.select`."""
+        return select(self, indices, **options)
+
+    def __getitem__(self, key: Any) -> dict[str, Any]:
+        from dsdm.memory import to_dataset
+
+        if isinstance(key, int | np.integer):
+            row = int(key) + len(self) if key < 0 else int(key)
+            if not 0 <= row < len(self):
+                message = f"row {key} is out of range: there are {len(self)} rows"
+                raise IndexError(message)
+            return dict(to_dataset(self.take([row]))[0])
+        rows = range(*key.indices(len(self))) if isinstance(key, slice) else key
+        return dict(to_dataset(self.take(rows))[:])
+
+    def __repr__(self) -> str:
+        return (
+            f"Shards({self._source.label!r}: {len(self):,} rows of {', '.join(self.column_names)}, "
+            f"about {readable(self._source.corpus.nbytes)})"
+        )
+
+
+def open_shards(source: Any, *, columns: Sequence[str] | None = None, threads: int | None = None) -> Shards:
+    """Open a corpus: its metadata is read, its rows are not.
+
+    Parameters
+    ----------
+    source
+        A folder, a glob (its files sorted), a list of ``.arrow`` or ``.parquet`` files (in the order given),
+        a ``save_to_disk`` folder, a hub cache folder, a ``datasets.Dataset`` or a ``pyarrow.Table``.
+    columns
+        The columns to read, in this order; all if not given.
+    threads
+        Threads that open files.
+
+    Raises
+    ------
+    FileNotFoundError
+        With what was looked for.
+    FormatError
+        For a file that is neither Arrow nor Parquet, or is damaged; ``TruncatedError`` if it was cut.
+    SchemaError
+        If shards differ in their columns, with the column and both types.
+
+    """
+    return Shards(open_source(source, columns, threads))
+
+
+def select(
+    source: Any,
+    indices: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    memory_limit: int | str | None = None,
+    threads: int | None = None,
+) -> "datasets.Dataset":
+    """Give rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
+
+    It is in memory while it fits ``memory_limit`` (a quarter of what is free, if not given), else in a file in
+    the cache of ``datasets``, memory-mapped.
+
+    >>> import dsdm, pyarrow as pa
+    >>> dsdm.select(pa.table({"text": ["a", "b", "c"]}), [2, 0])["text"][:]
+    ['c', 'a']
+    """
+    from dsdm.memory import select_rows
+
+    limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
+    return select_rows(open_source(source, columns, threads), row_numbers(indices), limit, threads)
+
+
+def open_dataset(source: Any, *, columns: Sequence[str] | None = None, threads: int | None = None) -> "datasets.Dataset":
+    """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
+
+    Its ``select`` is lazy and cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of a selection
+    read the shards in the order in which rows lie, on all threads. Parquet shards are not copied.
+
+    >>> import dsdm.dataset, pyarrow as pa
+    >>> rows = dsdm.dataset.open_dataset(pa.table({"text": ["a", "b", "c"]}))
+    >>> rows.select([2, 0]).select([1])[:]
+    {'text': ['a']}
+    """
+    from dsdm.lazy import open_lazily
+
+    return open_lazily(open_source(source, columns, threads))

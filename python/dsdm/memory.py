@@ -1,0 +1,51 @@
+"""Rows as a dataset of their own: in memory, or in the cache of ``datasets`` where they do not fit."""
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm.sources import Source
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+
+
+def to_dataset(table: "pa.Table", fingerprint: str | None = None) -> "datasets.Dataset":
+    """Wrap a table, whose rows are not hashed for a fingerprint."""
+    import datasets
+    from datasets.table import InMemoryTable
+
+    info = datasets.DatasetInfo(features=datasets.Features.from_arrow_schema(table.schema))
+    return datasets.Dataset(InMemoryTable(table), info=info, fingerprint=fingerprint or uuid.uuid4().hex[:16])
+
+
+def select_rows(
+    source: Source, indices: NDArray[np.int64], memory_limit: int, threads: int | None
+) -> "datasets.Dataset":
+    """Give rows of a source as a dataset of their own."""
+    rows = source.rows(indices)
+    row_bytes = source.corpus.nbytes / max(len(source.corpus), 1)
+    if row_bytes * len(rows) <= memory_limit:
+        return to_dataset(source.corpus.take(rows, memory_limit=memory_limit, threads=threads))
+    return _in_cache(source, rows, memory_limit, threads)
+
+
+def _in_cache(source: Source, rows: NDArray[np.int64], memory_limit: int, threads: int | None) -> "datasets.Dataset":
+    """Write rows into the cache of ``datasets``, under the digest of their bytes."""
+    import datasets
+
+    cache = Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"
+    fresh = cache / f"new-{uuid.uuid4().hex}"
+    *_, fingerprint = source.corpus.materialize(rows, fresh, memory_limit=memory_limit, threads=threads)
+    final = cache / fingerprint
+    try:
+        fresh.rename(final)
+    except OSError:
+        # The same bytes are there already.
+        shutil.rmtree(fresh)
+    return datasets.load_from_disk(str(final))
