@@ -141,7 +141,9 @@ def select(
     return select_rows(open_source(source, columns, threads), row_numbers(indices), limit, threads)
 
 
-def open_dataset(source: Any, *, columns: Sequence[str] | None = None, threads: int | None = None) -> "datasets.Dataset":
+def open_dataset(
+    source: Any, *, columns: Sequence[str] | None = None, threads: int | None = None
+) -> "datasets.Dataset":
     """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
 
     Its ``select`` is lazy and cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of a selection

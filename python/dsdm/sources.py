@@ -151,7 +151,9 @@ def _folder(folder: Path) -> list[str]:
     found = [path for suffix in _SUFFIXES for path in folder.rglob(f"*{suffix}") if path.is_file()]
     shards = [path for path in found if not _hidden(path.relative_to(folder)) and not _NOT_SHARDS.fullmatch(path.name)]
     if not shards:
-        raise FileNotFoundError(2, "no *.arrow and no *.parquet files here or in folders below, and no state.json", str(folder))
+        raise FileNotFoundError(
+            2, "no *.arrow and no *.parquet files here or in folders below, and no state.json", str(folder)
+        )
     _one_kind(folder, shards)
     return [str(path) for path in sorted(shards)]
 
@@ -179,7 +181,9 @@ def _snapshot(folder: Path) -> Path:
         return folder / "snapshots" / reference.read_text().strip()
     snapshots = sorted((folder / "snapshots").iterdir())
     if len(snapshots) != 1:
-        raise FileNotFoundError(2, f"{len(snapshots)} snapshots and no refs/main; name one of them", str(folder / "snapshots"))
+        raise FileNotFoundError(
+            2, f"{len(snapshots)} snapshots and no refs/main; name one of them", str(folder / "snapshots")
+        )
     return snapshots[0]
 
 
@@ -196,7 +200,11 @@ def _saved_shards(folder: Path) -> list[str]:
         message = f"{path}: the key {missing[0]!r} is missing; save_to_disk writes {', '.join(_STATE_KEYS)}"
         raise FormatError(message)
     files = state["_data_files"]
-    names = [file.get("filename") if isinstance(file, dict) else None for file in files] if isinstance(files, list) else [None]
+    names = (
+        [file.get("filename") if isinstance(file, dict) else None for file in files]
+        if isinstance(files, list)
+        else [None]
+    )
     if not names or not all(isinstance(name, str) and name for name in names):
         message = f"{path}: '_data_files' must be a list of at least one {{'filename': …}}, and is {files!r}"
         raise FormatError(message)
