@@ -162,6 +162,11 @@ impl Queue {
         let block = self.next.fetch_add(1, Ordering::Relaxed);
         (block < self.count).then_some(block)
     }
+
+    /// Whether every block was taken.
+    pub fn is_empty(&self) -> bool {
+        self.next.load(Ordering::Relaxed) >= self.count
+    }
 }
 
 #[cfg(test)]

@@ -1,1 +1,71 @@
 //! Score vector to row indices.
+//!
+//! Every selection is the same four steps over a [`Ranker`](pass::Ranker), which turns rows into entries that
+//! sort best first: a limit is estimated from a sample ([`pass`]), one parallel pass collects the entries
+//! within the limit, [`order`] cuts them to the k best, exactly, and orders them. Nothing of the length of the
+//! vector is ever stored.
+
+mod entry;
+mod exclude;
+mod gumbel;
+mod order;
+mod pass;
+mod rank;
+mod rng;
+mod sample;
+mod scan;
+mod top_k;
+
+pub use exclude::Exclude;
+pub use gumbel::{Noise, gumbel_top_k};
+pub use sample::sample;
+pub use top_k::top_k;
+
+use crate::error::{Error, Result};
+
+/// The order of the selected rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Best first, ties to the lower row.
+    #[default]
+    BestFirst,
+    /// The exact reverse of [`Order::BestFirst`].
+    BestLast,
+    /// Ascending rows.
+    Row,
+}
+
+/// What a NaN score means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Nan {
+    /// It is an error, which names their number and the first row.
+    #[default]
+    Raise,
+    /// Such rows are never chosen.
+    Omit,
+    /// Greater than every number. All NaN are equal.
+    Largest,
+    /// Less than every number. All NaN are equal.
+    Smallest,
+}
+
+/// How rows are selected, whatever by.
+#[derive(Debug, Clone, Default)]
+pub struct Options<'a> {
+    /// The order of the result.
+    pub order: Order,
+    /// What a NaN score means.
+    pub nan: Nan,
+    /// Rows that are not there.
+    pub exclude: Exclude<'a>,
+}
+
+/// Fails unless `k` of `rows` rows, less the excluded ones, can be had.
+fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
+    let valid = rows - excluded.min(rows);
+    if k <= valid {
+        return Ok(());
+    }
+    let but = if excluded == 0 { String::new() } else { format!(", of which {excluded} are excluded") };
+    Err(Error::Value(format!("k is {k}, and there are {rows} rows{but}; k can be at most {valid}")))
+}

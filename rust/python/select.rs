@@ -1,0 +1,162 @@
+//! Selection from Python: `top_k`, `gumbel_top_k`, `sample`.
+
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+
+use super::call;
+use super::scores::PyScores;
+use crate::error::{Error, Result};
+use crate::scores::{DType, Scores, Source, Values};
+use crate::select::{self, Exclude, Nan, Noise, Options, Order};
+
+/// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
+#[derive(FromPyObject)]
+pub(super) enum ScoresArgument<'py> {
+    Stored(Bound<'py, PyScores>),
+    Array(PyReadonlyArray1<'py, u8>, String),
+}
+
+/// Borrowed from a [`ScoresArgument`] for one call.
+pub(super) enum Borrowed<'a> {
+    Stored(Scores),
+    Array(Values<'a>),
+}
+
+impl ScoresArgument<'_> {
+    /// What can be read without the GIL.
+    pub(super) fn borrow(&self) -> Result<Borrowed<'_>> {
+        match self {
+            Self::Stored(scores) => Ok(Borrowed::Stored(scores.get().scores.clone())),
+            Self::Array(bytes, dtype) => {
+                let bytes = bytes.as_slice().map_err(|e| Error::Internal(e.to_string()))?;
+                let dtype = DType::parse(dtype).ok_or_else(|| Error::Type(format!("no scores are {dtype}")))?;
+                let values = Values::from_bytes(dtype, bytes)
+                    .ok_or_else(|| Error::Internal("the array is not aligned to its type".into()))?;
+                Ok(Borrowed::Array(values))
+            }
+        }
+    }
+}
+
+impl Borrowed<'_> {
+    /// The source to select from.
+    pub(super) fn source(&self) -> &dyn Source {
+        match self {
+            Self::Stored(scores) => scores,
+            Self::Array(values) => values,
+        }
+    }
+}
+
+/// Excluded rows as an argument: row numbers, or one byte per row.
+#[derive(FromPyObject)]
+pub(super) enum ExcludeArgument<'py> {
+    Rows(PyReadonlyArray1<'py, i64>),
+    Mask(PyReadonlyArray1<'py, u8>),
+}
+
+/// The excluded rows of an argument, checked against the number of rows.
+fn exclude<'a>(argument: Option<&'a ExcludeArgument<'_>>, rows: u64) -> Result<Exclude<'a>> {
+    let contiguous = |e: numpy::NotContiguousError| Error::Internal(e.to_string());
+    match argument {
+        None => Ok(Exclude::Nothing),
+        Some(ExcludeArgument::Rows(ids)) => Exclude::rows(ids.as_slice().map_err(contiguous)?, rows),
+        Some(ExcludeArgument::Mask(mask)) => Exclude::mask(mask.as_slice().map_err(contiguous)?, rows),
+    }
+}
+
+fn parse_order(name: &str) -> Result<Order> {
+    match name {
+        "best_first" => Ok(Order::BestFirst),
+        "best_last" => Ok(Order::BestLast),
+        "row" => Ok(Order::Row),
+        _ => Err(Error::Value(format!("order is {name:?}; it is one of \"best_first\", \"best_last\", \"row\""))),
+    }
+}
+
+fn parse_nan(name: &str) -> Result<Nan> {
+    match name {
+        "raise" => Ok(Nan::Raise),
+        "omit" => Ok(Nan::Omit),
+        "largest" => Ok(Nan::Largest),
+        "smallest" => Ok(Nan::Smallest),
+        _ => Err(Error::Value(format!(
+            "nan is {name:?}; it is one of \"raise\", \"omit\", \"largest\", \"smallest\""
+        ))),
+    }
+}
+
+/// Where the Gumbel noise comes from, as an argument: a Philox seed, or numpy's PCG64 state and increment.
+#[derive(FromPyObject)]
+pub(super) enum NoiseArgument {
+    Philox(u64),
+    Numpy(u128, u128),
+}
+
+/// The `k` best rows, as int64.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // the face of the Python function
+pub(super) fn top_k<'py>(
+    py: Python<'py>,
+    scores: ScoresArgument<'py>,
+    k: u64,
+    largest: bool,
+    order: &str,
+    nan: &str,
+    excluded: Option<ExcludeArgument<'py>>,
+    threads: Option<i64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let borrowed = scores.borrow()?;
+    let source = borrowed.source();
+    let exclude = exclude(excluded.as_ref(), source.len())?;
+    let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
+    let rows = call::run(py, call::threads(threads)?, None, |job| {
+        select::top_k(source, k, largest, &options, job)
+    })?;
+    Ok(rows.into_pyarray(py))
+}
+
+/// `k` rows drawn with probability proportional to `exp(score / temperature)`, as int64.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
+pub(super) fn gumbel_top_k<'py>(
+    py: Python<'py>,
+    scores: ScoresArgument<'py>,
+    k: u64,
+    noise: NoiseArgument,
+    temperature: f64,
+    order: &str,
+    nan: &str,
+    excluded: Option<ExcludeArgument<'py>>,
+    threads: Option<i64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let borrowed = scores.borrow()?;
+    let source = borrowed.source();
+    let exclude = exclude(excluded.as_ref(), source.len())?;
+    let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
+    let noise = match noise {
+        NoiseArgument::Philox(seed) => Noise::Philox { seed },
+        NoiseArgument::Numpy(state, increment) => Noise::Numpy { state, increment },
+    };
+    let rows = call::run(py, call::threads(threads)?, None, |job| {
+        select::gumbel_top_k(source, k, noise, temperature, &options, job)
+    })?;
+    Ok(rows.into_pyarray(py))
+}
+
+/// `k` of `0..rows`, uniformly without replacement, in random order, as int64.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn sample<'py>(
+    py: Python<'py>,
+    rows: u64,
+    k: u64,
+    seed: u64,
+    excluded: Option<ExcludeArgument<'py>>,
+    threads: Option<i64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let exclude = exclude(excluded.as_ref(), rows)?;
+    let rows =
+        call::run(py, call::threads(threads)?, None, |job| select::sample(rows, k, seed, &exclude, job))?;
+    Ok(rows.into_pyarray(py))
+}

@@ -1,0 +1,231 @@
+//! How a score of each type ranks: an integer key that orders as the scores do, and the plain comparison
+//! that rules most rows out before any key is computed.
+
+use half::{bf16, f16};
+
+use super::Nan;
+use crate::scores::Value;
+
+/// A score that can be ranked.
+pub(super) trait Rank: Value {
+    /// The bits that a key has: 32 or 64.
+    const KEY_BITS: u32;
+
+    /// What [`Rank::may_reach`] compares with.
+    type Bound: Copy + Send + Sync;
+
+    /// Whether it is NaN.
+    fn is_nan(self) -> bool;
+
+    /// Ascending in the score. -0.0 and 0.0 have one key; infinities are ordinary; NaN is not asked for.
+    fn key(self) -> u64;
+
+    /// The bound for the scores whose key is at least (`LARGEST`) or at most `key`.
+    fn bound<const LARGEST: bool>(key: u64) -> Self::Bound;
+
+    /// False only for a number on the wrong side of the bound: NaN always may.
+    fn may_reach<const LARGEST: bool>(self, bound: Self::Bound) -> bool;
+
+    /// The key of any score, NaN included.
+    fn key_with(self, nan: Nan) -> u64 {
+        match nan {
+            _ if !self.is_nan() => self.key(),
+            Nan::Largest => u64::MAX >> (64 - Self::KEY_BITS),
+            _ => 0,
+        }
+    }
+}
+
+macro_rules! rank_integer {
+    ($($int:ident as $unsigned:ident, $bits:literal);* $(;)?) => {$(
+        impl Rank for $int {
+            const KEY_BITS: u32 = $bits;
+            type Bound = Option<Self>;
+
+            fn is_nan(self) -> bool {
+                false
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_lossless, clippy::cast_sign_loss)]
+            fn key(self) -> u64 {
+                (self ^ $int::MIN) as $unsigned as u64
+            }
+
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)]
+            fn bound<const LARGEST: bool>(key: u64) -> Option<Self> {
+                // A key past the type's range is one that no score reaches, or that every score does.
+                let last = $unsigned::MAX as u64;
+                match (LARGEST, key > last) {
+                    (true, true) => None,
+                    _ => Some(key.min(last) as $unsigned as $int ^ $int::MIN),
+                }
+            }
+
+            #[inline(always)]
+            fn may_reach<const LARGEST: bool>(self, bound: Option<Self>) -> bool {
+                match bound {
+                    Some(bound) => if LARGEST { self >= bound } else { self <= bound },
+                    None => false,
+                }
+            }
+        }
+    )*};
+}
+
+rank_integer! {
+    i8 as u8, 32; i16 as u16, 32; i32 as u32, 32; i64 as u64, 64;
+    u8 as u8, 32; u16 as u16, 32; u32 as u32, 32; u64 as u64, 64;
+}
+
+macro_rules! rank_float {
+    ($($float:ident as $bits:ident, $key_bits:literal);* $(;)?) => {$(
+        impl Rank for $float {
+            const KEY_BITS: u32 = $key_bits;
+            type Bound = Self;
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $float::is_nan(self)
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_lossless)]
+            fn key(self) -> u64 {
+                const SIGN: $bits = 1 << ($bits::BITS - 1);
+                let bits = (self + 0.0).to_bits(); // -0.0 + 0.0 is 0.0
+                (if bits & SIGN == 0 { bits | SIGN } else { !bits }) as u64
+            }
+
+            #[allow(clippy::cast_possible_truncation)]
+            fn bound<const LARGEST: bool>(key: u64) -> Self {
+                const SIGN: $bits = 1 << ($bits::BITS - 1);
+                let (lowest, highest) = ($float::NEG_INFINITY.key(), $float::INFINITY.key());
+                if key < lowest {
+                    return if LARGEST { $float::NEG_INFINITY } else { $float::NAN };
+                }
+                if key > highest {
+                    return if LARGEST { $float::NAN } else { $float::INFINITY };
+                }
+                let key = key as $bits;
+                $float::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
+            }
+
+            #[inline(always)]
+            #[allow(clippy::float_cmp, clippy::eq_op)]
+            fn may_reach<const LARGEST: bool>(self, bound: Self) -> bool {
+                let reaches = if LARGEST { self >= bound } else { self <= bound };
+                reaches | (self != self)
+            }
+        }
+    )*};
+}
+
+rank_float! { f32 as u32, 32; f64 as u64, 64 }
+
+macro_rules! rank_half {
+    ($($half:ident, $infinity:literal);* $(;)?) => {$(
+        impl Rank for $half {
+            const KEY_BITS: u32 = 32;
+            /// In the ascending integers of [`ascending`].
+            type Bound = i16;
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                self.to_bits() & 0x7fff > $infinity
+            }
+
+            #[inline(always)]
+            fn key(self) -> u64 {
+                let ascending = ascending(self.to_bits());
+                // -0.0 lies one below 0.0 and nothing between them.
+                let ascending = if ascending == -1 { 0 } else { ascending };
+                u64::from(ascending.cast_unsigned() ^ 0x8000)
+            }
+
+            #[allow(clippy::cast_possible_truncation)]
+            fn bound<const LARGEST: bool>(key: u64) -> i16 {
+                let ascending = (key.min(0xffff) as u16 ^ 0x8000).cast_signed();
+                match ascending {
+                    // From 0.0 up, -0.0 counts too; below 0.0, it does not.
+                    0 if LARGEST => -1,
+                    -1 if !LARGEST => -2,
+                    _ => ascending,
+                }
+            }
+
+            #[inline(always)]
+            fn may_reach<const LARGEST: bool>(self, bound: i16) -> bool {
+                let bits = self.to_bits();
+                let ascending = ascending(bits);
+                let reaches = if LARGEST { ascending >= bound } else { ascending <= bound };
+                reaches | (bits & 0x7fff > $infinity)
+            }
+        }
+    )*};
+}
+
+rank_half! { f16, 0x7c00; bf16, 0x7f80 }
+
+/// Sign and magnitude as two's complement, so that integers order as the floats do; -0.0 becomes -1.
+#[inline(always)]
+fn ascending(bits: u16) -> i16 {
+    let bits = bits.cast_signed();
+    bits ^ ((bits >> 15) & 0x7fff)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Keys order as the values do, and the bound of a value's key lets just the values through that reach it.
+    fn check<T: Rank>(a: T, b: T) {
+        if a.is_nan() || b.is_nan() {
+            assert!(!a.is_nan() || a.may_reach::<true>(T::bound::<true>(b.key_with(Nan::Largest))));
+            return;
+        }
+        assert_eq!(a.partial_cmp(&b), a.key().partial_cmp(&b.key()), "{a:?} {b:?}");
+        assert_eq!(a.may_reach::<true>(T::bound::<true>(b.key())), a >= b, "{a:?} >= {b:?}");
+        assert_eq!(a.may_reach::<false>(T::bound::<false>(b.key())), a <= b, "{a:?} <= {b:?}");
+        assert_eq!(a.may_reach::<true>(T::bound::<true>(b.key() + 1)), a.key() > b.key());
+        if let Some(below) = b.key().checked_sub(1) {
+            assert_eq!(a.may_reach::<false>(T::bound::<false>(below)), a.key() <= below);
+        }
+        assert!(a.key() >> (T::KEY_BITS - 1) <= 1);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_and_bounds_agree_with_comparison(a: u64, b: u64, near in -2i64..=2, same in any::<bool>()) {
+            let b = if same { a.wrapping_add_signed(near) } else { b };
+            check(f64::from_bits(a), f64::from_bits(b));
+            check(f32::from_bits(a as u32), f32::from_bits(b as u32));
+            check(f16::from_bits(a as u16), f16::from_bits(b as u16));
+            check(bf16::from_bits(a as u16), bf16::from_bits(b as u16));
+            check(a as i8, b as i8);
+            check(a as i16, b as i16);
+            check(a as i32, b as i32);
+            check(a as i64 >> 1, b as i64 >> 1);
+            check(a as u8, b as u8);
+            check(a as u16, b as u16);
+            check(a as u32, b as u32);
+            check(a >> 1, b >> 1);
+        }
+    }
+
+    #[test]
+    fn zeros_and_infinities_rank_as_numbers() {
+        let f32s =
+            [f32::NEG_INFINITY, f32::MIN, -1.0, -f32::MIN_POSITIVE, -0.0, 0.0, 1.0, f32::MAX, f32::INFINITY];
+        for a in f32s {
+            for b in f32s {
+                check(a, b);
+                check(f64::from(a), f64::from(b));
+                check(f16::from_f32(a), f16::from_f32(b));
+                check(bf16::from_f32(a), bf16::from_f32(b));
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The k best rows by their score.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::entry::{Entry, Packed, Wide};
+use super::pass::{Collected, Ranker, Tally, Workspace, collect};
+use super::rank::Rank;
+use super::{Exclude, Nan, Options, check_k, order, scan};
+use crate::error::{Error, Result};
+use crate::parallel::Job;
+use crate::scores::Source;
+use crate::with_dtype;
+
+/// The `k` rows of the largest (or smallest) scores.
+///
+/// Ties go to the lower row, -0.0 equals 0.0, infinities are ordinary. The result does not depend on the
+/// threads of the job. Memory: in proportion to `k`, at most 64 MB + 32 bytes for each.
+pub fn top_k(
+    source: &dyn Source,
+    k: u64,
+    largest: bool,
+    options: &Options<'_>,
+    job: &Job<'_>,
+) -> Result<Vec<i64>> {
+    check_k(k, source.len(), options.exclude.count())?;
+    if k == 0 {
+        return Ok(Vec::new());
+    }
+    with_dtype!(source.dtype(), T => {
+        if T::KEY_BITS == 32 && source.len() <= 1 << 32 {
+            best::<T, Packed>(source, k, largest, options, job)
+        } else {
+            best::<T, Wide>(source, k, largest, options, job)
+        }
+    })
+}
+
+fn best<T: Rank, E: Entry>(
+    source: &dyn Source,
+    k: u64,
+    largest: bool,
+    options: &Options<'_>,
+    job: &Job<'_>,
+) -> Result<Vec<i64>> {
+    let Options { order, nan, ref exclude } = *options;
+    let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
+    let Collected { segments, count, tally } = collect::<E>(&ranker, k, job)?;
+    check_nan(nan, tally)?;
+    check_count(k, count, source.len(), exclude.count(), tally)?;
+    order::rows(segments, k, order, job)
+}
+
+/// Fails if NaN is an error and there is one.
+pub(super) fn check_nan(nan: Nan, tally: Tally) -> Result<()> {
+    match (nan, tally.first_nan) {
+        (Nan::Raise, Some(first)) => Err(Error::Value(format!(
+            "{} of the scores {} NaN, the first at row {first}; say what they mean: \
+             nan=\"omit\", \"largest\" or \"smallest\"",
+            tally.nan,
+            if tally.nan == 1 { "is" } else { "are" },
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Fails if fewer than `k` rows can be chosen.
+pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, tally: Tally) -> Result<()> {
+    if count >= k {
+        return Ok(());
+    }
+    let mut reasons = vec![format!("there are {rows} rows")];
+    for (number, what) in [
+        (excluded, "excluded"),
+        (tally.nan, "NaN and omitted"),
+        (tally.never, "of score -inf, which is never drawn"),
+    ] {
+        if number > 0 {
+            reasons.push(format!("{number} {what}"));
+        }
+    }
+    Err(Error::Value(format!("k is {k}, and {count} rows are valid: {}", reasons.join(", "))))
+}
+
+/// Ranks rows by the scores of a source, which are of type `T`.
+struct ByScore<'a, T> {
+    source: &'a dyn Source,
+    largest: bool,
+    nan: Nan,
+    exclude: &'a Exclude<'a>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Rank> ByScore<'_, T> {
+    const LAST_KEY: u64 = u64::MAX >> (64 - T::KEY_BITS);
+
+    /// From a key to a badness, and back.
+    fn turned(&self, key: u64) -> u64 {
+        let key = key.min(Self::LAST_KEY);
+        if self.largest { Self::LAST_KEY - key } else { key }
+    }
+
+    /// The bound that the scores within a limit reach, in rows from `start` on.
+    ///
+    /// Rows after the limit's own must be better than it; where nothing is, only NaN need be looked at.
+    fn bound(&self, limit: impl Entry, start: u64) -> T::Bound {
+        let worst = limit.badness().min(Self::LAST_KEY);
+        let worst = if start > limit.row() { worst.saturating_sub(1) } else { worst };
+        let key = self.turned(worst);
+        if self.largest { T::bound::<true>(key) } else { T::bound::<false>(key) }
+    }
+}
+
+impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
+    fn rows(&self) -> u64 {
+        self.source.len()
+    }
+
+    fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
+        let Workspace { scratch, hits, tally, .. } = work;
+        let values = T::values(self.source.read(rows.clone(), scratch)?)
+            .ok_or_else(|| Error::Internal("a source gave another type than it says".into()))?;
+        if hits.len() < values.len() {
+            hits.resize(values.len(), 0);
+        }
+        let bound = self.bound(limit, rows.start);
+        let count = scan::reaching(values, bound, self.largest, hits);
+        let mut excluded = self.exclude.from(rows.start);
+        for &offset in &hits[..count] {
+            let row = rows.start + u64::from(offset);
+            if excluded.excludes(row) {
+                continue;
+            }
+            let value = values[offset as usize];
+            if value.is_nan() && matches!(self.nan, Nan::Raise | Nan::Omit) {
+                tally.add_nan(row);
+                continue;
+            }
+            let entry = E::new(self.turned(value.key_with(self.nan)), row);
+            if entry <= limit {
+                found.push(entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn prefetch(&self, rows: Range<u64>) -> Result<()> {
+        self.source.prefetch(rows)
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.source.check_unchanged()
+    }
+}
