@@ -4,21 +4,18 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use super::call;
-use super::scores::PyScores;
 use crate::error::{Error, Result};
-use crate::scores::{DType, Scores, Source, Values};
+use crate::scores::{DType, Source, Values};
 use crate::select::{self, Exclude, Nan, Noise, Options, Order};
 
 /// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
 #[derive(FromPyObject)]
 pub(super) enum ScoresArgument<'py> {
-    Stored(Bound<'py, PyScores>),
     Array(PyReadonlyArray1<'py, u8>, String),
 }
 
 /// Borrowed from a [`ScoresArgument`] for one call.
 pub(super) enum Borrowed<'a> {
-    Stored(Scores),
     Array(Values<'a>),
 }
 
@@ -26,10 +23,10 @@ impl ScoresArgument<'_> {
     /// What can be read without the GIL.
     pub(super) fn borrow(&self) -> Result<Borrowed<'_>> {
         match self {
-            Self::Stored(scores) => Ok(Borrowed::Stored(scores.get().scores.clone())),
             Self::Array(bytes, dtype) => {
                 let bytes = bytes.as_slice().map_err(|e| Error::Internal(e.to_string()))?;
-                let dtype = DType::parse(dtype).ok_or_else(|| Error::Type(format!("no scores are {dtype}")))?;
+                let dtype =
+                    DType::parse(dtype).ok_or_else(|| Error::Type(format!("no scores are {dtype}")))?;
                 let values = Values::from_bytes(dtype, bytes)
                     .ok_or_else(|| Error::Internal("the array is not aligned to its type".into()))?;
                 Ok(Borrowed::Array(values))
@@ -42,7 +39,6 @@ impl Borrowed<'_> {
     /// The source to select from.
     pub(super) fn source(&self) -> &dyn Source {
         match self {
-            Self::Stored(scores) => scores,
             Self::Array(values) => values,
         }
     }
@@ -57,7 +53,7 @@ pub(super) enum ExcludeArgument<'py> {
 
 /// The excluded rows of an argument, checked against the number of rows.
 fn exclude<'a>(argument: Option<&'a ExcludeArgument<'_>>, rows: u64) -> Result<Exclude<'a>> {
-    let contiguous = |e: numpy::NotContiguousError| Error::Internal(e.to_string());
+    let contiguous = |e: numpy::AsSliceError| Error::Internal(e.to_string());
     match argument {
         None => Ok(Exclude::Nothing),
         Some(ExcludeArgument::Rows(ids)) => Exclude::rows(ids.as_slice().map_err(contiguous)?, rows),
@@ -70,7 +66,9 @@ fn parse_order(name: &str) -> Result<Order> {
         "best_first" => Ok(Order::BestFirst),
         "best_last" => Ok(Order::BestLast),
         "row" => Ok(Order::Row),
-        _ => Err(Error::Value(format!("order is {name:?}; it is one of \"best_first\", \"best_last\", \"row\""))),
+        _ => Err(Error::Value(format!(
+            "order is {name:?}; it is one of \"best_first\", \"best_last\", \"row\""
+        ))),
     }
 }
 
@@ -110,9 +108,8 @@ pub(super) fn top_k<'py>(
     let source = borrowed.source();
     let exclude = exclude(excluded.as_ref(), source.len())?;
     let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
-    let rows = call::run(py, call::threads(threads)?, None, |job| {
-        select::top_k(source, k, largest, &options, job)
-    })?;
+    let rows =
+        call::run(py, call::threads(threads)?, None, |job| select::top_k(source, k, largest, &options, job))?;
     Ok(rows.into_pyarray(py))
 }
 

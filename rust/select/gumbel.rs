@@ -49,7 +49,9 @@ pub fn gumbel_top_k(
     job: &Job<'_>,
 ) -> Result<Vec<i64>> {
     if !(temperature.is_finite() && temperature > 0.0) {
-        return Err(Error::Value(format!("temperature is {temperature}; a finite number above 0 is needed")));
+        return Err(Error::Value(format!(
+            "temperature is {temperature:?}; a finite number above 0 is needed"
+        )));
     }
     check_k(k, source.len(), options.exclude.count())?;
     if k == 0 {
@@ -75,7 +77,7 @@ pub fn gumbel_top_k(
     check_nan(nan, tally)?;
     if let Some(row) = tally.overflow {
         return Err(Error::Value(format!(
-            "the score of row {row} divided by the temperature {temperature} is infinite; use a higher temperature"
+            "the score of row {row} divided by the temperature {temperature:?} is infinite; use a higher one"
         )));
     }
     check_count(k, count, source.len(), exclude.count(), tally)?;
