@@ -140,7 +140,7 @@ fn read_exact_at_windows(file: &File, mut into: &mut [u8], mut offset: u64) -> s
 #[derive(Debug)]
 pub struct Map {
     opened: Opened,
-    map: memmap2::Mmap,
+    bytes: memmap2::Mmap,
     /// Which chunks were populated already: a second pass need not ask the kernel again.
     populated: Vec<AtomicBool>,
 }
@@ -157,10 +157,10 @@ impl Map {
         // That nobody changes the file is not ours to guarantee: the bytes are only ever read as plain
         // numbers or through validating parsers, for which any bit pattern is a value; a change is found by
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
-        let map = unsafe { memmap2::Mmap::map(&opened.file) }
+        let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
             .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
-        let populated = (0..map.len().div_ceil(CHUNK)).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { opened, map, populated })
+        let populated = (0..bytes.len().div_ceil(CHUNK)).map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { opened, bytes, populated })
     }
 
     /// The path it was opened by.
@@ -175,7 +175,7 @@ impl Map {
 
     /// All bytes of the file. Call [`Map::populate`] on a range before reading much of it.
     pub fn bytes(&self) -> &[u8] {
-        &self.map
+        &self.bytes
     }
 
     /// Brings a range of bytes into memory, whole chunks at a time, each at most once.
@@ -185,7 +185,7 @@ impl Map {
         if range.is_empty() {
             return Ok(());
         }
-        let end = range.end.min(self.map.len());
+        let end = range.end.min(self.bytes.len());
         for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
             if !self.populated[chunk].load(Ordering::Relaxed) {
                 self.populate_chunk(chunk)?;
@@ -198,8 +198,8 @@ impl Map {
     #[cfg(target_os = "linux")]
     fn populate_chunk(&self, chunk: usize) -> Result<()> {
         let start = chunk * CHUNK;
-        let len = CHUNK.min(self.map.len() - start);
-        match self.map.advise_range(memmap2::Advice::PopulateRead, start, len) {
+        let len = CHUNK.min(self.bytes.len() - start);
+        match self.bytes.advise_range(memmap2::Advice::PopulateRead, start, len) {
             Ok(()) => Ok(()),
             // EINVAL: a kernel before 5.14 does not know the advice. The pages then fault one by one.
             Err(e) if e.raw_os_error() == Some(22) => Ok(()),

@@ -34,7 +34,7 @@ impl Entry for Packed {
 
     #[inline]
     fn new(badness: u64, row: u64) -> Self {
-        debug_assert!(row <= u64::from(u32::MAX));
+        debug_assert!(u32::try_from(row).is_ok());
         Self(badness << 32 | row)
     }
 

@@ -57,6 +57,7 @@ pub fn gumbel_top_k(
     if k == 0 {
         return Ok(Vec::new());
     }
+    source.prepare(job)?;
     let Options { order, nan, ref exclude } = *options;
     let Collected { segments, count, tally } = match noise {
         Noise::Philox { seed } => {
@@ -330,6 +331,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::cast_possible_truncation)]
     fn the_bound_lets_every_row_through_that_reaches_the_limit() {
         let philox = Philox::new(7, Philox::GUMBEL);
         let source = Values::F64(&[]);
@@ -342,7 +344,7 @@ mod tests {
         };
         for row in 0..100_000u64 {
             let bits = philox.bits(row) >> (row % 60);
-            let score = (row % 17) as f64 - 8.0;
+            let score = f64::from((row % 17) as u32) - 8.0;
             let key = score / 0.5 + philox.gumbel(bits);
             assert!(bits <= ranker.most_bits(&[score], key), "{bits} {score}");
         }

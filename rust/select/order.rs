@@ -57,7 +57,9 @@ fn best_first<E: Entry>(segments: Vec<Vec<E>>, k: usize, job: &Job<'_>) -> Resul
             };
             state.check()?;
             entries.clear();
-            bucket.iter().for_each(|part| entries.extend_from_slice(part));
+            for part in &bucket {
+                entries.extend_from_slice(part);
+            }
             drop(bucket);
             entries.sort_unstable();
             for (row, entry) in out.iter_mut().zip(&entries) {

@@ -220,7 +220,7 @@ impl<E> Segments<E> {
 
     /// Lets `append` add at most [`BLOCK`] entries.
     fn collect(&mut self, append: impl FnOnce(&mut Vec<E>) -> Result<()>) -> Result<()> {
-        let full = self.pieces.last().is_none_or(|piece| piece.len() + BLOCK as usize > SEGMENT);
+        let full = self.pieces.last().is_none_or(|piece| (piece.len() as u64 + BLOCK) > SEGMENT as u64);
         if full {
             self.pieces.push(Vec::with_capacity(SEGMENT));
         }

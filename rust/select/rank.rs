@@ -175,6 +175,7 @@ fn ascending(bits: u16) -> i16 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // random bits of every width
 mod tests {
     use proptest::prelude::*;
 

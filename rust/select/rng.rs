@@ -57,6 +57,7 @@ impl Kernel for Fill<'_> {
     type Output = ();
 
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // a loop over lanes becomes vectors
     fn run(self) {
         let Self { philox, start, bits } = self;
         // An odd first row is the second half of its block.
@@ -90,7 +91,7 @@ fn word<const N: usize>(blocks: [[u32; N]; 4], lane: usize, odd: bool) -> u64 {
 
 /// Ten rounds over `N` counters side by side.
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation)]
+#[allow(clippy::cast_possible_truncation, clippy::needless_range_loop)] // a loop over lanes becomes vectors
 fn encrypt<const N: usize>(mut key: [u32; 2], mut block: [[u32; N]; 4]) -> [[u32; N]; 4] {
     for _ in 0..10 {
         for lane in 0..N {
@@ -203,7 +204,9 @@ mod tests {
         let start = Pcg64::new(1 << 100, 12_345 * 2 + 1);
         for steps in [0, 1, 2, 3, 1000, 4097] {
             let mut drawn = start;
-            (0..steps).for_each(|_| drop(drawn.next()));
+            for _ in 0..steps {
+                drawn.next();
+            }
             assert_eq!(drawn.state, start.advanced(steps).state);
         }
     }

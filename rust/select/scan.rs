@@ -52,7 +52,7 @@ fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 }
 
 /// Rows that are compared before anything is done about one of them.
-const STRIDE: usize = 64;
+const STRIDE: u32 = 64;
 
 /// Writes the offsets of the values that may reach the bound, NaN among them, into `hits`, ascending, and
 /// gives their number.
@@ -82,7 +82,7 @@ impl<T: Rank, const LARGEST: bool> Kernel for Reaching<'_, T, LARGEST> {
         let Self { values, bound, hits } = self;
         let mut found = 0;
         let mut offset = 0u32;
-        for stride in values.chunks(STRIDE) {
+        for stride in values.chunks(STRIDE as usize) {
             let any = stride.iter().fold(false, |any, value| any | value.may_reach::<LARGEST>(bound));
             if any {
                 for (value, at) in stride.iter().zip(offset..) {
@@ -90,7 +90,7 @@ impl<T: Rank, const LARGEST: bool> Kernel for Reaching<'_, T, LARGEST> {
                     found += usize::from(value.may_reach::<LARGEST>(bound));
                 }
             }
-            offset += STRIDE as u32;
+            offset += STRIDE;
         }
         found
     }

@@ -27,6 +27,7 @@ pub fn top_k(
     if k == 0 {
         return Ok(Vec::new());
     }
+    source.prepare(job)?;
     with_dtype!(source.dtype(), T => {
         if T::KEY_BITS == 32 && source.len() <= 1 << 32 {
             best::<T, Packed>(source, k, largest, options, job)
