@@ -3,22 +3,18 @@
 import logging
 import operator
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsdm.indices import gumbel_top_k, last_seed, sample, top_k
+from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.reference import DATASET_SIZE, PathLike, check_method, files_of, find_file
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 logger = logging.getLogger(__name__)
-
-Order = Literal["best_first", "best_last", "row"]
-Nan = Literal["raise", "omit", "largest", "smallest"]
-Rng = Literal["philox", "numpy"]
 
 
 def get_indices(
@@ -165,7 +161,7 @@ def _semdedup(
 
     path = find_file(files_of("semdedup")[0], data_dir)
     ids = np.asarray(open_scores(path))
-    if not np.issubdtype(ids.dtype, np.integer):
+    if ids.dtype.kind not in "iu":
         message = f"{path}: it holds {ids.dtype} values; row ids are whole numbers"
         raise ValueError(message)
     if rows is not None:

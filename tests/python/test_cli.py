@@ -189,7 +189,7 @@ def test_shards_and_indices_to_a_dataset(run, demo, tmp_path):
     corpus, data = demo / "demo" / "corpus", demo / "demo" / "data"
     rows = dsdm.get_indices("dsdm", 30, "squad", data_dir=data)
     np.save(tmp_path / "rows.npy", rows)
-    assert run("materialize", corpus, "one", "-i", "rows.npy")[:2] == (0, "one\n")
+    assert run("materialize", corpus, "one", "-i", "rows.npy")[0] == 0
     shards = sorted(map(str, (corpus / "data").iterdir()))
     by = ["--by", "dsdm", "-t", "squad", "--tokens", 30 * 1024 + 1000, "--data-dir", data, "--row-ids", "row"]
     assert run("materialize", *shards, "two", *by)[0] == 0

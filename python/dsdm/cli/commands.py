@@ -159,8 +159,7 @@ def materialize(
         rows = Choice(by or [], choosing, reading).select(
             lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards)
         )
-    dsdm.materialize(where, rows, out, threads=choosing.threads, **writing.arguments(reading))
-    typer.echo(out)
+    typer.echo(dsdm.materialize(where, rows, out, threads=choosing.threads, **writing.arguments(reading)))
 
 
 def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:

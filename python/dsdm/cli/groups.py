@@ -12,7 +12,9 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     The annotations and defaults of the fields are those of the options; the command gets the dataclass filled in.
     """
     own = inspect.signature(command).parameters
-    groups = {name: parameter.annotation for name, parameter in own.items() if is_dataclass(parameter.annotation)}
+    groups: dict[str, Any] = {
+        name: parameter.annotation for name, parameter in own.items() if is_dataclass(parameter.annotation)
+    }
 
     def run(**given: Any) -> None:  # noqa: ANN401 - whatever types the options have
         for name, group in groups.items():

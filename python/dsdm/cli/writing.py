@@ -23,23 +23,16 @@ class RowOrder(StrEnum):
     shuffle = "shuffle"
 
 
-class Format(StrEnum):
-    """What kind of files are written."""
-
-    arrow = "arrow"
-    parquet = "parquet"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Writing:
     """The options of writing rows."""
 
-    file_format: Annotated[Format, typer.Option("--format", help="arrow is the layout of datasets' save_to_disk.")] = (
-        Format.arrow
-    )
     row_order: Annotated[
         RowOrder, typer.Option("--row-order", help="Write rows as selected, as they lie, or shuffled.")
     ] = RowOrder.given
+    shuffle_seed: Annotated[
+        int | None, typer.Option("--shuffle-seed", help="Repeat the shuffle that printed this seed.")
+    ] = None
     columns: Annotated[list[str] | None, typer.Option("--keep", help="Only this column (give it again for more).")] = (
         None
     )
@@ -59,6 +52,7 @@ class Writing:
     def arguments(self, reading: Reading) -> dict[str, Any]:
         """Give the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""
         asked = {
+            "seed": self.shuffle_seed,
             "columns": self.columns,
             "row_ids": self.row_ids,
             "scores": reading.open(self.scores_from) if self.scores_from else None,
@@ -67,7 +61,6 @@ class Writing:
         }
         given = {name: value for name, value in asked.items() if value is not None}
         return {
-            "format": self.file_format.value,
             "order": self.row_order.value,
             "overwrite": self.overwrite,
             **given,

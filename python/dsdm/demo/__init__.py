@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +33,12 @@ class Made:
     rows: NDArray[np.uint16]
     vectors: dict[str, NDArray[np.generic]]
 
-    def scores(self, method: str, target: str) -> NDArray[np.generic]:
+    def scores(self, method: str, target: str) -> NDArray[np.floating[Any]]:
         """The scores of a method for a target, computed the plain way."""
         if (method, target) == ("dsdm", "lm_task_mix"):
-            first, second, third = (self.vectors[f"dsdm/{part}.pt"] for part in DSDM_MIX)
-            return (first + second + third) / 3
-        return self.vectors[f"{method}/{target}.pt"]
+            first, second, third = (self.scores("dsdm", part) for part in DSDM_MIX)
+            return (first + second + third) / np.float32(3)
+        return self.vectors[f"{method}/{target}.pt"].astype(np.float32, copy=False)
 
 
 class WrongError(RuntimeError):
