@@ -140,7 +140,7 @@ def get_indices(
         seed=seed,
         order="best_last" if method == "dsdm" else None,
     )
-    return rows_selected.tolist()  # type: ignore[no-any-return]
+    return rows_selected.tolist()
 
 
 def dataset_select(
