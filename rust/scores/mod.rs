@@ -16,6 +16,7 @@ mod scores;
 mod sniff;
 mod stats;
 pub(crate) mod stored;
+mod torch;
 
 use std::ops::Range;
 

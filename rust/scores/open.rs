@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::sniff::{Format, format_of};
 use super::stored::{File, Io, Part, Stored};
-use super::{RawType, Scores, npy, raw};
+use super::{RawType, Scores, npy, raw, torch};
 use crate::error::{At, Error, Result};
 
 /// How score files are opened.
@@ -52,7 +52,8 @@ fn parts(file: &File, options: &OpenOptions) -> Result<Vec<Part>> {
         (Format::Npy, _) => npy::parts(file),
         (Format::Raw, Some(dtype)) => raw::parts(file, dtype),
         (Format::Raw, None) => Err(Error::Internal("raw values without a type".into())),
-        (Format::Torch | Format::Arrow | Format::Parquet, _) => {
+        (Format::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
+        (Format::Arrow | Format::Parquet, _) => {
             Err(Error::format(file.path(), At::File, "this format is not read by this build"))
         }
     }
