@@ -4,10 +4,12 @@
 //! bytes ─ mmap ─▶ scores ─ select ─▶ row indices ─ gather ─▶ rows ─ write ─▶ dataset directory
 //! ```
 //!
-//! Data moves left to right. A module imports only from modules to its left, and from [`error`] and
-//! [`parallel`] below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! Data moves left to right. A module imports only from modules to its left, and from [`error`],
+//! [`parallel`] and what decoders share (`guard`, `ipc`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
 
 pub mod error;
+mod guard;
+mod ipc;
 pub mod parallel;
 
 pub mod gather;

@@ -1,0 +1,370 @@
+//! The messages of an Arrow IPC stream or file: where each lies, and the schema they share.
+//!
+//! Framing reads the message headers alone and no values. Every length that a file states is checked against
+//! the file before it is used, so nothing is allocated for bytes that are not there. The layout is that of
+//! the Arrow columnar format, "Encapsulated message format" and "IPC File Format".
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::convert::try_fb_to_schema;
+use arrow::ipc::{
+    Block, Endianness, Footer, Message, RecordBatch as BatchHeader, Schema as SchemaHeader, root_as_footer,
+    root_as_message,
+};
+
+use crate::error::{At, Error, Result};
+use crate::guard::guard;
+use crate::mmap::Map;
+
+/// The marker before each message and before the end mark.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+/// What a file, but not a stream, begins and ends with.
+const MAGIC: &[u8; 6] = b"ARROW1";
+/// Bytes before the first message of a file: the magic, padded.
+const FILE_START: u64 = 8;
+/// The length of the footer and the magic, at a file's end.
+const FILE_END: u64 = 10;
+
+/// A file whose bytes can be had by their position.
+pub(crate) trait ReadAt {
+    /// The path it was opened by.
+    fn path(&self) -> &Path;
+
+    /// Its size in bytes.
+    fn size(&self) -> u64;
+
+    /// `len` bytes from `offset`; an error where they are not all there.
+    fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>>;
+}
+
+impl ReadAt for Map {
+    fn path(&self) -> &Path {
+        Map::path(self)
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes().len() as u64
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
+        let start = usize::try_from(offset).ok();
+        let range = start.and_then(|start| Some(start..start.checked_add(len)?));
+        let bytes = range.and_then(|range| self.bytes().get(range)).ok_or_else(|| {
+            let message = format!("{len} bytes are needed here, and the file has {}", ReadAt::size(self));
+            Error::truncated(Map::path(self), At::Byte(offset), message)
+        })?;
+        Ok(Cow::Borrowed(bytes))
+    }
+}
+
+/// Where a message lies in its file, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its flatbuffer.
+    pub(crate) header: Range<u64>,
+    /// Its buffers.
+    pub(crate) body: Range<u64>,
+}
+
+/// What a message after the schema holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A record batch of so many rows.
+    Batch(u64),
+    /// The values of a dictionary, or more of them.
+    Dictionary,
+}
+
+/// The messages of a file, in the order in which they are to be read.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// The schema of every batch.
+    pub(crate) schema: SchemaRef,
+    /// The messages after the schema. In a file, the dictionaries come first.
+    pub(crate) messages: Vec<(Place, Kind)>,
+}
+
+impl Contents {
+    /// Frames a whole file, whichever of the two formats it has.
+    ///
+    /// A stream must end with its end mark and a file with its footer: without them it was cut.
+    pub(crate) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Self> {
+        let mut frames = Frames { file, rows: 0, messages: 0 };
+        let start = file.read_at(0, usize::try_from(file.size().min(6)).unwrap_or(0))?;
+        if *start == *MAGIC { frames.read_file() } else { frames.read_stream() }
+    }
+}
+
+/// The header of a message, to be given to [`message`].
+pub(crate) fn header_of<'f>(file: &'f (impl ReadAt + ?Sized), place: &Place) -> Result<Cow<'f, [u8]>> {
+    let len = usize::try_from(place.header.end.saturating_sub(place.header.start)).unwrap_or(usize::MAX);
+    file.read_at(place.header.start, len)
+}
+
+/// Validates the bytes of a message's header.
+pub(crate) fn message<'b>(path: &Path, place: &Place, bytes: &'b [u8]) -> Result<Message<'b>> {
+    root_as_message(bytes).map_err(|e| {
+        let message = format!("the message header is no flatbuffer: {e}; bytes were lost or overwritten");
+        Error::format(path, At::Byte(place.header.start), message)
+    })
+}
+
+/// Where a buffer of a batch lies in the file, which is checked to be within the batch's body.
+pub(crate) fn buffer(path: &Path, place: &Place, batch: &BatchHeader<'_>, index: usize) -> Result<Range<u64>> {
+    let broken = |message| Error::format(path, At::Byte(place.header.start), message);
+    let buffers = batch.buffers();
+    let count = buffers.as_ref().map_or(0, |buffers| buffers.len());
+    let Some(found) = buffers.filter(|_| index < count).map(|buffers| *buffers.get(index)) else {
+        let message = format!("the batch has {count} buffers, and its schema needs more than {index}");
+        return Err(broken(message));
+    };
+    let span = || {
+        let start = place.body.start.checked_add(u64::try_from(found.offset()).ok()?)?;
+        let end = start.checked_add(u64::try_from(found.length()).ok()?)?;
+        (end <= place.body.end).then_some(start..end)
+    };
+    span().ok_or_else(|| {
+        broken(format!(
+            "buffer {index} of the batch spans {} bytes from {}, and its body has {}",
+            found.length(),
+            found.offset(),
+            place.body.end - place.body.start
+        ))
+    })
+}
+
+/// The messages of a file, one after the other, with what was read so far for the errors.
+struct Frames<'f, F: ?Sized> {
+    file: &'f F,
+    rows: u64,
+    messages: u64,
+}
+
+impl<F: ReadAt + ?Sized> Frames<'_, F> {
+    fn read_stream(&mut self) -> Result<Contents> {
+        let mut position = 0;
+        let mut contents: Option<Contents> = None;
+        while let Some(place) = self.next(&mut position)? {
+            if let Some(contents) = &mut contents {
+                let kind = self.kind(&place)?;
+                contents.messages.push((place, kind));
+            } else {
+                let schema = self.stream_schema(&place)?;
+                contents = Some(Contents { schema, messages: Vec::new() });
+            }
+        }
+        let follow = self.file.size().saturating_sub(position);
+        if follow > 0 {
+            let message = format!(
+                "{follow} bytes follow the end mark of the stream, after {} rows; the file was overwritten or joined with another",
+                self.rows
+            );
+            return Err(self.broken(position, message));
+        }
+        contents.ok_or_else(|| self.broken(0, "the stream ends before its schema"))
+    }
+
+    fn read_file(&mut self) -> Result<Contents> {
+        let bounds = self.footer_bounds()?;
+        let len = usize::try_from(bounds.end - bounds.start).unwrap_or(usize::MAX);
+        let bytes = self.file.read_at(bounds.start, len)?;
+        let footer = root_as_footer(&bytes)
+            .map_err(|e| self.broken(bounds.start, format!("the footer is no flatbuffer: {e}")))?;
+        let schema =
+            footer.schema().ok_or_else(|| self.broken(bounds.start, "the footer has no schema"))?;
+        let schema = self.schema(bounds.start, schema)?;
+        let mut messages = Vec::new();
+        for block in blocks(&footer) {
+            let place = self.block(block, bounds.start)?;
+            let kind = self.kind(&place)?;
+            messages.push((place, kind));
+        }
+        self.check_disjoint(&messages)?;
+        Ok(Contents { schema, messages })
+    }
+
+    /// The message at a position, which moves behind it; nothing at the end mark.
+    fn next(&mut self, position: &mut u64) -> Result<Option<Place>> {
+        let start = *position;
+        let Some(header) = self.header_bounds(start)? else {
+            *position = start + 8;
+            return Ok(None);
+        };
+        let mut place = Place { body: header.end..header.end, header };
+        let bytes = header_of(self.file, &place)?;
+        let declared = message(self.file.path(), &place, &bytes)?.bodyLength();
+        let there = self.file.size().saturating_sub(place.header.end);
+        let body = u64::try_from(declared)
+            .map_err(|_| self.broken(start, format!("a message body has the length {declared}")))?;
+        if body > there {
+            return Err(
+                self.cut(start, &format!("a message body has {body} bytes and {there} are there"))
+            );
+        }
+        place.body.end += body;
+        *position = place.body.end;
+        self.messages += 1;
+        Ok(Some(place))
+    }
+
+    /// Where the header of the message that starts here lies; nothing for the end mark.
+    fn header_bounds(&self, start: u64) -> Result<Option<Range<u64>>> {
+        let there = self.file.size().saturating_sub(start);
+        if there == 0 {
+            return Err(self.cut(start, "the stream ends without its end mark"));
+        }
+        if there < 8 {
+            return Err(self.cut(start, &format!("8 bytes begin a message and {there} are there")));
+        }
+        let bytes = self.file.read_at(start, 8)?;
+        let (mark, length) = bytes.split_at(4);
+        if mark != CONTINUATION {
+            let message = format!(
+                "a message or the end mark of the stream must begin with ff ff ff ff and this has {mark:02x?}, after {} rows; bytes were lost or overwritten here",
+                self.rows
+            );
+            return Err(self.broken(start, message));
+        }
+        let declared = little_i32(length);
+        let length = u64::try_from(declared)
+            .map_err(|_| self.broken(start + 4, format!("a message header has the length {declared}")))?;
+        if length > there - 8 {
+            let message = format!("a message header has {length} bytes and {} are there", there - 8);
+            return Err(self.cut(start, &message));
+        }
+        Ok((length > 0).then(|| start + 8..start + 8 + length))
+    }
+
+    /// What a message after the schema holds. Its rows are added to those read.
+    fn kind(&mut self, place: &Place) -> Result<Kind> {
+        let bytes = header_of(self.file, place)?;
+        let message = message(self.file.path(), place, &bytes)?;
+        if let Some(batch) = message.header_as_record_batch() {
+            let rows = u64::try_from(batch.length()).map_err(|_| {
+                self.broken(place.header.start, format!("a batch has {} rows", batch.length()))
+            })?;
+            self.rows = self.rows.checked_add(rows).ok_or_else(|| {
+                self.broken(place.header.start, format!("a batch has {rows} rows: more than can be"))
+            })?;
+            return Ok(Kind::Batch(rows));
+        }
+        if message.header_as_dictionary_batch().is_some() {
+            return Ok(Kind::Dictionary);
+        }
+        let found = format!(
+            "message {} is a {:?}, where a record batch or a dictionary is expected",
+            self.messages,
+            message.header_type()
+        );
+        Err(self.broken(place.header.start, found))
+    }
+
+    fn stream_schema(&self, place: &Place) -> Result<SchemaRef> {
+        let bytes = header_of(self.file, place)?;
+        let message = message(self.file.path(), place, &bytes)?;
+        let schema = message.header_as_schema().ok_or_else(|| {
+            self.broken(place.header.start, "the first message of the stream is not its schema")
+        })?;
+        self.schema(place.header.start, schema)
+    }
+
+    fn schema(&self, position: u64, schema: SchemaHeader<'_>) -> Result<SchemaRef> {
+        if schema.endianness() != Endianness::Little {
+            return Err(self
+                .broken(position, "the values are big-endian; write the file again on a little-endian machine"));
+        }
+        let at = At::Field("schema".to_owned());
+        let schema: Schema =
+            guard(self.file.path(), &at, "reading the schema", || try_fb_to_schema(schema))?;
+        Ok(SchemaRef::new(schema))
+    }
+
+    /// Where the footer of a file lies.
+    fn footer_bounds(&self) -> Result<Range<u64>> {
+        let size = self.file.size();
+        let Some(tail) = size.checked_sub(FILE_END).filter(|&tail| tail >= FILE_START) else {
+            return Err(self.cut(size, "an Arrow file has at least 18 bytes"));
+        };
+        let end = self.file.read_at(tail, 10)?;
+        if !end.ends_with(MAGIC) {
+            return Err(self.cut(size, "an Arrow file must end with ARROW1, after its footer"));
+        }
+        let declared = little_i32(&end);
+        let start = u64::try_from(declared)
+            .ok()
+            .and_then(|length| tail.checked_sub(length))
+            .filter(|&start| start >= FILE_START);
+        let start = start.ok_or_else(|| {
+            self.broken(tail, format!("the footer has the length {declared} in a file of {size} bytes"))
+        })?;
+        Ok(start..tail)
+    }
+
+    /// The message that a footer names, which must lie before the footer.
+    fn block(&mut self, block: &Block, footer: u64) -> Result<Place> {
+        let mut position = u64::try_from(block.offset())
+            .ok()
+            .filter(|&offset| (FILE_START..footer).contains(&offset))
+            .ok_or_else(|| {
+                let message = format!(
+                    "the footer names a block at byte {}, and blocks lie between {FILE_START} and {footer}",
+                    block.offset()
+                );
+                self.broken(footer, message)
+            })?;
+        let start = position;
+        let place = self.next(&mut position)?.ok_or_else(|| {
+            self.broken(start, "the footer names a block where the messages end; the file is damaged")
+        })?;
+        if place.body.end > footer {
+            let message =
+                format!("a block ends at byte {}, behind the footer's start at {footer}", place.body.end);
+            return Err(self.broken(start, message));
+        }
+        Ok(place)
+    }
+
+    /// No two messages of a footer share bytes: a small file cannot stand for many rows.
+    fn check_disjoint(&self, messages: &[(Place, Kind)]) -> Result<()> {
+        let mut spans: Vec<_> =
+            messages.iter().map(|(place, _)| (place.header.start, place.body.end)).collect();
+        spans.sort_unstable();
+        for pair in spans.windows(2) {
+            if let [(first, end), (second, _)] = *pair
+                && second < end
+            {
+                let message = format!("the footer names blocks at bytes {first} and {second} that overlap");
+                return Err(self.broken(second, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, position: u64, what: impl Into<String>) -> Error {
+        Error::format(self.file.path(), At::Byte(position), what)
+    }
+
+    fn cut(&self, position: u64, what: &str) -> Error {
+        let message = format!(
+            "{what}, in message {} after {} rows; the file has {} bytes: it was cut, or its writer did not finish: write or download it again",
+            self.messages,
+            self.rows,
+            self.file.size()
+        );
+        Error::truncated(self.file.path(), At::Byte(position), message)
+    }
+}
+
+/// The blocks of a footer, dictionaries first: they hold for all batches, wherever they lie.
+fn blocks<'a>(footer: &Footer<'a>) -> impl Iterator<Item = &'a Block> {
+    let dictionaries = footer.dictionaries().into_iter().flatten();
+    dictionaries.chain(footer.recordBatches().into_iter().flatten())
+}
+
+/// The first four bytes as a number; 0 where there are fewer.
+fn little_i32(bytes: &[u8]) -> i32 {
+    bytes.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes))
+}
