@@ -1,0 +1,260 @@
+//! Scores from one column of a Parquet file, decoded into memory.
+//!
+//! Row groups are decoded one by one, so that memory is the column's size and one batch more.
+
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::column::Column;
+use super::stored::{File, Part, Storage};
+use crate::error::{At, Error, Result};
+use crate::guard::guard;
+
+/// Rows decoded at once.
+const STEP: usize = 1 << 16;
+/// The memory that may be used where the system does not tell what is there.
+const UNKNOWN_MEMORY: u64 = 4 << 30;
+
+/// The values of a column, one part for each row group that has rows.
+///
+/// Without a name it is the only column of numbers. Nulls are an [`Error::Value`] with their number, and so
+/// is a column larger than the memory that is available. A file without rows gives one part without values.
+pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<Vec<Part>> {
+    parts_within(file, column, available_memory().unwrap_or(UNKNOWN_MEMORY))
+}
+
+fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<Vec<Part>> {
+    let reader = Reader::open(file, column)?;
+    let groups = reader.group_rows()?;
+    let rows = groups.iter().fold(0_u64, |sum, &rows| sum.saturating_add(rows));
+    let size = rows.saturating_mul(reader.column.dtype.size() as u64);
+    if size > budget {
+        return Err(Error::Value(format!(
+            "{}: column {:?} has {rows} rows, which decode to {size} bytes, and {budget} bytes of memory are available; store it as .npy or uncompressed Arrow, which are read where they lie",
+            file.path().display(),
+            reader.column.name
+        )));
+    }
+    let (mut parts, mut nulls) = (Vec::new(), 0_u64);
+    for (group, &rows) in groups.iter().enumerate().filter(|(_, rows)| **rows > 0) {
+        let (bytes, found) = reader.decode(group, rows)?;
+        nulls = nulls.saturating_add(found);
+        parts.push(reader.part(bytes, rows));
+    }
+    if nulls > 0 {
+        return Err(reader.column.nulls(file.path(), nulls, rows));
+    }
+    if parts.is_empty() {
+        parts.push(reader.part(Bytes::new(), 0));
+    }
+    Ok(parts)
+}
+
+/// One column of a file.
+struct Reader<'f> {
+    file: &'f File,
+    chunks: Chunks,
+    metadata: ArrowReaderMetadata,
+    column: Column,
+}
+
+impl<'f> Reader<'f> {
+    fn open(file: &'f File, column: Option<&str>) -> Result<Self> {
+        check_ends(file)?;
+        let chunks = Chunks { file: file.clone(), failed: Arc::default() };
+        let at = At::Field("footer".to_owned());
+        let metadata = chunks.guard(&at, "reading the footer", || {
+            ArrowReaderMetadata::load(&chunks, ArrowReaderOptions::new())
+        })?;
+        let column = Column::choose(file.path(), metadata.schema(), column)?;
+        Ok(Self { file, chunks, metadata, column })
+    }
+
+    /// The rows of each row group, whose sum is compared with the footer's.
+    fn group_rows(&self) -> Result<Vec<u64>> {
+        let metadata = self.metadata.metadata();
+        let mut groups = Vec::with_capacity(metadata.num_row_groups());
+        for (index, group) in metadata.row_groups().iter().enumerate() {
+            groups.push(u64::try_from(group.num_rows()).map_err(|_| {
+                let at = At::Field(format!("row group {index}"));
+                Error::format(self.file.path(), at, format!("it has {} rows", group.num_rows()))
+            })?);
+        }
+        let total = groups.iter().fold(0_u64, |sum, &rows| sum.saturating_add(rows));
+        let declared = metadata.file_metadata().num_rows();
+        if u64::try_from(declared) != Ok(total) {
+            let message = format!("the footer declares {declared} rows and its row groups have {total}");
+            return Err(Error::truncated(self.file.path(), At::Field("num_rows".to_owned()), message));
+        }
+        Ok(groups)
+    }
+
+    /// The values of a row group as bytes, and how many of them are null.
+    fn decode(&self, group: usize, rows: u64) -> Result<(Bytes, u64)> {
+        let at = At::Field(format!("row group {group}, column {:?}", self.column.name));
+        let (mut values, mut nulls, mut found) = (Vec::new(), 0_u64, 0_u64);
+        let mut batches = self.chunks.guard(&at, "decoding", || {
+            let mask = ProjectionMask::roots(self.metadata.parquet_schema(), [self.column.index]);
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.chunks.clone(), self.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_projection(mask)
+                .with_batch_size(STEP)
+                .build()
+        })?;
+        // The allocation grows with what is decoded and not with what the footer says.
+        while let Some(batch) = self.chunks.guard(&at, "decoding", || batches.next().transpose())? {
+            found = found.saturating_add(batch.num_rows() as u64);
+            nulls = nulls.saturating_add(self.append(&batch, &mut values)?);
+        }
+        if found != rows {
+            let message = format!("{found} rows were decoded, and the footer declares {rows}");
+            return Err(Error::truncated(self.file.path(), at, message));
+        }
+        values.shrink_to_fit();
+        Ok((values.into(), nulls))
+    }
+
+    /// Adds the values of a batch, and gives the number of rows that have none.
+    fn append(&self, batch: &RecordBatch, values: &mut Vec<u8>) -> Result<u64> {
+        let column: &ArrayRef = batch.columns().first().ok_or_else(|| self.changed("no column"))?;
+        let (mut array, mut nulls) = (column.clone(), column.null_count());
+        if self.column.nested {
+            let list = column.as_fixed_size_list_opt().ok_or_else(|| self.changed("no lists"))?;
+            array = list.values().clone();
+            nulls = nulls.max(array.null_count());
+        }
+        let data = array.to_data();
+        let size = self.column.dtype.size();
+        let span = data.offset().saturating_mul(size)..(data.offset() + data.len()).saturating_mul(size);
+        let bytes = data.buffers().first().and_then(|buffer| buffer.get(span));
+        let expected = batch.num_rows().saturating_mul(size);
+        let bytes = bytes
+            .filter(|bytes| bytes.len() == expected)
+            .ok_or_else(|| self.changed("a different number of values"))?;
+        values.try_reserve(bytes.len()).map_err(|_| {
+            Error::Memory(format!(
+                "{}: column {:?} does not fit into memory",
+                self.file.path().display(),
+                self.column.name
+            ))
+        })?;
+        values.extend_from_slice(bytes);
+        Ok(nulls as u64)
+    }
+
+    fn changed(&self, what: &str) -> Error {
+        let message = format!("the decoder gave {what} where values of {} were due", self.column.dtype);
+        Error::format(self.file.path(), self.column.at(), message)
+    }
+
+    fn part(&self, bytes: Bytes, len: u64) -> Part {
+        let dtype = self.column.dtype;
+        Part { storage: Storage::Memory(bytes), offset: 0, stride: 1, len, dtype, swapped: false }
+    }
+}
+
+/// A Parquet file ends with its magic, behind the footer: without it, the file was cut.
+fn check_ends(file: &File) -> Result<()> {
+    let size = file.size();
+    let whole = size >= 12 && *file.read_at(size - 4, 4)? == *b"PAR1";
+    if whole {
+        return Ok(());
+    }
+    let message = format!(
+        "a Parquet file must end with PAR1, after its footer, and this one of {size} bytes does not; it was cut, encrypted, or its writer did not finish: write or download it again"
+    );
+    Err(Error::truncated(file.path(), At::Byte(size), message))
+}
+
+/// What the system says is available, in bytes.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// The file as the decoder reads it. The first error of a read is kept, for it says more than the decoder can.
+#[derive(Clone)]
+struct Chunks {
+    file: File,
+    failed: Arc<Mutex<Option<Error>>>,
+}
+
+impl Chunks {
+    /// Runs the decoder; an error of reading is told as that error.
+    fn guard<R, E: std::fmt::Display>(
+        &self,
+        at: &At,
+        doing: &str,
+        decode: impl FnOnce() -> Result<R, E>,
+    ) -> Result<R> {
+        guard(self.file.path(), at, doing, decode).map_err(|error| {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.take().unwrap_or(error)
+        })
+    }
+
+    fn fail(&self, error: Error) -> String {
+        let text = error.to_string();
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        text
+    }
+
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.file.size()
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = BufReader<Tail>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(Tail { chunks: self.clone(), position: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.file.read_at(start, length);
+        let bytes = bytes.map_err(|error| ParquetError::General(self.fail(error)))?;
+        Ok(Bytes::from(bytes.into_owned()))
+    }
+}
+
+/// The bytes of a file from a position on.
+struct Tail {
+    chunks: Chunks,
+    position: u64,
+}
+
+impl Read for Tail {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let there = self.chunks.len().saturating_sub(self.position);
+        let len = into.len().min(usize::try_from(there).unwrap_or(usize::MAX));
+        let Some(into) = into.get_mut(..len) else { return Ok(0) };
+        let bytes = self.chunks.file.read_at(self.position, len);
+        let bytes = bytes.map_err(|error| {
+            let path = self.chunks.path().display().to_string();
+            std::io::Error::other(format!("{path}: {}", self.chunks.fail(error)))
+        })?;
+        into.copy_from_slice(&bytes);
+        self.position += len as u64;
+        Ok(len)
+    }
+}

@@ -1,0 +1,88 @@
+//! The compressed buffers of Arrow record batches.
+
+use std::io::Read;
+use std::path::Path;
+
+use arrow::ipc::CompressionType;
+use bytes::Bytes;
+
+use super::stored::File;
+use crate::error::{At, Error, Result};
+use crate::guard::guard;
+
+/// A buffer holds at most this many times its compressed bytes: more than either codec reaches.
+const MAX_RATIO: u64 = 1 << 17;
+
+/// Where the values of a buffer of a compressed batch are.
+#[derive(Debug)]
+pub(crate) enum Unpacked {
+    /// In the file, at this byte: the buffer was not worth compressing.
+    Stored(u64),
+    /// In memory, decoded.
+    Decoded(Bytes),
+}
+
+/// The first `need` bytes of the buffer at `span`, whose first eight bytes say how many it unpacks to.
+///
+/// No more than `need` bytes are decoded, whatever the buffer says or holds.
+pub(crate) fn unpack(
+    file: &File,
+    span: std::ops::Range<u64>,
+    codec: CompressionType,
+    need: u64,
+) -> Result<Unpacked> {
+    let at = At::Byte(span.start);
+    let broken = |message| Err(Error::format(file.path(), At::Byte(span.start), message));
+    let packed = match span.end.checked_sub(span.start).and_then(|len| len.checked_sub(8)) {
+        Some(packed) => packed,
+        None => return broken("a compressed buffer has less than the 8 bytes of its length".to_owned()),
+    };
+    let prefix = file.read_at(span.start, 8)?;
+    let declared = prefix.first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes));
+    let there = if declared == -1 { Some(packed) } else { u64::try_from(declared).ok() };
+    if there.is_none_or(|there| there < need) {
+        return broken(format!(
+            "a buffer is declared to unpack to {declared} bytes, and its rows need {need}"
+        ));
+    }
+    if declared == -1 {
+        return Ok(Unpacked::Stored(span.start + 8));
+    }
+    if need > packed.saturating_mul(MAX_RATIO) {
+        return broken(format!(
+            "a buffer of {packed} compressed bytes is declared to unpack to {declared}: more than can be"
+        ));
+    }
+    let len = usize::try_from(packed).unwrap_or(usize::MAX);
+    let bytes = file.read_at(span.start + 8, len)?;
+    decode(file.path(), &at, &bytes, codec, need).map(Unpacked::Decoded)
+}
+
+fn decode(path: &Path, at: &At, packed: &[u8], codec: CompressionType, need: u64) -> Result<Bytes> {
+    let mut values = Vec::new();
+    let len = usize::try_from(need).unwrap_or(usize::MAX);
+    values.try_reserve_exact(len).map_err(|_| {
+        Error::Memory(format!("{}: {need} bytes are needed to unpack a column", path.display()))
+    })?;
+    let name = codec.variant_name().unwrap_or("unknown");
+    guard(path, at, "unpacking a buffer", || -> std::io::Result<()> {
+        match codec {
+            CompressionType::LZ4_FRAME => {
+                lz4_flex::frame::FrameDecoder::new(packed).take(need).read_to_end(&mut values)?;
+            }
+            CompressionType::ZSTD => {
+                zstd::stream::read::Decoder::with_buffer(packed)?.take(need).read_to_end(&mut values)?;
+            }
+            other => return Err(std::io::Error::other(format!("codec {} is not known", other.0))),
+        }
+        Ok(())
+    })?;
+    if values.len() < len {
+        let message = format!(
+            "a {name} buffer unpacks to {} bytes, and its rows need {need}; the file is damaged",
+            values.len()
+        );
+        return Err(Error::format(path, at.clone(), message));
+    }
+    Ok(values.into())
+}
