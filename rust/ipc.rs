@@ -113,7 +113,12 @@ pub(crate) fn message<'b>(path: &Path, place: &Place, bytes: &'b [u8]) -> Result
 }
 
 /// Where a buffer of a batch lies in the file, which is checked to be within the batch's body.
-pub(crate) fn buffer(path: &Path, place: &Place, batch: &BatchHeader<'_>, index: usize) -> Result<Range<u64>> {
+pub(crate) fn buffer(
+    path: &Path,
+    place: &Place,
+    batch: &BatchHeader<'_>,
+    index: usize,
+) -> Result<Range<u64>> {
     let broken = |message| Error::format(path, At::Byte(place.header.start), message);
     let buffers = batch.buffers();
     let count = buffers.as_ref().map_or(0, |buffers| buffers.len());
@@ -173,8 +178,7 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         let bytes = self.file.read_at(bounds.start, len)?;
         let footer = root_as_footer(&bytes)
             .map_err(|e| self.broken(bounds.start, format!("the footer is no flatbuffer: {e}")))?;
-        let schema =
-            footer.schema().ok_or_else(|| self.broken(bounds.start, "the footer has no schema"))?;
+        let schema = footer.schema().ok_or_else(|| self.broken(bounds.start, "the footer has no schema"))?;
         let schema = self.schema(bounds.start, schema)?;
         let mut messages = Vec::new();
         for block in blocks(&footer) {
@@ -200,9 +204,7 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         let body = u64::try_from(declared)
             .map_err(|_| self.broken(start, format!("a message body has the length {declared}")))?;
         if body > there {
-            return Err(
-                self.cut(start, &format!("a message body has {body} bytes and {there} are there"))
-            );
+            return Err(self.cut(start, &format!("a message body has {body} bytes and {there} are there")));
         }
         place.body.end += body;
         *position = place.body.end;
@@ -273,12 +275,13 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
 
     fn schema(&self, position: u64, schema: SchemaHeader<'_>) -> Result<SchemaRef> {
         if schema.endianness() != Endianness::Little {
-            return Err(self
-                .broken(position, "the values are big-endian; write the file again on a little-endian machine"));
+            return Err(self.broken(
+                position,
+                "the values are big-endian; write the file again on a little-endian machine",
+            ));
         }
         let at = At::Field("schema".to_owned());
-        let schema: Schema =
-            guard(self.file.path(), &at, "reading the schema", || try_fb_to_schema(schema))?;
+        let schema: Schema = guard(self.file.path(), &at, "reading the schema", || try_fb_to_schema(schema))?;
         Ok(SchemaRef::new(schema))
     }
 

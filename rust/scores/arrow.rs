@@ -81,8 +81,8 @@ impl Reader<'_> {
         })?;
         let span = ipc::buffer(self.file.path(), place, &batch, index)?;
         let need = rows.checked_mul(self.column.dtype.size() as u64);
-        let need = need
-            .ok_or_else(|| self.broken(place, format!("the batch has {rows} rows: more than can be")))?;
+        let need =
+            need.ok_or_else(|| self.broken(place, format!("the batch has {rows} rows: more than can be")))?;
         let part = match self.codec(place, &batch)? {
             Some(codec) => match unpack(self.file, span, codec, need)? {
                 Unpacked::Stored(offset) => self.part(self.file.storage(), offset, rows),

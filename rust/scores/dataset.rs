@@ -9,8 +9,17 @@ use crate::mmap::Opened;
 
 /// What names the shards of a folder.
 const STATE: &str = "state.json";
+/// What lists the splits of a folder that holds several datasets.
+const SPLITS: &str = "dataset_dict.json";
+/// What stands beside the state.
+const INFO: &str = "dataset_info.json";
 /// A state with a hundred thousand shards has about 6 MB.
 const MAX_STATE: u64 = 64 << 20;
+
+/// Whether a path is a folder that says it is a dataset.
+pub(crate) fn is_dataset(path: &Path) -> bool {
+    path.is_dir() && [STATE, SPLITS, INFO].iter().any(|name| path.join(name).exists())
+}
 
 /// The shards of a folder, in the order of their rows.
 ///
@@ -36,7 +45,7 @@ pub(crate) fn shards(directory: &Path) -> Result<Vec<PathBuf>> {
 
 fn read_state(directory: &Path, path: &Path) -> Result<Value> {
     if !path.exists() {
-        let splits = directory.join("dataset_dict.json").exists();
+        let splits = directory.join(SPLITS).exists();
         let message = if splits {
             "the file is missing: this folder holds a DatasetDict; give the folder of one of its splits"
         } else {
@@ -67,8 +76,9 @@ fn shard(directory: &Path, state: &Path, index: usize, file: &Value) -> Result<P
         && !name.contains(['\0', '\\'])
         && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if !inside {
-        let message =
-            format!("the shard {name:?} is not a file in this folder; only names without .. and / at the start are followed");
+        let message = format!(
+            "the shard {name:?} is not a file in this folder; only names without .. and / at the start are followed"
+        );
         return Err(field(state, &key, message));
     }
     let path = directory.join(name);
@@ -90,5 +100,55 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(state: &str) -> Error {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(STATE), state).unwrap();
+        shards(dir.path()).unwrap_err()
+    }
+
+    #[test]
+    fn a_bad_state_is_refused_by_its_key() {
+        let cases = [
+            ("{", "this is not the JSON"),
+            ("{}", "_data_files: the key is missing"),
+            (r#"{"_data_files": 3}"#, "_data_files: a list of shards is expected, and this is a number"),
+            (r#"{"_data_files": []}"#, "_data_files: the dataset has no shards"),
+            (r#"{"_data_files": [{}]}"#, "_data_files[0].filename: the key is missing"),
+            (r#"{"_data_files": [{"filename": "../x"}]}"#, "the shard \"../x\" is not a file in this folder"),
+            (r#"{"_data_files": [{"filename": "/x"}]}"#, "the shard \"/x\" is not a file in this folder"),
+            (r#"{"_data_files": [{"filename": ""}]}"#, "the shard \"\" is not a file in this folder"),
+        ];
+        for (state, expected) in cases {
+            let error = refused(state);
+            assert!(matches!(error, Error::Format(_)) && error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_state_and_a_missing_shard_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = shards(dir.path()).unwrap_err();
+        assert!(matches!(error, Error::Format(_)) && error.to_string().contains("state.json"), "{error}");
+        let error = refused(r#"{"_data_files": [{"filename": "data-0.arrow"}]}"#);
+        assert!(matches!(&error, Error::Io { source, .. } if source.raw_os_error() == Some(2)), "{error}");
+        assert!(error.to_string().contains("data-0.arrow"), "{error}");
+    }
+
+    #[test]
+    fn shards_come_in_the_order_of_the_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = r#"{"_data_files": [{"filename": "b.arrow"}, {"filename": "a.arrow"}]}"#;
+        for (name, bytes) in [(STATE, state), ("a.arrow", ""), ("b.arrow", "")] {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        assert!(is_dataset(dir.path()));
+        assert_eq!(shards(dir.path()).unwrap(), ["b.arrow", "a.arrow"].map(|name| dir.path().join(name)));
     }
 }

@@ -3,13 +3,19 @@
 //! A [`Source`] is what selection reads: a stored vector, a lazy expression over several, or a borrowed
 //! array. It is read block by block, so that nothing of the length of the vector is ever allocated.
 
+mod arrow;
+#[cfg(test)]
+mod arrow_tests;
+mod column;
 mod copy;
+mod dataset;
 mod dtype;
 mod expr;
 mod float;
 mod literal;
 mod npy;
 mod open;
+mod parquet;
 mod raw;
 #[allow(clippy::module_inception)] // it is what the module is about
 mod scores;
@@ -17,6 +23,7 @@ mod sniff;
 mod stats;
 pub(crate) mod stored;
 mod torch;
+mod unpack;
 
 use std::ops::Range;
 

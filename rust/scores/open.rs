@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::sniff::{Format, format_of};
 use super::stored::{File, Io, Part, Stored};
-use super::{RawType, Scores, npy, raw, torch};
+use super::{RawType, Scores, arrow, dataset, npy, parquet, raw, torch};
 use crate::error::{At, Error, Result};
 
 /// How score files are opened.
@@ -23,7 +23,7 @@ pub struct OpenOptions {
 }
 
 impl Scores {
-    /// Opens files as one vector, in the order given.
+    /// Opens files as one vector, in the order given. A folder that `save_to_disk` wrote stands for its shards.
     ///
     /// The format of each is told by its content. Headers are read and checked; values are not.
     ///
@@ -34,8 +34,8 @@ impl Scores {
     /// than the first; [`Error::Type`] for raw values without a type.
     pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Self> {
         let mut found = Vec::with_capacity(paths.len());
-        for path in paths {
-            let file = File::open(path, options.io)?;
+        for path in expand(paths)? {
+            let file = File::open(&path, options.io)?;
             let parts = parts(&file, options)?;
             if let Some(expected) = options.dtype {
                 check_type(&file, &parts, expected)?;
@@ -46,6 +46,19 @@ impl Scores {
     }
 }
 
+/// The files, with the shards of a folder that `save_to_disk` wrote in its place.
+fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        if dataset::is_dataset(path) {
+            files.extend(dataset::shards(path)?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
 /// The parts of one file.
 fn parts(file: &File, options: &OpenOptions) -> Result<Vec<Part>> {
     match (format_of(file, options.dtype.is_some())?, options.dtype) {
@@ -53,9 +66,8 @@ fn parts(file: &File, options: &OpenOptions) -> Result<Vec<Part>> {
         (Format::Raw, Some(dtype)) => raw::parts(file, dtype),
         (Format::Raw, None) => Err(Error::Internal("raw values without a type".into())),
         (Format::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
-        (Format::Arrow | Format::Parquet, _) => {
-            Err(Error::format(file.path(), At::File, "this format is not read by this build"))
-        }
+        (Format::Arrow, _) => arrow::parts(file, options.column.as_deref()),
+        (Format::Parquet, _) => parquet::parts(file, options.column.as_deref()),
     }
 }
 
