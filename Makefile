@@ -30,7 +30,7 @@ lint: $(VENV)/.tests ## Formats, lints and types.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest dsdm._native
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml dsdm._native
 
 check-rust: $(VENV)/.tools
 	cargo test --quiet --locked

@@ -3,8 +3,17 @@
 The stub is the reference of the module, and is checked against it by stubtest.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Protocol, TypeAlias, final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 __all__ = [
     "ChecksumError",
+    "Corpus",
     "FormatError",
     "InternalError",
     "ResumeMismatchError",
@@ -13,6 +22,10 @@ __all__ = [
     "TruncatedError",
     "UnsafePickleError",
     "__version__",
+    "default_memory_limit",
+    "gumbel_top_k",
+    "sample",
+    "top_k",
 ]
 
 __version__: str
@@ -40,3 +53,117 @@ class ResumeMismatchError(ValueError):
 
 class InternalError(RuntimeError):
     """A defect of dsdm: please report it."""
+
+# --- selection: the arguments are checked and named in dsdm.indices -------------------------------------------
+
+_Scores: TypeAlias = Scores | tuple[NDArray[np.uint8], str]
+_Excluded: TypeAlias = NDArray[np.int64] | NDArray[np.uint8] | None
+
+def top_k(
+    scores: _Scores,
+    k: int,
+    largest: bool,
+    order: str,
+    nan: str,
+    excluded: _Excluded,
+    threads: int | None,
+) -> NDArray[np.int64]:
+    """The `k` best rows; see :func:`dsdm.top_k`.
+
+    `scores` may be the bytes of a contiguous array and the name of its type. `excluded` is row numbers, or one
+    byte per row.
+    """
+
+def gumbel_top_k(
+    scores: _Scores,
+    k: int,
+    noise: int | tuple[int, int],
+    temperature: float,
+    order: str,
+    nan: str,
+    excluded: _Excluded,
+    threads: int | None,
+) -> NDArray[np.int64]:
+    """`k` rows drawn by score; see :func:`dsdm.gumbel_top_k`.
+
+    `noise` is a seed of Philox, or the state and the increment of numpy's PCG64.
+    """
+
+def sample(rows: int, k: int, seed: int, excluded: _Excluded, threads: int | None) -> NDArray[np.int64]:
+    """`k` of the rows 0 to `rows` - 1, uniformly and in random order; see :func:`dsdm.sample`."""
+
+# --- rows: used by dsdm.dataset and the modules beside it -----------------------------------------------------
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Corpus:
+    """A table in files or in memory, read where it lies."""
+
+    @staticmethod
+    def open(
+        paths: Sequence[str | PathLike[str]],
+        *,
+        columns: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> Corpus:
+        """Open Arrow and Parquet files as one table, in the order given."""
+
+    @staticmethod
+    def from_stream(stream: _ArrowStream, *, columns: Sequence[str] | None = None) -> Corpus:
+        """Borrow anything that gives an Arrow stream, such as a ``pyarrow.Table``."""
+
+    def select(self, columns: Sequence[str]) -> Corpus:
+        """Give the same rows with some columns alone."""
+
+    def rename(self, names: Sequence[str], metadata: Mapping[str, str]) -> Corpus:
+        """Give the same rows with other names for the columns and other metadata of the schema."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema that rows come out with."""
+
+    @property
+    def stored_names(self) -> list[str]:
+        """The names that the columns have in the first file."""
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes all rows take in memory."""
+
+    def take(
+        self,
+        indices: NDArray[np.int64],
+        *,
+        memory_limit: int | None = None,
+        threads: int | None = None,
+    ) -> pa.Table:
+        """The rows at `indices`, in that order."""
+
+    def materialize(
+        self,
+        indices: NDArray[np.int64],
+        target: str | PathLike[str],
+        *,
+        extras: _ArrowStream | None = None,
+        max_shard_size: int | None = None,
+        num_shards: int | None = None,
+        memory_limit: int | None = None,
+        threads: int | None = None,
+        overwrite: bool = False,
+        state: str | None = None,
+        info: str | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> tuple[int, int, int, int, str]:
+        """Write the rows at `indices` as a dataset directory: rows, shards, bytes, passes and the fingerprint.
+
+        `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
+        ``state.json`` and ``dataset_info.json``.
+        """
+
+def default_memory_limit() -> int:
+    """The memory that a gather holds when nobody says, in bytes."""
