@@ -5,6 +5,8 @@
 mod call;
 mod errors;
 mod rows;
+mod scores;
+mod scores_array;
 mod select;
 
 use pyo3::prelude::*;
@@ -21,6 +23,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::errors::register(module)?;
-        super::rows::register(module)
+        super::rows::register(module)?;
+        super::scores::register(module)
     }
 }

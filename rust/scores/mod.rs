@@ -7,6 +7,7 @@ mod arrow;
 #[cfg(test)]
 mod arrow_tests;
 mod column;
+pub(crate) mod collect;
 mod copy;
 mod dataset;
 mod dtype;

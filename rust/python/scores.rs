@@ -1,0 +1,214 @@
+//! Score vectors in Python: `Scores`, and the opening of files.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PySlice};
+
+use super::{call, scores_array};
+use crate::error::{Error, Result};
+use crate::scores::{DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
+
+/// One score per row, in files or computed from files.
+#[pyclass(frozen, name = "Scores", module = "dsdm")]
+pub(crate) struct PyScores {
+    pub(super) scores: Scores,
+    /// Whether the moments of z-scores were computed already.
+    prepared: OnceLock<()>,
+}
+
+impl PyScores {
+    pub(super) fn new(scores: Scores) -> Self {
+        Self { scores, prepared: OnceLock::new() }
+    }
+
+    /// Computes, once and on all threads, what values need to know of all rows.
+    pub(super) fn prepare(&self, py: Python<'_>) -> PyResult<()> {
+        if self.scores.is_computed() && self.prepared.get().is_none() {
+            call::run(py, call::threads(None)?, None, |job| self.scores.prepare(job))?;
+            let _ = self.prepared.set(());
+        }
+        Ok(())
+    }
+
+    fn operate(
+        &self,
+        operator: Operator,
+        other: &Bound<'_, PyAny>,
+        reflected: bool,
+    ) -> PyResult<Option<Self>> {
+        let Some(other) = operand(other)? else { return Ok(None) };
+        let this = Operand::Scores(self.scores.clone());
+        let (left, right) = if reflected { (other, this) } else { (this, other) };
+        Ok(Some(Self::new(Scores::binary(operator, left, right)?)))
+    }
+}
+
+/// A `Scores` or a number; anything else is left to its own arithmetic.
+fn operand(value: &Bound<'_, PyAny>) -> PyResult<Option<Operand>> {
+    if let Ok(scores) = value.cast::<PyScores>() {
+        return Ok(Some(Operand::Scores(scores.get().scores.clone())));
+    }
+    let numbers = value.py().import("numbers")?.getattr("Real")?;
+    if value.is_instance_of::<PyBool>() || !value.is_instance(&numbers)? {
+        return Ok(None);
+    }
+    Ok(Some(Operand::Number(value.extract()?)))
+}
+
+/// The result of an operator: a vector, or `NotImplemented`.
+fn answer(py: Python<'_>, result: PyResult<Option<PyScores>>) -> PyResult<Py<PyAny>> {
+    match result? {
+        Some(scores) => Ok(Py::new(py, scores)?.into_any()),
+        None => Ok(py.NotImplemented()),
+    }
+}
+
+#[pymethods]
+impl PyScores {
+    // Arithmetic with a numpy array on the left must come to this class, and not run value by value.
+    #[classattr]
+    #[pyo3(name = "__array_ufunc__")]
+    const ARRAY_UFUNC: Option<bool> = None;
+
+    fn __len__(&self) -> PyResult<usize> {
+        Ok(usize::try_from(self.scores.len())
+            .map_err(|_| Error::Value("more rows than fit an index".into()))?)
+    }
+
+    #[getter]
+    fn dtype(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if self.scores.dtype() == DType::BF16 {
+            return Ok(pyo3::types::PyString::new(py, DType::BF16.name()).into_any().unbind());
+        }
+        Ok(scores_array::numpy_dtype(py, self.scores.dtype())?.unbind())
+    }
+
+    #[getter]
+    fn paths(&self) -> Vec<PathBuf> {
+        self.scores.paths()
+    }
+
+    #[getter]
+    fn is_mapped(&self) -> bool {
+        self.scores.is_mapped()
+    }
+
+    fn __repr__(&self) -> String {
+        let paths: Vec<_> = self.scores.paths().iter().map(|path| path.display().to_string()).collect();
+        let of = match paths.as_slice() {
+            [] => "no file".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        let how = if self.scores.is_computed() { "computed from " } else { "" };
+        format!("<dsdm.Scores of {} rows, {}, {how}{of}>", self.scores.len(), self.scores.dtype())
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().prepare(slf.py())?;
+        if let Ok(slice) = key.cast::<PySlice>() {
+            return scores_array::slice(slf, slice);
+        }
+        scores_array::index(slf, key)
+    }
+
+    #[pyo3(signature = (dtype = None, copy = None))]
+    fn __array__<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().prepare(slf.py())?;
+        scores_array::array(slf, dtype, copy)
+    }
+
+    fn __add__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Add, other, false))
+    }
+
+    fn __radd__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Add, other, true))
+    }
+
+    fn __sub__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Subtract, other, false))
+    }
+
+    fn __rsub__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Subtract, other, true))
+    }
+
+    fn __mul__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Multiply, other, false))
+    }
+
+    fn __rmul__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Multiply, other, true))
+    }
+
+    fn __truediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Divide, other, false))
+    }
+
+    fn __rtruediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        answer(other.py(), self.operate(Operator::Divide, other, true))
+    }
+
+    fn __neg__(&self) -> Result<Self> {
+        Ok(Self::new(self.scores.negated()?))
+    }
+
+    #[pyo3(signature = (ddof = 0))]
+    fn zscore(&self, ddof: u64) -> Result<Self> {
+        Ok(Self::new(self.scores.zscore(ddof)?))
+    }
+
+    #[pyo3(signature = (start = None, stop = None))]
+    fn slice(&self, start: Option<i64>, stop: Option<i64>) -> Result<Self> {
+        let len = self.scores.len();
+        let row = |given: Option<i64>, default: u64| match given {
+            None => Ok(default),
+            Some(row) => {
+                let back = row.unsigned_abs();
+                let row = if row < 0 { len.checked_sub(back) } else { Some(back) };
+                row.filter(|&row| row <= len)
+                    .ok_or_else(|| Error::Index(format!("start={start:?}, stop={stop:?} of {len} rows")))
+            }
+        };
+        let (start, stop) = (row(start, 0)?, row(stop, len)?);
+        Ok(Self::new(self.scores.slice(start..stop.max(start))?))
+    }
+}
+
+/// Opens files as one vector, in the order given.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn open_scores(
+    py: Python<'_>,
+    paths: Vec<PathBuf>,
+    key: Option<String>,
+    column: Option<String>,
+    dtype: Option<&str>,
+    io: &str,
+    verify: bool,
+) -> PyResult<PyScores> {
+    let io = match io {
+        "mmap" => Io::Mmap,
+        "pread" => Io::Pread,
+        _ => return Err(Error::Value(format!("io is {io:?}; it is one of \"mmap\", \"pread\"")).into()),
+    };
+    let options = OpenOptions { key, column, dtype: dtype.map(RawType::parse).transpose()?, io, verify };
+    let scores = call::run(py, 1, None, |job| {
+        let mut opened = job.run_on(1, |_, _| Scores::open(&paths, &options))?;
+        opened.pop().ok_or_else(|| Error::Internal("nothing was opened".into()))
+    })?;
+    Ok(PyScores::new(scores))
+}
+
+/// Adds the class and the function to the module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyScores>()?;
+    module.add_function(wrap_pyfunction!(open_scores, module)?)
+}

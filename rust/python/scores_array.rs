@@ -1,0 +1,196 @@
+//! Scores as numpy arrays: the bytes where they lie, or a copy made without the GIL.
+
+use std::ops::Range;
+
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyInt, PySlice};
+
+use super::call;
+use super::scores::PyScores;
+use crate::error::{Error, Result};
+use crate::parallel::Job;
+use crate::scores::{DType, Scores, Source, collect};
+
+/// A vector whose bytes numpy reads where they lie; it keeps their file mapped.
+#[pyclass(frozen, module = "dsdm")]
+pub(super) struct Memory {
+    scores: Scores,
+}
+
+#[pymethods]
+impl Memory {
+    #[getter(__array_interface__)]
+    fn array_interface<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let values = self.scores.borrow_all();
+        let values = values.ok_or_else(|| Error::Internal("the values are not one run in memory".into()))?;
+        let interface = PyDict::new(py);
+        interface.set_item("version", 3)?;
+        interface.set_item("shape", (values.len(),))?;
+        interface.set_item("typestr", numpy_dtype(py, values.dtype())?.getattr("str")?)?;
+        interface.set_item("data", (values.as_bytes().as_ptr().addr(), true))?;
+        Ok(interface)
+    }
+}
+
+/// The numpy type that values are given in: their own, and float32 for bfloat16.
+pub(super) fn numpy_dtype(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyAny>> {
+    let dtype = if dtype == DType::BF16 { DType::F32 } else { dtype };
+    py.import("numpy")?.call_method1("dtype", (dtype.name(),))
+}
+
+/// Whether numpy can read the values where they lie.
+fn in_place(scores: &Scores) -> bool {
+    scores.dtype() != DType::BF16 && !scores.is_empty() && scores.borrow_all().is_some()
+}
+
+/// `Scores.__array__`.
+pub(super) fn array<'py>(
+    this: &Bound<'py, PyScores>,
+    dtype: Option<&Bound<'py, PyAny>>,
+    copy: Option<bool>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let scores = &this.get().scores;
+    let own = numpy_dtype(py, scores.dtype())?;
+    let wanted = match dtype {
+        Some(dtype) => py.import("numpy")?.call_method1("dtype", (dtype,))?,
+        None => own.clone(),
+    };
+    let same = wanted.eq(&own)?;
+    if copy == Some(false) && !(same && in_place(scores)) {
+        return Err(PyValueError::new_err(format!(
+            "{} scores cannot be an array of {wanted} where they lie; leave copy=False out",
+            scores.dtype()
+        )));
+    }
+    match (same, copy) {
+        (true, Some(true)) => copied(py, scores),
+        (true, _) => view_or_copy(py, scores),
+        (false, _) => view_or_copy(py, scores)?.call_method1("astype", (wanted,)),
+    }
+}
+
+/// `scores[a:b:step]`.
+pub(super) fn slice<'py>(
+    this: &Bound<'py, PyScores>,
+    slice: &Bound<'py, PySlice>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let scores = &this.get().scores;
+    let len = isize::try_from(scores.len()).map_err(|_| Error::Value("more rows than an index".into()))?;
+    let taken = slice.indices(len)?;
+    let rows = run_of(taken.start, taken.step, taken.slicelength)
+        .ok_or_else(|| Error::Internal("a slice outside the rows".into()))?;
+    let run = view_or_copy(py, &scores.slice(rows)?)?;
+    // numpy takes the steps, from the end of the run if they go backwards.
+    if taken.step == 1 {
+        Ok(run)
+    } else {
+        run.get_item(py.get_type::<PySlice>().call1((py.None(), py.None(), taken.step))?)
+    }
+}
+
+/// The rows from the lowest to the highest that a slice takes.
+fn run_of(start: isize, step: isize, count: usize) -> Option<Range<u64>> {
+    let Some(steps) = count.checked_sub(1) else { return Some(0..0) };
+    let last = start.checked_add(step.checked_mul(isize::try_from(steps).ok()?)?)?;
+    let (low, high) = (u64::try_from(start.min(last)).ok()?, u64::try_from(start.max(last)).ok()?);
+    Some(low..high.checked_add(1)?)
+}
+
+/// `scores[i]` and `scores[array]`.
+pub(super) fn index<'py>(
+    this: &Bound<'py, PyScores>,
+    key: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let scores = &this.get().scores;
+    if !key.is_instance_of::<PyBool>() {
+        if let Ok(row) = key.extract::<i64>() {
+            return taken(py, scores, &[row])?.get_item(0);
+        }
+        if key.is_instance_of::<PyInt>() {
+            let message = format!("row {key} lies outside the {} rows there are", scores.len());
+            return Err(PyIndexError::new_err(message));
+        }
+    }
+    let rows = row_numbers(py, key, scores.len())?;
+    let rows: PyReadonlyArray1<'py, i64> = rows.extract()?;
+    let rows = rows.as_slice().map_err(|e| Error::Internal(e.to_string()))?;
+    taken(py, scores, rows)
+}
+
+/// An array of row numbers or of one boolean per row, as contiguous int64 row numbers.
+fn row_numbers<'py>(py: Python<'py>, key: &Bound<'py, PyAny>, len: u64) -> PyResult<Bound<'py, PyAny>> {
+    let numpy = py.import("numpy")?;
+    let array = numpy.call_method1("asarray", (key,))?;
+    let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
+    let size: u64 = array.getattr("size")?.extract()?;
+    if array.getattr("ndim")?.extract::<usize>()? != 1 {
+        let message =
+            "rows are given as one number, a slice, or a one-dimensional array of numbers or booleans";
+        return Err(if kind == "b" || kind == "i" || kind == "u" {
+            PyIndexError::new_err(message)
+        } else {
+            PyTypeError::new_err(message)
+        });
+    }
+    if kind == "b" && size != len {
+        return Err(PyIndexError::new_err(format!("{size} booleans for {len} rows; one per row is needed")));
+    }
+    if size > 0 && !matches!(kind.as_str(), "b" | "i" | "u") {
+        let dtype = array.getattr("dtype")?;
+        return Err(PyTypeError::new_err(format!("rows are whole numbers or booleans, and not {dtype}")));
+    }
+    if kind == "b" {
+        return numpy.call_method1("flatnonzero", (array,))?.call_method1("astype", ("int64",));
+    }
+    if kind == "u" && size > 0 && array.call_method0("max")?.extract::<u64>()? >= len {
+        let largest = array.call_method0("max")?;
+        return Err(PyIndexError::new_err(format!("row {largest} lies outside the {len} rows there are")));
+    }
+    numpy.call_method1("ascontiguousarray", (array, "int64"))
+}
+
+/// All values as an array: where they lie if they can be, else copied.
+fn view_or_copy<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, PyAny>> {
+    if !in_place(scores) {
+        return copied(py, scores);
+    }
+    scores.check_unchanged()?;
+    let owner = Bound::new(py, Memory { scores: scores.clone() })?;
+    py.import("numpy")?.call_method1("asarray", (owner,))
+}
+
+/// All values, copied.
+fn copied<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, PyAny>> {
+    let rows = 0..scores.len();
+    filled(py, scores, rows.end, |scores, into, job| collect::copy_rows(scores, &rows, into, job))
+}
+
+/// The values of rows in any order.
+fn taken<'py>(py: Python<'py>, scores: &Scores, rows: &[i64]) -> PyResult<Bound<'py, PyAny>> {
+    filled(py, scores, rows.len() as u64, |scores, into, job| collect::take_rows(scores, rows, into, job))
+}
+
+/// A new array of `len` values that `fill` writes, without the GIL.
+fn filled<'py>(
+    py: Python<'py>,
+    scores: &Scores,
+    len: u64,
+    fill: impl FnOnce(&Scores, &mut [u8], &Job<'_>) -> Result<()> + Send,
+) -> PyResult<Bound<'py, PyAny>> {
+    let widened = if scores.dtype() == DType::BF16 { scores.widened()? } else { scores.clone() };
+    let dtype = numpy_dtype(py, widened.dtype())?;
+    let array = py.import("numpy")?.call_method1("empty", (len, dtype))?;
+    let bytes = array.call_method1("view", ("uint8",))?;
+    let bytes = bytes.cast::<PyArray1<u8>>().map_err(|e| Error::Internal(e.to_string()))?;
+    let mut bytes = bytes.readwrite();
+    let into = bytes.as_slice_mut().map_err(|e| Error::Internal(e.to_string()))?;
+    // Short copies are not worth threads.
+    let threads = if len < 1 << 20 { 1 } else { call::threads(None)? };
+    call::run(py, threads, None, |job| fill(&widened, into, job))?;
+    Ok(array)
+}

@@ -1,0 +1,86 @@
+//! Values out of a vector into memory of the caller: a run of rows, or rows in any order.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use super::{Scores, Scratch, Source};
+use crate::error::{Error, Result};
+use crate::parallel::{Job, State};
+
+/// Rows that are copied at once.
+pub(crate) const BLOCK: usize = 1 << 15;
+
+/// Copies the values of `rows` into `into`, which has just room for them, in the vector's own type.
+pub(crate) fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job: &Job<'_>) -> Result<()> {
+    let size = scores.dtype().size();
+    by_blocks(into, size, job, |index, into, scratch| {
+        let start = rows.start + index as u64;
+        let block = start..start + (into.len() / size) as u64;
+        scores.prefetch(block.clone())?;
+        copy(scores.read(block, scratch)?.as_bytes(), into)
+    })?;
+    scores.check_unchanged()
+}
+
+/// Copies the value of each of `rows` into `into`, which has just room for them. Negative rows count from the end.
+///
+/// # Errors
+///
+/// [`Error::Index`] for a row that is not there, with its position.
+pub(crate) fn take_rows(scores: &Scores, rows: &[i64], into: &mut [u8], job: &Job<'_>) -> Result<()> {
+    let size = scores.dtype().size();
+    let len = scores.len();
+    // A file that was cut is seen here rather than by a signal.
+    scores.check_unchanged()?;
+    let all = scores.borrow_all();
+    by_blocks(into, size, job, |index, into, scratch| {
+        let rows = rows.get(index..).unwrap_or_default();
+        for (position, (&given, into)) in rows.iter().zip(into.chunks_exact_mut(size)).enumerate() {
+            let row = row_of(given, len, index + position)?;
+            let there = usize::try_from(row).ok().zip(all).filter(|&(row, all)| row < all.len());
+            match there {
+                Some((row, all)) => copy(all.slice(row..row + 1).as_bytes(), into)?,
+                None => copy(scores.read(row..row + 1, scratch)?.as_bytes(), into)?,
+            }
+        }
+        Ok(())
+    })?;
+    scores.check_unchanged()
+}
+
+/// The row that a number means, from the start or from the end.
+fn row_of(given: i64, len: u64, position: usize) -> Result<u64> {
+    let row = if given < 0 { len.checked_sub(given.unsigned_abs()) } else { Some(given.unsigned_abs()) };
+    row.filter(|&row| row < len).ok_or_else(|| {
+        Error::Index(format!("row {given} at position {position} lies outside the {len} rows there are"))
+    })
+}
+
+/// Calls `work` with the number of the first value, the room and a scratch, for every block of `into`.
+fn by_blocks(
+    into: &mut [u8],
+    size: usize,
+    job: &Job<'_>,
+    work: impl Fn(usize, &mut [u8], &mut Scratch) -> Result<()> + Sync,
+) -> Result<()> {
+    let count = into.len() / size;
+    let blocks = Mutex::new(into.chunks_mut(BLOCK * size).enumerate());
+    job.run_on(count.div_ceil(BLOCK), |_, state: &State| {
+        let mut scratch = Scratch::default();
+        loop {
+            let next = blocks.lock().map_err(|_| Error::Internal("a thread panicked".into()))?.next();
+            let Some((block, into)) = next else { return Ok(()) };
+            work(block * BLOCK, into, &mut scratch)?;
+            state.check()?;
+        }
+    })?;
+    Ok(())
+}
+
+fn copy(bytes: &[u8], into: &mut [u8]) -> Result<()> {
+    if bytes.len() != into.len() {
+        return Err(Error::Internal(format!("{} bytes were read for {}", bytes.len(), into.len())));
+    }
+    into.copy_from_slice(bytes);
+    Ok(())
+}
