@@ -4,18 +4,21 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use super::call;
+use super::scores::PyScores;
 use crate::error::{Error, Result};
-use crate::scores::{DType, Source, Values};
+use crate::scores::{DType, Scores, Source, Values};
 use crate::select::{self, Exclude, Nan, Noise, Options, Order};
 
 /// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
 #[derive(FromPyObject)]
 pub(super) enum ScoresArgument<'py> {
+    Scores(Bound<'py, PyScores>),
     Array(PyReadonlyArray1<'py, u8>, String),
 }
 
 /// Borrowed from a [`ScoresArgument`] for one call.
 pub(super) enum Borrowed<'a> {
+    Scores(Scores),
     Array(Values<'a>),
 }
 
@@ -23,6 +26,7 @@ impl ScoresArgument<'_> {
     /// What can be read without the GIL.
     pub(super) fn borrow(&self) -> Result<Borrowed<'_>> {
         match self {
+            Self::Scores(scores) => Ok(Borrowed::Scores(scores.get().scores.clone())),
             Self::Array(bytes, dtype) => {
                 let bytes = bytes.as_slice().map_err(|e| Error::Internal(e.to_string()))?;
                 let dtype =
@@ -39,6 +43,7 @@ impl Borrowed<'_> {
     /// The source to select from.
     pub(super) fn source(&self) -> &dyn Source {
         match self {
+            Self::Scores(scores) => scores,
             Self::Array(values) => values,
         }
     }

@@ -6,8 +6,8 @@
 mod arrow;
 #[cfg(test)]
 mod arrow_tests;
-mod column;
 pub(crate) mod collect;
+mod column;
 mod copy;
 mod dataset;
 mod dtype;
