@@ -38,6 +38,20 @@ check-rust: $(VENV)/.tools
 check-python: $(VENV)/.tests
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/.release ## Times against numpy, each after its answer was compared.
+	$(BIN)/python benches/compare.py $(if $(ROWS),--rows $(ROWS))
+
+# The datasets versions that users have: each in an environment of its own, which is why `make test` leaves it out.
+COMPAT := 2.14.7 3.6.0
+compat: $(VENV)/.release ## Open what dsdm writes with older versions of datasets.
+	rm -rf .compat && mkdir .compat && $(BIN)/dsdm demo .compat/demo >/dev/null
+	for version in $(COMPAT); do \
+	  $(PYTHON) -m venv .compat/$$version && \
+	  .compat/$$version/bin/pip install --quiet "datasets==$$version" $$([ $$version = 2.14.7 ] && echo "pyarrow<15 numpy<2 fsspec<2023.11") && \
+	  .compat/$$version/bin/python tests/compat/open_all.py .compat/demo || exit 1; \
+	done
+	$(BIN)/python tests/compat/open_all.py .compat/demo
+
 format: $(VENV)/.tests ## Rewrite the sources in their format.
 	cargo fmt
 	$(BIN)/ruff check --fix

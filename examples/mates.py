@@ -10,7 +10,7 @@ The draw. MATES computes `prediction / temperature + gumbel` and takes the small
 that is not a draw with probability proportional to exp(-prediction / temperature): adding noise draws by the
 largest key, so what is small must be negated first. The call that draws as intended is
 
-    dsdm.gumbel_top_k(predictions * -1, k, temperature=0.5)
+    dsdm.gumbel_top_k(-predictions, k, temperature=0.5)
 
 To repeat a run of MATES to the letter instead, compute its keys with numpy and take the smallest of them:
 
@@ -49,7 +49,7 @@ def main(demo: Path) -> None:
     predictions = dsdm.open_scores([demo / "predictions" / str(rank) for rank in range(PARTS)], column="prediction")
 
     k = len(predictions) // 5
-    indices = dsdm.gumbel_top_k(predictions * -1, k, temperature=TEMPERATURE, seed=SEED)
+    indices = dsdm.gumbel_top_k(-predictions, k, temperature=TEMPERATURE, seed=SEED)
     dsdm.materialize(shards, indices, demo / "mates", overwrite=True)
 
     # The training job.

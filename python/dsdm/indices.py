@@ -209,9 +209,7 @@ def last_seed() -> int | None:
     return getattr(_drawn, "seed", None)
 
 
-def _sample_ids(
-    ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None
-) -> Indices:
+def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:
     """A sample of positions, taken from the ids."""
     if np.dtype(ids.dtype).kind not in "iu":
         message = f"population holds {ids.dtype}; row ids are integers"

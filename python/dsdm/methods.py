@@ -109,7 +109,7 @@ def method_scores(
     *,
     data_dir: PathLike | None = None,
     rows: int | None = None,
-) -> "Scores | NDArray[np.generic]":
+) -> "Scores":
     """Open the scores by which dsdm, classifier or dsir ranks the rows for a target.
 
     Raises
@@ -127,7 +127,7 @@ def method_scores(
     return total if len(parts) == 1 else total / len(parts)
 
 
-def prefix(scores: "Scores", rows: int | None, path: PathLike) -> "Scores | NDArray[np.generic]":
+def prefix(scores: "Scores", rows: int | None, path: PathLike) -> "Scores":
     """Give the scores of the first `rows` rows, or all of them.
 
     Raises
@@ -141,7 +141,7 @@ def prefix(scores: "Scores", rows: int | None, path: PathLike) -> "Scores | NDAr
     if not 0 <= rows <= len(scores):
         message = f"rows is {rows:,} and {path} has {len(scores):,} scores; rows must be from 0 to that"
         raise ValueError(message)
-    return scores[:rows]
+    return scores.slice(0, rows)
 
 
 def _population(rows: int | None) -> int:

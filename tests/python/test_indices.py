@@ -91,7 +91,7 @@ def test_more_ties_than_memory_for_k():
             np.testing.assert_array_equal(dsdm.top_k(scores, k, threads=threads), best[:k])
     scores = np.arange(n, dtype=np.float32)
     scores[: n // 2] = -np.inf
-    np.testing.assert_array_equal(dsdm.top_k(scores, 10), np.arange(n)[: -11 : -1])
+    np.testing.assert_array_equal(dsdm.top_k(scores, 10), np.arange(n)[:-11:-1])
     np.testing.assert_array_equal(dsdm.top_k(scores, 10, largest=False), np.arange(10))
 
 

@@ -191,5 +191,5 @@ def _check_rows(scores: int, corpus: int | None) -> None:
         raise ValueError(message)
 
 
-def _value(choice: StrEnum | None, default: str | None = None) -> Any:  # noqa: ANN401 - a literal of the called function
+def _value(choice: StrEnum | None, default: str | None = None) -> Any:
     return default if choice is None else choice.value

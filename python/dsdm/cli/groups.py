@@ -16,7 +16,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         name: parameter.annotation for name, parameter in own.items() if is_dataclass(parameter.annotation)
     }
 
-    def run(**given: Any) -> None:  # noqa: ANN401 - whatever types the options have
+    def run(**given: Any) -> None:
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         command(**given)
@@ -30,7 +30,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _parameters(group: Any) -> list[inspect.Parameter]:  # noqa: ANN401 - a dataclass type
+def _parameters(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
