@@ -5,11 +5,12 @@ The stub is the reference of the module, and is checked against it by stubtest.
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Protocol, TypeAlias, final
+from pathlib import Path
+from typing import Any, Protocol, SupportsIndex, TypeAlias, final, overload
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
     "ChecksumError",
@@ -18,12 +19,14 @@ __all__ = [
     "InternalError",
     "ResumeMismatchError",
     "SchemaError",
+    "Scores",
     "SourceChangedError",
     "TruncatedError",
     "UnsafePickleError",
     "__version__",
     "default_memory_limit",
     "gumbel_top_k",
+    "open_scores",
     "sample",
     "top_k",
 ]
@@ -53,6 +56,73 @@ class ResumeMismatchError(ValueError):
 
 class InternalError(RuntimeError):
     """A defect of dsdm: please report it."""
+
+# --- score vectors: the arguments of open_scores are checked and named in dsdm.scores -------------------------
+
+_Number: TypeAlias = float | np.floating[Any] | np.integer[Any]
+_Rows: TypeAlias = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
+
+@final
+class Scores:
+    """One score per row: a vector in files, or an expression over such vectors that is computed when read.
+
+    Arithmetic with another vector of the same length or with a number gives another vector, computed block by
+    block and never stored. Float16, bfloat16 and float32 are computed in float32, where numbers are rounded to
+    float32; anything with float64 or integers is computed in float64. Each operation rounds once, as in numpy.
+
+    Indexing gives numpy: a scalar for a number, an array for a slice, for row numbers (negative ones count from
+    the end) and for a boolean per row. Values of bfloat16 are given as float32.
+    """
+
+    __array_ufunc__: None
+    @property
+    def dtype(self) -> np.dtype[Any] | str:
+        """The type of a value: a numpy type, or the string "bfloat16"."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are read, each once, in the order of the expression."""
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether every value is read through a map of its file, rather than copied or decoded."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, key: SupportsIndex, /) -> Any: ...
+    @overload
+    def __getitem__(self, key: _Rows, /) -> NDArray[Any]: ...
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Give all values: read-only and without a copy where they lie as one run in a mapped file, else a copy."""
+
+    def __add__(self, value: Scores | _Number, /) -> Scores: ...
+    def __radd__(self, value: Scores | _Number, /) -> Scores: ...
+    def __sub__(self, value: Scores | _Number, /) -> Scores: ...
+    def __rsub__(self, value: Scores | _Number, /) -> Scores: ...
+    def __mul__(self, value: Scores | _Number, /) -> Scores: ...
+    def __rmul__(self, value: Scores | _Number, /) -> Scores: ...
+    def __truediv__(self, value: Scores | _Number, /) -> Scores: ...
+    def __rtruediv__(self, value: Scores | _Number, /) -> Scores: ...
+    def __neg__(self) -> Scores: ...
+    def zscore(self, ddof: int = 0) -> Scores:
+        """Give the values less their mean, divided by their standard deviation.
+
+        Both are taken over all rows in float64, once, when a value is first read. The sum of squares is divided
+        by the number of rows less `ddof`. A deviation of 0 or NaN is then a ValueError.
+        """
+
+    def slice(self, start: int | None = None, stop: int | None = None) -> Scores:
+        """Give the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError."""
+
+def open_scores(
+    paths: Sequence[str | PathLike[str]],
+    key: str | None,
+    column: str | None,
+    dtype: str | None,
+    io: str,
+    verify: bool,
+) -> Scores:
+    """Open files and `save_to_disk` directories as one vector, in the order given."""
 
 # --- selection: the arguments are checked and named in dsdm.indices -------------------------------------------
 

@@ -2,13 +2,10 @@
 
 import errno
 import glob
-import json
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-
-from dsdm._native import FormatError
 
 PathLike = str | os.PathLike[str]
 
@@ -22,6 +19,8 @@ _KINDS = {
     ".raw": "raw",
 }
 
+_SAVED = ("state.json", "dataset_info.json", "dataset_dict.json")
+
 _LOOKED_FOR = (
     "a directory of scores is one that datasets wrote with save_to_disk (with a state.json), "
     "one that holds score files of one kind (.pt, .npy, .arrow, .parquet, .bin, .raw), "
@@ -30,7 +29,7 @@ _LOOKED_FOR = (
 
 
 def resolve(path_or_paths: PathLike | Iterable[PathLike]) -> list[str]:
-    """Give the files that are meant, in the order of the vector."""
+    """Give the files and ``save_to_disk`` directories that are meant, in the order of the vector."""
     if isinstance(path_or_paths, str | os.PathLike):
         return _expand(os.fspath(path_or_paths))
     paths = [file for path in path_or_paths for file in _expand(os.fspath(path))]
@@ -70,33 +69,8 @@ def _of_directory(directory: Path) -> list[str]:
 
 
 def _saved(directory: Path) -> list[str]:
-    """Give the shards of a ``save_to_disk`` directory."""
-    state = directory / "state.json"
-    if not state.is_file():
-        return []
-    return [str(shard) for shard in _shards(directory, state)]
-
-
-def _shards(directory: Path, state: Path) -> list[Path]:
-    try:
-        listed = json.loads(state.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FormatError(f"{state}: this is not JSON: {error}; save the dataset again") from error
-    files = listed.get("_data_files") if isinstance(listed, dict) else None
-    if not isinstance(files, list):
-        raise FormatError(f"{state}: _data_files: a list of the shards is expected; save the dataset again")
-    return [_shard(directory, state, entry) for entry in files]
-
-
-def _shard(directory: Path, state: Path, entry: object) -> Path:
-    name = entry.get("filename") if isinstance(entry, dict) else None
-    if not isinstance(name, str) or not name:
-        raise FormatError(f"{state}: _data_files: filename: a shard without a name; save the dataset again")
-    if Path(name).name != name or name in {".", ".."} or "\\" in name:
-        raise FormatError(f"{state}: _data_files: filename: {name!r} leads out of the directory, and is not followed")
-    if not (directory / name).is_file():
-        raise FileNotFoundError(errno.ENOENT, "a shard that state.json lists is not there", str(directory / name))
-    return directory / name
+    """Give a ``save_to_disk`` directory as itself: the engine reads its list of shards."""
+    return [str(directory)] if any((directory / name).exists() for name in _SAVED) else []
 
 
 def _score_files(directory: Path) -> list[str]:
