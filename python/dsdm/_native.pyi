@@ -6,7 +6,7 @@ The stub is the reference of the module, and is checked against it by stubtest.
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol, SupportsIndex, TypeAlias, final, overload
+from typing import Any, Protocol, TypeAlias, final, overload
 
 import numpy as np
 import pyarrow as pa
@@ -89,7 +89,7 @@ class Scores:
 
     def __len__(self) -> int: ...
     @overload
-    def __getitem__(self, key: SupportsIndex, /) -> Any: ...
+    def __getitem__(self, key: int | np.integer[Any], /) -> np.generic: ...
     @overload
     def __getitem__(self, key: _Rows, /) -> NDArray[Any]: ...
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
