@@ -5,13 +5,18 @@ from pathlib import Path
 
 import datasets
 
-folder = Path(sys.argv[1])
-subsets = sorted((folder / "subsets").iterdir())
-assert subsets
-for subset in subsets:
-    opened = datasets.load_from_disk(str(subset))
-    rows = opened.with_format("numpy")[:]["input_ids"]
-    assert rows.shape == (opened.num_rows, 1024), rows.shape
-    assert opened.num_rows > 0
-    assert opened.shuffle(seed=1337)[0].keys() == {"input_ids"}
-print(f"datasets {datasets.__version__} opens all {len(subsets)}")  # noqa: T201 - the report
+
+def main(folder: Path) -> None:
+    subsets = sorted((folder / "subsets").iterdir())
+    assert subsets
+    for subset in subsets:
+        opened = datasets.load_from_disk(str(subset))
+        rows = opened.with_format("numpy")[:]["input_ids"]
+        assert rows.shape == (opened.num_rows, 1024), rows.shape
+        assert opened.num_rows > 0
+        assert opened.shuffle(seed=1337)[0].keys() == {"input_ids"}
+    print(f"datasets {datasets.__version__} opens all {len(subsets)}")  # noqa: T201 - the report
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
