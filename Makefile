@@ -18,12 +18,12 @@ export CARGO_TERM_COLOR ?= auto
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(VENV)/.release ## Build, then run every selection method on a small corpus made on the spot.
+demo: $(VENV)/.built ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
 
 test: lint check-rust check-python ## Run every check.
 
-lint: $(VENV)/.tests ## Formats, lints and types.
+lint: $(VENV)/.checks ## Formats, lints and types.
 	cargo fmt --check
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
@@ -35,15 +35,15 @@ lint: $(VENV)/.tests ## Formats, lints and types.
 check-rust: $(VENV)/.tools
 	cargo test --quiet --locked
 
-check-python: $(VENV)/.tests
+check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.release ## Times against numpy, each after its answer was compared.
+bench: $(VENV)/.built ## Times against numpy, each after its answer was compared.
 	$(BIN)/python benches/compare.py $(if $(ROWS),--rows $(ROWS))
 
 # The datasets versions that users have: each in an environment of its own, which is why `make test` leaves it out.
 COMPAT := 2.14.7 3.6.0
-compat: $(VENV)/.release ## Open what dsdm writes with older versions of datasets.
+compat: $(VENV)/.built ## Open what dsdm writes with older versions of datasets.
 	rm -rf .compat && mkdir .compat && $(BIN)/dsdm demo .compat/demo >/dev/null
 	for version in $(COMPAT); do \
 	  $(PYTHON) -m venv .compat/$$version && \
@@ -52,7 +52,7 @@ compat: $(VENV)/.release ## Open what dsdm writes with older versions of dataset
 	done
 	$(BIN)/python tests/compat/open_all.py .compat/demo
 
-format: $(VENV)/.tests ## Rewrite the sources in their format.
+format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -82,11 +82,20 @@ $(VENV)/.tools: pyproject.toml
 	$(BIN)/python -m pip install --quiet 'maturin>=1.9,<2'
 	@touch $@
 
-# Two builds of the extension, of which the one made last is in place: fast for use, checked for tests.
-$(VENV)/.release: $(VENV)/.tools $(SOURCES)
+# The extension as users have it: tests run on what is used. pip reads no extras without building, so the tools
+# of the checks are taken from pyproject.toml by hand.
+$(VENV)/.built: $(VENV)/.tools $(SOURCES)
 	$(BIN)/maturin develop --release --locked --quiet
-	@rm -f $(VENV)/.tests; touch $@
+	@touch $@
 
-$(VENV)/.tests: $(VENV)/.tools $(SOURCES)
-	$(BIN)/maturin develop --locked --quiet --extras dev
-	@rm -f $(VENV)/.release; touch $@
+$(VENV)/.checks: $(VENV)/.built
+	@$(BIN)/python -c "$$EXTRAS" > $(VENV)/checks.txt
+	$(BIN)/python -m pip install --quiet -r $(VENV)/checks.txt
+	@touch $@
+
+define EXTRAS
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    print(*tomllib.load(file)["project"]["optional-dependencies"]["dev"], sep="\n")
+endef
+export EXTRAS

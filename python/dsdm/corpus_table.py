@@ -42,8 +42,8 @@ class CorpusTable(Table):  # type: ignore[misc]
             needed, room = self.corpus.nbytes, 2 * default_memory_limit()
             if needed > room:
                 message = (
-                    f"this needs all {len(self.corpus):,} rows in memory, about {readable(needed)}, and {readable(room)} "
-                    "are free for them; select rows first and call flatten_indices() on the selection"
+                    f"this needs all {len(self.corpus):,} rows in memory, about {readable(needed)}, and "
+                    f"{readable(room)} are free for them; select rows first and call flatten_indices() on the selection"
                 )
                 raise MemoryError(message)
             self._loaded = self.corpus.take(np.arange(len(self.corpus)))

@@ -91,7 +91,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
 
     def _digest(self, name: str, rows: NDArray[np.int64]) -> str:
         digest = xxhash.xxh64(f"{self._fingerprint}/{name}/".encode())
-        digest.update(rows)
+        digest.update(rows.data)
         return str(digest.hexdigest())
 
     def _mapping(self) -> NDArray[np.int64]:

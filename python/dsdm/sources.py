@@ -200,7 +200,7 @@ def _saved_shards(folder: Path) -> list[str]:
         message = f"{path}: the key {missing[0]!r} is missing; save_to_disk writes {', '.join(_STATE_KEYS)}"
         raise FormatError(message)
     files = state["_data_files"]
-    names = (
+    names: list[Any] = (
         [file.get("filename") if isinstance(file, dict) else None for file in files]
         if isinstance(files, list)
         else [None]
@@ -232,7 +232,7 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
         return np.arange(indices.start, indices.stop, indices.step, dtype=np.int64)
     if not hasattr(indices, "__array__") and not isinstance(indices, list | tuple):
         if not hasattr(indices, "__iter__") or isinstance(indices, str | bytes | dict):
-            message = f"indices must be a one-dimensional array, list or range of row numbers, and are {type(indices).__name__}"
+            message = f"indices must be an array, list or range of row numbers, and are {type(indices).__name__}"
             raise TypeError(message)
         indices = list(indices)
     array = np.asarray(indices)

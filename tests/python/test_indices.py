@@ -236,7 +236,7 @@ def test_a_rows_noise_depends_on_seed_and_row_only():
 def test_infinite_scores_and_temperature():
     scores = np.array([0, -np.inf, np.inf, 1, np.inf, -np.inf])
     assert dsdm.gumbel_top_k(scores, 4, seed=1)[:2].tolist() == [2, 4]
-    with pytest.raises(ValueError, match="k is 5, and 4 rows are valid: .*2 of score -inf"):
+    with pytest.raises(ValueError, match=r"k is 5, and 4 rows are valid: .*2 of score -inf"):
         dsdm.gumbel_top_k(scores, 5, seed=1)
     for temperature in (0, -1, np.nan, np.inf):
         with pytest.raises(ValueError, match="temperature is"):
