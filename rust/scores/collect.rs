@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::parallel::{Job, State};
 
 /// Rows that are copied at once.
-pub(crate) const BLOCK: usize = 1 << 15;
+pub const BLOCK: usize = 1 << 15;
 
 /// Copies the values of `rows` into `into`, which has just room for them, in the vector's own type.
-pub(crate) fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job: &Job<'_>) -> Result<()> {
+pub fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job: &Job<'_>) -> Result<()> {
     let size = scores.dtype().size();
     by_blocks(into, size, job, |index, into, scratch| {
         let start = rows.start + index as u64;
@@ -27,7 +27,7 @@ pub(crate) fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job
 /// # Errors
 ///
 /// [`Error::Index`] for a row that is not there, with its position.
-pub(crate) fn take_rows(scores: &Scores, rows: &[i64], into: &mut [u8], job: &Job<'_>) -> Result<()> {
+pub fn take_rows(scores: &Scores, rows: &[i64], into: &mut [u8], job: &Job<'_>) -> Result<()> {
     let size = scores.dtype().size();
     let len = scores.len();
     // A file that was cut is seen here rather than by a signal.

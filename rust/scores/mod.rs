@@ -6,7 +6,7 @@
 mod arrow;
 #[cfg(test)]
 mod arrow_tests;
-pub(crate) mod collect;
+pub mod collect;
 mod column;
 mod copy;
 mod dataset;
