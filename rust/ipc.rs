@@ -121,6 +121,7 @@ pub(crate) fn buffer(
 ) -> Result<Range<u64>> {
     let broken = |message| Error::format(path, At::Byte(place.header.start), message);
     let buffers = batch.buffers();
+    #[allow(clippy::redundant_closure_for_method_calls)] // the method is of a crate that is not named here
     let count = buffers.as_ref().map_or(0, |buffers| buffers.len());
     let Some(found) = buffers.filter(|_| index < count).map(|buffers| *buffers.get(index)) else {
         let message = format!("the batch has {count} buffers, and its schema needs more than {index}");

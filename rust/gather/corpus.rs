@@ -192,12 +192,11 @@ impl Corpus {
             let end = *self.starts.get(unit + 1)?;
             (start <= row && row < end).then_some(start)
         };
-        let (unit, start) = match holds(hint) {
-            Some(start) => (hint, start),
-            None => {
-                let unit = self.starts.partition_point(|&start| start <= row).saturating_sub(1);
-                (unit, self.starts.get(unit).copied().unwrap_or(row))
-            }
+        let (unit, start) = if let Some(start) = holds(hint) {
+            (hint, start)
+        } else {
+            let unit = self.starts.partition_point(|&start| start <= row).saturating_sub(1);
+            (unit, self.starts.get(unit).copied().unwrap_or(row))
         };
         // A unit has fewer than 2^32 rows: `new` has seen to that.
         (unit, u32::try_from(row - start).unwrap_or(u32::MAX))
@@ -343,6 +342,7 @@ fn common_schema(parts: &[Arc<dyn Part>], columns: &[Vec<usize>]) -> Result<Sche
 }
 
 /// All units of all parts, and their first rows.
+#[allow(clippy::type_complexity)] // two plain lists
 fn number_units(parts: &[Arc<dyn Part>]) -> Result<(Vec<(u32, u32)>, Vec<u64>)> {
     let mut units = Vec::new();
     let mut starts = vec![0u64];

@@ -153,7 +153,9 @@ impl Read<'_> {
         match fragment {
             Fragment::Whole(batch) => {
                 let id = keep(batches, vec![batch]);
-                wanted.iter().for_each(|&(row, output)| note(output, id, row as usize));
+                for &(row, output) in wanted {
+                    note(output, id, row as usize);
+                }
             }
             Fragment::Picked(picked) => {
                 self.hold(&picked)?;

@@ -9,12 +9,12 @@ mod scores;
 mod scores_array;
 mod select;
 
-use pyo3::prelude::*;
+use pyo3::prelude::pymodule;
 
 /// The extension module.
 #[pymodule]
 mod _native {
-    use super::*;
+    use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_export]
     use super::select::{gumbel_top_k, sample, top_k};

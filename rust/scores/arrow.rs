@@ -105,6 +105,8 @@ impl Reader<'_> {
     /// How many rows of the column have no value; its lengths are compared with the batch's.
     fn nulls(&self, place: &Place, batch: &BatchHeader<'_>, rows: u64) -> Result<u64> {
         let nodes = batch.nodes();
+        #[allow(clippy::redundant_closure_for_method_calls)]
+        // the method is of a crate that is not named here
         let count = nodes.as_ref().map_or(0, |nodes| nodes.len());
         let mut nulls = 0_u64;
         for index in self.before.nodes..=self.before.nodes + usize::from(self.column.nested) {

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 type Read = fn(&File, Option<&str>) -> Result<Vec<Part>>;
 
 fn batch(values: &[f32]) -> RecordBatch {
-    let n = values.len() as i32;
+    let n = i32::try_from(values.len()).unwrap();
     let lists = (0..n).map(|i| Some((0..i % 4).map(Some)));
     let inner: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(|i| format!("s{i}"))));
     let fields = Fields::from(vec![Field::new("inner", DataType::Utf8, true)]);
@@ -40,14 +40,18 @@ fn stream(path: &Path, batches: &[RecordBatch], codec: Option<CompressionType>) 
     let options = IpcWriteOptions::default().try_with_compression(codec).unwrap();
     let out = std::fs::File::create(path).unwrap();
     let mut writer = StreamWriter::try_new_with_options(out, &batches[0].schema(), options).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
     writer.finish().unwrap();
 }
 
 fn file(path: &Path, batches: &[RecordBatch]) {
     let out = std::fs::File::create(path).unwrap();
     let mut writer = FileWriter::try_new(out, &batches[0].schema()).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
     writer.finish().unwrap();
 }
 
@@ -73,7 +77,7 @@ fn read(path: &Path, io: Io, parts: Read, column: &str) -> Result<Vec<u8>> {
 fn every_format_gives_the_values_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("table");
-    let first: Vec<f32> = (0..5000).map(|i| (i / 7) as f32).collect();
+    let first: Vec<f32> = (0..5000_u16).map(|i| f32::from(i / 7)).collect();
     let second = [f32::INFINITY, -0.0, 3.5];
     let batches = [batch(&first), batch(&[]), batch(&second)];
     let all: Vec<f32> = first.iter().chain(&second).copied().collect();

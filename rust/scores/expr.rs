@@ -69,8 +69,10 @@ impl Node {
         let (first, second) = match self {
             Self::Stored(_) => (None, None),
             Self::Binary { left, right, .. } => (left.scores(), right.scores()),
-            Self::Negated(of) | Self::Widened(of) => (Some(of), None),
-            Self::Standardized { of, .. } | Self::Slice { of, .. } => (Some(of), None),
+            Self::Negated(of)
+            | Self::Widened(of)
+            | Self::Standardized { of, .. }
+            | Self::Slice { of, .. } => (Some(of), None),
         };
         first.into_iter().chain(second)
     }
@@ -112,15 +114,18 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
         }
         Node::Negated(of) if scores.dtype() == F::DTYPE => {
             fill(of, rows, out, scratch)?;
-            out.iter_mut().for_each(|value| *value = -*value);
+            for value in out {
+                *value = -*value;
+            }
             Ok(())
         }
         Node::Widened(of) if scores.dtype() == F::DTYPE => fill(of, rows, out, scratch),
         Node::Standardized { of, ddof, moments } if scores.dtype() == F::DTYPE => {
             let moments = Scores::moments(of, *ddof, moments, &Job::new(1))?;
             fill(of, rows, out, scratch)?;
-            out.iter_mut()
-                .for_each(|value| *value = F::of_f64((value.to_f64() - moments.mean) / moments.std));
+            for value in out {
+                *value = F::of_f64((value.to_f64() - moments.mean) / moments.std);
+            }
             Ok(())
         }
         _ => {

@@ -1,7 +1,7 @@
 //! Mean and standard deviation of a vector, in float64.
 //!
 //! Each block of a fixed number of rows gives its count, mean and sum of squared deviations; the blocks are
-//! joined in the order of the rows (Chan, Golub and LeVeque 1979), so that threads do not change a bit.
+//! joined in the order of the rows (Chan, Golub and `LeVeque` 1979), so that threads do not change a bit.
 
 use super::expr::with_values;
 use super::float::ToFloat;

@@ -283,10 +283,10 @@ impl Source for Stored {
 
     fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
         let mut overlapping = self.overlapping(rows.clone());
-        if let (Some((part, within)), None) = (overlapping.next(), overlapping.next()) {
-            if let Some(values) = part.borrow(&within) {
-                return Ok(values);
-            }
+        if let (Some((part, within)), None) = (overlapping.next(), overlapping.next())
+            && let Some(values) = part.borrow(&within)
+        {
+            return Ok(values);
         }
         let len = usize::try_from(rows.end.saturating_sub(rows.start))
             .map_err(|_| Error::Memory("a run of rows is longer than memory".into()))?;

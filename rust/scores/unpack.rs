@@ -33,9 +33,8 @@ pub(crate) fn unpack(
 ) -> Result<Unpacked> {
     let at = At::Byte(span.start);
     let broken = |message| Err(Error::format(file.path(), At::Byte(span.start), message));
-    let packed = match span.end.checked_sub(span.start).and_then(|len| len.checked_sub(8)) {
-        Some(packed) => packed,
-        None => return broken("a compressed buffer has less than the 8 bytes of its length".to_owned()),
+    let Some(packed) = span.end.checked_sub(span.start).and_then(|len| len.checked_sub(8)) else {
+        return broken("a compressed buffer has less than the 8 bytes of its length".to_owned());
     };
     let prefix = file.read_at(span.start, 8)?;
     let declared = prefix.first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes));

@@ -40,7 +40,7 @@ pub(super) struct Shards {
     schema: SchemaRef,
     /// What every shard begins with.
     head: Vec<u8>,
-    shards: Vec<Shard>,
+    each: Vec<Shard>,
 }
 
 struct Shard {
@@ -84,13 +84,13 @@ impl Shards {
         let whole: Vec<u8> =
             encoder.finish().map_err(|e| cannot_encode(&e))?.iter().flat_map(|b| b.iter().copied()).collect();
         let head = whole.get(..whole.len().saturating_sub(END.len())).unwrap_or_default().to_vec();
-        Ok(Self { folder: folder.to_path_buf(), schema: schema.clone(), head, shards })
+        Ok(Self { folder: folder.to_path_buf(), schema: schema.clone(), head, each: shards })
     }
 
     /// Checks that every shard is whole; makes those that have no rows.
     pub(super) fn finish(&self) -> Result<Vec<Done>> {
         let mut done = Vec::new();
-        for shard in &self.shards {
+        for shard in &self.each {
             let mut turn = shard.turn.lock().unwrap_or_else(PoisonError::into_inner);
             if shard.blocks == 0 {
                 self.open(shard, &mut turn)?;
@@ -182,7 +182,7 @@ impl Shards {
 impl Sink for Shards {
     fn put(&self, block: &Block, batches: Vec<RecordBatch>, state: &State) -> Result<()> {
         let shard = self
-            .shards
+            .each
             .get(block.shard)
             .ok_or_else(|| Error::Internal(format!("there is no shard {}", block.shard)))?;
         let buffers = self.encode(batches)?;

@@ -66,8 +66,7 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
     let said = u64::from_le_bytes(le(&locator, 8));
     let Some(place) = at.checked_sub(WIDE_END).filter(|place| *place == said) else {
         return Err(field(format!(
-            "zip64 end record offset {said} in the locator: expected {} bytes before it",
-            WIDE_END
+            "zip64 end record offset {said} in the locator: expected {WIDE_END} bytes before it"
         )));
     };
     let record = file.read_at(place, 56)?;

@@ -372,7 +372,7 @@ impl<'p> Machine<'_, 'p> {
         let Some(Value::Dict(place) | Value::OrderedDict(place)) = self.stack.last() else {
             return Err(self.refuse("items are set in what is not a dict"));
         };
-        if count % 2 != 0 {
+        if !count.is_multiple_of(2) {
             return Err(self.refuse("a dict item has a key and no value"));
         }
         if let Some(dict) = self.heap.dicts.get_mut(*place) {

@@ -341,7 +341,7 @@ fn entries_of_the_zip() {
     refused(&zip(&[("s/data.pkl", b"\x80\x02N."), ("s/version", b"11\n")]), Is::Format, &["11", "1 to 10"]);
     let same = set(&plain(3, 0, &[3], &[1]), 0, b"PK");
     let (first, second) = (central(&same, 0), central(&same, 3));
-    let moved = set(&same, second + 42, &same[first + 42..first + 46].to_vec());
+    let moved = set(&same, second + 42, &same[first + 42..first + 46]);
     refused(&moved, Is::Format, &["s/version", "s/data.pkl"]);
 }
 
