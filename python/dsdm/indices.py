@@ -142,7 +142,7 @@ def gumbel_top_k(
         state = np.random.PCG64(chosen).state["state"]
         noise = state["state"], state["inc"]
     else:
-        message = f'rng is {rng!r}; it is one of "philox", "numpy"'  # type: ignore[unreachable]
+        message = f'rng is {rng!r}; it is one of "philox", "numpy"'
         raise ValueError(message)
     excluded = _excluded(exclude)
     return _native.gumbel_top_k(source, _count(k), noise, float(temperature), order, nan, excluded, threads)
@@ -226,7 +226,7 @@ def _source(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8]
     if isinstance(scores, _native.Scores):
         return scores
     if not isinstance(scores, np.ndarray):
-        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed"  # type: ignore[unreachable]
+        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed"
         raise TypeError(message)
     if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
         scores = scores[:, 0]

@@ -28,7 +28,7 @@ def oracle(scores, k, *, largest=True, order="best_first", exclude=None):
     return {"best_first": rows, "best_last": rows[::-1], "row": np.sort(rows)}[order]
 
 
-def vector(kind, dtype, n, seed=0):  # noqa: PLR0911 - one for each kind
+def vector(kind, dtype, n, seed=0):
     rng = np.random.default_rng(seed)
     dtype = np.dtype(dtype)
     if kind == "random":
