@@ -9,6 +9,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
 # The extension and the tests are compiled with one set of settings, so that neither undoes the other's work.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
@@ -47,7 +48,7 @@ compat: $(VENV)/.built ## Open what dsdm writes with older versions of datasets.
 	rm -rf .compat && mkdir .compat && $(BIN)/dsdm demo .compat/demo >/dev/null
 	for version in $(COMPAT); do \
 	  $(PYTHON) -m venv .compat/$$version && \
-	  .compat/$$version/bin/pip install --quiet "datasets==$$version" $$([ $$version = 2.14.7 ] && echo "pyarrow<15 numpy<2 fsspec<2023.11") && \
+	  .compat/$$version/bin/pip install "datasets==$$version" $$([ $$version = 2.14.7 ] && echo "pyarrow<15 numpy<2 fsspec<2023.11") && \
 	  .compat/$$version/bin/python tests/compat/open_all.py .compat/demo || exit 1; \
 	done
 	$(BIN)/python tests/compat/open_all.py .compat/demo
@@ -77,20 +78,21 @@ $(VENV)/.tools: pyproject.toml
 	@command -v cargo >/dev/null || { echo "cargo is not there; get a Rust toolchain from https://rustup.rs"; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
 	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
-	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip || { \
+	  $(PYTHON) -m pip --python $(BIN)/python install pip || { \
 	  echo "$(PYTHON) can make no virtual environment; on Debian: apt install python3-venv"; exit 1; }; }
-	$(BIN)/python -m pip install --quiet 'maturin>=1.9,<2'
+	$(BIN)/python -m pip install 'maturin>=1.9,<2'
 	@touch $@
 
 # The extension as users have it: tests run on what is used. pip reads no extras without building, so the tools
 # of the checks are taken from pyproject.toml by hand.
 $(VENV)/.built: $(VENV)/.tools $(SOURCES)
+	@echo "Installing what dsdm needs and building it; the first time takes some minutes."
 	$(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
 $(VENV)/.checks: $(VENV)/.built
 	@$(BIN)/python -c "$$EXTRAS" > $(VENV)/checks.txt
-	$(BIN)/python -m pip install --quiet -r $(VENV)/checks.txt
+	$(BIN)/python -m pip install -r $(VENV)/checks.txt
 	@touch $@
 
 define EXTRAS

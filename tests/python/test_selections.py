@@ -55,7 +55,7 @@ def test_process_path_finds_files_and_folders(upstream_mini):
 
 def test_nothing_is_printed(upstream_mini, capsys):
     selections.get_indices("dsdm", 5, "squad", data_dir=upstream_mini)
-    selections.get_indices("random", 5)
+    selections.get_indices("random", 5, rows=100)
     assert capsys.readouterr() == ("", "")
 
 
