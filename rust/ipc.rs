@@ -142,6 +142,25 @@ pub(crate) fn buffer(
     })
 }
 
+/// A compressed buffer says how many bytes it unpacks to; this many times its own is more than any codec reaches.
+pub(crate) const MAX_RATIO: u64 = 1 << 17;
+
+/// Fails if the compressed buffer at `span` is declared to unpack to more than it can hold.
+pub(crate) fn check_unpacked(file: &(impl ReadAt + ?Sized), span: Range<u64>) -> Result<()> {
+    let prefix = file.read_at(span.start, 8)?;
+    let declared = prefix.first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes));
+    let packed = span.end - span.start;
+    let limit = i64::try_from(packed.saturating_mul(MAX_RATIO)).unwrap_or(i64::MAX);
+    // -1 says that the bytes were not worth compressing.
+    if (-1..=limit).contains(&declared) {
+        return Ok(());
+    }
+    let message = format!(
+        "a buffer of {packed} compressed bytes is declared to unpack to {declared}: more than can be; the file is damaged"
+    );
+    Err(Error::format(file.path(), At::Byte(span.start), message))
+}
+
 /// The messages of a file, one after the other, with what was read so far for the errors.
 struct Frames<'f, F: ?Sized> {
     file: &'f F,

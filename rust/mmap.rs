@@ -11,8 +11,11 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
+
+use bytes::Bytes;
 
 use crate::error::{At, Error, Result};
 
@@ -178,6 +181,11 @@ impl Map {
         &self.bytes
     }
 
+    /// All bytes of the file, for libraries that want to own what they read: it keeps the map alive.
+    pub fn shared_bytes(self: &Arc<Self>) -> Bytes {
+        Bytes::from_owner(Shared(Arc::clone(self)))
+    }
+
     /// Brings a range of bytes into memory, whole chunks at a time, each at most once.
     ///
     /// A page that cannot be read (a disk error, a file that was cut) is an error here and not a signal later.
@@ -220,9 +228,12 @@ impl Map {
     }
 }
 
-impl AsRef<[u8]> for Map {
+/// A map as the owner of [`Bytes`].
+struct Shared(Arc<Map>);
+
+impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {
-        self.bytes()
+        self.0.bytes()
     }
 }
 

@@ -10,11 +10,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::arrow::Stream;
-use super::guard::guard;
 use super::memory::Memory;
 use super::parquet::Parquet;
 use super::types::{canonical_field, project, same_layout};
 use crate::error::{At, Error, Result};
+use crate::guard::guard;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
 
@@ -262,11 +262,8 @@ fn open_part(path: &Path) -> Result<Arc<dyn Part>> {
     if bytes.starts_with(b"PAR1") {
         return Ok(Arc::new(Parquet::open(map)?));
     }
-    if bytes.starts_with(b"ARROW1") {
-        return Ok(Arc::new(Stream::open_file(map)?));
-    }
-    if bytes.starts_with(&[0xff; 4]) {
-        return Ok(Arc::new(Stream::open_stream(map)?));
+    if bytes.starts_with(b"ARROW1") || bytes.starts_with(&[0xff; 4]) {
+        return Ok(Arc::new(Stream::open(map)?));
     }
     Err(unknown(path, bytes))
 }

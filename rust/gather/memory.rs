@@ -8,9 +8,9 @@ use arrow::datatypes::{ByteArrayType, DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::corpus::{Fragment, Part};
-use super::guard::guard;
 use super::types::extent;
 use crate::error::{At, Error, Result};
+use crate::guard::guard;
 
 /// Rows of a unit at most, so that one long chunk is still the work of many threads.
 const UNIT_ROWS: usize = 1 << 16;

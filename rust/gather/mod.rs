@@ -7,7 +7,6 @@
 mod arrow;
 mod budget;
 mod corpus;
-mod guard;
 mod memory;
 mod parquet;
 mod plan;

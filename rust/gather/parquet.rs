@@ -16,9 +16,9 @@ use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::corpus::{Fragment, Part};
-use super::guard::guard;
 use super::types::{fixed_bytes, project};
 use crate::error::{At, Error, Result};
+use crate::guard::guard;
 use crate::mmap::Map;
 
 /// Decoded bytes of one step through a row group, about.
@@ -37,7 +37,7 @@ pub(super) struct Parquet {
 impl Parquet {
     /// Opens a file and reads its footer.
     pub(super) fn open(map: Arc<Map>) -> Result<Self> {
-        let bytes = Bytes::from_owner(SharedMap(map.clone()));
+        let bytes = map.shared_bytes();
         if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
             let message = "a Parquet file must end with PAR1, after its footer; the file was cut, or its writer did not finish: write or download it again";
             return Err(Error::truncated(map.path(), At::Byte(bytes.len() as u64), message));
@@ -243,13 +243,4 @@ fn pick(
         start = end;
     }
     Ok(picked)
-}
-
-/// The map as an owner of bytes.
-struct SharedMap(Arc<Map>);
-
-impl AsRef<[u8]> for SharedMap {
-    fn as_ref(&self) -> &[u8] {
-        self.0.bytes()
-    }
 }

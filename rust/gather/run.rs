@@ -12,10 +12,10 @@ use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
 use super::corpus::{Corpus, Fragment};
-use super::guard::guard;
 use super::plan::{Block, Plan};
 use super::types::extent;
 use crate::error::{At, Error, Result};
+use crate::guard::guard;
 use crate::parallel::{Job, Queue, State};
 
 /// Bytes of an output batch at most, if it has more than one row: list offsets then never overflow.

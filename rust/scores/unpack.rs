@@ -9,9 +9,7 @@ use bytes::Bytes;
 use super::stored::File;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-
-/// A buffer holds at most this many times its compressed bytes: more than either codec reaches.
-const MAX_RATIO: u64 = 1 << 17;
+use crate::ipc::MAX_RATIO;
 
 /// Where the values of a buffer of a compressed batch are.
 #[derive(Debug)]

@@ -108,6 +108,8 @@ macro_rules! rank_float {
                     return if LARGEST { $float::NAN } else { $float::INFINITY };
                 }
                 let key = key as $bits;
+                // The key that -0.0 would have is no score's: what is at most that lies below both zeros.
+                let key = if !LARGEST && key == SIGN - 1 { key - 1 } else { key };
                 $float::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
             }
 
