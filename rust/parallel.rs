@@ -3,9 +3,10 @@
 //! The calling thread does no work of its own while workers run. It wakes a few times a second for the
 //! heartbeat, which the bindings use to see Ctrl-C and to move a progress bar.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -19,6 +20,8 @@ pub type Heartbeat<'a> = &'a dyn Fn(u64) -> Result<()>;
 pub struct Job<'a> {
     threads: usize,
     heartbeat: Option<Heartbeat<'a>>,
+    /// When the heartbeat last was: a job of many short runs beats as one of a long run does.
+    beaten: Cell<Instant>,
     state: State,
 }
 
@@ -45,7 +48,12 @@ impl State {
 impl<'a> Job<'a> {
     /// A job on `threads` threads (at least one).
     pub fn new(threads: usize) -> Self {
-        Self { threads: threads.max(1), heartbeat: None, state: State::default() }
+        Self {
+            threads: threads.max(1),
+            heartbeat: None,
+            beaten: Cell::new(Instant::now()),
+            state: State::default(),
+        }
     }
 
     /// The same with a heartbeat.
@@ -105,13 +113,22 @@ impl<'a> Job<'a> {
     /// Beats until the last worker has hung up; an error of the heartbeat cancels the job.
     fn watch(&self, wait: &mpsc::Receiver<()>) -> Result<()> {
         let mut outcome = Ok(());
-        while wait.recv_timeout(HEARTBEAT) == Err(mpsc::RecvTimeoutError::Timeout) {
-            if let (Some(beat), true) = (self.heartbeat, outcome.is_ok()) {
-                outcome = beat(self.state.done.load(Ordering::Relaxed));
-                if outcome.is_err() {
-                    self.state.cancelled.store(true, Ordering::Relaxed);
-                }
+        loop {
+            let ended = wait.recv_timeout(HEARTBEAT) != Err(mpsc::RecvTimeoutError::Timeout);
+            if outcome.is_ok() && self.beaten.get().elapsed() >= HEARTBEAT {
+                outcome = self.beat();
             }
+            if ended {
+                return outcome;
+            }
+        }
+    }
+
+    fn beat(&self) -> Result<()> {
+        self.beaten.set(Instant::now());
+        let outcome = self.heartbeat.map_or(Ok(()), |beat| beat(self.state.done.load(Ordering::Relaxed)));
+        if outcome.is_err() {
+            self.state.cancelled.store(true, Ordering::Relaxed);
         }
         outcome
     }
@@ -222,6 +239,19 @@ mod tests {
             }
         });
         assert!(matches!(result, Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn a_job_of_many_short_runs_has_a_heartbeat() {
+        let beat = |_: u64| Err(Error::Interrupted);
+        let job = Job::new(2).with_heartbeat(&beat);
+        let run = || {
+            job.run(|_, _| {
+                std::thread::sleep(Duration::from_millis(1));
+                Ok(())
+            })
+        };
+        assert!((0..10_000).any(|_| matches!(run(), Err(Error::Interrupted))));
     }
 
     #[test]
