@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatchOptions;
+use arrow::array::{RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -12,19 +12,27 @@ use arrow::record_batch::RecordBatch;
 use super::arrow::Stream;
 use super::memory::Memory;
 use super::parquet::Parquet;
-use super::types::{canonical_field, project, same_layout};
+use super::types::{canonical_field, cut_by_bytes, project, row_bytes, same_layout};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
 
+/// Bytes of values that are converted at once, about.
+const CONVERTED_BYTES: u64 = 4 << 20;
+
 /// Rows of one unit as they were read.
 pub(super) enum Fragment {
     /// All rows of the unit, where they lie.
     Whole(RecordBatch),
-    /// The wanted rows alone, in ascending order, in as many batches as they were read in.
-    Picked(Vec<RecordBatch>),
+    /// The wanted rows alone, in ascending order, in as many batches as they are read in.
+    ///
+    /// They are read one by one, so that what they take is known before the next is read.
+    Picked(Batches),
 }
+
+/// Batches of one unit, read when they are asked for.
+pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
 
 /// One file or table of a corpus.
 pub(super) trait Part: Send + Sync {
@@ -211,30 +219,17 @@ impl Corpus {
         let columns = self.columns.get(part_index).ok_or_else(missing)?;
         match part.read(index as usize, columns, wanted)? {
             Fragment::Whole(batch) if alike(&batch, &self.schema) => {
-                Ok(Fragment::Whole(self.canonical(part.path(), &batch)?))
+                Ok(Fragment::Whole(canonical(&self.schema, part.path(), &batch)?))
             }
             // Values that must be converted are picked first, so that only wanted rows are.
-            Fragment::Whole(batch) => {
-                let wanted = arrow::array::UInt32Array::from(wanted.to_vec());
-                let picked =
-                    guard(part.path(), &At::File, "taking rows", || take_record_batch(&batch, &wanted))?;
-                Ok(Fragment::Picked(vec![self.canonical(part.path(), &picked)?]))
-            }
-            Fragment::Picked(batches) => {
-                let batches = batches.iter().map(|batch| self.canonical(part.path(), batch));
-                Ok(Fragment::Picked(batches.collect::<Result<_>>()?))
-            }
+            Fragment::Whole(batch) => Ok(self.converted(part, picked(part.path(), batch, wanted.to_vec()))),
+            Fragment::Picked(batches) => Ok(self.converted(part, batches)),
         }
     }
 
-    fn canonical(&self, path: &Path, batch: &RecordBatch) -> Result<RecordBatch> {
-        guard(path, &At::File, "converting columns", || {
-            let fields = self.schema.fields().iter().zip(batch.columns());
-            let columns =
-                fields.map(|(field, column)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
-        })
+    fn converted(&self, part: &Arc<dyn Part>, batches: Batches) -> Fragment {
+        let (schema, part) = (self.schema.clone(), part.clone());
+        Fragment::Picked(Box::new(batches.map(move |batch| canonical(&schema, part.path(), &batch?))))
     }
 
     /// Fails if a file changed since it was opened.
@@ -244,6 +239,28 @@ impl Corpus {
     pub fn check_unchanged(&self) -> Result<()> {
         self.parts.iter().try_for_each(|part| part.check_unchanged())
     }
+}
+
+/// The wanted rows of a batch, so many at once that their values take few bytes: the keys of a dictionary may
+/// stand for many.
+fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batches {
+    let runs = cut_by_bytes(&wanted, |&row| row_bytes(&batch, row as usize), CONVERTED_BYTES);
+    let path = path.to_path_buf();
+    Box::new(runs.into_iter().map(move |run| {
+        let rows = UInt32Array::from(wanted.get(run).unwrap_or_default().to_vec());
+        guard(&path, &At::File, "taking rows", || take_record_batch(&batch, &rows))
+    }))
+}
+
+/// A batch in the types of a schema.
+fn canonical(schema: &SchemaRef, path: &Path, batch: &RecordBatch) -> Result<RecordBatch> {
+    guard(path, &At::File, "converting columns", || {
+        let fields = schema.fields().iter().zip(batch.columns());
+        let columns =
+            fields.map(|(field, column)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+    })
 }
 
 /// Whether the columns of a batch need new names at most.

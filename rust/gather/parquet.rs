@@ -10,7 +10,8 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
 };
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
@@ -66,6 +67,18 @@ impl Parquet {
             let field = self.metadata.schema().fields().get(root)?;
             columns.contains(&root).then_some((chunk, field.data_type()))
         })
+    }
+
+    /// Rows that are decoded at once.
+    fn step(&self, group: &RowGroupMetaData, columns: &[usize]) -> usize {
+        let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+        let row_bytes = self.group_bytes(group, columns) / rows.max(1);
+        // The keys of a dictionary may stand for texts of any size, whatever the footer says of them.
+        let unsure = self.chunks(group, columns).any(|(chunk, _)| {
+            chunk.column_type() == Physical::BYTE_ARRAY && chunk.dictionary_page_offset().is_some()
+        });
+        let most = if unsure { 1024 } else { 8192 };
+        usize::try_from(STEP_BYTES / row_bytes.max(1)).unwrap_or(1).clamp(8, most)
     }
 
     fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> u64 {
@@ -163,10 +176,8 @@ impl Part for Parquet {
         }
         let at = At::Field(format!("row group {unit}"));
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let row_bytes = self.group_bytes(group, columns) / (rows.max(1) as u64);
-        let step = usize::try_from(STEP_BYTES / row_bytes.max(1)).unwrap_or(1).clamp(8, 8192);
         let sparse = wanted.len() < rows / SPARSE;
-        let picked = guard(self.map.path(), &at, "decoding", || {
+        let reader = guard(self.map.path(), &at, "decoding", || {
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
                     .with_row_groups(vec![unit])
@@ -174,29 +185,20 @@ impl Part for Parquet {
                         self.metadata.parquet_schema(),
                         columns.iter().copied(),
                     ))
-                    .with_batch_size(step);
-            if sparse {
-                let reader = builder.with_row_selection(runs(wanted, rows)).build()?;
-                reader.collect::<Result<Vec<_>, _>>()
-            } else {
-                pick(builder.build()?, wanted)
-            }
+                    .with_batch_size(self.step(group, columns));
+            if sparse { builder.with_row_selection(runs(wanted, rows)) } else { builder }.build()
         })?;
-        let found: usize = picked.iter().map(RecordBatch::num_rows).sum();
-        if found != wanted.len() {
-            let message = format!(
-                "{} rows of it are wanted and {found} were decoded; the file is damaged",
-                wanted.len()
-            );
-            return Err(Error::truncated(self.map.path(), at, message));
-        }
-        let order = ordered(columns);
-        let schema = project(self.metadata.schema(), columns);
-        let in_order = |batch: RecordBatch| {
-            let columns = order.iter().filter_map(|&i| batch.columns().get(i).cloned()).collect();
-            RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::Internal(e.to_string()))
-        };
-        Ok(Fragment::Picked(picked.into_iter().map(in_order).collect::<Result<_>>()?))
+        Ok(Fragment::Picked(Box::new(Picked {
+            map: self.map.clone(),
+            at,
+            reader,
+            sparse,
+            wanted: wanted.to_vec(),
+            given: 0,
+            start: 0,
+            order: ordered(columns),
+            schema: project(self.metadata.schema(), columns),
+        })))
     }
 
     fn check_unchanged(&self) -> Result<()> {
@@ -218,29 +220,74 @@ fn runs(wanted: &[u32], rows: usize) -> RowSelection {
     RowSelection::from_consecutive_ranges(ranges, rows)
 }
 
-/// The wanted rows of batches that follow each other.
-fn pick(
-    reader: impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>,
-    mut wanted: &[u32],
-) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> {
-    let mut picked = Vec::new();
-    let mut start = 0u64;
-    for batch in reader {
-        let batch = batch?;
-        let end = start + batch.num_rows() as u64;
-        let here = wanted.partition_point(|&row| u64::from(row) < end);
-        let (rows, rest) = wanted.split_at(here);
-        if rows.len() == batch.num_rows() {
-            picked.push(batch);
-        } else if !rows.is_empty() {
-            let local = rows.iter().map(|&row| u32::try_from(u64::from(row) - start).unwrap_or(u32::MAX));
-            picked.push(take_record_batch(&batch, &UInt32Array::from_iter_values(local))?);
+/// The wanted rows of a row group, a step at a time.
+struct Picked {
+    map: Arc<Map>,
+    at: At,
+    reader: ParquetRecordBatchReader,
+    /// Whether the reader gives the wanted rows alone.
+    sparse: bool,
+    wanted: Vec<u32>,
+    /// How many of the wanted rows were given.
+    given: usize,
+    /// The row that the next batch of the reader begins with.
+    start: u64,
+    order: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl Iterator for Picked {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.given < self.wanted.len() {
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(batch)) => return Some(Ok(batch)),
+                Err(error) => {
+                    self.given = self.wanted.len();
+                    return Some(Err(error));
+                }
+            }
         }
-        if rest.is_empty() {
-            break;
-        }
-        wanted = rest;
-        start = end;
+        None
     }
-    Ok(picked)
+}
+
+impl Picked {
+    /// What is wanted of the reader's next batch.
+    fn step(&mut self) -> Result<Option<RecordBatch>> {
+        let next = guard(self.map.path(), &self.at, "decoding", || self.reader.next().transpose())?;
+        let wanted = self.wanted.get(self.given..).unwrap_or_default();
+        let batch = next.filter(|batch| !self.sparse || batch.num_rows() <= wanted.len());
+        let Some(batch) = batch else {
+            let message = format!(
+                "{} rows of it are wanted and {} were decoded; the file is damaged",
+                self.wanted.len(),
+                self.given
+            );
+            return Err(Error::truncated(self.map.path(), self.at.clone(), message));
+        };
+        let start = self.start;
+        self.start += batch.num_rows() as u64;
+        let here = if self.sparse {
+            batch.num_rows()
+        } else {
+            wanted.partition_point(|&row| u64::from(row) < self.start)
+        };
+        self.given += here;
+        if here == 0 {
+            return Ok(None);
+        }
+        let columns = self.order.iter().filter_map(|&i| batch.columns().get(i).cloned()).collect();
+        let batch =
+            RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::Internal(e.to_string()))?;
+        if here == batch.num_rows() {
+            return Ok(Some(batch));
+        }
+        let local =
+            wanted.iter().take(here).map(|&row| u32::try_from(u64::from(row) - start).unwrap_or(u32::MAX));
+        let local = UInt32Array::from_iter_values(local);
+        guard(self.map.path(), &self.at, "taking rows", || take_record_batch(&batch, &local)).map(Some)
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::corpus::{Corpus, Fragment};
 use super::plan::{Block, Plan};
-use super::types::extent;
+use super::types::{cut_by_bytes, row_bytes};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::parallel::{Job, Queue, State};
@@ -22,6 +22,8 @@ use crate::parallel::{Job, Queue, State};
 const BATCH_BYTES: u64 = 256 << 20;
 /// How far the rows of a pass may exceed the plan's guess of their size.
 const OVERRUN: u64 = 4;
+/// What the rows of a pass may take whatever the limit, as guesses of small sizes err most.
+const LEAST_BUDGET: u64 = 256 << 20;
 
 /// Takes the rows of each block, from any thread.
 ///
@@ -66,8 +68,8 @@ pub fn gather(
         let span = index(first.rows.start)?..index(last.rows.end)?;
         let wanted =
             rows.get(span.clone()).ok_or_else(|| Error::Internal("the plan has other rows".to_owned()))?;
-        let read =
-            Read { corpus, budget: plan.memory_limit.saturating_mul(OVERRUN), held: AtomicU64::new(0) };
+        let budget = plan.memory_limit.saturating_mul(OVERRUN).max(LEAST_BUDGET);
+        let read = Read { corpus, budget, held: AtomicU64::new(0) };
         let pieces = read.pass(job, wanted)?;
         let queue = Queue::new(blocks.len() as u64);
         let make = Make { pieces: &pieces, base: span.start, extras, schema: &schema };
@@ -93,11 +95,14 @@ fn check_rows(rows: &[i64], count: u64) -> Result<()> {
     let outside = |&row: &i64| u64::try_from(row).map_or(true, |row| row >= count);
     match rows.iter().position(outside) {
         None => Ok(()),
-        Some(position) => Err(Error::Index(format!(
-            "index {} at position {position} is out of range: there are {count} rows, 0 to {}",
-            rows.get(position).copied().unwrap_or_default(),
-            count.saturating_sub(1)
-        ))),
+        Some(position) => {
+            let there = match count {
+                0 => "there are no rows".to_owned(),
+                _ => format!("there are {count} rows, 0 to {}", count - 1),
+            };
+            let row = rows.get(position).copied().unwrap_or_default();
+            Err(Error::Index(format!("index {row} at position {position} is out of range: {there}")))
+        }
     }
 }
 
@@ -126,7 +131,7 @@ impl Read<'_> {
                 let Some((unit, span)) = wanted.units.get(index(unit)?) else { break };
                 let mut mine = wanted.rows.get(span.clone()).unwrap_or_default().to_vec();
                 mine.sort_unstable();
-                self.unit(*unit, &mine, &batches, &picks)?;
+                self.unit(*unit, &mine, &batches, &picks, state)?;
                 state.advance(mine.len() as u64)?;
             }
             Ok(())
@@ -141,6 +146,7 @@ impl Read<'_> {
         wanted: &[(u32, u32)],
         batches: &RwLock<Vec<RecordBatch>>,
         picks: &[AtomicU64],
+        state: &State,
     ) -> Result<()> {
         let mut distinct: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
         distinct.dedup();
@@ -152,31 +158,22 @@ impl Read<'_> {
         };
         match fragment {
             Fragment::Whole(batch) => {
-                let id = keep(batches, vec![batch]);
+                let id = keep(batches, batch);
                 for &(row, output) in wanted {
                     note(output, id, row as usize);
                 }
             }
             Fragment::Picked(picked) => {
-                self.hold(&picked)?;
-                let ends: Vec<usize> = picked
-                    .iter()
-                    .scan(0, |end, batch| {
-                        *end += batch.num_rows();
-                        Some(*end)
-                    })
-                    .collect();
-                let id = keep(batches, picked);
-                let (mut batch, mut start, mut rank) = (0, 0, 0);
-                for (&(row, output), before) in
-                    wanted.iter().zip(std::iter::once(None).chain(wanted.iter().map(Some)))
-                {
-                    rank += usize::from(before.is_some_and(|before| before.0 != row));
-                    while ends.get(batch).is_some_and(|&end| rank >= end) {
-                        start = ends.get(batch).copied().unwrap_or(start);
-                        batch += 1;
+                let mut distinct = wanted.chunk_by(|a, b| a.0 == b.0);
+                for batch in picked {
+                    let batch = batch?;
+                    state.check()?;
+                    self.hold(&batch)?;
+                    let rows = 0..batch.num_rows();
+                    let id = keep(batches, batch);
+                    for (row, outputs) in rows.zip(distinct.by_ref()) {
+                        outputs.iter().for_each(|&(_, output)| note(output, id, row));
                     }
-                    note(output, id + batch, rank - start);
                 }
             }
         }
@@ -184,24 +181,23 @@ impl Read<'_> {
     }
 
     /// Counts decoded rows against the budget: a small file can hold rows of any size.
-    fn hold(&self, batches: &[RecordBatch]) -> Result<()> {
-        let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
-        let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64);
-        if held <= self.budget.max(256 << 20) {
+    fn hold(&self, batch: &RecordBatch) -> Result<()> {
+        let bytes = batch.get_array_memory_size() as u64;
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if held <= self.budget {
             return Ok(());
         }
         Err(Error::Value(format!(
-            "the decoded rows take {held} bytes, far more than the files' own numbers tell; the memory limit allows {}: raise memory_limit= or select fewer rows at once",
+            "the decoded rows take {held} bytes so far, far more than the files' own numbers tell; the memory limit allows {}: raise memory_limit= or select fewer rows at once",
             self.budget
         )))
     }
 }
 
-fn keep(batches: &RwLock<Vec<RecordBatch>>, new: Vec<RecordBatch>) -> usize {
+fn keep(batches: &RwLock<Vec<RecordBatch>>, new: RecordBatch) -> usize {
     let mut batches = batches.write().unwrap_or_else(PoisonError::into_inner);
-    let id = batches.len();
-    batches.extend(new);
-    id
+    batches.push(new);
+    batches.len() - 1
 }
 
 /// Output rows by the unit that holds them.
@@ -280,7 +276,7 @@ impl Make<'_> {
         }
         let at = At::Field(format!("output rows {start} to {end}"));
         guard("<rows>".as_ref(), &at, "gathering", || {
-            cut_by_bytes(&batches, &places)
+            cut_by_bytes(&places, |&(batch, row)| bytes_of(&batches, batch, row), BATCH_BYTES)
                 .into_iter()
                 .map(|run| self.batch(&batches, &places, start, run))
                 .collect()
@@ -307,24 +303,6 @@ impl Make<'_> {
     }
 }
 
-/// Runs of rows that stay below the bytes of a batch; a larger row is alone.
-fn cut_by_bytes(batches: &[&RecordBatch], places: &[(usize, usize)]) -> Vec<Range<usize>> {
-    let size = |&(batch, row): &(usize, usize)| -> u64 {
-        let columns = batches.get(batch).map_or(&[][..], |batch| batch.columns());
-        columns.iter().map(|column| extent(column.as_ref(), row, row + 1)).fold(0, u64::saturating_add)
-    };
-    let mut runs = Vec::new();
-    let (mut start, mut bytes) = (0, 0u64);
-    for (row, place) in places.iter().enumerate() {
-        let more = size(place);
-        if row > start && bytes.saturating_add(more) > BATCH_BYTES {
-            runs.push(start..row);
-            (start, bytes) = (row, 0);
-        }
-        bytes = bytes.saturating_add(more);
-    }
-    if start < places.len() {
-        runs.push(start..places.len());
-    }
-    runs
+fn bytes_of(batches: &[&RecordBatch], batch: usize, row: usize) -> u64 {
+    batches.get(batch).map_or(0, |batch| row_bytes(batch, row))
 }

@@ -1,13 +1,15 @@
 //! The Arrow types of rows: which are taken, what they become, how large a row is.
 //!
 //! Rows come out in the types that `datasets` has: dictionary columns as their values, views as plain
-//! strings, list items named `item` and nullable. Everything else stays as it is.
+//! strings, short decimals as long ones, list items named `item` and nullable. Everything else stays as it is.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, OffsetSizeTrait};
+use arrow::array::{Array, AsArray, GenericListViewArray, OffsetSizeTrait};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 
 use crate::error::{At, Error, Result};
 
@@ -48,6 +50,9 @@ fn canonical_type(path: &Path, column: &str, data_type: &DataType) -> Result<Dat
         DataType::Dictionary(_, values) => canonical_type(path, column, values)?,
         DataType::Utf8View => DataType::Utf8,
         DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
         DataType::List(field) | DataType::ListView(field) => DataType::List(inner(field, "item")?),
         DataType::LargeList(field) | DataType::LargeListView(field) => {
             DataType::LargeList(inner(field, "item")?)
@@ -102,6 +107,30 @@ pub(super) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
     }
 }
 
+/// Bytes that a row takes.
+pub(super) fn row_bytes(batch: &RecordBatch, row: usize) -> u64 {
+    let columns = batch.columns().iter();
+    columns.map(|column| extent(column.as_ref(), row, row + 1)).fold(0, u64::saturating_add)
+}
+
+/// Runs of rows that take `limit` bytes at most; a larger row is alone.
+pub(super) fn cut_by_bytes<T>(rows: &[T], bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let (mut start, mut sum) = (0, 0u64);
+    for (index, row) in rows.iter().enumerate() {
+        let more = bytes(row);
+        if index > start && sum.saturating_add(more) > limit {
+            runs.push(start..index);
+            (start, sum) = (index, 0);
+        }
+        sum = sum.saturating_add(more);
+    }
+    if start < rows.len() {
+        runs.push(start..rows.len());
+    }
+    runs
+}
+
 /// Bytes that the values `start..end` take, an upper bound for every count of nested values too.
 ///
 /// A value of no width (null, a bit) counts as a byte, so that a run of at most 2^31 bytes never holds more
@@ -129,8 +158,39 @@ pub(super) fn extent(array: &dyn Array, start: usize, end: usize) -> u64 {
         DataType::Struct(_) => {
             array.as_struct().columns().iter().map(|column| extent(column.as_ref(), start, end)).sum()
         }
+        DataType::Dictionary(..) => of_keys(array.slice(start, end.saturating_sub(start)).as_ref()),
+        DataType::Utf8View => viewed(array.as_string_view().views(), start, end),
+        DataType::BinaryView => viewed(array.as_binary_view().views(), start, end),
+        DataType::ListView(_) => views(array.as_list_view::<i32>(), start, end),
+        DataType::LargeListView(_) => views(array.as_list_view::<i64>(), start, end),
         plain => len.saturating_mul(fixed_bytes(plain).unwrap_or(16)),
     }
+}
+
+/// A dictionary takes what its values take: as those it comes out.
+fn of_keys(array: &dyn Array) -> u64 {
+    let Some(dictionary) = array.as_any_dictionary_opt().filter(|it| !it.values().is_empty()) else {
+        return 0;
+    };
+    let values = dictionary.values().as_ref();
+    let keys = dictionary.normalized_keys();
+    keys.into_iter().map(|key| extent(values, key, key + 1)).fold(0, u64::saturating_add)
+}
+
+/// A view begins with the length of its bytes.
+fn viewed(views: &[u128], start: usize, end: usize) -> u64 {
+    let views = views.get(start..end).unwrap_or_default();
+    views.iter().map(|view| (view & u128::from(u32::MAX)) as u64 + 4).sum()
+}
+
+fn views<O: OffsetSizeTrait>(list: &GenericListViewArray<O>, start: usize, end: usize) -> u64 {
+    let spans = list.value_offsets().iter().zip(list.value_sizes());
+    let spans = spans.skip(start).take(end.saturating_sub(start));
+    spans
+        .map(|(offset, size)| {
+            extent(list.values().as_ref(), offset.as_usize(), offset.as_usize() + size.as_usize())
+        })
+        .fold(0, |sum, bytes| sum.saturating_add(bytes).saturating_add(size_of::<O>() as u64))
 }
 
 fn bounds<O: OffsetSizeTrait>(offsets: &[O], start: usize, end: usize) -> (usize, usize) {
@@ -146,4 +206,90 @@ fn flat<O: OffsetSizeTrait>(offsets: &[O], start: usize, end: usize) -> u64 {
 fn nested<O: OffsetSizeTrait>(offsets: &[O], values: &dyn Array, start: usize, end: usize) -> u64 {
     let (first, last) = bounds(offsets, start, end);
     extent(values, first, last).saturating_add((end - start) as u64 * size_of::<O>() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{
+        ArrayRef, BooleanArray, DictionaryArray, FixedSizeListArray, Int8Array, Int32Array, Int64Array,
+        LargeStringArray, ListArray, NullArray, StringArray, StringViewArray, StructArray,
+    };
+    use arrow::buffer::OffsetBuffer;
+
+    fn list(lengths: &[usize], values: ArrayRef) -> ListArray {
+        let field = Arc::new(Field::new("item", values.data_type().clone(), true));
+        ListArray::new(field, OffsetBuffer::from_lengths(lengths.iter().copied()), values, None)
+    }
+
+    #[test]
+    fn a_row_takes_what_its_values_take() {
+        let text = || StringArray::from(vec!["", "abc", "abcdefghij"]);
+        let keys = || Int8Array::from(vec![Some(2), None, Some(1)]);
+        let numbers: ArrayRef = Arc::new(Int32Array::from(vec![0; 6]));
+        let cases: Vec<(ArrayRef, [u64; 3])> = vec![
+            (Arc::new(Int64Array::from(vec![0; 3])), [8; 3]),
+            (Arc::new(BooleanArray::from(vec![true; 3])), [1; 3]),
+            (Arc::new(NullArray::new(3)), [1; 3]),
+            (Arc::new(text()), [4, 7, 14]),
+            (Arc::new(LargeStringArray::from(vec!["", "abc", "abcdefghij"])), [8, 11, 18]),
+            (Arc::new(StringViewArray::from(vec!["", "abc", "abcdefghijklmnop"])), [4, 7, 20]),
+            (Arc::new(list(&[0, 1, 5], numbers.clone())), [4, 8, 24]),
+            (Arc::new(list(&[1, 0, 2], Arc::new(text()))), [8, 4, 25]),
+            (Arc::new(DictionaryArray::new(keys(), Arc::new(text()))), [14, 4, 7]),
+            (
+                Arc::new(StructArray::from(vec![
+                    (Arc::new(Field::new("a", DataType::Utf8, true)), Arc::new(text()) as ArrayRef),
+                    (
+                        Arc::new(Field::new("b", DataType::Null, true)),
+                        Arc::new(NullArray::new(3)) as ArrayRef,
+                    ),
+                ])),
+                [5, 8, 15],
+            ),
+            (
+                Arc::new(FixedSizeListArray::new(
+                    Arc::new(Field::new("item", DataType::Int32, true)),
+                    2,
+                    numbers,
+                    None,
+                )),
+                [8; 3],
+            ),
+        ];
+        for (array, expected) in cases {
+            let found: Vec<_> = (0..3).map(|row| extent(array.as_ref(), row, row + 1)).collect();
+            assert_eq!(found, expected, "{}", array.data_type());
+            assert_eq!(extent(array.as_ref(), 0, 3), expected.iter().sum::<u64>());
+            assert_eq!(extent(array.slice(1, 2).as_ref(), 0, 2), expected[1] + expected[2]);
+        }
+    }
+
+    #[test]
+    fn an_empty_dictionary_takes_nothing() {
+        let keys = Int8Array::from(vec![None, None]);
+        let array = DictionaryArray::new(keys, Arc::new(StringArray::from(Vec::<&str>::new())));
+        assert_eq!(extent(&array, 0, 2), 0);
+    }
+
+    #[test]
+    fn runs_stay_within_their_bytes_and_a_larger_row_is_alone() {
+        let sizes = [3u64, 3, 3, 20, 1, 9, 9];
+        assert_eq!(cut_by_bytes(&sizes, |&size| size, 10), [0..3, 3..4, 4..6, 6..7]);
+        assert_eq!(cut_by_bytes(&sizes, |&size| size, u64::MAX), vec![0..7; 1]);
+        assert_eq!(cut_by_bytes(&[u64::MAX; 2], |&size| size, 10), [0..1, 1..2]);
+        assert_eq!(cut_by_bytes(&[0u64; 0], |&size| size, 10), Vec::<Range<usize>>::new());
+    }
+
+    /// Items of no width are counted too: the bytes of a run are never fewer than its items (TRUST 76).
+    #[test]
+    fn a_run_never_has_more_items_than_a_list_can_count() {
+        let half = 1 << 30;
+        let nulls = list(&[half, half - 1], Arc::new(NullArray::new(2 * half - 1)));
+        let schema = Schema::new(vec![Field::new("x", nulls.data_type().clone(), true)]);
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(nulls)]).unwrap();
+        let limit = 256 << 20;
+        assert_eq!(cut_by_bytes(&[0, 1, 0], |&row| row_bytes(&batch, row), limit), [0..1, 1..2, 2..3]);
+        assert!(row_bytes(&batch, 0) >= half as u64);
+    }
 }
