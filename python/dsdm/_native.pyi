@@ -219,6 +219,7 @@ class Corpus:
         indices: NDArray[np.int64],
         target: str | PathLike[str],
         *,
+        sources: Sequence[str | PathLike[str]] | None = None,
         extras: _ArrowStream | None = None,
         max_shard_size: int | None = None,
         num_shards: int | None = None,
@@ -231,7 +232,8 @@ class Corpus:
     ) -> tuple[int, int, int, int, str]:
         """Write the rows at `indices` as a dataset directory: rows, shards, bytes, passes and the fingerprint.
 
-        `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
+        `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
+        long as the indices; `state` and `info` are JSON objects whose keys go into
         ``state.json`` and ``dataset_info.json``.
         """
 

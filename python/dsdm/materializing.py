@@ -36,7 +36,7 @@ class Report:
     passes: int
     """How often the source was passed over: more than once where the rows are larger than the memory limit."""
     fingerprint: str
-    """A digest of the bytes, which ``datasets`` has as the fingerprint."""
+    """A digest of the bytes, which ``state.json`` has as the fingerprint."""
     seed: int | None
     """What ``order="shuffle"`` was seeded with."""
 
@@ -131,6 +131,7 @@ def materialize(
         rows, made, size, passes, fingerprint = opened.corpus.materialize(
             opened.rows(wanted),
             os.fspath(out_dir),
+            sources=opened.files,
             extras=extras,
             max_shard_size=to_bytes(max_shard_size, "max_shard_size"),
             num_shards=shards,
@@ -170,6 +171,9 @@ def _in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         message = f"seed must be a whole number and is {seed!r}"
         raise TypeError(message)
+    if seed < 0:
+        message = f"seed is {seed}; it cannot be negative"
+        raise ValueError(message)
     return np.random.default_rng(int(seed)).permutation(indices), int(seed)
 
 
@@ -207,8 +211,8 @@ def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
     if values.ndim != 1:
         message = f"scores must have one dimension and have the shape {values.shape}"
         raise ValueError(message)
-    # bfloat16 is the one type of a score that Arrow does not have.
-    return values if values.dtype.kind in "fiu" else values.astype(np.float32)
+    # bfloat16 is the one type of a score that Arrow does not have, and it has no swapped bytes.
+    return values.astype(values.dtype.newbyteorder("=") if values.dtype.kind in "fiu" else np.float32, copy=False)
 
 
 def _bar(rows: int, *, shown: bool | None) -> AbstractContextManager[Any]:

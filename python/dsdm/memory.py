@@ -48,4 +48,6 @@ def _in_cache(source: Source, rows: NDArray[np.int64], memory_limit: int, thread
     except OSError:
         # The same bytes are there already.
         shutil.rmtree(fresh)
+        if not final.is_dir():
+            raise
     return datasets.load_from_disk(str(final))

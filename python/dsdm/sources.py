@@ -105,8 +105,10 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
     mapping = None
     if dataset._indices is not None:
         mapping = dataset._indices.column(0).to_numpy().astype(np.int64, copy=False)
-    files = tuple(file["filename"] for file in dataset.cache_files)
     data = dataset.data
+    blocks = [block for row in getattr(data, "blocks", []) for block in row]
+    files = tuple(file["filename"] for file in dataset.cache_files)
+    files += tuple(file for block in blocks for file in getattr(block, "files", ()))
     if hasattr(data, "corpus"):
         # The table of a lazy dataset is a corpus itself.
         corpus = data.corpus if columns is None else data.corpus.select(columns)
@@ -241,10 +243,12 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
         raise ValueError(message)
     if array.size == 0 and array.dtype.kind in "fiuO":
         return np.empty(0, dtype=np.int64)
-    if array.dtype.kind == "O" and all(isinstance(value, int) for value in array):
-        large = next(value for value in array if not -(2**63) <= value < 2**63)
-        message = f"the index {large} does not fit 64 bits; row numbers are below 2^63"
-        raise ValueError(message)
+    if array.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in array):
+        large = next((value for value in array if not -(2**63) <= value < 2**63), None)
+        if large is not None:
+            message = f"the index {large} does not fit 64 bits; row numbers are below 2^63"
+            raise ValueError(message)
+        array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         hint = "; turn a mask into row numbers with numpy.flatnonzero" if array.dtype.kind == "b" else ""
         message = f"indices must be whole numbers and are {array.dtype}{hint}"
@@ -260,9 +264,8 @@ def check_range(indices: NDArray[np.int64], rows: int) -> None:
     outside = (indices < 0) | (indices >= rows)
     if outside.any():
         position = int(outside.argmax())
-        message = (
-            f"index {indices[position]} at position {position} is out of range: there are {rows} rows, 0 to {rows - 1}"
-        )
+        there = f"there are {rows} rows, 0 to {rows - 1}" if rows else "there are no rows"
+        message = f"index {indices[position]} at position {position} is out of range: {there}"
         raise IndexError(message)
 
 

@@ -104,9 +104,10 @@ impl Corpus {
 
     /// Writes the rows at `indices` as a dataset directory.
     ///
-    /// Gives rows, shards, bytes, passes and the fingerprint. `extras` is a table as long as the indices;
+    /// Gives rows, shards, bytes, passes and the fingerprint. `sources` are files that the output must not
+    /// replace, beside those of the corpus. `extras` is a table as long as the indices;
     /// `state` and `info` are JSON objects whose keys go into `state.json` and `dataset_info.json`.
-    #[pyo3(signature = (indices, target, *, extras=None, max_shard_size=None, num_shards=None,
+    #[pyo3(signature = (indices, target, *, sources=None, extras=None, max_shard_size=None, num_shards=None,
                         memory_limit=None, threads=None, overwrite=false, state=None, info=None, progress=None))]
     #[allow(clippy::too_many_arguments)] // they are keywords
     fn materialize(
@@ -114,6 +115,7 @@ impl Corpus {
         py: Python<'_>,
         indices: PyReadonlyArray1<'_, i64>,
         target: PathBuf,
+        sources: Option<Vec<PathBuf>>,
         extras: Option<PyArrowType<RecordBatchStreamReader>>,
         max_shard_size: Option<u64>,
         num_shards: Option<u64>,
@@ -133,7 +135,8 @@ impl Corpus {
         };
         let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
         let extra_keys = write::ExtraKeys { state: object("state", state)?, info: object("info", info)? };
-        let options = Options { target, overwrite, split, memory_limit, extra_keys };
+        let sources = sources.unwrap_or_default();
+        let options = Options { target, sources, overwrite, split, memory_limit, extra_keys };
         let work = |job: &Job<'_>| write::materialize(job, &self.inner, rows, &extras, &options);
         let Report { rows, shards, bytes, passes, fingerprint } =
             call::run(py, threads, progress.as_ref(), work)?;

@@ -26,6 +26,8 @@ pub use stage::Stage;
 pub struct Options {
     /// The directory to make.
     pub target: PathBuf,
+    /// Files that the rows come from beside those of the corpus: what a table in memory maps.
+    pub sources: Vec<PathBuf>,
     /// Whether a dataset that is there is replaced.
     pub overwrite: bool,
     /// How the rows are cut into shards.
@@ -65,7 +67,8 @@ pub fn materialize(
     extras: &[Extra],
     options: &Options,
 ) -> Result<Report> {
-    let sources: Vec<PathBuf> = corpus.paths().map(PathBuf::from).collect();
+    let sources: Vec<PathBuf> =
+        corpus.paths().map(PathBuf::from).chain(options.sources.iter().cloned()).collect();
     let schema = output_schema(corpus, extras);
     let features = output_features(&schema);
     let written = hf::schema_with_features(&schema, &features);
