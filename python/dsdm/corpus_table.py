@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from datasets.table import InMemoryTable, Table
+from datasets.table import InMemoryTable, Table, TableBlock
 
 from dsdm._native import Corpus, default_memory_limit
 from dsdm.sizes import readable
@@ -13,7 +13,7 @@ from dsdm.sizes import readable
 _READ_ROWS = 1000
 
 
-class CorpusTable(Table):  # type: ignore[misc]
+class CorpusTable(TableBlock):  # type: ignore[misc]
     """A table whose rows stay in their files.
 
     Columns are chosen, dropped and renamed without a read. What else ``datasets`` does to a table (casts,

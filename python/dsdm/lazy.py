@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from datasets import Dataset, DatasetInfo, Features
 from datasets.arrow_dataset import transmit_format
 from datasets.features.features import require_storage_embed
 from datasets.table import InMemoryTable
+from datasets.utils.py_utils import asdict
 from numpy.typing import NDArray
 
 from dsdm._native import default_memory_limit
@@ -53,6 +53,15 @@ def _of_files(source: Source) -> str:
         state = Path(file).stat()
         digest.update(repr((os.path.realpath(file), state.st_size, state.st_mtime_ns)).encode())
     return digest.hexdigest()
+
+
+def _refuse_source(folder: str | os.PathLike[str], files: Sequence[str]) -> None:
+    """Fail if a folder is one that rows are read from: ``datasets`` would write over them."""
+    target = Path(folder).expanduser().resolve()
+    for file in files:
+        if Path(file).resolve().parent == target:
+            message = f"{target}: the output would replace the source {file}; choose another directory"
+            raise ValueError(message)
 
 
 class LazyDataset(Dataset):  # type: ignore[misc]
@@ -120,14 +129,23 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         storage_options: dict[str, Any] | None = None,
     ) -> None:
         """Save the rows as ``datasets`` does: whole or not at all, a dataset that is there replaced."""
+        if max_shard_size is not None and num_shards is not None:
+            message = f"max_shard_size={max_shard_size!r} and num_shards={num_shards} are both given; give one of them"
+            raise ValueError(message)
+        if self.list_indexes():
+            message = "a search index is attached to the dataset, which is not saved; call .drop_index() first"
+            raise ValueError(message)
+        source = open_source(self)
         remote = "://" in os.fspath(dataset_path) or storage_options
         if remote or any(require_storage_embed(feature) for feature in self.features.values()):
+            if not remote:
+                _refuse_source(dataset_path, source.files)
             super().save_to_disk(dataset_path, max_shard_size, num_shards, num_proc, storage_options)
             return
-        source = open_source(self)
         source.corpus.materialize(
             source.rows(np.arange(len(self))),
             os.fspath(Path(dataset_path).expanduser()),
+            sources=source.files,
             max_shard_size=to_bytes(max_shard_size or "500MB", "max_shard_size"),
             num_shards=num_shards,
             overwrite=True,
