@@ -172,7 +172,9 @@ impl Read<'_> {
                     let rows = 0..batch.num_rows();
                     let id = keep(batches, batch);
                     for (row, outputs) in rows.zip(distinct.by_ref()) {
-                        outputs.iter().for_each(|&(_, output)| note(output, id, row));
+                        for &(_, output) in outputs {
+                            note(output, id, row);
+                        }
                     }
                 }
             }

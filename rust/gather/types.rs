@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, GenericListViewArray, OffsetSizeTrait};
+use arrow::array::{Array, AsArray, ByteView, GenericListViewArray, OffsetSizeTrait};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
@@ -177,10 +177,10 @@ fn of_keys(array: &dyn Array) -> u64 {
     keys.into_iter().map(|key| extent(values, key, key + 1)).fold(0, u64::saturating_add)
 }
 
-/// A view begins with the length of its bytes.
+/// A view has the length of its bytes, wherever they are.
 fn viewed(views: &[u128], start: usize, end: usize) -> u64 {
     let views = views.get(start..end).unwrap_or_default();
-    views.iter().map(|view| (view & u128::from(u32::MAX)) as u64 + 4).sum()
+    views.iter().map(|&view| u64::from(ByteView::from(view).length) + 4).sum()
 }
 
 fn views<O: OffsetSizeTrait>(list: &GenericListViewArray<O>, start: usize, end: usize) -> u64 {
