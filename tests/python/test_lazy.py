@@ -1,0 +1,487 @@
+"""Datasets over shards that stay where they are, each beside the plain dataset of the same rows."""
+
+import json
+import pickle
+import warnings
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets.table import InMemoryTable
+
+import dsdm
+from dsdm.corpus_table import CorpusTable
+from dsdm.dataset import open_dataset
+from dsdm.errors import FormatError
+
+ROWS = 60
+
+
+def rows_of(row):
+    return {
+        "id": row,
+        "ids": [row] * (row % 4),
+        "text": f"row {row}",
+        "label": row % 3,
+        "turn": {"role": str(row % 2), "words": [str(row)]},
+    }
+
+
+FEATURES = datasets.Features(
+    {
+        "id": datasets.Value("int64"),
+        "ids": datasets.Sequence(datasets.Value("uint16")),
+        "text": datasets.Value("string"),
+        "label": datasets.ClassLabel(names=["a", "b", "c"]),
+        "turn": {"role": datasets.Value("string"), "words": datasets.Sequence(datasets.Value("string"))},
+    }
+)
+
+
+def plain_dataset():
+    return datasets.Dataset.from_list([rows_of(row) for row in range(ROWS)], features=FEATURES)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Give a folder with the rows as three Parquet shards, as Arrow, and as `save_to_disk` leaves them."""
+    folder = tmp_path_factory.mktemp("corpus")
+    table = plain_dataset().data.table
+    (folder / "parquet").mkdir()
+    for index in range(3):
+        part = table.slice(20 * index, 20)
+        pq.write_table(part, folder / "parquet" / f"train-{index:05}-of-00003.parquet", row_group_size=7)
+    with pa.ipc.new_stream(folder / "a.arrow", table.schema) as writer:
+        writer.write_table(table, max_chunksize=9)
+    plain_dataset().save_to_disk(folder / "saved", num_shards=2)
+    return folder
+
+
+@pytest.fixture(params=["parquet", "a.arrow", "saved", "dataset", "table"])
+def lazy(request, folder):
+    if request.param == "dataset":
+        return open_dataset(plain_dataset())
+    if request.param == "table":
+        return open_dataset(plain_dataset().data.table)
+    return open_dataset(folder / request.param)
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+def alike(found, expected):
+    assert isinstance(found, datasets.Dataset)
+    assert found.features == expected.features
+    assert found.column_names == expected.column_names
+    assert found.num_rows == len(found) == len(expected)
+    assert found.format == expected.format
+    assert found.with_format(None)[:] == expected.with_format(None)[:]
+    assert list(found.with_format(None)) == list(expected.with_format(None))
+
+
+# --- it is a dataset ---
+
+
+def test_it_is_a_dataset(lazy):
+    expected = plain_dataset()
+    alike(lazy, expected)
+    assert lazy.shape == expected.shape
+    assert lazy.num_columns == expected.num_columns
+    assert lazy[-1] == expected[-1]
+    assert lazy[np.int64(7)] == expected[7]
+    assert lazy[[5, 3, 5]] == expected[[5, 3, 5]]
+    assert lazy["text"][:] == expected["text"][:]
+    assert lazy["text"][3] == expected["text"][3]
+    assert lazy[3:50:11] == expected[3:50:11]
+    assert lazy.__getitems__([9, 0]) == expected.__getitems__([9, 0])
+    with pytest.raises(IndexError):
+        lazy[ROWS]
+    assert "num_rows: 60" in repr(lazy)
+
+
+def test_files_are_left_where_they_are(folder):
+    lazy = open_dataset(folder / "parquet")
+    assert isinstance(lazy.data, CorpusTable)
+    assert lazy.data._loaded is None
+    assert lazy.select([1, 2])[0]["id"] == 1
+    assert lazy[4]["id"] == 4
+    assert next(iter(lazy.select([3])))["id"] == 3
+    assert lazy.data._loaded is None
+    assert repr(lazy.data) == "CorpusTable(60 rows of id, ids, text, label, turn in 3 files)"
+
+
+def test_columns_are_chosen_at_the_opening(folder):
+    lazy = open_dataset(folder / "parquet", columns=["text", "id"])
+    alike(lazy, plain_dataset().select_columns(["text", "id"]))
+
+
+def test_a_file_in_another_state_has_another_fingerprint(tmp_path):
+    table = plain_dataset().data.table
+    pq.write_table(table, tmp_path / "a.parquet")
+    first = open_dataset(tmp_path / "a.parquet")._fingerprint
+    assert open_dataset(tmp_path / "a.parquet")._fingerprint == first
+    assert open_dataset(tmp_path / "a.parquet", columns=["id"])._fingerprint != first
+    pq.write_table(table.slice(1), tmp_path / "a.parquet")
+    assert open_dataset(tmp_path / "a.parquet")._fingerprint != first
+
+
+# --- selections ---
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [0], [59, 0, 59], range(10, 20), np.arange(ROWS)[::-1], np.array([3, 1], np.uint8), (4, 4), iter([2])]
+)
+def test_select_is_that_of_datasets(lazy, rows):
+    rows = list(rows)
+    selected = lazy.select(rows)
+    alike(selected, plain_dataset().select(rows))
+    assert selected.select([]).num_rows == 0
+
+
+def test_select_of_a_select(lazy):
+    rng = np.random.default_rng(0)
+    expected = plain_dataset()
+    for size in (50, 200, 20, 5):
+        rows = rng.integers(0, len(expected), size)
+        lazy, expected = lazy.select(rows), expected.select(rows)
+        alike(lazy, expected)
+
+
+def test_select_reads_nothing(tmp_path):
+    """A corpus whose rows are garbage is opened and selected from; only reading finds out."""
+    table = pa.table({"ids": pa.array([[row, row] for row in range(ROWS)], pa.list_(pa.int32()))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    bytes_ = sink.getvalue().to_pybytes()
+    offsets = np.arange(0, 2 * ROWS + 1, 2, dtype=np.int32).tobytes()
+    assert bytes_.count(offsets) == 1
+    (tmp_path / "a.arrow").write_bytes(bytes_.replace(offsets, b"\xee" * len(offsets)))
+    selected = open_dataset(tmp_path / "a.arrow").select([5, 4, 3]).select([1])
+    assert len(selected) == 1
+    with pytest.raises(FormatError, match=r"a\.arrow.*ids"):
+        selected[0]
+
+
+def test_select_names_a_row_that_is_not_there(lazy):
+    with pytest.raises(IndexError, match="index 60 at position 1 is out of range: there are 60 rows"):
+        lazy.select([0, 60])
+    with pytest.raises(IndexError, match="index -1 at position 0"):
+        lazy.select([-1])
+    with pytest.raises(IndexError, match="index 3 at position 0 is out of range: there are 3 rows"):
+        lazy.select([9, 8, 7]).select([3])
+    with pytest.raises(TypeError, match="float64"):
+        lazy.select([0.5])
+
+
+def test_equal_selections_have_equal_fingerprints(folder):
+    lazy = open_dataset(folder / "parquet")
+    assert lazy.select([1, 2])._fingerprint == lazy.select(np.array([1, 2]))._fingerprint
+    assert lazy.select([1, 2])._fingerprint != lazy.select([2, 1])._fingerprint
+    assert lazy.select([1, 2])._fingerprint != lazy.select([1, 2]).select([0, 1])._fingerprint
+
+
+def test_a_selection_of_the_source_is_kept():
+    expected = plain_dataset().select([5, 3, 5])
+    alike(open_dataset(expected), expected)
+    opened = dsdm.open_shards(expected)
+    alike(open_dataset(opened), expected)
+    assert opened[0] == expected[0]
+
+
+# --- formats ---
+
+
+def shown(rows):
+    """Give rows as text, a table's in one chunk."""
+    return repr(rows.combine_chunks() if isinstance(rows, pa.Table) else rows)
+
+
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize("kind", ["numpy", "arrow", "pandas", None])
+def test_formats_are_kept(lazy, kind, selected):
+    expected = plain_dataset()
+    if selected:
+        lazy, expected = lazy.select(range(50, 2, -3)), expected.select(range(50, 2, -3))
+    lazy = lazy.with_format(kind, columns=["id", "label"])
+    expected = expected.with_format(kind, columns=["id", "label"])
+    alike(lazy, expected)
+    assert shown(lazy[3]) == shown(expected[3])
+    assert shown(lazy[2:5]) == shown(expected[2:5])
+    assert [shown(row) for row in lazy] == [shown(row) for row in expected]
+    assert [shown(batch) for batch in lazy.iter(7)] == [shown(batch) for batch in expected.iter(7)]
+    alike(lazy.select([1]), expected.select([1]))
+
+
+def test_set_format_transforms_and_resets(lazy):
+    expected = plain_dataset()
+    for dataset in (lazy, expected):
+        dataset.set_format("numpy", columns=["id"], output_all_columns=True)
+    assert repr(lazy[:3]) == repr(expected[:3])
+    assert [repr(row) for row in lazy.select([3, 2])] == [repr(row) for row in expected.select([3, 2])]
+    lazy.reset_format()
+    assert lazy[0] == rows_of(0)
+    lazy.set_transform(lambda batch: {"n": [len(text) for text in batch["text"]]})
+    assert lazy.select([0, 10])[:] == {"n": [5, 6]}
+    assert list(lazy.select([0, 10])) == [{"n": 5}, {"n": 6}]
+
+
+# --- what datasets does with datasets ---
+
+OPERATIONS = {
+    "map": lambda dataset: dataset.map(lambda row: {"twice": 2 * row["id"]}),
+    "map, batched": lambda dataset: dataset.map(
+        lambda batch: {"text": [text for text in batch["text"] for _ in range(2)]},
+        batched=True,
+        batch_size=7,
+        remove_columns=dataset.column_names,
+    ),
+    "filter": lambda dataset: dataset.filter(lambda row: row["id"] % 3 == 0),
+    "filter, twice": lambda dataset: dataset.filter(lambda row: row["id"] > 9).filter(lambda row: row["id"] < 30),
+    "select of a filter": lambda dataset: dataset.filter(lambda row: row["id"] % 2 == 0).select([3, 0]),
+    "shuffle": lambda dataset: dataset.shuffle(seed=3),
+    "sort": lambda dataset: dataset.sort(["label", "id"], reverse=[False, True]),
+    "train_test_split": lambda dataset: dataset.train_test_split(0.25, seed=1)["test"],
+    "shard": lambda dataset: dataset.shard(3, 1),
+    "take and skip": lambda dataset: dataset.skip(5).take(9),
+    "repeat": lambda dataset: dataset.take(3).repeat(2),
+    "rename_column": lambda dataset: dataset.rename_column("id", "row"),
+    "rename_columns": lambda dataset: dataset.rename_columns({"id": "text", "text": "id"}),
+    "remove_columns": lambda dataset: dataset.remove_columns(["turn", "label"]),
+    "select_columns": lambda dataset: dataset.select_columns(["text", "id"]),
+    "add_column": lambda dataset: dataset.add_column("more", list(range(len(dataset)))),
+    "add_item": lambda dataset: dataset.add_item(rows_of(99)),
+    "cast": lambda dataset: dataset.cast_column("id", datasets.Value("int32")),
+    "cast to what it is": lambda dataset: dataset.cast(dataset.features),
+    "a label's names": lambda dataset: dataset.cast_column("label", datasets.ClassLabel(names=["x", "y", "z"])),
+    "flatten": lambda dataset: dataset.flatten(),
+    "flatten_indices": lambda dataset: dataset.flatten_indices(),
+    "concatenate_datasets": lambda dataset: datasets.concatenate_datasets([dataset, dataset.select([0])]),
+    "concatenate_datasets, columns": lambda dataset: datasets.concatenate_datasets(
+        [dataset.select_columns(["id"]), dataset.select_columns(["text"])], axis=1
+    ),
+    "interleave_datasets": lambda dataset: datasets.interleave_datasets([dataset, dataset.select(range(9))]),
+    "rename after a select": lambda dataset: dataset.select([4, 2]).rename_column("id", "row").remove_columns("ids"),
+    "class_encode_column": lambda dataset: dataset.select_columns(["text"]).class_encode_column("text"),
+}
+
+
+# datasets 5.2 sorts with an option that pyarrow 25 deprecated.
+@pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize("source", ["parquet", "saved"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_operations_are_those_of_datasets(folder, operation, source, selected):
+    lazy, expected = open_dataset(folder / source), plain_dataset()
+    if selected:
+        rows = np.random.default_rng(1).permutation(ROWS)[:40]
+        lazy, expected = lazy.select(rows), expected.select(rows)
+    alike(OPERATIONS[operation](lazy), OPERATIONS[operation](expected))
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_conversions_are_those_of_datasets(lazy, selected, tmp_path):
+    expected = plain_dataset()
+    if selected:
+        lazy, expected = lazy.select([9, 4, 9]), expected.select([9, 4, 9])
+    assert lazy.to_dict() == expected.to_dict()
+    assert lazy.to_list() == expected.to_list()
+    assert lazy.to_pandas().equals(expected.to_pandas())
+    assert lazy.unique("label") == expected.unique("label")
+    for name, dataset in (("lazy", lazy), ("plain", expected)):
+        dataset.to_json(tmp_path / f"{name}.json")
+        dataset.to_csv(tmp_path / f"{name}.csv")
+    assert (tmp_path / "lazy.json").read_bytes() == (tmp_path / "plain.json").read_bytes()
+    assert (tmp_path / "lazy.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+
+
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize("shards", [1, 4])
+def test_as_an_iterable_dataset(lazy, selected, shards):
+    expected = plain_dataset()
+    if selected:
+        lazy, expected = lazy.select(range(50, 2, -3)), expected.select(range(50, 2, -3))
+    streamed = lazy.to_iterable_dataset(num_shards=shards)
+    assert streamed.features == expected.features
+    assert list(streamed) == list(expected.to_iterable_dataset(num_shards=shards))
+    assert [row["id"] for row in streamed.filter(lambda row: row["id"] % 2 == 0).take(3)] == [
+        row["id"] for row in expected if row["id"] % 2 == 0
+    ][:3]
+
+
+def test_as_a_loader_reads_it(lazy):
+    """A torch DataLoader draws batches of row numbers and calls `__getitems__` with each."""
+    expected = plain_dataset().select(range(0, ROWS, 2))
+    selected = lazy.select(range(0, ROWS, 2))
+    for batch in np.random.default_rng(2).permutation(len(selected)).reshape(5, 6).tolist():
+        assert selected.__getitems__(batch) == [expected[row] for row in batch]
+
+
+# --- other processes ---
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_a_pickle_opens_the_files_again(lazy, selected):
+    expected = plain_dataset()
+    if selected:
+        lazy, expected = lazy.select([7, 7, 2]), expected.select([7, 7, 2])
+    lazy, expected = (dataset.rename_column("id", "row").remove_columns("ids") for dataset in (lazy, expected))
+    found = pickle.loads(pickle.dumps(lazy))  # noqa: S301
+    alike(found, expected)
+    assert type(found) is type(lazy)
+    assert found._fingerprint == lazy._fingerprint
+
+
+def test_a_pickle_of_files_is_small(folder):
+    assert len(pickle.dumps(open_dataset(folder / "parquet"))) < 4000
+
+
+def test_map_on_two_processes(folder):
+    lazy = open_dataset(folder / "parquet").select(range(ROWS)[::-1])
+    with warnings.catch_warnings():
+        # Python 3.12 warns of forks in a process that has threads, as that of the tests may.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        doubled = lazy.map(lambda row: {"twice": 2 * row["id"]}, num_proc=2)
+        even = lazy.filter(lambda row: row["id"] % 2 == 0, num_proc=2)
+    assert doubled["twice"][:] == [2 * row for row in range(ROWS)[::-1]]
+    assert even["id"][:] == list(range(ROWS - 2, -1, -2))
+
+
+# --- what is written ---
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_save_to_disk_is_that_of_datasets(lazy, selected, tmp_path):
+    expected = plain_dataset()
+    if selected:
+        lazy, expected = lazy.select([8, 1, 8]), expected.select([8, 1, 8])
+    for name, dataset in (("lazy", lazy), ("plain", expected)):
+        dataset.info.description = "a corpus"
+        dataset.info.license = "MIT"
+        dataset.set_format("numpy", columns=["id"])
+        dataset.save_to_disk(tmp_path / name, num_shards=2)
+    found, theirs = (datasets.load_from_disk(str(tmp_path / name)) for name in ("lazy", "plain"))
+    alike(found, theirs)
+    assert found.info.description == theirs.info.description == "a corpus"
+    assert found.info.license == "MIT"
+    assert found.split == theirs.split
+    ours, states = ({path.name for path in (tmp_path / name).iterdir()} for name in ("lazy", "plain"))
+    assert ours == states
+    ours, theirs = (json.loads((tmp_path / name / "state.json").read_text()) for name in ("lazy", "plain"))
+    assert ours.pop("_fingerprint") != theirs.pop("_fingerprint")
+    assert ours == theirs
+
+
+def test_save_to_disk_keeps_the_split_and_replaces_a_dataset(folder, tmp_path):
+    lazy = open_dataset(folder / "parquet")
+    split = datasets.Dataset(lazy.data, info=lazy.info, split="train", fingerprint="a" * 16)
+    for rows in ([1], [2, 3]):
+        open_dataset(split).select(rows).save_to_disk(tmp_path / "out", max_shard_size="1GB")
+        found = datasets.load_from_disk(str(tmp_path / "out"))
+        assert found["id"][:] == rows
+        assert str(found.split) == "train"
+
+
+def test_save_to_disk_of_two_processes_and_of_a_text_path(folder, tmp_path):
+    lazy = open_dataset(folder / "parquet").select([5, 4, 3])
+    lazy.save_to_disk(str(tmp_path / "out"), num_proc=2)
+    assert datasets.load_from_disk(str(tmp_path / "out"))["id"][:] == [5, 4, 3]
+
+
+def test_save_to_disk_over_its_source_is_refused(folder):
+    before = {path.name: path.read_bytes() for path in (folder / "saved").iterdir()}
+    saved = datasets.load_from_disk(str(folder / "saved"))
+    lazy = open_dataset(folder / "saved")
+    for source in (lazy, open_dataset(saved), open_dataset(datasets.concatenate_datasets([lazy, lazy.select([0])]))):
+        with pytest.raises(ValueError, match=r"the output would .*source"):
+            source.select([1]).save_to_disk(folder / "saved")
+    pictures = lazy.select_columns(["turn"]).rename_column("turn", "image")
+    pictures.info.features["image"] = datasets.Image(decode=False)
+    with pytest.raises(ValueError, match=r"the output would replace the source"):
+        pictures.save_to_disk(folder / "saved")
+    assert {path.name: path.read_bytes() for path in (folder / "saved").iterdir()} == before
+
+
+def test_save_to_disk_refuses_what_datasets_refuses(folder, tmp_path, monkeypatch):
+    lazy = open_dataset(folder / "parquet")
+    with pytest.raises(ValueError, match=r"max_shard_size='1GB' and num_shards=2 are both given"):
+        lazy.save_to_disk(tmp_path / "out", max_shard_size="1GB", num_shards=2)
+    monkeypatch.setattr(type(lazy), "list_indexes", lambda _: ["ids"])
+    for refused in (lambda: lazy.save_to_disk(tmp_path / "out"), lambda: lazy.select([0])):
+        with pytest.raises(ValueError, match=r"a search index is attached.*drop_index"):
+            refused()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_to_parquet_is_that_of_datasets(lazy, selected, tmp_path):
+    expected = plain_dataset()
+    if selected:
+        lazy, expected = lazy.select([8, 1, 8]), expected.select([8, 1, 8])
+    assert lazy.to_parquet(tmp_path / "lazy.parquet") == expected.to_parquet(tmp_path / "plain.parquet")
+    found, theirs = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("lazy", "plain"))
+    assert found.equals(theirs)
+    assert datasets.Features.from_arrow_schema(found.schema) == expected.features
+    with (tmp_path / "open.parquet").open("wb") as file:
+        lazy.to_parquet(file)
+    assert pq.read_table(tmp_path / "open.parquet").equals(theirs)
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_in_memory": True}, {"new_fingerprint": "b" * 16}, {"num_proc": 1}])
+def test_flatten_indices_is_that_of_datasets(lazy, options):
+    rows = [8, 1, 8]
+    selected = lazy.select(rows).with_format("numpy", columns=["id"])
+    flat = selected.flatten_indices(**options)
+    assert flat._indices is None
+    alike(flat, plain_dataset().select(rows).with_format("numpy", columns=["id"]).flatten_indices())
+    assert flat._fingerprint == options.get("new_fingerprint", selected.flatten_indices()._fingerprint)
+    assert flat.cache_files == []
+
+
+def test_flatten_indices_goes_to_the_cache_where_memory_is_short(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("dsdm.lazy.default_memory_limit", lambda: 100)
+    flat = open_dataset(folder / "parquet").select([8, 1, 8]).flatten_indices()
+    alike(flat, plain_dataset().select([8, 1, 8]))
+    assert all(file["filename"].startswith(str(tmp_path / "cache")) for file in flat.cache_files)
+    assert flat.cache_files
+
+
+def test_what_needs_all_rows_in_memory_says_so_where_they_do_not_fit(folder, monkeypatch):
+    monkeypatch.setattr("dsdm.corpus_table.default_memory_limit", lambda: 100)
+    lazy = open_dataset(folder / "parquet")
+    with pytest.raises(MemoryError, match=r"all 60 rows in memory, about .* and 200 B are free.*flatten_indices"):
+        lazy.add_column("more", list(range(ROWS)))
+    assert lazy.select([1]).flatten_indices().add_column("more", [5])[0]["more"] == 5
+
+
+def test_a_table_of_the_same_rows(folder):
+    """What datasets asks of a table is what a table in memory gives."""
+    table, expected = open_dataset(folder / "parquet").data, InMemoryTable(plain_dataset().data.table)
+    names = expected.column_names[1:3]
+    for pair in [
+        (table.slice(7, 30), expected.slice(7, 30)),
+        (table.slice(55), expected.slice(55)),
+        (table.slice(60), expected.slice(60)),
+        (table.fast_slice(3, 9), expected.fast_slice(3, 9)),
+        (table.fast_gather([5, 5, 1]), expected.fast_gather([5, 5, 1])),
+        (table.select(names), expected.select(names)),
+        (table.drop(names), expected.drop(names)),
+        (table.remove_column(1), expected.remove_column(1)),
+        (table.rename_columns(list("abcde")), expected.rename_columns(list("abcde"))),
+        (table.combine_chunks(), expected.combine_chunks()),
+        (table.to_reader(7).read_all(), expected.to_reader(7).read_all()),
+    ]:
+        found, wanted = (each.table if hasattr(each, "table") else each for each in pair)
+        assert found.combine_chunks().equals(wanted.combine_chunks())
+    assert table.shape == expected.shape
+    assert len(table) == len(expected)
+    assert table.column("text").to_pylist() == expected.column("text").to_pylist()
+    assert table.column(0).to_pylist() == expected.column(0).to_pylist()
+    assert table.field("ids").type == expected.field("ids").type
+    assert table.to_pydict() == expected.to_pydict()
+    assert [batch.num_rows for batch in table.to_reader(25)] == [25, 25, 10]
+    assert table.replace_schema_metadata({"a": "b"}).schema.metadata == {b"a": b"b"}
