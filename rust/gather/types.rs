@@ -25,6 +25,10 @@ pub(super) fn canonical_field(path: &Path, column: &str, field: &Field) -> Resul
     if let Some(name) = metadata.get(EXTENSION) {
         known_extension(path, column, name)?;
     }
+    if let Some(what) = nonsense(field) {
+        let message = format!("{what}; the schema is damaged: write or download the file again");
+        return Err(Error::format(path, At::Field(format!("column {column:?}")), message));
+    }
     let data_type = canonical_type(path, column, field.data_type())?;
     Ok(Field::new(field.name(), data_type, true).with_metadata(metadata))
 }
@@ -40,6 +44,26 @@ fn known_extension(path: &Path, column: &str, name: &str) -> Result<()> {
         "the column has the extension type {name:?}, which is not known here and is never imported; leave it out with columns=, or store its plain values"
     );
     Err(Error::schema(path, At::Field(format!("column {column:?}")), message))
+}
+
+/// What no writer writes and other libraries fail at, if there is such a thing in a field.
+fn nonsense(field: &Field) -> Option<String> {
+    if field.name().contains('\0') {
+        return Some(format!("the name {:?} has a NUL in it", field.name()));
+    }
+    match field.data_type() {
+        DataType::Timestamp(_, Some(zone)) if zone.contains('\0') => {
+            Some(format!("the time zone {zone:?} has a NUL in it"))
+        }
+        DataType::FixedSizeList(_, length) if *length < 0 => Some(format!("a list has the length {length}")),
+        DataType::Decimal128(precision, scale) if !(1..=38).contains(precision) => {
+            Some(format!("a decimal has {precision} digits, {scale} of them after the point"))
+        }
+        DataType::Decimal256(precision, scale) if !(1..=76).contains(precision) => {
+            Some(format!("a decimal has {precision} digits, {scale} of them after the point"))
+        }
+        _ => None,
+    }
 }
 
 fn canonical_type(path: &Path, column: &str, data_type: &DataType) -> Result<DataType> {

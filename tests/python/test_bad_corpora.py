@@ -407,6 +407,27 @@ def test_62_types_that_datasets_has_not(tmp_path, column, name):
     assert open_shards(table, columns=["x"])[:] == {"x": [1]}
 
 
+@pytest.mark.parametrize(
+    ("table", "old", "new", "name"),
+    [
+        (pa.table({"text": ["a"]}), b"text", b"te\0t", "NUL"),
+        (pa.table({"x": pa.array([1], pa.timestamp("s", "Asia/Tokyo"))}), b"Asia/Tokyo", b"Asia\0Tokyo", "NUL"),
+        (
+            pa.table({"x": pa.array([None], pa.list_(pa.null(), 0x1234567))}),
+            struct.pack("<i", 0x1234567),
+            struct.pack("<i", -5),
+            "the length -5",
+        ),
+        (pa.table({"x": pa.array([1], pa.decimal128(35, 21))}), b"\x23\0\0\0", b"\xc8\0\0\0", "200 digits"),
+    ],
+)
+def test_62_a_schema_that_no_writer_writes(tmp_path, table, old, new, name):
+    whole = stream_of(table)
+    _, (body, _) = messages(whole)[:2]
+    path = put(tmp_path / "a.arrow", changed(whole[:body], old, new) + whole[body:])
+    refused(errors.FormatError, path, path, "column", name)
+
+
 # --- Parquet ---
 
 
@@ -455,6 +476,59 @@ def test_61_parquet_that_lost_bytes_in_its_middle(tmp_path):
     whole = parquet_of(table_of(1000))
     path = put(tmp_path / "a.parquet", whole[:50] + whole[-1500:])
     refused(errors.FormatError, path, path, "row group 0", "spans")
+
+
+# --- bytes changed at random ---
+
+
+def mutant(whole, rng):
+    """Change up to three places: a bit, a byte, a word, or bytes that go missing."""
+    changed = bytearray(whole)
+    for _ in range(rng.integers(1, 4)):
+        place = int(rng.integers(len(changed)))
+        match rng.integers(4):
+            case 0:
+                changed[place] ^= 1 << int(rng.integers(8))
+            case 1:
+                changed[place] = int(rng.choice([0, 127, 128, 255]))
+            case 2:
+                changed[place : place + 8] = int(rng.choice([0, 2**31, 2**63 - 1])).to_bytes(8, "little")
+            case 3:
+                del changed[place : place + int(rng.integers(1, 9))]
+    return bytes(changed)
+
+
+READERS = {
+    "stream": (stream_of, lambda path: pa.ipc.open_stream(path).read_all()),
+    "zstd": (lambda table: stream_of(table, compression="zstd"), lambda path: pa.ipc.open_stream(path).read_all()),
+    "file": (file_of, lambda path: pa.ipc.open_file(path).read_all()),
+    "parquet": (parquet_of, pq.read_table),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_mutants_are_refused_or_read_as_pyarrow_reads_them(tmp_path, kind):
+    write, read = READERS[kind]
+    table = table_of(40).append_column("turn", pa.array([{"role": str(row), "n": [row]} for row in range(40)]))
+    whole, rng, refusals = write(table), np.random.default_rng(0), []
+    for _ in range(150):
+        path = put(tmp_path / "a", mutant(whole, rng))
+        try:
+            shards = open_shards(path)
+            found = shards.take(range(min(len(shards), 40)))
+        except errors.FormatError as error:
+            refusals.append(str(error))
+            continue
+        found.validate(full=True)
+        try:
+            expected = read(path)
+            expected.validate(full=True)
+        except (pa.ArrowException, OSError):
+            continue
+        # What is not a row, such as whether a column may have nulls, may differ.
+        assert repr(found.to_pydict()) == repr(expected.to_pydict())
+    assert 0 < len(refusals) < 150
+    assert all(str(tmp_path / "a") in refusal for refusal in refusals)
 
 
 BOMB_ROWS, BOMB_TEXT = 4000, 200_000
