@@ -111,8 +111,13 @@ impl Corpus {
             return Err(Error::Value("at least one file is needed".to_owned()));
         };
         let all: Vec<String> = first.schema().fields().iter().map(|field| field.name().clone()).collect();
-        check_names(first.schema(), names.unwrap_or(&all))?;
-        if names.is_none() {
+        if let Some(names) = names {
+            check_names(first.schema(), names)?;
+        } else {
+            if all.is_empty() {
+                let message = "the table has no columns; write it again with at least one";
+                return Err(Error::schema(first.path(), At::Field("schema".to_owned()), message));
+            }
             parts.iter().try_for_each(|part| no_more_columns(first.as_ref(), part.as_ref()))?;
         }
         let columns: Vec<_> = parts
@@ -323,6 +328,10 @@ fn check_names(schema: &Schema, names: &[String]) -> Result<()> {
 /// Where the named columns are in a part.
 fn positions(part: &dyn Part, names: &[String], first: &Path) -> Result<Vec<usize>> {
     let find = |name: &String| {
+        if part.schema().fields().iter().filter(|field| field.name() == name).count() > 1 {
+            let message = "there are two columns of this name; write the file again with names that differ";
+            return Err(Error::schema(part.path(), At::Field(format!("column {name:?}")), message));
+        }
         part.schema().index_of(name).map_err(|_| {
             let message = format!(
                 "the column is missing here and present in {}; shards must have the same columns",

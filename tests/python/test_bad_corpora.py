@@ -338,6 +338,20 @@ def test_60_shards_of_different_columns(tmp_path):
     assert len(open_shards([first, second], columns=["ids"])) == 2 * ROWS
 
 
+def test_60_columns_of_one_name_and_no_columns(tmp_path):
+    twice = pa.table([[1], [2], [3]], names=["x", "x", "y"])
+    none = pa.table({})
+    for write in (stream_of, parquet_of):
+        path = put(tmp_path / "a", write(twice))
+        refused(errors.SchemaError, path, path, 'column "x"', "two columns of this name")
+        assert open_shards(path, columns=["y"])[:] == {"y": [3]}
+        with pytest.raises(errors.SchemaError, match='column "x": there are two'):
+            open_shards(path, columns=["x"])
+        refused(errors.SchemaError, put(path, write(none)), path, "no columns")
+    with pytest.raises(errors.SchemaError, match='<table>: column "x": there are two'):
+        open_shards(twice)
+
+
 # --- types ---
 
 
