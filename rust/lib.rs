@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what decoders share (`guard`, `ipc`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! [`parallel`] and what several share (`guard`, `ipc`, `simd`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
 
 pub mod error;
 mod guard;
 mod ipc;
 pub mod parallel;
+mod simd;
 
 pub mod gather;
 pub mod mmap;

@@ -7,6 +7,9 @@ pub(super) trait Entry: Copy + Ord + Send + Sync + Debug {
     /// No entry is worse.
     const WORST: Self;
 
+    /// `len` entries of any content, or nothing if there is no memory for them.
+    fn buffer(len: usize) -> Option<Vec<Self>>;
+
     /// Of a badness (0 is best; [`Packed`] keeps its low 32 bits) and a row.
     fn new(badness: u64, row: u64) -> Self;
 
@@ -18,73 +21,64 @@ pub(super) trait Entry: Copy + Ord + Send + Sync + Debug {
 }
 
 /// 32 bits of badness over 32 bits of row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Packed(u64);
+pub(super) type Packed = u64;
 
 /// 64 bits of badness over 64 bits of row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Wide(u128);
-
-/// A row ranked by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row(u64);
+pub(super) type Wide = u128;
 
 impl Entry for Packed {
-    const WORST: Self = Self(u64::MAX);
+    const WORST: Self = u64::MAX;
 
-    #[inline]
+    fn buffer(len: usize) -> Option<Vec<Self>> {
+        there_is_room::<Self>(len).then(|| vec![0; len])
+    }
+
+    #[inline(always)]
     fn new(badness: u64, row: u64) -> Self {
         debug_assert!(u32::try_from(row).is_ok());
-        Self(badness << 32 | row)
+        badness << 32 | row
     }
 
-    #[inline]
+    #[inline(always)]
     fn badness(self) -> u64 {
-        self.0 >> 32
+        self >> 32
     }
 
-    #[inline]
+    #[inline(always)]
     fn row(self) -> u64 {
-        self.0 & u64::from(u32::MAX)
+        self & u64::from(u32::MAX)
     }
 }
 
 impl Entry for Wide {
-    const WORST: Self = Self(u128::MAX);
+    const WORST: Self = u128::MAX;
 
-    #[inline]
-    fn new(badness: u64, row: u64) -> Self {
-        Self(u128::from(badness) << 64 | u128::from(row))
+    fn buffer(len: usize) -> Option<Vec<Self>> {
+        there_is_room::<Self>(len).then(|| vec![0; len])
     }
 
-    #[inline]
+    #[inline(always)]
+    fn new(badness: u64, row: u64) -> Self {
+        u128::from(badness) << 64 | u128::from(row)
+    }
+
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation)]
     fn badness(self) -> u64 {
-        (self.0 >> 64) as u64
+        (self >> 64) as u64
     }
 
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation)]
     fn row(self) -> u64 {
-        self.0 as u64
+        self as u64
     }
 }
 
-impl Entry for Row {
-    const WORST: Self = Self(u64::MAX);
-
-    #[inline]
-    fn new(_badness: u64, row: u64) -> Self {
-        Self(row)
-    }
-
-    #[inline]
-    fn badness(self) -> u64 {
-        0
-    }
-
-    #[inline]
-    fn row(self) -> u64 {
-        self.0
-    }
+/// Whether so many values can be allocated.
+///
+/// Asked before `vec![0; len]`, which gets zeroed pages from the system without touching them, but ends the
+/// process where there are none.
+pub(super) fn there_is_room<T>(len: usize) -> bool {
+    Vec::<T>::new().try_reserve_exact(len).is_ok()
 }

@@ -3,21 +3,22 @@
 //! Add independent Gumbel noise to each log-weight and take the k largest: that is such a draw (Kool, van
 //! Hoof, Welling 2019, "Stochastic Beams and Where to Find Them"). The noise is `-ln(-ln(1 - p))` with `p`
 //! uniform, so it is large where `p` is small, and for a limit on the sum a row's score bounds the `p` it
-//! needs. Rows above that bound, nearly all of them, cost a comparison of integers and no logarithm.
+//! needs. Rows above that bound, nearly all of them, are ruled out by [`noisy`] without a logarithm.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::entry::{Entry, Wide};
+use super::noisy::Bound;
 use super::pass::{Collected, Ranker, Workspace, collect};
 use super::rank::Rank;
-use super::rng::{Pcg64, Philox};
+use super::rng::{Bits, Pcg64, Philox};
 use super::top_k::{check_count, check_nan};
-use super::{Exclude, Nan, Options, check_k, order};
+use super::{Exclude, Nan, Options, check_k, noisy, order};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
-use crate::scores::{Source, Values};
+use crate::scores::Source;
 
 /// Where the noise comes from.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +60,7 @@ pub fn gumbel_top_k(
     }
     source.prepare(job)?;
     let Options { order, nan, ref exclude } = *options;
-    let Collected { segments, count, tally } = match noise {
+    let Collected { pieces, count, tally } = match noise {
         Noise::Philox { seed } => {
             let noise = Philox::new(seed, Philox::GUMBEL);
             collect::<Wide>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, job)?
@@ -82,20 +83,20 @@ pub fn gumbel_top_k(
         )));
     }
     check_count(k, count, source.len(), exclude.count(), tally)?;
-    order::rows(segments, k, order, job)
+    order::rows(pieces, k, order, None, job)
 }
 
 /// Random bits for each row, and the noise that they mean.
 trait NoiseSource: Sync {
     /// The bits of the rows from `start` on.
-    fn fill(&self, start: u64, bits: &mut [u64]);
+    fn fill(&self, start: u64, bits: &mut Bits);
 
     /// The noise of some bits: it falls as the bits, read as an integer, rise.
     fn gumbel(&self, bits: u64) -> f64;
 }
 
 impl NoiseSource for Philox {
-    fn fill(&self, start: u64, bits: &mut [u64]) {
+    fn fill(&self, start: u64, bits: &mut Bits) {
         Philox::fill(*self, start, bits);
     }
 
@@ -143,16 +144,17 @@ impl NumpyNoise {
 }
 
 impl NoiseSource for &NumpyNoise {
-    fn fill(&self, start: u64, bits: &mut [u64]) {
+    fn fill(&self, start: u64, bits: &mut Bits) {
         let mut position = self.position(start);
         let mut stream = self.start.advanced(position);
-        for bits in bits {
-            *bits = stream.next();
-            while *bits & self.mantissa == 0 {
+        for at in 0..bits.high.len() {
+            let mut drawn = stream.next();
+            while drawn & self.mantissa == 0 {
                 self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(position);
                 position += 1;
-                *bits = stream.next();
+                drawn = stream.next();
             }
+            bits.set(at, drawn);
             position += 1;
         }
     }
@@ -164,9 +166,6 @@ impl NoiseSource for &NumpyNoise {
         -(-u.ln()).ln()
     }
 }
-
-/// Rows whose scores are bounded together.
-const GROUP: usize = 64;
 
 /// Ranks rows by their score over the temperature plus noise.
 struct ByNoisyScore<'a, N> {
@@ -189,25 +188,25 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
         work: &mut Workspace,
         found: &mut Vec<Wide>,
     ) -> Result<()> {
-        let Workspace { scratch, bits, scaled, tally, .. } = work;
-        widen(self.source.read(rows.clone(), scratch)?, scaled);
-        bits.resize(scaled.len(), 0);
+        let Workspace { scratch, bits, rounded, hits, tally } = work;
+        let values = self.source.read(rows.clone(), scratch)?;
+        let approximate = noisy::rounded(values, rounded);
+        bits.resize(values.len());
+        hits.resize(values.len(), 0);
         self.noise.fill(rows.start, bits);
-        let least = f64::bound::<true>(u64::MAX - limit.badness());
+        let bound = Bound::new(f64::bound::<true>(u64::MAX - limit.badness()), self.temperature);
+        let count = bound.reaching(approximate, &bits.high, hits);
         let mut excluded = self.exclude.from(rows.start);
-        let groups = scaled.chunks(GROUP).zip(bits.chunks(GROUP)).zip((rows.start..).step_by(GROUP));
-        for ((scores, bits), first) in groups {
-            let most = self.most_bits(scores, least);
-            for ((&score, &bits), row) in scores.iter().zip(bits).zip(first..) {
-                if bits > most || excluded.excludes(row) {
-                    continue;
-                }
-                let Some(log_weight) = self.log_weight(score, row, tally) else { continue };
-                let key = (log_weight + self.noise.gumbel(bits)).key();
-                let entry = Wide::new(u64::MAX - key, row);
-                if entry <= limit {
-                    found.push(entry);
-                }
+        for &offset in &hits[..count] {
+            let (at, row) = (offset as usize, rows.start + u64::from(offset));
+            if excluded.excludes(row) {
+                continue;
+            }
+            let Some(log_weight) = self.log_weight(noisy::exact(values, at), row, tally) else { continue };
+            let key = (log_weight + self.noise.gumbel(bits.get(at))).key();
+            let entry = Wide::new(u64::MAX - key, row);
+            if entry <= limit {
+                found.push(entry);
             }
         }
         Ok(())
@@ -223,26 +222,6 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
 }
 
 impl<N> ByNoisyScore<'_, N> {
-    /// The most bits with which a row of the group can reach the key `least`.
-    ///
-    /// The noise must make up for what the group's best score lacks; it is at least `g` where `p` is at most
-    /// `1 - exp(-exp(-g))`. A group with scores that are not plain numbers is looked at row by row.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn most_bits(&self, scores: &[f64], least: f64) -> u64 {
-        let (low, high, nan) =
-            scores.iter().fold((f64::INFINITY, f64::NEG_INFINITY, false), |(l, h, nan), &s| {
-                (if s < l { s } else { l }, if s > h { s } else { h }, nan | s.is_nan())
-            });
-        let (low, high) = (low / self.temperature, high / self.temperature);
-        if nan || !low.is_finite() || !high.is_finite() {
-            return u64::MAX;
-        }
-        let p = -libm::expm1(-libm::exp(high - least));
-        // A margin for what the logarithms and this exponential may be off, and for numpy's coarser bits. The
-        // cast saturates, and gives 0 for NaN, which nothing here can be.
-        (p * (1.0 + 1e-9) * 2f64.powi(64)) as u64 | 0xfff
-    }
-
     /// The score over the temperature, unless the row cannot be drawn; that is counted.
     fn log_weight(&self, score: f64, row: u64, tally: &mut super::pass::Tally) -> Option<f64> {
         let score = match (score.is_nan(), self.nan) {
@@ -255,7 +234,7 @@ impl<N> ByNoisyScore<'_, N> {
             }
         };
         let scaled = score / self.temperature;
-        if scaled.is_infinite() && score.is_finite() {
+        if scaled == f64::INFINITY && score.is_finite() {
             tally.add_overflow(row);
         }
         if scaled == f64::NEG_INFINITY {
@@ -263,26 +242,6 @@ impl<N> ByNoisyScore<'_, N> {
             return None;
         }
         Some(scaled)
-    }
-}
-
-/// The values as float64.
-#[allow(clippy::cast_precision_loss)]
-fn widen(values: Values<'_>, into: &mut Vec<f64>) {
-    into.clear();
-    match values {
-        Values::F16(values) => into.extend(values.iter().map(|value| value.to_f64())),
-        Values::BF16(values) => into.extend(values.iter().map(|value| value.to_f64())),
-        Values::F32(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::F64(values) => into.extend_from_slice(values),
-        Values::I8(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::I16(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::I32(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::I64(values) => into.extend(values.iter().map(|&value| value as f64)),
-        Values::U8(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::U16(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::U32(values) => into.extend(values.iter().map(|&value| f64::from(value))),
-        Values::U64(values) => into.extend(values.iter().map(|&value| value as f64)),
     }
 }
 
@@ -303,17 +262,21 @@ mod tests {
             }
         };
         let expected: Vec<u64> = (0..10_000).map(|_| draw()).collect();
-        let mut bits = vec![0; 10_000];
+        let mut drawn = Vec::new();
         loop {
-            for (block, start) in bits.chunks_mut(97).zip((0..).step_by(97)) {
-                (&noise).fill(start, block);
+            drawn.clear();
+            let mut bits = Bits::default();
+            bits.resize(100);
+            for start in (0..10_000).step_by(100) {
+                (&noise).fill(start, &mut bits);
+                drawn.extend((0..100).map(|at| bits.get(at)));
             }
             if !noise.learn() {
                 break;
             }
         }
         assert!(noise.rejected.len() > 10, "{}", noise.rejected.len());
-        assert_eq!(bits, expected);
+        assert_eq!(drawn, expected);
     }
 
     /// Against 60-digit arithmetic (`-log(-log1p(-p))` at `p = (bits + 1/2) / 2^64`).
@@ -328,25 +291,5 @@ mod tests {
         }
         assert!(philox.gumbel(u64::MAX).is_finite());
         assert!(philox.gumbel(1) < philox.gumbel(0));
-    }
-
-    #[test]
-    #[allow(clippy::cast_possible_truncation)]
-    fn the_bound_lets_every_row_through_that_reaches_the_limit() {
-        let philox = Philox::new(7, Philox::GUMBEL);
-        let source = Values::F64(&[]);
-        let ranker = ByNoisyScore {
-            source: &source,
-            noise: philox,
-            temperature: 0.5,
-            nan: Nan::Raise,
-            exclude: &Exclude::Nothing,
-        };
-        for row in 0..100_000u64 {
-            let bits = philox.bits(row) >> (row % 60);
-            let score = f64::from((row % 17) as u32) - 8.0;
-            let key = score / 0.5 + philox.gumbel(bits);
-            assert!(bits <= ranker.most_bits(&[score], key), "{bits} {score}");
-        }
     }
 }

@@ -1,19 +1,22 @@
 //! Score vector to row indices.
 //!
 //! Every selection is the same four steps over a [`Ranker`](pass::Ranker), which turns rows into entries that
-//! sort best first: a limit is estimated from a sample ([`pass`]), one parallel pass collects the entries
-//! within the limit, [`order`] cuts them to the k best, exactly, and orders them. Nothing of the length of the
+//! sort best first: a limit is estimated from a sample, one parallel pass collects the entries within the limit
+//! ([`pass`]), they are cut to the k best, exactly ([`pieces`]), and ordered ([`sort`]). Nothing of the length of the
 //! vector is ever stored.
 
 mod entry;
 mod exclude;
 mod gumbel;
+mod noisy;
 mod order;
 mod pass;
+mod pieces;
 mod rank;
 mod rng;
 mod sample;
 mod scan;
+mod sort;
 mod top_k;
 
 pub use exclude::Exclude;

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::Entry;
-use super::order;
-use super::rng::Philox;
+use super::pieces::Pieces;
+use super::rng::{Bits, Philox};
 use crate::error::Result;
 use crate::parallel::{Job, Queue, State};
 use crate::scores::Scratch;
@@ -14,8 +14,6 @@ use crate::scores::Scratch;
 const TASK: u64 = 1 << 18;
 /// Rows that are read, compared and resolved at once: their scores stay in the first-level caches.
 pub(super) const BLOCK: u64 = 1 << 14;
-/// Entries of one piece of the collection: large enough to be rare, small enough to be freed piece by piece.
-const SEGMENT: usize = 1 << 17;
 
 /// Something that gives each row an entry.
 pub(super) trait Ranker<E: Entry>: Sync {
@@ -43,10 +41,10 @@ pub(super) struct Workspace {
     pub scratch: Scratch,
     /// Offsets of rows in a block.
     pub hits: Vec<u32>,
-    /// Scores of a block as float64.
-    pub scaled: Vec<f64>,
+    /// Scores of a block as float32, rounded.
+    pub rounded: Vec<f32>,
     /// Random bits of the rows of a block.
-    pub bits: Vec<u64>,
+    pub bits: Bits,
     /// What the pass came across.
     pub tally: Tally,
 }
@@ -94,8 +92,8 @@ fn first(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 /// The entries within a limit: at least the k best, if there are as many.
 #[derive(Debug)]
 pub(super) struct Collected<E> {
-    /// In pieces, in no order.
-    pub segments: Vec<Vec<E>>,
+    /// The entries, in ascending rows.
+    pub pieces: Pieces<E>,
     /// Their number.
     pub count: u64,
     /// What the pass came across.
@@ -150,85 +148,88 @@ fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64) -> Result<E> {
 ///
 /// When more entries lie within the limit than are to be kept in memory, the threads stop, the entries are
 /// cut to the k best, and the worst of those is the limit for the rows that remain.
-fn collect_within<E: Entry>(
+pub(super) fn collect_within<E: Entry>(
     ranker: &dyn Ranker<E>,
     k: u64,
     mut limit: E,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
     let budget = k + k / 2 + (1 << 20);
-    let rows = ranker.rows();
-    let queue = Queue::new(rows.div_ceil(TASK));
-    let count = AtomicU64::new(0);
-    let mut all = Collected { segments: Vec::new(), count: 0, tally: Tally::default() };
+    let pass = Pass {
+        ranker,
+        queue: Queue::new(ranker.rows().div_ceil(TASK)),
+        count: AtomicU64::new(0),
+        expected: expected_per_task(k, ranker.rows()),
+    };
+    let mut all = Collected { pieces: Pieces { all: Vec::new() }, count: 0, tally: Tally::default() };
     loop {
-        let parts = job.run(|_, state| {
-            let mut work = Workspace::default();
-            let mut segments = Segments::new();
-            while count.load(Ordering::Relaxed) < budget {
-                let Some(task) = queue.take() else { break };
-                let task = task * TASK..rows.min((task + 1) * TASK);
-                let before = segments.count;
-                collect_task(ranker, task, limit, &mut work, &mut segments, state)?;
-                count.fetch_add(segments.count - before, Ordering::Relaxed);
-            }
-            Ok((segments.pieces, work.tally))
-        })?;
+        let parts = job.run(|_, state| pass.work(limit, budget, state))?;
+        // Tasks are taken in ascending order, so those of a later round lie behind those of this one.
+        let mut found = Vec::new();
         for (pieces, tally) in parts {
-            all.segments.extend(pieces);
+            found.extend(pieces);
             all.tally.merge(tally);
         }
-        all.count = count.load(Ordering::Relaxed);
-        if queue.is_empty() {
+        found.sort_unstable_by_key(|&(task, _)| task);
+        all.pieces.all.extend(found.into_iter().map(|(_, piece)| piece));
+        all.count = pass.count.load(Ordering::Relaxed);
+        if pass.queue.is_empty() {
             ranker.check_unchanged()?;
             return Ok(all);
         }
-        (all.segments, limit) = order::cut(all.segments, k, job)?;
-        all.count = k;
-        count.store(k, Ordering::Relaxed);
+        limit = all.pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
+        pass.count.store(k.min(all.count), Ordering::Relaxed);
     }
 }
 
-fn collect_task<E: Entry>(
-    ranker: &dyn Ranker<E>,
-    task: Range<u64>,
-    limit: E,
-    work: &mut Workspace,
-    segments: &mut Segments<E>,
-    state: &State,
-) -> Result<()> {
-    ranker.prefetch(task.clone())?;
-    let mut start = task.start;
-    while start < task.end {
-        let end = task.end.min(start + BLOCK);
-        segments.collect(|found| ranker.collect(start..end, limit, work, found))?;
-        start = end;
-    }
-    state.advance(task.end - task.start)
+/// Entries that a task finds, if they lie evenly: its list then need not grow.
+fn expected_per_task(k: u64, rows: u64) -> usize {
+    let even = u128::from(k) * u128::from(TASK) / u128::from(rows.max(1));
+    usize::try_from(even + even / 4 + 64).unwrap_or(usize::MAX).min(1 << 18)
 }
 
-/// A growing list that never moves what it holds.
-struct Segments<E> {
-    pieces: Vec<Vec<E>>,
-    count: u64,
+/// What the threads of a pass share.
+struct Pass<'a, E: Entry> {
+    ranker: &'a dyn Ranker<E>,
+    queue: Queue,
+    /// Entries that are kept.
+    count: AtomicU64,
+    expected: usize,
 }
 
-impl<E> Segments<E> {
-    fn new() -> Self {
-        Self { pieces: Vec::new(), count: 0 }
-    }
+/// The entries of a task, by its number.
+type Found<E> = Vec<(u64, Vec<E>)>;
 
-    /// Lets `append` add at most [`BLOCK`] entries.
-    fn collect(&mut self, append: impl FnOnce(&mut Vec<E>) -> Result<()>) -> Result<()> {
-        let full = self.pieces.last().is_none_or(|piece| (piece.len() as u64 + BLOCK) > SEGMENT as u64);
-        if full {
-            self.pieces.push(Vec::with_capacity(SEGMENT));
+impl<E: Entry> Pass<'_, E> {
+    /// Does tasks while there are some and their entries are within the budget.
+    fn work(&self, limit: E, budget: u64, state: &State) -> Result<(Found<E>, Tally)> {
+        let mut work = Workspace::default();
+        let mut found = Vec::new();
+        while self.count.load(Ordering::Relaxed) < budget {
+            let Some(task) = self.queue.take() else { break };
+            let entries = self.task(task, limit, &mut work, state)?;
+            self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
+            if !entries.is_empty() {
+                found.push((task, entries));
+            }
         }
-        if let Some(piece) = self.pieces.last_mut() {
-            let before = piece.len();
-            append(piece)?;
-            self.count += (piece.len() - before) as u64;
+        Ok((found, work.tally))
+    }
+
+    fn task(&self, task: u64, limit: E, work: &mut Workspace, state: &State) -> Result<Vec<E>> {
+        let rows = task * TASK..self.ranker.rows().min((task + 1) * TASK);
+        self.ranker.prefetch(rows.clone())?;
+        let mut found = Vec::with_capacity(self.expected);
+        let mut start = rows.start;
+        while start < rows.end {
+            let end = rows.end.min(start + BLOCK);
+            self.ranker.collect(start..end, limit, work, &mut found)?;
+            start = end;
         }
-        Ok(())
+        if found.len() < found.capacity() / 2 {
+            found.shrink_to_fit();
+        }
+        state.advance(rows.end - rows.start)?;
+        Ok(found)
     }
 }

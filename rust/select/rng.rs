@@ -1,19 +1,55 @@
 //! Random bits by counter and by stream.
 
-use super::scan::{Kernel, dispatch};
+use crate::simd::{Kernel, dispatch};
+
+/// 64 random bits for each of some rows, the halves apart: what rules a row out needs the upper one alone.
+#[derive(Debug, Default)]
+pub(super) struct Bits {
+    pub(super) high: Vec<u32>,
+    pub(super) low: Vec<u32>,
+}
+
+impl Bits {
+    /// Room for `len` rows, of any content.
+    pub(super) fn resize(&mut self, len: usize) {
+        self.high.resize(len, 0);
+        self.low.resize(len, 0);
+    }
+
+    /// The bits of one row.
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> u64 {
+        join(self.low[at], self.high[at])
+    }
+
+    /// Sets the bits of one row.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // halves
+    pub(super) fn set(&mut self, at: usize, bits: u64) {
+        (self.low[at], self.high[at]) = (bits as u32, (bits >> 32) as u32);
+    }
+}
+
+fn join(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
 
 /// Philox4x32-10 (Salmon et al. 2011): a block cipher of a counter, so that the bits of a row depend on
 /// nothing but the seed and the row.
 ///
-/// The key is the seed. The counter is `(row / 2, domain)`; each block gives the bits of two rows.
+/// The key is the seed. A block of 128 bits serves two rows, which lie [`HALF`] apart so that the blocks of
+/// consecutive rows can be made side by side: of every [`GROUP`] rows, the first half has the first 64 bits of
+/// the blocks `group * HALF..`, and the second half the other 64 bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Philox {
     key: [u32; 2],
     domain: u32,
 }
 
-/// Counters that are encrypted side by side.
-const LANES: usize = 16;
+/// Rows that use the same halves of consecutive blocks.
+const HALF: u64 = 1024;
+/// Rows that share blocks.
+const GROUP: u64 = 2 * HALF;
 
 impl Philox {
     /// Domain of the Gumbel noise of `gumbel_top_k`.
@@ -31,81 +67,103 @@ impl Philox {
 
     /// The 64 bits of one row.
     pub(super) fn bits(self, row: u64) -> u64 {
-        let counter = self.counter(row / 2);
-        let block = encrypt(self.key, counter.map(|word| [word]));
-        word(block, 0, row % 2 == 1)
+        let [first, second, third, fourth] = self.block(Self::counter(row));
+        if row % GROUP < HALF { join(first, second) } else { join(third, fourth) }
     }
 
     /// The 64 bits of each row from `start` on.
-    pub(super) fn fill(self, start: u64, bits: &mut [u64]) {
+    pub(super) fn fill(self, start: u64, bits: &mut Bits) {
         dispatch(Fill { philox: self, start, bits });
     }
 
+    /// The number of the block that a row has a half of.
+    #[inline(always)]
+    fn counter(row: u64) -> u64 {
+        row / GROUP * HALF + row % HALF
+    }
+
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation)]
-    fn counter(self, pair: u64) -> [u32; 4] {
-        [pair as u32, (pair >> 32) as u32, self.domain, 0]
+    fn block(self, counter: u64) -> [u32; 4] {
+        encrypt(self.key, [counter as u32, (counter >> 32) as u32, self.domain, 0])
     }
 }
 
 struct Fill<'a> {
     philox: Philox,
     start: u64,
-    bits: &'a mut [u64],
+    bits: &'a mut Bits,
 }
 
 impl Kernel for Fill<'_> {
     type Output = ();
 
     #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // a loop over lanes becomes vectors
+    #[allow(clippy::cast_possible_truncation)] // runs within a group
     fn run(self) {
         let Self { philox, start, bits } = self;
-        // An odd first row is the second half of its block.
-        let (first, bits) = bits.split_at_mut(bits.len().min((start % 2) as usize));
-        first.fill(philox.bits(start));
-        let start = start + first.len() as u64;
-        for (rows, first) in bits.chunks_mut(2 * LANES).zip((start / 2..).step_by(LANES)) {
-            let mut counters = [[0; LANES]; 4];
-            for lane in 0..LANES {
-                let counter = philox.counter(first.wrapping_add(lane as u64));
-                for word in 0..4 {
-                    counters[word][lane] = counter[word];
-                }
+        let (mut high, mut low) = (bits.high.as_mut_slice(), bits.low.as_mut_slice());
+        let mut row = start;
+        while !high.is_empty() {
+            let whole = row % GROUP == 0 && high.len() as u64 >= GROUP;
+            let run = if whole { GROUP } else { HALF - row % HALF }.min(high.len() as u64) as usize;
+            let (high_here, low_here);
+            (high_here, high) = high.split_at_mut(run);
+            (low_here, low) = low.split_at_mut(run);
+            if whole {
+                both_halves(philox, row, high_here, low_here);
+            } else if row % GROUP < HALF {
+                one_half::<0>(philox, row, high_here, low_here);
+            } else {
+                one_half::<2>(philox, row, high_here, low_here);
             }
-            let blocks = encrypt(philox.key, counters);
-            for (pair, lane) in rows.chunks_mut(2).zip(0..) {
-                for (bits, odd) in pair.iter_mut().zip([false, true]) {
-                    *bits = word(blocks, lane, odd);
-                }
-            }
+            row += run as u64;
         }
     }
 }
 
-/// One half of a lane's block.
+/// The bits of a group of rows. The loop becomes vectors of blocks.
 #[inline(always)]
-fn word<const N: usize>(blocks: [[u32; N]; 4], lane: usize, odd: bool) -> u64 {
-    let half = 2 * usize::from(odd);
-    u64::from(blocks[half][lane]) | u64::from(blocks[half + 1][lane]) << 32
+#[allow(clippy::cast_possible_truncation)] // a constant
+fn both_halves(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
+    let (high, later_high) = high.split_at_mut(HALF as usize);
+    let (low, later_low) = low.split_at_mut(HALF as usize);
+    let first = high.iter_mut().zip(low);
+    let second = later_high.iter_mut().zip(later_low);
+    for (((high, low), (later_high, later_low)), counter) in first.zip(second).zip(Philox::counter(row)..) {
+        [*low, *high, *later_low, *later_high] = philox.block(counter);
+    }
 }
 
-/// Ten rounds over `N` counters side by side.
+/// The bits of rows of one half of a group, which begin at word `WORD` of their blocks.
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation, clippy::needless_range_loop)] // a loop over lanes becomes vectors
-fn encrypt<const N: usize>(mut key: [u32; 2], mut block: [[u32; N]; 4]) -> [[u32; N]; 4] {
+fn one_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
+    for ((high, low), counter) in high.iter_mut().zip(low).zip(Philox::counter(row)..) {
+        let block = philox.block(counter);
+        (*low, *high) = (block[WORD], block[WORD + 1]);
+    }
+}
+
+/// Ten rounds. Words are kept in 64 bits, of which multiplications read the lower half alone: the product's
+/// halves then need no move.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)]
+fn encrypt(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
+    const LOW: u64 = u32::MAX as u64;
+    let mut block = counter.map(u64::from);
     for _ in 0..10 {
-        for lane in 0..N {
-            let first = u64::from(block[0][lane]) * 0xD251_1F53;
-            let second = u64::from(block[2][lane]) * 0xCD9E_8D57;
-            block[0][lane] = (second >> 32) as u32 ^ block[1][lane] ^ key[0];
-            block[1][lane] = second as u32;
-            block[2][lane] = (first >> 32) as u32 ^ block[3][lane] ^ key[1];
-            block[3][lane] = first as u32;
-        }
+        let first = (block[0] & LOW) * 0xD251_1F53;
+        let second = (block[2] & LOW) * 0xCD9E_8D57;
+        block = [
+            (second >> 32) ^ block[1] ^ u64::from(key[0]),
+            second,
+            (first >> 32) ^ block[3] ^ u64::from(key[1]),
+            first,
+        ];
         key[0] = key[0].wrapping_add(0x9E37_79B9);
         key[1] = key[1].wrapping_add(0xBB67_AE85);
     }
-    block
+    block.map(|word| word as u32)
 }
 
 /// PCG64 (XSL-RR 128/64) as numpy's `default_rng` has it, from the state that numpy's seeding gives.
@@ -168,21 +226,32 @@ mod tests {
             ),
         ];
         for (counter, key, expected) in cases {
-            assert_eq!(encrypt(key, counter.map(|word| [word])).concat(), expected);
+            assert_eq!(encrypt(key, counter), expected);
         }
     }
 
     #[test]
     fn filled_bits_are_the_bits_of_each_row() {
         let philox = Philox::new(0x1234_5678_9abc_def0, Philox::GUMBEL);
-        for start in [0, 1, 7, 31, (1 << 33) - 3, u64::MAX / 2] {
-            for len in [0, 1, 2, 31, 32, 33, 100] {
-                let mut bits = vec![0; len];
+        for start in [0, 1, 1023, 1024, 2047, 2048, (1 << 33) - 3, u64::MAX / 2] {
+            for len in [0, 1, 2, 33, 1023, 1025, 2048, 5000] {
+                let mut bits = Bits::default();
+                bits.resize(len);
                 philox.fill(start, &mut bits);
-                let expected: Vec<u64> = (0..len as u64).map(|i| philox.bits(start + i)).collect();
-                assert_eq!(bits, expected, "from {start}, {len} rows");
+                for (at, row) in (0..len).zip(start..) {
+                    assert_eq!(bits.get(at), philox.bits(row), "row {row} of {len} from {start}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn no_two_rows_share_bits() {
+        let philox = Philox::new(1, Philox::SAMPLE);
+        let mut bits: Vec<u64> = (0..10_000).map(|row| philox.bits(row)).collect();
+        bits.sort_unstable();
+        bits.dedup();
+        assert_eq!(bits.len(), 10_000);
     }
 
     /// `numpy.random.PCG64(42).random_raw(3)`.

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, Wide};
-use super::pass::{Ranker, Workspace, collect};
+use super::entry::{Entry, Packed, Wide};
+use super::order::rows as ordered;
+use super::pass::{Ranker, Workspace, collect_within};
 use super::rng::Philox;
-use super::{Exclude, Order, check_k, order, scan};
+use super::{Exclude, Order, check_k, scan};
 use crate::error::Result;
 use crate::parallel::Job;
 
@@ -19,33 +20,85 @@ pub fn sample(rows: u64, k: u64, seed: u64, exclude: &Exclude<'_>, job: &Job<'_>
     if k == 0 {
         return Ok(Vec::new());
     }
-    let ranker = ByChance { rows, philox: Philox::new(seed, Philox::SAMPLE), exclude };
-    let collected = collect::<Wide>(&ranker, k, job)?;
-    order::rows(collected.segments, k, Order::BestFirst, job)
+    let draw = Draw { rows, k, philox: Philox::new(seed, Philox::SAMPLE), exclude };
+    let mut spread = 6.0;
+    loop {
+        let ceiling = ceiling(k, rows - exclude.count(), spread);
+        let found = if rows <= 1 << 32 { draw.short(ceiling, job) } else { draw.long(ceiling, job) };
+        match found? {
+            Some(rows) => return Ok(rows),
+            // One draw in 10^9 falls short of six standard deviations.
+            None => spread *= 4.0,
+        }
+    }
 }
 
-struct ByChance<'a> {
+/// The bits that at least `k` of `valid` rows have or stay below, but for a chance of so many standard deviations.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn ceiling(k: u64, valid: u64, spread: f64) -> u64 {
+    let share = (k as f64 + spread * (k as f64).sqrt() + 16.0) / valid as f64;
+    // The cast saturates.
+    (share * 2f64.powi(64)) as u64
+}
+
+struct Draw<'a> {
     rows: u64,
+    k: u64,
     philox: Philox,
     exclude: &'a Exclude<'a>,
 }
 
-impl<E: Entry> Ranker<E> for ByChance<'_> {
-    fn rows(&self) -> u64 {
-        self.rows
+impl Draw<'_> {
+    /// By entries of the leading 32 bits below the ceiling; the few rows that agree in them are told apart by
+    /// computing their bits again.
+    fn short(&self, ceiling: u64, job: &Job<'_>) -> Result<Option<Vec<i64>>> {
+        let shift = 32u32.saturating_sub(ceiling.leading_zeros());
+        let finer = |row| self.philox.bits(row);
+        let ranker = ByChance { draw: self, shift };
+        let limit = Packed::new(ceiling >> shift, u64::from(u32::MAX));
+        let collected = collect_within::<Packed>(&ranker, self.k, limit, job)?;
+        if collected.count < self.k {
+            return Ok(None);
+        }
+        ordered(collected.pieces, self.k, Order::BestFirst, Some(&finer), job).map(Some)
     }
 
-    #[allow(clippy::cast_possible_truncation)] // a block is short
+    /// By entries of all bits, for more rows than 32 bits number.
+    fn long(&self, ceiling: u64, job: &Job<'_>) -> Result<Option<Vec<i64>>> {
+        let ranker = ByChance { draw: self, shift: 0 };
+        let limit = Wide::new(ceiling, u64::MAX);
+        let collected = collect_within::<Wide>(&ranker, self.k, limit, job)?;
+        if collected.count < self.k {
+            return Ok(None);
+        }
+        ordered(collected.pieces, self.k, Order::BestFirst, None, job).map(Some)
+    }
+}
+
+/// Ranks rows by their random bits, without the lowest `shift` of them.
+struct ByChance<'a> {
+    draw: &'a Draw<'a>,
+    shift: u32,
+}
+
+impl<E: Entry> Ranker<E> for ByChance<'_> {
+    fn rows(&self) -> u64 {
+        self.draw.rows
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // a block is short, and halves are halves
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
         let Workspace { bits, hits, .. } = work;
-        bits.resize((rows.end - rows.start) as usize, 0);
-        hits.resize(bits.len(), 0);
-        self.philox.fill(rows.start, bits);
-        let count = scan::reaching(bits, Some(limit.badness()), false, hits);
-        let mut excluded = self.exclude.from(rows.start);
+        let len = (rows.end - rows.start) as usize;
+        bits.resize(len);
+        hits.resize(len, 0);
+        self.draw.philox.fill(rows.start, bits);
+        let most = (limit.badness().wrapping_add(1) << self.shift).wrapping_sub(1) >> 32;
+        let count = scan::reaching(&bits.high, Some(most as u32), false, hits);
+        let mut excluded = self.draw.exclude.from(rows.start);
         for &offset in &hits[..count] {
             let row = rows.start + u64::from(offset);
-            let entry = E::new(bits[offset as usize], row);
+            let entry = E::new(bits.get(offset as usize) >> self.shift, row);
             if entry <= limit && !excluded.excludes(row) {
                 found.push(entry);
             }

@@ -1,66 +1,18 @@
-//! The kernels that touch every row, and the one place that picks the instruction set.
-//!
-//! A kernel is a plain loop that the compiler turns into vector code. It is compiled once per instruction set
-//! (AVX-512, AVX2, and what the target has without asking: SSE2, NEON), and the widest that the processor has
-//! is called. That keeps one text for all of them, and the same results: the kernels only compare and count
-//! integers, or do arithmetic whose every step is rounded alike everywhere.
-#![allow(unsafe_code)]
+//! The kernel that looks at every value: which rows may be chosen at all.
 
 use super::rank::Rank;
+use crate::simd::{Kernel, dispatch};
 
-/// A loop worth compiling for each instruction set.
-///
-/// `run` must be `#[inline(always)]`, or it is compiled for the baseline only.
-pub(super) trait Kernel {
-    /// What it gives.
-    type Output;
-
-    /// The loop.
-    fn run(self) -> Self::Output;
-}
-
-/// Runs a kernel with the widest vectors that this processor has.
-pub(super) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the four features that the function is compiled for were detected just above.
-            return unsafe { run_avx512(kernel) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature that the function is compiled for was detected just above.
-            return unsafe { run_avx2(kernel) };
-        }
-    }
-    kernel.run()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
-}
-
-/// Rows that are compared before anything is done about one of them.
-const STRIDE: u32 = 64;
+/// Values that are compared before anything is done about one of them.
+pub(super) const STRIDE: usize = 64;
 
 /// Writes the offsets of the values that may reach the bound, NaN among them, into `hits`, ascending, and
-/// gives their number.
+/// gives their number. `hits` has room for as many as there are values.
 ///
-/// A stride without any (the common case: few rows are wanted) costs one comparison a value; in the others
-/// each offset is written and kept or overwritten by the next, without a branch to mispredict.
+/// A stride without any (the common case: few rows are wanted) costs one comparison a value. In the others
+/// the comparisons become a mask, whose bits are walked: one branch to mispredict for a stride and not one
+/// for a value.
 pub(super) fn reaching<T: Rank>(values: &[T], bound: T::Bound, largest: bool, hits: &mut [u32]) -> usize {
-    debug_assert!(hits.len() >= values.len());
     if largest {
         dispatch(Reaching::<T, true> { values, bound, hits })
     } else {
@@ -80,18 +32,105 @@ impl<T: Rank, const LARGEST: bool> Kernel for Reaching<'_, T, LARGEST> {
     #[inline(always)]
     fn run(self) -> usize {
         let Self { values, bound, hits } = self;
-        let mut found = 0;
-        let mut offset = 0u32;
-        for stride in values.chunks(STRIDE as usize) {
+        let mut found = Found { hits, count: 0, offset: 0 };
+        let (strides, rest) = values.as_chunks::<STRIDE>();
+        for stride in strides {
             let any = stride.iter().fold(false, |any, value| any | value.may_reach::<LARGEST>(bound));
-            if any {
-                for (value, at) in stride.iter().zip(offset..) {
-                    hits[found] = at;
-                    found += usize::from(value.may_reach::<LARGEST>(bound));
-                }
-            }
-            offset += STRIDE;
+            found.stride(any, || mask(|at| stride[at].may_reach::<LARGEST>(bound)));
         }
-        found
+        found.rest(rest.len(), |at| rest[at].may_reach::<LARGEST>(bound));
+        found.count
+    }
+}
+
+/// The offsets found so far.
+pub(super) struct Found<'a> {
+    pub(super) hits: &'a mut [u32],
+    pub(super) count: usize,
+    /// The offset of the next stride.
+    pub(super) offset: u32,
+}
+
+impl Found<'_> {
+    /// Adds the offsets of a stride, whose mask is asked for if there are any.
+    #[inline(always)]
+    pub(super) fn stride(&mut self, any: bool, mask: impl FnOnce() -> u64) {
+        if any {
+            let mut mask = mask();
+            let end = self.count + mask.count_ones() as usize;
+            for hit in &mut self.hits[self.count..end] {
+                *hit = self.offset + mask.trailing_zeros();
+                mask &= mask.wrapping_sub(1);
+            }
+            self.count = end;
+        }
+        self.offset += 64;
+    }
+
+    /// Adds the offsets of what is shorter than a stride.
+    #[inline(always)]
+    pub(super) fn rest(&mut self, len: usize, reaches: impl Fn(usize) -> bool) {
+        for (at, offset) in (0..len).zip(self.offset..) {
+            if reaches(at) {
+                self.hits[self.count] = offset;
+                self.count += 1;
+            }
+        }
+    }
+}
+
+/// The answers for the values of a stride as bits, the first lowest.
+///
+/// Eight answers as bytes become eight bits by one multiplication: its partial products that fall into the top
+/// byte are byte `i` at bit `i`, and no two of all fall on one bit, so that nothing carries.
+#[inline(always)]
+pub(super) fn mask(reaches: impl Fn(usize) -> bool) -> u64 {
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut answers = [0u8; STRIDE];
+    for (at, answer) in answers.iter_mut().enumerate() {
+        *answer = u8::from(reaches(at));
+    }
+    let (bytes, _) = answers.as_chunks::<8>();
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |mask, &bytes| mask << 8 | u64::from_le_bytes(bytes).wrapping_mul(GATHER) >> 56)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::select::Nan;
+
+    fn check<T: Rank>(values: &[T], bound: T) {
+        let mut hits = vec![0; values.len()];
+        let bound = T::bound::<true>(bound.key_with(Nan::Smallest));
+        let count = reaching(values, bound, true, &mut hits);
+        let expected = values.iter().zip(0..).filter(|(value, _)| value.may_reach::<true>(bound));
+        assert_eq!(hits[..count], expected.map(|(_, at)| at).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_that_reaches_is_found(
+            values in proptest::collection::vec(-3i8..3, 0..300),
+            bound in -3i8..4,
+        ) {
+            check(&values, bound);
+            check(&values.iter().map(|&v| f32::from(v).sqrt()).collect::<Vec<_>>(), f32::from(bound));
+            check(&values.iter().map(|&v| f64::from(v).sqrt()).collect::<Vec<_>>(), f64::from(bound));
+            check(&values.iter().map(|&v| half::f16::from_f32(v.into())).collect::<Vec<_>>(), half::f16::from_f32(bound.into()));
+            check(&values.iter().map(|&v| i64::from(v)).collect::<Vec<_>>(), i64::from(bound));
+        }
+    }
+
+    #[test]
+    fn masks_have_a_bit_for_each_answer() {
+        for bit in 0..STRIDE {
+            assert_eq!(mask(|at| at == bit), 1 << bit);
+            assert_eq!(mask(|at| at <= bit), !0 >> (63 - bit));
+        }
     }
 }

@@ -46,10 +46,10 @@ fn best<T: Rank, E: Entry>(
 ) -> Result<Vec<i64>> {
     let Options { order, nan, ref exclude } = *options;
     let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
-    let Collected { segments, count, tally } = collect::<E>(&ranker, k, job)?;
+    let Collected { pieces, count, tally } = collect::<E>(&ranker, k, job)?;
     check_nan(nan, tally)?;
     check_count(k, count, source.len(), exclude.count(), tally)?;
-    order::rows(segments, k, order, job)
+    order::rows(pieces, k, order, None, job)
 }
 
 /// Fails if NaN is an error and there is one.

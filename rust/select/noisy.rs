@@ -1,0 +1,172 @@
+//! Rules rows out before their noise is computed: the kernel of a Gumbel draw.
+//!
+//! A row reaches the limit `least` if `score / temperature - ln(-ln(1 - p)) >= least`, that is if
+//! `p <= 1 - exp(-exp(z))` with `z = score / temperature - least`. As `1 - exp(-x) <= x`, it must have
+//! `log2(p) <= z * log2(e)`. The binary logarithm of a number is bounded from below by the exponent and the
+//! fraction of its float32, read as one integer, which is less by at most 0.0861. So the test is a
+//! multiplication, some additions and a comparison for each row, and lets through few that it should not.
+
+use crate::scores::Values;
+use crate::simd::{Kernel, dispatch};
+
+use super::scan::{Found, STRIDE, mask};
+
+/// Temperatures beyond these would leave the range of float32; all rows then pass.
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
+/// One in the exponent of a float32, read as an integer.
+const OCTAVE: f64 = (1 << 23) as f64;
+/// What the roundings of the score, the scale, the product and the sums may amount to, relative to the terms.
+const SLACK: f32 = 1.0 / 2_097_152.0;
+
+/// What a row's score and random bits are tested against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    scale: f32,
+    offset: f32,
+}
+
+impl Bound {
+    /// For rows whose score over the temperature plus noise is at least `least`.
+    #[allow(clippy::cast_possible_truncation)] // rounding is allowed for
+    pub(super) fn new(least: f64, temperature: f64) -> Self {
+        use std::f64::consts::LOG2_E;
+        if !TEMPERATURES.contains(&temperature) {
+            return Self { scale: 0.0, offset: f32::INFINITY };
+        }
+        // The upper half of the bits, halved to fit a signed integer, is below p * 2^31; its exponent has a
+        // bias of 127; as a float32 that integer is off by at most 64.
+        let offset = (31.0 + 127.0 - least * LOG2_E) * OCTAVE;
+        let offset = offset + offset.abs() * f64::from(SLACK) + 64.0;
+        Self { scale: (LOG2_E / temperature * OCTAVE) as f32, offset: offset as f32 }
+    }
+
+    /// Writes the offsets of the rows that may reach the bound, NaN among them, into `hits`, ascending, and
+    /// gives their number. There are as many scores as halves of bits, and room for as many hits.
+    pub(super) fn reaching(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
+        dispatch(Reaching { bound: self, scores, high, hits })
+    }
+
+    /// False only for a row that cannot reach the bound.
+    #[inline(always)]
+    #[allow(clippy::cast_precision_loss, clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass
+    fn may_reach(self, score: f32, high: u32) -> bool {
+        let logarithm = ((high >> 1).cast_signed() as f32).to_bits().cast_signed() as f32;
+        let scaled = score * self.scale;
+        let slack = scaled.abs().min(f32::MAX) * SLACK;
+        !(logarithm > scaled + self.offset + slack)
+    }
+}
+
+struct Reaching<'a> {
+    bound: Bound,
+    scores: &'a [f32],
+    high: &'a [u32],
+    hits: &'a mut [u32],
+}
+
+impl Kernel for Reaching<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { bound, scores, high, hits } = self;
+        let mut found = Found { hits, count: 0, offset: 0 };
+        let (scores, last_scores) = scores.as_chunks::<STRIDE>();
+        let (high, last_high) = high.as_chunks::<STRIDE>();
+        for (scores, high) in scores.iter().zip(high) {
+            let pairs = scores.iter().zip(high);
+            let any = pairs.fold(false, |any, (&score, &high)| any | bound.may_reach(score, high));
+            found.stride(any, || mask(|at| bound.may_reach(scores[at], high[at])));
+        }
+        found.rest(last_scores.len(), |at| bound.may_reach(last_scores[at], last_high[at]));
+        found.count
+    }
+}
+
+/// The values as float32: their own, or rounded into `into`. None is below its value by more than rounding, as
+/// what float32 does not reach becomes its lowest number.
+pub(super) fn rounded<'a>(values: Values<'a>, into: &'a mut Vec<f32>) -> &'a [f32] {
+    if let Values::F32(values) = values {
+        return values;
+    }
+    into.clear();
+    into.extend((0..values.len()).map(|at| {
+        let exact = exact(values, at);
+        #[allow(clippy::cast_possible_truncation)] // that is rounding
+        let rounded = exact as f32;
+        if rounded == f32::NEG_INFINITY { f32::MIN } else { rounded }
+    }));
+    into
+}
+
+/// One value as float64.
+#[inline]
+#[allow(clippy::cast_precision_loss)] // as gumbel_top_k says
+pub(super) fn exact(values: Values<'_>, at: usize) -> f64 {
+    match values {
+        Values::F16(values) => values[at].to_f64(),
+        Values::BF16(values) => values[at].to_f64(),
+        Values::F32(values) => f64::from(values[at]),
+        Values::F64(values) => values[at],
+        Values::I8(values) => f64::from(values[at]),
+        Values::I16(values) => f64::from(values[at]),
+        Values::I32(values) => f64::from(values[at]),
+        Values::I64(values) => values[at] as f64,
+        Values::U8(values) => f64::from(values[at]),
+        Values::U16(values) => f64::from(values[at]),
+        Values::U32(values) => f64::from(values[at]),
+        Values::U64(values) => values[at] as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The noise of bits, as `gumbel` has it.
+    #[allow(clippy::cast_precision_loss)]
+    fn noise(bits: u64) -> f64 {
+        let p = ((bits as f64 + 0.5) * 2f64.powi(-64)).min(1.0 - f64::EPSILON / 2.0);
+        -libm::log(-libm::log1p(-p))
+    }
+
+    fn passes(score: f64, bits: u64, least: f64, temperature: f64) -> bool {
+        let mut into = Vec::new();
+        let scores = rounded(Values::F64(std::slice::from_ref(&score)), &mut into).to_vec();
+        let high = u32::try_from(bits >> 32).unwrap();
+        Bound::new(least, temperature).reaching(&scores, &[high], &mut [0]) == 1
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn every_row_that_reaches_the_limit_passes(
+            score in prop_oneof![-10.0..10.0, -1e6..1e6, any::<f64>()],
+            temperature in prop_oneof![0.1..10.0, 1e-40..1e-20, 1e20..1e40],
+            bits: u64,
+            shift in 0u32..64,
+        ) {
+            let bits = bits >> shift;
+            let sum = score / temperature + noise(bits);
+            prop_assert!(passes(score, bits, sum, temperature), "{score} {temperature} {bits}");
+        }
+
+        #[test]
+        fn rows_that_lack_a_tenth_are_ruled_out(score in -10.0..10.0, bits: u64, shift in 6u32..18) {
+            // For larger p the bound 1 - exp(-x) <= x is loose; for smaller the upper half has few digits.
+            let bits = (bits | 1 << 63) >> shift;
+            let sum = score + noise(bits);
+            prop_assert!(!passes(score, bits, sum + 0.1, 1.0), "{score} {bits}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_passes_and_what_is_never_drawn_does_not() {
+        assert!(passes(f64::NAN, !0, 50.0, 1.0));
+        assert!(passes(f64::INFINITY, !0, 50.0, 1.0));
+        assert!(!passes(f64::NEG_INFINITY, 0, -50.0, 1.0));
+        assert!(passes(0.0, !0, f64::NEG_INFINITY, 1.0));
+    }
+}
