@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use super::arithmetic::{apply, combine, combine_number, convert, join};
 use super::stats::Moments;
 use super::stored::Stored;
 use super::{DType, Float, Scores, Scratch, Source, Values};
@@ -14,6 +15,9 @@ use crate::parallel::Job;
 
 /// Operations that one expression may have one inside the other; reading recurses so deep.
 pub(super) const MAX_DEPTH: u32 = 200;
+
+/// Values that go through all operations before the next ones: they stay in the first-level cache.
+const RUN: usize = 1 << 12;
 
 /// An operation of two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +97,9 @@ fn computed<'a, F: Float>(scores: &Scores, rows: Range<u64>, scratch: &'a mut Sc
         .map_err(|_| Error::Memory("a run of rows is longer than memory".into()))?;
     let (out, operands) = scratch.split::<F>(len, 1);
     let [operand] = operands else { return Err(Error::Internal("no scratch for an operand".into())) };
-    fill(scores, rows, out, operand)?;
+    for (run, start) in out.chunks_mut(RUN).zip((rows.start..).step_by(RUN)) {
+        fill(scores, start..start + run.len() as u64, run, operand)?;
+    }
     Ok(F::wrap(out))
 }
 
@@ -102,6 +108,9 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
     match scores.node() {
         Node::Slice { of, start } => fill(of, rows.start + start..rows.end + start, out, scratch),
         Node::Binary { operator, left, right } if scores.dtype() == F::DTYPE => {
+            if let (Some(left), Some(right)) = (stored::<F>(left), stored::<F>(right)) {
+                return fill_joined(*operator, (left, right), rows, out, scratch);
+            }
             match left {
                 Operand::Scores(left) => fill(left, rows.clone(), out, scratch)?,
                 Operand::Number(number) => out.fill(F::of_f64(*number)),
@@ -114,18 +123,14 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
         }
         Node::Negated(of) if scores.dtype() == F::DTYPE => {
             fill(of, rows, out, scratch)?;
-            for value in out {
-                *value = -*value;
-            }
+            apply(out, |value| -value);
             Ok(())
         }
         Node::Widened(of) if scores.dtype() == F::DTYPE => fill(of, rows, out, scratch),
         Node::Standardized { of, ddof, moments } if scores.dtype() == F::DTYPE => {
             let moments = Scores::moments(of, *ddof, moments, &Job::new(1))?;
             fill(of, rows, out, scratch)?;
-            for value in out {
-                *value = F::of_f64((value.to_f64() - moments.mean) / moments.std);
-            }
+            apply(out, |value| F::of_f64((value.to_f64() - moments.mean) / moments.std));
             Ok(())
         }
         _ => {
@@ -133,6 +138,31 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
             Ok(())
         }
     }
+}
+
+/// A vector in files whose values are of this type.
+fn stored<F: Float>(operand: &Operand) -> Option<&Stored> {
+    match operand.scores().map(|scores| (scores.dtype(), scores.node())) {
+        Some((dtype, Node::Stored(stored))) if dtype == F::DTYPE => Some(stored),
+        _ => None,
+    }
+}
+
+/// Computes an operation of two stored vectors from where they lie.
+fn fill_joined<F: Float>(
+    operator: Operator,
+    (left, right): (&Stored, &Stored),
+    rows: Range<u64>,
+    out: &mut [F],
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let other = || Error::Internal("a stored vector gave another type than it says".into());
+    let (_, operands) = scratch.split::<F>(0, 2);
+    let [first, second] = operands else { return Err(Error::Internal("no scratch for operands".into())) };
+    let left = F::values(left.read(rows.clone(), first)?).ok_or_else(other)?;
+    let right = F::values(right.read(rows, second)?).ok_or_else(other)?;
+    join(operator, out, left, right);
+    Ok(())
 }
 
 /// Runs `$body` with `$slice` bound to the values of a [`Values`], whatever their type.
@@ -155,34 +185,3 @@ macro_rules! with_values {
     };
 }
 pub(super) use with_values;
-
-fn convert<F: Float>(values: Values<'_>, out: &mut [F]) {
-    if let Some(same) = F::values(values) {
-        out.copy_from_slice(same);
-    } else {
-        with_values!(values, values => {
-            out.iter_mut().zip(values).for_each(|(out, &value)| *out = F::of(value));
-        });
-    }
-}
-
-fn combine<F: Float>(operator: Operator, out: &mut [F], right: Values<'_>) {
-    with_values!(right, right => {
-        let pairs = out.iter_mut().zip(right);
-        match operator {
-            Operator::Add => pairs.for_each(|(out, &right)| *out = *out + F::of(right)),
-            Operator::Subtract => pairs.for_each(|(out, &right)| *out = *out - F::of(right)),
-            Operator::Multiply => pairs.for_each(|(out, &right)| *out = *out * F::of(right)),
-            Operator::Divide => pairs.for_each(|(out, &right)| *out = *out / F::of(right)),
-        }
-    });
-}
-
-fn combine_number<F: Float>(operator: Operator, out: &mut [F], right: F) {
-    match operator {
-        Operator::Add => out.iter_mut().for_each(|out| *out = *out + right),
-        Operator::Subtract => out.iter_mut().for_each(|out| *out = *out - right),
-        Operator::Multiply => out.iter_mut().for_each(|out| *out = *out * right),
-        Operator::Divide => out.iter_mut().for_each(|out| *out = *out / right),
-    }
-}

@@ -3,6 +3,7 @@
 //! A [`Source`] is what selection reads: a stored vector, a lazy expression over several, or a borrowed
 //! array. It is read block by block, so that nothing of the length of the vector is ever allocated.
 
+mod arithmetic;
 mod arrow;
 #[cfg(test)]
 mod arrow_tests;
