@@ -188,7 +188,7 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
         work: &mut Workspace,
         found: &mut Vec<Wide>,
     ) -> Result<()> {
-        let Workspace { scratch, bits, rounded, hits, tally } = work;
+        let Workspace { scratch, bits, rounded, hits, tally, .. } = work;
         let values = self.source.read(rows.clone(), scratch)?;
         let approximate = noisy::rounded(values, rounded);
         bits.resize(values.len());

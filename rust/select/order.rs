@@ -23,8 +23,7 @@ pub(super) fn rows<E: Entry>(
     if count < k {
         return Err(Error::Internal(format!("{count} entries were collected for {k} rows")));
     }
-    // What is sorted beyond the k best is lost work and memory; what is cut is read once or twice more.
-    if finer.is_none() && (order == Order::Row || count - k > k / 16) {
+    if finer.is_none() && (order == Order::Row || is_too_much(count, k, size_of::<E>())) {
         pieces.cut(k, job)?;
     }
     match order {
@@ -41,4 +40,11 @@ fn ascending<E: Entry>(pieces: &Pieces<E>, k: usize) -> Result<Vec<i64>> {
         *row = entry.row().cast_signed();
     }
     Ok(rows)
+}
+
+/// Whether entries beyond the `k` best are cut before all are ordered: if they are many, or if two copies of them
+/// take more memory than 32 bytes for each row and a little.
+fn is_too_much(count: usize, k: usize, entry: usize) -> bool {
+    let copies = count.saturating_mul(2 * entry);
+    count - k > k / 4 + (1 << 16) || copies > k.saturating_mul(32).saturating_add(32 << 20)
 }

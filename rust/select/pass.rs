@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::Entry;
-use super::pieces::Pieces;
+use super::pieces::{Piece, Pieces};
 use super::rng::{Bits, Philox};
 use crate::error::Result;
 use crate::parallel::{Job, Queue, State};
@@ -45,6 +45,8 @@ pub(super) struct Workspace {
     pub rounded: Vec<f32>,
     /// Random bits of the rows of a block.
     pub bits: Bits,
+    /// Values of a block that hits were picked from.
+    pub picked: Scratch,
     /// What the pass came across.
     pub tally: Tally,
 }
@@ -161,7 +163,7 @@ pub(super) fn collect_within<E: Entry>(
         count: AtomicU64::new(0),
         expected: expected_per_task(k, ranker.rows()),
     };
-    let mut all = Collected { pieces: Pieces { all: Vec::new() }, count: 0, tally: Tally::default() };
+    let mut all = Collected { pieces: Pieces::default(), count: 0, tally: Tally::default() };
     loop {
         let parts = job.run(|_, state| pass.work(limit, budget, state))?;
         // Tasks are taken in ascending order, so those of a later round lie behind those of this one.
@@ -171,7 +173,9 @@ pub(super) fn collect_within<E: Entry>(
             all.tally.merge(tally);
         }
         found.sort_unstable_by_key(|&(task, _)| task);
-        all.pieces.all.extend(found.into_iter().map(|(_, piece)| piece));
+        for (_, piece) in found {
+            all.pieces.push(piece);
+        }
         all.count = pass.count.load(Ordering::Relaxed);
         if pass.queue.is_empty() {
             ranker.check_unchanged()?;
@@ -198,7 +202,7 @@ struct Pass<'a, E: Entry> {
 }
 
 /// The entries of a task, by its number.
-type Found<E> = Vec<(u64, Vec<E>)>;
+type Found<E> = Vec<(u64, Piece<E>)>;
 
 impl<E: Entry> Pass<'_, E> {
     /// Does tasks while there are some and their entries are within the budget.
@@ -210,7 +214,7 @@ impl<E: Entry> Pass<'_, E> {
             let entries = self.task(task, limit, &mut work, state)?;
             self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
             if !entries.is_empty() {
-                found.push((task, entries));
+                found.push((task, Piece::new(entries)));
             }
         }
         Ok((found, work.tally))

@@ -9,32 +9,81 @@ use std::sync::{Mutex, PoisonError};
 use super::entry::Entry;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
+use crate::simd::{Kernel, dispatch};
 
 /// Bits of badness that are told apart at once when the k-th best is looked for.
 const DIGIT: u32 = 12;
+
+/// Entries of a run of rows, and the range of their badness.
+#[derive(Debug)]
+pub(super) struct Piece<E> {
+    pub(super) entries: Vec<E>,
+    low: u64,
+    high: u64,
+}
+
+impl<E: Entry> Piece<E> {
+    /// Best made of entries that are in the cache, as all are looked at.
+    pub(super) fn new(entries: Vec<E>) -> Self {
+        let (low, high) = range(&entries);
+        Self { entries, low, high }
+    }
+}
+
+/// The least and the greatest badness; `(u64::MAX, 0)` of none.
+pub(super) fn range<E: Entry>(entries: &[E]) -> (u64, u64) {
+    dispatch(Range { entries })
+}
+
+struct Range<'a, E> {
+    entries: &'a [E],
+}
+
+impl<E: Entry> Kernel for Range<'_, E> {
+    type Output = (u64, u64);
+
+    #[inline(always)]
+    fn run(self) -> (u64, u64) {
+        // Badness leads an entry, so that the best and the worst entry have the least and the greatest.
+        let Some(&first) = self.entries.first() else { return (u64::MAX, 0) };
+        let (best, worst) = self
+            .entries
+            .iter()
+            .fold((first, first), |(best, worst), &entry| (best.min(entry), worst.max(entry)));
+        (best.badness(), worst.badness())
+    }
+}
 
 /// Entries in ascending rows.
 #[derive(Debug)]
 pub(super) struct Pieces<E> {
     pub(super) all: Vec<Vec<E>>,
+    low: u64,
+    high: u64,
+}
+
+impl<E> Default for Pieces<E> {
+    fn default() -> Self {
+        Self { all: Vec::new(), low: u64::MAX, high: 0 }
+    }
 }
 
 impl<E: Entry> Pieces<E> {
+    /// Adds entries of rows behind those that there are.
+    pub(super) fn push(&mut self, piece: Piece<E>) {
+        self.low = self.low.min(piece.low);
+        self.high = self.high.max(piece.high);
+        self.all.push(piece.entries);
+    }
+
     /// Their number.
     pub(super) fn count(&self) -> usize {
         self.all.iter().map(Vec::len).sum()
     }
 
-    /// The least and the greatest badness, if there are entries.
-    pub(super) fn range(&self, job: &Job<'_>) -> Result<Option<RangeInclusive<u64>>> {
-        let found = self.map(job, |piece| {
-            let start = (u64::MAX, 0);
-            piece
-                .iter()
-                .fold(start, |(low, high), entry| (low.min(entry.badness()), high.max(entry.badness())))
-        })?;
-        let (low, high) = found.into_iter().fold((u64::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
-        Ok((low <= high).then_some(low..=high))
+    /// A range that holds the badness of each, if there are entries.
+    pub(super) fn range(&self) -> Option<RangeInclusive<u64>> {
+        (self.low <= self.high).then_some(self.low..=self.high)
     }
 
     /// Cuts to the `k` best (all, if there are no more) and gives the worst of them.
@@ -42,7 +91,8 @@ impl<E: Entry> Pieces<E> {
         if self.count() > k {
             self.keep(k, job)?;
         }
-        let worst = self.map(job, |piece| piece.iter().copied().max())?;
+        let worst =
+            self.fold(job, || None, |worst, _, piece| *worst = piece.iter().copied().max().max(*worst))?;
         Ok(worst.into_iter().flatten().max().unwrap_or(E::WORST))
     }
 
@@ -53,6 +103,7 @@ impl<E: Entry> Pieces<E> {
             return Ok(());
         };
         let (badness, ties_before) = self.kth(last, job)?;
+        self.high = badness;
         // Of those as bad as the k-th best, the first stay: how many in each piece?
         let mut room = ties_before + 1;
         let ties = self.map(job, |piece| piece.iter().filter(|entry| entry.badness() == badness).count())?;
@@ -85,7 +136,7 @@ impl<E: Entry> Pieces<E> {
     /// The badness of the entry that `rank` others precede, and how many of those are as bad as it.
     fn kth(&self, rank: usize, job: &Job<'_>) -> Result<(u64, usize)> {
         let lost = || Error::Internal("fewer entries were collected than counted".into());
-        let (mut low, mut high) = self.range(job)?.ok_or_else(lost)?.into_inner();
+        let (mut low, mut high) = self.range().ok_or_else(lost)?.into_inner();
         let mut rank = rank;
         while low < high {
             let shift = significant(high - low).saturating_sub(DIGIT);
@@ -103,14 +154,13 @@ impl<E: Entry> Pieces<E> {
 
     /// How many entries of that range have each digit above its start.
     fn histogram(&self, range: RangeInclusive<u64>, shift: u32, job: &Job<'_>) -> Result<Vec<usize>> {
-        let counts = self.map(job, |piece| {
-            let mut counts = vec![0usize; 1 << DIGIT];
+        let none = || vec![0usize; 1 << DIGIT];
+        let counts = self.fold(job, none, |counts, _, piece| {
             for entry in piece.iter().filter(|entry| range.contains(&entry.badness())) {
                 counts[digit(entry.badness(), *range.start(), shift)] += 1;
             }
-            counts
         })?;
-        Ok(counts.into_iter().fold(vec![0; 1 << DIGIT], |mut sums, counts| {
+        Ok(counts.into_iter().fold(none(), |mut sums, counts| {
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
             sums
         }))
@@ -118,19 +168,29 @@ impl<E: Entry> Pieces<E> {
 
     /// What `look` gives for each piece, in their order.
     fn map<R: Send>(&self, job: &Job<'_>, look: impl Fn(&[E]) -> R + Sync) -> Result<Vec<R>> {
-        let pieces = Mutex::new(self.all.iter().enumerate());
-        let found = job.run(|_, state| {
-            let mut mine = Vec::new();
-            loop {
-                let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((index, piece)) = next else { return Ok(mine) };
-                mine.push((index, look(piece)));
-                state.check()?;
-            }
-        })?;
+        let found = self.fold(job, Vec::new, |mine, index, piece| mine.push((index, look(piece))))?;
         let mut found: Vec<_> = found.into_iter().flatten().collect();
         found.sort_unstable_by_key(|&(index, _)| index);
         Ok(found.into_iter().map(|(_, result)| result).collect())
+    }
+
+    /// What each thread makes of the pieces that it is given, by their numbers.
+    fn fold<R: Send>(
+        &self,
+        job: &Job<'_>,
+        start: impl Fn() -> R + Sync,
+        step: impl Fn(&mut R, usize, &[E]) + Sync,
+    ) -> Result<Vec<R>> {
+        let pieces = Mutex::new(self.all.iter().enumerate());
+        job.run_on(self.all.len(), |_, state| {
+            let mut mine = start();
+            loop {
+                let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((index, piece)) = next else { return Ok(mine) };
+                step(&mut mine, index, piece);
+                state.check()?;
+            }
+        })
     }
 }
 
@@ -161,7 +221,8 @@ mod tests {
         let worst = best.last().copied().unwrap_or(E::WORST);
         best.sort_unstable_by_key(|entry| entry.row());
         for threads in [1, 2, 7] {
-            let mut pieces = Pieces { all: entries.chunks(piece).map(<[E]>::to_vec).collect() };
+            let mut pieces = Pieces::default();
+            entries.chunks(piece).for_each(|piece| pieces.push(Piece::new(piece.to_vec())));
             assert_eq!(pieces.cut(k, &Job::new(threads)).unwrap(), worst);
             assert_eq!(pieces.all.concat(), best);
         }

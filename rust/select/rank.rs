@@ -23,6 +23,9 @@ pub(super) trait Rank: Value {
     /// The bound for the scores whose key is at least (`LARGEST`) or at most `key`.
     fn bound<const LARGEST: bool>(key: u64) -> Self::Bound;
 
+    /// Whether no number reaches the bound. [`Rank::may_reach`] is then not asked.
+    fn nothing_reaches(bound: Self::Bound) -> bool;
+
     /// False only for a number on the wrong side of the bound: NaN always may.
     fn may_reach<const LARGEST: bool>(self, bound: Self::Bound) -> bool;
 
@@ -64,10 +67,12 @@ macro_rules! rank_integer {
 
             #[inline(always)]
             fn may_reach<const LARGEST: bool>(self, bound: Option<Self>) -> bool {
-                match bound {
-                    Some(bound) => if LARGEST { self >= bound } else { self <= bound },
-                    None => false,
-                }
+                let bound = bound.unwrap_or_default();
+                if LARGEST { self >= bound } else { self <= bound }
+            }
+
+            fn nothing_reaches(bound: Option<Self>) -> bool {
+                bound.is_none()
             }
         }
     )*};
@@ -113,11 +118,14 @@ macro_rules! rank_float {
                 $float::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
             }
 
+            fn nothing_reaches(bound: Self) -> bool {
+                bound.is_nan()
+            }
+
             #[inline(always)]
-            #[allow(clippy::float_cmp, clippy::eq_op)]
+            #[allow(clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass, and one comparison is all there is time for
             fn may_reach<const LARGEST: bool>(self, bound: Self) -> bool {
-                let reaches = if LARGEST { self >= bound } else { self <= bound };
-                reaches | (self != self)
+                if LARGEST { !(self < bound) } else { !(self > bound) }
             }
         }
     )*};
@@ -156,6 +164,10 @@ macro_rules! rank_half {
                 }
             }
 
+            fn nothing_reaches(_bound: i16) -> bool {
+                false
+            }
+
             #[inline(always)]
             fn may_reach<const LARGEST: bool>(self, bound: i16) -> bool {
                 let bits = self.to_bits();
@@ -183,18 +195,22 @@ mod tests {
 
     use super::*;
 
+    fn reaches<T: Rank, const LARGEST: bool>(value: T, bound: T::Bound) -> bool {
+        if T::nothing_reaches(bound) { value.is_nan() } else { value.may_reach::<LARGEST>(bound) }
+    }
+
     /// Keys order as the values do, and the bound of a value's key lets just the values through that reach it.
     fn check<T: Rank>(a: T, b: T) {
         if a.is_nan() || b.is_nan() {
-            assert!(!a.is_nan() || a.may_reach::<true>(T::bound::<true>(b.key_with(Nan::Largest))));
+            assert!(!a.is_nan() || reaches::<T, true>(a, T::bound::<true>(b.key_with(Nan::Largest))));
             return;
         }
         assert_eq!(a.partial_cmp(&b), a.key().partial_cmp(&b.key()), "{a:?} {b:?}");
-        assert_eq!(a.may_reach::<true>(T::bound::<true>(b.key())), a >= b, "{a:?} >= {b:?}");
-        assert_eq!(a.may_reach::<false>(T::bound::<false>(b.key())), a <= b, "{a:?} <= {b:?}");
-        assert_eq!(a.may_reach::<true>(T::bound::<true>(b.key() + 1)), a.key() > b.key());
+        assert_eq!(reaches::<T, true>(a, T::bound::<true>(b.key())), a >= b, "{a:?} >= {b:?}");
+        assert_eq!(reaches::<T, false>(a, T::bound::<false>(b.key())), a <= b, "{a:?} <= {b:?}");
+        assert_eq!(reaches::<T, true>(a, T::bound::<true>(b.key() + 1)), a.key() > b.key());
         if let Some(below) = b.key().checked_sub(1) {
-            assert_eq!(a.may_reach::<false>(T::bound::<false>(below)), a.key() <= below);
+            assert_eq!(reaches::<T, false>(a, T::bound::<false>(below)), a.key() <= below);
         }
         assert!(a.key() >> (T::KEY_BITS - 1) <= 1);
     }

@@ -88,13 +88,14 @@ impl<E: Entry> Ranker<E> for ByChance<'_> {
 
     #[allow(clippy::cast_possible_truncation)] // a block is short, and halves are halves
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
-        let Workspace { bits, hits, .. } = work;
+        let Workspace { bits, hits, picked, .. } = work;
         let len = (rows.end - rows.start) as usize;
         bits.resize(len);
         hits.resize(len, 0);
         self.draw.philox.fill(rows.start, bits);
         let most = (limit.badness().wrapping_add(1) << self.shift).wrapping_sub(1) >> 32;
-        let count = scan::reaching(&bits.high, Some(most as u32), false, hits);
+        let picked = picked.values::<u32>(len);
+        let count = scan::reaching(&bits.high, Some(most as u32), false, hits, picked);
         let mut excluded = self.draw.exclude.from(rows.start);
         for &offset in &hits[..count] {
             let row = rows.start + u64::from(offset);

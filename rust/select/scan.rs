@@ -4,19 +4,27 @@ use super::rank::Rank;
 use crate::simd::{Kernel, dispatch};
 
 /// Values that are compared before anything is done about one of them.
+const LINES: usize = 256;
+/// Values whose comparisons become one mask.
 pub(super) const STRIDE: usize = 64;
 
-/// Writes the offsets of the values that may reach the bound, NaN among them, into `hits`, ascending, and
-/// gives their number. `hits` has room for as many as there are values.
+/// Writes the values that may reach the bound, NaN among them, into `picked`, and their offsets, ascending, into
+/// `hits`; gives their number. Both have room for as many as there are values.
 ///
-/// A stride without any (the common case: few rows are wanted) costs one comparison a value. In the others
-/// the comparisons become a mask, whose bits are walked: one branch to mispredict for a stride and not one
-/// for a value.
-pub(super) fn reaching<T: Rank>(values: &[T], bound: T::Bound, largest: bool, hits: &mut [u32]) -> usize {
+/// A run without any (the common case: few rows are wanted) costs one comparison a value. In the others the
+/// comparisons become a mask, whose bits are walked: one branch to mispredict for a stride and not one for a
+/// value.
+pub(super) fn reaching<T: Rank>(
+    values: &[T],
+    bound: T::Bound,
+    largest: bool,
+    hits: &mut [u32],
+    picked: &mut [T],
+) -> usize {
     if largest {
-        dispatch(Reaching::<T, true> { values, bound, hits })
+        dispatch(Reaching::<T, true> { values, bound, hits, picked })
     } else {
-        dispatch(Reaching::<T, false> { values, bound, hits })
+        dispatch(Reaching::<T, false> { values, bound, hits, picked })
     }
 }
 
@@ -24,6 +32,7 @@ struct Reaching<'a, T: Rank, const LARGEST: bool> {
     values: &'a [T],
     bound: T::Bound,
     hits: &'a mut [u32],
+    picked: &'a mut [T],
 }
 
 impl<T: Rank, const LARGEST: bool> Kernel for Reaching<'_, T, LARGEST> {
@@ -31,16 +40,42 @@ impl<T: Rank, const LARGEST: bool> Kernel for Reaching<'_, T, LARGEST> {
 
     #[inline(always)]
     fn run(self) -> usize {
-        let Self { values, bound, hits } = self;
-        let mut found = Found { hits, count: 0, offset: 0 };
-        let (strides, rest) = values.as_chunks::<STRIDE>();
-        for stride in strides {
-            let any = stride.iter().fold(false, |any, value| any | value.may_reach::<LARGEST>(bound));
-            found.stride(any, || mask(|at| stride[at].may_reach::<LARGEST>(bound)));
+        let Self { values, bound, hits, picked } = self;
+        let found = Found { hits, count: 0, offset: 0 };
+        if T::nothing_reaches(bound) {
+            pick(values, picked, found, T::is_nan)
+        } else {
+            pick(values, picked, found, |value| value.may_reach::<LARGEST>(bound))
         }
-        found.rest(rest.len(), |at| rest[at].may_reach::<LARGEST>(bound));
-        found.count
     }
+}
+
+#[inline(always)]
+fn pick<T: Rank>(values: &[T], picked: &mut [T], mut found: Found<'_>, reaches: impl Fn(T) -> bool) -> usize {
+    let (lines, rest) = values.as_chunks::<LINES>();
+    for line in lines {
+        if line.iter().fold(false, |any, &value| any | reaches(value)) {
+            let (strides, _) = line.as_chunks::<STRIDE>();
+            for stride in strides {
+                let any = stride.iter().fold(false, |any, &value| any | reaches(value));
+                let before = found.count;
+                found.stride(any, || mask(|at| reaches(stride[at])));
+                let offset = found.offset - 64;
+                for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
+                    *picked = stride[(hit - offset) as usize % STRIDE];
+                }
+            }
+        } else {
+            found.offset += 256;
+        }
+    }
+    let before = found.count;
+    let offset = found.offset;
+    found.rest(rest.len(), |at| reaches(rest[at]));
+    for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
+        *picked = rest[(hit - offset) as usize];
+    }
+    found.count
 }
 
 /// The offsets found so far.
@@ -105,17 +140,19 @@ mod tests {
     use crate::select::Nan;
 
     fn check<T: Rank>(values: &[T], bound: T) {
-        let mut hits = vec![0; values.len()];
+        let (mut hits, mut picked) = (vec![0; values.len()], values.to_vec());
         let bound = T::bound::<true>(bound.key_with(Nan::Smallest));
-        let count = reaching(values, bound, true, &mut hits);
+        let count = reaching(values, bound, true, &mut hits, &mut picked);
         let expected = values.iter().zip(0..).filter(|(value, _)| value.may_reach::<true>(bound));
-        assert_eq!(hits[..count], expected.map(|(_, at)| at).collect::<Vec<_>>());
+        let (expected, offsets): (Vec<T>, Vec<u32>) = expected.unzip();
+        assert_eq!(hits[..count], offsets);
+        assert_eq!(bytemuck::cast_slice::<T, u8>(&picked[..count]), bytemuck::cast_slice::<T, u8>(&expected));
     }
 
     proptest! {
         #[test]
         fn every_value_that_reaches_is_found(
-            values in proptest::collection::vec(-3i8..3, 0..300),
+            values in proptest::collection::vec(-3i8..3, 0..600),
             bound in -3i8..4,
         ) {
             check(&values, bound);

@@ -8,7 +8,7 @@ use std::slice::IterMut;
 use std::sync::{Mutex, PoisonError};
 
 use super::entry::{Entry, there_is_room};
-use super::pieces::{Pieces, digit, significant};
+use super::pieces::{Pieces, digit, range, significant};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
@@ -18,7 +18,11 @@ const BUCKET: usize = 1 << 14;
 const BUCKET_BITS: u32 = 10;
 /// Bits of a digit within a bucket.
 const DIGIT: u32 = 8;
-/// Bits within a bucket that are sorted by digits; entries that agree in those are compared.
+/// What a digit is cut out by.
+const MASK: usize = (1 << DIGIT) - 1;
+/// Digits within a bucket; entries that agree in all of them are compared.
+const DIGITS: usize = 3;
+/// Their bits.
 const DIGITS_BITS: u32 = 24;
 /// Buckets of fewer entries are sorted by comparison.
 const FEW: usize = 256;
@@ -41,17 +45,8 @@ pub(super) fn rows<E: Entry>(
         let mut spare = Vec::new();
         loop {
             let next = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((bucket, out)) = next else { return Ok(()) };
-            sort(bucket, &mut spare);
-            if let Some(finer) = finer {
-                refine(bucket, finer);
-            }
-            let best_first = bucket.iter().map(|entry| entry.row().cast_signed());
-            if best_last {
-                out.iter_mut().rev().zip(best_first).for_each(|(out, row)| *out = row);
-            } else {
-                out.iter_mut().zip(best_first).for_each(|(out, row)| *out = row);
-            }
+            let Some((bucket, rows)) = next else { return Ok(()) };
+            sort(bucket, &mut spare, &mut Out { rows, best_last }, finer);
             state.check()?;
         }
     })?;
@@ -100,7 +95,7 @@ fn share<'a, E>(
 fn part<E: Entry>(pieces: Pieces<E>, job: &Job<'_>) -> Result<(Vec<E>, Vec<usize>)> {
     let count = pieces.count();
     let bits = significant((count / BUCKET) as u64).min(BUCKET_BITS);
-    let range = if bits == 0 { None } else { pieces.range(job)?.filter(|range| range.start() < range.end()) };
+    let range = if bits == 0 { None } else { pieces.range().filter(|range| range.start() < range.end()) };
     let Some(range) = range else {
         let mut all = Vec::new();
         all.try_reserve_exact(count).map_err(|_| no_memory(count))?;
@@ -197,51 +192,100 @@ fn places<'a, E>(
     (places, ends)
 }
 
-/// Sorts a bucket, whose entries as bad as each other are in ascending rows.
-fn sort<E: Entry>(entries: &mut [E], spare: &mut Vec<E>) {
+/// The rows that a bucket fills; what lies beyond them is dropped.
+struct Out<'a> {
+    rows: &'a mut [i64],
+    best_last: bool,
+}
+
+impl Out<'_> {
+    #[inline(always)]
+    fn set(&mut self, rank: usize, entry: impl Entry) {
+        let at = if self.best_last { self.rows.len().wrapping_sub(rank + 1) } else { rank };
+        if let Some(row) = self.rows.get_mut(at) {
+            *row = entry.row().cast_signed();
+        }
+    }
+}
+
+/// Sorts a bucket, whose entries as bad as each other are in ascending rows, and gives its rows.
+fn sort<E: Entry>(entries: &mut [E], spare: &mut Vec<E>, out: &mut Out<'_>, finer: Option<Finer<'_>>) {
+    let mut done = false;
     if entries.len() < FEW {
         entries.sort_unstable();
+    } else {
+        if spare.len() < entries.len() {
+            spare.resize(entries.len(), E::WORST);
+        }
+        done = by_digits(entries, &mut spare[..], finer.is_none().then_some(&mut *out));
+    }
+    if done {
         return;
     }
-    let start = (u64::MAX, 0);
-    let (low, high) = entries
-        .iter()
-        .fold(start, |(low, high), entry| (low.min(entry.badness()), high.max(entry.badness())));
+    if let Some(finer) = finer {
+        refine(entries, finer);
+    }
+    entries.iter().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
+}
+
+/// Sorts by digits, the lowest first. Gives the rows on the way, if that is asked for and digits decide everything;
+/// says whether it did.
+fn by_digits<E: Entry>(entries: &mut [E], spare: &mut [E], out: Option<&mut Out<'_>>) -> bool {
+    let (low, high) = range(entries);
     let bits = significant(high - low);
     let rest = bits.saturating_sub(DIGITS_BITS);
-    if spare.len() < entries.len() {
-        spare.resize(entries.len(), E::WORST);
-    }
+    let shifts = (rest..bits).step_by(DIGIT as usize);
+    let count = shifts.len();
+    let mut starts = starts(entries, low, shifts.clone());
     let spare = &mut spare[..entries.len()];
-    let mut moved = false;
-    for shift in (rest..bits).step_by(DIGIT as usize) {
+    let mut out = out.filter(|_| rest == 0);
+    for (digit, (shift, next)) in shifts.zip(&mut starts).enumerate() {
+        let moved = digit % 2 == 1;
         let (from, to) = if moved { (&*spare, &mut *entries) } else { (&*entries, &mut *spare) };
-        by_digit(from, low, shift, to);
-        moved = !moved;
+        match &mut out {
+            Some(out) if digit + 1 == count => {
+                scatter(from, low, shift, next, |rank, entry| out.set(rank, entry));
+                return true;
+            }
+            _ => scatter(from, low, shift, next, |rank, entry| to[rank] = entry),
+        }
     }
-    if moved {
+    if count % 2 == 1 {
         entries.copy_from_slice(spare);
     }
     if rest > 0 {
         let alike = |a: &E, b: &E| digit(a.badness(), low, rest) == digit(b.badness(), low, rest);
         entries.chunk_by_mut(alike).filter(|run| run.len() > 1).for_each(<[E]>::sort_unstable);
     }
+    false
 }
 
-/// Copies entries in the order of one digit, keeping the order of those that agree in it.
-fn by_digit<E: Entry>(from: &[E], low: u64, shift: u32, to: &mut [E]) {
-    const MASK: usize = (1 << DIGIT) - 1;
-    let mut next = [0usize; 1 << DIGIT];
-    for entry in from {
-        next[digit(entry.badness(), low, shift) & MASK] += 1;
+/// For each value of a digit, where its entries begin.
+type Starts = [usize; 1 << DIGIT];
+
+/// The starts for each digit, by one look at the entries.
+fn starts<E: Entry>(entries: &[E], low: u64, shifts: impl Iterator<Item = u32> + Clone) -> [Starts; DIGITS] {
+    let mut starts = [[0; 1 << DIGIT]; DIGITS];
+    for entry in entries {
+        for (counts, shift) in starts.iter_mut().zip(shifts.clone()) {
+            counts[digit(entry.badness(), low, shift) & MASK] += 1;
+        }
     }
-    let mut before = 0;
-    for next in &mut next {
-        (*next, before) = (before, before + *next);
+    for counts in &mut starts {
+        let mut before = 0;
+        for count in counts {
+            (*count, before) = (before, before + *count);
+        }
     }
+    starts
+}
+
+/// Puts each entry at its rank by one digit, keeping the order of those that agree in it.
+#[inline(always)]
+fn scatter<E: Entry>(from: &[E], low: u64, shift: u32, next: &mut Starts, mut put: impl FnMut(usize, E)) {
     for &entry in from {
         let next = &mut next[digit(entry.badness(), low, shift) & MASK];
-        to[*next] = entry;
+        put(*next, entry);
         *next += 1;
     }
 }
@@ -260,6 +304,7 @@ mod tests {
 
     use super::*;
     use crate::select::entry::{Packed, Wide};
+    use crate::select::pieces::Piece;
 
     fn check<E: Entry>(badness: &[u64], piece: usize, k: usize) {
         let entries: Vec<E> = badness.iter().zip(0..).map(|(&badness, row)| E::new(badness, row)).collect();
@@ -268,7 +313,8 @@ mod tests {
         let mut best: Vec<i64> = best.iter().map(|entry| entry.row().cast_signed()).take(k).collect();
         for best_last in [false, true] {
             for threads in [1, 2, 7] {
-                let pieces = Pieces { all: entries.chunks(piece).map(<[E]>::to_vec).collect() };
+                let mut pieces = Pieces::default();
+                entries.chunks(piece).for_each(|piece| pieces.push(Piece::new(piece.to_vec())));
                 assert_eq!(rows(pieces, k, best_last, None, &Job::new(threads)).unwrap(), best);
             }
             best.reverse();
@@ -297,7 +343,8 @@ mod tests {
     #[test]
     fn what_is_finer_decides_between_those_as_bad() {
         let entries: Vec<Packed> = (0..1000).map(|row| Packed::new(row / 400, row)).collect();
-        let pieces = Pieces { all: vec![entries] };
+        let mut pieces = Pieces::default();
+        pieces.push(Piece::new(entries));
         let finer = |row: u64| 1000 - row;
         let found = rows(pieces, 900, false, Some(&finer), &Job::new(2)).unwrap();
         let expected: Vec<i64> = (0..400).rev().chain((400..800).rev()).chain((800..1000).rev()).collect();

@@ -10,6 +10,7 @@ use super::{Exclude, Nan, Options, check_k, order, scan};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::Source;
+use crate::simd::{Kernel, dispatch};
 use crate::with_dtype;
 
 /// The `k` rows of the largest (or smallest) scores.
@@ -96,19 +97,41 @@ impl<T: Rank> ByScore<'_, T> {
     const LAST_KEY: u64 = u64::MAX >> (64 - T::KEY_BITS);
 
     /// From a key to a badness, and back.
+    #[inline(always)]
     fn turned(&self, key: u64) -> u64 {
         let key = key.min(Self::LAST_KEY);
         if self.largest { Self::LAST_KEY - key } else { key }
     }
 
-    /// The bound that the scores within a limit reach, in rows from `start` on.
+    /// The bound that just the scores within a limit reach, in rows from `start` on; none if no score can.
     ///
-    /// Rows after the limit's own must be better than it; where nothing is, only NaN need be looked at.
-    fn bound(&self, limit: impl Entry, start: u64) -> T::Bound {
-        let worst = limit.badness().min(Self::LAST_KEY);
-        let worst = if start > limit.row() { worst.saturating_sub(1) } else { worst };
-        let key = self.turned(worst);
-        if self.largest { T::bound::<true>(key) } else { T::bound::<false>(key) }
+    /// Rows after the limit's own must be better than it.
+    fn bound(&self, limit: impl Entry, start: u64) -> Option<T::Bound> {
+        let mut key = self.turned(limit.badness());
+        if start > limit.row() {
+            key = if self.largest { key.checked_add(1) } else { key.checked_sub(1) }?;
+        }
+        Some(if self.largest { T::bound::<true>(key) } else { T::bound::<false>(key) })
+    }
+}
+
+/// Appends an entry for each hit.
+struct Extend<'a, T, E> {
+    ranker: &'a ByScore<'a, T>,
+    start: u64,
+    hits: &'a [u32],
+    picked: &'a [T],
+    found: &'a mut Vec<E>,
+}
+
+impl<T: Rank, E: Entry> Kernel for Extend<'_, T, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { ranker, start, hits, picked, found } = self;
+        let pairs = hits.iter().zip(picked);
+        found.extend(pairs.map(|(&at, value)| E::new(ranker.turned(value.key()), start + u64::from(at))));
     }
 }
 
@@ -118,21 +141,28 @@ impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
     }
 
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
-        let Workspace { scratch, hits, tally, .. } = work;
+        let Workspace { scratch, hits, picked, tally, .. } = work;
         let values = T::values(self.source.read(rows.clone(), scratch)?)
             .ok_or_else(|| Error::Internal("a source gave another type than it says".into()))?;
         if hits.len() < values.len() {
             hits.resize(values.len(), 0);
         }
-        let bound = self.bound(limit, rows.start);
-        let count = scan::reaching(values, bound, self.largest, hits);
+        let Some(bound) = self.bound(limit, rows.start) else { return Ok(()) };
+        let picked = picked.values::<T>(values.len());
+        let count = scan::reaching(values, bound, self.largest, hits, picked);
+        let (hits, picked) = (&hits[..count], &picked[..count]);
+        let plain = matches!(self.exclude, Exclude::Nothing) && !rows.contains(&limit.row());
+        if plain && !picked.iter().fold(false, |any, value| any | value.is_nan()) {
+            // What reaches the bound lies within the limit: one loop without a question.
+            dispatch(Extend { ranker: self, start: rows.start, hits, picked, found });
+            return Ok(());
+        }
         let mut excluded = self.exclude.from(rows.start);
-        for &offset in &hits[..count] {
+        for (&offset, &value) in hits.iter().zip(picked) {
             let row = rows.start + u64::from(offset);
             if excluded.excludes(row) {
                 continue;
             }
-            let value = values[offset as usize];
             if value.is_nan() && matches!(self.nan, Nan::Raise | Nan::Omit) {
                 tally.add_nan(row);
                 continue;
