@@ -1,63 +1,99 @@
-//! The loops of expressions: one operation over a run of values, compiled for each instruction set.
+//! The loops of expressions, compiled for each instruction set.
 
 use super::expr::{Operator, with_values};
+use super::stats::Moments;
 use super::{Float, Values};
 use crate::simd::{Kernel, dispatch};
 
-/// Sets one value after the other.
-struct Each<I, S> {
-    values: I,
-    set: S,
+/// Values that go through all steps before the next ones: few enough for the processor to load what comes next
+/// while it computes.
+const TILE: usize = 256;
+
+/// What is done to every value of a run.
+pub(super) enum Step<'a, F> {
+    /// `value operator operand`, for one operand to each value.
+    Values(Operator, &'a [F]),
+    /// `value operator number`.
+    Number(Operator, F),
+    /// `-value`.
+    Negate,
+    /// `(value - mean) / deviation`, in float64.
+    Standardize(Moments),
 }
 
-impl<I: Iterator, S: FnMut(I::Item)> Kernel for Each<I, S> {
+/// What the first step is done to.
+pub(super) enum Base<'a, F> {
+    /// Values that lie elsewhere.
+    Values(&'a [F]),
+    /// One number.
+    Number(F),
+    /// What the run holds already.
+    InPlace,
+}
+
+/// Takes every value of `out` from the base through all steps.
+pub(super) fn compute<F: Float>(out: &mut [F], base: &Base<'_, F>, steps: &[Step<'_, F>]) {
+    dispatch(Compute { out, base, steps });
+}
+
+struct Compute<'a, F> {
+    out: &'a mut [F],
+    base: &'a Base<'a, F>,
+    steps: &'a [Step<'a, F>],
+}
+
+impl<F: Float> Kernel for Compute<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
-        self.values.for_each(|value| (self.set)(value));
+    fn run(self) {
+        let Self { out, base, steps } = self;
+        let (tiles, rest) = out.as_chunks_mut::<TILE>();
+        let mut at = 0;
+        for tile in tiles {
+            compute_tile(tile, at, base, steps);
+            at += TILE;
+        }
+        compute_tile(rest, at, base, steps);
     }
 }
 
-/// Sets each of `values`.
-fn each<I: Iterator>(values: I, set: impl FnMut(I::Item)) {
-    dispatch(Each { values, set });
-}
-
-/// Sets `$out` to `$left operator $right` for each of some values.
-macro_rules! each {
-    ($operator:expr, $values:expr, |$value:pat_param| $out:ident = $left:expr, $right:expr) => {{
-        let values = $values;
-        match $operator {
-            Operator::Add => each(values, |$value| *$out = $left + $right),
-            Operator::Subtract => each(values, |$value| *$out = $left - $right),
-            Operator::Multiply => each(values, |$value| *$out = $left * $right),
-            Operator::Divide => each(values, |$value| *$out = $left / $right),
+/// [`compute`] for the values from `at` on.
+#[inline(always)]
+fn compute_tile<F: Float>(tile: &mut [F], at: usize, base: &Base<'_, F>, steps: &[Step<'_, F>]) {
+    match base {
+        Base::Values(values) => tile.copy_from_slice(&values[at..at + tile.len()]),
+        Base::Number(number) => tile.fill(*number),
+        Base::InPlace => {}
+    }
+    for step in steps {
+        match step {
+            Step::Values(operator, values) => {
+                let pairs = tile.iter_mut().zip(&values[at..]);
+                match operator {
+                    Operator::Add => pairs.for_each(|(out, &right)| *out = *out + right),
+                    Operator::Subtract => pairs.for_each(|(out, &right)| *out = *out - right),
+                    Operator::Multiply => pairs.for_each(|(out, &right)| *out = *out * right),
+                    Operator::Divide => pairs.for_each(|(out, &right)| *out = *out / right),
+                }
+            }
+            Step::Number(operator, number) => {
+                let values = tile.iter_mut();
+                match operator {
+                    Operator::Add => values.for_each(|out| *out = *out + *number),
+                    Operator::Subtract => values.for_each(|out| *out = *out - *number),
+                    Operator::Multiply => values.for_each(|out| *out = *out * *number),
+                    Operator::Divide => values.for_each(|out| *out = *out / *number),
+                }
+            }
+            Step::Negate => tile.iter_mut().for_each(|out| *out = -*out),
+            Step::Standardize(Moments { mean, std }) => {
+                for out in tile.iter_mut() {
+                    *out = F::of_f64((out.to_f64() - mean) / std);
+                }
+            }
         }
-    }};
-}
-
-/// `out = out operator right`, value by value.
-pub(super) fn combine<F: Float>(operator: Operator, out: &mut [F], right: Values<'_>) {
-    with_values!(right, right => {
-        each!(operator, out.iter_mut().zip(right), |(out, &right)| out = *out, F::of(right));
-    });
-}
-
-/// `out = left operator right`, value by value.
-pub(super) fn join<F: Float>(operator: Operator, out: &mut [F], left: &[F], right: &[F]) {
-    let values = out.iter_mut().zip(left.iter().zip(right));
-    each!(operator, values, |(out, (&left, &right))| out = left, right);
-}
-
-/// `out = out operator right`, for one number.
-pub(super) fn combine_number<F: Float>(operator: Operator, out: &mut [F], right: F) {
-    each!(operator, out.iter_mut(), |out| out = *out, right);
-}
-
-/// Every value by a function of itself.
-pub(super) fn apply<F: Float>(out: &mut [F], function: impl Fn(F) -> F) {
-    each(out.iter_mut(), |out| *out = function(*out));
+    }
 }
 
 /// The values in the type of `out`.
@@ -67,6 +103,20 @@ pub(super) fn convert<F: Float>(values: Values<'_>, out: &mut [F]) {
         return;
     }
     with_values!(values, values => {
-        each(out.iter_mut().zip(values), |(out, &value)| *out = F::of(value));
+        dispatch(Convert { values: out.iter_mut().zip(values), set: |(out, &value): (&mut F, &_)| *out = F::of(value) });
     });
+}
+
+struct Convert<I, S> {
+    values: I,
+    set: S,
+}
+
+impl<I: Iterator, S: FnMut(I::Item)> Kernel for Convert<I, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.values.for_each(self.set);
+    }
 }

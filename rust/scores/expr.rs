@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use super::arithmetic::{apply, combine, combine_number, convert, join};
+use super::arithmetic::{Base, Step, compute, convert};
 use super::stats::Moments;
 use super::stored::Stored;
 use super::{DType, Float, Scores, Scratch, Source, Values};
@@ -15,9 +15,6 @@ use crate::parallel::Job;
 
 /// Operations that one expression may have one inside the other; reading recurses so deep.
 pub(super) const MAX_DEPTH: u32 = 200;
-
-/// Values that go through all operations before the next ones: they stay in the first-level cache.
-const RUN: usize = 1 << 12;
 
 /// An operation of two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,42 +93,22 @@ fn computed<'a, F: Float>(scores: &Scores, rows: Range<u64>, scratch: &'a mut Sc
     let len = usize::try_from(rows.end.saturating_sub(rows.start))
         .map_err(|_| Error::Memory("a run of rows is longer than memory".into()))?;
     let (out, operands) = scratch.split::<F>(len, 1);
-    let [operand] = operands else { return Err(Error::Internal("no scratch for an operand".into())) };
-    for (run, start) in out.chunks_mut(RUN).zip((rows.start..).step_by(RUN)) {
-        fill(scores, start..start + run.len() as u64, run, operand)?;
-    }
+    let [operand] = operands else { return Err(no_scratch()) };
+    fill(scores, rows, out, operand)?;
     Ok(F::wrap(out))
+}
+
+fn no_scratch() -> Error {
+    Error::Internal("no scratch for an operand".into())
 }
 
 /// Computes `rows` into `out`, in `out`'s type if that is the type of the expression, else converted to it.
 fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mut Scratch) -> Result<()> {
     match scores.node() {
         Node::Slice { of, start } => fill(of, rows.start + start..rows.end + start, out, scratch),
-        Node::Binary { operator, left, right } if scores.dtype() == F::DTYPE => {
-            if let (Some(left), Some(right)) = (stored::<F>(left), stored::<F>(right)) {
-                return fill_joined(*operator, (left, right), rows, out, scratch);
-            }
-            match left {
-                Operand::Scores(left) => fill(left, rows.clone(), out, scratch)?,
-                Operand::Number(number) => out.fill(F::of_f64(*number)),
-            }
-            match right {
-                Operand::Scores(right) => combine(*operator, out, right.read(rows, scratch)?),
-                Operand::Number(number) => combine_number(*operator, out, F::of_f64(*number)),
-            }
-            Ok(())
-        }
-        Node::Negated(of) if scores.dtype() == F::DTYPE => {
-            fill(of, rows, out, scratch)?;
-            apply(out, |value| -value);
-            Ok(())
-        }
         Node::Widened(of) if scores.dtype() == F::DTYPE => fill(of, rows, out, scratch),
-        Node::Standardized { of, ddof, moments } if scores.dtype() == F::DTYPE => {
-            let moments = Scores::moments(of, *ddof, moments, &Job::new(1))?;
-            fill(of, rows, out, scratch)?;
-            apply(out, |value| F::of_f64((value.to_f64() - moments.mean) / moments.std));
-            Ok(())
+        Node::Binary { .. } | Node::Negated(_) | Node::Standardized { .. } if scores.dtype() == F::DTYPE => {
+            fill_chain(scores, rows, out, scratch)
         }
         _ => {
             convert(scores.read(rows, scratch)?, out);
@@ -140,29 +117,91 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
     }
 }
 
-/// A vector in files whose values are of this type.
-fn stored<F: Float>(operand: &Operand) -> Option<&Stored> {
-    match operand.scores().map(|scores| (scores.dtype(), scores.node())) {
-        Some((dtype, Node::Stored(stored))) if dtype == F::DTYPE => Some(stored),
-        _ => None,
-    }
-}
-
-/// Computes an operation of two stored vectors from where they lie.
-fn fill_joined<F: Float>(
-    operator: Operator,
-    (left, right): (&Stored, &Stored),
+/// Computes an operation together with those that its left operand is made by, value by value: no result but
+/// the last is ever stored.
+fn fill_chain<F: Float>(
+    scores: &Scores,
     rows: Range<u64>,
     out: &mut [F],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let other = || Error::Internal("a stored vector gave another type than it says".into());
-    let (_, operands) = scratch.split::<F>(0, 2);
-    let [first, second] = operands else { return Err(Error::Internal("no scratch for operands".into())) };
-    let left = F::values(left.read(rows.clone(), first)?).ok_or_else(other)?;
-    let right = F::values(right.read(rows, second)?).ok_or_else(other)?;
-    join(operator, out, left, right);
+    let (chain, first) = chain::<F>(scores);
+    let (_, operands) = scratch.split::<F>(0, chain.len() + 1);
+    let mut operands = operands.iter_mut();
+    let mut next = || operands.next().ok_or_else(no_scratch);
+    let base = match first {
+        First::Number(number) => Base::Number(F::of_f64(number)),
+        First::Scores(first) => match first.node() {
+            Node::Stored(_) if first.dtype() == F::DTYPE => {
+                Base::Values(values_of(first, rows.clone(), next()?)?)
+            }
+            _ => {
+                fill(first, rows.clone(), out, next()?)?;
+                Base::InPlace
+            }
+        },
+    };
+    let mut steps = Vec::with_capacity(chain.len());
+    for scores in chain.into_iter().rev() {
+        match scores.node() {
+            Node::Binary { operator, right: Operand::Number(number), .. } => {
+                steps.push(Step::Number(*operator, F::of_f64(*number)));
+            }
+            Node::Binary { operator, right: Operand::Scores(right), .. } => {
+                steps.push(Step::Values(*operator, values_of(right, rows.clone(), next()?)?));
+            }
+            Node::Standardized { of, ddof, moments } => {
+                steps.push(Step::Standardize(Scores::moments(of, *ddof, moments, &Job::new(1))?));
+            }
+            _ => steps.push(Step::Negate),
+        }
+    }
+    compute(out, &base, &steps);
     Ok(())
+}
+
+/// What the innermost operation of a chain is done to.
+enum First<'a> {
+    Scores(&'a Scores),
+    Number(f64),
+}
+
+/// The operations of one type from an expression down its left operands, and what the last of them is done to.
+fn chain<F: Float>(mut scores: &Scores) -> (Vec<&Scores>, First<'_>) {
+    let mut chain = Vec::new();
+    while scores.dtype() == F::DTYPE {
+        let of = match scores.node() {
+            Node::Binary { left: Operand::Number(number), .. } => {
+                chain.push(scores);
+                return (chain, First::Number(*number));
+            }
+            Node::Binary { left: Operand::Scores(of), .. }
+            | Node::Negated(of)
+            | Node::Standardized { of, .. } => of,
+            Node::Stored(_) | Node::Widened(_) | Node::Slice { .. } => break,
+        };
+        chain.push(scores);
+        scores = of;
+    }
+    (chain, First::Scores(scores))
+}
+
+/// The values of an operand in the type of the expression: where they lie, if they can be.
+fn values_of<'a, F: Float>(
+    operand: &'a Scores,
+    rows: Range<u64>,
+    scratch: &'a mut Scratch,
+) -> Result<&'a [F]> {
+    if operand.dtype() == F::DTYPE {
+        let values = operand.read(rows, scratch)?;
+        return F::values(values)
+            .ok_or_else(|| Error::Internal("a vector gave another type than it says".into()));
+    }
+    let len = usize::try_from(rows.end - rows.start).unwrap_or(usize::MAX);
+    let (values, operands) = scratch.split::<F>(len, 1);
+    let [inner] = operands else { return Err(no_scratch()) };
+    convert(operand.read(rows, inner)?, values);
+    Ok(values)
 }
 
 /// Runs `$body` with `$slice` bound to the values of a [`Values`], whatever their type.
