@@ -1,11 +1,12 @@
 //! Selection from Python: `top_k`, `gumbel_top_k`, `sample`.
 
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use super::call;
 use super::scores::PyScores;
 use crate::error::{Error, Result};
+use crate::parallel::Job;
 use crate::scores::{DType, Scores, Source, Values};
 use crate::select::{self, Exclude, Nan, Noise, Options, Order};
 
@@ -96,6 +97,26 @@ pub(super) enum NoiseArgument {
     Numpy(u128, u128),
 }
 
+/// A new array of `k` rows that `fill` fills without the GIL, once it is known that so many can be chosen.
+///
+/// numpy makes it: large arrays of it lie in large pages, which cost far less to touch first.
+fn filled<'py>(
+    py: Python<'py>,
+    k: u64,
+    (rows, exclude): (u64, &Exclude<'_>),
+    threads: Option<i64>,
+    fill: impl FnOnce(&mut [i64], &Job<'_>) -> Result<()> + Send,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    select::check_k(k, rows, exclude.count())?;
+    let array = py.import("numpy")?.call_method1("empty", (k, "int64"))?;
+    let array = array.cast_into::<PyArray1<i64>>().map_err(|e| Error::Internal(e.to_string()))?;
+    let mut room = array.readwrite();
+    let into = room.as_slice_mut().map_err(|e| Error::Internal(e.to_string()))?;
+    call::run(py, call::threads(threads)?, None, |job| fill(into, job))?;
+    drop(room);
+    Ok(array)
+}
+
 /// The `k` best rows, as int64.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // the face of the Python function
@@ -113,9 +134,9 @@ pub(super) fn top_k<'py>(
     let source = borrowed.source();
     let exclude = exclude(excluded.as_ref(), source.len())?;
     let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
-    let rows =
-        call::run(py, call::threads(threads)?, None, |job| select::top_k(source, k, largest, &options, job))?;
-    Ok(rows.into_pyarray(py))
+    filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
+        select::top_k(source, rows, largest, &options, job)
+    })
 }
 
 /// `k` rows drawn with probability proportional to `exp(score / temperature)`, as int64.
@@ -140,10 +161,9 @@ pub(super) fn gumbel_top_k<'py>(
         NoiseArgument::Philox(seed) => Noise::Philox { seed },
         NoiseArgument::Numpy(state, increment) => Noise::Numpy { state, increment },
     };
-    let rows = call::run(py, call::threads(threads)?, None, |job| {
-        select::gumbel_top_k(source, k, noise, temperature, &options, job)
-    })?;
-    Ok(rows.into_pyarray(py))
+    filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
+        select::gumbel_top_k(source, rows, noise, temperature, &options, job)
+    })
 }
 
 /// `k` of `0..rows`, uniformly without replacement, in random order, as int64.
@@ -158,7 +178,5 @@ pub(super) fn sample<'py>(
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let exclude = exclude(excluded.as_ref(), rows)?;
-    let rows =
-        call::run(py, call::threads(threads)?, None, |job| select::sample(rows, k, seed, &exclude, job))?;
-    Ok(rows.into_pyarray(py))
+    filled(py, k, (rows, &exclude), threads, |out, job| select::sample(rows, out, seed, &exclude, job))
 }

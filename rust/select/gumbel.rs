@@ -15,7 +15,7 @@ use super::pass::{Collected, Ranker, Workspace, collect};
 use super::rank::Rank;
 use super::rng::{Bits, Pcg64, Philox};
 use super::top_k::{check_count, check_nan};
-use super::{Exclude, Nan, Options, check_k, noisy, order};
+use super::{Exclude, Nan, Options, Order, check_k, noisy, order};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::Source;
@@ -37,18 +37,20 @@ pub enum Noise {
     },
 }
 
-/// `k` rows drawn without replacement with probability proportional to `exp(score / temperature)`.
+/// Fills `rows` with rows drawn without replacement with probability proportional to `exp(score / temperature)`, as
+/// many as there is room for: `k`.
 ///
 /// Keys are float64; the best key comes first, ties to the lower row. A score of -inf is never drawn, one of
 /// +inf always, by row. Integers are taken as float64. Memory: as for `top_k`.
 pub fn gumbel_top_k(
     source: &dyn Source,
-    k: u64,
+    rows: &mut [i64],
     noise: Noise,
     temperature: f64,
     options: &Options<'_>,
     job: &Job<'_>,
-) -> Result<Vec<i64>> {
+) -> Result<()> {
+    let k = rows.len() as u64;
     if !(temperature.is_finite() && temperature > 0.0) {
         return Err(Error::Value(format!(
             "temperature is {temperature:?}; a finite number above 0 is needed"
@@ -56,20 +58,21 @@ pub fn gumbel_top_k(
     }
     check_k(k, source.len(), options.exclude.count())?;
     if k == 0 {
-        return Ok(Vec::new());
+        return Ok(());
     }
     source.prepare(job)?;
     let Options { order, nan, ref exclude } = *options;
+    let sorted = order != Order::Row;
     let Collected { pieces, count, tally } = match noise {
         Noise::Philox { seed } => {
             let noise = Philox::new(seed, Philox::GUMBEL);
-            collect::<Wide>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, job)?
+            collect::<Wide>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
         }
         Noise::Numpy { state, increment } => {
             let mut noise = NumpyNoise::new(Pcg64::new(state, increment));
             loop {
                 let ranker = ByNoisyScore { source, noise: &noise, temperature, nan, exclude };
-                let collected = collect::<Wide>(&ranker, k, job)?;
+                let collected = collect::<Wide>(&ranker, k, sorted, job)?;
                 if !noise.learn() {
                     break collected;
                 }
@@ -83,7 +86,7 @@ pub fn gumbel_top_k(
         )));
     }
     check_count(k, count, source.len(), exclude.count(), tally)?;
-    order::rows(pieces, k, order, None, job)
+    order::fill(pieces, rows, order, None, job)
 }
 
 /// Random bits for each row, and the noise that they mean.

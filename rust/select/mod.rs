@@ -10,6 +10,7 @@ mod exclude;
 mod gumbel;
 mod noisy;
 mod order;
+mod parting;
 mod pass;
 mod pieces;
 mod rank;
@@ -64,7 +65,13 @@ pub struct Options<'a> {
 }
 
 /// Fails unless `k` of `rows` rows, less the excluded ones, can be had.
-fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
+///
+/// Every selection asks it first; a caller that makes room for `k` rows asks it before.
+///
+/// # Errors
+///
+/// [`Error::Value`], with both numbers.
+pub fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
     let valid = rows - excluded.min(rows);
     if k <= valid {
         return Ok(());

@@ -2,24 +2,24 @@
 
 use super::Order;
 use super::entry::Entry;
+use super::parting::Piece;
 use super::pieces::Pieces;
-use super::sort::{self, Finer, zeroed_rows};
+use super::sort::{self, Finer};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
-/// The rows of the `k` best entries. Fails if there are fewer than `k`.
+/// Fills `rows` with the rows of the best entries. Fails if there are fewer than it has room for.
 ///
 /// `finer` decides between entries that are as bad as each other, for entries that do not hold all bits of
 /// what rows are ranked by; else the lower row is better.
-pub(super) fn rows<E: Entry>(
+pub(super) fn fill<E: Entry>(
     mut pieces: Pieces<E>,
-    k: u64,
+    rows: &mut [i64],
     order: Order,
     finer: Option<Finer<'_>>,
     job: &Job<'_>,
-) -> Result<Vec<i64>> {
-    let k = usize::try_from(k).map_err(|_| Error::Memory(format!("no memory for {k} row indices")))?;
-    let count = pieces.count();
+) -> Result<()> {
+    let (count, k) = (pieces.count(), rows.len());
     if count < k {
         return Err(Error::Internal(format!("{count} entries were collected for {k} rows")));
     }
@@ -27,24 +27,20 @@ pub(super) fn rows<E: Entry>(
         pieces.cut(k, job)?;
     }
     match order {
-        Order::BestFirst => sort::rows(pieces, k, false, finer, job),
-        Order::BestLast => sort::rows(pieces, k, true, finer, job),
-        Order::Row => ascending(&pieces, k),
+        Order::BestFirst => sort::fill(&pieces, rows, false, finer, job),
+        Order::BestLast => sort::fill(&pieces, rows, true, finer, job),
+        Order::Row => {
+            // They are in this order already.
+            let entries = pieces.all.iter().flat_map(Piece::entries);
+            rows.iter_mut().zip(entries).for_each(|(row, entry)| *row = entry.row().cast_signed());
+            Ok(())
+        }
     }
 }
 
-/// The rows of all entries, which are in this order already.
-fn ascending<E: Entry>(pieces: &Pieces<E>, k: usize) -> Result<Vec<i64>> {
-    let mut rows = zeroed_rows(k)?;
-    for (row, entry) in rows.iter_mut().zip(pieces.all.iter().flatten()) {
-        *row = entry.row().cast_signed();
-    }
-    Ok(rows)
-}
-
-/// Whether entries beyond the `k` best are cut before all are ordered: if they are many, or if two copies of them
+/// Whether entries beyond the `k` best are cut before all are ordered: if they are many, or if they and their rows
 /// take more memory than 32 bytes for each row and a little.
 fn is_too_much(count: usize, k: usize, entry: usize) -> bool {
-    let copies = count.saturating_mul(2 * entry);
-    count - k > k / 4 + (1 << 16) || copies > k.saturating_mul(32).saturating_add(32 << 20)
+    let taken = count.saturating_mul(entry).saturating_add(k.saturating_mul(8));
+    count - k > k / 4 + (1 << 16) || taken > k.saturating_mul(32).saturating_add(32 << 20)
 }

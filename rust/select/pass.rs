@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::Entry;
-use super::pieces::{Piece, Pieces};
+use super::parting::{Parting, Piece};
+use super::pieces::Pieces;
 use super::rng::{Bits, Philox};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parallel::{Job, Queue, State};
 use crate::scores::Scratch;
 
@@ -102,33 +103,51 @@ pub(super) struct Collected<E> {
     pub tally: Tally,
 }
 
-/// Collects at least the `k` best entries, or all if there are fewer.
-pub(super) fn collect<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) -> Result<Collected<E>> {
-    let limit = estimate(ranker, k)?;
-    let collected = collect_within(ranker, k, limit, job)?;
+/// Collects at least the `k` best entries, or all if there are fewer; in buckets, if they are to be sorted.
+pub(super) fn collect<E: Entry>(
+    ranker: &dyn Ranker<E>,
+    k: u64,
+    to_be_sorted: bool,
+    job: &Job<'_>,
+) -> Result<Collected<E>> {
+    let Estimate { limit, low, high } = estimate(ranker, k)?;
+    let parting = if to_be_sorted { Parting::new::<E>(low, high, k) } else { Parting::WHOLE };
+    let collected = collect_within(ranker, k, limit, parting, job)?;
     if collected.count >= k || limit == E::WORST {
         return Ok(collected);
     }
     // The sample misled: it happens to vectors made for it. Without a limit the pass finds its own.
     drop(collected);
-    collect_within(ranker, k, E::WORST, job)
+    collect_within(ranker, k, E::WORST, parting, job)
 }
 
 /// Runs of rows in a sample.
 const RUNS: u64 = 1024;
 /// Rows of a run: adjacent rows share a cache line and a page.
 const RUN: u64 = 64;
+/// One in so many of the sampled entries within the limit may be better than the range of the buckets.
+const BEYOND: usize = 256;
 
-/// An entry that with near certainty at least `k` others do not exceed, and not many more.
+/// What a sample shows.
+struct Estimate<E> {
+    /// An entry that with near certainty at least `k` others do not exceed, and not many more.
+    limit: E,
+    /// Nearly all entries within it are at least so bad.
+    low: u64,
+    /// They are at most so bad.
+    high: u64,
+}
+
+/// Estimates the limit of the `k` best.
 ///
 /// The wanted share of a sample is binomial with mean `k * sampled / rows`; five standard deviations above it
 /// are taken. Should it fall short nevertheless, [`collect`] notices; should far more entries lie within it
 /// (ties, sorted rows), [`collect_within`] tightens it on the way. So the sample decides only the speed.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64) -> Result<E> {
+fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64) -> Result<Estimate<E>> {
     let rows = ranker.rows();
     if rows <= 4 * RUNS * RUN {
-        return Ok(E::WORST);
+        return Ok(Estimate { limit: E::WORST, low: 0, high: 0 });
     }
     let mut work = Workspace::default();
     let mut sample = Vec::new();
@@ -140,10 +159,18 @@ fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64) -> Result<E> {
     }
     let mean = k as f64 * (RUNS * RUN) as f64 / rows as f64;
     let rank = (mean + 5.0 * mean.sqrt() + 8.0) as usize;
-    if rank >= sample.len() {
-        return Ok(E::WORST);
+    if sample.is_empty() {
+        return Ok(Estimate { limit: E::WORST, low: 0, high: 0 });
     }
-    Ok(*sample.select_nth_unstable(rank).1)
+    let last = rank.min(sample.len() - 1);
+    let (within, limit, _) = sample.select_nth_unstable(last);
+    let high = limit.badness();
+    let limit = if last < rank { E::WORST } else { *limit };
+    let low = match within.len() {
+        0 => high,
+        len => within.select_nth_unstable(len / BEYOND).1.badness(),
+    };
+    Ok(Estimate { limit, low, high })
 }
 
 /// Collects the entries within `limit`, in as many rounds as memory in proportion to `k` asks for.
@@ -154,16 +181,13 @@ pub(super) fn collect_within<E: Entry>(
     ranker: &dyn Ranker<E>,
     k: u64,
     mut limit: E,
+    parting: Parting,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
     let budget = k + k / 2 + (1 << 20);
-    let pass = Pass {
-        ranker,
-        queue: Queue::new(ranker.rows().div_ceil(TASK)),
-        count: AtomicU64::new(0),
-        expected: expected_per_task(k, ranker.rows()),
-    };
-    let mut all = Collected { pieces: Pieces::default(), count: 0, tally: Tally::default() };
+    let queue = Queue::new(ranker.rows().div_ceil(TASK));
+    let pass = Pass { ranker, queue, count: AtomicU64::new(0), parting };
+    let mut all = Collected { pieces: Pieces::new(parting), count: 0, tally: Tally::default() };
     loop {
         let parts = job.run(|_, state| pass.work(limit, budget, state))?;
         // Tasks are taken in ascending order, so those of a later round lie behind those of this one.
@@ -173,9 +197,7 @@ pub(super) fn collect_within<E: Entry>(
             all.tally.merge(tally);
         }
         found.sort_unstable_by_key(|&(task, _)| task);
-        for (_, piece) in found {
-            all.pieces.push(piece);
-        }
+        all.pieces.all.extend(found.into_iter().map(|(_, piece)| piece));
         all.count = pass.count.load(Ordering::Relaxed);
         if pass.queue.is_empty() {
             ranker.check_unchanged()?;
@@ -186,19 +208,13 @@ pub(super) fn collect_within<E: Entry>(
     }
 }
 
-/// Entries that a task finds, if they lie evenly: its list then need not grow.
-fn expected_per_task(k: u64, rows: u64) -> usize {
-    let even = u128::from(k) * u128::from(TASK) / u128::from(rows.max(1));
-    usize::try_from(even + even / 4 + 64).unwrap_or(usize::MAX).min(1 << 18)
-}
-
 /// What the threads of a pass share.
 struct Pass<'a, E: Entry> {
     ranker: &'a dyn Ranker<E>,
     queue: Queue,
     /// Entries that are kept.
     count: AtomicU64,
-    expected: usize,
+    parting: Parting,
 }
 
 /// The entries of a task, by its number.
@@ -208,32 +224,39 @@ impl<E: Entry> Pass<'_, E> {
     /// Does tasks while there are some and their entries are within the budget.
     fn work(&self, limit: E, budget: u64, state: &State) -> Result<(Found<E>, Tally)> {
         let mut work = Workspace::default();
-        let mut found = Vec::new();
+        // Collected in memory that stays in the cache, and kept in as much as they need.
+        let (mut found, mut entries) = (Vec::new(), Vec::new());
         while self.count.load(Ordering::Relaxed) < budget {
             let Some(task) = self.queue.take() else { break };
-            let entries = self.task(task, limit, &mut work, state)?;
-            self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
+            entries.clear();
+            self.task(task, limit, &mut work, &mut entries, state)?;
             if !entries.is_empty() {
-                found.push((task, Piece::new(entries)));
+                self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                let piece = self.parting.part(&entries);
+                let piece =
+                    piece.ok_or_else(|| Error::Memory(format!("no memory for {} rows", entries.len())))?;
+                found.push((task, piece));
             }
         }
         Ok((found, work.tally))
     }
 
-    fn task(&self, task: u64, limit: E, work: &mut Workspace, state: &State) -> Result<Vec<E>> {
+    fn task(
+        &self,
+        task: u64,
+        limit: E,
+        work: &mut Workspace,
+        found: &mut Vec<E>,
+        state: &State,
+    ) -> Result<()> {
         let rows = task * TASK..self.ranker.rows().min((task + 1) * TASK);
         self.ranker.prefetch(rows.clone())?;
-        let mut found = Vec::with_capacity(self.expected);
         let mut start = rows.start;
         while start < rows.end {
             let end = rows.end.min(start + BLOCK);
-            self.ranker.collect(start..end, limit, work, &mut found)?;
+            self.ranker.collect(start..end, limit, work, found)?;
             start = end;
         }
-        if found.len() < found.capacity() / 2 {
-            found.shrink_to_fit();
-        }
-        state.advance(rows.end - rows.start)?;
-        Ok(found)
+        state.advance(rows.end - rows.start)
     }
 }

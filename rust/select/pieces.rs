@@ -1,34 +1,20 @@
-//! The entries that a pass collected: in pieces, in ascending rows, and cut to the best of them.
+//! The entries that a pass collected, and their cut to the k best.
 //!
-//! That rows ascend through the pieces is what ties are decided by: of entries as bad as each other, the first
-//! are the best. It lets everything after the pass look at badness alone.
+//! Of entries as bad as each other, the first are those of the lower rows, and so the best: pieces are of
+//! ascending rows, and within a bucket of a piece rows ascend. It lets everything after the pass look at badness
+//! alone.
 
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use super::entry::Entry;
+use super::parting::{Parting, Piece, digit, significant};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::simd::{Kernel, dispatch};
 
 /// Bits of badness that are told apart at once when the k-th best is looked for.
 const DIGIT: u32 = 12;
-
-/// Entries of a run of rows, and the range of their badness.
-#[derive(Debug)]
-pub(super) struct Piece<E> {
-    pub(super) entries: Vec<E>,
-    low: u64,
-    high: u64,
-}
-
-impl<E: Entry> Piece<E> {
-    /// Best made of entries that are in the cache, as all are looked at.
-    pub(super) fn new(entries: Vec<E>) -> Self {
-        let (low, high) = range(&entries);
-        Self { entries, low, high }
-    }
-}
 
 /// The least and the greatest badness; `(u64::MAX, 0)` of none.
 pub(super) fn range<E: Entry>(entries: &[E]) -> (u64, u64) {
@@ -54,36 +40,31 @@ impl<E: Entry> Kernel for Range<'_, E> {
     }
 }
 
-/// Entries in ascending rows.
+/// Entries in pieces of ascending rows.
 #[derive(Debug)]
 pub(super) struct Pieces<E> {
-    pub(super) all: Vec<Vec<E>>,
-    low: u64,
-    high: u64,
-}
-
-impl<E> Default for Pieces<E> {
-    fn default() -> Self {
-        Self { all: Vec::new(), low: u64::MAX, high: 0 }
-    }
+    pub(super) all: Vec<Piece<E>>,
+    pub(super) parting: Parting,
 }
 
 impl<E: Entry> Pieces<E> {
-    /// Adds entries of rows behind those that there are.
-    pub(super) fn push(&mut self, piece: Piece<E>) {
-        self.low = self.low.min(piece.low);
-        self.high = self.high.max(piece.high);
-        self.all.push(piece.entries);
+    /// None yet.
+    pub(super) fn new(parting: Parting) -> Self {
+        Self { all: Vec::new(), parting }
     }
 
     /// Their number.
     pub(super) fn count(&self) -> usize {
-        self.all.iter().map(Vec::len).sum()
+        self.all.iter().map(|piece| piece.entries().len()).sum()
     }
 
-    /// A range that holds the badness of each, if there are entries.
-    pub(super) fn range(&self) -> Option<RangeInclusive<u64>> {
-        (self.low <= self.high).then_some(self.low..=self.high)
+    /// The least and the greatest badness, if there are entries.
+    fn range(&self, job: &Job<'_>) -> Result<Option<RangeInclusive<u64>>> {
+        let none = || (u64::MAX, 0);
+        let join = |(a, b): (u64, u64), (c, d): (u64, u64)| (a.min(c), b.max(d));
+        let found = self.fold(job, none, |sofar, _, piece| *sofar = join(*sofar, range(piece)))?;
+        let (low, high) = found.into_iter().fold(none(), join);
+        Ok((low <= high).then_some(low..=high))
     }
 
     /// Cuts to the `k` best (all, if there are no more) and gives the worst of them.
@@ -103,7 +84,6 @@ impl<E: Entry> Pieces<E> {
             return Ok(());
         };
         let (badness, ties_before) = self.kth(last, job)?;
-        self.high = badness;
         // Of those as bad as the k-th best, the first stay: how many in each piece?
         let mut room = ties_before + 1;
         let ties = self.map(job, |piece| piece.iter().filter(|entry| entry.badness() == badness).count())?;
@@ -129,14 +109,14 @@ impl<E: Entry> Pieces<E> {
                 state.check()?;
             }
         })?;
-        self.all.retain(|piece| !piece.is_empty());
+        self.all.retain(|piece| !piece.entries().is_empty());
         Ok(())
     }
 
     /// The badness of the entry that `rank` others precede, and how many of those are as bad as it.
     fn kth(&self, rank: usize, job: &Job<'_>) -> Result<(u64, usize)> {
         let lost = || Error::Internal("fewer entries were collected than counted".into());
-        let (mut low, mut high) = self.range().ok_or_else(lost)?.into_inner();
+        let (mut low, mut high) = self.range(job)?.ok_or_else(lost)?.into_inner();
         let mut rank = rank;
         while low < high {
             let shift = significant(high - low).saturating_sub(DIGIT);
@@ -187,23 +167,11 @@ impl<E: Entry> Pieces<E> {
             loop {
                 let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some((index, piece)) = next else { return Ok(mine) };
-                step(&mut mine, index, piece);
+                step(&mut mine, index, piece.entries());
                 state.check()?;
             }
         })
     }
-}
-
-/// Bits up to the highest that is set.
-pub(super) fn significant(number: u64) -> u32 {
-    u64::BITS - number.leading_zeros()
-}
-
-/// What lies `shift` bits and more above `low`.
-#[inline(always)]
-#[allow(clippy::cast_possible_truncation)] // callers choose the shift so that few bits are left
-pub(super) fn digit(badness: u64, low: u64, shift: u32) -> usize {
-    (badness.wrapping_sub(low) >> shift) as usize
 }
 
 #[cfg(test)]
@@ -219,18 +187,20 @@ mod tests {
         best.sort_unstable();
         best.truncate(k);
         let worst = best.last().copied().unwrap_or(E::WORST);
-        best.sort_unstable_by_key(|entry| entry.row());
+        best.sort_unstable();
         for threads in [1, 2, 7] {
-            let mut pieces = Pieces::default();
-            entries.chunks(piece).for_each(|piece| pieces.push(Piece::new(piece.to_vec())));
+            let mut pieces = Pieces::new(Parting::new::<E>(1, u64::from(u32::MAX), 1 << 30));
+            pieces.all = entries.chunks(piece).map(|piece| pieces.parting.part(piece).unwrap()).collect();
             assert_eq!(pieces.cut(k, &Job::new(threads)).unwrap(), worst);
-            assert_eq!(pieces.all.concat(), best);
+            let mut kept = pieces.all.iter().map(Piece::entries).collect::<Vec<_>>().concat();
+            kept.sort_unstable();
+            assert_eq!(kept, best);
         }
     }
 
     proptest! {
         #[test]
-        fn the_best_stay_in_their_order(
+        fn the_best_stay(
             badness in proptest::collection::vec(prop_oneof![0u64..4, any::<u64>()], 0..200),
             piece in 1usize..50,
             k in 0usize..220,

@@ -3,33 +3,41 @@
 use std::ops::Range;
 
 use super::entry::{Entry, Packed, Wide};
-use super::order::rows as ordered;
+use super::parting::Parting;
 use super::pass::{Ranker, Workspace, collect_within};
 use super::rng::Philox;
-use super::{Exclude, Order, check_k, scan};
+use super::{Exclude, Order, check_k, order, scan};
 use crate::error::Result;
 use crate::parallel::Job;
 
-/// `k` of the rows `0..rows`, uniformly without replacement, in random order.
+/// Fills `rows` with rows of `0..population`, uniformly without replacement, in random order: `k`, as many as there
+/// is room for.
 ///
 /// Every row has 64 random bits that depend on the seed and the row alone; the `k` rows of the smallest are
 /// the sample, in the order of their bits. So a smaller sample is the beginning of a larger one, and the
 /// result does not depend on the threads. Memory: in proportion to `k`.
-pub fn sample(rows: u64, k: u64, seed: u64, exclude: &Exclude<'_>, job: &Job<'_>) -> Result<Vec<i64>> {
-    check_k(k, rows, exclude.count())?;
+pub fn sample(
+    population: u64,
+    rows: &mut [i64],
+    seed: u64,
+    exclude: &Exclude<'_>,
+    job: &Job<'_>,
+) -> Result<()> {
+    let k = rows.len() as u64;
+    check_k(k, population, exclude.count())?;
     if k == 0 {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let draw = Draw { rows, k, philox: Philox::new(seed, Philox::SAMPLE), exclude };
+    let draw = Draw { population, k, philox: Philox::new(seed, Philox::SAMPLE), exclude };
     let mut spread = 6.0;
     loop {
-        let ceiling = ceiling(k, rows - exclude.count(), spread);
-        let found = if rows <= 1 << 32 { draw.short(ceiling, job) } else { draw.long(ceiling, job) };
-        match found? {
-            Some(rows) => return Ok(rows),
-            // One draw in 10^9 falls short of six standard deviations.
-            None => spread *= 4.0,
+        let ceiling = ceiling(k, population - exclude.count(), spread);
+        let short = population <= 1 << 32;
+        if if short { draw.short(ceiling, rows, job)? } else { draw.long(ceiling, rows, job)? } {
+            return Ok(());
         }
+        // One draw in 10^9 falls short of six standard deviations.
+        spread *= 4.0;
     }
 }
 
@@ -42,7 +50,7 @@ fn ceiling(k: u64, valid: u64, spread: f64) -> u64 {
 }
 
 struct Draw<'a> {
-    rows: u64,
+    population: u64,
     k: u64,
     philox: Philox,
     exclude: &'a Exclude<'a>,
@@ -50,28 +58,32 @@ struct Draw<'a> {
 
 impl Draw<'_> {
     /// By entries of the leading 32 bits below the ceiling; the few rows that agree in them are told apart by
-    /// computing their bits again.
-    fn short(&self, ceiling: u64, job: &Job<'_>) -> Result<Option<Vec<i64>>> {
+    /// computing their bits again. Says whether there were enough.
+    fn short(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
         let shift = 32u32.saturating_sub(ceiling.leading_zeros());
         let finer = |row| self.philox.bits(row);
         let ranker = ByChance { draw: self, shift };
+        let parting = Parting::new::<Packed>(0, ceiling >> shift, self.k);
         let limit = Packed::new(ceiling >> shift, u64::from(u32::MAX));
-        let collected = collect_within::<Packed>(&ranker, self.k, limit, job)?;
+        let collected = collect_within::<Packed>(&ranker, self.k, limit, parting, job)?;
         if collected.count < self.k {
-            return Ok(None);
+            return Ok(false);
         }
-        ordered(collected.pieces, self.k, Order::BestFirst, Some(&finer), job).map(Some)
+        order::fill(collected.pieces, rows, Order::BestFirst, Some(&finer), job)?;
+        Ok(true)
     }
 
     /// By entries of all bits, for more rows than 32 bits number.
-    fn long(&self, ceiling: u64, job: &Job<'_>) -> Result<Option<Vec<i64>>> {
+    fn long(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
         let ranker = ByChance { draw: self, shift: 0 };
+        let parting = Parting::new::<Wide>(0, ceiling, self.k);
         let limit = Wide::new(ceiling, u64::MAX);
-        let collected = collect_within::<Wide>(&ranker, self.k, limit, job)?;
+        let collected = collect_within::<Wide>(&ranker, self.k, limit, parting, job)?;
         if collected.count < self.k {
-            return Ok(None);
+            return Ok(false);
         }
-        ordered(collected.pieces, self.k, Order::BestFirst, None, job).map(Some)
+        order::fill(collected.pieces, rows, Order::BestFirst, None, job)?;
+        Ok(true)
     }
 }
 
@@ -83,7 +95,7 @@ struct ByChance<'a> {
 
 impl<E: Entry> Ranker<E> for ByChance<'_> {
     fn rows(&self) -> u64 {
-        self.draw.rows
+        self.draw.population
     }
 
     #[allow(clippy::cast_possible_truncation)] // a block is short, and halves are halves

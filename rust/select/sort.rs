@@ -1,82 +1,65 @@
-//! Entries to rows, best first: parted by their leading bits into buckets that fit the second-level cache, and
-//! each bucket sorted there.
+//! Entries to rows, best first: bucket by bucket, each gathered from the pieces into the second-level cache and
+//! sorted there.
 //!
-//! Entries come in ascending rows, and both steps keep the order of entries that are as bad as each other. So
+//! Within a bucket entries come in ascending rows, and sorting keeps the order of those as bad as each other. So
 //! only badness is looked at, and only the bits of it in which entries differ.
 
-use std::slice::IterMut;
 use std::sync::{Mutex, PoisonError};
 
-use super::entry::{Entry, there_is_room};
-use super::pieces::{Pieces, digit, range, significant};
+use super::entry::Entry;
+use super::parting::{digit, significant};
+use super::pieces::{Pieces, range};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
-/// Entries that one bucket should have.
-const BUCKET: usize = 1 << 14;
-/// The most bits that buckets are told apart by: the places that a thread writes to must fit its caches.
-const BUCKET_BITS: u32 = 10;
-/// Bits of a digit within a bucket.
-const DIGIT: u32 = 8;
-/// What a digit is cut out by.
-const MASK: usize = (1 << DIGIT) - 1;
-/// Digits within a bucket; entries that agree in all of them are compared.
+/// Bits of a digit at most.
+const DIGIT: u32 = 9;
+/// Digits that entries are sorted by; those that agree in all of them are compared.
 const DIGITS: usize = 3;
-/// Their bits.
-const DIGITS_BITS: u32 = 24;
+/// Their bits at most.
+const DIGITS_BITS: u32 = 27;
 /// Buckets of fewer entries are sorted by comparison.
 const FEW: usize = 256;
 
 /// Tells entries apart that are as bad as each other and would else go by row: less is better.
 pub(super) type Finer<'a> = &'a (dyn Fn(u64) -> u64 + Sync);
 
-/// The rows of the `k` best entries, best first or best last. Fails if there are fewer than `k`.
-pub(super) fn rows<E: Entry>(
-    pieces: Pieces<E>,
-    k: usize,
+/// Fills `rows` with the rows of the best entries, best first or best last; there must be as many.
+pub(super) fn fill<E: Entry>(
+    pieces: &Pieces<E>,
+    rows: &mut [i64],
     best_last: bool,
     finer: Option<Finer<'_>>,
     job: &Job<'_>,
-) -> Result<Vec<i64>> {
-    let (mut entries, ends) = part(pieces, job)?;
-    let mut rows = zeroed_rows(k)?;
-    let pairs = Mutex::new(share(&mut entries, &ends, &mut rows, best_last).into_iter());
-    job.run_on(ends.len(), |_, state| {
-        let mut spare = Vec::new();
+) -> Result<()> {
+    let buckets = Mutex::new(share(pieces, rows, best_last).into_iter());
+    job.run_on(pieces.parting.buckets(), |_, state| {
+        let mut room = Room::default();
         loop {
-            let next = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = buckets.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((bucket, rows)) = next else { return Ok(()) };
-            sort(bucket, &mut spare, &mut Out { rows, best_last }, finer);
+            let parts = pieces.all.iter().map(|piece| piece.bucket(bucket));
+            room.bucket(parts, &mut Out { rows, best_last }, finer)?;
             state.check()?;
         }
     })?;
-    Ok(rows)
-}
-
-/// Room for `k` rows.
-pub(super) fn zeroed_rows(k: usize) -> Result<Vec<i64>> {
-    if there_is_room::<i64>(k) { Ok(vec![0; k]) } else { Err(no_memory(k)) }
+    Ok(())
 }
 
 fn no_memory(rows: usize) -> Error {
     Error::Memory(format!("no memory for {rows} row indices; choose fewer"))
 }
 
-/// A bucket and the rows that it fills.
-type Pair<'a, E> = (&'a mut [E], &'a mut [i64]);
-
 /// Pairs each bucket with its slice of the rows, the best bucket's at the start or, best last, at the end.
-fn share<'a, E>(
-    mut entries: &'a mut [E],
-    ends: &[usize],
+fn share<'a, E: Entry>(
+    pieces: &Pieces<E>,
     mut rows: &'a mut [i64],
     best_last: bool,
-) -> Vec<Pair<'a, E>> {
-    let mut pairs = Vec::with_capacity(ends.len());
-    let mut start = 0;
-    for &end in ends {
-        let (bucket, later) = entries.split_at_mut(end - start);
-        let len = bucket.len().min(rows.len());
+) -> Vec<(usize, &'a mut [i64])> {
+    let mut pairs = Vec::with_capacity(pieces.parting.buckets());
+    for bucket in 0..pieces.parting.buckets() {
+        let len: usize = pieces.all.iter().map(|piece| piece.bucket(bucket).len()).sum();
+        let len = len.min(rows.len());
         let (mine, rest) = if best_last {
             let (rest, mine) = rows.split_at_mut(rows.len() - len);
             (mine, rest)
@@ -86,110 +69,9 @@ fn share<'a, E>(
         if len > 0 {
             pairs.push((bucket, mine));
         }
-        (entries, rows, start) = (later, rest, end);
+        rows = rest;
     }
     pairs
-}
-
-/// All entries, each bucket's better than the next one's, and where each bucket ends.
-fn part<E: Entry>(pieces: Pieces<E>, job: &Job<'_>) -> Result<(Vec<E>, Vec<usize>)> {
-    let count = pieces.count();
-    let bits = significant((count / BUCKET) as u64).min(BUCKET_BITS);
-    let range = if bits == 0 { None } else { pieces.range().filter(|range| range.start() < range.end()) };
-    let Some(range) = range else {
-        let mut all = Vec::new();
-        all.try_reserve_exact(count).map_err(|_| no_memory(count))?;
-        pieces.all.into_iter().for_each(|piece| all.extend_from_slice(&piece));
-        return Ok((all, vec![count]));
-    };
-    let shift = significant(range.end() - range.start()).saturating_sub(bits);
-    let parting =
-        Parting { low: *range.start(), shift, buckets: digit(*range.end(), *range.start(), shift) + 1 };
-    parting.run(pieces, count, job)
-}
-
-/// How entries are parted.
-struct Parting {
-    low: u64,
-    shift: u32,
-    buckets: usize,
-}
-
-impl Parting {
-    fn bucket(&self, entry: impl Entry) -> usize {
-        digit(entry.badness(), self.low, self.shift)
-    }
-
-    fn run<E: Entry>(&self, pieces: Pieces<E>, count: usize, job: &Job<'_>) -> Result<(Vec<E>, Vec<usize>)> {
-        let groups = groups(pieces, count, job.threads());
-        let counts = job.run_on(groups.len(), |index, state| {
-            let mut counts = vec![0usize; self.buckets];
-            for piece in groups.get(index).into_iter().flatten() {
-                for &entry in piece {
-                    counts[self.bucket(entry)] += 1;
-                }
-                state.check()?;
-            }
-            Ok(counts)
-        })?;
-        let mut entries = E::buffer(count).ok_or_else(|| no_memory(count))?;
-        let (places, ends) = places(&mut entries, &counts, self.buckets);
-        let work: Vec<_> = groups.into_iter().zip(places).map(|work| Mutex::new(Some(work))).collect();
-        job.run_on(work.len(), |index, state| {
-            let mine =
-                work.get(index).and_then(|work| work.lock().unwrap_or_else(PoisonError::into_inner).take());
-            let Some((group, mut places)) = mine else { return Ok(()) };
-            // Each piece is freed once it is parted: there are never two whole copies.
-            for piece in group {
-                for &entry in &piece {
-                    if let Some(place) = places[self.bucket(entry)].next() {
-                        *place = entry;
-                    }
-                }
-                state.check()?;
-            }
-            Ok(())
-        })?;
-        Ok((entries, ends))
-    }
-}
-
-/// Runs of pieces of about equal size, one for each thread.
-fn groups<E>(pieces: Pieces<E>, count: usize, threads: usize) -> Vec<Vec<Vec<E>>> {
-    let mut groups: Vec<Vec<Vec<E>>> = Vec::new();
-    groups.resize_with(threads, Vec::new);
-    let each = count.div_ceil(threads).max(1);
-    let mut before = 0;
-    for piece in pieces.all {
-        let group = (before / each).min(threads - 1);
-        before += piece.len();
-        groups[group].push(piece);
-    }
-    groups
-}
-
-/// Where one group's entries of each bucket go.
-type Places<'a, E> = Vec<IterMut<'a, E>>;
-
-/// For each group its places: within a bucket, an earlier group's lie before a later one's. And the buckets' ends.
-fn places<'a, E>(
-    mut entries: &'a mut [E],
-    counts: &[Vec<usize>],
-    buckets: usize,
-) -> (Vec<Places<'a, E>>, Vec<usize>) {
-    let mut places: Vec<Places<'a, E>> = Vec::new();
-    places.resize_with(counts.len(), || Vec::with_capacity(buckets));
-    let (mut ends, mut end) = (Vec::with_capacity(buckets), 0);
-    for bucket in 0..buckets {
-        for (places, counts) in places.iter_mut().zip(counts) {
-            let (mine, rest) = entries.split_at_mut(counts[bucket]);
-            places.push(mine.iter_mut());
-            entries = rest;
-            end += counts[bucket];
-        }
-        ends.push(end);
-    }
-    (places, ends)
 }
 
 /// The rows that a bucket fills; what lies beyond them is dropped.
@@ -208,46 +90,86 @@ impl Out<'_> {
     }
 }
 
-/// Sorts a bucket, whose entries as bad as each other are in ascending rows, and gives its rows.
-fn sort<E: Entry>(entries: &mut [E], spare: &mut Vec<E>, out: &mut Out<'_>, finer: Option<Finer<'_>>) {
-    let mut done = false;
-    if entries.len() < FEW {
-        entries.sort_unstable();
-    } else {
-        if spare.len() < entries.len() {
-            spare.resize(entries.len(), E::WORST);
+/// What one thread sorts buckets in.
+struct Room<E> {
+    entries: Vec<E>,
+    spare: Vec<E>,
+}
+
+impl<E> Default for Room<E> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), spare: Vec::new() }
+    }
+}
+
+impl<E: Entry> Room<E> {
+    /// Sorts a bucket, whose entries as bad as each other are in ascending rows, and gives its rows.
+    fn bucket<'a>(
+        &mut self,
+        parts: impl Iterator<Item = &'a [E]> + Clone,
+        out: &mut Out<'_>,
+        finer: Option<Finer<'_>>,
+    ) -> Result<()>
+    where
+        E: 'a,
+    {
+        let (low, high) = parts.clone().map(range).fold((u64::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
+        if low == high && finer.is_none() {
+            parts.flatten().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
+            return Ok(());
         }
-        done = by_digits(entries, &mut spare[..], finer.is_none().then_some(&mut *out));
+        let len = parts.clone().map(<[E]>::len).sum();
+        self.entries.clear();
+        self.entries.try_reserve(len).map_err(|_| no_memory(len))?;
+        parts.for_each(|part| self.entries.extend_from_slice(part));
+        let mut done = false;
+        if len < FEW {
+            self.entries.sort_unstable();
+        } else {
+            if self.spare.len() < len {
+                self.spare.try_reserve(len - self.spare.len()).map_err(|_| no_memory(len))?;
+                self.spare.resize(len, E::WORST);
+            }
+            let to_rows = finer.is_none().then_some(&mut *out);
+            done = by_digits(&mut self.entries, &mut self.spare[..len], (low, high), to_rows);
+        }
+        if done {
+            return Ok(());
+        }
+        if let Some(finer) = finer {
+            refine(&mut self.entries, finer);
+        }
+        self.entries.iter().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
+        Ok(())
     }
-    if done {
-        return;
-    }
-    if let Some(finer) = finer {
-        refine(entries, finer);
-    }
-    entries.iter().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
 }
 
 /// Sorts by digits, the lowest first. Gives the rows on the way, if that is asked for and digits decide everything;
 /// says whether it did.
-fn by_digits<E: Entry>(entries: &mut [E], spare: &mut [E], out: Option<&mut Out<'_>>) -> bool {
-    let (low, high) = range(entries);
+fn by_digits<E: Entry>(
+    entries: &mut [E],
+    spare: &mut [E],
+    (low, high): (u64, u64),
+    out: Option<&mut Out<'_>>,
+) -> bool {
     let bits = significant(high - low);
     let rest = bits.saturating_sub(DIGITS_BITS);
-    let shifts = (rest..bits).step_by(DIGIT as usize);
+    let digits = (bits - rest).div_ceil(DIGIT);
+    let width = (bits - rest).div_ceil(digits.max(1)).max(1);
+    let shifts = (rest..bits).step_by(width as usize);
     let count = shifts.len();
-    let mut starts = starts(entries, low, shifts.clone());
-    let spare = &mut spare[..entries.len()];
+    let cut = |shift| Cut { low, shift, mask: (1 << width) - 1 };
+    let mut starts = starts(entries, shifts.clone().map(cut));
     let mut out = out.filter(|_| rest == 0);
-    for (digit, (shift, next)) in shifts.zip(&mut starts).enumerate() {
-        let moved = digit % 2 == 1;
+    for (number, (shift, next)) in shifts.zip(&mut starts).enumerate() {
+        let moved = number % 2 == 1;
         let (from, to) = if moved { (&*spare, &mut *entries) } else { (&*entries, &mut *spare) };
         match &mut out {
-            Some(out) if digit + 1 == count => {
-                scatter(from, low, shift, next, |rank, entry| out.set(rank, entry));
+            Some(out) if number + 1 == count => {
+                scatter(from, cut(shift), next, |rank, entry| out.set(rank, entry));
                 return true;
             }
-            _ => scatter(from, low, shift, next, |rank, entry| to[rank] = entry),
+            _ => scatter(from, cut(shift), next, |rank, entry| to[rank] = entry),
         }
     }
     if count % 2 == 1 {
@@ -260,15 +182,32 @@ fn by_digits<E: Entry>(entries: &mut [E], spare: &mut [E], out: Option<&mut Out<
     false
 }
 
+/// Cuts a digit out of badness.
+#[derive(Clone, Copy)]
+struct Cut {
+    low: u64,
+    shift: u32,
+    mask: usize,
+}
+
+impl Cut {
+    #[inline(always)]
+    fn of(self, entry: impl Entry) -> usize {
+        digit(entry.badness(), self.low, self.shift) & self.mask & ((1 << DIGIT) - 1)
+    }
+}
+
 /// For each value of a digit, where its entries begin.
 type Starts = [usize; 1 << DIGIT];
 
 /// The starts for each digit, by one look at the entries.
-fn starts<E: Entry>(entries: &[E], low: u64, shifts: impl Iterator<Item = u32> + Clone) -> [Starts; DIGITS] {
+fn starts<E: Entry>(entries: &[E], cuts: impl Iterator<Item = Cut>) -> [Starts; DIGITS] {
     let mut starts = [[0; 1 << DIGIT]; DIGITS];
-    for entry in entries {
-        for (counts, shift) in starts.iter_mut().zip(shifts.clone()) {
-            counts[digit(entry.badness(), low, shift) & MASK] += 1;
+    let mut all = [Cut { low: 0, shift: 0, mask: 0 }; DIGITS];
+    let used = all.iter_mut().zip(cuts).map(|(to, cut)| *to = cut).count();
+    for &entry in entries {
+        for (counts, cut) in starts.iter_mut().zip(&all[..used]) {
+            counts[cut.of(entry)] += 1;
         }
     }
     for counts in &mut starts {
@@ -282,9 +221,9 @@ fn starts<E: Entry>(entries: &[E], low: u64, shifts: impl Iterator<Item = u32> +
 
 /// Puts each entry at its rank by one digit, keeping the order of those that agree in it.
 #[inline(always)]
-fn scatter<E: Entry>(from: &[E], low: u64, shift: u32, next: &mut Starts, mut put: impl FnMut(usize, E)) {
+fn scatter<E: Entry>(from: &[E], cut: Cut, next: &mut Starts, mut put: impl FnMut(usize, E)) {
     for &entry in from {
-        let next = &mut next[digit(entry.badness(), low, shift) & MASK];
+        let next = &mut next[cut.of(entry)];
         put(*next, entry);
         *next += 1;
     }
@@ -304,18 +243,28 @@ mod tests {
 
     use super::*;
     use crate::select::entry::{Packed, Wide};
-    use crate::select::pieces::Piece;
+    use crate::select::parting::Parting;
+
+    fn pieces<E: Entry>(entries: &[E], piece: usize, parting: Parting) -> Pieces<E> {
+        let all = entries.chunks(piece).map(|piece| parting.part(piece).unwrap()).collect();
+        Pieces { all, parting }
+    }
 
     fn check<E: Entry>(badness: &[u64], piece: usize, k: usize) {
+        let (low, high) =
+            (badness.iter().min().map_or(0, |low| low + 10), badness.iter().max().map_or(0, |&high| high));
         let entries: Vec<E> = badness.iter().zip(0..).map(|(&badness, row)| E::new(badness, row)).collect();
         let mut best = entries.clone();
         best.sort_unstable();
         let mut best: Vec<i64> = best.iter().map(|entry| entry.row().cast_signed()).take(k).collect();
         for best_last in [false, true] {
             for threads in [1, 2, 7] {
-                let mut pieces = Pieces::default();
-                entries.chunks(piece).for_each(|piece| pieces.push(Piece::new(piece.to_vec())));
-                assert_eq!(rows(pieces, k, best_last, None, &Job::new(threads)).unwrap(), best);
+                let parting =
+                    if threads == 1 { Parting::WHOLE } else { Parting::new::<E>(low, high, 1 << 22) };
+                let pieces = pieces(&entries, piece, parting);
+                let mut rows = vec![0; best.len()];
+                fill(&pieces, &mut rows, best_last, None, &Job::new(threads)).unwrap();
+                assert_eq!(rows, best);
             }
             best.reverse();
         }
@@ -343,10 +292,10 @@ mod tests {
     #[test]
     fn what_is_finer_decides_between_those_as_bad() {
         let entries: Vec<Packed> = (0..1000).map(|row| Packed::new(row / 400, row)).collect();
-        let mut pieces = Pieces::default();
-        pieces.push(Piece::new(entries));
+        let pieces = pieces(&entries, 300, Parting::WHOLE);
         let finer = |row: u64| 1000 - row;
-        let found = rows(pieces, 900, false, Some(&finer), &Job::new(2)).unwrap();
+        let mut found = vec![0; 900];
+        fill(&pieces, &mut found, false, Some(&finer), &Job::new(2)).unwrap();
         let expected: Vec<i64> = (0..400).rev().chain((400..800).rev()).chain((800..1000).rev()).collect();
         assert_eq!(found, expected[..900]);
     }

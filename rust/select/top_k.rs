@@ -6,51 +6,52 @@ use std::ops::Range;
 use super::entry::{Entry, Packed, Wide};
 use super::pass::{Collected, Ranker, Tally, Workspace, collect};
 use super::rank::Rank;
-use super::{Exclude, Nan, Options, check_k, order, scan};
+use super::{Exclude, Nan, Options, Order, check_k, order, scan};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::Source;
 use crate::simd::{Kernel, dispatch};
 use crate::with_dtype;
 
-/// The `k` rows of the largest (or smallest) scores.
+/// Fills `rows` with the rows of the largest (or smallest) scores, as many as there is room for: `k`.
 ///
 /// Ties go to the lower row, -0.0 equals 0.0, infinities are ordinary. The result does not depend on the
 /// threads of the job. Memory: in proportion to `k`, at most 64 MB + 32 bytes for each.
 pub fn top_k(
     source: &dyn Source,
-    k: u64,
+    rows: &mut [i64],
     largest: bool,
     options: &Options<'_>,
     job: &Job<'_>,
-) -> Result<Vec<i64>> {
-    check_k(k, source.len(), options.exclude.count())?;
-    if k == 0 {
-        return Ok(Vec::new());
+) -> Result<()> {
+    check_k(rows.len() as u64, source.len(), options.exclude.count())?;
+    if rows.is_empty() {
+        return Ok(());
     }
     source.prepare(job)?;
     with_dtype!(source.dtype(), T => {
         if T::KEY_BITS == 32 && source.len() <= 1 << 32 {
-            best::<T, Packed>(source, k, largest, options, job)
+            best::<T, Packed>(source, rows, largest, options, job)
         } else {
-            best::<T, Wide>(source, k, largest, options, job)
+            best::<T, Wide>(source, rows, largest, options, job)
         }
     })
 }
 
 fn best<T: Rank, E: Entry>(
     source: &dyn Source,
-    k: u64,
+    rows: &mut [i64],
     largest: bool,
     options: &Options<'_>,
     job: &Job<'_>,
-) -> Result<Vec<i64>> {
+) -> Result<()> {
+    let k = rows.len() as u64;
     let Options { order, nan, ref exclude } = *options;
     let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
-    let Collected { pieces, count, tally } = collect::<E>(&ranker, k, job)?;
+    let Collected { pieces, count, tally } = collect::<E>(&ranker, k, order != Order::Row, job)?;
     check_nan(nan, tally)?;
     check_count(k, count, source.len(), exclude.count(), tally)?;
-    order::rows(pieces, k, order, None, job)
+    order::fill(pieces, rows, order, None, job)
 }
 
 /// Fails if NaN is an error and there is one.

@@ -1,0 +1,155 @@
+//! Parts the entries of a task into buckets while they are in the cache.
+//!
+//! Buckets are ranges of badness of equal width between what a sample showed to be common. They decide no
+//! result: each is sorted whatever it holds, and the first and the last take what lies beyond them.
+
+use super::entry::Entry;
+
+/// Bytes of the entries that one bucket should have: two copies of them fit the second-level cache.
+const BUCKET: u64 = 512 << 10;
+/// The most buckets that it takes: places in as many would no longer fit the first-level cache.
+const MOST: u64 = 1 << 10;
+
+/// Which bucket an entry belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parting {
+    low: u64,
+    shift: u32,
+    buckets: usize,
+}
+
+impl Parting {
+    /// One bucket: entries stay in the order of their rows.
+    pub(super) const WHOLE: Self = Self { low: 0, shift: 0, buckets: 1 };
+
+    /// For `count` entries, nearly all of a badness from `low` to `high`.
+    #[allow(clippy::cast_possible_truncation)] // there are few buckets
+    pub(super) fn new<E: Entry>(low: u64, high: u64, count: u64) -> Self {
+        let wanted = (count.saturating_mul(size_of::<E>() as u64) / BUCKET).min(MOST);
+        let Some(range) = high.checked_sub(low).filter(|&range| range > 0 && wanted > 1) else {
+            return Self::WHOLE;
+        };
+        let shift = significant(range).saturating_sub(significant(wanted - 1));
+        Self { low, shift, buckets: (range >> shift) as usize + 1 }
+    }
+
+    /// How many buckets there are.
+    pub(super) fn buckets(&self) -> usize {
+        self.buckets
+    }
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // what is cut off is beyond the last bucket
+    fn bucket(&self, badness: u64) -> usize {
+        (badness.saturating_sub(self.low) >> self.shift).min(self.buckets as u64 - 1) as usize
+    }
+
+    /// Entries in ascending rows as a piece, in which those of a bucket keep that order.
+    pub(super) fn part<E: Entry>(&self, entries: &[E]) -> Option<Piece<E>> {
+        let mut ends = vec![0; self.buckets];
+        for entry in entries {
+            ends[self.bucket(entry.badness())] += 1;
+        }
+        let mut before = 0;
+        for end in &mut ends {
+            (*end, before) = (before, before + *end);
+        }
+        let mut parted = E::buffer(entries.len())?;
+        for &entry in entries {
+            // What is the start of a bucket now is its end when all are placed.
+            let next = &mut ends[self.bucket(entry.badness())];
+            parted[*next as usize] = entry;
+            *next += 1;
+        }
+        Some(Piece { entries: parted, ends })
+    }
+}
+
+/// Entries of a run of rows, in buckets.
+#[derive(Debug)]
+pub(super) struct Piece<E> {
+    entries: Vec<E>,
+    /// Where each bucket ends.
+    ends: Vec<u32>,
+}
+
+impl<E: Entry> Piece<E> {
+    /// All entries, bucket after bucket.
+    pub(super) fn entries(&self) -> &[E] {
+        &self.entries
+    }
+
+    /// The entries of one bucket, in ascending rows.
+    pub(super) fn bucket(&self, bucket: usize) -> &[E] {
+        let end = |bucket: usize| self.ends.get(bucket).map_or(0, |&end| end as usize);
+        self.entries.get(bucket.checked_sub(1).map_or(0, end)..end(bucket)).unwrap_or_default()
+    }
+
+    /// Keeps the entries of which that is true; they are asked for in their order.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&E) -> bool) {
+        let mut read = 0;
+        let mut bucket = 0;
+        let mut kept = 0;
+        let ends = std::mem::take(&mut self.ends);
+        let mut new_ends = vec![0; ends.len()];
+        self.entries.retain(|entry| {
+            while ends.get(bucket).is_some_and(|&end| read >= end) {
+                new_ends[bucket] = kept;
+                bucket += 1;
+            }
+            read += 1;
+            let stays = keep(entry);
+            kept += u32::from(stays);
+            stays
+        });
+        new_ends[bucket..].fill(kept);
+        self.ends = new_ends;
+        self.entries.shrink_to_fit();
+    }
+}
+
+/// Bits up to the highest that is set.
+pub(super) fn significant(number: u64) -> u32 {
+    u64::BITS - number.leading_zeros()
+}
+
+/// What lies `shift` bits and more above `low`.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)] // callers choose the shift so that few bits are left
+pub(super) fn digit(badness: u64, low: u64, shift: u32) -> usize {
+    (badness.wrapping_sub(low) >> shift) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::select::entry::Wide;
+
+    proptest! {
+        #[test]
+        fn buckets_hold_their_entries_in_order(
+            badness in proptest::collection::vec(0u64..1000, 0..300),
+            (low, high) in (0u64..1000, 0u64..1000),
+            divisor in 1u64..5,
+        ) {
+            let entries: Vec<Wide> = badness.iter().zip(0..).map(|(&badness, row)| Wide::new(badness, row)).collect();
+            let parting = Parting::new::<Wide>(low, high, 10 * BUCKET);
+            let mut piece = parting.part(&entries).unwrap();
+            let check = |piece: &Piece<Wide>, entries: &[Wide]| {
+                let mut count = 0;
+                for bucket in 0..parting.buckets() {
+                    let here = entries.iter().filter(|entry| parting.bucket(entry.badness()) == bucket);
+                    assert_eq!(piece.bucket(bucket), here.copied().collect::<Vec<_>>());
+                    count += piece.bucket(bucket).len();
+                }
+                assert_eq!(count, entries.len());
+            };
+            check(&piece, &entries);
+            let keep = |entry: &Wide| entry.badness().is_multiple_of(divisor);
+            piece.retain(keep);
+            check(&piece, &entries.iter().copied().filter(keep).collect::<Vec<_>>());
+        }
+    }
+}
