@@ -1,5 +1,6 @@
-"""What tests share: the reference's data folder in small, and the folder that `dsdm demo` makes."""
+"""What tests share: the reference's data folder in small, the folder that `dsdm demo` makes, and the command."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,23 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     run(folder / "demo", 400)
     return folder
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run the command in the test's folder, and give exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("DSDM_DEBUG", raising=False)
+
+    def call(*arguments):
+        capfd.readouterr()
+        from dsdm.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["dsdm", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        return code if isinstance(code, int) else int(code is not None), *capfd.readouterr()
+
+    return call
