@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice, Choosing, Reading
 from dsdm.cli.groups import expanded
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands in the order in which the help lists them."""
     for command in (demo, fetch, scores, indices, materialize):
         app.command()(command)
+    app.add_typer(bench.app, name="bench")
 
 
 def demo(

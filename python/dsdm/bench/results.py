@@ -1,0 +1,89 @@
+"""What was measured."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from dsdm.bench.timing import Contestant
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What times are compared with: seconds of the fastest reader, and the bytes that it read."""
+
+    name: str
+    seconds: float
+    bytes: int
+
+    @property
+    def speed(self) -> float:
+        """Bytes per second."""
+        return self.bytes / self.seconds
+
+
+@dataclass(kw_only=True)
+class Measured:
+    """One system in one job."""
+
+    system: str
+    library: str = ""
+    version: str | None = None
+    times: list[float] = field(default_factory=list)
+    """Seconds of each run."""
+    seconds: float | None = None
+    """The median, or what remains of it where the job says so."""
+    passes: float | None = None
+    """`seconds` in units."""
+    ratio: float | None = None
+    """`seconds` over those of the job's `against`; for vectors of different lengths, per row."""
+    memory: int | None = None
+    """The peak of memory beyond the map, in bytes."""
+    memory_limit: int | None = None
+    """Bytes."""
+    limit: float | None = None
+    """Seconds that it is held to."""
+    answer: str = ""
+    problem: str = ""
+    note: str = ""
+
+    @classmethod
+    def of(cls, contestant: Contestant, unit: Unit | None) -> "Measured":
+        """What a contestant's runs gave."""
+        took = contestant.median
+        return cls(
+            system=contestant.name,
+            times=contestant.times,
+            seconds=took,
+            passes=None if took is None or unit is None else took / unit.seconds,
+            answer=contestant.answer,
+            problem=contestant.problem,
+        )
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether its answer was wrong, or it is dsdm and gave none."""
+        return self.problem.startswith("WRONG") or (bool(self.problem) and self.library == "dsdm")
+
+
+@dataclass
+class JobResult:
+    """One job: its systems in the order in which they are shown."""
+
+    job: str
+    title: str
+    rows: int
+    k: int | None
+    unit: Unit | None
+    against: str
+    """The system that ratios are taken against."""
+    systems: list[Measured]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def compare(systems: list[Measured], against: str) -> None:
+    """Fill in the ratios to one of the systems."""
+    base = next((one.seconds for one in systems if one.system == against), None)
+    for one in systems:
+        one.ratio = one.seconds / base if base and one.seconds is not None else None

@@ -1,0 +1,77 @@
+"""Times of several systems taken in turns, so that what slows the machine for a while slows them all."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from dsdm.bench.answers import WrongAnswerError
+from dsdm.bench.report import say, seconds
+
+
+@dataclass
+class Contestant:
+    """What is timed: `run` after `before`, whose time does not count. `check` tells what is right in its result."""
+
+    name: str
+    run: Callable[[], Any]
+    check: Callable[[Any], str]
+    before: Callable[[], None] | None = None
+    times: list[float] = field(default_factory=list)
+    """Seconds of each run that counts."""
+    answer: str = ""
+    """What was found right; empty if nothing was."""
+    problem: str = ""
+    """What was wrong, and then there are no times."""
+
+    @property
+    def median(self) -> float | None:
+        """Seconds."""
+        return median(self.times) if self.times else None
+
+    def time_one(self) -> tuple[float, Any]:
+        """Run once, and give the seconds and the result."""
+        if self.before is not None:
+            self.before()
+        began = time.perf_counter()
+        result = self.run()
+        return time.perf_counter() - began, result
+
+
+def alternate(contestants: Sequence[Contestant], repeats: int, budget: float) -> None:
+    """Run each once, warm up and check; then all in turns, `repeats` times.
+
+    A first run is not counted, unless it took longer than `budget` seconds: then it is the only one.
+    """
+    lasting = [contestant for contestant in contestants if _first_run(contestant, budget)]
+    for _ in range(repeats):
+        for contestant in lasting:
+            contestant.times.append(contestant.time_one()[0])
+
+
+def _first_run(contestant: Contestant, budget: float) -> bool:
+    """Run and check; whether there are to be more runs."""
+    try:
+        took, result = contestant.time_one()
+        contestant.answer = contestant.check(result)
+    except WrongAnswerError as error:
+        contestant.problem = f"WRONG: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever a peer dies of, the others are still measured
+        contestant.problem = f"failed: {type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    if contestant.problem:
+        say(f"  {contestant.name}: {contestant.problem}")
+        return False
+    say(f"  {contestant.name}: {seconds(took)}")
+    if took > budget:
+        contestant.times.append(took)
+    return took <= budget
+
+
+def fastest(contestants: Sequence[Contestant]) -> Contestant:
+    """The one with the smallest median."""
+    timed = [contestant for contestant in contestants if contestant.times]
+    if not timed:
+        message = "; ".join(f"{contestant.name}: {contestant.problem}" for contestant in contestants)
+        raise WrongAnswerError(message)
+    return min(timed, key=lambda contestant: contestant.median or 0.0)

@@ -1,0 +1,186 @@
+"""``dsdm bench SUBJECT``: measuring on the user's own machine. The subject is select where none is named."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dsdm.cli import options as opt
+
+_DEFAULT = "select"
+_WHAT = "What is measured"
+_OUTPUT = "What becomes of it"
+
+
+class _WithDefault(TyperGroup):
+    """A group of commands, of which one is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_WithDefault, no_args_is_help=False, rich_markup_mode=None)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure dsdm on this machine, against every peer that is installed.
+
+    What is measured is "select" where nothing is named: dsdm bench is dsdm bench select, with all its options.
+    dsdm bench select --help lists them.
+
+    \b
+    Examples:
+      dsdm bench
+      dsdm bench --rows 20_000_000 --plot bench.svg
+      dsdm bench select top-k sample --peers numpy --json bench.json
+    """
+
+
+@app.command()
+def select(
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[JOB]...",
+            help="top-k, mean, gumbel, gumbel-numpy, sample, adverse, startup, cold or billion; "
+            "by default all but the last two.",
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", min=20, help="Scores in a vector.", show_default="216948746", rich_help_panel=_WHAT),
+    ] = None,
+    k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k",
+            "--k",
+            min=1,
+            help="Rows to select (give it again for more); by default 100000, 6350000 and a quarter, or as large "
+            "a share of fewer rows.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            "--peers",
+            metavar="NAMES",
+            help="Only these of numpy, torch, polars, pyarrow, duckdb and reference, with commas between; or none.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="Runs of each, in turns.", rich_help_panel=_WHAT)
+    ] = 5,
+    budget: Annotated[
+        float,
+        typer.Option(
+            "--budget",
+            min=0,
+            help="Seconds: whose first run takes longer is not repeated.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = 10.0,
+    threads: opt.Threads = None,
+    *,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory/--no-memory", help="Measure memory, by one more run of each.", rich_help_panel=_WHAT),
+    ] = True,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="Also a file that is not in the page cache.", rich_help_panel=_WHAT),
+    ] = False,
+    billion: Annotated[
+        bool,
+        typer.Option("--billion", help="Also a billion rows: 4 GB of disk.", rich_help_panel=_WHAT),
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.", rich_help_panel=_OUTPUT)
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw a chart: .png or .svg.", rich_help_panel=_OUTPUT),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir",
+            metavar="DIR",
+            help="Where vectors are made, 4 bytes a row and up to three of them; a temporary folder by default.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the vectors for another run.", rich_help_panel=_OUTPUT)
+    ] = False,
+) -> None:
+    """Measure selections against numpy, torch, polars, pyarrow, duckdb and the reference's own recipe.
+
+    Each answer is checked before its time is shown. A time is the median of runs in turns, in seconds and in
+    passes: what a parallel max over the same bytes takes at its best. At the default size it takes about an hour,
+    3 GB of disk and up to 16 GB of memory, nearly all of it for the peers.
+
+    \b
+    Examples:
+      dsdm bench select --rows 20_000_000
+      dsdm bench select top-k --peers numpy,duckdb --plot bench.svg
+      dsdm bench select --dir /data/scratch --keep --cold --billion --json bench.json
+    """
+    from dsdm.bench import Settings, run
+
+    given = {"rows": rows, "k": tuple(k or ()) or None, "peers": _peers(peers)}
+    settings = Settings(
+        jobs=_jobs(jobs, cold=cold, billion=billion),
+        repeats=repeats,
+        folder=folder,
+        keep=keep,
+        threads=threads,
+        budget=budget,
+        memory=memory,
+        **_present(given),
+    )
+    _check_sizes(settings.k, settings.rows)
+    run(settings, json=json, chart=plot)
+
+
+def _jobs(asked: list[str] | None, *, cold: bool, billion: bool) -> tuple[str, ...]:
+    """The jobs to run, in the order in which they are run."""
+    from dsdm.bench import JOBS, ON_DEMAND
+
+    unknown = sorted(set(asked or ()) - set(JOBS))
+    if unknown:
+        message = f"{', '.join(unknown)}: no such job; they are {', '.join(JOBS)}"
+        raise typer.BadParameter(message)
+    wanted = set(asked or (name for name in JOBS if name not in ON_DEMAND))
+    wanted |= {name for name, also in (("cold", cold), ("billion", billion)) if also}
+    return tuple(name for name in JOBS if name in wanted)
+
+
+def _peers(names: str | None) -> tuple[str, ...] | None:
+    """The libraries to compare with; None for all."""
+    from dsdm.bench import LIBRARIES
+
+    if names is None:
+        return None
+    asked = tuple(name.strip() for name in names.split(",") if name.strip() not in ("", "none"))
+    unknown = [name for name in asked if name not in LIBRARIES]
+    if unknown:
+        message = f"--peers names {', '.join(unknown)}; they are {', '.join(LIBRARIES)}, or none"
+        raise typer.BadParameter(message)
+    return asked
+
+
+def _check_sizes(k: tuple[int, ...], rows: int) -> None:
+    if any(size > rows for size in k):
+        message = f"-k is {max(k):,}, and there are {rows:,} rows"
+        raise typer.BadParameter(message)
+
+
+def _present(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
