@@ -39,8 +39,8 @@ check-rust: $(VENV)/.tools
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.built ## Times against numpy, each after its answer was compared.
-	$(BIN)/python benches/compare.py $(if $(ROWS),--rows $(ROWS))
+bench: $(VENV)/.peers $(if $(TORCH),$(VENV)/.torch) ## Times against every peer, an hour; ROWS=20_000_000 for less, TORCH=1 for torch too.
+	$(BIN)/dsdm bench $(if $(ROWS),--rows $(ROWS)) $(BENCH)
 
 # The datasets versions that users have: each in an environment of its own, which is why `make test` leaves it out.
 COMPAT := 2.14.7 3.6.0
@@ -91,13 +91,24 @@ $(VENV)/.built: $(VENV)/.tools $(SOURCES)
 	@touch $@
 
 $(VENV)/.checks: $(VENV)/.built
-	@$(BIN)/python -c "$$EXTRAS" > $(VENV)/checks.txt
+	@$(BIN)/python -c "$$EXTRAS" dev > $(VENV)/checks.txt
 	$(BIN)/python -m pip install -r $(VENV)/checks.txt
 	@touch $@
 
+$(VENV)/.peers: $(VENV)/.built
+	@$(BIN)/python -c "$$EXTRAS" bench > $(VENV)/peers.txt
+	$(BIN)/python -m pip install -r $(VENV)/peers.txt
+	@touch $@
+
+# Never needed, and some gigabytes: only where TORCH=1 asks for it.
+$(VENV)/.torch: $(VENV)/.built
+	$(BIN)/python -m pip install torch
+	@touch $@
+
 define EXTRAS
+import sys
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["project"]["optional-dependencies"]["dev"], sep="\n")
+    print(*tomllib.load(file)["project"]["optional-dependencies"][sys.argv[1]], sep="\n")
 endef
 export EXTRAS
