@@ -11,8 +11,7 @@ def main(name: str, text: str) -> None:
     """Import, say "ready" and wait; run, say "done" and hold the result until told to end."""
     task = Task.from_json(text)
     peer = next(peer for peer in PEERS if peer.name == name and task.operation in peer.promises)
-    if peer.module:
-        import_module(peer.module)
+    import_module(peer.module)
     print("ready", flush=True)
     sys.stdin.readline()
     result = peer.prepare(task)()

@@ -88,8 +88,7 @@ def _fail(error: Exception) -> NDArray[Any]:
 
 
 def _described(peer: Peer, one: Measured) -> Measured:
-    one.library = peer.library
-    one.version = version_of("dsdm" if peer.library == "dsdm" else peer.library)
+    one.library, one.version = peer.library, version_of(peer.module)
     return one
 
 

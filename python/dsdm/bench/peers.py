@@ -40,14 +40,16 @@ class Peer:
     prepare: Prepare
 
     @property
-    def module(self) -> str | None:
-        """The module that it cannot do without."""
-        return None if self.library in ("dsdm", "reference") else self.library
+    def module(self) -> str:
+        """The module that it imports; the reference's recipes do with numpy where there is no torch."""
+        if self.library == "reference":
+            return "torch" if is_installed("torch") else "numpy"
+        return self.library
 
     @property
     def available(self) -> bool:
         """Whether its library is installed."""
-        return self.module is None or is_installed(self.module)
+        return is_installed(self.module)
 
 
 PEERS: list[Peer] = []
