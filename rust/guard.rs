@@ -1,11 +1,20 @@
 //! What stands between a bad file and a panic of a library that reads it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Once;
 
 use crate::error::{At, Error, Result};
 
+thread_local! {
+    /// Whether this thread is in a decoder, whose panics become errors and are no one's to read.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Runs a decoder of another crate: what it says, and a panic of it, become a [`Error::Format`] at this place.
+///
+/// Such a panic prints nothing. For that the first call puts a panic hook before the one that is there.
 pub(crate) fn guard<R, E: std::fmt::Display>(
     path: &Path,
     at: &At,
@@ -15,9 +24,57 @@ pub(crate) fn guard<R, E: std::fmt::Display>(
     let broken = |what: String| {
         Error::format(path, at.clone(), format!("{doing}: {what}; the file is damaged or written wrongly"))
     };
-    match catch_unwind(AssertUnwindSafe(decode)) {
+    quieten();
+    let outer = GUARDED.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(decode));
+    GUARDED.set(outer);
+    match outcome {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(error)) => Err(broken(error.to_string())),
         Err(_) => Err(broken("the decoder gave up on the bytes".to_owned())),
+    }
+}
+
+/// Makes panics print nothing on threads that are in a decoder; all others go where they went before.
+fn quieten() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                before(panic);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn give_up() -> Result<()> {
+        guard(Path::new("a"), &At::File, "decoding", || -> Result<()> { panic!("a panic within") })
+    }
+
+    #[test]
+    #[ignore = "the next test runs it in a process of its own"]
+    fn panics_within_and_after() {
+        let nested = guard(Path::new("b"), &At::File, "decoding", || {
+            give_up().unwrap_err();
+            give_up()
+        });
+        assert!(nested.unwrap_err().to_string().contains("the decoder gave up on the bytes"));
+        panic!("a panic after");
+    }
+
+    #[test]
+    fn a_panic_within_prints_nothing_and_others_do() {
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "guard::tests::panics_within_and_after", "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&run.stderr);
+        assert!(printed.contains("a panic after"), "{printed}");
+        assert!(!printed.contains("a panic within"), "{printed}");
     }
 }
