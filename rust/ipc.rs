@@ -145,15 +145,19 @@ pub(crate) fn buffer(
 /// A compressed buffer says how many bytes it unpacks to; this many times its own is more than any codec reaches.
 pub(crate) const MAX_RATIO: u64 = 1 << 17;
 
-/// Fails if the compressed buffer at `span` is declared to unpack to more than it can hold.
-pub(crate) fn check_unpacked(file: &(impl ReadAt + ?Sized), span: Range<u64>) -> Result<()> {
+/// How many bytes the buffer at `span` of a compressed batch unpacks to.
+///
+/// Fails if it is declared to unpack to more than it can hold.
+pub(crate) fn unpacked(file: &(impl ReadAt + ?Sized), span: Range<u64>) -> Result<u64> {
+    let packed = span.end - span.start;
+    // An empty buffer has no length before it.
+    let Some(plain) = packed.checked_sub(8) else { return Ok(0) };
     let prefix = file.read_at(span.start, 8)?;
     let declared = prefix.first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes));
-    let packed = span.end - span.start;
     let limit = i64::try_from(packed.saturating_mul(MAX_RATIO)).unwrap_or(i64::MAX);
     // -1 says that the bytes were not worth compressing.
     if (-1..=limit).contains(&declared) {
-        return Ok(());
+        return Ok(u64::try_from(declared).unwrap_or(plain));
     }
     let message = format!(
         "a buffer of {packed} compressed bytes is declared to unpack to {declared}: more than can be; the file is damaged"

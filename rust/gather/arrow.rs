@@ -4,17 +4,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::ArrayRef;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::RecordBatch as BatchHeader;
 use arrow::ipc::reader::{read_dictionary, read_record_batch};
+use arrow::ipc::{MetadataVersion, RecordBatch as BatchHeader};
 use arrow::record_batch::RecordBatch;
 
-use super::corpus::{Fragment, Part};
-use super::types::{extent, fixed_bytes, project};
+use super::corpus::{Fragment, Part, picked};
+use super::types::{extent, fixed_bytes, has_keys, project};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc::{self, Contents, Kind, Place};
@@ -36,6 +36,8 @@ pub(super) struct Stream {
     /// For each batch, how many of the dictionary messages come before it.
     dictionaries_before: Vec<usize>,
     decoded: Mutex<BTreeMap<usize, Dictionaries>>,
+    /// Bytes of all batches once they are unpacked.
+    unpacked: OnceLock<u64>,
 }
 
 impl Stream {
@@ -55,8 +57,8 @@ impl Stream {
                 Kind::Dictionary => dictionaries.push(place),
             }
         }
-        let decoded = Mutex::default();
-        Ok(Self { map, buffer, schema, batches, rows, dictionaries, dictionaries_before, decoded })
+        let (decoded, unpacked) = (Mutex::default(), OnceLock::new());
+        Ok(Self { map, buffer, schema, batches, rows, dictionaries, dictionaries_before, decoded, unpacked })
     }
 
     /// The bytes of a message's body, in memory; framing has seen to it that they are there.
@@ -107,8 +109,12 @@ impl Stream {
         })
     }
 
-    fn decode(&self, unit: usize, place: &Place, columns: &[usize]) -> Result<RecordBatch> {
-        let dictionaries = self.dictionaries(self.dictionaries_before.get(unit).copied().unwrap_or(0))?;
+    /// Looks at the header of a batch.
+    fn header<R>(
+        &self,
+        place: &Place,
+        look: impl FnOnce(BatchHeader<'_>, MetadataVersion) -> Result<R>,
+    ) -> Result<R> {
         let bytes = ipc::header_of(self.map.as_ref(), place)?;
         let message = ipc::message(self.map.path(), place, &bytes)?;
         let header = message.header_as_record_batch().ok_or_else(|| {
@@ -118,12 +124,28 @@ impl Stream {
                 "the batch is gone; the file changed",
             )
         })?;
+        look(header, message.version())
+    }
+
+    fn decode(&self, unit: usize, place: &Place, columns: &[usize]) -> Result<RecordBatch> {
+        self.header(place, |header, version| self.decode_with(unit, place, columns, header, version))
+    }
+
+    fn decode_with(
+        &self,
+        unit: usize,
+        place: &Place,
+        columns: &[usize],
+        header: BatchHeader<'_>,
+        version: MetadataVersion,
+    ) -> Result<RecordBatch> {
+        let dictionaries = self.dictionaries(self.dictionaries_before.get(unit).copied().unwrap_or(0))?;
         self.check_buffers(place, &header)?;
         let body = self.body(place)?;
         let decode = |columns: &[usize], at: &At| {
             guard(self.map.path(), at, "decoding a record batch", || {
                 let schema = self.schema.clone();
-                read_record_batch(&body, header, schema, &dictionaries, Some(columns), &message.version())
+                read_record_batch(&body, header, schema, &dictionaries, Some(columns), &version)
             })
         };
         decode(columns, &At::Byte(place.header.start)).map_err(|error| {
@@ -146,10 +168,44 @@ impl Stream {
         for index in 0..count {
             let span = ipc::buffer(self.map.path(), place, batch, index)?;
             if batch.compression().is_some() && span.end - span.start >= 8 {
-                ipc::check_unpacked(self.map.as_ref(), span)?;
+                ipc::unpacked(self.map.as_ref(), span)?;
             }
         }
         Ok(())
+    }
+
+    /// Bytes of all batches, unpacked: those of compressed buffers stand before them.
+    fn unpacked(&self) -> Result<u64> {
+        if let Some(&known) = self.unpacked.get() {
+            return Ok(known);
+        }
+        let mut bytes = self.batches.iter().map(|place| {
+            self.header(place, |header, _| match header.compression() {
+                None => Ok(place.body.end - place.body.start),
+                Some(_) => self.unpacked_buffers(place, &header),
+            })
+        });
+        let sum = bytes.try_fold(0u64, |sum, bytes| Ok::<_, Error>(sum.saturating_add(bytes?)))?;
+        Ok(*self.unpacked.get_or_init(|| sum))
+    }
+
+    fn unpacked_buffers(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<u64> {
+        let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
+        (0..count).try_fold(0u64, |sum, index| {
+            let span = ipc::buffer(self.map.path(), place, batch, index)?;
+            Ok(sum.saturating_add(ipc::unpacked(self.map.as_ref(), span)?))
+        })
+    }
+
+    /// Bytes of some columns in all batches, by what they take in the first batch that has rows.
+    fn sampled(&self, columns: &[usize]) -> Result<u64> {
+        let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
+        let Some(place) = self.batches.get(first) else { return Ok(0) };
+        let batch = self.decode(first, place, columns)?;
+        let bytes: u64 = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len())).sum();
+        let rows: u64 = self.rows.iter().sum();
+        let scaled = u128::from(bytes) * u128::from(rows) / (batch.num_rows().max(1) as u128);
+        Ok(u64::try_from(scaled).unwrap_or(u64::MAX))
     }
 }
 
@@ -172,16 +228,14 @@ impl Part for Stream {
         if let Some(width) = widths.sum::<Option<u64>>() {
             return Ok(rows.saturating_mul(width));
         }
-        if columns.len() == self.schema.fields().len() {
-            return Ok(self.batches.iter().map(|place| place.body.end - place.body.start).sum());
+        if columns.len() < self.schema.fields().len() {
+            return self.sampled(columns);
         }
-        // A part of the columns: the first batch that has rows tells how large they are.
-        let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
-        let Some(place) = self.batches.get(first) else { return Ok(0) };
-        let batch = self.decode(first, place, columns)?;
-        let bytes: u64 = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len())).sum();
-        let scaled = u128::from(bytes) * u128::from(rows) / (batch.num_rows().max(1) as u128);
-        Ok(u64::try_from(scaled).unwrap_or(u64::MAX))
+        // Keys lie in the batches, and what they stand for does not.
+        let keyed = |&column: &usize| has_keys(self.schema.field(column).data_type());
+        let keyed: Vec<usize> = columns.iter().copied().filter(keyed).collect();
+        let values = if keyed.is_empty() { 0 } else { self.sampled(&keyed)? };
+        Ok(self.unpacked()?.saturating_add(values))
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Fragment> {
@@ -195,6 +249,10 @@ impl Part for Stream {
         let batch = self.decode(unit, place, columns)?;
         let schema = project(&self.schema, columns);
         let batch = batch.with_schema(schema).map_err(|e| Error::Internal(e.to_string()))?;
+        if self.header(place, |header, _| Ok(header.compression().is_some()))? {
+            // What was unpacked is not in the file's map but in memory: no more of it is kept than is wanted.
+            return Ok(Fragment::Picked(picked(self.map.path(), batch, wanted.to_vec())));
+        }
         Ok(Fragment::Whole(batch))
     }
 

@@ -248,7 +248,7 @@ impl Corpus {
 
 /// The wanted rows of a batch, so many at once that their values take few bytes: the keys of a dictionary may
 /// stand for many.
-fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batches {
+pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batches {
     let runs = cut_by_bytes(&wanted, |&row| row_bytes(&batch, row as usize), CONVERTED_BYTES);
     let path = path.to_path_buf();
     Box::new(runs.into_iter().map(move |run| {

@@ -131,6 +131,20 @@ pub(super) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
     }
 }
 
+/// Whether there are dictionary keys in a type.
+pub(super) fn has_keys(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(..) => true,
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _) => has_keys(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_keys(field.data_type())),
+        _ => false,
+    }
+}
+
 /// Bytes that a row takes.
 pub(super) fn row_bytes(batch: &RecordBatch, row: usize) -> u64 {
     let columns = batch.columns().iter();
