@@ -226,6 +226,7 @@ class Corpus:
         memory_limit: int | None = None,
         threads: int | None = None,
         overwrite: bool = False,
+        by_fingerprint: bool = False,
         state: str | None = None,
         info: str | None = None,
         progress: Callable[[int], object] | None = None,
@@ -234,7 +235,8 @@ class Corpus:
 
         `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
         long as the indices; `state` and `info` are JSON objects whose keys go into
-        ``state.json`` and ``dataset_info.json``.
+        ``state.json`` and ``dataset_info.json``. With `by_fingerprint` the directory is named by its fingerprint,
+        beside `target`; where one of that name is there, it is left as it is.
         """
 
 def default_memory_limit() -> int:

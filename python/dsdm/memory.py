@@ -1,6 +1,5 @@
 """Rows as a dataset of their own: in memory, or in the cache of ``datasets`` where they do not fit."""
 
-import shutil
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,14 +39,8 @@ def _in_cache(source: Source, rows: NDArray[np.int64], memory_limit: int, thread
     import datasets
 
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"
-    fresh = cache / f"new-{uuid.uuid4().hex}"
-    *_, fingerprint = source.corpus.materialize(rows, fresh, memory_limit=memory_limit, threads=threads)
-    final = cache / fingerprint
-    try:
-        fresh.rename(final)
-    except OSError:
-        # The same bytes are there already.
-        shutil.rmtree(fresh)
-        if not final.is_dir():
-            raise
-    return datasets.load_from_disk(str(final))
+    # One name for all: what a run that was killed left behind is found by it, and removed.
+    *_, fingerprint = source.corpus.materialize(
+        rows, cache / "selection", memory_limit=memory_limit, threads=threads, by_fingerprint=True
+    )
+    return datasets.load_from_disk(str(cache / fingerprint))

@@ -107,8 +107,10 @@ impl Corpus {
     /// Gives rows, shards, bytes, passes and the fingerprint. `sources` are files that the output must not
     /// replace, beside those of the corpus. `extras` is a table as long as the indices;
     /// `state` and `info` are JSON objects whose keys go into `state.json` and `dataset_info.json`.
+    /// With `by_fingerprint` the directory is named by its fingerprint, beside `target`.
     #[pyo3(signature = (indices, target, *, sources=None, extras=None, max_shard_size=None, num_shards=None,
-                        memory_limit=None, threads=None, overwrite=false, state=None, info=None, progress=None))]
+                        memory_limit=None, threads=None, overwrite=false, by_fingerprint=false, state=None, info=None,
+                        progress=None))]
     #[allow(clippy::too_many_arguments)] // they are keywords
     fn materialize(
         &self,
@@ -122,6 +124,7 @@ impl Corpus {
         memory_limit: Option<u64>,
         threads: Option<i64>,
         overwrite: bool,
+        by_fingerprint: bool,
         state: Option<&str>,
         info: Option<&str>,
         progress: Option<Py<PyAny>>,
@@ -136,7 +139,7 @@ impl Corpus {
         let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
         let extra_keys = write::ExtraKeys { state: object("state", state)?, info: object("info", info)? };
         let sources = sources.unwrap_or_default();
-        let options = Options { target, sources, overwrite, split, memory_limit, extra_keys };
+        let options = Options { target, by_fingerprint, sources, overwrite, split, memory_limit, extra_keys };
         let work = |job: &Job<'_>| write::materialize(job, &self.inner, rows, &extras, &options);
         let Report { rows, shards, bytes, passes, fingerprint } =
             call::run(py, threads, progress.as_ref(), work)?;

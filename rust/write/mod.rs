@@ -26,6 +26,9 @@ pub use stage::Stage;
 pub struct Options {
     /// The directory to make.
     pub target: PathBuf,
+    /// Whether the directory gets the fingerprint for its name, beside `target`, which is then for messages and
+    /// for what was left behind alone. Where one of that name is there, it is taken for this one.
+    pub by_fingerprint: bool,
     /// Files that the rows come from beside those of the corpus: what a table in memory maps.
     pub sources: Vec<PathBuf>,
     /// Whether a dataset that is there is replaced.
@@ -79,7 +82,11 @@ pub fn materialize(
     gather(job, corpus, rows, extras, &plan, &shards)?;
     let done = shards.finish()?;
     let fingerprint = hf::write_json(stage.path(), &features, &done, &options.extra_keys)?;
-    stage.commit()?;
+    if options.by_fingerprint {
+        stage.commit_as(&fingerprint)?;
+    } else {
+        stage.commit()?;
+    }
     Ok(Report {
         rows: rows.len() as u64,
         shards: done.len() as u64,

@@ -37,8 +37,7 @@ impl Stage {
         prefix.push(name);
         prefix.push(".dsdm-");
         remove_dead(parent, &prefix);
-        let staging = make_staging(parent, &prefix)?;
-        let lock = lock(&staging);
+        let (staging, lock) = make_staging(parent, &prefix)?;
         Ok(Self { target, staging, lock, replaces })
     }
 
@@ -60,6 +59,21 @@ impl Stage {
                 .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
         }
         self.target.parent().map_or(Ok(()), sync_folder)
+    }
+
+    /// Gives the directory another name beside its target, one that tells its contents: where that is there
+    /// already, this one is not needed.
+    ///
+    /// # Errors
+    /// Something that is no directory has the name, or the system refuses the rename.
+    pub fn commit_as(self, name: &str) -> Result<()> {
+        sync_folder(&self.staging)?;
+        let named = self.target.with_file_name(name);
+        match rename_new(&self.staging, &named) {
+            Err(_) if named.is_dir() => Ok(()),
+            Err(e) => Err(Error::io(&named, "giving the finished output its name", e)),
+            Ok(()) => named.parent().map_or(Ok(()), sync_folder),
+        }
     }
 }
 
@@ -125,7 +139,8 @@ fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
     Ok(true)
 }
 
-fn make_staging(parent: &Path, prefix: &OsString) -> Result<PathBuf> {
+/// Makes a directory and locks it, where that can be done.
+fn make_staging(parent: &Path, prefix: &OsString) -> Result<(PathBuf, Option<File>)> {
     let mut seed =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
     seed ^= std::process::id().rotate_left(16);
@@ -134,7 +149,12 @@ fn make_staging(parent: &Path, prefix: &OsString) -> Result<PathBuf> {
         name.push(format!("{:08x}", seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9))));
         let staging = parent.join(name);
         match fs::create_dir(&staging) {
-            Ok(()) => return Ok(staging),
+            // Another run may have taken it for dead before it was locked: then it is gone, or soon will be.
+            Ok(()) => match lock(&staging) {
+                Lock::Held(file) if is_still(&staging, &file) => return Ok((staging, Some(file))),
+                Lock::None => return Ok((staging, None)),
+                Lock::Held(_) | Lock::Taken => {}
+            },
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             Err(e) => return Err(Error::io(&staging, "making the staging directory", e)),
         }
@@ -148,23 +168,58 @@ fn remove_dead(parent: &Path, prefix: &OsString) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
-        if ours && entry.path().is_dir() && lock(&entry.path()).is_some() {
+        if ours
+            && entry.path().is_dir()
+            && let Lock::Held(_lock) = lock(&entry.path())
+        {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
+/// What came of locking a directory.
+enum Lock {
+    /// It is locked for as long as the file is open.
+    Held(File),
+    /// Another run holds it, or it is gone.
+    Taken,
+    /// It cannot be locked here.
+    None,
+}
+
 /// Locks a directory, unless another run holds it.
 #[cfg(unix)]
-fn lock(folder: &Path) -> Option<File> {
-    let file = File::open(folder).ok()?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).ok()?;
-    Some(file)
+fn lock(folder: &Path) -> Lock {
+    use rustix::fs::{FlockOperation, flock};
+    let file = match File::open(folder) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Lock::Taken,
+        Err(_) => return Lock::None,
+    };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Lock::Held(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Lock::Taken,
+        Err(_) => Lock::None,
+    }
 }
 
 #[cfg(not(unix))]
-fn lock(_folder: &Path) -> Option<File> {
-    None
+fn lock(_folder: &Path) -> Lock {
+    Lock::None
+}
+
+/// Whether a directory that was locked is still the one of that name.
+#[cfg(unix)]
+fn is_still(folder: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    let (named, locked) = (fs::metadata(folder).map(place), file.metadata().map(place));
+    named.ok().zip(locked.ok()).is_some_and(|(named, locked)| named == locked)
+}
+
+#[cfg(not(unix))]
+fn is_still(_folder: &Path, _file: &File) -> bool {
+    true
 }
 
 /// Renames unless the new name is taken.
@@ -285,6 +340,48 @@ mod tests {
         assert_eq!(names(dir.path()).len(), 1);
         let second = Stage::begin(&target, &[], false).unwrap();
         assert!(living.path().exists() && second.path().exists());
+    }
+
+    #[test]
+    fn a_name_that_tells_the_contents_is_given_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let stages: Vec<_> = ["first", "second"]
+            .into_iter()
+            .map(|text| {
+                let stage = Stage::begin(&target, &[], false).unwrap();
+                fs::write(stage.path().join("a"), text).unwrap();
+                stage
+            })
+            .collect();
+        for stage in stages {
+            stage.commit_as("abc").unwrap();
+        }
+        assert_eq!(names(dir.path()), ["abc"]);
+        assert_eq!(fs::read_to_string(dir.path().join("abc/a")).unwrap(), "first");
+        fs::write(dir.path().join("file"), "").unwrap();
+        let stage = Stage::begin(&target, &[], false).unwrap();
+        assert!(matches!(stage.commit_as("file"), Err(Error::Io { .. })));
+        assert_eq!(names(dir.path()), ["abc", "file"]);
+    }
+
+    /// Runs that begin at once look for dead ones at once: none takes another, just begun, for dead.
+    #[test]
+    fn runs_that_begin_at_once_leave_each_other_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let stage = Stage::begin(&target, &[], false).unwrap();
+                        fs::write(stage.path().join("a"), "x").unwrap();
+                        assert!(stage.path().join("a").exists());
+                    }
+                });
+            }
+        });
+        assert_eq!(names(dir.path()), Vec::<String>::new());
     }
 
     #[test]

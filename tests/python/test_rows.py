@@ -1,5 +1,9 @@
 """Opened shards against pyarrow and datasets: where they are looked for, what they hold, rows by number."""
 
+import signal
+import subprocess
+import sys
+
 import datasets
 import numpy as np
 import pyarrow as pa
@@ -314,6 +318,38 @@ def test_select_is_a_file_in_the_cache_where_it_does_not_fit(tmp_path, monkeypat
     other = dsdm.select(shards, rows[:50], memory_limit=1, columns=["id"])
     assert other["id"][:] == rows[:50].tolist()
     assert len(list((cache / "dsdm").iterdir())) == 2
+
+
+# Killed by itself when the first shard is on the disk and nothing has its name yet.
+KILLED = """
+import datasets, os, signal, sys, threading, time
+from pathlib import Path
+import dsdm
+
+def kill_when_written():
+    while not any(file.stat().st_size for file in Path(sys.argv[2]).glob("dsdm/.*/*.arrow*")):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+
+datasets.config.HF_DATASETS_CACHE = sys.argv[2]
+threading.Thread(target=kill_when_written).start()
+dsdm.select(sys.argv[1], range(200_000), memory_limit=1, threads=1)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_select_left_in_the_cache_is_removed_by_the_next(tmp_path, monkeypatch):
+    path = write_arrow(tmp_path / "a.arrow", pa.table({"id": range(200_000)}))
+    cache = tmp_path / "cache"
+    ran = subprocess.run([sys.executable, "-c", KILLED, path, cache], check=False)  # noqa: S603
+    assert ran.returncode == -signal.SIGKILL
+    (left,) = (cache / "dsdm").iterdir()
+    assert left.name.startswith(".selection.dsdm-")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache)
+    selected = dsdm.select(path, [3, 1], memory_limit=1)
+    assert selected["id"][:] == [3, 1]
+    (kept,) = (cache / "dsdm").iterdir()
+    assert [entry["filename"] for entry in selected.cache_files] == [str(kept / "data-00000-of-00001.arrow")]
 
 
 def test_two_selections_have_two_fingerprints(shards):
