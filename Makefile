@@ -42,16 +42,21 @@ check-python: $(VENV)/.checks
 bench: $(VENV)/.peers $(if $(TORCH),$(VENV)/.torch) ## Times against every peer, an hour; ROWS=20_000_000 for less, TORCH=1 for torch too.
 	$(BIN)/dsdm bench $(if $(ROWS),--rows $(ROWS)) $(BENCH)
 
-# The datasets versions that users have: each in an environment of its own, which is why `make test` leaves it out.
+# The datasets versions that users have, the oldest with the oldest pyarrow and numpy that dsdm takes: each in an
+# environment of its own, which is why `make test` leaves it out.
 COMPAT := 2.14.7 3.6.0
-compat: $(VENV)/.built ## Open what dsdm writes with older versions of datasets.
+compat: $(VENV)/.built ## Run dsdm with older versions of datasets, and open what it writes.
 	rm -rf .compat && mkdir .compat && $(BIN)/dsdm demo .compat/demo >/dev/null
+	$(BIN)/maturin build --release --locked --quiet --out .compat/wheels
 	for version in $(COMPAT); do \
 	  $(PYTHON) -m venv .compat/$$version && \
-	  .compat/$$version/bin/pip install "datasets==$$version" $$([ $$version = 2.14.7 ] && echo "pyarrow<15 numpy<2 fsspec<2023.11") && \
-	  .compat/$$version/bin/python tests/compat/open_all.py .compat/demo || exit 1; \
+	  .compat/$$version/bin/pip install .compat/wheels/*.whl "datasets==$$version" \
+	    $$([ $$version = 2.14.7 ] && echo "pyarrow==15.* numpy==1.26.*") && \
+	  .compat/$$version/bin/python tests/compat/open_all.py .compat/demo && \
+	  .compat/$$version/bin/python tests/compat/run_all.py || exit 1; \
 	done
 	$(BIN)/python tests/compat/open_all.py .compat/demo
+	$(BIN)/python tests/compat/run_all.py
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt

@@ -112,11 +112,15 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
     if hasattr(data, "corpus"):
         # The table of a lazy dataset is a corpus itself.
         corpus = data.corpus if columns is None else data.corpus.select(columns)
-        return Source(corpus, mapping, data.files, "dataset", dataset)
+        return Source(corpus, mapping, data.files, "dataset", _chosen(dataset, columns))
     features = json.dumps({"info": {"features": dataset.features.to_dict()}})
     metadata = {**(data.schema.metadata or {}), b"huggingface": features.encode()}
     corpus = Corpus.from_stream(data.table.replace_schema_metadata(metadata), columns=columns)
-    return Source(corpus, mapping, files, "dataset", dataset)
+    return Source(corpus, mapping, files, "dataset", _chosen(dataset, columns))
+
+
+def _chosen(dataset: "datasets.Dataset", columns: list[str] | None) -> "datasets.Dataset":
+    return dataset if columns is None else dataset.select_columns(columns)
 
 
 def find_files(where: str) -> list[str]:

@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use super::arrow::Stream;
 use super::memory::Memory;
 use super::parquet::Parquet;
-use super::types::{canonical_field, cut_by_bytes, project, row_bytes, same_layout};
+use super::types::{canonical_field, cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
@@ -126,7 +126,7 @@ impl Corpus {
             .collect::<Result<_>>()?;
         let schema = common_schema(&parts, &columns)?;
         let (units, starts) = number_units(&parts)?;
-        Ok(Self { parts, schema: Arc::new(schema), columns, units, starts })
+        Ok(Self { parts, schema: Arc::new(own_features(schema)), columns, units, starts })
     }
 
     /// The same rows with these columns alone, in this order.
@@ -138,7 +138,8 @@ impl Corpus {
         let places: Vec<usize> = names.iter().filter_map(|name| self.schema.index_of(name).ok()).collect();
         let picked = |columns: &Vec<usize>| places.iter().filter_map(|&i| columns.get(i).copied()).collect();
         let columns = self.columns.iter().map(picked).collect();
-        Ok(Self { columns, schema: project(&self.schema, &places), ..self.clone() })
+        let schema = own_features(Schema::clone(&project(&self.schema, &places)));
+        Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
     }
 
     /// The same rows with other names for the columns and other metadata of the schema.

@@ -17,6 +17,8 @@ use crate::error::{At, Error, Result};
 const EXTENSION: &str = "ARROW:extension:name";
 /// What belongs to it.
 const EXTENSION_DATA: &str = "ARROW:extension:metadata";
+/// The schema metadata that tells the features of `datasets`.
+const FEATURES: &str = "huggingface";
 
 /// The field that rows of a stored field come out as, or why there is none.
 pub(super) fn canonical_field(path: &Path, column: &str, field: &Field) -> Result<Field> {
@@ -116,6 +118,18 @@ pub(super) fn same_layout(a: &DataType, b: &DataType) -> bool {
 pub(super) fn project(schema: &Schema, columns: &[usize]) -> SchemaRef {
     let fields: Vec<_> = columns.iter().filter_map(|&i| schema.fields().get(i).cloned()).collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// A schema whose metadata tells the features of its columns and of no others: early versions of `datasets`
+/// take all that it tells.
+pub(super) fn own_features(mut schema: Schema) -> Schema {
+    let told = schema.metadata.get(FEATURES).and_then(|text| serde_json::from_str(text).ok());
+    let Some(mut told): Option<serde_json::Value> = told else { return schema };
+    if let Some(features) = told.pointer_mut("/info/features").and_then(|it| it.as_object_mut()) {
+        features.retain(|name, _| schema.index_of(name).is_ok());
+        schema.metadata.insert(FEATURES.to_owned(), told.to_string());
+    }
+    schema
 }
 
 /// Bytes of one value where every value has as many, as Arrow lays it out in memory.
