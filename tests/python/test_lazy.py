@@ -117,6 +117,7 @@ def test_files_are_left_where_they_are(folder):
 def test_columns_are_chosen_at_the_opening(folder):
     lazy = open_dataset(folder / "parquet", columns=["text", "id"])
     alike(lazy, plain_dataset().select_columns(["text", "id"]))
+    alike(open_dataset(plain_dataset(), columns=["text", "id"]), plain_dataset().select_columns(["text", "id"]))
 
 
 def test_a_file_in_another_state_has_another_fingerprint(tmp_path):
