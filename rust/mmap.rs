@@ -21,6 +21,8 @@ use crate::error::{At, Error, Result};
 
 /// Bytes that are populated at once.
 pub const CHUNK: usize = 8 << 20;
+/// Bytes that are asked of the disk before they are needed: enough to keep it busy.
+const AHEAD: u64 = 64 << 20;
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct Opened {
     file: File,
     path: PathBuf,
     identity: Identity,
+    /// Which chunks were asked of the disk already.
+    asked: Vec<AtomicBool>,
 }
 
 impl Opened {
@@ -73,7 +77,8 @@ impl Opened {
         }
         let file = File::open(path).map_err(|e| Error::io(path, "opening", e))?;
         let identity = Identity::of(&file, path)?;
-        Ok(Self { file, path: path.to_path_buf(), identity })
+        let asked = flags(identity.size);
+        Ok(Self { file, path: path.to_path_buf(), identity, asked })
     }
 
     /// The path it was opened by.
@@ -85,6 +90,30 @@ impl Opened {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// Asks the disk for a range of bytes and those that follow, each chunk once, and does not wait for them.
+    ///
+    /// The kernel reads ahead of a reader on its own, but not far enough to keep a fast disk busy.
+    pub fn read_ahead(&self, range: Range<u64>) {
+        let end = range.end.saturating_add(AHEAD).min(self.identity.size);
+        let chunks = chunk_of(range.start)..chunk_of(end.saturating_add(CHUNK as u64 - 1));
+        for (chunk, asked) in chunks.clone().zip(self.asked.get(chunks).unwrap_or_default()) {
+            if !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed) {
+                self.ask(chunk as u64 * CHUNK as u64);
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn ask(&self, start: u64) {
+        // A hint: where it is refused, the bytes are read when they are needed.
+        let len = std::num::NonZeroU64::new(CHUNK as u64);
+        let _ = rustix::fs::fadvise(&self.file, start, len, rustix::fs::Advice::WillNeed);
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unused_self)]
+    fn ask(&self, _start: u64) {}
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
     pub fn check_unchanged(&self) -> Result<()> {
@@ -139,6 +168,16 @@ fn read_exact_at_windows(file: &File, mut into: &mut [u8], mut offset: u64) -> s
     Ok(())
 }
 
+/// One flag for each chunk of so many bytes.
+fn flags(size: u64) -> Vec<AtomicBool> {
+    (0..size.div_ceil(CHUNK as u64)).map(|_| AtomicBool::new(false)).collect()
+}
+
+/// The number of the chunk that a byte lies in.
+fn chunk_of(byte: u64) -> usize {
+    usize::try_from(byte / CHUNK as u64).unwrap_or(usize::MAX)
+}
+
 /// A whole file, mapped for reading.
 #[derive(Debug)]
 pub struct Map {
@@ -162,7 +201,7 @@ impl Map {
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
         let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
             .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
-        let populated = (0..bytes.len().div_ceil(CHUNK)).map(|_| AtomicBool::new(false)).collect();
+        let populated = flags(bytes.len() as u64);
         Ok(Self { opened, bytes, populated })
     }
 

@@ -16,6 +16,9 @@ use crate::error::{At, Error, Result};
 use crate::mmap::{Map, Opened};
 use crate::with_dtype;
 
+/// Rows after those that are read now whose parts are asked of the disk.
+const NEXT: u64 = 1 << 22;
+
 /// How the bytes of a file are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Io {
@@ -44,6 +47,15 @@ impl Storage {
             Self::Mapped(map) => map.bytes().len() as u64,
             Self::Positional(opened) => opened.identity().size,
             Self::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// The open file, if they are not in memory.
+    fn opened(&self) -> Option<&Opened> {
+        match self {
+            Self::Mapped(map) => Some(map.opened()),
+            Self::Positional(opened) => Some(opened),
+            Self::Memory(_) => None,
         }
     }
 
@@ -305,6 +317,13 @@ impl Source for Stored {
     }
 
     fn prefetch(&self, rows: Range<u64>) -> Result<()> {
+        // The next part may lie in another file, whose first bytes must be on their way by then.
+        let next = rows.end..rows.end.saturating_add(NEXT).min(Source::len(self));
+        for (part, within) in self.overlapping(rows.clone()).chain(self.overlapping(next)) {
+            if let (Some(opened), Some(span)) = (part.storage.opened(), part.span(&within)) {
+                opened.read_ahead(span);
+            }
+        }
         for (part, within) in self.overlapping(rows) {
             if let (Storage::Mapped(map), Some(range)) =
                 (&part.storage, part.span(&within).and_then(to_usize))

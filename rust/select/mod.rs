@@ -8,6 +8,8 @@
 mod entry;
 mod exclude;
 mod gumbel;
+#[doc(hidden)]
+pub mod kernels;
 mod noisy;
 mod order;
 mod parting;

@@ -1,0 +1,83 @@
+//! The kernels one by one, for the benchmarks: not a part of the interface.
+
+use std::ops::Range;
+
+use super::entry::{Entry, Packed};
+use super::noisy::Bound;
+use super::parting::Parting;
+use super::pieces::Pieces;
+use super::rank::Rank;
+use super::rng::{Bits, Pcg64, Philox};
+use super::{Nan, scan, sort};
+use crate::error::Result;
+use crate::parallel::Job;
+
+/// Rows of a task.
+const TASK: usize = 1 << 18;
+
+/// How many scores reach a bound; their offsets and values are left in `hits` and `picked`.
+pub fn scan(scores: &[f32], bound: f32, hits: &mut [u32], picked: &mut [f32]) -> usize {
+    scan::reaching(scores, f32::bound::<true>(bound.key_with(Nan::Largest)), true, hits, picked)
+}
+
+/// Entries of scores, as a pass collects them.
+#[derive(Debug)]
+pub struct Collected(Pieces<Packed>);
+
+impl Collected {
+    /// One entry for each score, in buckets for sorting.
+    pub fn of(scores: &[f32]) -> Self {
+        let entry = |(&score, row): (&f32, u64)| Packed::new(u64::from(u32::MAX) - score.key(), row);
+        let entries: Vec<Packed> = scores.iter().zip(0..).map(entry).collect();
+        let (best, worst) = (entries.iter().min(), entries.iter().max());
+        let (low, high) = (best.map_or(0, |e| e.badness()), worst.map_or(0, |e| e.badness()));
+        let parting = Parting::new::<Packed>(low, high, scores.len() as u64);
+        Self(Pieces { all: entries.chunks(TASK).filter_map(|task| parting.part(task)).collect(), parting })
+    }
+
+    /// Cuts them to the `k` best, and gives the row of the worst of those.
+    pub fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<u64> {
+        Ok(self.0.cut(k, job)?.row())
+    }
+
+    /// Fills `rows` with the best, best first.
+    pub fn order(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
+        sort::fill(&self.0, rows, false, None, job)
+    }
+}
+
+/// Random bits of consecutive rows.
+#[derive(Debug, Default)]
+pub struct RandomBits(Bits);
+
+impl RandomBits {
+    /// Philox bits of some rows.
+    pub fn philox(&mut self, seed: u64, rows: &Range<u64>) {
+        self.0.resize(usize::try_from(rows.end - rows.start).unwrap_or(0));
+        Philox::new(seed, Philox::GUMBEL).fill(rows.start, &mut self.0);
+    }
+
+    /// PCG64 draws of some positions of a stream.
+    pub fn pcg64(&mut self, state: u128, increment: u128, draws: &Range<u64>) {
+        self.0.resize(usize::try_from(draws.end - draws.start).unwrap_or(0));
+        let mut stream = Pcg64::new(state, increment).advanced(draws.start);
+        for at in 0..self.0.high.len() {
+            self.0.set(at, stream.next());
+        }
+    }
+
+    /// The bits of one of them.
+    pub fn get(&self, at: usize) -> u64 {
+        self.0.get(at)
+    }
+
+    /// How many of the rows with these scores may have a score plus noise of at least `least`.
+    pub fn gumbel_bound(&self, scores: &[f32], least: f64, hits: &mut [u32]) -> usize {
+        Bound::new(least, 1.0).reaching(scores, &self.0.high, hits)
+    }
+}
+
+/// The Philox bits of one row, computed alone.
+pub fn philox(seed: u64, row: u64) -> u64 {
+    Philox::new(seed, Philox::GUMBEL).bits(row)
+}
