@@ -111,6 +111,15 @@ def _philox(rows: int, seed: int, domain: int) -> Iterator[tuple[slice, NDArray[
         yield slice(start, stop), bits.ravel()[: stop - start]
 
 
+def philox_bits(seed: int, rows: NDArray[np.uint64], *, domain: int) -> NDArray[np.uint64]:
+    """Give the 64 bits of any rows: those of a draw (domain 1) or of a sample (domain 2)."""
+    counters = rows // (2 * _COUNTERS) * _COUNTERS + rows % _COUNTERS
+    ends = [np.full_like(counters, domain), np.zeros_like(counters)]
+    words = _encrypted([counters & _LOW, counters >> _HALF, *ends], seed)
+    second = rows % (2 * _COUNTERS) >= _COUNTERS
+    return np.where(second, words[2] | words[3] << _HALF, words[0] | words[1] << _HALF)
+
+
 def _encrypted(words: list[NDArray[np.uint64]], seed: int) -> list[NDArray[np.uint64]]:
     """Ten rounds over blocks of four 32-bit words, each held in 64 bits."""
     key = [seed & 0xFFFFFFFF, seed >> 32]
