@@ -19,9 +19,11 @@ use bytes::Bytes;
 
 use crate::error::{At, Error, Result};
 
-/// Bytes that are populated at once.
-pub const CHUNK: usize = 8 << 20;
-/// Bytes that are asked of the disk before they are needed: enough to keep it busy.
+/// Bytes that are populated at once: what a thread reads next, and not what others do.
+const CHUNK: usize = 1 << 20;
+/// Bytes that are asked of the disk at once.
+const ASKED: u64 = 8 << 20;
+/// Bytes that are asked of it before they are needed: enough to keep it busy.
 const AHEAD: u64 = 64 << 20;
 
 /// What tells one state of a file from another.
@@ -77,7 +79,7 @@ impl Opened {
         }
         let file = File::open(path).map_err(|e| Error::io(path, "opening", e))?;
         let identity = Identity::of(&file, path)?;
-        let asked = flags(identity.size);
+        let asked = flags(identity.size, ASKED);
         Ok(Self { file, path: path.to_path_buf(), identity, asked })
     }
 
@@ -96,10 +98,12 @@ impl Opened {
     /// The kernel reads ahead of a reader on its own, but not far enough to keep a fast disk busy.
     pub fn read_ahead(&self, range: Range<u64>) {
         let end = range.end.saturating_add(AHEAD).min(self.identity.size);
-        let chunks = chunk_of(range.start)..chunk_of(end.saturating_add(CHUNK as u64 - 1));
-        for (chunk, asked) in chunks.clone().zip(self.asked.get(chunks).unwrap_or_default()) {
-            if !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed) {
-                self.ask(chunk as u64 * CHUNK as u64);
+        for part in range.start / ASKED..end.div_ceil(ASKED) {
+            let asked = usize::try_from(part).ok().and_then(|part| self.asked.get(part));
+            if asked
+                .is_some_and(|asked| !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed))
+            {
+                self.ask(part * ASKED);
             }
         }
     }
@@ -107,7 +111,7 @@ impl Opened {
     #[cfg(target_os = "linux")]
     fn ask(&self, start: u64) {
         // A hint: where it is refused, the bytes are read when they are needed.
-        let len = std::num::NonZeroU64::new(CHUNK as u64);
+        let len = std::num::NonZeroU64::new(ASKED);
         let _ = rustix::fs::fadvise(&self.file, start, len, rustix::fs::Advice::WillNeed);
     }
 
@@ -168,14 +172,9 @@ fn read_exact_at_windows(file: &File, mut into: &mut [u8], mut offset: u64) -> s
     Ok(())
 }
 
-/// One flag for each chunk of so many bytes.
-fn flags(size: u64) -> Vec<AtomicBool> {
-    (0..size.div_ceil(CHUNK as u64)).map(|_| AtomicBool::new(false)).collect()
-}
-
-/// The number of the chunk that a byte lies in.
-fn chunk_of(byte: u64) -> usize {
-    usize::try_from(byte / CHUNK as u64).unwrap_or(usize::MAX)
+/// One flag for each part of so many bytes.
+fn flags(size: u64, part: u64) -> Vec<AtomicBool> {
+    (0..size.div_ceil(part)).map(|_| AtomicBool::new(false)).collect()
 }
 
 /// A whole file, mapped for reading.
@@ -201,7 +200,7 @@ impl Map {
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
         let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
             .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
-        let populated = flags(bytes.len() as u64);
+        let populated = flags(bytes.len() as u64, CHUNK as u64);
         Ok(Self { opened, bytes, populated })
     }
 

@@ -10,6 +10,8 @@ mod exclude;
 mod gumbel;
 #[doc(hidden)]
 pub mod kernels;
+mod logarithm;
+mod noise;
 mod noisy;
 mod order;
 mod parting;

@@ -46,6 +46,10 @@ pub(super) struct Workspace {
     pub rounded: Vec<f32>,
     /// Random bits of the rows of a block.
     pub bits: Bits,
+    /// Random bits of the hits.
+    pub drawn: Vec<u64>,
+    /// The noise that they mean.
+    pub noise: Vec<f64>,
     /// Values of a block that hits were picked from.
     pub picked: Scratch,
     /// What the pass came across.
