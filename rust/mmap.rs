@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 /// Bytes that are asked of the disk at once.
 const ASKED: u64 = 8 << 20;
 /// Bytes that are asked of it before they are needed: enough to keep it busy.
-const AHEAD: u64 = 64 << 20;
+const AHEAD: u64 = 256 << 20;
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,25 +99,37 @@ impl Opened {
     pub fn read_ahead(&self, range: Range<u64>) {
         let end = range.end.saturating_add(AHEAD).min(self.identity.size);
         for part in range.start / ASKED..end.div_ceil(ASKED) {
-            let asked = usize::try_from(part).ok().and_then(|part| self.asked.get(part));
+            let asked = self.asked(part);
             if asked
                 .is_some_and(|asked| !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed))
             {
-                self.ask(part * ASKED);
+                self.ask(part * ASKED, ASKED);
             }
         }
     }
 
+    /// Asks the disk for a few bytes that will be read out of order, and does not wait for them.
+    pub fn announce(&self, range: &Range<u64>) {
+        let asked = self.asked(range.start / ASKED);
+        if asked.is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
+            self.ask(range.start, range.end.saturating_sub(range.start));
+        }
+    }
+
+    fn asked(&self, part: u64) -> Option<&AtomicBool> {
+        usize::try_from(part).ok().and_then(|part| self.asked.get(part))
+    }
+
     #[cfg(target_os = "linux")]
-    fn ask(&self, start: u64) {
+    fn ask(&self, start: u64, len: u64) {
         // A hint: where it is refused, the bytes are read when they are needed.
-        let len = std::num::NonZeroU64::new(ASKED);
+        let len = std::num::NonZeroU64::new(len);
         let _ = rustix::fs::fadvise(&self.file, start, len, rustix::fs::Advice::WillNeed);
     }
 
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unused_self)]
-    fn ask(&self, _start: u64) {}
+    fn ask(&self, _start: u64, _len: u64) {}
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
     pub fn check_unchanged(&self) -> Result<()> {
@@ -245,6 +257,8 @@ impl Map {
     fn populate_chunk(&self, chunk: usize) -> Result<()> {
         let start = chunk * CHUNK;
         let len = CHUNK.min(self.bytes.len() - start);
+        // Waits for the disk once, and not at every page.
+        self.opened.read_exact_at(&mut [0], (start + len - 1) as u64)?;
         match self.bytes.advise_range(memmap2::Advice::PopulateRead, start, len) {
             Ok(()) => Ok(()),
             // EINVAL: a kernel before 5.14 does not know the advice. The pages then fault one by one.

@@ -248,6 +248,14 @@ impl Source for Scores {
         }
     }
 
+    fn announce(&self, rows: Range<u64>) {
+        match self.node() {
+            Node::Stored(stored) => stored.announce(rows),
+            Node::Slice { of, start } => of.announce(rows.start + start..rows.end + start),
+            node => node.operands().for_each(|scores| scores.announce(rows.clone())),
+        }
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.each_stored(&mut |stored| stored.check_unchanged())
     }

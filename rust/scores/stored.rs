@@ -334,6 +334,14 @@ impl Source for Stored {
         Ok(())
     }
 
+    fn announce(&self, rows: Range<u64>) {
+        for (part, within) in self.overlapping(rows) {
+            if let (Some(opened), Some(span)) = (part.storage.opened(), part.span(&within)) {
+                opened.announce(&span);
+            }
+        }
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.files.iter().try_for_each(|file| file.opened().check_unchanged())
     }

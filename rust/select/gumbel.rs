@@ -142,6 +142,10 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
         self.source.prefetch(rows)
     }
 
+    fn announce(&self, rows: Range<u64>) {
+        self.source.announce(rows);
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.source.check_unchanged()
     }

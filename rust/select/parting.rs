@@ -7,6 +7,10 @@ use super::entry::Entry;
 
 /// Bytes of the entries that one bucket should have: two copies of them fit the second-level cache.
 const BUCKET: u64 = 512 << 10;
+/// Buckets are smaller than that where entries are few, so that there are some for each thread.
+const AT_LEAST: u64 = 32;
+/// Entries of the smallest.
+const FEW: u64 = 1 << 12;
 /// The most buckets that it takes: places in as many would no longer fit the first-level cache.
 const MOST: u64 = 1 << 10;
 
@@ -25,7 +29,8 @@ impl Parting {
     /// For `count` entries, nearly all of a badness from `low` to `high`.
     #[allow(clippy::cast_possible_truncation)] // there are few buckets
     pub(super) fn new<E: Entry>(low: u64, high: u64, count: u64) -> Self {
-        let wanted = (count.saturating_mul(size_of::<E>() as u64) / BUCKET).min(MOST);
+        let fitting = count.saturating_mul(size_of::<E>() as u64) / BUCKET;
+        let wanted = fitting.max((count / FEW).min(AT_LEAST)).min(MOST);
         let Some(range) = high.checked_sub(low).filter(|&range| range > 0 && wanted > 1) else {
             return Self::WHOLE;
         };

@@ -29,6 +29,9 @@ pub(super) trait Ranker<E: Entry>: Sync {
         Ok(())
     }
 
+    /// Tells that a few rows will be collected soon, out of order.
+    fn announce(&self, _rows: Range<u64>) {}
+
     /// Fails if what the rows are ranked by changed during the pass.
     fn check_unchanged(&self) -> Result<()> {
         Ok(())
@@ -157,9 +160,13 @@ fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64) -> Result<Estimate<E>> {
     let mut sample = Vec::new();
     let jitter = Philox::new(0, Philox::SAMPLING);
     let stratum = rows / RUNS;
-    for run in 0..RUNS {
+    let run = |run| {
         let start = run * stratum + jitter.bits(run) % (stratum - RUN);
-        ranker.collect(start..start + RUN, E::WORST, &mut work, &mut sample)?;
+        start..start + RUN
+    };
+    (0..RUNS).for_each(|number| ranker.announce(run(number)));
+    for number in 0..RUNS {
+        ranker.collect(run(number), E::WORST, &mut work, &mut sample)?;
     }
     let mean = k as f64 * (RUNS * RUN) as f64 / rows as f64;
     let rank = (mean + 5.0 * mean.sqrt() + 8.0) as usize;

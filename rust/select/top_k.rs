@@ -180,6 +180,10 @@ impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
         self.source.prefetch(rows)
     }
 
+    fn announce(&self, rows: Range<u64>) {
+        self.source.announce(rows);
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.source.check_unchanged()
     }
