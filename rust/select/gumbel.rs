@@ -138,16 +138,8 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
         Ok(())
     }
 
-    fn prefetch(&self, rows: Range<u64>) -> Result<()> {
-        self.source.prefetch(rows)
-    }
-
-    fn announce(&self, rows: Range<u64>) {
-        self.source.announce(rows);
-    }
-
-    fn check_unchanged(&self) -> Result<()> {
-        self.source.check_unchanged()
+    fn source(&self) -> Option<&dyn Source> {
+        Some(self.source)
     }
 }
 

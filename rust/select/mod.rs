@@ -1,7 +1,7 @@
 //! Score vector to row indices.
 //!
 //! Every selection is the same four steps over a [`Ranker`](pass::Ranker), which turns rows into entries that
-//! sort best first: a limit is estimated from a sample, one parallel pass collects the entries within the limit
+//! sort best first: a limit is estimated from a sample ([`sampling`]), one parallel pass collects the entries within the limit
 //! ([`pass`]), they are cut to the k best, exactly ([`pieces`]), and ordered ([`sort`]). Nothing of the length of the
 //! vector is ever stored.
 
@@ -20,6 +20,7 @@ mod pieces;
 mod rank;
 mod rng;
 mod sample;
+mod sampling;
 mod scan;
 mod sort;
 mod top_k;

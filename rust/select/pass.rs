@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::entry::Entry;
 use super::parting::{Parting, Piece};
 use super::pieces::Pieces;
-use super::rng::{Bits, Philox};
+use super::rng::Bits;
+use super::sampling::{Estimate, estimate};
 use crate::error::{Error, Result};
 use crate::parallel::{Job, Queue, State};
-use crate::scores::Scratch;
+use crate::scores::{Scratch, Source};
 
 /// Rows that a thread takes at once.
 const TASK: u64 = 1 << 18;
@@ -24,17 +25,9 @@ pub(super) trait Ranker<E: Entry>: Sync {
     /// Appends the entries of `rows` (at most [`BLOCK`]) that are not worse than `limit`, in ascending rows.
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()>;
 
-    /// Brings what `rows` are ranked by into memory.
-    fn prefetch(&self, _rows: Range<u64>) -> Result<()> {
-        Ok(())
-    }
-
-    /// Tells that a few rows will be collected soon, out of order.
-    fn announce(&self, _rows: Range<u64>) {}
-
-    /// Fails if what the rows are ranked by changed during the pass.
-    fn check_unchanged(&self) -> Result<()> {
-        Ok(())
+    /// What the rows are ranked by, if it is read.
+    fn source(&self) -> Option<&dyn Source> {
+        None
     }
 }
 
@@ -117,7 +110,7 @@ pub(super) fn collect<E: Entry>(
     to_be_sorted: bool,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
-    let Estimate { limit, low, high } = estimate(ranker, k)?;
+    let Estimate { limit, low, high } = estimate(ranker, k, job)?;
     let parting = if to_be_sorted { Parting::new::<E>(low, high, k) } else { Parting::WHOLE };
     let collected = collect_within(ranker, k, limit, parting, job)?;
     if collected.count >= k || limit == E::WORST {
@@ -126,62 +119,6 @@ pub(super) fn collect<E: Entry>(
     // The sample misled: it happens to vectors made for it. Without a limit the pass finds its own.
     drop(collected);
     collect_within(ranker, k, E::WORST, parting, job)
-}
-
-/// Runs of rows in a sample.
-const RUNS: u64 = 1024;
-/// Rows of a run: adjacent rows share a cache line and a page.
-const RUN: u64 = 64;
-/// One in so many of the sampled entries within the limit may be better than the range of the buckets.
-const BEYOND: usize = 256;
-
-/// What a sample shows.
-struct Estimate<E> {
-    /// An entry that with near certainty at least `k` others do not exceed, and not many more.
-    limit: E,
-    /// Nearly all entries within it are at least so bad.
-    low: u64,
-    /// They are at most so bad.
-    high: u64,
-}
-
-/// Estimates the limit of the `k` best.
-///
-/// The wanted share of a sample is binomial with mean `k * sampled / rows`; five standard deviations above it
-/// are taken. Should it fall short nevertheless, [`collect`] notices; should far more entries lie within it
-/// (ties, sorted rows), [`collect_within`] tightens it on the way. So the sample decides only the speed.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64) -> Result<Estimate<E>> {
-    let rows = ranker.rows();
-    if rows <= 4 * RUNS * RUN {
-        return Ok(Estimate { limit: E::WORST, low: 0, high: 0 });
-    }
-    let mut work = Workspace::default();
-    let mut sample = Vec::new();
-    let jitter = Philox::new(0, Philox::SAMPLING);
-    let stratum = rows / RUNS;
-    let run = |run| {
-        let start = run * stratum + jitter.bits(run) % (stratum - RUN);
-        start..start + RUN
-    };
-    (0..RUNS).for_each(|number| ranker.announce(run(number)));
-    for number in 0..RUNS {
-        ranker.collect(run(number), E::WORST, &mut work, &mut sample)?;
-    }
-    let mean = k as f64 * (RUNS * RUN) as f64 / rows as f64;
-    let rank = (mean + 5.0 * mean.sqrt() + 8.0) as usize;
-    if sample.is_empty() {
-        return Ok(Estimate { limit: E::WORST, low: 0, high: 0 });
-    }
-    let last = rank.min(sample.len() - 1);
-    let (within, limit, _) = sample.select_nth_unstable(last);
-    let high = limit.badness();
-    let limit = if last < rank { E::WORST } else { *limit };
-    let low = match within.len() {
-        0 => high,
-        len => within.select_nth_unstable(len / BEYOND).1.badness(),
-    };
-    Ok(Estimate { limit, low, high })
 }
 
 /// Collects the entries within `limit`, in as many rounds as memory in proportion to `k` asks for.
@@ -211,7 +148,7 @@ pub(super) fn collect_within<E: Entry>(
         all.pieces.all.extend(found.into_iter().map(|(_, piece)| piece));
         all.count = pass.count.load(Ordering::Relaxed);
         if pass.queue.is_empty() {
-            ranker.check_unchanged()?;
+            ranker.source().map_or(Ok(()), Source::check_unchanged)?;
             return Ok(all);
         }
         limit = all.pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
@@ -261,7 +198,7 @@ impl<E: Entry> Pass<'_, E> {
         state: &State,
     ) -> Result<()> {
         let rows = task * TASK..self.ranker.rows().min((task + 1) * TASK);
-        self.ranker.prefetch(rows.clone())?;
+        self.ranker.source().map_or(Ok(()), |source| source.prefetch(rows.clone()))?;
         let mut start = rows.start;
         while start < rows.end {
             let end = rows.end.min(start + BLOCK);

@@ -1,0 +1,108 @@
+//! What a sample of the rows shows of the k best: a limit, so that one pass collects little more than those.
+//!
+//! A sample decides only the speed. Should it mislead, the pass notices that it found too few, or tightens the
+//! limit on the way.
+
+use std::ops::Range;
+
+use super::entry::Entry;
+use super::pass::{Ranker, Workspace};
+use super::rng::Philox;
+use crate::error::Result;
+use crate::parallel::{Job, Queue};
+
+/// Runs of rows in a sample, spread evenly and each at a random place of its stretch.
+const RUNS: u64 = 4096;
+/// Rows of a run: adjacent rows share a cache line and a page.
+const RUN: u64 = 64;
+/// One run in so many is looked at first, for a rough limit that keeps the rest of the sample small.
+const ROUGH: u64 = 4;
+/// Runs that a thread takes at once.
+const AT_ONCE: u64 = 64;
+/// Vectors of so many rows are not worth a sample.
+const LEAST: u64 = 1 << 18;
+/// One in so many of the sampled entries within the limit may be better than the range of the buckets.
+const BEYOND: usize = 256;
+
+/// What a sample shows.
+pub(super) struct Estimate<E> {
+    /// An entry that with near certainty at least `k` others do not exceed, and not many more.
+    pub(super) limit: E,
+    /// Nearly all entries within it are at least so bad.
+    pub(super) low: u64,
+    /// They are at most so bad.
+    pub(super) high: u64,
+}
+
+/// Estimates the limit of the `k` best.
+pub(super) fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) -> Result<Estimate<E>> {
+    let rows = ranker.rows();
+    if rows <= LEAST {
+        return Ok(Estimate { limit: E::WORST, low: 0, high: 0 });
+    }
+    let sample = Sample { ranker, jitter: Philox::new(0, Philox::SAMPLING), stratum: rows / RUNS };
+    if let Some(source) = ranker.source() {
+        (0..RUNS).for_each(|number| source.announce(sample.run(number)));
+    }
+    let mut found = sample.collect(E::WORST, |number| number.is_multiple_of(ROUGH), job)?;
+    let rough = rank(k, rows, RUNS / ROUGH * RUN, 10.0);
+    if rough >= found.len() {
+        return Ok(shown(&mut found, None));
+    }
+    let (_, &mut limit, _) = found.select_nth_unstable(rough);
+    found.truncate(rough + 1);
+    found.extend(sample.collect(limit, |number| !number.is_multiple_of(ROUGH), job)?);
+    let rank = rank(k, rows, RUNS * RUN, 5.0).min(found.len() - 1);
+    Ok(shown(&mut found, Some(rank)))
+}
+
+/// How many of `sampled` rows are at most among the `k` best of `rows`, but for a chance of so many standard
+/// deviations: their number is binomial.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn rank(k: u64, rows: u64, sampled: u64, deviations: f64) -> usize {
+    let mean = k as f64 * sampled as f64 / rows as f64;
+    (mean + deviations * mean.sqrt() + 8.0) as usize
+}
+
+/// The limit of that rank among the found entries, or none, and the range of nearly all within it.
+fn shown<E: Entry>(found: &mut [E], rank: Option<usize>) -> Estimate<E> {
+    let Some(last) = found.len().checked_sub(1) else {
+        return Estimate { limit: E::WORST, low: 0, high: 0 };
+    };
+    let (within, &mut limit, _) = found.select_nth_unstable(rank.unwrap_or(last));
+    let low = match within.len() {
+        0 => limit.badness(),
+        len => within.select_nth_unstable(len / BEYOND).1.badness(),
+    };
+    Estimate { limit: if rank.is_some() { limit } else { E::WORST }, low, high: limit.badness() }
+}
+
+struct Sample<'a, E: Entry> {
+    ranker: &'a dyn Ranker<E>,
+    jitter: Philox,
+    stratum: u64,
+}
+
+impl<E: Entry> Sample<'_, E> {
+    /// The rows of one run.
+    fn run(&self, number: u64) -> Range<u64> {
+        let room = self.stratum.saturating_sub(RUN).max(1);
+        let start = number * self.stratum + self.jitter.bits(number) % room;
+        start..start + RUN.min(self.stratum)
+    }
+
+    /// The entries within a limit of the runs that are chosen.
+    fn collect(&self, limit: E, chosen: impl Fn(u64) -> bool + Sync, job: &Job<'_>) -> Result<Vec<E>> {
+        let queue = Queue::new(RUNS / AT_ONCE);
+        let parts = job.run(|_, _| {
+            let (mut work, mut mine) = (Workspace::default(), Vec::new());
+            while let Some(part) = queue.take() {
+                for number in (part * AT_ONCE..(part + 1) * AT_ONCE).filter(|&number| chosen(number)) {
+                    self.ranker.collect(self.run(number), limit, &mut work, &mut mine)?;
+                }
+            }
+            Ok(mine)
+        })?;
+        Ok(parts.concat())
+    }
+}
