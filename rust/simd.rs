@@ -19,25 +19,13 @@ pub(crate) trait Kernel {
 
 /// Runs a kernel with the widest vectors that this processor has.
 pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
-    run(kernel, true)
-}
-
-/// Runs a kernel that does so little with each byte that memory decides its speed. Loads of 32 bytes are then a
-/// tenth faster than those of 64, measured on Sapphire Rapids.
-pub(crate) fn dispatch_streaming<K: Kernel>(kernel: K) -> K::Output {
-    run(kernel, false)
-}
-
-#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-fn run<K: Kernel>(kernel: K, widest: bool) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
         let bits = is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
             && is_x86_feature_detected!("popcnt");
-        if widest
-            && bits
+        if bits
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")

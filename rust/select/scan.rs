@@ -1,7 +1,7 @@
 //! The kernel that looks at every value: which rows may be chosen at all.
 
 use super::rank::Rank;
-use crate::simd::{Kernel, dispatch_streaming};
+use crate::simd::{Kernel, dispatch};
 
 /// Values that are compared before anything is done about one of them.
 const LINES: usize = 256;
@@ -22,9 +22,9 @@ pub(super) fn reaching<T: Rank>(
     picked: &mut [T],
 ) -> usize {
     if largest {
-        dispatch_streaming(Reaching::<T, true> { values, bound, hits, picked })
+        dispatch(Reaching::<T, true> { values, bound, hits, picked })
     } else {
-        dispatch_streaming(Reaching::<T, false> { values, bound, hits, picked })
+        dispatch(Reaching::<T, false> { values, bound, hits, picked })
     }
 }
 
