@@ -133,7 +133,6 @@ def test_the_peak_holds_the_result_and_not_the_map(tmp_path):
 
 
 def test_json_and_chart(run, tmp_path):
-    pytest.importorskip("matplotlib")
     options = ["--rows", ROWS, "--repeats", 2, "--no-memory", "--peers", "numpy", "-k", 7]
     for chart, magic in (("chart.svg", b"<?xml"), ("chart.png", b"\x89PNG")):
         code, out, errors = run("bench", "top-k", "startup", *options, "--json", "bench.json", "--plot", chart)

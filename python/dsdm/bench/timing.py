@@ -9,6 +9,9 @@ from typing import Any
 from dsdm.bench.answers import WrongAnswerError
 from dsdm.bench.report import say, seconds
 
+_SETTLE = 0.3
+"""Seconds between runs: the threads of OpenMP go on spinning for 0.2 s, in the time of whoever comes next."""
+
 
 @dataclass
 class Contestant:
@@ -34,6 +37,7 @@ class Contestant:
         """Run once, and give the seconds and the result."""
         if self.before is not None:
             self.before()
+        time.sleep(_SETTLE)
         began = time.perf_counter()
         result = self.run()
         return time.perf_counter() - began, result
