@@ -21,6 +21,12 @@ from dsdm.bench.timing import Contestant, alternate
 ROWS = 20_000
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    """Nothing here spins, and no time matters."""
+    monkeypatch.setattr("dsdm.bench.timing._SETTLE", 0)
+
+
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     """The least of everything, in a folder of the test's own."""
