@@ -4,6 +4,8 @@
 //! for what the target has without asking (SSE2, NEON), and the widest that the processor has is called. That
 //! keeps one text for all of them, and the same results: kernels compare and count integers, or do arithmetic
 //! whose every step is rounded alike everywhere.
+//!
+//! Here, and in `mmap.rs`, is all the unsafe code there is.
 #![allow(unsafe_code)]
 
 /// A loop worth compiling for each instruction set.

@@ -115,7 +115,6 @@ def test_what_is_not_installed_is_named(settings, monkeypatch, capsys):
     assert "not installed, so not compared with: torch, polars\n" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not memory.is_measurable(), reason="the system does not tell")
 def test_memory_is_measured_in_other_processes(settings):
     results = bench.run(replace(settings, jobs=("mean", "sample"), peers=("numpy",), memory=True))
     for result in results:
@@ -125,7 +124,6 @@ def test_memory_is_measured_in_other_processes(settings):
     assert results[1].systems[0].memory_limit == 512_000_000
 
 
-@pytest.mark.skipif(not memory.is_measurable(), reason="the system does not tell")
 def test_the_peak_holds_the_result_and_not_the_map(tmp_path):
     path = data.Vectors(tmp_path, 2_000_000).path("a")
     choice = next(one for one in peers.PEERS if one.name == "numpy choice, not shuffled")
@@ -296,7 +294,6 @@ def test_ties_may_go_to_any_row_unless_more_is_promised(task):
         check(Promise.rows, task, right, last)
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system has no such call")
 def test_dropping_a_file_from_the_cache_keeps_its_bytes(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abc" * 10_000)
