@@ -1,7 +1,6 @@
 """`dsdm bench`: right answers, wrong ones caught, and what it writes."""
 
 import json
-import os
 import tempfile
 from dataclasses import replace
 
