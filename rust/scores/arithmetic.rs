@@ -1,6 +1,9 @@
 //! The loops of expressions, compiled for each instruction set.
 
+use half::slice::HalfFloatSliceExt;
+
 use super::expr::{Operator, with_values};
+use super::float::ToFloat;
 use super::stats::Moments;
 use super::{Float, Values};
 use crate::simd::{Kernel, dispatch};
@@ -93,6 +96,24 @@ fn compute_tile<F: Float>(tile: &mut [F], at: usize, base: &Base<'_, F>, steps: 
                 }
             }
         }
+    }
+}
+
+impl Values<'_> {
+    /// All values as float32, rounded to nearest; `out` has room for just as many.
+    pub fn round_to_f32(&self, out: &mut [f32]) {
+        match self {
+            // Short floats have conversions of whole slices by instructions of their own.
+            Self::F16(values) => values.convert_to_f32_slice(out),
+            Self::BF16(values) => values.convert_to_f32_slice(out),
+            _ => convert(*self, out),
+        }
+    }
+
+    /// One value as float64, rounded to nearest where an integer is longer.
+    #[inline]
+    pub fn to_f64(&self, at: usize) -> f64 {
+        with_values!(self, values => values[at].to_f64())
     }
 }
 

@@ -62,7 +62,7 @@ pub fn gumbel_top_k(
     source.prepare(job)?;
     let Options { order, nan, ref exclude } = *options;
     let sorted = order != Order::Row;
-    let Collected { pieces, count, tally } = match noise {
+    let Collected { pieces, tally } = match noise {
         Noise::Philox { seed } => {
             let noise = Philox::new(seed, Philox::GUMBEL);
             collect::<Wide>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
@@ -84,7 +84,7 @@ pub fn gumbel_top_k(
             "the score of row {row} divided by the temperature {temperature:?} is infinite; use a higher one"
         )));
     }
-    check_count(k, count, source.len(), exclude.count(), tally)?;
+    check_count(k, pieces.count() as u64, source.len(), exclude.count(), tally)?;
     order::fill(pieces, rows, order, None, job)
 }
 
@@ -128,7 +128,7 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
             if excluded.excludes(row) {
                 continue;
             }
-            let Some(log_weight) = self.log_weight(noisy::exact(values, at), row, tally) else { continue };
+            let Some(log_weight) = self.log_weight(values.to_f64(at), row, tally) else { continue };
             let key = (log_weight + *noise).key();
             let entry = Wide::new(u64::MAX - key, row);
             if entry <= limit {

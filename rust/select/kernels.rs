@@ -37,7 +37,8 @@ impl Collected {
 
     /// Cuts them to the `k` best, and gives the row of the worst of those.
     pub fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<u64> {
-        Ok(self.0.cut(k, job)?.row())
+        self.0.cut(k, job)?;
+        Ok(self.0.worst(job)?.row())
     }
 
     /// Fills `rows` with the best, best first.

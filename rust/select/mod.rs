@@ -1,9 +1,9 @@
 //! Score vector to row indices.
 //!
 //! Every selection is the same four steps over a [`Ranker`](pass::Ranker), which turns rows into entries that
-//! sort best first: a limit is estimated from a sample ([`sampling`]), one parallel pass collects the entries within the limit
-//! ([`pass`]), they are cut to the k best, exactly ([`pieces`]), and ordered ([`sort`]). Nothing of the length of the
-//! vector is ever stored.
+//! sort best first: a limit is estimated from a sample ([`sampling`]), one parallel pass collects the entries
+//! within the limit ([`pass`]), they are cut to the k best, exactly ([`pieces`]), and ordered ([`sort`]). Nothing
+//! of the length of the vector is ever stored.
 
 mod entry;
 mod exclude;

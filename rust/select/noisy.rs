@@ -6,8 +6,6 @@
 //! fraction of its float32, read as one integer, which is less by at most 0.0861. So the test is a
 //! multiplication, some additions and a comparison for each row, and lets through few that it should not.
 
-use half::slice::HalfFloatSliceExt;
-
 use crate::scores::Values;
 use crate::simd::{Kernel, dispatch};
 
@@ -92,70 +90,12 @@ pub(super) fn rounded<'a>(values: Values<'a>, into: &'a mut Vec<f32>) -> &'a [f3
         return values;
     }
     into.resize(values.len(), 0.0);
-    match values {
-        Values::F16(values) => values.convert_to_f32_slice(into),
-        Values::BF16(values) => values.convert_to_f32_slice(into),
-        _ => dispatch(Round { values, into: &mut *into }),
+    values.round_to_f32(into);
+    if let Values::F64(_) = values {
+        let lowest = |value: &&mut f32| **value == f32::NEG_INFINITY;
+        into.iter_mut().filter(lowest).for_each(|value| *value = f32::MIN);
     }
     into
-}
-
-struct Round<'a> {
-    values: Values<'a>,
-    into: &'a mut [f32],
-}
-
-impl Kernel for Round<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_lossless)] // that is rounding
-    fn run(self) {
-        macro_rules! round {
-            ($values:expr) => {
-                self.into.iter_mut().zip($values).for_each(|(into, &value)| *into = value as f32)
-            };
-        }
-        match self.values {
-            Values::F64(values) => {
-                for (into, &value) in self.into.iter_mut().zip(values) {
-                    let rounded = value as f32;
-                    *into = if rounded == f32::NEG_INFINITY { f32::MIN } else { rounded };
-                }
-            }
-            Values::F32(values) => self.into.copy_from_slice(values),
-            Values::I8(values) => round!(values),
-            Values::I16(values) => round!(values),
-            Values::I32(values) => round!(values),
-            Values::I64(values) => round!(values),
-            Values::U8(values) => round!(values),
-            Values::U16(values) => round!(values),
-            Values::U32(values) => round!(values),
-            Values::U64(values) => round!(values),
-            // Short floats have functions of their own.
-            Values::F16(_) | Values::BF16(_) => {}
-        }
-    }
-}
-
-/// One value as float64.
-#[inline]
-#[allow(clippy::cast_precision_loss)] // as gumbel_top_k says
-pub(super) fn exact(values: Values<'_>, at: usize) -> f64 {
-    match values {
-        Values::F16(values) => values[at].to_f64(),
-        Values::BF16(values) => values[at].to_f64(),
-        Values::F32(values) => f64::from(values[at]),
-        Values::F64(values) => values[at],
-        Values::I8(values) => f64::from(values[at]),
-        Values::I16(values) => f64::from(values[at]),
-        Values::I32(values) => f64::from(values[at]),
-        Values::I64(values) => values[at] as f64,
-        Values::U8(values) => f64::from(values[at]),
-        Values::U16(values) => f64::from(values[at]),
-        Values::U32(values) => f64::from(values[at]),
-        Values::U64(values) => values[at] as f64,
-    }
 }
 
 #[cfg(test)]

@@ -95,10 +95,8 @@ fn first(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 /// The entries within a limit: at least the k best, if there are as many.
 #[derive(Debug)]
 pub(super) struct Collected<E> {
-    /// The entries, in ascending rows.
+    /// The entries.
     pub pieces: Pieces<E>,
-    /// Their number.
-    pub count: u64,
     /// What the pass came across.
     pub tally: Tally,
 }
@@ -113,7 +111,7 @@ pub(super) fn collect<E: Entry>(
     let Estimate { limit, low, high } = estimate(ranker, k, job)?;
     let parting = if to_be_sorted { Parting::new::<E>(low, high, k) } else { Parting::WHOLE };
     let collected = collect_within(ranker, k, limit, parting, job)?;
-    if collected.count >= k || limit == E::WORST {
+    if collected.pieces.count() as u64 >= k || limit == E::WORST {
         return Ok(collected);
     }
     // The sample misled: it happens to vectors made for it. Without a limit the pass finds its own.
@@ -135,7 +133,7 @@ pub(super) fn collect_within<E: Entry>(
     let budget = k + k / 2 + (1 << 20);
     let queue = Queue::new(ranker.rows().div_ceil(TASK));
     let pass = Pass { ranker, queue, count: AtomicU64::new(0), parting };
-    let mut all = Collected { pieces: Pieces::new(parting), count: 0, tally: Tally::default() };
+    let mut all = Collected { pieces: Pieces::new(parting), tally: Tally::default() };
     loop {
         let parts = job.run(|_, state| pass.work(limit, budget, state))?;
         // Tasks are taken in ascending order, so those of a later round lie behind those of this one.
@@ -146,13 +144,13 @@ pub(super) fn collect_within<E: Entry>(
         }
         found.sort_unstable_by_key(|&(task, _)| task);
         all.pieces.all.extend(found.into_iter().map(|(_, piece)| piece));
-        all.count = pass.count.load(Ordering::Relaxed);
         if pass.queue.is_empty() {
             ranker.source().map_or(Ok(()), Source::check_unchanged)?;
             return Ok(all);
         }
-        limit = all.pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
-        pass.count.store(k.min(all.count), Ordering::Relaxed);
+        all.pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
+        limit = all.pieces.worst(job)?;
+        pass.count.store(all.pieces.count() as u64, Ordering::Relaxed);
     }
 }
 

@@ -67,18 +67,18 @@ impl<E: Entry> Pieces<E> {
         Ok((low <= high).then_some(low..=high))
     }
 
-    /// Cuts to the `k` best (all, if there are no more) and gives the worst of them.
-    pub(super) fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<E> {
-        if self.count() > k {
-            self.keep(k, job)?;
-        }
+    /// The worst entry; that than which none is worse, if there are none.
+    pub(super) fn worst(&self, job: &Job<'_>) -> Result<E> {
         let worst =
             self.fold(job, || None, |worst, _, piece| *worst = piece.iter().copied().max().max(*worst))?;
         Ok(worst.into_iter().flatten().max().unwrap_or(E::WORST))
     }
 
-    /// Keeps the `k` best of more than `k`.
-    fn keep(&mut self, k: usize, job: &Job<'_>) -> Result<()> {
+    /// Cuts to the `k` best: all, if there are no more.
+    pub(super) fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<()> {
+        if self.count() <= k {
+            return Ok(());
+        }
         let Some(last) = k.checked_sub(1) else {
             self.all.clear();
             return Ok(());
@@ -114,10 +114,9 @@ impl<E: Entry> Pieces<E> {
     }
 
     /// The badness of the entry that `rank` others precede, and how many of those are as bad as it.
-    fn kth(&self, rank: usize, job: &Job<'_>) -> Result<(u64, usize)> {
+    fn kth(&self, mut rank: usize, job: &Job<'_>) -> Result<(u64, usize)> {
         let lost = || Error::Internal("fewer entries were collected than counted".into());
         let (mut low, mut high) = self.range(job)?.ok_or_else(lost)?.into_inner();
-        let mut rank = rank;
         while low < high {
             let shift = significant(high - low).saturating_sub(DIGIT);
             let counts = self.histogram(low..=high, shift, job)?;
@@ -191,7 +190,8 @@ mod tests {
         for threads in [1, 2, 7] {
             let mut pieces = Pieces::new(Parting::new::<E>(1, u64::from(u32::MAX), 1 << 30));
             pieces.all = entries.chunks(piece).map(|piece| pieces.parting.part(piece).unwrap()).collect();
-            assert_eq!(pieces.cut(k, &Job::new(threads)).unwrap(), worst);
+            pieces.cut(k, &Job::new(threads)).unwrap();
+            assert_eq!(pieces.worst(&Job::new(threads)).unwrap(), worst);
             let mut kept = pieces.all.iter().map(Piece::entries).collect::<Vec<_>>().concat();
             kept.sort_unstable();
             assert_eq!(kept, best);

@@ -66,7 +66,7 @@ impl Draw<'_> {
         let parting = Parting::new::<Packed>(0, ceiling >> shift, self.k);
         let limit = Packed::new(ceiling >> shift, u64::from(u32::MAX));
         let collected = collect_within::<Packed>(&ranker, self.k, limit, parting, job)?;
-        if collected.count < self.k {
+        if (collected.pieces.count() as u64) < self.k {
             return Ok(false);
         }
         order::fill(collected.pieces, rows, Order::BestFirst, Some(&finer), job)?;
@@ -79,7 +79,7 @@ impl Draw<'_> {
         let parting = Parting::new::<Wide>(0, ceiling, self.k);
         let limit = Wide::new(ceiling, u64::MAX);
         let collected = collect_within::<Wide>(&ranker, self.k, limit, parting, job)?;
-        if collected.count < self.k {
+        if (collected.pieces.count() as u64) < self.k {
             return Ok(false);
         }
         order::fill(collected.pieces, rows, Order::BestFirst, None, job)?;

@@ -48,9 +48,9 @@ fn best<T: Rank, E: Entry>(
     let k = rows.len() as u64;
     let Options { order, nan, ref exclude } = *options;
     let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
-    let Collected { pieces, count, tally } = collect::<E>(&ranker, k, order != Order::Row, job)?;
+    let Collected { pieces, tally } = collect::<E>(&ranker, k, order != Order::Row, job)?;
     check_nan(nan, tally)?;
-    check_count(k, count, source.len(), exclude.count(), tally)?;
+    check_count(k, pieces.count() as u64, source.len(), exclude.count(), tally)?;
     order::fill(pieces, rows, order, None, job)
 }
 
