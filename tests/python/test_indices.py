@@ -70,6 +70,37 @@ def test_top_k_is_the_stable_sort(kind, dtype):
             assert rows.dtype == np.int64
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "bfloat16"])
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_one_file_and_five_give_the_stable_sort(folder, dtype, data):
+    """Ties and infinities, in one file and in five, by 1, 2 and 7 threads."""
+    n = data.draw(st.integers(1, 40_000))
+    kind = data.draw(st.sampled_from(["random", "ties", "special"]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, n), min_size=4, max_size=4)))
+    largest = data.draw(st.booleans())
+    scores = vector(kind, "float32" if dtype == "bfloat16" else dtype, n, seed=data.draw(st.integers(0, 99)))
+    stored = scores
+    if dtype == "bfloat16":
+        stored = (scores.view(np.uint32) >> 16).astype(np.uint16)
+        scores = (stored.astype(np.uint32) << 16).view(np.float32)
+    paths = [folder / f"{part}.raw" for part in range(6)]
+    for path, values in zip(paths, [stored, *np.split(stored, cuts)], strict=True):
+        values.tofile(path)
+    best = oracle(scores, n, largest=largest)
+    k = data.draw(st.integers(0, n))
+    five = [path for path in paths[1:] if path.stat().st_size]
+    for vectors in (paths[0], five):
+        opened = dsdm.open_scores(vectors, dtype=dtype)
+        for threads in (1, 2, 7):
+            np.testing.assert_array_equal(dsdm.top_k(opened, k, largest=largest, threads=threads), best[:k])
+
+
 @pytest.mark.parametrize("kind", ["random", "ties", "constant", "ascending", "descending", "special"])
 @pytest.mark.parametrize("n", LENGTHS)
 def test_lengths_around_every_edge(n, kind):
