@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::arrow::Stream;
 use super::memory::Memory;
 use super::parquet::Parquet;
-use super::types::{canonical_field, cut_by_bytes, own_features, project, row_bytes, same_layout};
+use super::schema::{check_names, common_schema, no_more_columns, positions};
+use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
@@ -310,61 +311,6 @@ fn unknown(path: &Path, bytes: &[u8]) -> Error {
     )
 }
 
-fn check_names(schema: &Schema, names: &[String]) -> Result<()> {
-    if names.is_empty() {
-        return Err(Error::Value("no column is left; name at least one in columns=".to_owned()));
-    }
-    for (index, name) in names.iter().enumerate() {
-        if names.get(..index).is_some_and(|before| before.contains(name)) {
-            return Err(Error::Value(format!("the column {name:?} is there twice; names must differ")));
-        }
-        if schema.index_of(name).is_err() {
-            let have: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
-            return Err(Error::Value(format!("there is no column {name:?}; the columns are {have:?}")));
-        }
-    }
-    Ok(())
-}
-
-/// Where the named columns are in a part.
-fn positions(part: &dyn Part, names: &[String], first: &Path) -> Result<Vec<usize>> {
-    let find = |name: &String| {
-        if part.schema().fields().iter().filter(|field| field.name() == name).count() > 1 {
-            let message = "there are two columns of this name; write the file again with names that differ";
-            return Err(Error::schema(part.path(), At::Field(format!("column {name:?}")), message));
-        }
-        part.schema().index_of(name).map_err(|_| {
-            let message = format!(
-                "the column is missing here and present in {}; shards must have the same columns",
-                first.display()
-            );
-            Error::schema(part.path(), At::Field(format!("column {name:?}")), message)
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-fn no_more_columns(first: &dyn Part, part: &dyn Part) -> Result<()> {
-    let more = part.schema().fields().iter().find(|field| first.schema().index_of(field.name()).is_err());
-    more.map_or(Ok(()), |field| {
-        let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=", first.path().display());
-        Err(Error::schema(part.path(), At::Field(format!("column {:?}", field.name())), message))
-    })
-}
-
-/// The schema that the chosen columns of every part come out with.
-fn common_schema(parts: &[Arc<dyn Part>], columns: &[Vec<usize>]) -> Result<Schema> {
-    let mut common: Option<(&Path, Schema)> = None;
-    for (part, columns) in parts.iter().zip(columns) {
-        let found = canonical_schema(part.as_ref(), columns)?;
-        match &common {
-            None => common = Some((part.path(), found)),
-            Some((first, schema)) => same_schema(first, schema, part.path(), &found)?,
-        }
-    }
-    Ok(common.map_or_else(Schema::empty, |(_, schema)| schema))
-}
-
 /// All units of all parts, and their first rows.
 #[allow(clippy::type_complexity)] // two plain lists
 fn number_units(parts: &[Arc<dyn Part>]) -> Result<(Vec<(u32, u32)>, Vec<u64>)> {
@@ -386,27 +332,4 @@ fn number_units(parts: &[Arc<dyn Part>]) -> Result<(Vec<(u32, u32)>, Vec<u64>)> 
         }
     }
     Ok((units, starts))
-}
-
-/// The schema of some columns of a part as rows come out.
-fn canonical_schema(part: &dyn Part, columns: &[usize]) -> Result<Schema> {
-    let stored = project(part.schema(), columns);
-    let fields = stored.fields().iter().map(|field| canonical_field(part.path(), field.name(), field));
-    Ok(Schema::new_with_metadata(fields.collect::<Result<Vec<Field>>>()?, stored.metadata().clone()))
-}
-
-fn same_schema(first: &Path, schema: &Schema, path: &Path, found: &Schema) -> Result<()> {
-    let differs = |a: &DataType, b: &DataType| !same_layout(a, b) || a != b;
-    for (expected, found) in schema.fields().iter().zip(found.fields()) {
-        if differs(expected.data_type(), found.data_type()) {
-            let message = format!(
-                "has the type {} here and {} in {}; shards must have the same types",
-                found.data_type(),
-                expected.data_type(),
-                first.display()
-            );
-            return Err(Error::schema(path, At::Field(format!("column {:?}", found.name())), message));
-        }
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ mod memory;
 mod parquet;
 mod plan;
 mod run;
+mod schema;
 mod types;
 
 pub use budget::default_memory_limit;

@@ -10,7 +10,8 @@ use arrow::datatypes::{DataType, Schema, UnionMode};
 use arrow::ipc::{BodyCompressionMethod, CompressionType, MetadataVersion, RecordBatch as BatchHeader};
 
 use super::column::Column;
-use super::stored::{File, Part, Storage};
+use super::file::{File, Storage};
+use super::stored::Part;
 use super::unpack::{Unpacked, unpack};
 use crate::error::{At, Error, Result};
 use crate::ipc::{self, Contents, Kind, Place, ReadAt};

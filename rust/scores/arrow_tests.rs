@@ -12,7 +12,8 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 
-use super::stored::{File, Io, Part, Stored};
+use super::file::{File, Io};
+use super::stored::{Part, Stored};
 use super::{Scratch, Source, Values, arrow as ipc_column, parquet as parquet_column};
 use crate::error::{Error, Result};
 

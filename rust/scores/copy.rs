@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::stored::{Part, Storage, to_usize};
+use super::file::{Storage, to_usize};
+use super::stored::Part;
 use crate::error::{Error, Result};
 use crate::mmap::Opened;
 

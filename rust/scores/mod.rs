@@ -13,6 +13,7 @@ mod copy;
 mod dataset;
 mod dtype;
 mod expr;
+pub(crate) mod file;
 mod float;
 mod literal;
 mod npy;
@@ -31,11 +32,11 @@ use std::ops::Range;
 
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{Operand, Operator};
+pub use file::Io;
 use float::Float;
 pub use open::OpenOptions;
 pub use raw::RawType;
 pub use scores::Scores;
-pub use stored::Io;
 
 use crate::error::Result;
 use crate::parallel::Job;

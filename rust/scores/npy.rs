@@ -4,8 +4,9 @@
 //! The format: numpy.lib.format, versions 1.0, 2.0 and 3.0.
 
 use super::DType;
+use super::file::File;
 use super::literal::{Header, parse_header};
-use super::stored::{File, Part};
+use super::stored::Part;
 use crate::error::{At, Error, Result};
 
 /// What every `.npy` file begins with.

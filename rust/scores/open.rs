@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::file::{File, Io};
 use super::sniff::{Format, format_of};
-use super::stored::{File, Io, Part, Stored};
+use super::stored::{Part, Stored};
 use super::{RawType, Scores, arrow, dataset, npy, parquet, raw, torch};
 use crate::error::{At, Error, Result};
 

@@ -17,7 +17,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::column::Column;
-use super::stored::{File, Part, Storage};
+use super::file::{File, Storage};
+use super::stored::Part;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 

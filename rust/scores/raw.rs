@@ -1,7 +1,8 @@
 //! Values and nothing else: the type is told by the caller.
 
 use super::DType;
-use super::stored::{File, Part};
+use super::file::File;
+use super::stored::Part;
 use crate::error::{At, Error, Result};
 
 /// The type of the values of a raw file.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::file::File;
 use super::npy;
-use super::stored::File;
 use crate::error::{At, Error, Result};
 
 /// The formats that scores are read from.

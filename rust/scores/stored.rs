@@ -3,71 +3,18 @@
 //! A run inside one aligned, native, contiguous part is read where it lies. What is strided, in the other
 //! byte order, unaligned, or across two parts is copied into the caller's scratch, a block at a time.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::copy::copy_values;
+use super::file::{File, Storage, to_usize};
 use super::{DType, Scratch, Source, Values};
 use crate::error::{At, Error, Result};
-use crate::mmap::{Map, Opened};
 use crate::with_dtype;
 
 /// Rows after those that are read now whose parts are asked of the disk.
 const NEXT: u64 = 1 << 22;
-
-/// How the bytes of a file are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Io {
-    /// Through a memory map: nothing is copied.
-    #[default]
-    Mmap,
-    /// By positional reads: every byte is copied, and no change of the file can end the process.
-    Pread,
-}
-
-/// Where the bytes of a part lie.
-#[derive(Debug, Clone)]
-pub(crate) enum Storage {
-    /// In a mapped file.
-    Mapped(Arc<Map>),
-    /// In a file that is read by position.
-    Positional(Arc<Opened>),
-    /// In memory, because the file holds them in another form (compressed Parquet or Arrow).
-    Memory(Bytes),
-}
-
-impl Storage {
-    /// Bytes there are.
-    pub(crate) fn size(&self) -> u64 {
-        match self {
-            Self::Mapped(map) => map.bytes().len() as u64,
-            Self::Positional(opened) => opened.identity().size,
-            Self::Memory(bytes) => bytes.len() as u64,
-        }
-    }
-
-    /// The open file, if they are not in memory.
-    fn opened(&self) -> Option<&Opened> {
-        match self {
-            Self::Mapped(map) => Some(map.opened()),
-            Self::Positional(opened) => Some(opened),
-            Self::Memory(_) => None,
-        }
-    }
-
-    /// The bytes, if they can be addressed.
-    pub(crate) fn bytes(&self) -> Option<&[u8]> {
-        match self {
-            Self::Mapped(map) => Some(map.bytes()),
-            Self::Positional(_) => None,
-            Self::Memory(bytes) => Some(bytes),
-        }
-    }
-}
 
 /// A run of values in one storage: value `i` lies at byte `offset + i * stride * dtype.size()`.
 #[derive(Debug, Clone)]
@@ -115,81 +62,6 @@ impl Part {
     fn cut(&self, rows: &Range<u64>) -> Option<Self> {
         let offset = self.span(rows)?.start;
         Some(Self { offset, len: rows.end.checked_sub(rows.start)?, ..self.clone() })
-    }
-}
-
-/// An opened score file, in either io mode.
-#[derive(Debug, Clone)]
-pub(crate) enum File {
-    /// Mapped.
-    Mapped(Arc<Map>),
-    /// Read by position.
-    Positional(Arc<Opened>),
-}
-
-impl File {
-    /// Opens a regular file.
-    pub(crate) fn open(path: &Path, io: Io) -> Result<Self> {
-        let opened = Opened::open(path)?;
-        Ok(match io {
-            Io::Mmap => Self::Mapped(Arc::new(Map::new(opened)?)),
-            Io::Pread => Self::Positional(Arc::new(opened)),
-        })
-    }
-
-    /// The open file.
-    fn opened(&self) -> &Opened {
-        match self {
-            Self::Mapped(map) => map.opened(),
-            Self::Positional(opened) => opened,
-        }
-    }
-
-    /// The path it was opened by.
-    pub(crate) fn path(&self) -> &Path {
-        self.opened().path()
-    }
-
-    /// Bytes it had when it was opened.
-    pub(crate) fn size(&self) -> u64 {
-        self.opened().identity().size
-    }
-
-    /// `len` bytes from `offset`: for headers and trailers, not for values.
-    pub(crate) fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
-        let size = self.size();
-        let end = offset.checked_add(len as u64).filter(|&end| end <= size).ok_or_else(|| {
-            Error::truncated(
-                self.path(),
-                At::Byte(offset),
-                format!("{len} bytes are needed here, and the file ends at byte {size}; it is cut, or its header is wrong: get it again"),
-            )
-        })?;
-        match self {
-            Self::Mapped(map) => {
-                let outside = || Error::Internal(format!("the map is shorter than {end} bytes"));
-                let range = to_usize(offset..end).ok_or_else(outside)?;
-                map.populate(range.clone())?;
-                Ok(Cow::Borrowed(map.bytes().get(range).ok_or_else(outside)?))
-            }
-            Self::Positional(opened) => {
-                let mut bytes = Vec::new();
-                bytes.try_reserve_exact(len).map_err(|_| {
-                    Error::Memory(format!("{}: {len} bytes of memory are not there", self.path().display()))
-                })?;
-                bytes.resize(len, 0);
-                opened.read_exact_at(&mut bytes, offset)?;
-                Ok(Cow::Owned(bytes))
-            }
-        }
-    }
-
-    /// Its bytes as the storage of parts.
-    pub(crate) fn storage(&self) -> Storage {
-        match self {
-            Self::Mapped(map) => Storage::Mapped(Arc::clone(map)),
-            Self::Positional(opened) => Storage::Positional(Arc::clone(opened)),
-        }
     }
 }
 
@@ -361,9 +233,4 @@ fn check_bounds(file: &File, part: &Part) -> Result<()> {
             ),
         )),
     }
-}
-
-/// A range of bytes as one that memory can have.
-pub(crate) fn to_usize(range: Range<u64>) -> Option<Range<usize>> {
-    Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
 }

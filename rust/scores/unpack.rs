@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::ipc::CompressionType;
 use bytes::Bytes;
 
-use super::stored::File;
+use super::file::File;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc::MAX_RATIO;

@@ -2,7 +2,7 @@
 
 use super::le;
 use crate::error::{At, Error, Result};
-use crate::scores::stored::File;
+use crate::scores::file::File;
 
 /// Bytes of the end-of-central-directory record without a comment.
 const END: u64 = 22;

@@ -15,7 +15,8 @@ mod zip;
 
 use std::borrow::Cow;
 
-use super::stored::{File, Part};
+use super::file::File;
+use super::stored::Part;
 use crate::error::{At, Error, Result};
 use zip::{Archive, Entry};
 

@@ -2,7 +2,7 @@
 
 use super::pickle::{Heap, Tensor, Value};
 use crate::error::{At, Error, Result};
-use crate::scores::stored::File;
+use crate::scores::file::File;
 
 /// The root itself, the item that `key` names, or the only tensor among the items.
 pub(super) fn choose<'p>(

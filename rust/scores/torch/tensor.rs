@@ -5,7 +5,8 @@ use super::pickle::{Heap, Tensor, Value};
 use super::zip::{Archive, Entry};
 use crate::error::{At, Error, Result};
 use crate::scores::DType;
-use crate::scores::stored::{File, Part};
+use crate::scores::file::File;
+use crate::scores::stored::Part;
 
 /// A tensor's type, storage and shape, looked up and checked in that order.
 pub(super) struct Placed<'a> {

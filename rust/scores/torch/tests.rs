@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::stored::{File, Part, Storage};
+use super::super::file::{File, Storage};
+use super::super::stored::Part;
 use super::parts;
 use crate::error::Error;
 use crate::mmap::{Map, Opened};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::le;
 use crate::error::{At, Error, Result};
-use crate::scores::stored::File;
+use crate::scores::file::File;
 use crate::scores::torch::ends::{Directory, directory};
 
 /// Flags that torch and plain zip writers set: sizes in a descriptor, names in UTF-8.
