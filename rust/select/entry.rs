@@ -3,12 +3,9 @@
 use std::fmt::Debug;
 
 /// One row and its rank. Smaller is better.
-pub(super) trait Entry: Copy + Ord + Send + Sync + Debug {
+pub(super) trait Entry: bytemuck::Pod + Ord + Send + Sync + Debug {
     /// No entry is worse.
     const WORST: Self;
-
-    /// `len` entries of any content, or nothing if there is no memory for them.
-    fn buffer(len: usize) -> Option<Vec<Self>>;
 
     /// Of a badness (0 is best; [`Packed`] keeps its low 32 bits) and a row.
     fn new(badness: u64, row: u64) -> Self;
@@ -28,10 +25,6 @@ pub(super) type Wide = u128;
 
 impl Entry for Packed {
     const WORST: Self = u64::MAX;
-
-    fn buffer(len: usize) -> Option<Vec<Self>> {
-        there_is_room::<Self>(len).then(|| vec![0; len])
-    }
 
     #[inline(always)]
     fn new(badness: u64, row: u64) -> Self {
@@ -53,10 +46,6 @@ impl Entry for Packed {
 impl Entry for Wide {
     const WORST: Self = u128::MAX;
 
-    fn buffer(len: usize) -> Option<Vec<Self>> {
-        there_is_room::<Self>(len).then(|| vec![0; len])
-    }
-
     #[inline(always)]
     fn new(badness: u64, row: u64) -> Self {
         u128::from(badness) << 64 | u128::from(row)
@@ -73,12 +62,4 @@ impl Entry for Wide {
     fn row(self) -> u64 {
         self as u64
     }
-}
-
-/// Whether so many values can be allocated.
-///
-/// Asked before `vec![0; len]`, which gets zeroed pages from the system without touching them, but ends the
-/// process where there are none.
-pub(super) fn there_is_room<T>(len: usize) -> bool {
-    Vec::<T>::new().try_reserve_exact(len).is_ok()
 }

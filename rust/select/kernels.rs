@@ -32,7 +32,7 @@ impl Collected {
         let (best, worst) = (entries.iter().min(), entries.iter().max());
         let (low, high) = (best.map_or(0, |e| e.badness()), worst.map_or(0, |e| e.badness()));
         let parting = Parting::new::<Packed>(low, high, scores.len() as u64);
-        Self(Pieces { all: entries.chunks(TASK).filter_map(|task| parting.part(task)).collect(), parting })
+        Self(Pieces::of(entries.chunks(TASK), parting))
     }
 
     /// Cuts them to the `k` best, and gives the row of the worst of those.

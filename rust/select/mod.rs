@@ -22,6 +22,7 @@ mod rng;
 mod sample;
 mod sampling;
 mod scan;
+mod slab;
 mod sort;
 mod top_k;
 

@@ -2,7 +2,6 @@
 
 use super::Order;
 use super::entry::Entry;
-use super::parting::Piece;
 use super::pieces::Pieces;
 use super::sort::{self, Finer};
 use crate::error::{Error, Result};
@@ -31,7 +30,8 @@ pub(super) fn fill<E: Entry>(
         Order::BestLast => sort::fill(&pieces, rows, true, finer, job),
         Order::Row => {
             // They are in this order already.
-            let entries = pieces.all.iter().flat_map(Piece::entries);
+            let all = pieces.all();
+            let entries = all.iter().flat_map(|piece| piece.entries);
             rows.iter_mut().zip(entries).for_each(|(row, entry)| *row = entry.row().cast_signed());
             Ok(())
         }

@@ -1,7 +1,8 @@
 //! Parts the entries of a task into buckets while they are in the cache.
 //!
-//! Buckets are ranges of badness of equal width between what a sample showed to be common. They decide no
-//! result: each is sorted whatever it holds, and the first and the last take what lies beyond them.
+//! Buckets are ranges of badness of equal width between what a sample showed to be common, with one more for what
+//! lies beyond them on either side: one row that is far better than all others then costs them nothing. They
+//! decide no result: each is sorted whatever it holds.
 
 use super::entry::Entry;
 
@@ -31,11 +32,11 @@ impl Parting {
     pub(super) fn new<E: Entry>(low: u64, high: u64, count: u64) -> Self {
         let fitting = count.saturating_mul(size_of::<E>() as u64) / BUCKET;
         let wanted = fitting.max((count / FEW).min(AT_LEAST)).min(MOST);
-        let Some(range) = high.checked_sub(low).filter(|&range| range > 0 && wanted > 1) else {
+        let Some(range) = high.checked_sub(low).filter(|_| wanted > 1) else {
             return Self::WHOLE;
         };
         let shift = significant(range).saturating_sub(significant(wanted - 1));
-        Self { low, shift, buckets: (range >> shift) as usize + 1 }
+        Self { low, shift, buckets: (range >> shift) as usize + 3 }
     }
 
     /// How many buckets there are.
@@ -43,14 +44,18 @@ impl Parting {
         self.buckets
     }
 
+    /// The first bucket is for what is better than the range, the last for what is worse.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // what is cut off is beyond the last bucket
     fn bucket(&self, badness: u64) -> usize {
-        (badness.saturating_sub(self.low) >> self.shift).min(self.buckets as u64 - 1) as usize
+        let above = badness.wrapping_sub(self.low) >> self.shift;
+        let bucket = if badness < self.low { 0 } else { above.saturating_add(1) };
+        bucket.min(self.buckets as u64 - 1) as usize
     }
 
-    /// Entries in ascending rows as a piece, in which those of a bucket keep that order.
-    pub(super) fn part<E: Entry>(&self, entries: &[E]) -> Option<Piece<E>> {
+    /// Copies entries in ascending rows into as much room, bucket after bucket, each in that order; gives where
+    /// each bucket ends.
+    pub(super) fn part<E: Entry>(&self, entries: &[E], parted: &mut [E]) -> Vec<u32> {
         let mut ends = vec![0; self.buckets];
         for entry in entries {
             ends[self.bucket(entry.badness())] += 1;
@@ -59,57 +64,30 @@ impl Parting {
         for end in &mut ends {
             (*end, before) = (before, before + *end);
         }
-        let mut parted = E::buffer(entries.len())?;
         for &entry in entries {
             // What is the start of a bucket now is its end when all are placed.
             let next = &mut ends[self.bucket(entry.badness())];
             parted[*next as usize] = entry;
             *next += 1;
         }
-        Some(Piece { entries: parted, ends })
+        ends
     }
 }
 
 /// Entries of a run of rows, in buckets.
-#[derive(Debug)]
-pub(super) struct Piece<E> {
-    entries: Vec<E>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a, E> {
+    /// All entries, bucket after bucket.
+    pub(super) entries: &'a [E],
     /// Where each bucket ends.
-    ends: Vec<u32>,
+    pub(super) ends: &'a [u32],
 }
 
-impl<E: Entry> Piece<E> {
-    /// All entries, bucket after bucket.
-    pub(super) fn entries(&self) -> &[E] {
-        &self.entries
-    }
-
+impl<'a, E: Entry> Piece<'a, E> {
     /// The entries of one bucket, in ascending rows.
-    pub(super) fn bucket(&self, bucket: usize) -> &[E] {
+    pub(super) fn bucket(&self, bucket: usize) -> &'a [E] {
         let end = |bucket: usize| self.ends.get(bucket).map_or(0, |&end| end as usize);
         self.entries.get(bucket.checked_sub(1).map_or(0, end)..end(bucket)).unwrap_or_default()
-    }
-
-    /// Keeps the entries of which that is true; they are asked for in their order.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&E) -> bool) {
-        let mut read = 0;
-        let mut bucket = 0;
-        let mut kept = 0;
-        let ends = std::mem::take(&mut self.ends);
-        let mut new_ends = vec![0; ends.len()];
-        self.entries.retain(|entry| {
-            while ends.get(bucket).is_some_and(|&end| read >= end) {
-                new_ends[bucket] = kept;
-                bucket += 1;
-            }
-            read += 1;
-            let stays = keep(entry);
-            kept += u32::from(stays);
-            stays
-        });
-        new_ends[bucket..].fill(kept);
-        self.ends = new_ends;
-        self.entries.shrink_to_fit();
     }
 }
 
@@ -137,24 +115,19 @@ mod tests {
         fn buckets_hold_their_entries_in_order(
             badness in proptest::collection::vec(0u64..1000, 0..300),
             (low, high) in (0u64..1000, 0u64..1000),
-            divisor in 1u64..5,
         ) {
             let entries: Vec<Wide> = badness.iter().zip(0..).map(|(&badness, row)| Wide::new(badness, row)).collect();
             let parting = Parting::new::<Wide>(low, high, 10 * BUCKET);
-            let mut piece = parting.part(&entries).unwrap();
-            let check = |piece: &Piece<Wide>, entries: &[Wide]| {
-                let mut count = 0;
-                for bucket in 0..parting.buckets() {
-                    let here = entries.iter().filter(|entry| parting.bucket(entry.badness()) == bucket);
-                    assert_eq!(piece.bucket(bucket), here.copied().collect::<Vec<_>>());
-                    count += piece.bucket(bucket).len();
-                }
-                assert_eq!(count, entries.len());
-            };
-            check(&piece, &entries);
-            let keep = |entry: &Wide| entry.badness().is_multiple_of(divisor);
-            piece.retain(keep);
-            check(&piece, &entries.iter().copied().filter(keep).collect::<Vec<_>>());
+            let mut parted = vec![Wide::WORST; entries.len()];
+            let ends = parting.part(&entries, &mut parted);
+            let piece = Piece { entries: &parted, ends: &ends };
+            for bucket in 0..parting.buckets() {
+                let here = entries.iter().filter(|entry| parting.bucket(entry.badness()) == bucket);
+                assert_eq!(piece.bucket(bucket), here.copied().collect::<Vec<_>>());
+            }
+            assert_eq!(ends.last().copied(), u32::try_from(entries.len()).ok());
+            let buckets: Vec<_> = parted.iter().map(|entry| parting.bucket(entry.badness())).collect();
+            assert!(buckets.is_sorted());
         }
     }
 }

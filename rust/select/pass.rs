@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::Entry;
-use super::parting::{Parting, Piece};
+use super::parting::Parting;
 use super::pieces::Pieces;
 use super::rng::Bits;
 use super::sampling::{Estimate, estimate};
+use super::slab::Slab;
 use crate::error::{Error, Result};
 use crate::parallel::{Job, Queue, State};
 use crate::scores::{Scratch, Source};
@@ -131,26 +133,29 @@ pub(super) fn collect_within<E: Entry>(
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
     let budget = k + k / 2 + (1 << 20);
-    let queue = Queue::new(ranker.rows().div_ceil(TASK));
-    let pass = Pass { ranker, queue, count: AtomicU64::new(0), parting };
-    let mut all = Collected { pieces: Pieces::new(parting), tally: Tally::default() };
+    let pass = Pass {
+        ranker,
+        queue: Queue::new(ranker.rows().div_ceil(TASK)),
+        count: AtomicU64::new(0),
+        parting,
+        slab_len: Slab::<E>::len_for(budget, job.threads()),
+        slabs: Mutex::default(),
+    };
+    let mut tally = Tally::default();
     loop {
-        let parts = job.run(|_, state| pass.work(limit, budget, state))?;
-        // Tasks are taken in ascending order, so those of a later round lie behind those of this one.
-        let mut found = Vec::new();
-        for (pieces, tally) in parts {
-            found.extend(pieces);
-            all.tally.merge(tally);
+        for part in job.run(|_, state| pass.work(limit, budget, state))? {
+            tally.merge(part);
         }
-        found.sort_unstable_by_key(|&(task, _)| task);
-        all.pieces.all.extend(found.into_iter().map(|(_, piece)| piece));
+        let mut pieces = Pieces { slabs: std::mem::take(&mut *pass.slabs()), parting };
         if pass.queue.is_empty() {
             ranker.source().map_or(Ok(()), Source::check_unchanged)?;
-            return Ok(all);
+            return Ok(Collected { pieces, tally });
         }
-        all.pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
-        limit = all.pieces.worst(job)?;
-        pass.count.store(all.pieces.count() as u64, Ordering::Relaxed);
+        pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
+        limit = pieces.worst(job)?;
+        pass.count.store(pieces.count() as u64, Ordering::Relaxed);
+        // What was cut leaves room in the slabs, which are filled up in the next round.
+        *pass.slabs() = pieces.slabs;
     }
 }
 
@@ -161,30 +166,46 @@ struct Pass<'a, E: Entry> {
     /// Entries that are kept.
     count: AtomicU64,
     parting: Parting,
+    slab_len: usize,
+    /// Slabs that no thread is filling.
+    slabs: Mutex<Vec<Slab<E>>>,
 }
-
-/// The entries of a task, by its number.
-type Found<E> = Vec<(u64, Piece<E>)>;
 
 impl<E: Entry> Pass<'_, E> {
     /// Does tasks while there are some and their entries are within the budget.
-    fn work(&self, limit: E, budget: u64, state: &State) -> Result<(Found<E>, Tally)> {
+    fn work(&self, limit: E, budget: u64, state: &State) -> Result<Tally> {
         let mut work = Workspace::default();
-        // Collected in memory that stays in the cache, and kept in as much as they need.
-        let (mut found, mut entries) = (Vec::new(), Vec::new());
+        // Collected in memory that stays in the cache, and kept in a slab.
+        let (mut slab, mut entries) = (None, Vec::new());
         while self.count.load(Ordering::Relaxed) < budget {
             let Some(task) = self.queue.take() else { break };
             entries.clear();
             self.task(task, limit, &mut work, &mut entries, state)?;
             if !entries.is_empty() {
                 self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
-                let piece = self.parting.part(&entries);
-                let piece =
-                    piece.ok_or_else(|| Error::Memory(format!("no memory for {} rows", entries.len())))?;
-                found.push((task, piece));
+                self.with_room(&mut slab, entries.len())?.add(task, &entries, self.parting);
             }
         }
-        Ok((found, work.tally))
+        self.slabs().extend(slab);
+        Ok(work.tally)
+    }
+
+    /// The slab that a thread fills: another, if so many entries do not fit.
+    fn with_room<'s>(&self, slab: &'s mut Option<Slab<E>>, entries: usize) -> Result<&'s mut Slab<E>> {
+        if slab.as_ref().is_none_or(|slab| slab.room() < entries) {
+            let mut slabs = self.slabs();
+            slabs.extend(slab.take());
+            let fitting = slabs.iter().position(|slab| slab.room() >= entries);
+            *slab = fitting.map(|at| slabs.swap_remove(at));
+        }
+        if slab.is_none() {
+            *slab = Slab::new(self.slab_len.max(entries));
+        }
+        slab.as_mut().ok_or_else(|| Error::Memory(format!("no memory for {entries} rows")))
+    }
+
+    fn slabs(&self) -> MutexGuard<'_, Vec<Slab<E>>> {
+        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn task(

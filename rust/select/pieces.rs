@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::entry::Entry;
 use super::parting::{Parting, Piece, digit, significant};
+use super::slab::Slab;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::simd::{Kernel, dispatch};
@@ -43,19 +44,34 @@ impl<E: Entry> Kernel for Range<'_, E> {
 /// Entries in pieces of ascending rows.
 #[derive(Debug)]
 pub(super) struct Pieces<E> {
-    pub(super) all: Vec<Piece<E>>,
+    pub(super) slabs: Vec<Slab<E>>,
     pub(super) parting: Parting,
 }
 
 impl<E: Entry> Pieces<E> {
-    /// None yet.
-    pub(super) fn new(parting: Parting) -> Self {
-        Self { all: Vec::new(), parting }
+    /// Each run of entries as a piece, in their order; those that there is memory for.
+    pub(super) fn of<'a>(runs: impl Iterator<Item = &'a [E]>, parting: Parting) -> Self
+    where
+        E: 'a,
+    {
+        let slab = |(task, run): (u64, &'a [E])| {
+            let mut slab = Slab::new(run.len())?;
+            slab.add(task, run, parting);
+            Some(slab)
+        };
+        Self { slabs: (0..).zip(runs).filter_map(slab).collect(), parting }
+    }
+
+    /// The pieces in the order of their rows.
+    pub(super) fn all(&self) -> Vec<Piece<'_, E>> {
+        let mut all: Vec<_> = self.slabs.iter().flat_map(Slab::pieces).collect();
+        all.sort_unstable_by_key(|&(task, _)| task);
+        all.into_iter().map(|(_, piece)| piece).collect()
     }
 
     /// Their number.
     pub(super) fn count(&self) -> usize {
-        self.all.iter().map(|piece| piece.entries().len()).sum()
+        self.slabs.iter().flat_map(Slab::pieces).map(|(_, piece)| piece.entries.len()).sum()
     }
 
     /// The least and the greatest badness, if there are entries.
@@ -80,37 +96,44 @@ impl<E: Entry> Pieces<E> {
             return Ok(());
         }
         let Some(last) = k.checked_sub(1) else {
-            self.all.clear();
+            self.slabs.clear();
             return Ok(());
         };
         let (badness, ties_before) = self.kth(last, job)?;
-        // Of those as bad as the k-th best, the first stay: how many in each piece?
-        let mut room = ties_before + 1;
-        let ties = self.map(job, |piece| piece.iter().filter(|entry| entry.badness() == badness).count())?;
-        let rooms: Vec<usize> = ties
-            .into_iter()
-            .map(|ties| {
-                let here = ties.min(room);
-                room -= here;
-                here
-            })
-            .collect();
-        let pairs = Mutex::new(self.all.iter_mut().zip(rooms));
+        let rooms = self.rooms(badness, ties_before + 1, job)?;
+        let pairs = Mutex::new(self.slabs.iter_mut().zip(rooms));
         job.run(|_, state| {
             loop {
                 let next = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((piece, mut room)) = next else { return Ok(()) };
-                piece.retain(|entry| {
-                    let level = entry.badness() == badness;
-                    let kept = entry.badness() < badness || (level && room > 0);
-                    room -= usize::from(level && kept);
-                    kept
+                let Some((slab, mut rooms)) = next else { return Ok(()) };
+                slab.retain(|piece, entry| {
+                    let level = entry.badness() == badness && rooms[piece] > 0;
+                    rooms[piece] -= usize::from(level);
+                    level || entry.badness() < badness
                 });
                 state.check()?;
             }
         })?;
-        self.all.retain(|piece| !piece.entries().is_empty());
         Ok(())
+    }
+
+    /// Of the entries that bad, the first `room` stay: how many in each piece of each slab.
+    fn rooms(&self, badness: u64, mut room: usize, job: &Job<'_>) -> Result<Vec<Vec<usize>>> {
+        let ties = self.map(job, |piece| piece.iter().filter(|entry| entry.badness() == badness).count())?;
+        let mut order = Vec::with_capacity(ties.len());
+        let mut rooms = Vec::with_capacity(self.slabs.len());
+        for (slab, pieces) in self.slabs.iter().enumerate() {
+            let before = order.len();
+            order.extend(pieces.pieces().enumerate().map(|(piece, (task, _))| (task, slab, piece)));
+            rooms.push(vec![0; order.len() - before]);
+        }
+        order.sort_unstable();
+        for ((_, slab, piece), ties) in order.into_iter().zip(ties) {
+            let here = ties.min(room);
+            room -= here;
+            rooms[slab][piece] = here;
+        }
+        Ok(rooms)
     }
 
     /// The badness of the entry that `rank` others precede, and how many of those are as bad as it.
@@ -160,13 +183,14 @@ impl<E: Entry> Pieces<E> {
         start: impl Fn() -> R + Sync,
         step: impl Fn(&mut R, usize, &[E]) + Sync,
     ) -> Result<Vec<R>> {
-        let pieces = Mutex::new(self.all.iter().enumerate());
-        job.run_on(self.all.len(), |_, state| {
+        let all = self.all();
+        let pieces = Mutex::new(all.iter().enumerate());
+        job.run_on(all.len(), |_, state| {
             let mut mine = start();
             loop {
                 let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some((index, piece)) = next else { return Ok(mine) };
-                step(&mut mine, index, piece.entries());
+                step(&mut mine, index, piece.entries);
                 state.check()?;
             }
         })
@@ -188,11 +212,11 @@ mod tests {
         let worst = best.last().copied().unwrap_or(E::WORST);
         best.sort_unstable();
         for threads in [1, 2, 7] {
-            let mut pieces = Pieces::new(Parting::new::<E>(1, u64::from(u32::MAX), 1 << 30));
-            pieces.all = entries.chunks(piece).map(|piece| pieces.parting.part(piece).unwrap()).collect();
+            let parting = Parting::new::<E>(1, u64::from(u32::MAX), 1 << 30);
+            let mut pieces = Pieces::of(entries.chunks(piece), parting);
             pieces.cut(k, &Job::new(threads)).unwrap();
             assert_eq!(pieces.worst(&Job::new(threads)).unwrap(), worst);
-            let mut kept = pieces.all.iter().map(Piece::entries).collect::<Vec<_>>().concat();
+            let mut kept = pieces.all().iter().map(|piece| piece.entries).collect::<Vec<_>>().concat();
             kept.sort_unstable();
             assert_eq!(kept, best);
         }

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::entry::Entry;
-use super::parting::{digit, significant};
+use super::parting::{Piece, digit, significant};
 use super::pieces::{Pieces, range};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
@@ -18,6 +18,8 @@ const DIGIT: u32 = 9;
 const DIGITS: usize = 3;
 /// Their bits at most.
 const DIGITS_BITS: u32 = 27;
+/// Bytes that are read twice for less than once from memory.
+const CACHED: usize = 2 << 20;
 /// Buckets of fewer entries are sorted by comparison.
 const FEW: usize = 256;
 
@@ -32,13 +34,14 @@ pub(super) fn fill<E: Entry>(
     finer: Option<Finer<'_>>,
     job: &Job<'_>,
 ) -> Result<()> {
-    let buckets = Mutex::new(share(pieces, rows, best_last).into_iter());
+    let all = pieces.all();
+    let buckets = Mutex::new(share(&all, pieces.parting.buckets(), rows, best_last).into_iter());
     job.run_on(pieces.parting.buckets(), |_, state| {
         let mut room = Room::default();
         loop {
             let next = buckets.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((bucket, rows)) = next else { return Ok(()) };
-            let parts = pieces.all.iter().map(|piece| piece.bucket(bucket));
+            let parts = all.iter().map(|piece| piece.bucket(bucket));
             room.bucket(parts, &mut Out { rows, best_last }, finer)?;
             state.check()?;
         }
@@ -52,13 +55,14 @@ fn no_memory(rows: usize) -> Error {
 
 /// Pairs each bucket with its slice of the rows, the best bucket's at the start or, best last, at the end.
 fn share<'a, E: Entry>(
-    pieces: &Pieces<E>,
+    pieces: &[Piece<'_, E>],
+    buckets: usize,
     mut rows: &'a mut [i64],
     best_last: bool,
 ) -> Vec<(usize, &'a mut [i64])> {
-    let mut pairs = Vec::with_capacity(pieces.parting.buckets());
-    for bucket in 0..pieces.parting.buckets() {
-        let len: usize = pieces.all.iter().map(|piece| piece.bucket(bucket).len()).sum();
+    let mut pairs = Vec::with_capacity(buckets);
+    for bucket in 0..buckets {
+        let len: usize = pieces.iter().map(|piece| piece.bucket(bucket).len()).sum();
         let len = len.min(rows.len());
         let (mine, rest) = if best_last {
             let (rest, mine) = rows.split_at_mut(rows.len() - len);
@@ -113,15 +117,24 @@ impl<E: Entry> Room<E> {
     where
         E: 'a,
     {
-        let (low, high) = parts.clone().map(range).fold((u64::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
-        if low == high && finer.is_none() {
-            parts.flatten().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
-            return Ok(());
-        }
         let len = parts.clone().map(<[E]>::len).sum();
+        let cached = size_of::<E>().saturating_mul(len) <= CACHED;
+        let joined = |(a, b): (u64, u64), (c, d): (u64, u64)| (a.min(c), b.max(d));
+        let mut bounds = (u64::MAX, 0);
+        if !cached {
+            // Not copied, if all are as bad as each other.
+            bounds = parts.clone().map(range).fold(bounds, joined);
+            if bounds.0 == bounds.1 && finer.is_none() {
+                parts.flatten().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
+                return Ok(());
+            }
+        }
         self.entries.clear();
         self.entries.try_reserve(len).map_err(|_| no_memory(len))?;
         parts.for_each(|part| self.entries.extend_from_slice(part));
+        if cached {
+            bounds = range(&self.entries);
+        }
         let mut done = false;
         if len < FEW {
             self.entries.sort_unstable();
@@ -131,7 +144,7 @@ impl<E: Entry> Room<E> {
                 self.spare.resize(len, E::WORST);
             }
             let to_rows = finer.is_none().then_some(&mut *out);
-            done = by_digits(&mut self.entries, &mut self.spare[..len], (low, high), to_rows);
+            done = by_digits(&mut self.entries, &mut self.spare[..len], bounds, to_rows);
         }
         if done {
             return Ok(());
@@ -246,8 +259,7 @@ mod tests {
     use crate::select::parting::Parting;
 
     fn pieces<E: Entry>(entries: &[E], piece: usize, parting: Parting) -> Pieces<E> {
-        let all = entries.chunks(piece).map(|piece| parting.part(piece).unwrap()).collect();
-        Pieces { all, parting }
+        Pieces::of(entries.chunks(piece), parting)
     }
 
     fn check<E: Entry>(badness: &[u64], piece: usize, k: usize) {
