@@ -176,14 +176,15 @@ impl<E: Entry> Pass<'_, E> {
     fn work(&self, limit: E, budget: u64, state: &State) -> Result<Tally> {
         let mut work = Workspace::default();
         // Collected in memory that stays in the cache, and kept in a slab.
-        let (mut slab, mut entries) = (None, Vec::new());
+        let (mut slab, mut entries, mut parted) = (None, Vec::new(), Vec::new());
         while self.count.load(Ordering::Relaxed) < budget {
             let Some(task) = self.queue.take() else { break };
             entries.clear();
             self.task(task, limit, &mut work, &mut entries, state)?;
             if !entries.is_empty() {
                 self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
-                self.with_room(&mut slab, entries.len())?.add(task, &entries, self.parting);
+                let slab = self.with_room(&mut slab, entries.len())?;
+                slab.add(task, &entries, self.parting, &mut parted);
             }
         }
         self.slabs().extend(slab);

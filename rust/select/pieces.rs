@@ -56,7 +56,7 @@ impl<E: Entry> Pieces<E> {
     {
         let slab = |(task, run): (u64, &'a [E])| {
             let mut slab = Slab::new(run.len())?;
-            slab.add(task, run, parting);
+            slab.add(task, run, parting, &mut Vec::new());
             Some(slab)
         };
         Self { slabs: (0..).zip(runs).filter_map(slab).collect(), parting }

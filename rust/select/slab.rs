@@ -59,10 +59,14 @@ impl<E: Entry> Slab<E> {
         self.memory.len() / size_of::<E>() - self.used
     }
 
-    /// Adds the entries of a task, in ascending rows; they must fit.
-    pub(super) fn add(&mut self, task: u64, entries: &[E], parting: Parting) {
+    /// Adds the entries of a task, in ascending rows; they must fit. `parted` is memory to work in.
+    pub(super) fn add(&mut self, task: u64, entries: &[E], parting: Parting, parted: &mut Vec<E>) {
         let (start, end) = (self.used, self.used + entries.len());
-        let ends = parting.part(entries, &mut self.entries_mut()[start..end]);
+        // Parted in the cache, and then copied: memory that is cold is written to fastest from end to end.
+        parted.resize(parted.len().max(entries.len()), E::WORST);
+        let parted = &mut parted[..entries.len()];
+        let ends = parting.part(entries, parted);
+        self.entries_mut()[start..end].copy_from_slice(parted);
         self.used = end;
         self.runs.push(Run { task, start, ends });
     }
@@ -119,12 +123,12 @@ mod tests {
             (0..100).map(|row| Wide::new(row * 37 % 100, task * 100 + row)).collect()
         };
         for task in 0..3 {
-            slab.add(task, &entries(task), parting);
+            slab.add(task, &entries(task), parting, &mut Vec::new());
         }
         assert_eq!(slab.room(), 0);
         slab.retain(|number, entry| number != 1 && entry.badness() % 2 == 0);
         assert_eq!(slab.room(), 200);
-        slab.add(9, &entries(9), parting);
+        slab.add(9, &entries(9), parting, &mut Vec::new());
         let tasks: Vec<u64> = slab.pieces().map(|(task, _)| task).collect();
         assert_eq!(tasks, [0, 2, 9]);
         for (task, piece) in slab.pieces() {

@@ -179,7 +179,9 @@ fn by_digits<E: Entry>(
         let (from, to) = if moved { (&*spare, &mut *entries) } else { (&*entries, &mut *spare) };
         match &mut out {
             Some(out) if number + 1 == count => {
-                scatter(from, cut(shift), next, |rank, entry| out.set(rank, entry));
+                // Ranked in the cache, and then written from end to end: the rows are memory that is cold.
+                scatter(from, cut(shift), next, |rank, entry| to[rank] = entry);
+                to.iter().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
                 return true;
             }
             _ => scatter(from, cut(shift), next, |rank, entry| to[rank] = entry),
