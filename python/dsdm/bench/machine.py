@@ -7,17 +7,16 @@ from typing import Any
 
 import dsdm
 from dsdm.bench.peers import LIBRARIES, version_of
-from dsdm.bench.settings import Settings
 
 
-def describe(settings: Settings, folder: Path) -> dict[str, Any]:
+def describe(threads: int, folder: Path) -> dict[str, Any]:
     """The machine, as the report has it; memory in bytes."""
     return {
         "processor": _processor(),
-        "threads": settings.thread_count,
+        "threads": threads,
         "processors": os.cpu_count(),
         "memory": _memory(),
-        "disk": _disk(folder),
+        "disk": file_system(folder),
         "system": platform.platform(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -43,7 +42,7 @@ def _memory() -> int | None:
         return None
 
 
-def _disk(folder: Path) -> str:
+def file_system(folder: Path) -> str:
     """The file system and the device that a folder is on."""
     mounts = Path("/proc/self/mounts")
     if not mounts.exists():

@@ -1,8 +1,8 @@
-"""The chart: for each job, a bar per system, in passes over the bytes, on a logarithmic scale."""
+"""The chart: for each job, a bar per system, in units of the job, on a logarithmic scale."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dsdm.bench.report import seconds
 from dsdm.bench.results import JobResult, Measured
@@ -30,8 +30,8 @@ def check_path(path: Path) -> None:
     del mpl
 
 
-def plot(path: Path, results: Sequence[JobResult], machine: dict[str, Any]) -> None:
-    """Draw every job that has a unit into a .png or .svg file."""
+def plot(path: Path, results: Sequence[JobResult], title: str, scale: str) -> None:
+    """Draw every job that has a unit into a .png or .svg file, under a title and with what the scale shows."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -45,8 +45,8 @@ def plot(path: Path, results: Sequence[JobResult], machine: dict[str, Any]) -> N
         axes = list(figure.subplots(len(jobs), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
         for axis, job in zip(axes, jobs, strict=True):
             _draw(axis, job)
-        _scale(axes, jobs)
-        figure.suptitle(f"{jobs[0].rows:,} float32 scores, {machine['threads']} threads, {machine['processor']}")
+        _scale(axes, jobs, scale)
+        figure.suptitle(title)
         figure.savefig(path, dpi=150)
 
 
@@ -71,9 +71,9 @@ def _label(one: Measured) -> str:
     return f"{digits}   {seconds(one.seconds or 0.0)}"
 
 
-def _scale(axes: Sequence["Axes"], jobs: Sequence[JobResult]) -> None:
-    """Scale all axes alike: from below one pass to beyond the longest bar and its label."""
+def _scale(axes: Sequence["Axes"], jobs: Sequence[JobResult], scale: str) -> None:
+    """Scale all axes alike: from below one unit to beyond the longest bar and its label."""
     passes = [one.passes or 1.0 for job in jobs for one in _shown(job)]
     axes[-1].set_xscale("log")
     axes[-1].set_xlim(min(0.5, *passes) / 1.5, max(2.0, *passes) * _ROOM)
-    axes[-1].set_xlabel("time in passes over the bytes (one pass: a parallel max by the fastest reader)")
+    axes[-1].set_xlabel(scale)

@@ -30,7 +30,7 @@ def seconds(value: float) -> str:
     return f"{value * 1000:.3g} ms"
 
 
-def heading(machine: dict[str, Any], versions: dict[str, str | None], rows: int, repeats: int) -> str:
+def heading(machine: dict[str, Any], versions: dict[str, str | None], how: str) -> str:
     """What was measured on, and how."""
     known = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     lines = [
@@ -40,7 +40,7 @@ def heading(machine: dict[str, Any], versions: dict[str, str | None], rows: int,
         f"{machine['system']}, Python {machine['python']}, load {machine['load']}",
         known,
         *missing(versions),
-        f"{rows:,} float32, in the page cache; medians of {repeats} runs in turns; memory is that beyond the map",
+        how,
     ]
     return "\n".join(lines)
 
@@ -60,7 +60,7 @@ def table(result: "JobResult") -> str:
         lines.append(f"one pass over {readable(unit.bytes)}: {seconds(unit.seconds)}, {speed}, by {unit.name}")
     against = f"x {result.against}" if result.against else ""
     headings = [against if name == "ratio" else name for name in _HEADINGS]
-    return "\n".join([*lines, *_aligned([headings, *(_cells(one) for one in result.systems)]), ""])
+    return "\n".join([*lines, *aligned([headings, *(_cells(one) for one in result.systems)]), ""])
 
 
 def _cells(one: "Measured") -> list[str]:
@@ -90,9 +90,9 @@ def _kept(kept: bool, limit: str) -> str:  # noqa: FBT001 - it is the value show
     return f"limit {limit} kept" if kept else f"LIMIT {limit} PASSED"
 
 
-def _aligned(lines: list[list[str]]) -> Iterable[str]:
+def aligned(lines: list[list[str]]) -> Iterable[str]:
     """Columns of equal width; the first and the last to the left, numbers to the right."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
         yield f"  {line[0]:<{widths[0]}}  {'  '.join(cells[1:-1])}  {line[-1]}".rstrip()

@@ -1,8 +1,10 @@
 """What was measured."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from dsdm.bench.answers import WrongAnswerError
 from dsdm.bench.timing import Contestant
 
 
@@ -46,7 +48,7 @@ class Measured:
     note: str = ""
 
     @classmethod
-    def of(cls, contestant: Contestant, unit: Unit | None) -> "Measured":
+    def of(cls, contestant: Contestant, unit: Unit | None) -> Self:
         """What a contestant's runs gave."""
         took = contestant.median
         return cls(
@@ -75,15 +77,30 @@ class JobResult:
     unit: Unit | None
     against: str
     """The system that ratios are taken against."""
-    systems: list[Measured]
+    systems: Sequence[Measured]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return asdict(self)
 
 
-def compare(systems: list[Measured], against: str) -> None:
+def compare(systems: Sequence[Measured], against: str) -> None:
     """Fill in the ratios to one of the systems."""
     base = next((one.seconds for one in systems if one.system == against), None)
     for one in systems:
         one.ratio = one.seconds / base if base and one.seconds is not None else None
+
+
+def refuse_wrong(results: Sequence[JobResult]) -> None:
+    """Fail if any answer was wrong.
+
+    Raises
+    ------
+    WrongAnswerError
+        Naming each system whose answer was wrong.
+
+    """
+    wrong = [f"{job.title}: {one.system}: {one.problem}" for job in results for one in job.systems if one.is_wrong]
+    if wrong:
+        message = f"not the right answer: {'; '.join(wrong)}"
+        raise WrongAnswerError(message)

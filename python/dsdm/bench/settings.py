@@ -31,12 +31,8 @@ class Settings:
 
     @property
     def thread_count(self) -> int:
-        """The threads that everybody may use: those asked for, else those of the process."""
-        asked = self.threads or os.environ.get("DSDM_NUM_THREADS")
-        if asked:
-            return int(asked)
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
+        """The threads that everybody may use."""
+        return usable_threads(self.threads)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -56,3 +52,12 @@ class Settings:
     def _share(self, count: int) -> int:
         """What `count` is at the reference's size, by the share of the rows."""
         return max(1, self.rows * count // DATASET_SIZE)
+
+
+def usable_threads(asked: int | None = None) -> int:
+    """The threads asked for, else those of the process."""
+    named = asked or os.environ.get("DSDM_NUM_THREADS")
+    if named:
+        return int(named)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,12 +1,16 @@
 """``dsdm bench SUBJECT``: measuring on the user's own machine. The subject is select where none is named."""
 
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from dsdm.cli import options as opt
+
+if TYPE_CHECKING:
+    from dsdm.bench.gather import Case
 
 _DEFAULT = "select"
 _WHAT = "What is measured"
@@ -30,12 +34,13 @@ def bench() -> None:
     """Measure dsdm on this machine, against every peer that is installed.
 
     What is measured is "select" where nothing is named: dsdm bench is dsdm bench select, with all its options.
-    dsdm bench select --help lists them.
+    dsdm bench select --help lists them, and dsdm bench gather --help those of materialization.
 
     \b
     Examples:
       dsdm bench
       dsdm bench --rows 20_000_000 --plot bench.svg
+      dsdm bench gather --rows 200_000
       dsdm bench select top-k sample --peers numpy --json bench.json
     """
 
@@ -132,9 +137,9 @@ def select(
       dsdm bench select top-k --peers numpy,duckdb --plot bench.svg
       dsdm bench select --dir /data/scratch --keep --cold --billion --json bench.json
     """
-    from dsdm.bench import Settings, run
+    from dsdm.bench import LIBRARIES, Settings, run
 
-    given = {"rows": rows, "k": tuple(k or ()) or None, "peers": _peers(peers)}
+    given = {"rows": rows, "k": tuple(k or ()) or None, "peers": _names(peers, LIBRARIES)}
     settings = Settings(
         jobs=_jobs(jobs, cold=cold, billion=billion),
         repeats=repeats,
@@ -147,6 +152,124 @@ def select(
     )
     _check_sizes(settings.k, settings.rows)
     run(settings, json=json, chart=plot)
+
+
+@app.command()
+def gather(
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="arrow|parquet", help="What rows are read from.", rich_help_panel=_WHAT),
+    ] = None,
+    density: Annotated[
+        list[float] | None,
+        typer.Option("--density", metavar="PERCENT", help="How many of the rows are wanted.", rich_help_panel=_WHAT),
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option("--order", metavar="random|sorted", help="The order asked for.", rich_help_panel=_WHAT),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", metavar="memory|disk", help="Where it is written.", rich_help_panel=_WHAT),
+    ] = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            "--peers",
+            metavar="NAMES",
+            help="Only these of datasets, pyarrow, polars, duckdb and lance, with commas between; or none.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", min=20, help="Rows of all shards.", show_default="1947912", rich_help_panel=_WHAT),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option("--runs", "--repeats", min=1, help="Runs of each, in turns.", rich_help_panel=_WHAT)
+    ] = 3,
+    budget: Annotated[
+        float,
+        typer.Option(
+            "--budget", min=0, help="Seconds: whose first run takes longer is not repeated.", rich_help_panel=_WHAT
+        ),
+    ] = 30.0,
+    *,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="With a corpus that is not in the page cache.", rich_help_panel=_WHAT),
+    ] = False,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="With a corpus that is in the page cache.", rich_help_panel=_WHAT)
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.", rich_help_panel=_OUTPUT)
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw a chart: .png or .svg.", rich_help_panel=_OUTPUT),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            "--dir",
+            metavar="DIR",
+            help="Where the corpus is made and outputs on disk are written; by default a temporary folder in the "
+            "working directory.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the corpus for another run.", rich_help_panel=_OUTPUT)
+    ] = False,
+) -> None:
+    """Measure materialization against datasets, pyarrow, polars, duckdb and lance.
+
+    Rows of a corpus, made on the spot in the shape of the reference's, are written as a dataset: from Parquet shards
+    or from the Arrow cache that datasets makes of them. What was written is checked before its time is shown. A time
+    is the median of runs in turns, each in a fresh process; from Parquet it counts from the start of the process.
+
+    The options that choose what is measured may be given again for more; every combination is measured. Where none
+    is given, it is what the README shows, which takes about half an hour, 20 GB of disk and up to 16 GB of memory,
+    nearly all of it for the peers.
+
+    \b
+    Examples:
+      dsdm bench gather --rows 200_000
+      dsdm bench gather --source arrow --density 1 --density 10 --cold --peers datasets
+      dsdm bench gather --data /data/scratch --keep --json gather.json --plot gather.svg
+    """
+    from dsdm.bench import gather as bench
+
+    chosen = {"source": source, "percent": density, "order": order, "output": output, "cold": _caches(cold, warm)}
+    given = {"rows": rows, "cases": _cases(chosen), "peers": _names(peers, bench.LIBRARIES)}
+    settings = bench.Settings(repeats=runs, folder=folder, keep=keep, budget=budget, **_present(given))
+    bench.run(settings, json=json, chart=plot)
+
+
+def _caches(cold: bool, warm: bool) -> list[bool]:  # noqa: FBT001 - two flags are what it is about
+    return [value for value, wanted in ((False, warm), (True, cold)) if wanted]
+
+
+def _cases(chosen: dict[str, Any]) -> "tuple[Case, ...] | None":
+    """Every combination of what was chosen, with the usual for what was not; None where nothing was."""
+    from dsdm.bench.gather import ORDERS, OUTPUTS, SOURCES, Case
+
+    for name, accepted in (("source", SOURCES), ("order", ORDERS), ("output", OUTPUTS)):
+        unknown = sorted(set(chosen[name] or ()) - set(accepted))
+        if unknown:
+            message = f"--{name} is {', '.join(unknown)}; it is {' or '.join(accepted)}"
+            raise typer.BadParameter(message)
+    wrong = [percent for percent in chosen["percent"] or () if not 0 < percent <= 100]  # noqa: PLR2004 - per cent
+    if wrong:
+        message = f"--density is {wrong[0]:g} %; it is above 0 and at most 100"
+        raise typer.BadParameter(message)
+    if not any(chosen.values()):
+        return None
+    chosen = {**chosen, "source": chosen["source"] or SOURCES}
+    names, values = zip(*((name, value) for name, value in chosen.items() if value), strict=True)
+    return tuple(Case(**dict(zip(names, one, strict=True))) for one in dict.fromkeys(product(*values)))
 
 
 def _jobs(asked: list[str] | None, *, cold: bool, billion: bool) -> tuple[str, ...]:
@@ -162,16 +285,14 @@ def _jobs(asked: list[str] | None, *, cold: bool, billion: bool) -> tuple[str, .
     return tuple(name for name in JOBS if name in wanted)
 
 
-def _peers(names: str | None) -> tuple[str, ...] | None:
+def _names(names: str | None, known: tuple[str, ...]) -> tuple[str, ...] | None:
     """The libraries to compare with; None for all."""
-    from dsdm.bench import LIBRARIES
-
     if names is None:
         return None
     asked = tuple(name.strip() for name in names.split(",") if name.strip() not in ("", "none"))
-    unknown = [name for name in asked if name not in LIBRARIES]
+    unknown = [name for name in asked if name not in known]
     if unknown:
-        message = f"--peers names {', '.join(unknown)}; they are {', '.join(LIBRARIES)}, or none"
+        message = f"--peers names {', '.join(unknown)}; they are {', '.join(known)}, or none"
         raise typer.BadParameter(message)
     return asked
 

@@ -1,0 +1,157 @@
+"""The unit of what is read from the disk: the bytes that are needed, read past the page cache as fast as it goes.
+
+Small gaps between them may be read as well, up to the whole files, and many reads are in flight at once; the fastest
+way is the unit.
+"""
+
+import mmap
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm.bench.answers import WrongAnswerError
+from dsdm.bench.gather.settings import ROW_BYTES, TOKEN_BYTES
+from dsdm.bench.timing import Contestant
+from dsdm.sizes import readable
+
+_BLOCK = 4_096  # what reads past the cache are aligned to
+_PIECE = 1 << 20  # the largest read
+_WAYS = (("the rows alone", 0, 64), ("gaps to 16 kB", 1 << 14, 64), ("gaps to 128 kB", 1 << 17, 32))
+_WHOLE = (4, 16)  # reads at once
+Rows = NDArray[np.int64]
+Ranges = NDArray[np.int64]
+"""(n, 2): where they begin and where they end, in bytes."""
+Locate = Callable[[Rows], Ranges]
+Piece = tuple[Path, int, int]
+"""A file, where to read, and how many bytes."""
+
+
+@dataclass(frozen=True)
+class Needed:
+    """The bytes of a file that hold what is wanted."""
+
+    file: Path
+    ranges: Ranges
+
+    @property
+    def bytes(self) -> int:
+        """How many they are."""
+        return int((self.ranges[:, 1] - self.ranges[:, 0]).sum())
+
+
+def needed(files: Sequence[Path], rows: Rows) -> list[Needed]:
+    """Where rows of a corpus lie: each row of Arrow files, each row group that has one of them of Parquet files."""
+    rows = np.unique(rows)
+    found, first = [], 0
+    for file in files:
+        count, locate = _parquet_groups(file) if file.suffix == ".parquet" else _arrow_rows(file)
+        here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + count)] - first
+        found.append(Needed(file, locate(here)))
+        first += count
+    return found
+
+
+def reads(wanted: Sequence[Needed]) -> list[Contestant]:
+    """Every way of reading that is tried."""
+    whole = [Needed(one.file, np.array([[0, one.file.stat().st_size]])) for one in wanted]
+    ways = [(f"{name}, {count} reads at once", _pieces(wanted, gap), count) for name, gap, count in _WAYS]
+    ways += [(f"whole files, {count} reads at once", _pieces(whole, 0), count) for count in _WHOLE]
+    least = sum(one.bytes for one in wanted)
+    return [Contestant(name, partial(_read, pieces, count), partial(_is_all, least)) for name, pieces, count in ways]
+
+
+def _arrow_rows(file: Path) -> tuple[int, Locate]:
+    """How many rows a stream of Arrow batches has, and what tells where rows of one length lie in it."""
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    begins, counts = [], []
+    with pa.memory_map(str(file)) as mapped:
+        whole = mapped.read_buffer()
+        for batch in ipc.open_stream(whole):
+            lists = batch.column(0)
+            first_token = lists.values.offset + lists.offsets[0].as_py()
+            begins.append(lists.values.buffers()[1].address - whole.address + first_token * TOKEN_BYTES)
+            counts.append(len(batch))
+    firsts = np.cumsum([0, *counts])
+
+    def locate(rows: Rows) -> Ranges:
+        batches = np.searchsorted(firsts, rows, side="right") - 1
+        starts = np.array(begins, np.int64)[batches] + (rows - firsts[batches]) * ROW_BYTES
+        return np.column_stack((starts, starts + ROW_BYTES))
+
+    return int(firsts[-1]), locate
+
+
+def _parquet_groups(file: Path) -> tuple[int, Locate]:
+    """How many rows a Parquet file has, and what tells which row groups hold rows."""
+    from pyarrow import parquet
+
+    spans, counts = [], []
+    with parquet.ParquetFile(file) as opened:
+        for number in range(opened.metadata.num_row_groups):
+            group = opened.metadata.row_group(number)
+            chunk = group.column(0)
+            start = min(chunk.dictionary_page_offset or chunk.data_page_offset, chunk.data_page_offset)
+            spans.append((start, start + chunk.total_compressed_size))
+            counts.append(group.num_rows)
+    firsts = np.cumsum([0, *counts])
+
+    def locate(rows: Rows) -> Ranges:
+        groups = np.unique(np.searchsorted(firsts, rows, side="right") - 1)
+        return np.array(spans, np.int64).reshape(-1, 2)[groups]
+
+    return int(firsts[-1]), locate
+
+
+def _pieces(wanted: Sequence[Needed], gap: int) -> list[Piece]:
+    """The reads: whole blocks, ranges with gaps of at most so many bytes between them as one, and none too large."""
+    return [
+        (one.file, first, min(_PIECE, last - first))
+        for one in wanted
+        for start, end in _merged(one.ranges, gap)
+        for first, last in ((first, end) for first in range(start, end, _PIECE))
+    ]
+
+
+def _merged(ranges: Ranges, gap: int) -> list[list[int]]:
+    """Ranges in ascending order, grown to blocks; those that overlap or nearly touch become one."""
+    if not len(ranges):
+        return []
+    starts = ranges[:, 0] // _BLOCK * _BLOCK
+    ends = -(-ranges[:, 1] // _BLOCK) * _BLOCK
+    apart = np.flatnonzero(starts[1:] > ends[:-1] + gap) + 1
+    return np.column_stack((starts[np.append(0, apart)], ends[np.append(apart - 1, -1)])).tolist()
+
+
+def _read(pieces: list[Piece], at_once: int) -> int:
+    """Read everything, and give the bytes that were read."""
+    with ExitStack() as opened:
+        descriptors = {}
+        for file in {piece[0] for piece in pieces}:
+            descriptors[file] = os.open(file, os.O_RDONLY | os.O_DIRECT)
+            opened.callback(os.close, descriptors[file])
+        shares = [
+            [(descriptors[file], first, count) for file, first, count in pieces[n::at_once]] for n in range(at_once)
+        ]
+        with ThreadPoolExecutor(at_once) as pool:
+            return sum(pool.map(_read_share, shares))
+
+
+def _read_share(share: list[tuple[int, int, int]]) -> int:
+    with mmap.mmap(-1, _PIECE) as memory, memoryview(memory) as buffer:
+        return sum(os.preadv(descriptor, [buffer[:count]], first) for descriptor, first, count in share)
+
+
+def _is_all(least: int, found: int) -> str:
+    if found < least:
+        message = f"{found:,} bytes were read of {least:,}"
+        raise WrongAnswerError(message)
+    return f"{readable(found)}, past the page cache"
