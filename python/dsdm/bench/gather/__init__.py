@@ -17,9 +17,7 @@ from typing import Any, NoReturn
 import dsdm
 from dsdm.bench import machine, plot
 from dsdm.bench.answers import WrongAnswerError
-from dsdm.bench.gather.contest import Bench, contest
-from dsdm.bench.gather.corpus import Corpus, corpus
-from dsdm.bench.gather.places import Places, check_disk, places
+from dsdm.bench.gather import contest, corpus, places
 from dsdm.bench.gather.report import table
 from dsdm.bench.gather.results import CaseResult
 from dsdm.bench.gather.settings import ORDERS, OUTPUTS, ROW_TOKENS, SHARDS, SOURCES, USUAL, Case, Settings
@@ -66,14 +64,12 @@ def run(settings: Settings, *, json: Path | None = None, chart: Path | None = No
     if chart is not None:
         plot.check_path(chart)
     results: list[CaseResult] = []
-    with _ended_in_order(), corpus(settings) as made, places(settings, made.folder.parent) as where:
-        say(
-            f"{made.folder.parent}: {readable(check_disk(settings, made.folder.parent, made.bytes))} are needed at most"
-        )
+    with _ended_in_order(), corpus.prepared(settings) as made, places.made(settings, made.folder.parent) as where:
+        say(f"{made.folder.parent}: {readable(places.check_disk(settings, made))} more are needed at most")
         report = _report(settings, made, where)
         print(heading(report["machine"], report["versions"], _how(settings, report["machine"])), end="\n\n")
         for case in settings.cases:
-            result = contest(Bench(settings, made, where), case)
+            result = contest.measure(contest.Bench(settings, made, where), case)
             results.append(result)
             report["jobs"].append(result.to_dict())
             print(table(result))
@@ -86,7 +82,7 @@ def run(settings: Settings, *, json: Path | None = None, chart: Path | None = No
     return results
 
 
-def _report(settings: Settings, made: Corpus, where: Places) -> dict[str, Any]:
+def _report(settings: Settings, made: corpus.Corpus, where: places.Places) -> dict[str, Any]:
     """The report without jobs; times are in seconds, memory in bytes."""
     versions = {"dsdm": dsdm.__version__, **{name: version_of(name) for name in LIBRARIES}}
     outputs = {case.output: machine.file_system(where.output(case.output).parent) for case in settings.cases}

@@ -112,7 +112,7 @@ class Entry:
         unfinished.rename(self._copy)
 
 
-def contest(bench: Bench, case: Case) -> CaseResult:
+def measure(bench: Bench, case: Case) -> CaseResult:
     """Measure all systems on one case."""
     settings, corpus = bench.settings, bench.corpus
     say(case.title)

@@ -50,10 +50,10 @@ class Corpus:
         self._make_shards()
         return np.load(self.folder / "hashes.npy")
 
-    @property
-    def bytes(self) -> int:
-        """What is there already."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+    def bytes_to_make(self, *, arrow: bool) -> float:
+        """What has yet to be written, at most."""
+        made = ("parquet", "arrow") if arrow else ("parquet",)
+        return sum(copy_bytes(self.rows) for name in made if not (self.folder / name).exists())
 
     def files(self, source: str) -> list[Path]:
         """The shards, in the order of their rows."""
@@ -108,7 +108,7 @@ class Corpus:
 
 
 @contextmanager
-def corpus(settings: Settings) -> Iterator[Corpus]:
+def prepared(settings: Settings) -> Iterator[Corpus]:
     """The files of a run, removed at its end unless they are to be kept or were there before."""
     folder = settings.folder or Path(tempfile.mkdtemp(prefix="dsdm-bench-", dir=Path.cwd()))
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,9 +167,9 @@ def check_room(folder: Path, needed: float, why: str) -> None:
         raise OSError(message)
 
 
-def corpus_bytes(rows: int, *, arrow: bool) -> float:
-    """What the files take on the disk, at most."""
-    return rows * ROW_BYTES * _MARGIN * (2 if arrow else 1)
+def copy_bytes(rows: int) -> float:
+    """What the rows take in one format, at most."""
+    return rows * ROW_BYTES * _MARGIN
 
 
 @cache

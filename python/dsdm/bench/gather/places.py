@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsdm.bench.gather.corpus import check_room, corpus_bytes
+from dsdm.bench.gather.corpus import Corpus, check_room, copy_bytes
 from dsdm.bench.gather.settings import ROW_BYTES, Settings
 from dsdm.bench.gather.systems import System, systems_for
 
@@ -41,7 +41,7 @@ class Places:
 
 
 @contextmanager
-def places(settings: Settings, folder: Path) -> Iterator[Places]:
+def made(settings: Settings, folder: Path) -> Iterator[Places]:
     """Make the folders of a run if there is room for what will lie in them."""
     in_memory = any(case.output == "memory" for case in settings.cases)
     if in_memory and not _MEMORY.is_dir():
@@ -49,21 +49,20 @@ def places(settings: Settings, folder: Path) -> Iterator[Places]:
         raise FileNotFoundError(message)
     if in_memory:
         check_room(_MEMORY, _output_bytes(settings, "memory"), "the largest output in memory")
-    with ExitStack() as made:
+    with ExitStack() as folders:
 
         def make(parent: Path) -> Path:
-            return Path(made.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent)))
+            return Path(folders.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent)))
 
         yield Places(make(_MEMORY) if in_memory else None, make(folder))
 
 
-def check_disk(settings: Settings, folder: Path, there: int) -> float:
-    """What the disk must hold at once beside the `there` bytes that it holds already; refused where it is not free."""
+def check_disk(settings: Settings, corpus: Corpus) -> float:
+    """Tell what the disk must hold at once beyond what it holds already; refused where that is not free."""
     systems = [system for case in settings.cases for system in systems_for(case, settings.peers, settings.thread_count)]
     arrow = any(case.source == "arrow" for case in settings.cases)
-    needed = corpus_bytes(settings.rows, arrow=arrow) - there
-    needed += _output_bytes(settings, "disk") + _most_beside(systems, settings.rows)
-    check_room(folder, needed, f"a corpus of {settings.rows:,} rows and what is made of it")
+    needed = corpus.bytes_to_make(arrow=arrow) + _output_bytes(settings, "disk") + _most_beside(systems, settings.rows)
+    check_room(corpus.folder.parent, needed, f"a corpus of {settings.rows:,} rows and what is made of it")
     return needed
 
 
@@ -76,4 +75,4 @@ def _most_beside(systems: Sequence[System], rows: int) -> float:
     """The copies of the corpus that systems make: kept for all cases, or for one run."""
     kept = sum(one.copies for one in {system.library: system for system in systems}.values())
     once = any(system.source == "parquet" and system.library == "datasets" for system in systems)
-    return corpus_bytes(rows, arrow=False) * (kept + once)
+    return copy_bytes(rows) * (kept + once)
