@@ -13,11 +13,11 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench compat check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 demo: $(VENV)/.built ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
@@ -41,6 +41,9 @@ check-python: $(VENV)/.checks
 
 bench: $(VENV)/.peers $(if $(TORCH),$(VENV)/.torch) ## Times against every peer, an hour; ROWS=20_000_000 for less, TORCH=1 for torch too.
 	$(BIN)/dsdm bench $(if $(ROWS),--rows $(ROWS)) $(BENCH)
+
+bench-gather: $(VENV)/.peers ## Times of materialization, half an hour and 20 GB of disk; ROWS=200_000 for less.
+	$(BIN)/dsdm bench gather $(if $(ROWS),--rows $(ROWS)) $(BENCH)
 
 # The datasets versions that users have, the oldest with the oldest pyarrow and numpy that dsdm takes: each in an
 # environment of its own, which is why `make test` leaves it out.

@@ -22,10 +22,10 @@ def say(text: str) -> None:
 def seconds(value: float) -> str:
     """A time as text.
 
-    >>> seconds(48.42), seconds(0.05217), seconds(0.000123)
-    ('48.4 s', '52.2 ms', '0.123 ms')
+    >>> seconds(48.42), seconds(0.9999), seconds(0.05217), seconds(0.000123)
+    ('48.4 s', '1 s', '52.2 ms', '0.123 ms')
     """
-    if value >= 1:
+    if value >= 0.9995:  # noqa: PLR2004 - what three digits of milliseconds cannot show
         return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"  # noqa: PLR2004 - three digits
     return f"{value * 1000:.3g} ms"
 

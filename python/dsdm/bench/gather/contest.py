@@ -145,8 +145,8 @@ def _with_unit(bench: Bench, case: Case, rows: NDArray[np.int64], contestants: l
         best = reads(needed(files, rows))
     else:
         _warm(files)
-        target = bench.places.output(case.output) / "copy"
-        best = copies(files, len(rows) * ROW_BYTES, target, settings.thread_count, flush=case.output == "disk")
+        place = bench.places.output(case.output)
+        best = copies(files, len(rows) * ROW_BYTES, place, settings.thread_count, flush=case.output == "disk")
         for one in best:
             one.before = bench.places.clear
     alternate([*best, *contestants], settings.repeats, settings.budget)

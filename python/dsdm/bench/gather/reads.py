@@ -23,8 +23,8 @@ from dsdm.sizes import readable
 
 _BLOCK = 4_096  # what reads past the cache are aligned to
 _PIECE = 1 << 20  # the largest read
-_WAYS = (("the rows alone", 0, 64), ("gaps to 16 kB", 1 << 14, 64), ("gaps to 128 kB", 1 << 17, 32))
-_WHOLE = (4, 16)  # reads at once
+_WAYS = (("the rows alone", 0, 64), ("gaps to 16 kB", 1 << 14, 64), ("gaps to 128 kB", 1 << 17, 8))
+_WHOLE = (2, 4)  # reads at once
 Rows = NDArray[np.int64]
 Ranges = NDArray[np.int64]
 """(n, 2): where they begin and where they end, in bytes."""
