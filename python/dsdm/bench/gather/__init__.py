@@ -38,7 +38,7 @@ __all__ = [
     "run",
 ]
 
-_SCALE = "time in what the machine does at best (warm: a copy of the rows; cold: a read of them past the page cache)"
+_SCALE = "times what the machine does at best (warm: a copy of the rows; cold: a read of them)"
 
 
 def run(settings: Settings, *, json: Path | None = None, chart: Path | None = None) -> list[CaseResult]:

@@ -130,13 +130,12 @@ def _gather_and_write(frame: Any, task: Task) -> Any:
 
 def duckdb_arrow(task: Task) -> Any:
     """Join the mapped files with the row numbers, and order by place."""
-    connection = _duckdb_of_arrow(task)
+    pa = import_module("pyarrow")
+    table = _mapped_table(task)
+    connection = _duckdb(task)
+    connection.register("corpus", table.append_column("row", pa.array(np.arange(len(table)))))
+    _register_wanted(connection, row=_indices(task))
     return _copy(connection, "SELECT input_ids FROM corpus JOIN wanted USING (row) ORDER BY place", task)
-
-
-def duckdb_arrow_any_order(task: Task) -> Any:
-    """Join alone: rows come as they come."""
-    return _copy(_duckdb_of_arrow(task), "SELECT input_ids FROM corpus JOIN wanted USING (row)", task)
 
 
 def duckdb_parquet(task: Task) -> Any:
@@ -152,16 +151,6 @@ def duckdb_parquet_any_order(task: Task) -> Any:
 _PARQUET_ROWS = "SELECT input_ids FROM corpus JOIN wanted ON filename = file AND file_row_number = row"
 
 
-def _duckdb_of_arrow(task: Task) -> Any:
-    pa = import_module("pyarrow")
-    table = _mapped_table(task)
-    indices = _indices(task)
-    connection = _duckdb(task)
-    connection.register("corpus", table.append_column("row", pa.array(np.arange(len(table)))))
-    connection.register("wanted", pa.table({"row": indices, "place": np.arange(len(indices))}))
-    return connection
-
-
 def _duckdb_of_parquet(task: Task) -> Any:
     pa = import_module("pyarrow")
     connection = _duckdb(task)
@@ -173,8 +162,13 @@ def _duckdb_of_parquet(task: Task) -> Any:
     file = np.searchsorted(ends, indices, side="right")
     row = indices - np.concatenate(([0], ends))[file]
     names = pa.DictionaryArray.from_arrays(pa.array(file), pa.array(task["files"]))
-    connection.register("wanted", pa.table({"file": names, "row": row, "place": np.arange(len(indices))}))
+    _register_wanted(connection, file=names, row=row)
     return connection
+
+
+def _register_wanted(connection: Any, **columns: Any) -> None:
+    places = np.arange(len(columns["row"]))
+    connection.register("wanted", import_module("pyarrow").table({**columns, "place": places}))
 
 
 def _duckdb(task: Task) -> Any:

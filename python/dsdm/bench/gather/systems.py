@@ -109,15 +109,6 @@ SYSTEMS: list[System] = [
         note=_PARQUET_OUT,
     ),
     System(
-        name="duckdb join",
-        library="duckdb",
-        source="arrow",
-        recipe="duckdb_arrow_any_order",
-        modules=_WITH_PYARROW,
-        ordered=False,
-        note=_UNORDERED,
-    ),
-    System(
         name="duckdb join, order by",
         library="duckdb",
         source="parquet",
@@ -126,7 +117,7 @@ SYSTEMS: list[System] = [
         note=_PARQUET_OUT,
     ),
     System(
-        name="duckdb join",
+        name="duckdb join, any order",
         library="duckdb",
         source="parquet",
         recipe="duckdb_parquet_any_order",
