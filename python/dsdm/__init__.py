@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dsdm.indices import gumbel_top_k, last_seed, sample, top_k
     from dsdm.methods import get_indices
     from dsdm.scores import Scores, open_scores
+    from dsdm.verifying import verify
 else:
     _HOMES = {
         "dsdm.dataset": ("Shards", "materialize", "open_shards", "select"),
@@ -45,6 +46,7 @@ else:
         "dsdm.indices": ("gumbel_top_k", "last_seed", "sample", "top_k"),
         "dsdm.methods": ("get_indices",),
         "dsdm.scores": ("Scores", "open_scores"),
+        "dsdm.verifying": ("verify",),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -81,4 +83,5 @@ __all__ = [
     "sample",
     "select",
     "top_k",
+    "verify",
 ]

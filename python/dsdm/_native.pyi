@@ -25,10 +25,13 @@ __all__ = [
     "UnsafePickleError",
     "__version__",
     "default_memory_limit",
+    "digest_of_rows",
     "gumbel_top_k",
     "open_scores",
     "sample",
     "top_k",
+    "unfinished",
+    "verify",
 ]
 
 __version__: str
@@ -219,6 +222,7 @@ class Corpus:
         indices: NDArray[np.int64],
         target: str | PathLike[str],
         *,
+        format: str = "arrow",  # noqa: A002 - as in dsdm.materialize
         sources: Sequence[str | PathLike[str]] | None = None,
         extras: _ArrowStream | None = None,
         max_shard_size: int | None = None,
@@ -226,18 +230,36 @@ class Corpus:
         memory_limit: int | None = None,
         threads: int | None = None,
         overwrite: bool = False,
+        resume: str = "never",
+        resumable: bool = False,
+        verify: bool = False,
         by_fingerprint: bool = False,
+        selection: str | None = None,
+        identity: str | None = None,
         state: str | None = None,
         info: str | None = None,
         progress: Callable[[int], object] | None = None,
-    ) -> tuple[int, int, int, int, str]:
-        """Write the rows at `indices` as a dataset directory: rows, shards, bytes, passes and the fingerprint.
+    ) -> tuple[int, int, int, int, str, int]:
+        """Write the rows at `indices` as a dataset directory.
 
+        Gives rows, shards, bytes, passes, the fingerprint, and the shards that an interrupted run had finished.
         `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
-        long as the indices; `state` and `info` are JSON objects whose keys go into
-        ``state.json`` and ``dataset_info.json``. With `by_fingerprint` the directory is named by its fingerprint,
-        beside `target`; where one of that name is there, it is left as it is.
+        long as the indices; `state` and `info` are JSON objects whose keys go into ``state.json`` and
+        ``dataset_info.json``, `selection` is one for ``dsdm.json``, and `identity` one that must be the same in
+        a run that continues this one. `resume` is "same", "either" or "never": what
+        an interrupted run left is continued or an error, continued or removed, removed. With `by_fingerprint`
+        the directory is named by its fingerprint, beside `target`; where one of that name is there, it is left
+        as it is.
         """
 
 def default_memory_limit() -> int:
     """The memory that a gather holds when nobody says, in bytes."""
+
+def digest_of_rows(indices: NDArray[np.int64]) -> str:
+    """The digest by which ``dsdm.json`` knows row numbers: XXH3 of 128 bits, in hexadecimal digits."""
+
+def unfinished(target: str | PathLike[str]) -> str | None:
+    """What an interrupted run that would write `target` was to make, as a JSON object; None if nothing was left."""
+
+def verify(folder: str | PathLike[str], *, threads: int | None = None) -> tuple[str, int, int, int, str]:
+    """Compare a directory with its ``dsdm.json``: format, rows, shards, bytes, and the selection as JSON."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import default_memory_limit
 from dsdm.corpus_table import CorpusTable
+from dsdm.materializing import identity_of, in_files
 from dsdm.memory import select_rows, to_dataset
 from dsdm.sizes import to_bytes
 from dsdm.sources import Source, check_range, open_source, row_numbers
@@ -149,6 +150,9 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             max_shard_size=to_bytes(max_shard_size or "500MB", "max_shard_size"),
             num_shards=num_shards,
             overwrite=True,
+            resume="either",
+            resumable=in_files(source),
+            identity=json.dumps(identity_of(source)),
             state=self._state(),
             info=json.dumps(asdict(self._info)),
         )

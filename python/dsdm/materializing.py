@@ -1,5 +1,6 @@
 """Selected rows to a dataset folder."""
 
+import json
 import os
 import secrets
 import sys
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import digest_of_rows, unfinished
+from dsdm.provenance import plain, with_files
 from dsdm.sizes import readable, to_bytes
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FORMATS = ("arrow",)
+_FORMATS = ("arrow", "parquet", "tokens")
+_TOKENS_COLUMN = "input_ids"
 _ORDERS = ("given", "row", "shuffle")
 
 
@@ -39,10 +43,13 @@ class Report:
     """A digest of the bytes, which ``state.json`` has as the fingerprint."""
     seed: int | None
     """What ``order="shuffle"`` was seeded with."""
+    kept: int = 0
+    """The shards that an interrupted run had finished."""
 
     def __str__(self) -> str:
         rate = readable(self.bytes / max(self.seconds, 1e-9))
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
+        shards += f" ({self.kept:,} of them kept from an interrupted run)" if self.kept else ""
         seed = "" if self.seed is None else f", shuffled with seed {self.seed}"
         return (
             f"{self.path}: {self.rows:,} rows in {shards}, {readable(self.bytes)}, "
@@ -65,15 +72,22 @@ def materialize(
     num_shards: int | None = None,
     threads: int | None = None,
     memory_limit: int | str | None = None,
-    resume: bool = True,  # noqa: ARG001
+    resume: bool = True,
+    verify: bool = False,
     overwrite: bool = False,
+    selection: Mapping[str, Any] | None = None,
     progress: bool | None = None,
 ) -> Report:
-    """Write rows as a dataset folder, which ``datasets.load_from_disk`` opens.
+    """Write rows as a dataset folder.
 
     The rows are read in the order in which they lie, on all threads, and written in the order wanted. The
-    bytes written depend on the rows alone, and not on the threads or the memory. The folder appears whole or
-    not at all: it is made beside its place, and removed if anything fails.
+    bytes written depend on the rows, the format and how they are cut into shards, and not on the threads or the
+    memory. The folder appears whole or not at all: it is made beside its place, in ``.NAME.dsdm-unfinished``.
+
+    A run that is interrupted, by Ctrl-C, a kill, a full disk or a power cut, leaves the shards there that it
+    finished. The same call continues from there and gives the same bytes. What depends on nothing but the
+    call may be another: ``threads``, ``memory_limit``, ``progress``. Rows of a table in memory are not
+    continued, as nothing tells whether it is the same table.
 
     Parameters
     ----------
@@ -84,7 +98,12 @@ def materialize(
     out_dir
         The folder to make.
     format
-        ``"arrow"``: the layout of ``save_to_disk``, which datasets 2.14 and later open.
+        ``"arrow"``: the layout of ``save_to_disk``, which datasets 2.14 and later open. ``"parquet"``:
+        ``data/train-00000-of-00004.parquet`` and so on, which ``datasets.load_dataset`` and the hub open, compressed
+        by zstd, with checksums of the pages. ``"tokens"``: the column of lists of whole numbers that ``columns``
+        names, ``"input_ids"`` if it does not, as flat arrays for trainers that map them:
+        ``tokens-00000-of-00004.npy`` of the shape (rows, length), or where rows differ in length (tokens,) and
+        ``tokens-00000-of-00004.offsets.npy`` with the rows + 1 bounds of the rows; ``tokens.json`` tells which.
     order
         ``"given"``, ``"row"`` (ascending) or ``"shuffle"``.
     seed
@@ -103,9 +122,16 @@ def materialize(
     memory_limit
         Bytes to hold at most, or text such as ``"4GB"``; a quarter of what is free, if not given.
     resume
-        Reserved: what an interrupted run left is removed and made again.
+        Whether to continue what an interrupted run left; False removes it and starts over.
+    verify
+        Whether shards that are kept from an interrupted run are read again and compared with their checksums;
+        one that differs is made again.
     overwrite
         Replace a dataset that is there.
+    selection
+        How the rows were chosen, for ``dsdm.json``: a mapping by which :func:`dsdm.verify` chooses them again, such as
+        ``{"by": "get_indices", "arguments": {"method": "dsdm", "k": 100, "target": "squad"}}`` or
+        ``{"by": "top_k", "scores": ["scores.npy"], "arguments": {"k": 100}}``; or any other that JSON can hold.
     progress
         A bar; on a terminal only, if not given.
 
@@ -117,20 +143,33 @@ def materialize(
         For a row number out of range, with its position.
     ValueError
         For scores of another length than the source; an output that is the source or lies in it.
+    ResumeMismatchError
+        If an interrupted run of another call left finished shards, with what differs.
+    OSError
+        If another process is writing the same output, with its number; if the disk is full or fails. What can be
+        continued then is told by a note on the exception, as on a KeyboardInterrupt.
 
     """
     _one_of("format", format, _FORMATS)
     _one_of("order", order, _ORDERS)
     begun = time.perf_counter()
     shards = _count(num_shards)
+    if format == "tokens" and columns is None:
+        columns = [_TOKENS_COLUMN]
     opened = open_source(source, columns, threads)
-    wanted, seed = _in_order(row_numbers(indices), order, seed)
+    given = row_numbers(indices)
+    target = os.fspath(out_dir)
+    if order == "shuffle" and seed is None and resume:
+        seed = _seed_of_unfinished(target, given)
+    wanted, seed = _in_order(given, order, seed)
     check_range(wanted, len(opened))
     extras = _extras(opened, wanted, row_ids, scores)
-    with _bar(len(wanted), shown=progress) as moved:
-        rows, made, size, passes, fingerprint = opened.corpus.materialize(
+    told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
+    with _bar(len(wanted), opened.corpus.nbytes / max(len(opened.corpus), 1), shown=progress) as moved:
+        rows, made, size, passes, fingerprint, kept = opened.corpus.materialize(
             opened.rows(wanted),
-            os.fspath(out_dir),
+            target,
+            format=format,
             sources=opened.files,
             extras=extras,
             max_shard_size=to_bytes(max_shard_size, "max_shard_size"),
@@ -138,10 +177,39 @@ def materialize(
             memory_limit=None if memory_limit is None else to_bytes(memory_limit, "memory_limit"),
             threads=threads,
             overwrite=overwrite,
+            resume="same" if resume else "never",
+            resumable=in_files(opened),
+            verify=verify,
+            selection=json.dumps(
+                told if selection is None else {**told, "chosen": with_files(selection)}, default=plain
+            ),
+            identity=json.dumps({**told, **identity_of(opened)}),
             progress=moved,
         )
     seconds = time.perf_counter() - begun
-    return Report(os.fspath(out_dir), rows, made, size, seconds, passes, fingerprint, seed)
+    return Report(target, rows, made, size, seconds, passes, fingerprint, seed, kept)
+
+
+def in_files(source: Source) -> bool:
+    """Tell whether all rows of a source lie in files, by which can be told whether they are the same."""
+    if source.dataset is None:
+        return bool(source.files)
+    data = source.dataset.data
+    blocks = [block for row in getattr(data, "blocks", [[data]]) for block in row]
+    return all(hasattr(block, "path") or hasattr(block, "corpus") for block in blocks)
+
+
+def identity_of(source: Source) -> dict[str, str]:
+    """Give what must be the same in a run that continues another, beside the files: the rows of a dataset in them."""
+    return {} if source.dataset is None else {"dataset": source.dataset._fingerprint}  # noqa: SLF001 - no public name
+
+
+def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:
+    """Give the seed of the shuffle that an interrupted run of these rows had."""
+    left = unfinished(target)
+    plan = {} if left is None else json.loads(left)
+    same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(indices)
+    return plan["seed"] if same else None
 
 
 def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
@@ -215,25 +283,34 @@ def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
     return values.astype(values.dtype.newbyteorder("=") if values.dtype.kind in "fiu" else np.float32, copy=False)
 
 
-def _bar(rows: int, *, shown: bool | None) -> AbstractContextManager[Any]:
+def _bar(rows: int, row_bytes: float, *, shown: bool | None) -> AbstractContextManager[Any]:
     """Give a context whose value is called with the progress, or nothing."""
     if not (sys.stderr.isatty() if shown is None else shown):
         return nullcontext()
-    return _Bar(rows)
+    return _Bar(rows, row_bytes)
 
 
 class _Bar:
-    """A bar over rows, each of which counts once read and once written."""
+    """A bar over rows, each of which counts once read and once written; with bytes a second and the time left."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, row_bytes: float) -> None:
         from tqdm.auto import tqdm
 
+        self._row_bytes = row_bytes
+        self._begun: float | None = None
         self._bar = tqdm(total=rows, unit=" rows", unit_scale=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __call__(self, done: int) -> None:
+        if self._begun is None:
+            # What an interrupted run had finished is counted at once, and says nothing of the speed.
+            self._begun = time.perf_counter()
+            self._bar.initial = self._bar.n = self._bar.last_print_n = done // 2
+        rows = done // 2 - self._bar.initial
+        rate = readable(rows * self._row_bytes / max(time.perf_counter() - self._begun, 1e-9))
+        self._bar.set_postfix_str(f"{rate}/s", refresh=False)
         self._bar.update(done // 2 - self._bar.n)
 
     def __exit__(self, kind: object, *_: object) -> None:

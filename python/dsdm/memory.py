@@ -40,7 +40,7 @@ def _in_cache(source: Source, rows: NDArray[np.int64], memory_limit: int, thread
 
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"
     # One name for all: what a run that was killed left behind is found by it, and removed.
-    *_, fingerprint = source.corpus.materialize(
+    *_, fingerprint, _ = source.corpus.materialize(
         rows, cache / "selection", memory_limit=memory_limit, threads=threads, by_fingerprint=True
     )
     return datasets.load_from_disk(str(cache / fingerprint))

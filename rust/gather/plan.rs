@@ -77,6 +77,23 @@ impl Plan {
         let passes = passes(&blocks, room.min(u64::from(u32::MAX)));
         Ok(Self { shards, blocks, passes, row_bytes, memory_limit })
     }
+
+    /// Leaves out the blocks of shards that are finished. What is left of a pass is read as runs of rows that
+    /// follow each other.
+    pub fn drop_shards(&mut self, finished: &[usize]) {
+        let (mut blocks, mut passes) = (Vec::new(), Vec::new());
+        for pass in &self.passes {
+            let left = self.blocks.get(pass.clone()).unwrap_or_default();
+            let left: Vec<_> =
+                left.iter().filter(|block| !finished.contains(&block.shard)).cloned().collect();
+            for run in left.chunk_by(|a, b| a.rows.end == b.rows.start) {
+                let start = blocks.len();
+                blocks.extend_from_slice(run);
+                passes.push(start..blocks.len());
+            }
+        }
+        (self.blocks, self.passes) = (blocks, passes);
+    }
 }
 
 /// `rows` in `count` contiguous runs, the first of them one longer where they do not come out even.
@@ -135,5 +152,22 @@ mod tests {
         assert_eq!(passes(&blocks, 2000), [0..2, 2..4, 4..5]);
         assert_eq!(passes(&blocks, 1), [0..1, 1..2, 2..3, 3..4, 4..5]);
         assert_eq!(passes(&[], 1), Vec::<Range<usize>>::new());
+    }
+
+    #[test]
+    fn finished_shards_are_left_out_and_passes_have_no_gaps() {
+        let shards = cut(6000, 6);
+        let blocks = blocks(&shards, 500);
+        let passes = passes(&blocks, 2000);
+        let mut plan = Plan { shards, blocks, passes, row_bytes: 1, memory_limit: 1 };
+        plan.drop_shards(&[0, 3, 5]);
+        let rows: Vec<_> = plan
+            .passes
+            .iter()
+            .map(|pass| plan.blocks[pass.start].rows.start..plan.blocks[pass.end - 1].rows.end)
+            .collect();
+        assert_eq!(rows, [1000..2000, 2000..3000, 4000..5000]);
+        assert_eq!(plan.blocks.len(), 6);
+        assert_eq!(plan.shards.len(), 6);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::Schema;
 use arrow::ffi_stream::RecordBatchStreamReader;
@@ -15,7 +15,7 @@ use super::call;
 use crate::error::Error;
 use crate::gather::{self, Extra, Split};
 use crate::parallel::Job;
-use crate::write::{self, Options, Report};
+use crate::write::{self, Format, Left, Naming, Options, Report, Resume};
 
 /// A table in files or in memory, read where it lies.
 #[pyclass(frozen, module = "dsdm._native")]
@@ -104,19 +104,24 @@ impl Corpus {
 
     /// Writes the rows at `indices` as a dataset directory.
     ///
-    /// Gives rows, shards, bytes, passes and the fingerprint. `sources` are files that the output must not
-    /// replace, beside those of the corpus. `extras` is a table as long as the indices;
-    /// `state` and `info` are JSON objects whose keys go into `state.json` and `dataset_info.json`.
-    /// With `by_fingerprint` the directory is named by its fingerprint, beside `target`.
-    #[pyo3(signature = (indices, target, *, sources=None, extras=None, max_shard_size=None, num_shards=None,
-                        memory_limit=None, threads=None, overwrite=false, by_fingerprint=false, state=None, info=None,
+    /// Gives rows, shards, bytes, passes, the fingerprint, and the shards that an interrupted run had finished.
+    /// `format` is the name of one. `sources` are files that the output must not replace, beside those of the
+    /// corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
+    /// `state.json` and `dataset_info.json`, `selection` is one for `dsdm.json`, and
+    /// `identity` one that must be the same in a run that continues this one.
+    /// `resume` is "same", "either" or "never". With `by_fingerprint` the directory is named by its fingerprint,
+    /// beside `target`.
+    #[pyo3(signature = (indices, target, *, format="arrow", sources=None, extras=None, max_shard_size=None,
+                        num_shards=None, memory_limit=None, threads=None, overwrite=false, resume="never",
+                        resumable=false, verify=false, by_fingerprint=false, selection=None, identity=None, state=None, info=None,
                         progress=None))]
-    #[allow(clippy::too_many_arguments)] // they are keywords
+    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // they are keywords
     fn materialize(
         &self,
         py: Python<'_>,
         indices: PyReadonlyArray1<'_, i64>,
         target: PathBuf,
+        format: &str,
         sources: Option<Vec<PathBuf>>,
         extras: Option<PyArrowType<RecordBatchStreamReader>>,
         max_shard_size: Option<u64>,
@@ -124,11 +129,16 @@ impl Corpus {
         memory_limit: Option<u64>,
         threads: Option<i64>,
         overwrite: bool,
+        resume: &str,
+        resumable: bool,
+        verify: bool,
         by_fingerprint: bool,
+        selection: Option<&str>,
+        identity: Option<&str>,
         state: Option<&str>,
         info: Option<&str>,
         progress: Option<Py<PyAny>>,
-    ) -> PyResult<(u64, u64, u64, u64, String)> {
+    ) -> PyResult<(u64, u64, u64, u64, String, u64)> {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let extras = extras.map_or(Ok(Vec::new()), |extras| columns(extras.0, rows.len()))?;
@@ -136,15 +146,92 @@ impl Corpus {
             (Some(count), _) => Split::Shards(count),
             (None, size) => Split::Bytes(size.unwrap_or(500_000_000)),
         };
-        let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
-        let extra_keys = write::ExtraKeys { state: object("state", state)?, info: object("info", info)? };
-        let sources = sources.unwrap_or_default();
-        let options = Options { target, by_fingerprint, sources, overwrite, split, memory_limit, extra_keys };
-        let work = |job: &Job<'_>| write::materialize(job, &self.inner, rows, &extras, &options);
-        let Report { rows, shards, bytes, passes, fingerprint } =
-            call::run(py, threads, progress.as_ref(), work)?;
-        Ok((rows, shards, bytes, passes, fingerprint))
+        let options = Options {
+            target,
+            format: format_named(format)?,
+            naming: match (by_fingerprint, overwrite) {
+                (true, _) => Naming::ByFingerprint,
+                (false, true) => Naming::Replacing,
+                (false, false) => Naming::New,
+            },
+            sources: sources.unwrap_or_default(),
+            resume: resume_named(resume)?,
+            resumable,
+            verify,
+            split,
+            memory_limit: memory_limit.unwrap_or_else(gather::default_memory_limit),
+            selection: object("selection", selection)?,
+            identity: object("identity", identity)?,
+            extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
+        };
+        let left = Mutex::new(None);
+        let work = |job: &Job<'_>| {
+            write::materialize(job, &self.inner, rows, &extras, &options).map_err(|(error, leaves)| {
+                *left.lock().unwrap_or_else(PoisonError::into_inner) = leaves;
+                error
+            })
+        };
+        let Report { rows, shards, kept, bytes, passes, fingerprint } =
+            call::run(py, threads, progress.as_ref(), work).map_err(|error| {
+                let left = left.lock().unwrap_or_else(PoisonError::into_inner).take();
+                left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
+            })?;
+        Ok((rows, shards, bytes, passes, fingerprint, kept))
     }
+}
+
+/// Says with an exception what can be continued.
+fn add_note(py: Python<'_>, error: &PyErr, left: &Left) -> PyResult<()> {
+    let finished = if left.finished == 1 { "1 shard is" } else { &format!("{} shards are", left.finished) };
+    let note = format!(
+        "{finished} finished and kept in {}; the same call continues from there",
+        left.folder.display()
+    );
+    error.value(py).call_method1("add_note", (note,)).map(drop)
+}
+
+fn format_named(name: &str) -> Result<Format, Error> {
+    match name {
+        "arrow" => Ok(Format::Arrow),
+        "parquet" => Ok(Format::Parquet),
+        "tokens" => Ok(Format::Tokens),
+        _ => Err(Error::Value(format!("format is {name:?}; it is \"arrow\", \"parquet\" or \"tokens\""))),
+    }
+}
+
+fn resume_named(name: &str) -> Result<Resume, Error> {
+    match name {
+        "same" => Ok(Resume::Same),
+        "either" => Ok(Resume::Either),
+        "never" => Ok(Resume::Never),
+        _ => Err(Error::Value(format!("resume is {name:?}; it is \"same\", \"either\" or \"never\""))),
+    }
+}
+
+/// What an interrupted run that would write `target` was to make, as a JSON object; None if nothing was left.
+#[pyfunction]
+fn unfinished(target: PathBuf) -> PyResult<Option<String>> {
+    Ok(write::unfinished(&target)?.map(|fields| serde_json::Value::Object(fields).to_string()))
+}
+
+/// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, and the selection as JSON.
+#[pyfunction]
+#[pyo3(signature = (folder, *, threads=None))]
+fn verify(
+    py: Python<'_>,
+    folder: PathBuf,
+    threads: Option<i64>,
+) -> PyResult<(String, u64, u64, u64, String)> {
+    let threads = call::threads(threads)?;
+    let found = call::run(py, threads, None, |job| write::verify(job, &folder))?;
+    Ok((found.format, found.rows, found.shards, found.bytes, found.selection))
+}
+
+/// The digest by which `dsdm.json` knows row numbers: XXH3 of 128 bits, in hexadecimal digits.
+#[pyfunction]
+fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResult<String> {
+    let rows = indices.as_slice()?;
+    Ok(py.detach(|| write::digest_of_rows(rows)))
 }
 
 /// A JSON object in an argument.
@@ -184,5 +271,8 @@ fn default_memory_limit() -> u64 {
 /// Adds the class to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Corpus>()?;
-    module.add_function(wrap_pyfunction!(default_memory_limit, module)?)
+    module.add_function(wrap_pyfunction!(default_memory_limit, module)?)?;
+    module.add_function(wrap_pyfunction!(digest_of_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(verify, module)?)?;
+    module.add_function(wrap_pyfunction!(unfinished, module)?)
 }

@@ -1,16 +1,12 @@
 //! The two JSON files of a `save_to_disk` directory, and the features in the Arrow schema.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::{Map, Value, json};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::features::feature;
-use super::shard::Done;
+use super::journal::Done;
 use crate::error::{Error, Result};
 
 /// The key of the features in the metadata of a schema.
@@ -41,18 +37,17 @@ pub struct ExtraKeys {
     pub info: Map<String, Value>,
 }
 
-/// Writes `dataset_info.json` and then `state.json`; gives the fingerprint.
-pub(super) fn write_json(
-    folder: &Path,
+/// `dataset_info.json` and then `state.json`, as name and text.
+pub(super) fn companions(
     features: &Map<String, Value>,
+    fingerprint: &str,
     shards: &[Done],
     extra: &ExtraKeys,
-) -> Result<String> {
-    let digests: Vec<u8> = shards.iter().flat_map(|shard| shard.digest.to_le_bytes()).collect();
-    let fingerprint = format!("{:016x}", xxh3_64(&digests));
+) -> Result<Vec<(String, String)>> {
     let mut info =
         json!({"citation": "", "description": "", "features": features, "homepage": "", "license": ""});
-    let files: Vec<Value> = shards.iter().map(|shard| json!({"filename": shard.name})).collect();
+    let files: Vec<Value> =
+        shards.iter().flat_map(|shard| &shard.files).map(|file| json!({"filename": file.name})).collect();
     let mut state = json!({
         "_data_files": files,
         "_fingerprint": fingerprint,
@@ -64,9 +59,7 @@ pub(super) fn write_json(
     });
     add(&mut info, &extra.info);
     add(&mut state, &extra.state);
-    write_synced(&folder.join("dataset_info.json"), &info)?;
-    write_synced(&folder.join("state.json"), &state)?;
-    Ok(fingerprint)
+    Ok(vec![("dataset_info.json".to_owned(), text(&info)?), ("state.json".to_owned(), text(&state)?)])
 }
 
 /// Adds keys to an object; the features, files and fingerprint stay what they are.
@@ -78,11 +71,7 @@ fn add(object: &mut Value, more: &Map<String, Value>) {
     }
 }
 
-fn write_synced(path: &Path, value: &Value) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Error::Internal(e.to_string()))?;
-    let written = File::create_new(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|e| Error::io(path, "writing", e))
+/// A JSON value as the text of a file.
+pub(super) fn text(value: &Value) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|e| Error::Internal(e.to_string()))
 }

@@ -1,44 +1,120 @@
 //! Rows to a dataset directory.
 //!
-//! [`materialize`] writes what `datasets.Dataset.save_to_disk` would: Arrow streams, `state.json` and
-//! `dataset_info.json`. Everything is written beside the target and renamed at the end, so that the target
-//! appears whole or not at all.
+//! [`materialize`] writes shards of one of several formats, and beside them `dsdm.json`, the manifest that
+//! [`verify`] checks. Everything is written beside the target and renamed at the end, so that the
+//! target appears whole or not at all, and what an interrupted run finished is not made again.
 
+mod arrow;
+mod background;
+mod checksum;
+mod encoder;
 mod features;
 mod hf;
+mod journal;
+mod lock;
+mod manifest;
 mod memory;
-mod shard;
+mod pages;
+mod parquet;
+mod recipe;
+mod rename;
+mod run;
+mod shards;
 mod stage;
+mod target;
+mod tokens;
+mod verify;
 
 use std::path::PathBuf;
 
-use crate::error::Result;
-use crate::gather::{Corpus, Extra, Plan, Split, gather, output_schema};
-use crate::parallel::Job;
+use serde_json::{Map, Value, json};
+
+use crate::gather::Split;
 
 pub use hf::{ExtraKeys, output_features};
 pub use memory::take;
-use shard::Shards;
-pub use stage::Stage;
+pub use recipe::digest_of_rows;
+pub use run::materialize;
+pub use stage::{Left, unfinished};
+pub use verify::{Verified, verify};
 
 /// What to write, and how.
 #[derive(Debug)]
 pub struct Options {
     /// The directory to make.
     pub target: PathBuf,
-    /// Whether the directory gets the fingerprint for its name, beside `target`, which is then for messages and
-    /// for what was left behind alone. Where one of that name is there, it is taken for this one.
-    pub by_fingerprint: bool,
+    /// What shards are.
+    pub format: Format,
+    /// What name it gets.
+    pub naming: Naming,
     /// Files that the rows come from beside those of the corpus: what a table in memory maps.
     pub sources: Vec<PathBuf>,
-    /// Whether a dataset that is there is replaced.
-    pub overwrite: bool,
+    /// What becomes of what an interrupted run left.
+    pub resume: Resume,
+    /// Whether the sources are files, by which can be told whether they are the same. What is made of anything
+    /// else is never continued.
+    pub resumable: bool,
+    /// Whether shards that an interrupted run finished are read again and compared with their checksums.
+    pub verify: bool,
     /// How the rows are cut into shards.
     pub split: Split,
     /// Bytes that may be held in memory.
     pub memory_limit: u64,
+    /// What the manifest says of the rows.
+    pub selection: Map<String, Value>,
+    /// What else must be the same in a run that continues this one.
+    pub identity: Map<String, Value>,
     /// Keys for the JSON files beside the shards.
     pub extra_keys: ExtraKeys,
+}
+
+/// What name the directory gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// That of the target, which must be free.
+    New,
+    /// That of the target, where a dataset may be that is replaced.
+    Replacing,
+    /// Its fingerprint, beside the target, which is then for messages and for what was left behind alone. Where
+    /// one of that name is there, it is taken for this one.
+    ByFingerprint,
+}
+
+/// What shards are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// Arrow streams in the layout of `save_to_disk`.
+    Arrow,
+    /// Parquet files, as the hub has them.
+    Parquet,
+    /// Flat arrays of tokens, for trainers that map them.
+    Tokens,
+}
+
+impl Format {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+            Self::Tokens => "tokens",
+        }
+    }
+
+    fn describe(&self) -> Value {
+        json!(self.name())
+    }
+}
+
+/// What becomes of what an interrupted run left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// It is continued; if it made something else, that is an error.
+    Same,
+    /// It is continued; if it made something else, it is removed.
+    Either,
+    /// It is removed.
+    Never,
 }
 
 /// What was written.
@@ -48,50 +124,12 @@ pub struct Report {
     pub rows: u64,
     /// Shards.
     pub shards: u64,
+    /// Those of them that an interrupted run had finished.
+    pub kept: u64,
     /// Bytes of all shards.
     pub bytes: u64,
     /// How often the sources were passed over.
     pub passes: u64,
     /// The dataset's fingerprint, a digest of its bytes.
     pub fingerprint: String,
-}
-
-/// Writes rows of a corpus as a dataset directory in the layout of `save_to_disk`.
-///
-/// The bytes depend on the rows and on how they are split, and on nothing else.
-///
-/// # Errors
-/// A target that exists, or is a source or inside one; a full disk; whatever [`gather`] fails with. Nothing
-/// is left behind then.
-pub fn materialize(
-    job: &Job<'_>,
-    corpus: &Corpus,
-    rows: &[i64],
-    extras: &[Extra],
-    options: &Options,
-) -> Result<Report> {
-    let sources: Vec<PathBuf> =
-        corpus.paths().map(PathBuf::from).chain(options.sources.iter().cloned()).collect();
-    let schema = output_schema(corpus, extras);
-    let features = output_features(&schema);
-    let written = hf::schema_with_features(&schema, &features);
-    let extra_bytes = extras.len() as u64 * 8;
-    let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
-    let stage = Stage::begin(&options.target, &sources, options.overwrite)?;
-    let shards = Shards::new(stage.path(), &plan, &written)?;
-    gather(job, corpus, rows, extras, &plan, &shards)?;
-    let done = shards.finish()?;
-    let fingerprint = hf::write_json(stage.path(), &features, &done, &options.extra_keys)?;
-    if options.by_fingerprint {
-        stage.commit_as(&fingerprint)?;
-    } else {
-        stage.commit()?;
-    }
-    Ok(Report {
-        rows: rows.len() as u64,
-        shards: done.len() as u64,
-        bytes: done.iter().map(|shard| shard.bytes).sum(),
-        passes: plan.passes.len() as u64,
-        fingerprint,
-    })
 }

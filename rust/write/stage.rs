@@ -1,279 +1,361 @@
-//! A directory that appears whole or not at all: made beside its target, renamed at the end.
+//! Output that appears whole or not at all: made in a folder beside its target, and renamed at the end.
+//!
+//! The folder is `.NAME.dsdm-unfinished`. It holds the recipe of the run (`plan.json`), the journal of the shards
+//! that are finished, and in `output` what will get the target's name. It is locked for as long as the run lives.
+//! What an interrupted run left there is taken over by the next one that makes the same.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
+use super::journal::{Done, Entry, Journal};
+use super::lock::{claim, clear, is_held, place_of, remove_dead};
+use super::recipe::Recipe;
+use super::rename::{exchange, rename_new, sync_folder};
+use super::target::{check_target, refuse_sources};
+use super::{Naming, Options, Resume};
+use crate::error::{At, Error, Result};
 
-/// What tells a dataset directory, which may be replaced, from any other.
-const MARKS: [&str; 3] = ["state.json", "dataset_info.json", "dsdm.json"];
+const OUTPUT: &str = "output";
+const JOURNAL: &str = "journal";
 
-/// A directory in the making. Dropped without [`Stage::commit`], it is removed.
+/// Output in the making. Dropped without [`Stage::commit`], it is removed, unless there is something to resume.
 #[derive(Debug)]
-pub struct Stage {
+pub(super) struct Stage {
     target: PathBuf,
-    staging: PathBuf,
+    folder: PathBuf,
     /// Held locked, so that another run does not take this one for dead.
     lock: Option<File>,
     replaces: bool,
+    resumable: bool,
+    journal: Arc<Journal>,
+    kept: Vec<Done>,
+    /// How many shards are in the journal.
+    finished: Arc<AtomicU64>,
+}
+
+/// What an interrupted run leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// The shards that are finished.
+    pub finished: u64,
 }
 
 impl Stage {
-    /// Makes the staging directory, after a look at the target.
+    /// Makes the folder to write in, or takes one over, after a look at the target.
     ///
     /// # Errors
-    /// The target exists and is not to be overwritten, is no dataset directory, or is a source or around one.
-    pub fn begin(target: &Path, sources: &[PathBuf], overwrite: bool) -> Result<Self> {
-        let target = std::path::absolute(target).map_err(|e| Error::io(target, "finding its place", e))?;
-        let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(Error::Value(format!("{}: a directory cannot be made here", target.display())));
-        };
+    /// The target exists and is not to be overwritten, is no dataset directory, or is a source or around one;
+    /// another run is writing it; an interrupted run that made something else left its folder.
+    pub(super) fn begin(options: &Options, sources: &[PathBuf], recipe: &Recipe) -> Result<Self> {
+        let target = std::path::absolute(&options.target)
+            .map_err(|e| Error::io(&options.target, "finding its place", e))?;
+        let (parent, prefix) = beside(&target)?;
+        let overwrite = options.naming == Naming::Replacing;
         refuse_sources(&target, sources)?;
+        check_target(&target, overwrite)?;
+        fs::create_dir_all(&parent).map_err(|e| Error::io(&parent, "making the folder of the output", e))?;
+        let folder = parent.join(staging_name(&prefix, options.naming == Naming::ByFingerprint));
+        remove_dead(&parent, &prefix, &folder);
+        let lock = claim(&folder, &target)?;
+        // What was there before the lock was waited for may be there no more, and the other way round.
         let replaces = check_target(&target, overwrite)?;
-        fs::create_dir_all(parent).map_err(|e| Error::io(parent, "making the folder of the output", e))?;
-        let mut prefix = OsString::from(".");
-        prefix.push(name);
-        prefix.push(".dsdm-");
-        remove_dead(parent, &prefix);
-        let (staging, lock) = make_staging(parent, &prefix)?;
-        Ok(Self { target, staging, lock, replaces })
+        let finished = Arc::new(AtomicU64::new(0));
+        let (journal, kept) = match take_over(&folder, recipe, options)? {
+            Some(taken) => taken,
+            None => (begin_anew(&folder, recipe)?, Vec::new()),
+        };
+        finished.store(kept.len() as u64, Ordering::Relaxed);
+        sync_folder(&parent)?;
+        let (journal, resumable) = (Arc::new(journal), recipe.resumable);
+        Ok(Self { target, folder, lock, replaces, resumable, journal, kept, finished })
     }
 
     /// The directory to write in.
-    pub fn path(&self) -> &Path {
-        &self.staging
+    pub(super) fn output(&self) -> PathBuf {
+        self.folder.join(OUTPUT)
     }
 
-    /// Gives the directory its name, and brings it to the disk.
+    /// Where finished shards are noted.
+    pub(super) fn log(&self) -> Log {
+        Log { journal: self.journal.clone(), finished: self.finished.clone() }
+    }
+
+    /// The shards that an interrupted run finished.
+    pub(super) fn kept(&self) -> &[Done] {
+        &self.kept
+    }
+
+    /// No longer keeps some shards, whose files are removed.
+    pub(super) fn drop_kept(&mut self, unwanted: &[usize]) -> Result<()> {
+        self.kept.retain(|done| !unwanted.contains(&done.shard));
+        self.finished.store(self.kept.len() as u64, Ordering::Relaxed);
+        remove_unlisted(&self.output(), &self.kept)
+    }
+
+    /// Gives the output its name, and brings it to the disk.
     ///
     /// # Errors
     /// Something took the name meanwhile, or the system refuses the rename.
-    pub fn commit(self) -> Result<()> {
-        sync_folder(&self.staging)?;
+    pub(super) fn commit(mut self) -> Result<()> {
+        self.complete()?;
         if self.replaces {
-            exchange(&self.staging, &self.target)?;
+            exchange(&self.output(), &self.target)?;
         } else {
-            rename_new(&self.staging, &self.target)
+            rename_new(&self.output(), &self.target)
                 .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
         }
+        self.resumable = false;
         self.target.parent().map_or(Ok(()), sync_folder)
     }
 
-    /// Gives the directory another name beside its target, one that tells its contents: where that is there
+    /// Gives the output another name beside its target, one that tells its contents: where that is there
     /// already, this one is not needed.
     ///
     /// # Errors
     /// Something that is no directory has the name, or the system refuses the rename.
-    pub fn commit_as(self, name: &str) -> Result<()> {
-        sync_folder(&self.staging)?;
+    pub(super) fn commit_as(mut self, name: &str) -> Result<()> {
+        self.complete()?;
+        self.resumable = false;
         let named = self.target.with_file_name(name);
-        match rename_new(&self.staging, &named) {
+        match rename_new(&self.output(), &named) {
             Err(_) if named.is_dir() => Ok(()),
             Err(e) => Err(Error::io(&named, "giving the finished output its name", e)),
             Ok(()) => named.parent().map_or(Ok(()), sync_folder),
         }
+    }
+
+    /// Brings the folders of the output to the disk, and notes that all is there.
+    fn complete(&self) -> Result<()> {
+        let output = self.output();
+        let failed = |e| Error::io(&output, "looking through the output", e);
+        for entry in fs::read_dir(&output).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_dir() {
+                sync_folder(&path)?;
+            }
+        }
+        sync_folder(&output)?;
+        if let Some((device, inode)) = place_of(&output) {
+            self.journal.append(&Entry::Complete(device, inode))?;
+            self.journal.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Ends without a commit: gives what is left to resume, or removes everything.
+    pub(super) fn leave(mut self, resumable: bool) -> Option<Left> {
+        self.resumable &= resumable;
+        let finished = self.finished.load(Ordering::Relaxed);
+        // The folder may have been removed by others.
+        let left = self.resumable && finished > 0 && self.output().is_dir();
+        left.then(|| Left { folder: self.folder.clone(), finished })
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
         // Unlocked only after it is gone. After a commit there is nothing here, or the dataset replaced.
-        let _ = fs::remove_dir_all(&self.staging);
+        if !self.resumable || self.finished.load(Ordering::Relaxed) == 0 {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
         drop(self.lock.take());
     }
 }
 
-/// An output that is a source, or holds one or lies in one, would destroy what it is made from.
-fn refuse_sources(target: &Path, sources: &[PathBuf]) -> Result<()> {
-    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let place = match (target.parent(), target.file_name()) {
-        (Some(parent), Some(name)) if !target.exists() => real(parent).join(name),
-        _ => real(target),
+/// Where finished shards are noted, from any thread.
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    journal: Arc<Journal>,
+    finished: Arc<AtomicU64>,
+}
+
+impl Log {
+    /// Notes a shard, whose files have their names and are on the disk.
+    pub(super) fn append(&self, done: Done) -> Result<()> {
+        self.journal.append(&Entry::Done(done))?;
+        self.finished.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Brings the notes to the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.journal.sync()
+    }
+}
+
+/// What an interrupted run of a target left, with its recipe, unless a living run has it.
+pub fn unfinished(target: &Path) -> Result<Option<serde_json::Map<String, serde_json::Value>>> {
+    let target = std::path::absolute(target).map_err(|e| Error::io(target, "finding its place", e))?;
+    let (parent, prefix) = beside(&target)?;
+    let folder = parent.join(staging_name(&prefix, false));
+    let recipe = Recipe::read(&folder).filter(|recipe| recipe.resumable && !is_held(&folder));
+    Ok(recipe.map(|recipe| recipe.fields().clone()))
+}
+
+/// The folder that a target is in, and what the names of its unfinished output begin with.
+fn beside(target: &Path) -> Result<(PathBuf, OsString)> {
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(Error::Value(format!("{}: a directory cannot be made here", target.display())));
     };
-    for source in sources.iter().filter(|source| source.exists()) {
-        let source = real(source);
-        let folder = source.parent().unwrap_or(&source);
-        if source.starts_with(&place) || place == folder {
-            return Err(Error::Value(format!(
-                "{}: the output would replace the source {}; choose another directory",
-                target.display(),
-                source.display()
-            )));
-        }
-        if place.starts_with(&source) || (place.starts_with(folder) && is_dataset(folder)) {
-            return Err(Error::Value(format!(
-                "{}: the output would lie inside of the source dataset {}; choose another directory",
-                target.display(),
-                folder.display()
-            )));
-        }
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".dsdm-");
+    Ok((parent.to_path_buf(), prefix))
+}
+
+/// One name for all runs of a target, so that they find each other; or one of its own for each.
+fn staging_name(prefix: &OsString, own: bool) -> OsString {
+    let mut name = prefix.clone();
+    if own {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        name.push(format!("{}-{count}", std::process::id()));
+    } else {
+        name.push("unfinished");
     }
-    Ok(())
+    name
 }
 
-fn is_dataset(folder: &Path) -> bool {
-    MARKS.iter().any(|mark| folder.join(mark).exists())
+fn begin_anew(folder: &Path, recipe: &Recipe) -> Result<Journal> {
+    clear(folder)?;
+    let output = folder.join(OUTPUT);
+    fs::create_dir(&output).map_err(|e| Error::io(&output, "making the folder of the output", e))?;
+    let journal = Journal::create(&folder.join(JOURNAL))?;
+    recipe.write(folder)?;
+    Ok(journal)
 }
 
-/// Whether there is something to replace.
-fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
-    let Ok(meta) = fs::symlink_metadata(target) else { return Ok(false) };
-    let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
-    if !overwrite {
-        let source = io::Error::from_raw_os_error(17);
-        return Err(Error::io(
-            target,
-            "making the output directory, which is there already (overwrite=True replaces a dataset)",
-            source,
-        ));
-    }
-    if !meta.is_dir() || !(is_dataset(target) || empty()) {
-        return Err(Error::Value(format!(
-            "{}: overwrite=True replaces a dataset directory, and this is none (no {}); remove it or choose another",
-            target.display(),
-            MARKS.join(", ")
-        )));
-    }
-    Ok(true)
-}
-
-/// Makes a directory and locks it, where that can be done.
-fn make_staging(parent: &Path, prefix: &OsString) -> Result<(PathBuf, Option<File>)> {
-    let mut seed =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
-    seed ^= std::process::id().rotate_left(16);
-    for attempt in 0..100u32 {
-        let mut name = prefix.clone();
-        name.push(format!("{:08x}", seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9))));
-        let staging = parent.join(name);
-        match fs::create_dir(&staging) {
-            // Another run may have taken it for dead before it was locked: then it is gone, or soon will be.
-            Ok(()) => match lock(&staging) {
-                Lock::Held(file) if is_still(&staging, &file) => return Ok((staging, Some(file))),
-                Lock::None => return Ok((staging, None)),
-                Lock::Held(_) | Lock::Taken => {}
-            },
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::io(&staging, "making the staging directory", e)),
-        }
-    }
-    Err(Error::io(parent, "making a staging directory", io::ErrorKind::AlreadyExists.into()))
-}
-
-/// Removes what runs for the same target left behind that ended without a word (a kill, a power cut).
-fn remove_dead(parent: &Path, prefix: &OsString) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
-        if ours
-            && entry.path().is_dir()
-            && let Lock::Held(_lock) = lock(&entry.path())
-        {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// What came of locking a directory.
-enum Lock {
-    /// It is locked for as long as the file is open.
-    Held(File),
-    /// Another run holds it, or it is gone.
-    Taken,
-    /// It cannot be locked here.
-    None,
-}
-
-/// Locks a directory, unless another run holds it.
-#[cfg(unix)]
-fn lock(folder: &Path) -> Lock {
-    use rustix::fs::{FlockOperation, flock};
-    let file = match File::open(folder) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Lock::Taken,
-        Err(_) => return Lock::None,
+/// Continues what an interrupted run left, if it is to be and can be.
+fn take_over(folder: &Path, recipe: &Recipe, options: &Options) -> Result<Option<(Journal, Vec<Done>)>> {
+    let Some(earlier) = Recipe::read(folder).filter(|_| options.resume != Resume::Never) else {
+        return Ok(None);
     };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Lock::Held(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Lock::Taken,
-        Err(_) => Lock::None,
+    let Some((journal, kept)) = finished(folder)? else { return Ok(None) };
+    if kept.is_empty() || !earlier.resumable {
+        return Ok(None);
     }
+    if let Some(difference) = recipe.difference(&earlier) {
+        return if options.resume == Resume::Same {
+            Err(mismatch(folder, &earlier, &difference, kept.len()))
+        } else {
+            Ok(None)
+        };
+    }
+    remove_unlisted(&folder.join(OUTPUT), &kept)?;
+    Ok(Some((journal, kept)))
 }
 
-#[cfg(not(unix))]
-fn lock(_folder: &Path) -> Lock {
-    Lock::None
-}
-
-/// Whether a directory that was locked is still the one of that name.
-#[cfg(unix)]
-fn is_still(folder: &Path, file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let place = |meta: fs::Metadata| (meta.dev(), meta.ino());
-    let (named, locked) = (fs::metadata(folder).map(place), file.metadata().map(place));
-    named.ok().zip(locked.ok()).is_some_and(|(named, locked)| named == locked)
-}
-
-#[cfg(not(unix))]
-fn is_still(_folder: &Path, _file: &File) -> bool {
-    true
-}
-
-/// Renames unless the new name is taken.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            Ok(()) => return Ok(()),
-            // A file system or kernel without the flag.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
-            Err(e) => return Err(e.into()),
+/// The journal of a folder, and the shards in it whose files are there.
+fn finished(folder: &Path) -> Result<Option<(Journal, Vec<Done>)>> {
+    let (journal, output) = (folder.join(JOURNAL), folder.join(OUTPUT));
+    let Some(place) = place_of(&output).filter(|_| journal.exists()) else { return Ok(None) };
+    let (journal, entries) = Journal::open(&journal)?;
+    let mut kept: Vec<Done> = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Done(done) => {
+                kept.retain(|other| other.shard != done.shard);
+                kept.push(done);
+            }
+            // It got its name, and what is here now is what it replaced.
+            Entry::Complete(device, inode) if (device, inode) != place => return Ok(None),
+            Entry::Complete(..) => {}
         }
     }
-    if to.exists() {
-        return Err(io::Error::from_raw_os_error(17));
-    }
-    fs::rename(from, to)
+    let there =
+        |name: &str, bytes: u64| fs::metadata(output.join(name)).is_ok_and(|meta| meta.len() == bytes);
+    kept.retain(|done| done.files.iter().all(|file| there(&file.name, file.bytes)));
+    kept.sort_by_key(|done| done.shard);
+    Ok(Some((journal, kept)))
 }
 
-/// Puts the new directory in the place of the old one, which is left at `from`.
-fn exchange(from: &Path, to: &Path) -> Result<()> {
-    let failed = |e: io::Error| Error::io(to, "replacing the dataset that is there", e);
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
-            Err(e) => return Err(failed(e.into())),
+fn mismatch(
+    folder: &Path,
+    earlier: &Recipe,
+    difference: &(String, String, String),
+    finished: usize,
+) -> Error {
+    let (name, there, here) = difference;
+    let message = format!(
+        "the interrupted run that left this folder had {there}, and this call has {here}; {finished} of its {} shards are finished: call as before to continue it, or with resume=False (--no-resume) to remove it and start over",
+        earlier.shards
+    );
+    Error::resume_mismatch(folder, At::Field(name.clone()), message)
+}
+
+/// Removes from the output what is no finished shard.
+fn remove_unlisted(output: &Path, kept: &[Done]) -> Result<()> {
+    let listed: HashSet<PathBuf> =
+        kept.iter().flat_map(|done| &done.files).map(|file| output.join(&file.name)).collect();
+    let mut folders = vec![output.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let failed = |e| Error::io(&folder, "looking through what an interrupted run left", e);
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !listed.contains(&path) {
+                fs::remove_file(&path)
+                    .map_err(|e| Error::io(&path, "removing what an interrupted run left", e))?;
+            }
         }
     }
-    let mut aside = from.as_os_str().to_owned();
-    aside.push("-old");
-    fs::rename(to, &aside).map_err(failed)?;
-    fs::rename(from, to).map_err(failed)?;
-    let _ = fs::remove_dir_all(&aside);
-    Ok(())
-}
-
-/// Brings a directory's entries to the disk.
-fn sync_folder(folder: &Path) -> Result<()> {
-    #[cfg(unix)]
-    File::open(folder)
-        .and_then(|file| file.sync_all())
-        .map_err(|e| Error::io(folder, "bringing the folder to the disk", e))?;
-    #[cfg(not(unix))]
-    let _ = folder;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gather::Split;
+    use crate::write::{ExtraKeys, Format};
+    use serde_json::Map;
+
+    fn options(target: &Path) -> Options {
+        Options {
+            target: target.to_path_buf(),
+            format: Format::Arrow,
+            naming: Naming::New,
+            sources: Vec::new(),
+            resume: Resume::Same,
+            resumable: true,
+            verify: false,
+            split: Split::Shards(2),
+            memory_limit: 1,
+            selection: Map::new(),
+            identity: Map::new(),
+            extra_keys: ExtraKeys::default(),
+        }
+    }
+
+    fn recipe(rows: u64) -> Recipe {
+        let text = format!(r#"{{"resumable": true, "shards": 2, "fields": {{"rows": {rows}}}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn begin(options: &Options) -> Result<Stage> {
+        Stage::begin(options, &options.sources, &recipe(1))
+    }
+
+    fn begin_named(target: &Path) -> Stage {
+        begin(&Options { naming: Naming::ByFingerprint, ..options(target) }).unwrap()
+    }
+
+    /// Writes a shard and notes it.
+    fn finish_shard(stage: &Stage, shard: usize) -> Done {
+        let name = format!("data-{shard}");
+        fs::write(stage.output().join(&name), &name).unwrap();
+        let file = serde_json::json!({"name": name, "bytes": name.len(), "crc32": "00000000"});
+        let done = serde_json::json!({"shard": shard, "rows": 1, "files": [file], "digest": ""});
+        let done: Done = serde_json::from_value(done).unwrap();
+        stage.log().append(done.clone()).unwrap();
+        done
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> =
@@ -286,13 +368,13 @@ mod tests {
     fn the_target_appears_at_commit_and_nothing_is_left_without() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
-        let stage = Stage::begin(&target, &[], false).unwrap();
-        fs::write(stage.path().join("a"), "x").unwrap();
+        let stage = begin(&options(&target)).unwrap();
+        fs::write(stage.output().join("a"), "x").unwrap();
         assert!(!target.exists());
         drop(stage);
         assert_eq!(names(dir.path()), Vec::<String>::new());
-        let stage = Stage::begin(&target, &[], false).unwrap();
-        fs::write(stage.path().join("state.json"), "x").unwrap();
+        let stage = begin(&options(&target)).unwrap();
+        fs::write(stage.output().join("state.json"), "x").unwrap();
         stage.commit().unwrap();
         assert_eq!(names(dir.path()), ["out"]);
         assert_eq!(names(&target), ["state.json"]);
@@ -304,42 +386,110 @@ mod tests {
         let target = dir.path().join("out");
         fs::create_dir(&target).unwrap();
         fs::write(target.join("state.json"), "old").unwrap();
-        let error = Stage::begin(&target, &[], false).unwrap_err();
-        assert!(
-            matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists),
-            "{error}"
-        );
-        let stage = Stage::begin(&target, &[], true).unwrap();
-        fs::write(stage.path().join("state.json"), "new").unwrap();
+        let error = begin(&options(&target)).unwrap_err();
+        let exists = std::io::ErrorKind::AlreadyExists;
+        assert!(matches!(&error, Error::Io { source, .. } if source.kind() == exists), "{error}");
+        let stage = begin(&Options { naming: Naming::Replacing, ..options(&target) }).unwrap();
+        fs::write(stage.output().join("state.json"), "new").unwrap();
         stage.commit().unwrap();
         assert_eq!(fs::read_to_string(target.join("state.json")).unwrap(), "new");
         assert_eq!(names(dir.path()), ["out"]);
         let home = dir.path().join("home");
         fs::create_dir(&home).unwrap();
         fs::write(home.join("thesis.tex"), "years").unwrap();
-        assert!(matches!(Stage::begin(&home, &[], true), Err(Error::Value(_))));
+        assert!(matches!(
+            begin(&Options { naming: Naming::Replacing, ..options(&home) }),
+            Err(Error::Value(_))
+        ));
     }
 
     #[test]
     fn a_target_that_is_taken_meanwhile_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
-        let stage = Stage::begin(&target, &[], false).unwrap();
+        let stage = begin(&options(&target)).unwrap();
         fs::create_dir(&target).unwrap();
         assert!(stage.commit().is_err());
         assert_eq!(names(dir.path()), ["out"]);
     }
 
-    #[cfg(unix)]
     #[test]
-    fn what_a_dead_run_left_is_removed_and_a_living_one_is_not() {
+    fn finished_shards_are_left_and_taken_over() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
-        fs::create_dir(dir.path().join(".out.dsdm-dead")).unwrap();
-        let living = Stage::begin(&target, &[], false).unwrap();
-        assert_eq!(names(dir.path()).len(), 1);
-        let second = Stage::begin(&target, &[], false).unwrap();
-        assert!(living.path().exists() && second.path().exists());
+        let stage = begin(&options(&target)).unwrap();
+        let (first, second) = (finish_shard(&stage, 1), finish_shard(&stage, 0));
+        fs::write(stage.output().join("data-2.part"), "half").unwrap();
+        let left = stage.leave(true).unwrap();
+        assert_eq!((left.finished, names(dir.path())), (2, vec![".out.dsdm-unfinished".to_owned()]));
+        let stage = begin(&options(&target)).unwrap();
+        assert_eq!(stage.kept(), [second, first]);
+        assert_eq!(names(&stage.output()), ["data-0", "data-1"]);
+        stage.leave(true).unwrap();
+        // One whose size is another is not kept, and its file goes.
+        fs::write(left.folder.join("output/data-1"), "").unwrap();
+        let stage = begin(&options(&target)).unwrap();
+        assert_eq!(stage.kept().iter().map(|done| done.shard).collect::<Vec<_>>(), [0]);
+        assert_eq!(names(&stage.output()), ["data-0"]);
+        stage.commit().unwrap();
+        assert_eq!(names(dir.path()), ["out"]);
+    }
+
+    #[test]
+    fn what_made_something_else_is_refused_or_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let leave = || {
+            let stage = begin(&Options { resume: Resume::Never, ..options(&target) }).unwrap();
+            assert_eq!(stage.kept(), []);
+            finish_shard(&stage, 0);
+            stage.leave(true).unwrap();
+        };
+        let other = |resume| Stage::begin(&Options { resume, ..options(&target) }, &[], &recipe(2));
+        leave();
+        let error = other(Resume::Same).unwrap_err();
+        assert!(matches!(error, Error::ResumeMismatch(_)));
+        let text = error.to_string();
+        for said in ["unfinished: rows: ", "had 1, and this call has 2", "1 of its 2 shards", "resume=False"]
+        {
+            assert!(text.contains(said), "{text}");
+        }
+        assert_eq!(other(Resume::Either).unwrap().kept(), []);
+        leave();
+        assert_eq!(other(Resume::Never).unwrap().kept(), []);
+        assert_eq!(names(dir.path()), Vec::<String>::new());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_living_run_is_named_by_its_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let living = begin(&options(&target)).unwrap();
+        let error = begin(&options(&target)).unwrap_err().to_string();
+        assert!(error.contains(&format!("the process {} is writing it", std::process::id())), "{error}");
+        assert!(living.output().exists());
+        assert!(unfinished(&target).unwrap().is_none());
+        finish_shard(&living, 0);
+        living.leave(true).unwrap();
+        assert_eq!(unfinished(&target).unwrap().unwrap()["rows"], 1);
+    }
+
+    #[test]
+    fn what_was_replaced_is_never_taken_for_what_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let stage = begin(&options(&target)).unwrap();
+        finish_shard(&stage, 0);
+        stage.complete().unwrap();
+        let left = stage.leave(true).unwrap();
+        // It is taken over as long as it is the one that was complete, and not once another is in its place.
+        assert_eq!(begin(&options(&target)).unwrap().leave(true).unwrap().finished, 1);
+        let output = left.folder.join(OUTPUT);
+        fs::rename(&output, dir.path().join("aside")).unwrap();
+        fs::create_dir(&output).unwrap();
+        fs::write(output.join("data-0"), "data-0").unwrap();
+        assert_eq!(begin(&options(&target)).unwrap().kept(), []);
     }
 
     #[test]
@@ -349,8 +499,8 @@ mod tests {
         let stages: Vec<_> = ["first", "second"]
             .into_iter()
             .map(|text| {
-                let stage = Stage::begin(&target, &[], false).unwrap();
-                fs::write(stage.path().join("a"), text).unwrap();
+                let stage = begin_named(&target);
+                fs::write(stage.output().join("a"), text).unwrap();
                 stage
             })
             .collect();
@@ -360,8 +510,7 @@ mod tests {
         assert_eq!(names(dir.path()), ["abc"]);
         assert_eq!(fs::read_to_string(dir.path().join("abc/a")).unwrap(), "first");
         fs::write(dir.path().join("file"), "").unwrap();
-        let stage = Stage::begin(&target, &[], false).unwrap();
-        assert!(matches!(stage.commit_as("file"), Err(Error::Io { .. })));
+        assert!(matches!(begin_named(&target).commit_as("file"), Err(Error::Io { .. })));
         assert_eq!(names(dir.path()), ["abc", "file"]);
     }
 
@@ -373,10 +522,33 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..200 {
-                        let stage = Stage::begin(&target, &[], false).unwrap();
-                        fs::write(stage.path().join("a"), "x").unwrap();
-                        assert!(stage.path().join("a").exists());
+                    for _ in 0..50 {
+                        let stage = begin_named(&target);
+                        fs::write(stage.output().join("a"), "x").unwrap();
+                        assert!(stage.output().join("a").exists());
+                    }
+                });
+            }
+        });
+        assert_eq!(names(dir.path()), Vec::<String>::new());
+    }
+
+    /// Of runs of one target that begin at once, one at a time has it.
+    #[cfg(unix)]
+    #[test]
+    fn runs_of_one_target_exclude_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let holders = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        if let Ok(stage) = begin(&options(&target)) {
+                            assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                            fs::write(stage.output().join("a"), "x").unwrap();
+                            holders.fetch_sub(1, Ordering::SeqCst);
+                        }
                     }
                 });
             }
@@ -393,7 +565,9 @@ mod tests {
         let shard = source.join("data.arrow");
         fs::write(&shard, "").unwrap();
         for target in [source.clone(), source.join("sub"), dir.path().to_path_buf()] {
-            let error = Stage::begin(&target, std::slice::from_ref(&shard), true).unwrap_err();
+            let sources = vec![shard.clone()];
+            let error =
+                begin(&Options { naming: Naming::Replacing, sources, ..options(&target) }).unwrap_err();
             assert!(matches!(&error, Error::Value(m) if m.contains("source")), "{error}");
         }
     }

@@ -327,7 +327,9 @@ from pathlib import Path
 import dsdm
 
 def kill_when_written():
-    while not any(file.stat().st_size for file in Path(sys.argv[2]).glob("dsdm/.*/*.arrow*")):
+    begun = time.monotonic()
+    written = lambda: [file.stat().st_size for file in Path(sys.argv[2]).glob("dsdm/.*/output/*.arrow*")]
+    while time.monotonic() < begun + 60 and not any(written()):
         pass
     os.kill(os.getpid(), signal.SIGKILL)
 

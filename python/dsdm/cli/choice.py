@@ -66,6 +66,7 @@ class Choice:
         self.what, self.given, self.reading = what, choosing, reading
         self.method = what[0] if len(what) == 1 and what[0] in METHODS else None
         self.size = parse_size(choosing.count, choosing.fraction, choosing.tokens, choosing.row_tokens)
+        self._rows: int | None = None
         self._check()
 
     def _check(self) -> None:
@@ -139,7 +140,7 @@ class Choice:
     def _by_method(self, method: str, row_tokens: Callable[[], int], corpus_rows: int | None) -> "NDArray[np.int64]":
         from dsdm import get_indices
 
-        rows = self._method_rows(method, corpus_rows)
+        self._rows = rows = self._method_rows(method, corpus_rows)
         population = self._population(method, rows, corpus_rows)
         return get_indices(
             method,
@@ -174,6 +175,33 @@ class Choice:
         _check_rows(len(scores), corpus_rows)
         return len(scores)
 
+    def told(self, indices: "NDArray[np.int64]") -> dict[str, Any]:
+        """Tell how rows that were selected were chosen, so that they can be chosen again."""
+        from dsdm import last_seed
+
+        given = self.given
+        arguments = {
+            "k": len(indices),
+            "order": _value(given.order),
+            "nan": given.nan.value,
+            "seed": last_seed() if given.gumbel or self.method in _DRAWING else None,
+            "temperature": given.temperature,
+            "rng": _value(given.rng),
+        }
+        if self.method is not None:
+            more = {"method": self.method, "target": given.target, "data_dir": given.data_dir, "rows": self._rows}
+            told: dict[str, Any] = {"by": "get_indices", "arguments": _given(more | arguments)}
+        else:
+            arguments["largest"] = False if given.smallest else None
+            told = {
+                "by": "gumbel_top_k" if given.gumbel else "top_k",
+                "scores": self.what,
+                "reading": _given(vars(self.reading)),
+                "rows": given.rows,
+                "arguments": _given(arguments),
+            }
+        return _given({**told, "exclude": given.exclude})
+
     def _report(self, indices: "NDArray[np.int64]") -> None:
         from dsdm import last_seed
 
@@ -189,6 +217,10 @@ def _check_rows(scores: int, corpus: int | None) -> None:
             "(for shards that are the first part of a corpus, cut the scores with --rows)"
         )
         raise ValueError(message)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _value(choice: StrEnum | None, default: str | None = None) -> Any:

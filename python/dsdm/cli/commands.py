@@ -10,6 +10,7 @@ from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice, Choosing, Reading
 from dsdm.cli.groups import expanded
+from dsdm.cli.notes import noted
 from dsdm.cli.writing import Writing, tokens_of_a_row
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands in the order in which the help lists them."""
-    for command in (demo, fetch, scores, indices, materialize):
+    for command in (demo, fetch, scores, indices, materialize, verify):
         app.command()(command)
     app.add_typer(bench.app, name="bench")
 
@@ -138,7 +139,8 @@ def materialize(
     """Write chosen rows of a corpus as a dataset folder.
 
     The rows are those of an --indices file, or are selected on the spot --by a method or score files. The
-    folder opens with datasets.load_from_disk; it appears whole or not at all.
+    folder opens with datasets.load_from_disk; it appears whole or not at all. After an interruption, the same
+    command continues.
 
     \b
     Examples:
@@ -156,12 +158,33 @@ def materialize(
     where = source[0] if len(source) == 1 else source
     shards = dsdm.open_shards(where)
     if indices_file is not None:
-        rows = np.load(indices_file, allow_pickle=False)
+        rows, told = np.load(indices_file, allow_pickle=False), None
     else:
-        rows = Choice(by or [], choosing, reading).select(
-            lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards)
-        )
-    typer.echo(dsdm.materialize(where, rows, out, threads=choosing.threads, **writing.arguments(reading)))
+        choice = Choice(by or [], choosing, reading)
+        rows = choice.select(lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards))
+        told = choice.told(rows)
+    with noted():
+        arguments = writing.arguments(reading)
+        typer.echo(dsdm.materialize(where, rows, out, threads=choosing.threads, selection=told, **arguments))
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that dsdm materialize wrote.")],
+    data_dir: opt.DataDir = None,
+    threads: opt.Threads = None,
+) -> None:
+    """Check that a folder is still what was written.
+
+    Reads all of it and compares sizes, checksums and rows with its dsdm.json. Where that tells how the rows were
+    chosen and the score files are at hand, the rows are chosen again and compared.
+
+    \b
+    Examples:
+      dsdm verify subset
+    """
+    import dsdm
+
+    typer.echo(dsdm.verify(folder, data_dir=data_dir, threads=threads))
 
 
 def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:

@@ -23,6 +23,14 @@ class RowOrder(StrEnum):
     shuffle = "shuffle"
 
 
+class OutputFormat(StrEnum):
+    """What shards are."""
+
+    arrow = "arrow"
+    parquet = "parquet"
+    tokens = "tokens"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Writing:
     """The options of writing rows."""
@@ -47,6 +55,15 @@ class Writing:
         str | None, typer.Option("--max-shard-size", metavar="SIZE", help="Such as 500MB, the default.")
     ] = None
     num_shards: Annotated[int | None, typer.Option("--num-shards", help="So many files instead.")] = None
+    format: Annotated[
+        OutputFormat, typer.Option("--format", help="For load_from_disk, for the hub, or to be mapped by a trainer.")
+    ] = OutputFormat.arrow
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Continue what an interrupted run left, or start over.")
+    ] = True
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the shards that an interrupted run finished by their checksums.")
+    ] = False
     overwrite: opt.Overwrite = False
 
     def arguments(self, reading: Reading) -> dict[str, Any]:
@@ -61,7 +78,10 @@ class Writing:
         }
         given = {name: value for name, value in asked.items() if value is not None}
         return {
+            "format": self.format.value,
             "order": self.row_order.value,
+            "resume": self.resume,
+            "verify": self.verify,
             "overwrite": self.overwrite,
             **given,
         }

@@ -1,0 +1,196 @@
+//! A thread that brings finished work to the disk, so that neither the workers nor a Ctrl-C wait for the disk.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::parallel::State;
+
+/// How often a waiting thread looks whether the job is to stop.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+type Task = Box<dyn FnOnce() -> Result<()> + Send>;
+
+/// A thread that does tasks in their order. Dropped, it begins no other: one that waits for the disk is left to
+/// end on its own.
+pub(super) struct Background {
+    tasks: mpsc::Sender<Task>,
+    shared: Wanted,
+}
+
+/// Whether the result of a task is still wanted.
+#[derive(Clone, Default)]
+pub(super) struct Wanted(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    tally: Mutex<Tally>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct Tally {
+    pending: u64,
+    abandoned: bool,
+    failed: bool,
+    failure: Option<Error>,
+}
+
+impl Tally {
+    fn check(&mut self) -> Result<()> {
+        match self.failure.take() {
+            Some(error) => Err(error),
+            None if self.failed => Err(Error::Interrupted),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Background {
+    /// Starts the thread.
+    pub(super) fn start() -> Result<Self> {
+        let (tasks, received) = mpsc::channel::<Task>();
+        let shared = Wanted::default();
+        let wanted = shared.clone();
+        let work = move || {
+            while let Ok(task) = received.recv() {
+                let outcome = wanted.step(|| Ok(())).and_then(|()| task());
+                wanted.ended(outcome);
+            }
+        };
+        std::thread::Builder::new()
+            .name("dsdm-sync".to_owned())
+            .spawn(work)
+            .map_err(|e| Error::io("<thread>", "starting the thread that waits for the disk", e))?;
+        Ok(Self { tasks, shared })
+    }
+
+    /// What tasks look at.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.shared.clone()
+    }
+
+    /// Adds a task; fails with what one before it failed with.
+    pub(super) fn add(&self, task: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+        self.check()?;
+        self.shared.tally().pending += 1;
+        self.tasks
+            .send(Box::new(task))
+            .map_err(|_| Error::Internal("the thread for the disk ended".to_owned()))
+    }
+
+    /// Fails if a task failed.
+    pub(super) fn check(&self) -> Result<()> {
+        self.shared.tally().check()
+    }
+
+    /// Waits until every task is done.
+    pub(super) fn wait(&self, state: &State) -> Result<()> {
+        loop {
+            state.check()?;
+            let mut tally = self.shared.tally();
+            tally.check()?;
+            if tally.pending == 0 {
+                return Ok(());
+            }
+            drop(self.shared.0.moved.wait_timeout(tally, LOOK_UP));
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.shared.tally().abandoned = true;
+    }
+}
+
+impl Wanted {
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+        self.0.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does a short step, unless the work was abandoned or failed; it is not abandoned meanwhile.
+    pub(super) fn step(&self, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        let tally = self.tally();
+        if tally.abandoned || tally.failed { Err(Error::Interrupted) } else { step() }
+    }
+
+    fn ended(&self, outcome: Result<()>) {
+        let mut tally = self.tally();
+        tally.pending -= 1;
+        if let Err(error) = outcome
+            && !tally.failed
+        {
+            tally.failed = true;
+            tally.failure = Some(error);
+        }
+        self.0.moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parallel::Job;
+
+    #[test]
+    fn tasks_are_done_in_their_order() {
+        let background = Background::start().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for number in 0..100 {
+            let seen = seen.clone();
+            let task = move || {
+                seen.lock().unwrap().push(number);
+                Ok(())
+            };
+            background.add(task).unwrap();
+        }
+        Job::new(1).run(|_, state| background.wait(state)).unwrap();
+        assert_eq!(*seen.lock().unwrap(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_first_failure_is_told_once_and_ends_the_rest() {
+        let background = Background::start().unwrap();
+        background.add(|| Err(Error::Value("full".into()))).unwrap();
+        let waited = Job::new(1).run(|_, state| background.wait(state));
+        assert_eq!(waited.unwrap_err().to_string(), "full");
+        assert!(matches!(background.add(|| Ok(())), Err(Error::Interrupted)));
+        assert!(matches!(background.wanted().step(|| Ok(())), Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn what_is_abandoned_takes_no_other_step() {
+        let background = Background::start().unwrap();
+        let wanted = background.wanted();
+        let (go, gone) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        background
+            .add(move || {
+                tell.send(Ok(())).unwrap();
+                gone.recv().unwrap();
+                tell.send(wanted.step(|| Ok(()))).unwrap();
+                Ok(())
+            })
+            .unwrap();
+        told.recv().unwrap().unwrap();
+        drop(background);
+        go.send(()).unwrap();
+        assert!(matches!(told.recv().unwrap(), Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn a_stop_is_seen_while_a_task_waits() {
+        let background = Background::start().unwrap();
+        let (go, gone) = mpsc::channel::<()>();
+        let task = move || {
+            let _ = gone.recv();
+            Ok(())
+        };
+        background.add(task).unwrap();
+        let beat = |_: u64| Err(Error::Interrupted);
+        let waited = Job::new(1).with_heartbeat(&beat).run(|_, state| background.wait(state));
+        assert!(matches!(waited, Err(Error::Interrupted)));
+        drop(go);
+    }
+}

@@ -1,0 +1,176 @@
+//! The journal of a run: which shards are finished, each in a line with a checksum of its own.
+//!
+//! A line is written after its shard has its name and its bytes are on the disk. What a crash tore is a line
+//! whose checksum does not fit, and such a line says nothing.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::checksum::{Crc32, sync};
+use crate::error::{Error, Result};
+
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Written {
+    /// Its path in the output, with `/` between folders.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Of all of its bytes.
+    pub crc32: Crc32,
+}
+
+/// A finished shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Done {
+    /// Its number.
+    pub shard: usize,
+    /// Its rows.
+    pub rows: u64,
+    /// What it consists of: one file in most formats.
+    pub files: Vec<Written>,
+    /// A digest of its bytes, which the fingerprint is made of.
+    pub digest: String,
+    /// What else its format has to say of it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub facts: Map<String, Value>,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry {
+    /// A shard is finished.
+    Done(Done),
+    /// The output is complete, and is about to get its name. By its device and inode it is told from one that
+    /// it replaced.
+    Complete(u64, u64),
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl Journal {
+    /// Begins a journal.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let file = File::create_new(path).map_err(|e| Error::io(path, "making the journal", e))?;
+        Ok(Self { path: path.to_path_buf(), file: Mutex::new(file) })
+    }
+
+    /// Opens a journal to be continued, with the entries that are whole.
+    pub(super) fn open(path: &Path) -> Result<(Self, Vec<Entry>)> {
+        let failed = |e| Error::io(path, "reading the journal", e);
+        let bytes = std::fs::read(path).map_err(failed)?;
+        // What follows the last line break was torn: the next line would be joined to it.
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let lines = bytes.get(..whole).unwrap_or_default().split(|&byte| byte == b'\n');
+        let entries = lines.filter_map(parse).collect();
+        let file = File::options().append(true).open(path).map_err(failed)?;
+        file.set_len(whole as u64).map_err(|e| Error::io(path, "cutting a torn line", e))?;
+        Ok((Self { path: path.to_path_buf(), file: Mutex::new(file) }, entries))
+    }
+
+    /// Adds a line. It is on the disk only after [`Journal::sync`].
+    pub(super) fn append(&self, entry: &Entry) -> Result<()> {
+        let line = line(entry)?;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(line.as_bytes()).map_err(|e| Error::io(&self.path, "writing a line of the journal", e))
+    }
+
+    /// Brings all lines to the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        let file = {
+            let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.try_clone().map_err(|e| Error::io(&self.path, "opening the journal again", e))?
+        };
+        sync(&file, &self.path)
+    }
+}
+
+fn line(entry: &Entry) -> Result<String> {
+    let text = serde_json::to_string(entry).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(format!("{} {text}\n", Crc32::of(text.as_bytes())))
+}
+
+/// The entry of a line whose checksum fits.
+fn parse(line: &[u8]) -> Option<Entry> {
+    let (sum, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    (sum == Crc32::of(text.as_bytes()).to_string()).then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn done(shard: usize) -> Entry {
+        let file = Written { name: format!("data-{shard}"), bytes: 7 * shard as u64, crc32: Crc32::of(b"x") };
+        Entry::Done(Done {
+            shard,
+            rows: 3,
+            files: vec![file],
+            digest: format!("{shard:016x}"),
+            facts: Map::new(),
+        })
+    }
+
+    fn written(count: usize) -> Vec<u8> {
+        (0..count).flat_map(|shard| line(&done(shard)).unwrap().into_bytes()).collect()
+    }
+
+    #[test]
+    fn a_journal_is_read_as_it_was_written_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let journal = Journal::create(&path).unwrap();
+        journal.append(&done(0)).unwrap();
+        journal.append(&Entry::Complete(1, 2)).unwrap();
+        journal.sync().unwrap();
+        let (journal, entries) = Journal::open(&path).unwrap();
+        assert_eq!(entries, [done(0), Entry::Complete(1, 2)]);
+        journal.append(&done(1)).unwrap();
+        assert_eq!(Journal::open(&path).unwrap().1, [done(0), Entry::Complete(1, 2), done(1)]);
+    }
+
+    proptest! {
+        /// Cut anywhere, a journal has the lines before the cut, and what is added then is read again.
+        #[test]
+        fn a_torn_line_is_ignored(count in 0usize..5, cut in 0usize..2000) {
+            let whole = written(count);
+            let cut = cut.min(whole.len());
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("journal");
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let lines = String::from_utf8_lossy(&whole[..cut]).matches('\n').count();
+            let mut expected: Vec<_> = (0..lines).map(done).collect();
+            let (journal, entries) = Journal::open(&path).unwrap();
+            prop_assert_eq!(&entries, &expected);
+            journal.append(&done(9)).unwrap();
+            expected.push(done(9));
+            prop_assert_eq!(Journal::open(&path).unwrap().1, expected);
+        }
+
+        /// A line with a wrong byte is ignored, and those around it are not.
+        #[test]
+        fn a_line_with_a_wrong_byte_is_ignored(at in 0usize..10_000, bit in 0u8..8) {
+            let mut bytes = written(3);
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("journal");
+            std::fs::write(&path, &bytes).unwrap();
+            let (_, entries) = Journal::open(&path).unwrap();
+            prop_assert!(entries.len() < 3);
+            prop_assert!(entries.iter().all(|entry| (0..3).any(|shard| *entry == done(shard))));
+        }
+    }
+}

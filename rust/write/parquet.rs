@@ -1,0 +1,246 @@
+//! Parquet shards, as the hub has them: `data/train-00000-of-00004.parquet`.
+//!
+//! A row group is encoded in memory by one thread and written where its shard then ends, as pieces of the other
+//! formats are; the footer is made of what is known of the groups, with their offsets moved.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::page_index::PageIndexBuilder;
+use parquet::file::metadata::{
+    FileMetaData, KeyValue, PageIndexPolicy, ParquetMetaDataBuilder, ParquetMetaDataReader,
+    ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
+use parquet::file::writer::{SerializedFileWriter, TrackedWrite};
+use parquet::schema::types::SchemaDescPtr;
+
+use super::encoder::{Encoder, End, Piece};
+use super::journal::Done;
+use super::pages::{ChecksummedPages, Chunk};
+use crate::error::{At, Error, Result};
+use crate::gather::Plan;
+use crate::guard::guard;
+
+/// What a Parquet file begins and ends with.
+const MAGIC: &[u8; 4] = b"PAR1";
+/// Bytes of rows in a row group, about, as they are in memory.
+const GROUP_BYTES: u64 = 64 << 20;
+
+/// Parquet files of one schema.
+pub(super) struct Groups {
+    schema: SchemaRef,
+    columns: SchemaDescPtr,
+    properties: WriterPropertiesPtr,
+    blocks_of_a_group: u64,
+}
+
+/// What the footer has to say of a row group; offsets are from its start.
+pub(super) struct Group {
+    rows: u64,
+    columns: Vec<ColumnCloseResult>,
+}
+
+impl Groups {
+    pub(super) fn new(schema: &SchemaRef, plan: &Plan) -> Result<Self> {
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_key_value_metadata(Some(
+                schema
+                    .metadata()
+                    .iter()
+                    .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
+                    .collect(),
+            ))
+            .build();
+        add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+        let converter = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types());
+        let columns = converter.convert(schema).map_err(|e| cannot_encode(&e))?;
+        let block = plan.blocks.first().map_or(1, |block| block.rows.end - block.rows.start);
+        let blocks_of_a_group = (GROUP_BYTES / plan.row_bytes.saturating_mul(block).max(1)).max(1);
+        Ok(Self {
+            schema: schema.clone(),
+            columns: Arc::new(columns),
+            properties: Arc::new(properties),
+            blocks_of_a_group,
+        })
+    }
+
+    fn group(&self, batches: &[RecordBatch]) -> Result<(Vec<Buffer>, Group), ParquetError> {
+        // The column writers are those of a file, which is written elsewhere.
+        let root = self.columns.root_schema_ptr();
+        let file = SerializedFileWriter::new(io::sink(), root, self.properties.clone())?;
+        let pages = ChecksummedPages::default();
+        let factory = ArrowRowGroupWriterFactory::new(&file, self.schema.clone())
+            .with_page_store_factory(Arc::new(pages.clone()));
+        let mut writers = factory.create_column_writers(0)?;
+        for batch in batches {
+            let mut leaves = writers.iter_mut();
+            for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
+                for leaf in compute_leaves(field, column)? {
+                    let writer = leaves.next().ok_or_else(|| too_few("writers"))?;
+                    writer.write(&leaf)?;
+                }
+            }
+        }
+        let closed = writers.into_iter().map(|writer| Ok(writer.close()?.close().clone()));
+        let closed = closed.collect::<Result<Vec<_>, ParquetError>>()?;
+        let (mut buffers, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
+        for (index, close) in closed.into_iter().enumerate() {
+            let Chunk { pages, close } = pages.chunk(index, close, offset)?;
+            offset += close.metadata.compressed_size();
+            buffers.extend(pages.into_iter().map(Buffer::from));
+            columns.push(close);
+        }
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        Ok((super::arrow::together(buffers), Group { rows, columns }))
+    }
+
+    fn footer(&self, groups: Vec<(u64, Group)>) -> Result<Vec<u8>, ParquetError> {
+        let mut index = PageIndexBuilder::new(groups.len(), self.columns.num_columns());
+        let mut row_groups = Vec::with_capacity(groups.len());
+        let (mut rows, mut end) = (0, MAGIC.len() as u64);
+        for (number, (offset, group)) in groups.into_iter().enumerate() {
+            rows += group.rows;
+            end = offset;
+            let mut columns = Vec::with_capacity(group.columns.len());
+            let mut bytes = 0;
+            for (column, close) in group.columns.into_iter().enumerate() {
+                let close = super::pages::moved(close, signed(offset)?)?;
+                end += close.metadata.compressed_size().unsigned_abs();
+                bytes += close.metadata.uncompressed_size();
+                if let Some(found) = close.column_index {
+                    index.put_column_index(found, number, column);
+                }
+                if let Some(found) = close.offset_index {
+                    index.put_offset_index(found, number, column);
+                }
+                columns.push(close.metadata);
+            }
+            let row_group = RowGroupMetaData::builder(self.columns.clone())
+                .set_column_metadata(columns)
+                .set_num_rows(signed(group.rows)?)
+                .set_total_byte_size(bytes)
+                .set_ordinal(i32::try_from(number).map_err(|e| ParquetError::General(e.to_string()))?)
+                .set_file_offset(signed(offset)?)
+                .build()?;
+            row_groups.push(row_group);
+        }
+        let file = FileMetaData::new(
+            self.properties.writer_version().as_num(),
+            signed(rows)?,
+            Some(self.properties.created_by().to_owned()),
+            self.properties.key_value_metadata().cloned(),
+            self.columns.clone(),
+            None,
+        );
+        let metadata = ParquetMetaDataBuilder::new(file)
+            .set_row_groups(row_groups)
+            .set_page_index(Some(Arc::new(index.build())))
+            .build();
+        let mut tail = Vec::new();
+        let mut placed = TrackedWrite::new(After { skip: end, kept: &mut tail });
+        placed.write_zeros(end)?;
+        ParquetMetaDataWriter::new_with_tracked(placed, &metadata).finish()?;
+        Ok(tail)
+    }
+}
+
+impl Encoder for Groups {
+    type Note = Group;
+
+    fn blocks_of_a_piece(&self) -> u64 {
+        self.blocks_of_a_group
+    }
+
+    fn name(&self, shard: usize, shards: usize) -> String {
+        format!("data/train-{shard:05}-of-{shards:05}.parquet")
+    }
+
+    fn head(&self) -> &[u8] {
+        MAGIC
+    }
+
+    fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Group>> {
+        let (buffers, note) = self.group(&batches).map_err(|e| cannot_encode(&e))?;
+        Ok(Piece { buffers, note })
+    }
+
+    fn end(&self, _name: &str, pieces: Vec<(u64, Group)>) -> Result<End> {
+        let tail = self.footer(pieces).map_err(|e| cannot_encode(&e))?;
+        Ok(End { tail, ..End::default() })
+    }
+
+    fn count_rows(&self, path: &Path) -> Result<u64> {
+        count_rows(path)
+    }
+
+    fn companions(&self, _fingerprint: &str, _shards: &[Done]) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+}
+
+/// The rows of a Parquet file, by its footer.
+pub(super) fn count_rows(path: &Path) -> Result<u64> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, "opening", e))?;
+    let metadata = guard(path, &At::File, "reading the footer", || {
+        ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&file)
+    })?;
+    Ok(metadata.row_groups().iter().map(|group| group.num_rows().unsigned_abs()).sum())
+}
+
+/// Keeps what is written after so many bytes.
+struct After<'a> {
+    skip: u64,
+    kept: &'a mut Vec<u8>,
+}
+
+impl Write for After<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+        self.skip -= skipped as u64;
+        self.kept.extend_from_slice(bytes.get(skipped..).unwrap_or_default());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Advances a writer, which knows its offset by what was written to it.
+trait WriteZeros: Write {
+    fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+        let zeros = vec![0; 1 << 20];
+        let mut left = count;
+        while left > 0 {
+            let some = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+            self.write_all(zeros.get(..some).unwrap_or_default())?;
+            left -= some as u64;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> WriteZeros for TrackedWrite<W> {}
+
+fn signed(value: u64) -> Result<i64, ParquetError> {
+    i64::try_from(value).map_err(|e| ParquetError::General(e.to_string()))
+}
+
+fn too_few(what: &str) -> ParquetError {
+    ParquetError::General(format!("there are too few {what}"))
+}
+
+fn cannot_encode(error: &ParquetError) -> Error {
+    Error::Value(format!("the rows cannot be written as Parquet: {error}"))
+}

@@ -1,0 +1,280 @@
+//! What a run makes: everything that the bytes of its output depend on.
+//!
+//! It is written down when a run begins, and a run that would continue another must have the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use arrow::array::{Array, ArrayData};
+use arrow::datatypes::{Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::Options;
+use super::rename::{sync_folder, write_synced};
+use crate::error::{At, Error, Result};
+use crate::gather::{Extra, Plan};
+
+/// The file that holds a recipe.
+const NAME: &str = "plan.json";
+
+/// What a run makes, as named values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Recipe {
+    /// Whether the sources are files, so that it can be told whether they are the same.
+    pub(super) resumable: bool,
+    /// How many shards there are to be.
+    pub(super) shards: usize,
+    fields: Map<String, Value>,
+}
+
+/// A file that rows come from, as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+    /// The time of its last change, in nanoseconds since 1970.
+    pub(super) modified_ns: u64,
+}
+
+impl SourceFile {
+    pub(super) fn of(path: &Path) -> Result<Self> {
+        let meta = fs::metadata(path).map_err(|e| Error::io(path, "looking at the source", e))?;
+        let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified_ns = modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or_default();
+        Ok(Self { path: path.to_path_buf(), bytes: meta.len(), modified_ns })
+    }
+
+    /// Fails if the file is no longer as it was.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        if Self::of(&self.path)? == *self {
+            return Ok(());
+        }
+        let message = "the file changed while rows of it were written; run again once nothing writes to it";
+        Err(Error::source_changed(&self.path, At::File, message))
+    }
+}
+
+impl Recipe {
+    pub(super) fn new(
+        rows: &[i64],
+        extras: &[Extra],
+        schema: &SchemaRef,
+        sources: &[SourceFile],
+        plan: &Plan,
+        options: &Options,
+    ) -> Self {
+        let mut fields = Map::new();
+        let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        add("dsdm", json!(env!("CARGO_PKG_VERSION")));
+        add("format", options.format.describe());
+        add("rows", json!(rows.len()));
+        for (name, value) in &options.identity {
+            add(name, value.clone());
+        }
+        add("indices", json!(digest_of_rows(rows)));
+        add("columns", columns(schema));
+        add(
+            "features",
+            json!(digest_of_text(&schema.metadata().get("huggingface").cloned().unwrap_or_default())),
+        );
+        add("added columns", added(extras));
+        add("shards", json!(plan.shards.iter().map(|shard| shard.end).collect::<Vec<_>>()));
+        add("blocks", json!(blocks(plan)));
+        add("details", details(options));
+        add("sources", sources.iter().map(absolute).collect());
+        Self { resumable: options.resumable, shards: plan.shards.len(), fields }
+    }
+
+    /// Writes it into a folder, whole or not at all.
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::Internal(e.to_string()))?;
+        let unfinished = folder.join(format!("{NAME}.part"));
+        write_synced(&unfinished, text.as_bytes())?;
+        let path = folder.join(NAME);
+        fs::rename(&unfinished, &path).map_err(|e| Error::io(&path, "giving the plan its name", e))?;
+        sync_folder(folder)
+    }
+
+    /// The recipe in a folder; nothing if there is none that can be read.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()
+    }
+
+    /// The first thing in which an earlier recipe differs from this one: its name, the value there, the value here.
+    pub(super) fn difference(&self, earlier: &Self) -> Option<(String, String, String)> {
+        let names = self.fields.keys().chain(earlier.fields.keys());
+        for name in names {
+            let (there, here) = (earlier.fields.get(name), self.fields.get(name));
+            if there != here {
+                return Some(first_difference(name, there, here));
+            }
+        }
+        None
+    }
+
+    /// Its values.
+    pub(super) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+}
+
+/// Goes into lists and objects for what differs, so that a message can show it.
+fn first_difference(name: &str, there: Option<&Value>, here: Option<&Value>) -> (String, String, String) {
+    match (there, here) {
+        (Some(Value::Array(there)), Some(Value::Array(here))) if name == "shards" => {
+            let count =
+                |ends: &[Value]| format!("{} of {} rows", ends.len(), ends.last().unwrap_or(&Value::Null));
+            (name.to_owned(), count(there), count(here))
+        }
+        (Some(Value::Array(there)), Some(Value::Array(here))) => {
+            if there.len() != here.len() {
+                return (format!("number of {name}"), there.len().to_string(), here.len().to_string());
+            }
+            let differ = there.iter().zip(here).enumerate().find(|(_, (there, here))| there != here);
+            differ.map_or_else(
+                || (name.to_owned(), String::new(), String::new()),
+                |(index, (there, here))| {
+                    let label = here.get("path").and_then(Value::as_str).map_or_else(
+                        || format!("{name}[{index}]"),
+                        |path| format!("{name}[{index}] ({path})"),
+                    );
+                    first_difference(&label, Some(there), Some(here))
+                },
+            )
+        }
+        (Some(Value::Object(there)), Some(Value::Object(here))) => {
+            let differ = here.keys().chain(there.keys()).find(|key| there.get(*key) != here.get(*key));
+            differ.map_or_else(
+                || (name.to_owned(), String::new(), String::new()),
+                |key| first_difference(&format!("{name}, {key}"), there.get(key), here.get(key)),
+            )
+        }
+        _ => {
+            let show = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
+            (name.to_owned(), show(there), show(here))
+        }
+    }
+}
+
+/// The digest by which row numbers are known: XXH3 of 128 bits over them as little-endian numbers of 64 bits.
+pub fn digest_of_rows(rows: &[i64]) -> String {
+    let mut digest = Xxh3::new();
+    for chunk in rows.chunks(1 << 12) {
+        let bytes: Vec<u8> = chunk.iter().flat_map(|row| row.to_le_bytes()).collect();
+        digest.update(&bytes);
+    }
+    format!("{:032x}", digest.digest128())
+}
+
+fn digest_of_text(text: &str) -> String {
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}
+
+fn columns(schema: &Schema) -> Value {
+    schema
+        .fields()
+        .iter()
+        .map(|field| json!({"name": field.name(), "type": field.data_type().to_string()}))
+        .collect()
+}
+
+fn added(extras: &[Extra]) -> Value {
+    let digests = extras.iter().map(|(field, values)| {
+        let mut digest = Xxh3::new();
+        digest_of_array(&values.to_data(), &mut digest);
+        (field.name().clone(), json!(format!("{:032x}", digest.digest128())))
+    });
+    Value::Object(digests.collect())
+}
+
+/// Takes the values of a column of numbers in. Columns that are added hold nothing else.
+fn digest_of_array(data: &ArrayData, digest: &mut Xxh3) {
+    digest.update(data.data_type().to_string().as_bytes());
+    digest.update(&(data.len() as u64).to_le_bytes());
+    for buffer in data.buffers() {
+        digest.update(buffer.as_slice());
+    }
+    if let Some(nulls) = data.nulls() {
+        nulls.iter().for_each(|valid| digest.update(&[u8::from(valid)]));
+    }
+    data.child_data().iter().for_each(|child| digest_of_array(child, digest));
+}
+
+/// Blocks are cut the same way as long as the program is the same: a digest is enough.
+fn blocks(plan: &Plan) -> String {
+    let mut digest = Xxh3::new();
+    for block in &plan.blocks {
+        digest.update(&block.rows.start.to_le_bytes());
+        digest.update(&block.rows.end.to_le_bytes());
+    }
+    format!("{:032x}", digest.digest128())
+}
+
+/// What goes into the JSON files beside the shards.
+fn details(options: &Options) -> Value {
+    let keys = &options.extra_keys;
+    json!(digest_of_text(&json!([keys.state, keys.info]).to_string()))
+}
+
+fn absolute(source: &SourceFile) -> Value {
+    let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
+    json!({"path": path.to_string_lossy(), "bytes": source.bytes, "modified_ns": source.modified_ns})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(fields: Value) -> Recipe {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        Recipe { resumable: true, shards: 1, fields }
+    }
+
+    #[test]
+    fn the_digest_of_rows_is_that_of_their_bytes() {
+        let rows: Vec<i64> = (0..10_000).map(|row| row * row - 7).collect();
+        let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
+        assert_eq!(digest_of_rows(&rows), format!("{:032x}", xxh3_128(&bytes)));
+        assert_ne!(digest_of_rows(&[1, 2]), digest_of_rows(&[2, 1]));
+    }
+
+    #[test]
+    fn what_differs_is_named_with_both_values() {
+        let source = |bytes: u64| json!([{"path": "a", "bytes": 1}, {"path": "b", "bytes": bytes}]);
+        let mine = recipe(json!({"format": "arrow", "rows": 3, "sources": source(5)}));
+        assert_eq!(mine.difference(&mine), None);
+        for (earlier, expected) in [
+            (json!({"format": "parquet", "rows": 3}), ("format", "\"parquet\"", "\"arrow\"")),
+            (json!({"format": "arrow", "rows": 2}), ("rows", "2", "3")),
+            (
+                json!({"format": "arrow", "rows": 3, "sources": source(6)}),
+                ("sources[1] (b), bytes", "6", "5"),
+            ),
+            (
+                json!({"format": "arrow", "rows": 3, "sources": [{"path": "a", "bytes": 1}]}),
+                ("number of sources", "1", "2"),
+            ),
+            (
+                json!({"format": "arrow", "rows": 3, "sources": source(5), "seed": 1}),
+                ("seed", "1", "nothing"),
+            ),
+        ] {
+            let (name, there, here) = mine.difference(&recipe(earlier)).unwrap();
+            assert_eq!((name.as_str(), there.as_str(), here.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn a_recipe_is_read_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Recipe::read(dir.path()), None);
+        let written = recipe(json!({"rows": 3, "seed": u64::MAX}));
+        written.write(dir.path()).unwrap();
+        assert_eq!(Recipe::read(dir.path()), Some(written));
+        fs::write(dir.path().join(NAME), "{").unwrap();
+        assert_eq!(Recipe::read(dir.path()), None);
+    }
+}

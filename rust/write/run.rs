@@ -1,0 +1,210 @@
+//! A run: from a plan to a directory that has its name.
+
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::arrow::Streams;
+use super::checksum;
+use super::encoder::Encoder;
+use super::hf::{output_features, schema_with_features};
+use super::manifest::{self, Manifest};
+use super::parquet::Groups;
+use super::recipe::{Recipe, SourceFile};
+use super::rename::write_synced;
+use super::shards::Shards;
+use super::stage::{Left, Stage};
+use super::tokens::Tokens;
+use super::{Format, Naming, Options, Report};
+use crate::error::{Error, Result};
+use crate::gather::{Corpus, Extra, Plan, gather, output_schema};
+use crate::parallel::Job;
+
+/// Writes rows of a corpus as a dataset directory.
+///
+/// The bytes depend on the rows, on how they are split and on the format, and on nothing else. Where this fails,
+/// the second value says what is left to be continued by the same call; if that is nothing, nothing is left.
+///
+/// # Errors
+/// A target that exists, is a source or inside one, or is being written; what an interrupted run left and is
+/// something else; a full disk; whatever [`gather`] fails with.
+pub fn materialize(
+    job: &Job<'_>,
+    corpus: &Corpus,
+    rows: &[i64],
+    extras: &[Extra],
+    options: &Options,
+) -> Result<Report, (Error, Option<Left>)> {
+    let schema = output_schema(corpus, extras);
+    let features = output_features(&schema);
+    let written = schema_with_features(&schema, &features);
+    let whole = |e| (e, None);
+    let (plan, sources) = prepare(corpus, rows, extras, options).map_err(whole)?;
+    let recipe = Recipe::new(rows, extras, &written, &sources, &plan, options);
+    let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
+    let begin = || {
+        let mut stage = Stage::begin(options, &paths, &recipe)?;
+        drop_damaged(job, &mut stage, options)?;
+        Ok(stage)
+    };
+    let run = Run { job, corpus, rows, extras, options, plan, sources };
+    match &options.format {
+        Format::Arrow => {
+            let encoder = Streams::new(&written, features, options.extra_keys.clone()).map_err(whole)?;
+            run.write(begin().map_err(whole)?, encoder)
+        }
+        Format::Parquet => {
+            let encoder = Groups::new(&written, &run.plan).map_err(whole)?;
+            run.write(begin().map_err(whole)?, encoder)
+        }
+        Format::Tokens => {
+            let encoder = Tokens::new(&written).map_err(whole)?;
+            run.write(begin().map_err(whole)?, encoder)
+        }
+    }
+}
+
+/// Plans, and looks at the sources as they are.
+fn prepare(
+    corpus: &Corpus,
+    rows: &[i64],
+    extras: &[Extra],
+    options: &Options,
+) -> Result<(Plan, Vec<SourceFile>)> {
+    let extra_bytes = extras.len() as u64 * 8;
+    let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
+    // A table in memory has no file.
+    let files = corpus.paths().filter(|path| *path != Path::new("<table>")).map(Path::to_path_buf);
+    let mut sources: Vec<SourceFile> = Vec::new();
+    for path in files.chain(options.sources.iter().cloned()) {
+        if sources.iter().all(|source| source.path != path) {
+            sources.push(SourceFile::of(&path)?);
+        }
+    }
+    corpus.check_unchanged()?;
+    Ok((plan, sources))
+}
+
+/// Keeps none of the shards whose bytes are no longer what was written, if they are to be looked at.
+fn drop_damaged(job: &Job<'_>, stage: &mut Stage, options: &Options) -> Result<()> {
+    if !options.verify {
+        return Ok(());
+    }
+    let output = stage.output();
+    let kept = stage.kept().to_vec();
+    let files: Vec<_> =
+        kept.iter().flat_map(|done| done.files.iter().map(move |file| (done.shard, file))).collect();
+    let paths: Vec<PathBuf> = files.iter().map(|(_, file)| output.join(&file.name)).collect();
+    let found = checksum::of_files(job, &paths)?;
+    let damaged =
+        files.iter().zip(found).filter(|((_, file), found)| *found != Some((file.bytes, file.crc32)));
+    let damaged: Vec<usize> = damaged.map(|((shard, _), _)| *shard).collect();
+    if damaged.is_empty() { Ok(()) } else { stage.drop_kept(&damaged) }
+}
+
+/// One run.
+struct Run<'a> {
+    job: &'a Job<'a>,
+    corpus: &'a Corpus,
+    rows: &'a [i64],
+    extras: &'a [Extra],
+    options: &'a Options,
+    plan: Plan,
+    sources: Vec<SourceFile>,
+}
+
+impl Run<'_> {
+    fn write<E: Encoder + 'static>(
+        mut self,
+        stage: Stage,
+        encoder: E,
+    ) -> Result<Report, (Error, Option<Left>)> {
+        let kept: Vec<usize> = stage.kept().iter().map(|done| done.shard).collect();
+        self.plan.drop_shards(&kept);
+        let outcome = self.fill(&stage, encoder);
+        let report = match outcome {
+            Ok(report) => report,
+            Err(error) => {
+                let left = stage.leave(can_be_continued(&error));
+                return Err((self.explained(error), left));
+            }
+        };
+        let committed = match self.options.naming {
+            Naming::ByFingerprint => stage.commit_as(&report.fingerprint),
+            Naming::New | Naming::Replacing => stage.commit(),
+        };
+        committed.map(|()| report).map_err(|error| (error, None))
+    }
+
+    /// Writes everything into the folder of a stage.
+    fn fill<E: Encoder + 'static>(&self, stage: &Stage, encoder: E) -> Result<Report> {
+        let shards = Shards::new(encoder, stage, &self.plan)?;
+        shards.make_folders()?;
+        let kept_rows: u64 = stage.kept().iter().map(|done| done.rows).sum();
+        // Progress counts each row twice, and those that were there already at once.
+        self.job.run_on(1, |_, state| state.advance(2 * kept_rows))?;
+        gather(self.job, self.corpus, self.rows, self.extras, &self.plan, &shards)?;
+        self.sources.iter().try_for_each(SourceFile::check_unchanged)?;
+        let done =
+            self.job.run_on(1, |_, state| shards.finish(state))?.into_iter().flatten().collect::<Vec<_>>();
+        let digests: String = done.iter().map(|shard| shard.digest.as_str()).collect();
+        let fingerprint = format!("{:016x}", xxh3_64(digests.as_bytes()));
+        let companions = shards.encoder().companions(&fingerprint, &done)?;
+        let options = self.options;
+        let manifest = Manifest::new(
+            options.format.name(),
+            &fingerprint,
+            &options.selection,
+            &self.sources,
+            &done,
+            &companions,
+        );
+        let output = stage.output();
+        let write = |(name, text): &(String, String)| write_synced(&output.join(name), text.as_bytes());
+        let (last, others) = companions.split_last().map_or((None, [].as_slice()), |(l, o)| (Some(l), o));
+        others.iter().try_for_each(write)?;
+        write(&(manifest::NAME.to_owned(), manifest.text()?))?;
+        last.map_or(Ok(()), write)?;
+        Ok(Report {
+            rows: self.rows.len() as u64,
+            shards: done.len() as u64,
+            kept: stage.kept().len() as u64,
+            bytes: done.iter().flat_map(|shard| &shard.files).map(|file| file.bytes).sum(),
+            passes: self.plan.passes.len() as u64,
+            fingerprint,
+        })
+    }
+
+    /// A full disk says how much is needed.
+    fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Io { path, doing, source } if source.raw_os_error() == Some(28) => {
+                let needed = self.plan.row_bytes.saturating_mul(self.rows.len() as u64);
+                let free = free_bytes(&self.options.target);
+                let doing = format!("{doing} (all rows take about {needed} bytes, and {free} are free)");
+                Error::Io { path, doing, source }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether the same call may succeed later: not where the sources are damaged, or changed while they were read.
+fn can_be_continued(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Io { .. } | Error::Interrupted | Error::Memory(_) | Error::Value(_) | Error::Internal(_)
+    )
+}
+
+/// How much is free where a folder is to be.
+fn free_bytes(target: &Path) -> String {
+    #[cfg(unix)]
+    if let Some(parent) = std::path::absolute(target).ok().as_deref().and_then(Path::parent)
+        && let Ok(found) = rustix::fs::statvfs(parent)
+    {
+        return found.f_bavail.saturating_mul(found.f_frsize).to_string();
+    }
+    let _ = target;
+    "unknown".to_owned()
+}

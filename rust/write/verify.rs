@@ -1,0 +1,150 @@
+//! Whether an output is still what was written.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::journal::Written;
+use super::manifest::{self, Manifest};
+use super::{arrow, checksum, parquet, tokens};
+use crate::error::{At, Error, Result};
+use crate::parallel::Job;
+
+/// What was found to be as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The name of the format.
+    pub format: String,
+    /// Rows, as counted.
+    pub rows: u64,
+    /// Shards.
+    pub shards: u64,
+    /// Bytes that were read and compared with their checksums.
+    pub bytes: u64,
+    /// What the manifest says of the rows, as a JSON object.
+    pub selection: String,
+}
+
+/// Reads everything in a directory that was written by this crate, and compares it with its manifest: sizes,
+/// checksums, the rows of each shard by what it says itself, and the shards that its JSON files name.
+///
+/// # Errors
+/// The first file that differs, with what was written and what is there.
+pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
+    let manifest = Manifest::read(folder)?;
+    let files: Vec<&Written> =
+        manifest.shards.iter().flat_map(|shard| &shard.files).chain(&manifest.files).collect();
+    let paths = files.iter().map(|file| place(folder, &file.name)).collect::<Result<Vec<_>>>()?;
+    for (file, path) in files.iter().zip(&paths) {
+        check_size(file, path)?;
+    }
+    let found = checksum::of_files(job, &paths)?;
+    for ((file, path), found) in files.iter().zip(&paths).zip(found) {
+        let sum = found.map(|(_, sum)| sum);
+        if sum != Some(file.crc32) {
+            let sum = sum.map_or_else(|| "none".to_owned(), |sum| sum.to_string());
+            let message = format!(
+                "its bytes have the checksum {sum} and were written with {}; the file is damaged: write the dataset again",
+                file.crc32
+            );
+            return Err(Error::checksum(path, At::File, message));
+        }
+    }
+    count_rows(folder, &manifest)?;
+    check_state(folder, &manifest)?;
+    Ok(Verified {
+        rows: manifest.rows,
+        shards: manifest.shards.len() as u64,
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        selection: Value::Object(manifest.selection).to_string(),
+        format: manifest.format,
+    })
+}
+
+/// Where a file of the manifest is, which is never outside of the folder.
+fn place(folder: &Path, name: &str) -> Result<PathBuf> {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\\');
+    if name.split('/').all(plain) {
+        return Ok(folder.join(name));
+    }
+    let message = format!("the name {name:?} leads out of the folder; shards lie in it");
+    Err(Error::format(folder.join(manifest::NAME), At::Field("files".to_owned()), message))
+}
+
+fn check_size(file: &Written, path: &Path) -> Result<()> {
+    let size = fs::metadata(path).map_err(|e| Error::io(path, "opening what the manifest names", e))?.len();
+    if size == file.bytes {
+        return Ok(());
+    }
+    let message = format!("{} bytes were written and {size} are there; write the dataset again", file.bytes);
+    Err(if size < file.bytes {
+        Error::truncated(path, At::File, message)
+    } else {
+        Error::format(path, At::File, message)
+    })
+}
+
+/// Counts the rows of every shard by its framing.
+fn count_rows(folder: &Path, manifest: &Manifest) -> Result<()> {
+    let count = match manifest.format.as_str() {
+        "arrow" => arrow::count_rows,
+        "parquet" => parquet::count_rows,
+        "tokens" => tokens::count_rows,
+        other => {
+            let message = format!("the format {other:?} is not known here; use the dsdm that wrote it");
+            return Err(Error::format(folder.join(manifest::NAME), At::Field("format".to_owned()), message));
+        }
+    };
+    let mut all = 0u64;
+    for shard in &manifest.shards {
+        let Some(file) = shard.files.first() else { continue };
+        let path = place(folder, &file.name)?;
+        let rows = count(&path)?;
+        if rows != shard.rows {
+            let message = format!("{} rows were written and {rows} are there", shard.rows);
+            return Err(Error::format(path, At::File, message));
+        }
+        all = all.saturating_add(rows);
+    }
+    if all == manifest.rows {
+        return Ok(());
+    }
+    let message = format!("it says {} rows, and the shards have {all}", manifest.rows);
+    Err(Error::format(folder.join(manifest::NAME), At::Field("rows".to_owned()), message))
+}
+
+/// Where `datasets` is told the shards, these are those of the manifest.
+fn check_state(folder: &Path, manifest: &Manifest) -> Result<()> {
+    if manifest.format != "arrow" {
+        return Ok(());
+    }
+    let path = folder.join("state.json");
+    let bytes = fs::read(&path).map_err(|e| Error::io(&path, "opening", e))?;
+    let state: Value = serde_json::from_slice(&bytes)
+        .map_err(|e| Error::format(&path, At::File, format!("this is no JSON: {e}")))?;
+    let named = state.get("_data_files").and_then(Value::as_array).into_iter().flatten();
+    let named: HashSet<_> = named.filter_map(|file| file.get("filename").and_then(Value::as_str)).collect();
+    let written: HashSet<_> =
+        manifest.shards.iter().flat_map(|shard| &shard.files).map(|file| file.name.as_str()).collect();
+    if named == written {
+        return Ok(());
+    }
+    let message = "it names other shards than the manifest";
+    Err(Error::format(path, At::Field("_data_files".to_owned()), message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let folder = Path::new("out");
+        assert_eq!(place(folder, "data/a.parquet").unwrap(), folder.join("data/a.parquet"));
+        for name in ["", "..", "../a", "/a", "a/../../b", "a//b", "a\\b"] {
+            assert!(place(folder, name).is_err(), "{name}");
+        }
+    }
+}
