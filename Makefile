@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -60,6 +60,9 @@ compat: $(VENV)/.built ## Run dsdm with older versions of datasets, and open wha
 	done
 	$(BIN)/python tests/compat/open_all.py .compat/demo
 	$(BIN)/python tests/compat/run_all.py
+
+crash: $(VENV)/.built ## Kill runs, and fail their system calls, at every place; some minutes, and needs strace.
+	$(BIN)/python tests/crash/sweep.py $(CRASH)
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt

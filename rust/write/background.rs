@@ -84,6 +84,16 @@ impl Background {
         self.shared.tally().check()
     }
 
+    /// Waits a moment for the tasks, and tells whether there are any left that may still be done.
+    pub(super) fn is_busy(&self) -> bool {
+        let tally = self.shared.tally();
+        if tally.pending == 0 || tally.failed {
+            return false;
+        }
+        drop(self.shared.0.moved.wait_timeout(tally, LOOK_UP));
+        true
+    }
+
     /// Waits until every task is done.
     pub(super) fn wait(&self, state: &State) -> Result<()> {
         loop {

@@ -143,7 +143,11 @@ impl Run<'_> {
         let kept_rows: u64 = stage.kept().iter().map(|done| done.rows).sum();
         // Progress counts each row twice, and those that were there already at once.
         self.job.run_on(1, |_, state| state.advance(2 * kept_rows))?;
-        gather(self.job, self.corpus, self.rows, self.extras, &self.plan, &shards)?;
+        let gathered = gather(self.job, self.corpus, self.rows, self.extras, &self.plan, &shards);
+        if gathered.as_ref().is_err_and(|error| !matches!(error, Error::Interrupted)) {
+            shards.rescue(self.job);
+        }
+        gathered?;
         self.sources.iter().try_for_each(SourceFile::check_unchanged)?;
         let done =
             self.job.run_on(1, |_, state| shards.finish(state))?.into_iter().flatten().collect::<Vec<_>>();

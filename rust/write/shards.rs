@@ -24,7 +24,7 @@ use super::rename::sync_folder;
 use super::stage::{Log, Stage};
 use crate::error::{At, Error, Result};
 use crate::gather::{Block, Plan, Sink};
-use crate::parallel::State;
+use crate::parallel::{Job, State};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -140,6 +140,11 @@ impl<E: Encoder + 'static> Shards<E> {
             )));
         }
         Ok(done)
+    }
+
+    /// Waits for the shards that only the disk keeps from being finished, where the rest of the work failed.
+    pub(super) fn rescue(&self, job: &Job<'_>) {
+        while matches!(job.run_on(1, |_, _| Ok(self.background.is_busy())).as_deref(), Ok([true])) {}
     }
 
     pub(super) fn encoder(&self) -> &E {

@@ -1,0 +1,196 @@
+"""Kill a run, or fail its system calls, at every place there is; go on each time, and compare every byte.
+
+Needs strace, which counts system calls and injects the faults: signals, ENOSPC, EIO. For each call that writes, names
+or syncs, the first is hit, then in another run the second, and so on until a run ends unharmed. After each: nothing
+that is left loads as a dataset, the same call goes on, the output has the bytes of an undisturbed run, and its
+checksums hold. With root, a small tmpfs that fills up is tried as well.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import dsdm
+from dsdm.dataset import Report
+
+ROWS = 20_000
+TOKENS = 256
+SHARDS = 5
+CALLS = ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync", "mkdir", "unlink", "rmdir")
+ERRORS = {
+    "ENOSPC": ("write", "pwrite64", "fdatasync", "fsync", "mkdir"),
+    "EIO": ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync"),
+}
+EVERY = 20
+
+CHILD = """
+import json, sys
+import numpy as np
+import dsdm
+corpus, out, options = json.loads(sys.argv[1])
+rows = np.load(corpus + ".npy")
+try:
+    dsdm.materialize(corpus, rows, out, progress=False, **options)
+except OSError as error:
+    sys.exit({28: 28, 5: 5}.get(error.errno, 1))
+"""
+
+
+class Sweep:
+    """A corpus, the output of an undisturbed run, and counts of what was done to others."""
+
+    def __init__(self, folder: Path, form: str) -> None:
+        self.folder, self.form = folder, form
+        self.corpus = folder / "corpus.parquet"
+        self.counts: Counter[str] = Counter()
+        rng = np.random.default_rng(0)
+        lengths = rng.integers(TOKENS - 1, TOKENS + 1, ROWS)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        values = pa.array(rng.integers(0, 2**16, offsets[-1], dtype=np.uint16))
+        table = pa.table({"input_ids": pa.ListArray.from_arrays(offsets, values)})
+        pq.write_table(table, self.corpus, row_group_size=2000)
+        self.rows = rng.permutation(ROWS)[: ROWS // 2]
+        np.save(f"{self.corpus}.npy", self.rows)
+        self.options = {"format": form, "num_shards": SHARDS, "threads": 1}
+        self.write(folder / "whole")
+        self.expected = contents(folder / "whole")
+
+    def write(self, out: Path, **options: object) -> Report:
+        return dsdm.materialize(self.corpus, self.rows, out, progress=False, **self.options, **options)
+
+    def child(self, out: Path, inject: str) -> int:
+        """Run under strace, and give the exit code; negative for a signal."""
+        arguments = json.dumps([str(self.corpus), str(out), self.options])
+        trace = ["strace", "-f", "-qqq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={inject.partition(':')[0]}"]
+        command = [*trace, "-e", f"inject={inject}", sys.executable, "-c", CHILD, arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if ran.returncode not in {0, 28, 5, 1, -9, 137}:
+            print(ran.stderr)  # noqa: T201
+        return -9 if ran.returncode == 137 else ran.returncode
+
+    def check(self, out: Path, what: str) -> None:
+        """Go on with what a run left, and compare."""
+        for left in self.folder.glob(".out*"):
+            for place in [left, *(path for path in left.rglob("*") if path.is_dir())]:
+                # A complete one may be loaded, as the next thing that happens to it is its name.
+                if not (place / "state.json").exists():
+                    refuses_to_load(place, what)
+                else:
+                    assert contents(place) == self.expected, what
+        if out.exists():
+            self.counts["named before"] += 1
+        else:
+            report = self.write(out)
+            self.counts["shards kept"] += report.kept
+        assert contents(out) == self.expected, what
+        dsdm.verify(out)
+        # What a run that was killed at its very end left goes with the next run.
+        shutil.rmtree(out)
+        for left in self.folder.glob(".out*"):
+            shutil.rmtree(left)
+
+    def kills(self, step: int) -> None:
+        for call in CALLS:
+            number = 1
+            while (code := self.child(self.folder / "out", f"{call}:signal=KILL:when={number}")) != 0:
+                assert code == -9, (call, number, code)
+                self.counts[f"{call} killed"] += 1
+                self.check(self.folder / "out", f"killed at {call} {number}")
+                number += step if call not in {"rename", "renameat2"} else 1
+            self.check(self.folder / "out", f"{call} undisturbed")
+
+    def errors(self, step: int) -> None:
+        for error, calls in ERRORS.items():
+            for call in calls:
+                number = 1
+                while (code := self.child(self.folder / "out", f"{call}:error={error}:when={number}")) != 0:
+                    self.counts[f"{call} {error}"] += 1
+                    self.check(self.folder / "out", f"{error} at {call} {number} ({code})")
+                    number += step if call not in {"rename", "renameat2"} else 1
+                self.check(self.folder / "out", f"{call} undisturbed")
+
+    def again_and_again(self) -> None:
+        """Kill one output at every 20th write until it is there."""
+        out = self.folder / "out"
+        for call in ("pwrite64", "write"):
+            for _ in range(1000):
+                if self.child(out, f"{call}:signal=KILL:when={EVERY}") == 0 or out.exists():
+                    break
+                self.counts[f"every {EVERY}th {call} killed"] += 1
+            self.check(out, f"every {EVERY}th {call}")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refuses_to_load(folder: Path, what: str) -> None:
+    try:
+        datasets.load_from_disk(str(folder))
+    except FileNotFoundError:
+        return
+    message = f"{what}: {folder} loads"
+    raise AssertionError(message)
+
+
+def full_disk(sweep: Sweep) -> None:
+    """Fill a small tmpfs, make room, go on."""
+    disk = sweep.folder / "disk"
+    disk.mkdir()
+    total = sum(map(len, sweep.expected.values()))
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+        mount("mount", "-t", "tmpfs", "-o", f"size={int(total * share) // 4096 * 4096}", "tmpfs", str(disk))
+        try:
+            try:
+                sweep.write(disk / "out")
+            except OSError as error:
+                assert error.errno == 28, error  # noqa: PT017
+                assert "are free" in str(error), error  # noqa: PT017
+                kept = len(list(disk.glob(".out*/journal")))
+                assert bool(getattr(error, "__notes__", ())) == bool(kept), (share, error)  # noqa: PT017
+            mount("mount", "-o", f"remount,size={2 * total}", str(disk))
+            report = sweep.write(disk / "out")
+            sweep.counts["tmpfs filled"] += 1
+            sweep.counts["shards kept on tmpfs"] += report.kept
+            assert contents(disk / "out") == sweep.expected
+        finally:
+            mount("umount", str(disk))
+
+
+def mount(*command: str) -> None:
+    subprocess.run(command, check=True)  # noqa: S603
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--formats", nargs="+", default=["arrow", "parquet", "tokens"])
+    parser.add_argument("--step", type=int, default=1, help="hit every so many-th call, not each")
+    given = parser.parse_args()
+    if shutil.which("strace") is None:
+        sys.exit("strace is not there; on Debian: apt install strace")
+    for form in given.formats:
+        with tempfile.TemporaryDirectory() as made:
+            sweep = Sweep(Path(made), form)
+            sweep.kills(given.step)
+            sweep.again_and_again()
+            sweep.errors(given.step)
+            if os.geteuid() == 0:
+                full_disk(sweep)
+        done = sum(count for what, count in sweep.counts.items() if "kept" not in what and "named" not in what)
+        print(f"{form}: {done} faults, every output the same", flush=True)  # noqa: T201
+        print("  " + ", ".join(f"{what} {count}" for what, count in sweep.counts.items()), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

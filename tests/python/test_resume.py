@@ -1,0 +1,360 @@
+"""Interrupted runs: continued by the same call to the same bytes, refused by another, and never half a dataset."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+from dsdm import errors
+
+ROWS = 40_000
+SHARDS = 6
+FORMATS = ["arrow", "parquet", "tokens"]
+# The first half of the rows are short and the others long: so are the shards, of which a limit cuts the long.
+CHOSEN = np.concatenate([np.random.default_rng(1).permutation(ROWS // 2)[:1500], ROWS // 2 + np.arange(1500)])
+SMALL, LIMIT = 3, 40_000
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Give one row group, which is decoded anew for every shard when memory is small."""
+    rng = np.random.default_rng(0)
+    lengths = np.where(np.arange(ROWS) < ROWS // 2, rng.integers(14, 18, ROWS), 64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    values = pa.array(rng.integers(0, 2**16, offsets[-1], dtype=np.uint16))
+    path = tmp_path_factory.mktemp("corpus") / "a.parquet"
+    pq.write_table(pa.table({"input_ids": pa.ListArray.from_arrays(offsets, values)}), path)
+    return path
+
+
+@pytest.fixture
+def corpus(source, tmp_path):
+    """Give a copy to be changed."""
+    shutil.copy2(source, tmp_path / "corpus.parquet")
+    return tmp_path / "corpus.parquet"
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write(corpus, out, rows=CHOSEN, **options):
+    return dsdm.materialize(corpus, rows, out, **{"num_shards": SHARDS, "threads": 1, **options})
+
+
+def staging(out):
+    return out.with_name(f".{out.name}.dsdm-unfinished")
+
+
+def lines(out):
+    try:
+        return (staging(out) / "journal").read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+CHILD = """
+import json, resource, sys
+import numpy as np
+import dsdm
+arguments = json.loads(sys.argv[1])
+limit = arguments.pop("limit")
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+rows = np.load(arguments.pop("rows"))
+try:
+    dsdm.materialize(arguments.pop("corpus"), rows, arguments.pop("out"), **arguments)
+except OSError as error:
+    print(json.dumps([error.errno, error.filename, str(error), error.__notes__]))
+"""
+
+
+def child(corpus, out, limit=None, rows=CHOSEN, **options):
+    np.save(out.with_suffix(".npy"), rows)
+    arguments = {"corpus": str(corpus), "out": str(out), "rows": str(out.with_suffix(".npy")), "limit": limit}
+    arguments |= {"num_shards": SHARDS, "threads": 1, **options}
+    command = [sys.executable, "-c", CHILD, json.dumps(arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+
+
+def leave(corpus, out, **options):
+    """Leave what a run does that can write no large files: its small shards. Give what it was told."""
+    told, wrong = child(corpus, out, limit=LIMIT, **options).communicate()
+    assert told, wrong
+    return json.loads(told)
+
+
+def not_loadable(folder):
+    for place in [folder, *folder.rglob("*")]:
+        if place.is_dir():
+            with pytest.raises(FileNotFoundError):
+                datasets.load_from_disk(str(place))
+
+
+# --- the same call goes on ---
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_fails_keeps_its_finished_shards_and_says_so(corpus, tmp_path, form):
+    write(corpus, tmp_path / "whole", format=form)
+    out = tmp_path / "out"
+    number, path, message, notes = leave(corpus, out, format=form)
+    assert number == errno.EFBIG
+    assert path.startswith(str(staging(out)))
+    assert "writing" in message
+    assert notes == [f"3 shards are finished and kept in {staging(out)}; the same call continues from there"]
+    not_loadable(staging(out))
+    inodes = {file.name: file.stat().st_ino for file in staging(out).rglob("*00*.*")}
+    report = write(corpus, out, format=form, threads=2, memory_limit="1GB")
+    assert (report.kept, report.shards, report.rows) == (SMALL, SHARDS, len(CHOSEN))
+    assert "6 shards (3 of them kept from an interrupted run)" in str(report)
+    assert contents(out) == contents(tmp_path / "whole")
+    assert not staging(out).exists()
+    # They are the files that were there.
+    kept = {file.name for file in out.rglob("*00*.*") if inodes.get(file.name) == file.stat().st_ino}
+    assert len([name for name in kept if "offsets" not in name]) == SMALL
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_killed_again_and_again_a_run_ends_with_the_same_bytes(source, tmp_path, form):
+    options = {"format": form, "num_shards": 24, "memory_limit": 1}
+    write(source, tmp_path / "whole", **options)
+    out = tmp_path / "out"
+    kills = 0
+    for finished in (0, 1, 3, 6, 10, 15, 20):
+        process = child(source, out, **options)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and lines(out) <= finished and time.monotonic() < deadline:
+            time.sleep(0.0002)
+        process.kill()
+        process.communicate()
+        if out.exists():
+            break
+        kills += 1
+        not_loadable(staging(out))
+    if not out.exists():
+        assert write(source, out, **options).kept > 0
+    assert kills > 0
+    assert contents(out) == contents(tmp_path / "whole")
+    assert not staging(out).exists()
+
+
+def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_path):
+    out = tmp_path / "out"
+    rows = CHOSEN[:1500]
+    # Small shards, of which the manifest names so many that it is what the limit cuts.
+    number, path, *_ = leave(corpus, out, order="shuffle", rows=rows, num_shards=250)
+    assert (number, path) == (errno.EFBIG, str(staging(out) / "output" / "dsdm.json"))
+    finished = lines(out)
+    seed = json.loads((staging(out) / "plan.json").read_text())["fields"]["seed"]
+    with pytest.raises(errors.ResumeMismatchError, match=rf"seed: .* had {seed}, and this call has 7"):
+        write(corpus, out, rows, order="shuffle", num_shards=250, seed=7)
+    with pytest.raises(errors.ResumeMismatchError, match=r"given: "):
+        write(corpus, out, rows[::-1], order="shuffle", num_shards=250, seed=seed)
+    report = write(corpus, out, rows, order="shuffle", num_shards=250)
+    assert (report.seed, report.kept) == (seed, finished)
+    write(corpus, tmp_path / "whole", rows, order="shuffle", num_shards=250, seed=seed)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_an_overwrite_goes_on_and_leaves_what_was_there_until_its_end(corpus, tmp_path):
+    out = tmp_path / "out"
+    write(corpus, out, [1, 2, 3], num_shards=1)
+    before = contents(out)
+    leave(corpus, out, overwrite=True)
+    assert contents(out) == before
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        write(corpus, out)
+    assert write(corpus, out, overwrite=True).kept == SMALL
+    write(corpus, tmp_path / "whole")
+    assert contents(out) == contents(tmp_path / "whole")
+    assert not staging(out).exists()
+
+
+# --- another call does not ---
+
+
+def changed_source(corpus, out):
+    os.utime(corpus, ns=(0, 123_456_789))
+    write(corpus, out)
+
+
+def longer_source(corpus, out):
+    pq.write_table(pa.concat_tables([pq.read_table(corpus)] * 2), corpus)
+    write(corpus, out)
+
+
+DIFFERENT = {
+    "source": (changed_source, r"sources\[0\] \(.*corpus.parquet\), modified_ns: .* had \d+, and .* has 123456789;"),
+    "longer": (longer_source, r"sources\[0\] \(.*corpus.parquet\), bytes: .* had \d+, and this call has \d+;"),
+    "rows": (
+        lambda corpus, out: write(corpus, out, CHOSEN[::-1]),
+        r"given: the interrupted run .* had \"[0-9a-f]{32}\"",
+    ),
+    "fewer rows": (lambda corpus, out: write(corpus, out, CHOSEN[:9]), r"rows: .* had 3000, and this call has 9;"),
+    "format": (lambda corpus, out: write(corpus, out, format="tokens"), r'format: .* had "arrow", and .* has "tokens"'),
+    "shards": (lambda corpus, out: write(corpus, out, num_shards=4), r"shards: .* had 6 of 3000 .* has 4 of 3000 rows"),
+    "order": (lambda corpus, out: write(corpus, out, order="row"), r'order: .* had "given", and this call has "row"'),
+    "row ids": (lambda corpus, out: write(corpus, out, row_ids="id"), r"number of columns: .* had 1, and .* has 2"),
+    "scores": (
+        lambda corpus, out: write(corpus, out, scores=np.ones(ROWS)),
+        r"number of columns: .* had 1, and this call has 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_another_call_is_told_what_differs_and_can_start_over(corpus, tmp_path, what):
+    call, message = DIFFERENT[what]
+    out = tmp_path / "out"
+    leave(corpus, out)
+    before = contents(staging(out))
+    with pytest.raises(errors.ResumeMismatchError, match=message) as caught:
+        call(corpus, out)
+    assert str(caught.value).startswith(str(staging(out)))
+    assert "3 of its 6 shards are finished" in str(caught.value)
+    assert "resume=False (--no-resume) to remove it and start over" in str(caught.value)
+    after = contents(staging(out))
+    assert after | {"pid": b""} == before | {"pid": b""}
+    report = write(corpus, out, [5, 3], num_shards=1, resume=False)
+    assert (report.kept, report.rows) == (0, 2)
+    assert not staging(out).exists()
+
+
+def test_the_same_scores_go_on_and_others_do_not(corpus, tmp_path):
+    out = tmp_path / "out"
+    # The scores come from a file, as the child must have the same.
+    scores = np.random.default_rng(2).normal(size=ROWS).astype(np.float32)
+    leave(corpus, out, row_ids="id")
+    left = json.loads((staging(out) / "plan.json").read_text())["fields"]["added columns"]
+    assert list(left) == ["id"]
+    with pytest.raises(errors.ResumeMismatchError, match="columns"):
+        write(corpus, out, scores={"id": scores})
+    assert write(corpus, out, row_ids="id").kept == SMALL
+
+
+def test_a_table_in_memory_is_never_continued(corpus, tmp_path):
+    out = tmp_path / "out"
+    leave(corpus, out)
+    table = pq.read_table(corpus)
+    with pytest.raises(errors.ResumeMismatchError, match="number of sources"):
+        write(table, out)
+    assert write(table, out, resume=False).kept == 0
+
+
+def test_what_has_no_finished_shard_is_no_hindrance(corpus, tmp_path):
+    out = tmp_path / "out"
+    told, _ = child(corpus, out, limit=LIMIT, rows=CHOSEN[2000:]).communicate()
+    assert told == ""  # an exception without a note is not what the child prints
+    assert not staging(out).exists()
+    process = child(corpus, out, memory_limit=1, num_shards=1)
+    while not (staging(out) / "plan.json").exists() and process.poll() is None:
+        time.sleep(0.0002)
+    process.kill()
+    process.communicate()
+    assert write(corpus, out, [1], num_shards=1, overwrite=True).rows == 1
+    assert not staging(out).exists()
+
+
+# --- damage to what was left ---
+
+
+def test_a_torn_line_of_the_journal_is_ignored(corpus, tmp_path):
+    out = tmp_path / "out"
+    leave(corpus, out)
+    journal = staging(out) / "journal"
+    journal.write_bytes(journal.read_bytes()[:-9])
+    assert write(corpus, out).kept == SMALL - 1
+    write(corpus, tmp_path / "whole")
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "wrong line"])
+def test_a_shard_that_is_not_as_it_was_noted_is_made_again(corpus, tmp_path, damage):
+    out = tmp_path / "out"
+    leave(corpus, out)
+    shard = sorted((staging(out) / "output").glob("*.arrow"))[1]
+    journal = staging(out) / "journal"
+    if damage == "cut":
+        os.truncate(shard, shard.stat().st_size - 1)
+    elif damage == "gone":
+        shard.unlink()
+    else:
+        journal.write_bytes(journal.read_bytes().replace(b'"rows":500', b'"rows":501', 1))
+    assert write(corpus, out).kept == SMALL - 1
+    write(corpus, tmp_path / "whole")
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_flipped_byte_is_found_when_asked_and_its_shard_made_again(corpus, tmp_path, form):
+    out = tmp_path / "out"
+    leave(corpus, out, format=form)
+    shard = max((staging(out) / "output").rglob("*-00001-of-00006.*"))
+    flip(shard, shard.stat().st_size // 2)
+    assert write(corpus, out, format=form, verify=True).kept == SMALL - 1
+    write(corpus, tmp_path / "whole", format=form)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def flip(path, at):
+    bytes_ = bytearray(path.read_bytes())
+    bytes_[at] ^= 1
+    path.write_bytes(bytes_)
+
+
+def test_a_plan_that_cannot_be_read_is_started_over(corpus, tmp_path):
+    out = tmp_path / "out"
+    leave(corpus, out)
+    (staging(out) / "plan.json").write_text("{")
+    assert write(corpus, out).kept == 0
+
+
+def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    class Bar:
+        def __enter__(self):
+            return self
+
+        def __call__(self, _done):
+            shutil.rmtree(staging(out), ignore_errors=True)
+
+        def __exit__(self, *_):
+            return None
+
+    monkeypatch.setattr("dsdm.materializing._bar", lambda *_, **__: Bar())
+    rows = np.random.default_rng(3).integers(0, ROWS, 300_000)
+    with pytest.raises(OSError, match=r"No such file") as caught:
+        write(corpus, out, rows, num_shards=100, memory_limit=1)
+    assert caught.value.errno == errno.ENOENT
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.parquet"]
+
+
+# --- the command ---
+
+
+def test_the_command_goes_on_too(run, corpus, tmp_path):
+    out = tmp_path / "out"
+    np.save(tmp_path / "rows.npy", CHOSEN)
+    leave(corpus, out)
+    options = ["--indices", "rows.npy", "--num-shards", SHARDS]
+    code, _, wrong = run("materialize", corpus, "out", "--indices", "rows.npy", "--num-shards", 5)
+    assert code == 1
+    assert "shards: " in wrong
+    assert "--no-resume" in wrong
+    code, told, _ = run("materialize", corpus, "out", *options, "--verify")
+    assert code == 0
+    assert "(3 of them kept from an interrupted run)" in told
+    code, told, _ = run("materialize", corpus, "out", *options, "--overwrite", "--no-resume")
+    assert (code, "kept" in told) == (0, False)
