@@ -7,9 +7,12 @@
 mod arrow;
 mod budget;
 mod corpus;
+mod hybrid;
+mod lists;
 mod memory;
 mod parquet;
 mod plan;
+mod row_group;
 mod run;
 mod schema;
 mod types;

@@ -3,36 +3,35 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
-use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, SchemaRef};
-use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-    RowSelection,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::corpus::{Fragment, Part};
-use super::types::{fixed_bytes, project};
+use super::lists::{self, Lists, Meaning};
+use super::row_group::Rows;
+use super::types::fixed_bytes;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;
-/// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
-const SPARSE: usize = 16;
 
 /// A Parquet file, mapped.
 pub(super) struct Parquet {
-    map: Arc<Map>,
-    bytes: Bytes,
-    metadata: ArrowReaderMetadata,
+    file: Arc<File>,
     rows: Vec<u64>,
+}
+
+/// What reading its row groups needs.
+pub(super) struct File {
+    pub(super) map: Arc<Map>,
+    pub(super) bytes: Bytes,
+    pub(super) metadata: ArrowReaderMetadata,
 }
 
 impl Parquet {
@@ -47,10 +46,12 @@ impl Parquet {
             ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new())
         })?;
         let rows = row_counts(map.path(), &metadata, bytes.len() as u64)?;
-        Ok(Self { map, bytes, metadata, rows })
+        Ok(Self { file: Arc::new(File { map, bytes, metadata }), rows })
     }
+}
 
-    fn group(&self, unit: usize) -> Result<&RowGroupMetaData> {
+impl File {
+    pub(super) fn group(&self, unit: usize) -> Result<&RowGroupMetaData> {
         let group = self.metadata.metadata().row_groups().get(unit);
         group.ok_or_else(|| Error::Internal(format!("there is no row group {unit}")))
     }
@@ -70,7 +71,8 @@ impl Parquet {
     }
 
     /// Rows that are decoded at once.
-    fn step(&self, group: &RowGroupMetaData, columns: &[usize]) -> usize {
+    pub(super) fn step(&self, unit: usize, columns: &[usize]) -> Result<usize> {
+        let group = self.group(unit)?;
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
         let row_bytes = self.group_bytes(group, columns) / rows.max(1);
         // The keys of a dictionary may stand for texts of any size, whatever the footer says of them.
@@ -78,7 +80,25 @@ impl Parquet {
             chunk.column_type() == Physical::BYTE_ARRAY && chunk.dictionary_page_offset().is_some()
         });
         let most = if unsure { 1024 } else { 8192 };
-        usize::try_from(STEP_BYTES / row_bytes.max(1)).unwrap_or(1).clamp(8, most)
+        Ok(usize::try_from(STEP_BYTES / row_bytes.max(1)).unwrap_or(1).clamp(8, most))
+    }
+
+    /// Readers of those columns that are lists of numbers, with their places among the columns.
+    pub(super) fn lists(&self, unit: usize, columns: &[usize]) -> Result<Vec<(usize, Box<dyn Lists>)>> {
+        let group = self.group(unit)?;
+        let list = |(place, &column): (usize, &usize)| Some((place, self.list(group, column)?));
+        Ok(columns.iter().enumerate().filter_map(list).collect())
+    }
+
+    fn list(&self, group: &RowGroupMetaData, column: usize) -> Option<Box<dyn Lists>> {
+        let descriptor = self.metadata.parquet_schema();
+        let data_type = self.metadata.schema().fields().get(column)?.data_type();
+        let meaning = Meaning::of(descriptor.root_schema().get_fields().get(column)?)?;
+        let leaf = (0..group.num_columns()).find(|&leaf| descriptor.get_column_root_idx(leaf) == column)?;
+        let chunk = group.columns().get(leaf)?;
+        let rows = usize::try_from(group.num_rows()).ok()?;
+        let pages = SerializedPageReader::new(Arc::new(self.bytes.clone()), chunk, rows, None).ok()?;
+        lists::open(data_type, meaning, chunk, rows, Box::new(pages))
     }
 
     fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> u64 {
@@ -151,11 +171,11 @@ fn leaf_bytes(data_type: &DataType) -> Option<u64> {
 
 impl Part for Parquet {
     fn path(&self) -> &Path {
-        self.map.path()
+        self.file.map.path()
     }
 
     fn schema(&self) -> &SchemaRef {
-        self.metadata.schema()
+        self.file.metadata.schema()
     }
 
     fn unit_rows(&self) -> &[u64] {
@@ -163,131 +183,22 @@ impl Part for Parquet {
     }
 
     fn bytes(&self, columns: &[usize]) -> Result<u64> {
-        let groups = self.metadata.metadata().row_groups().iter();
-        Ok(groups.map(|group| self.group_bytes(group, columns)).fold(0, u64::saturating_add))
+        let groups = self.file.metadata.metadata().row_groups().iter();
+        Ok(groups.map(|group| self.file.group_bytes(group, columns)).fold(0, u64::saturating_add))
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Fragment> {
-        let group = self.group(unit)?;
-        for (chunk, _) in self.chunks(group, columns) {
+        let group = self.file.group(unit)?;
+        for (chunk, _) in self.file.chunks(group, columns) {
             let (start, length) = chunk.byte_range();
             let start = usize::try_from(start).unwrap_or(usize::MAX);
-            self.map.populate(start..start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)))?;
+            let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+            self.file.map.populate(start..end)?;
         }
-        let at = At::Field(format!("row group {unit}"));
-        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let sparse = wanted.len() < rows / SPARSE;
-        let reader = guard(self.map.path(), &at, "decoding", || {
-            let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
-                    .with_row_groups(vec![unit])
-                    .with_projection(ProjectionMask::roots(
-                        self.metadata.parquet_schema(),
-                        columns.iter().copied(),
-                    ))
-                    .with_batch_size(self.step(group, columns));
-            if sparse { builder.with_row_selection(runs(wanted, rows)) } else { builder }.build()
-        })?;
-        Ok(Fragment::Picked(Box::new(Picked {
-            map: self.map.clone(),
-            at,
-            reader,
-            sparse,
-            wanted: wanted.to_vec(),
-            given: 0,
-            start: 0,
-            order: ordered(columns),
-            schema: project(self.metadata.schema(), columns),
-        })))
+        Ok(Fragment::Picked(Box::new(Rows::new(&self.file, unit, columns, wanted)?)))
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        self.map.opened().check_unchanged()
-    }
-}
-
-/// Where each of `columns` is among the columns read, which come in the order of the file.
-fn ordered(columns: &[usize]) -> Vec<usize> {
-    columns.iter().map(|column| columns.iter().filter(|other| *other < column).count()).collect()
-}
-
-/// Rows as runs to read, the gaps between them skipped.
-fn runs(wanted: &[u32], rows: usize) -> RowSelection {
-    let ranges = wanted.chunk_by(|a, b| a + 1 == *b).filter_map(|run| {
-        let (first, last) = (run.first()?, run.last()?);
-        Some(*first as usize..*last as usize + 1)
-    });
-    RowSelection::from_consecutive_ranges(ranges, rows)
-}
-
-/// The wanted rows of a row group, a step at a time.
-struct Picked {
-    map: Arc<Map>,
-    at: At,
-    reader: ParquetRecordBatchReader,
-    /// Whether the reader gives the wanted rows alone.
-    sparse: bool,
-    wanted: Vec<u32>,
-    /// How many of the wanted rows were given.
-    given: usize,
-    /// The row that the next batch of the reader begins with.
-    start: u64,
-    order: Vec<usize>,
-    schema: SchemaRef,
-}
-
-impl Iterator for Picked {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.given < self.wanted.len() {
-            match self.step() {
-                Ok(None) => {}
-                Ok(Some(batch)) => return Some(Ok(batch)),
-                Err(error) => {
-                    self.given = self.wanted.len();
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
-    }
-}
-
-impl Picked {
-    /// What is wanted of the reader's next batch.
-    fn step(&mut self) -> Result<Option<RecordBatch>> {
-        let next = guard(self.map.path(), &self.at, "decoding", || self.reader.next().transpose())?;
-        let wanted = self.wanted.get(self.given..).unwrap_or_default();
-        let batch = next.filter(|batch| !self.sparse || batch.num_rows() <= wanted.len());
-        let Some(batch) = batch else {
-            let message = format!(
-                "{} rows of it are wanted and {} were decoded; the file is damaged",
-                self.wanted.len(),
-                self.given
-            );
-            return Err(Error::truncated(self.map.path(), self.at.clone(), message));
-        };
-        let start = self.start;
-        self.start += batch.num_rows() as u64;
-        let here = if self.sparse {
-            batch.num_rows()
-        } else {
-            wanted.partition_point(|&row| u64::from(row) < self.start)
-        };
-        self.given += here;
-        if here == 0 {
-            return Ok(None);
-        }
-        let columns = self.order.iter().filter_map(|&i| batch.columns().get(i).cloned()).collect();
-        let batch =
-            RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::Internal(e.to_string()))?;
-        if here == batch.num_rows() {
-            return Ok(Some(batch));
-        }
-        let local =
-            wanted.iter().take(here).map(|&row| u32::try_from(u64::from(row) - start).unwrap_or(u32::MAX));
-        let local = UInt32Array::from_iter_values(local);
-        guard(self.map.path(), &self.at, "taking rows", || take_record_batch(&batch, &local)).map(Some)
+        self.file.map.opened().check_unchanged()
     }
 }

@@ -1,0 +1,414 @@
+//! Lists of numbers read from Parquet pages, wanted rows alone.
+//!
+//! The decoder of Arrow lists expands every level and every value of a page. Here the runs of the levels are
+//! walked as they are stored: a row that is not wanted costs a few steps, and its values are stepped over in
+//! the packed dictionary indices. Only what token columns are made of is read here: one list of plain numbers,
+//! in dictionary or plain encoding. Whatever else a page has, nulls among the numbers included, gives nothing,
+//! and the rows are then read by the `parquet` crate's own decoder, which also says what is wrong with bad bytes.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ArrowPrimitiveType, GenericListArray, OffsetSizeTrait, PrimitiveArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::{
+    ArrowNativeType, DataType, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use bytes::Bytes;
+use parquet::basic::{Encoding, Repetition, Type as Physical};
+use parquet::column::page::{Page, PageReader};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::schema::types::Type;
+
+use super::hybrid::Hybrid;
+
+/// A column of lists in a row group, read forward.
+pub(super) trait Lists {
+    /// The rows `wanted`, ascending, each once, and all behind those that were given before.
+    fn take(&mut self, wanted: &[u32]) -> Option<ArrayRef>;
+}
+
+/// What the levels of a list column stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// The definition level of a number that is there.
+    number: u32,
+    /// That of a list without numbers; below it there is no list.
+    empty: u32,
+}
+
+impl Meaning {
+    /// Of the one leaf of a top-level column, if there is one list on the way to it.
+    pub(super) fn of(root: &Type) -> Option<Self> {
+        let (mut level, mut empty, mut node) = (0, None, root);
+        loop {
+            match node.get_basic_info().repetition() {
+                Repetition::REPEATED if empty.is_some() => return None,
+                Repetition::REPEATED => {
+                    empty = Some(level);
+                    level += 1;
+                }
+                Repetition::OPTIONAL => level += 1,
+                Repetition::REQUIRED => {}
+            }
+            if node.is_primitive() {
+                return Some(Self { number: level, empty: empty? });
+            }
+            let [child] = node.get_fields() else { return None };
+            node = child;
+        }
+    }
+}
+
+/// A reader of the lists of a column chunk, if they are of plain numbers.
+pub(super) fn open(
+    data_type: &DataType,
+    meaning: Meaning,
+    chunk: &ColumnChunkMetaData,
+    rows: usize,
+    pages: Box<dyn PageReader>,
+) -> Option<Box<dyn Lists>> {
+    match data_type {
+        DataType::List(item) => open_items::<i32>(item, meaning, chunk, rows, pages),
+        DataType::LargeList(item) => open_items::<i64>(item, meaning, chunk, rows, pages),
+        _ => None,
+    }
+}
+
+fn open_items<O: OffsetSizeTrait>(
+    item: &FieldRef,
+    meaning: Meaning,
+    chunk: &ColumnChunkMetaData,
+    rows: usize,
+    pages: Box<dyn PageReader>,
+) -> Option<Box<dyn Lists>> {
+    macro_rules! choose {
+        ($($data_type:ident, $physical:ident, $arrow:ty;)*) => {
+            match (item.data_type(), chunk.column_type()) {
+                $((DataType::$data_type, Physical::$physical) => {
+                    Some(Box::new(Reader::<O, $arrow>::new(item.clone(), meaning, chunk, rows, pages)))
+                })*
+                _ => None,
+            }
+        };
+    }
+    choose! {
+        UInt8, INT32, UInt8Type;
+        Int8, INT32, Int8Type;
+        UInt16, INT32, UInt16Type;
+        Int16, INT32, Int16Type;
+        UInt32, INT32, UInt32Type;
+        Int32, INT32, Int32Type;
+        UInt64, INT64, UInt64Type;
+        Int64, INT64, Int64Type;
+        Float32, FLOAT, Float32Type;
+        Float64, DOUBLE, Float64Type;
+    }
+}
+
+/// A number as the plain encoding stores it: those of 8 and 16 bits take four bytes, as small ones do.
+trait Plain: ArrowNativeType {
+    fn all(bytes: &[u8], into: &mut [Self]) -> Option<()>;
+    const BYTES: usize;
+}
+
+macro_rules! plain {
+    ($($native:ty as $stored:ty),*) => {$(
+        impl Plain for $native {
+            const BYTES: usize = size_of::<$stored>();
+
+            #[allow(trivial_numeric_casts, clippy::cast_possible_truncation)] // stored wider than it is
+            #[allow(clippy::unnecessary_cast)]
+            fn all(bytes: &[u8], into: &mut [Self]) -> Option<()> {
+                let stored = bytes.chunks_exact(Self::BYTES);
+                if stored.len() < into.len() {
+                    return None;
+                }
+                for (into, stored) in into.iter_mut().zip(stored) {
+                    *into = <$stored>::from_le_bytes(stored.try_into().ok()?) as $native;
+                }
+                Some(())
+            }
+        }
+    )*};
+}
+plain!(u8 as u32, i8 as i32, u16 as u32, i16 as i32, u32 as u32, i32 as i32);
+plain!(u64 as u64, i64 as i64, f32 as f32, f64 as f64);
+
+/// The numbers of a page.
+enum Numbers {
+    Plain { bytes: Bytes, position: usize },
+    Keys(Hybrid),
+}
+
+/// A page as far as it was walked.
+struct Walk {
+    repetition: Hybrid,
+    definition: Hybrid,
+    /// Levels that were not walked over.
+    left: usize,
+    /// What is left of the runs that both are in.
+    repeated: (u32, usize),
+    defined: (u32, usize),
+    numbers: Numbers,
+    /// Numbers to leave out before the next that is read.
+    behind: usize,
+}
+
+/// Levels that are alike. None are left where there are none of them.
+#[derive(Clone, Copy, Default)]
+struct Alike {
+    /// Whether each begins a row; otherwise they go on with one.
+    begins: bool,
+    defined: u32,
+    count: usize,
+}
+
+struct Reader<O, P: ArrowPrimitiveType> {
+    item: FieldRef,
+    meaning: Meaning,
+    /// How many numbers the footer says there are: a few bytes can stand for any number of them.
+    numbers: usize,
+    /// How many a row has on average.
+    each: usize,
+    pages: Box<dyn PageReader>,
+    dictionary: Vec<P::Native>,
+    walk: Option<Walk>,
+    /// The row that begins next.
+    row: u32,
+    /// The numbers of the rows taken, and how many of them are still to be read.
+    taken: Vec<P::Native>,
+    due: usize,
+    offset: std::marker::PhantomData<O>,
+}
+
+impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
+    fn new(
+        item: FieldRef,
+        meaning: Meaning,
+        chunk: &ColumnChunkMetaData,
+        rows: usize,
+        pages: Box<dyn PageReader>,
+    ) -> Self {
+        let numbers = usize::try_from(chunk.num_values()).unwrap_or(0);
+        let each = numbers.div_ceil(rows.max(1));
+        Self {
+            item,
+            meaning,
+            numbers,
+            each,
+            pages,
+            dictionary: Vec::new(),
+            walk: None,
+            row: 0,
+            taken: Vec::new(),
+            due: 0,
+            offset: std::marker::PhantomData,
+        }
+    }
+
+    /// The levels that come next; none behind the last page.
+    fn alike(&mut self) -> Option<Alike> {
+        loop {
+            let alike = self.walk.as_mut().map_or(Some(Alike::default()), Walk::alike)?;
+            if alike.count > 0 {
+                return Some(alike);
+            }
+            self.read_due()?;
+            if !self.turn_page()? {
+                return Some(Alike::default());
+            }
+        }
+    }
+
+    /// Goes to the next data page, if there is one.
+    fn turn_page(&mut self) -> Option<bool> {
+        loop {
+            match self.pages.get_next_page().ok()? {
+                None => return Some(false),
+                Some(Page::DictionaryPage { buf, num_values, encoding, .. }) => {
+                    if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+                        return None;
+                    }
+                    let count = usize::try_from(num_values).ok()?;
+                    if count > buf.len() / P::Native::BYTES {
+                        return None;
+                    }
+                    self.dictionary = vec![P::Native::default(); count];
+                    P::Native::all(&buf, &mut self.dictionary)?;
+                }
+                Some(page) => {
+                    self.walk = Some(Walk::new(&page, self.meaning)?);
+                    return Some(true);
+                }
+            }
+        }
+    }
+
+    /// Goes to where the row begins.
+    fn seek(&mut self, row: u32) -> Option<()> {
+        loop {
+            let alike = self.alike().filter(|alike| alike.count > 0)?;
+            let mut count = alike.count;
+            if alike.begins {
+                count = count.min(usize::try_from(row.checked_sub(self.row)?).ok()?);
+                if count == 0 {
+                    return Some(());
+                }
+                self.row += u32::try_from(count).ok()?;
+            }
+            let walk = self.walk.as_mut()?;
+            walk.advance(count);
+            if alike.defined == self.meaning.number {
+                walk.behind = walk.behind.checked_add(count)?;
+            }
+        }
+    }
+
+    /// Reads the row that begins here; gives whether there is a list, and how many numbers are in it.
+    fn read_row(&mut self) -> Option<(bool, usize)> {
+        let first = self.alike()?;
+        self.row = self.row.checked_add(1)?;
+        self.walk.as_mut()?.advance(1);
+        if first.defined != self.meaning.number {
+            let known = first.defined <= self.meaning.empty;
+            return known.then_some((first.defined == self.meaning.empty, 0));
+        }
+        let mut count = 1;
+        self.due += 1;
+        loop {
+            let alike = self.alike()?;
+            if alike.begins || alike.count == 0 {
+                break;
+            }
+            // A null among the numbers.
+            if alike.defined != self.meaning.number {
+                return None;
+            }
+            self.walk.as_mut()?.advance(alike.count);
+            self.due += alike.count;
+            count += alike.count;
+        }
+        self.read_due()?;
+        Some((true, count))
+    }
+
+    /// Reads the numbers of this page that are due.
+    fn read_due(&mut self) -> Option<()> {
+        let Some(walk) = self.walk.as_mut().filter(|_| self.due > 0) else { return Some(()) };
+        let start = self.taken.len();
+        let end = start.checked_add(self.due).filter(|&end| end <= self.numbers)?;
+        self.taken.resize(end, P::Native::default());
+        walk.read(&self.dictionary, self.taken.get_mut(start..)?)?;
+        self.due = 0;
+        Some(())
+    }
+}
+
+impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Lists for Reader<O, P> {
+    fn take(&mut self, wanted: &[u32]) -> Option<ArrayRef> {
+        let expected = wanted.len().saturating_mul(self.each).min(self.numbers);
+        self.taken.try_reserve(expected).ok()?;
+        let mut lengths = Vec::with_capacity(wanted.len());
+        let mut there = Vec::with_capacity(wanted.len());
+        for &row in wanted {
+            self.seek(row)?;
+            let (list, numbers) = self.read_row()?;
+            there.push(list);
+            lengths.push(numbers);
+        }
+        let taken = std::mem::take(&mut self.taken);
+        O::from_usize(taken.len())?;
+        let nulls = there.contains(&false).then(|| NullBuffer::from(there));
+        let values = Arc::new(PrimitiveArray::<P>::new(taken.into(), None));
+        let offsets = OffsetBuffer::<O>::from_lengths(lengths);
+        let list = GenericListArray::<O>::try_new(self.item.clone(), offsets, values, nulls);
+        list.ok().map(|list| Arc::new(list) as ArrayRef)
+    }
+}
+
+impl Walk {
+    fn new(page: &Page, meaning: Meaning) -> Option<Self> {
+        let (buf, count, encoding) = (page.buffer(), page.num_values(), page.encoding());
+        let (repetition, definition, numbers) = match page {
+            Page::DataPage { def_level_encoding, rep_level_encoding, .. } => {
+                let (repetition, rest) = prefixed(buf, *rep_level_encoding)?;
+                let (definition, rest) = prefixed(&rest, *def_level_encoding)?;
+                (repetition, definition, rest)
+            }
+            Page::DataPageV2 { rep_levels_byte_len, def_levels_byte_len, .. } => {
+                let repetition = usize::try_from(*rep_levels_byte_len).ok()?;
+                let levels = repetition.checked_add(usize::try_from(*def_levels_byte_len).ok()?)?;
+                if levels > buf.len() {
+                    return None;
+                }
+                (buf.slice(..repetition), buf.slice(repetition..levels), buf.slice(levels..))
+            }
+            Page::DictionaryPage { .. } => return None,
+        };
+        let numbers = match encoding {
+            Encoding::PLAIN => Numbers::Plain { bytes: numbers, position: 0 },
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
+                // A page without numbers may have no width either.
+                let width = numbers.first().copied().unwrap_or(0);
+                Numbers::Keys(Hybrid::new(numbers.slice(numbers.len().min(1)..), width)?)
+            }
+            _ => return None,
+        };
+        let width = u8::try_from(u32::BITS - meaning.number.leading_zeros()).ok()?;
+        Some(Self {
+            repetition: Hybrid::new(repetition, 1)?,
+            definition: Hybrid::new(definition, width)?,
+            left: usize::try_from(count).ok()?,
+            repeated: (0, 0),
+            defined: (0, 0),
+            numbers,
+            behind: 0,
+        })
+    }
+
+    /// The levels that come next; none at the end of the page.
+    fn alike(&mut self) -> Option<Alike> {
+        if self.left == 0 {
+            return Some(Alike::default());
+        }
+        if self.repeated.1 == 0 {
+            self.repeated = self.repetition.repeated(self.left)?;
+        }
+        if self.defined.1 == 0 {
+            self.defined = self.definition.repeated(self.left)?;
+        }
+        let count = self.repeated.1.min(self.defined.1);
+        Some(Alike { begins: self.repeated.0 == 0, defined: self.defined.0, count })
+    }
+
+    /// Goes on by levels that are alike.
+    fn advance(&mut self, count: usize) {
+        self.repeated.1 -= count;
+        self.defined.1 -= count;
+        self.left -= count;
+    }
+
+    fn read<T: Plain>(&mut self, dictionary: &[T], into: &mut [T]) -> Option<()> {
+        let behind = std::mem::take(&mut self.behind);
+        match &mut self.numbers {
+            Numbers::Plain { bytes, position } => {
+                *position = behind.checked_mul(T::BYTES)?.checked_add(*position)?;
+                T::all(bytes.get(*position..)?, into)?;
+                *position += into.len() * T::BYTES;
+                Some(())
+            }
+            Numbers::Keys(keys) => {
+                keys.skip(behind)?;
+                keys.look_up(dictionary, into)
+            }
+        }
+    }
+}
+
+/// The levels of a page of the first version, which stand behind their length, and what follows them.
+fn prefixed(bytes: &Bytes, encoding: Encoding) -> Option<(Bytes, Bytes)> {
+    let length = bytes.first_chunk::<4>().filter(|_| encoding == Encoding::RLE)?;
+    let end = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_add(4)?;
+    (end <= bytes.len()).then(|| (bytes.slice(4..end), bytes.slice(end..)))
+}

@@ -1,0 +1,218 @@
+//! The wanted rows of a Parquet row group, a step at a time.
+//!
+//! Lists of numbers are read page by page ([`super::lists`]); the other columns, and lists that turn out to
+//! hold more than numbers, by the `parquet` crate.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
+
+use super::lists::Lists;
+use super::parquet::File;
+use super::types::project;
+use crate::error::{At, Error, Result};
+use crate::guard::guard;
+
+/// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
+const SPARSE: usize = 16;
+
+/// The wanted rows of a row group that were not given yet.
+pub(super) struct Rows {
+    file: Arc<File>,
+    unit: usize,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    wanted: Vec<u32>,
+    /// How many of them were given.
+    given: usize,
+    /// Rows that are read at once where nothing else says how many.
+    step: usize,
+    /// The columns that are lists of numbers, by their place among `columns`.
+    lists: Vec<(usize, Box<dyn Lists>)>,
+    /// The others, if there are any.
+    others: Option<Decoded>,
+}
+
+impl Rows {
+    pub(super) fn new(file: &Arc<File>, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Self> {
+        let mut rows = Self {
+            file: file.clone(),
+            unit,
+            columns: columns.to_vec(),
+            schema: project(file.metadata.schema(), columns),
+            wanted: wanted.to_vec(),
+            given: 0,
+            step: file.step(unit, columns)?,
+            lists: file.lists(unit, columns)?,
+            others: None,
+        };
+        rows.begin_others()?;
+        Ok(rows)
+    }
+
+    /// Begins to decode the columns that are not read as lists of numbers, from the first row not yet given.
+    fn begin_others(&mut self) -> Result<()> {
+        let is_list = |place: usize| self.lists.iter().any(|(list, _)| *list == place);
+        let others = self.columns.iter().enumerate().filter(|(place, _)| !is_list(*place));
+        let others: Vec<usize> = others.map(|(_, &column)| column).collect();
+        let wanted = self.wanted.get(self.given..).unwrap_or_default();
+        let needed = !others.is_empty() && !wanted.is_empty();
+        self.others = if needed { Some(Decoded::new(&self.file, self.unit, others, wanted)?) } else { None };
+        Ok(())
+    }
+
+    /// The next rows, one at least.
+    fn read(&mut self) -> Result<RecordBatch> {
+        let others = self.others.as_mut().map(Decoded::read).transpose()?;
+        let left = self.wanted.len() - self.given;
+        let count = others.as_ref().map_or(self.step.min(left), RecordBatch::num_rows);
+        let wanted = self.wanted.get(self.given..self.given + count).unwrap_or_default();
+        let at = At::Field(format!("row group {}", self.unit));
+        let lists = guard(self.file.map.path(), &at, "decoding", || {
+            let lists = self.lists.iter_mut().map(|(place, list)| Some((*place, list.take(wanted)?)));
+            Ok::<_, Error>(lists.collect::<Option<Vec<_>>>())
+        });
+        let Ok(Some(lists)) = lists else {
+            // Something that is read by the crate alone, or damage that it has words for.
+            self.lists.clear();
+            self.begin_others()?;
+            return self.read();
+        };
+        self.given += count;
+        let mut others = others.iter().flat_map(RecordBatch::columns);
+        let column = |place| {
+            let list = lists.iter().find(|(list, _)| *list == place).map(|(_, list)| list);
+            list.or_else(|| others.next()).cloned()
+        };
+        let columns: Vec<ArrayRef> = (0..self.columns.len()).filter_map(column).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|e| Error::Internal(e.to_string()))
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.given >= self.wanted.len() {
+            return None;
+        }
+        let rows = self.read();
+        if rows.is_err() {
+            self.given = self.wanted.len();
+        }
+        Some(rows)
+    }
+}
+
+/// Columns that the `parquet` crate decodes.
+struct Decoded {
+    file: Arc<File>,
+    at: At,
+    reader: ParquetRecordBatchReader,
+    /// Whether the reader gives the wanted rows alone.
+    sparse: bool,
+    wanted: Vec<u32>,
+    /// How many of the wanted rows were given.
+    given: usize,
+    /// The row that the next batch of the reader begins with.
+    start: u64,
+    order: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl Decoded {
+    fn new(file: &Arc<File>, unit: usize, columns: Vec<usize>, wanted: &[u32]) -> Result<Self> {
+        let at = At::Field(format!("row group {unit}"));
+        let rows = usize::try_from(file.group(unit)?.num_rows()).unwrap_or(0);
+        let step = file.step(unit, &columns)?;
+        let sparse = wanted.len() < rows / SPARSE;
+        let reader = guard(file.map.path(), &at, "decoding", || {
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(file.bytes.clone(), file.metadata.clone())
+                    .with_row_groups(vec![unit])
+                    .with_projection(ProjectionMask::roots(
+                        file.metadata.parquet_schema(),
+                        columns.iter().copied(),
+                    ))
+                    .with_batch_size(step);
+            if sparse { builder.with_row_selection(runs(wanted, rows)) } else { builder }.build()
+        })?;
+        Ok(Self {
+            file: file.clone(),
+            at,
+            reader,
+            sparse,
+            wanted: wanted.to_vec(),
+            given: 0,
+            start: 0,
+            order: ordered(&columns),
+            schema: project(file.metadata.schema(), &columns),
+        })
+    }
+
+    /// The next rows, one at least.
+    fn read(&mut self) -> Result<RecordBatch> {
+        loop {
+            if let Some(batch) = self.step()? {
+                return Ok(batch);
+            }
+        }
+    }
+
+    /// What is wanted of the reader's next batch.
+    fn step(&mut self) -> Result<Option<RecordBatch>> {
+        let next = guard(self.file.map.path(), &self.at, "decoding", || self.reader.next().transpose())?;
+        let wanted = self.wanted.get(self.given..).unwrap_or_default();
+        let batch = next.filter(|batch| !self.sparse || batch.num_rows() <= wanted.len());
+        let Some(batch) = batch else {
+            let message = format!(
+                "{} rows of it are wanted and {} were decoded; the file is damaged",
+                self.wanted.len(),
+                self.given
+            );
+            return Err(Error::truncated(self.file.map.path(), self.at.clone(), message));
+        };
+        let start = self.start;
+        self.start += batch.num_rows() as u64;
+        let here = if self.sparse {
+            batch.num_rows()
+        } else {
+            wanted.partition_point(|&row| u64::from(row) < self.start)
+        };
+        self.given += here;
+        if here == 0 {
+            return Ok(None);
+        }
+        let columns = self.order.iter().filter_map(|&i| batch.columns().get(i).cloned()).collect();
+        let batch =
+            RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::Internal(e.to_string()))?;
+        if here == batch.num_rows() {
+            return Ok(Some(batch));
+        }
+        let local =
+            wanted.iter().take(here).map(|&row| u32::try_from(u64::from(row) - start).unwrap_or(u32::MAX));
+        let local = UInt32Array::from_iter_values(local);
+        guard(self.file.map.path(), &self.at, "taking rows", || take_record_batch(&batch, &local)).map(Some)
+    }
+}
+
+/// Where each of `columns` is among the columns read, which come in the order of the file.
+fn ordered(columns: &[usize]) -> Vec<usize> {
+    columns.iter().map(|column| columns.iter().filter(|other| *other < column).count()).collect()
+}
+
+/// Rows as runs to read, the gaps between them skipped.
+fn runs(wanted: &[u32], rows: usize) -> RowSelection {
+    let ranges = wanted.chunk_by(|a, b| a + 1 == *b).filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        Some(*first as usize..*last as usize + 1)
+    });
+    RowSelection::from_consecutive_ranges(ranges, rows)
+}
