@@ -17,7 +17,7 @@ use arrow::ipc::{
 
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-use crate::mmap::Map;
+use crate::mmap::{Map, Opened};
 
 /// The marker before each message and before the end mark.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -27,6 +27,11 @@ const MAGIC: &[u8; 6] = b"ARROW1";
 const FILE_START: u64 = 8;
 /// The length of the footer and the magic, at a file's end.
 const FILE_END: u64 = 10;
+
+/// How many messages ahead headers are asked for.
+const AHEAD: u64 = 16;
+/// Bytes that a header and the offsets of a thousand lists behind it take, about.
+const HEADER: u64 = 8 << 10;
 
 /// A file whose bytes can be had by their position.
 pub(crate) trait ReadAt {
@@ -38,6 +43,37 @@ pub(crate) trait ReadAt {
 
     /// `len` bytes from `offset`; an error where they are not all there.
     fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>>;
+
+    /// Told of bytes that are probably read soon.
+    fn expect(&self, _bytes: Range<u64>) {}
+}
+
+impl ReadAt for Opened {
+    fn path(&self) -> &Path {
+        Opened::path(self)
+    }
+
+    fn size(&self) -> u64 {
+        self.identity().size
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
+        let there = ReadAt::size(self).saturating_sub(offset);
+        if len as u64 > there {
+            let message = format!("{len} bytes are needed here, and the file has {}", ReadAt::size(self));
+            return Err(Error::truncated(Opened::path(self), At::Byte(offset), message));
+        }
+        let mut bytes = vec![0; len];
+        self.read_exact_at(&mut bytes, offset)?;
+        Ok(Cow::Owned(bytes))
+    }
+
+    fn expect(&self, bytes: Range<u64>) {
+        let end = bytes.end.min(ReadAt::size(self));
+        if bytes.start < end {
+            self.announce(&(bytes.start..end));
+        }
+    }
 }
 
 impl ReadAt for Map {
@@ -176,7 +212,16 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
     fn read_stream(&mut self) -> Result<Contents> {
         let mut position = 0;
         let mut contents: Option<Contents> = None;
+        let (mut start, mut before) = (0, 0);
         while let Some(place) = self.next(&mut position)? {
+            // Each header tells where the next is, so that a disk would be waited for at every one. Batches
+            // are mostly of one length: what lies some of them ahead is asked for early.
+            let length = position - start;
+            if length == before {
+                let ahead = position.saturating_add(length.saturating_mul(AHEAD));
+                self.file.expect(ahead..ahead.saturating_add(HEADER));
+            }
+            (start, before) = (position, length);
             if let Some(contents) = &mut contents {
                 let kind = self.kind(&place)?;
                 contents.messages.push((place, kind));

@@ -116,6 +116,23 @@ impl Opened {
         }
     }
 
+    /// Whether the page at an offset is in memory, as far as the system tells.
+    pub fn is_resident(&self, offset: u64) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::io::{Errno, ReadWriteFlags, preadv2};
+            let mut byte = [0];
+            let mut into = [std::io::IoSliceMut::new(&mut byte)];
+            // Where the system cannot tell, nothing is gained by asking the disk for it.
+            preadv2(&self.file, &mut into, offset, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = offset;
+            true
+        }
+    }
+
     fn asked(&self, part: u64) -> Option<&AtomicBool> {
         usize::try_from(part).ok().and_then(|part| self.asked.get(part))
     }
@@ -234,6 +251,16 @@ impl Map {
     /// All bytes of the file, for libraries that want to own what they read: it keeps the map alive.
     pub fn shared_bytes(self: &Arc<Self>) -> Bytes {
         Bytes::from_owner(Shared(Arc::clone(self)))
+    }
+
+    /// Tells the system that reads follow no order: nothing but what is asked for is then read.
+    pub fn expect_jumps(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            // Hints: where they are refused, more is read than is needed.
+            let _ = rustix::fs::fadvise(&self.opened.file, 0, None, rustix::fs::Advice::Random);
+            let _ = self.bytes.advise(memmap2::Advice::Random);
+        }
     }
 
     /// Brings a range of bytes into memory, whole chunks at a time, each at most once.

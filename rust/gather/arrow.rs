@@ -3,6 +3,7 @@
 //! Opening looks at the message headers alone; every batch is checked against its body before it is decoded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -13,7 +14,7 @@ use arrow::ipc::reader::{read_dictionary, read_record_batch};
 use arrow::ipc::{MetadataVersion, RecordBatch as BatchHeader};
 use arrow::record_batch::RecordBatch;
 
-use super::corpus::{Fragment, Part, picked};
+use super::corpus::{Batches, Part, picked};
 use super::types::{extent, fixed_bytes, has_keys, project};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -36,6 +37,8 @@ pub(super) struct Stream {
     /// For each batch, how many of the dictionary messages come before it.
     dictionaries_before: Vec<usize>,
     decoded: Mutex<BTreeMap<usize, Dictionaries>>,
+    /// Whether batches are compressed: all are, if the first is.
+    packed: bool,
     /// Bytes of all batches once they are unpacked.
     unpacked: OnceLock<u64>,
 }
@@ -43,7 +46,10 @@ pub(super) struct Stream {
 impl Stream {
     /// Opens a stream, which must end with its end mark, or a file, by its footer.
     pub(super) fn open(map: Arc<Map>) -> Result<Self> {
-        let Contents { schema, messages } = Contents::read(map.as_ref())?;
+        // The headers are read one by one, and pages are brought into memory by their names: what the system
+        // would read around each of them is the whole file.
+        map.expect_jumps();
+        let Contents { schema, messages } = Contents::read(map.opened())?;
         let buffer = Buffer::from(map.shared_bytes());
         let (mut batches, mut rows) = (Vec::new(), Vec::new());
         let (mut dictionaries, mut dictionaries_before) = (Vec::new(), Vec::new());
@@ -58,7 +64,24 @@ impl Stream {
             }
         }
         let (decoded, unpacked) = (Mutex::default(), OnceLock::new());
-        Ok(Self { map, buffer, schema, batches, rows, dictionaries, dictionaries_before, decoded, unpacked })
+        let mut stream = Self {
+            map,
+            buffer,
+            schema,
+            batches,
+            rows,
+            dictionaries,
+            dictionaries_before,
+            decoded,
+            packed: false,
+            unpacked,
+        };
+        stream.packed = stream.batches.first().map_or(Ok(false), |place| stream.is_packed(place))?;
+        Ok(stream)
+    }
+
+    fn is_packed(&self, place: &Place) -> Result<bool> {
+        self.header(place, |header, _| Ok(header.compression().is_some()))
     }
 
     /// The bytes of a message's body, in memory; framing has seen to it that they are there.
@@ -67,7 +90,7 @@ impl Stream {
         Ok(self.buffer.slice_with_length(range.start, range.len()))
     }
 
-    fn span(&self, bytes: std::ops::Range<u64>) -> Result<std::ops::Range<usize>> {
+    fn span(&self, bytes: Range<u64>) -> Result<Range<usize>> {
         let range = usize::try_from(bytes.start).ok().zip(usize::try_from(bytes.end).ok());
         let range = range.filter(|&(start, end)| start <= end && end <= self.map.bytes().len());
         range.map(|(start, end)| start..end).ok_or_else(|| {
@@ -127,8 +150,16 @@ impl Stream {
         look(header, message.version())
     }
 
+    fn batch(&self, unit: usize) -> Result<&Place> {
+        self.batches.get(unit).ok_or_else(|| Error::Internal(format!("there is no batch {unit}")))
+    }
+
     fn decode(&self, unit: usize, place: &Place, columns: &[usize]) -> Result<RecordBatch> {
-        self.header(place, |header, version| self.decode_with(unit, place, columns, header, version))
+        let decode =
+            |header: BatchHeader<'_>, version| self.decode_with(unit, place, columns, header, version);
+        // The decoder gives the columns in the order of `columns`.
+        let batch = self.header(place, decode)?;
+        batch.with_schema(project(&self.schema, columns)).map_err(|e| Error::Internal(e.to_string()))
     }
 
     fn decode_with(
@@ -238,22 +269,31 @@ impl Part for Stream {
         Ok(self.unpacked()?.saturating_add(values))
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Fragment> {
-        let place =
-            self.batches.get(unit).ok_or_else(|| Error::Internal(format!("there is no batch {unit}")))?;
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
+        let place = self.batch(unit)?;
         let rows = self.rows.get(unit).copied().unwrap_or(0);
         if wanted.len() as u64 * DENSE >= rows {
+            self.map.opened().read_ahead(place.header.start..place.body.end);
             self.map.populate(self.span(place.header.start..place.body.end)?)?;
         }
-        // The decoder gives the columns in the order of `columns`.
-        let batch = self.decode(unit, place, columns)?;
-        let schema = project(&self.schema, columns);
-        let batch = batch.with_schema(schema).map_err(|e| Error::Internal(e.to_string()))?;
-        if self.header(place, |header, _| Ok(header.compression().is_some()))? {
-            // What was unpacked is not in the file's map but in memory: no more of it is kept than is wanted.
-            return Ok(Fragment::Picked(picked(self.map.path(), batch, wanted.to_vec())));
+        Ok(picked(self.map.path(), self.decode(unit, place, columns)?, wanted.to_vec()))
+    }
+
+    fn in_place(&self) -> bool {
+        !self.packed
+    }
+
+    fn view(&self, unit: usize, columns: &[usize]) -> Result<Option<RecordBatch>> {
+        let place = self.batch(unit)?;
+        if self.is_packed(place)? {
+            return Ok(None);
         }
-        Ok(Fragment::Whole(batch))
+        self.decode(unit, place, columns).map(Some)
+    }
+
+    fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
+        let place = self.batches.get(unit)?;
+        Some((&self.map, self.span(place.header.start..place.body.end).ok()?))
     }
 
     fn check_unchanged(&self) -> Result<()> {

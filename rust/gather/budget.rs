@@ -5,9 +5,13 @@ const FALLBACK: u64 = 4 << 30;
 
 /// A quarter of the memory that is available to this process now, in bytes.
 pub fn default_memory_limit() -> u64 {
+    (available_memory() / 4).max(64 << 20)
+}
+
+/// The memory that is available to this process now, in bytes. What the page cache holds is available.
+pub(super) fn available_memory() -> u64 {
     let machine = available().unwrap_or(FALLBACK);
-    let group = group_room().unwrap_or(u64::MAX);
-    (machine.min(group) / 4).max(64 << 20)
+    machine.min(group_room().unwrap_or(u64::MAX))
 }
 
 /// `MemAvailable` of the kernel.

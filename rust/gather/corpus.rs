@@ -1,18 +1,21 @@
 //! A table in many parts, seen as one run of rows cut in units.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatchOptions, UInt32Array};
-use arrow::compute::{cast, take_record_batch};
+use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::arrow::Stream;
+use super::locator::Locator;
 use super::memory::Memory;
 use super::parquet::Parquet;
 use super::schema::{check_names, common_schema, no_more_columns, positions};
+use super::strides::take_rows;
 use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -22,17 +25,9 @@ use crate::parallel::{Job, Queue};
 /// Bytes of values that are converted at once, about.
 const CONVERTED_BYTES: u64 = 4 << 20;
 
-/// Rows of one unit as they were read.
-pub(super) enum Fragment {
-    /// All rows of the unit, where they lie.
-    Whole(RecordBatch),
-    /// The wanted rows alone, in ascending order, in as many batches as they are read in.
-    ///
-    /// They are read one by one, so that what they take is known before the next is read.
-    Picked(Batches),
-}
-
-/// Batches of one unit, read when they are asked for.
+/// The wanted rows of one unit in ascending order, in as many batches as they are read in.
+///
+/// They are read one by one, so that what they take is known before the next is read.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
 
 /// One file or table of a corpus.
@@ -49,8 +44,23 @@ pub(super) trait Part: Send + Sync {
     /// About how many bytes these columns take in memory, from what is known without reading them.
     fn bytes(&self, columns: &[usize]) -> Result<u64>;
 
-    /// The rows `wanted` (ascending, each once) of a unit, or all of its rows.
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Fragment>;
+    /// The rows `wanted` (ascending, each once) of a unit.
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches>;
+
+    /// Whether rows may be used where they lie, with nothing unpacked into memory.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// All rows of a unit where they lie, if they can be used there.
+    fn view(&self, _unit: usize, _columns: &[usize]) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+
+    /// The file that a unit lies in, and its bytes there.
+    fn place(&self, _unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
+        None
+    }
 
     /// Fails if what was read changed since it was opened.
     fn check_unchanged(&self) -> Result<()> {
@@ -68,8 +78,7 @@ pub struct Corpus {
     columns: Vec<Vec<usize>>,
     /// Each unit's part and its number there.
     units: Vec<(u32, u32)>,
-    /// The first row of each unit, and the number of rows after the last.
-    starts: Vec<u64>,
+    locator: Arc<Locator>,
 }
 
 impl Corpus {
@@ -127,7 +136,8 @@ impl Corpus {
             .collect::<Result<_>>()?;
         let schema = common_schema(&parts, &columns)?;
         let (units, starts) = number_units(&parts)?;
-        Ok(Self { parts, schema: Arc::new(own_features(schema)), columns, units, starts })
+        let locator = Arc::new(Locator::new(starts));
+        Ok(Self { parts, schema: Arc::new(own_features(schema)), columns, units, locator })
     }
 
     /// The same rows with these columns alone, in this order.
@@ -176,7 +186,7 @@ impl Corpus {
 
     /// The number of rows.
     pub fn rows(&self) -> u64 {
-        self.starts.last().copied().unwrap_or(0)
+        self.locator.rows()
     }
 
     /// How many units there are.
@@ -200,43 +210,43 @@ impl Corpus {
             .try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
 
-    /// The unit that holds a row, and the row's number in it; `hint` is a unit that is tried first.
-    pub(super) fn locate(&self, row: u64, hint: usize) -> (usize, u32) {
-        let holds = |unit: usize| {
-            let start = *self.starts.get(unit)?;
-            let end = *self.starts.get(unit + 1)?;
-            (start <= row && row < end).then_some(start)
-        };
-        let (unit, start) = if let Some(start) = holds(hint) {
-            (hint, start)
-        } else {
-            let unit = self.starts.partition_point(|&start| start <= row).saturating_sub(1);
-            (unit, self.starts.get(unit).copied().unwrap_or(row))
-        };
-        // A unit has fewer than 2^32 rows: `new` has seen to that.
-        (unit, u32::try_from(row - start).unwrap_or(u32::MAX))
+    /// The unit that holds a row, and the row's number in it.
+    pub(super) fn locate(&self, row: u64) -> (usize, u32) {
+        self.locator.locate(row)
     }
 
-    /// The rows `wanted` of a unit, or all of them, in the types of the schema.
-    pub(super) fn read(&self, unit: usize, wanted: &[u32]) -> Result<Fragment> {
-        let missing = || Error::Internal(format!("there is no unit {unit}"));
-        let &(part, index) = self.units.get(unit).ok_or_else(missing)?;
-        let part_index = part as usize;
-        let part = self.parts.get(part_index).ok_or_else(missing)?;
-        let columns = self.columns.get(part_index).ok_or_else(missing)?;
-        match part.read(index as usize, columns, wanted)? {
-            Fragment::Whole(batch) if alike(&batch, &self.schema) => {
-                Ok(Fragment::Whole(canonical(&self.schema, part.path(), &batch)?))
-            }
-            // Values that must be converted are picked first, so that only wanted rows are.
-            Fragment::Whole(batch) => Ok(self.converted(part, picked(part.path(), batch, wanted.to_vec()))),
-            Fragment::Picked(batches) => Ok(self.converted(part, batches)),
-        }
-    }
-
-    fn converted(&self, part: &Arc<dyn Part>, batches: Batches) -> Fragment {
+    /// The rows `wanted` of a unit, in the types of the schema.
+    pub(super) fn read(&self, unit: usize, wanted: &[u32]) -> Result<Batches> {
+        let (part, index, columns) = self.unit(unit)?;
+        // Values that must be converted are picked first, so that only wanted rows are.
+        let batches = part.read(index, columns, wanted)?;
         let (schema, part) = (self.schema.clone(), part.clone());
-        Fragment::Picked(Box::new(batches.map(move |batch| canonical(&schema, part.path(), &batch?))))
+        Ok(Box::new(batches.map(move |batch| canonical(&schema, part.path(), &batch?))))
+    }
+
+    /// Whether all rows may be used where they lie.
+    pub(super) fn in_place(&self) -> bool {
+        self.parts.iter().all(|part| part.in_place())
+    }
+
+    /// All rows of a unit where they lie, in the types of the schema, if they have them there.
+    pub(super) fn view(&self, unit: usize) -> Result<Option<RecordBatch>> {
+        let (part, index, columns) = self.unit(unit)?;
+        let batch = part.view(index, columns)?.filter(|batch| alike(batch, &self.schema));
+        batch.map(|batch| canonical(&self.schema, part.path(), &batch)).transpose()
+    }
+
+    /// The file that a unit lies in, and its bytes there.
+    pub(super) fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
+        let &(part, index) = self.units.get(unit)?;
+        self.parts.get(part as usize)?.place(index as usize)
+    }
+
+    fn unit(&self, unit: usize) -> Result<(&Arc<dyn Part>, usize, &[usize])> {
+        let &(part, index) = self.units.get(unit).ok_or_else(|| missing(unit))?;
+        let columns = self.columns.get(part as usize).ok_or_else(|| missing(unit))?;
+        let part = self.parts.get(part as usize).ok_or_else(|| missing(unit))?;
+        Ok((part, index as usize, columns))
     }
 
     /// Fails if a file changed since it was opened.
@@ -248,6 +258,10 @@ impl Corpus {
     }
 }
 
+fn missing(unit: usize) -> Error {
+    Error::Internal(format!("there is no unit {unit}"))
+}
+
 /// The wanted rows of a batch, so many at once that their values take few bytes: the keys of a dictionary may
 /// stand for many.
 pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batches {
@@ -255,7 +269,7 @@ pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batch
     let path = path.to_path_buf();
     Box::new(runs.into_iter().map(move |run| {
         let rows = UInt32Array::from(wanted.get(run).unwrap_or_default().to_vec());
-        guard(&path, &At::File, "taking rows", || take_record_batch(&batch, &rows))
+        guard(&path, &At::File, "taking rows", || take_rows(&batch, &rows))
     }))
 }
 

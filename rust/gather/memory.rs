@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray, GenericByteArray, GenericListArray, OffsetSiz
 use arrow::datatypes::{ByteArrayType, DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::corpus::{Fragment, Part};
+use super::corpus::{Batches, Part, picked};
 use super::types::extent;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -39,6 +39,17 @@ impl Memory {
         }
         let rows = units.iter().map(|unit| unit.num_rows() as u64).collect();
         Self { schema, units, rows }
+    }
+
+    /// Some columns of a unit, whose offsets are checked.
+    fn columns(&self, unit: usize, columns: &[usize]) -> Result<RecordBatch> {
+        let batch =
+            self.units.get(unit).ok_or_else(|| Error::Internal(format!("there is no unit {unit}")))?;
+        let batch = guard(self.path(), &At::File, "taking the columns", || batch.project(columns))?;
+        for (&column, array) in columns.iter().zip(batch.columns()) {
+            check_offsets(self.schema.field(column).name(), array.as_ref())?;
+        }
+        Ok(batch)
     }
 }
 
@@ -72,14 +83,16 @@ impl Part for Memory {
         Ok(u64::try_from(scaled).unwrap_or(u64::MAX))
     }
 
-    fn read(&self, unit: usize, columns: &[usize], _wanted: &[u32]) -> Result<Fragment> {
-        let batch =
-            self.units.get(unit).ok_or_else(|| Error::Internal(format!("there is no unit {unit}")))?;
-        let batch = guard(self.path(), &At::File, "taking the columns", || batch.project(columns))?;
-        for (&column, array) in columns.iter().zip(batch.columns()) {
-            check_offsets(self.schema.field(column).name(), array.as_ref())?;
-        }
-        Ok(Fragment::Whole(batch))
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
+        Ok(picked(self.path(), self.columns(unit, columns)?, wanted.to_vec()))
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn view(&self, unit: usize, columns: &[usize]) -> Result<Option<RecordBatch>> {
+        self.columns(unit, columns).map(Some)
     }
 }
 

@@ -7,14 +7,18 @@
 mod arrow;
 mod budget;
 mod corpus;
+mod decoded;
 mod hybrid;
+mod in_place;
 mod lists;
+mod locator;
 mod memory;
 mod parquet;
 mod plan;
 mod row_group;
 mod run;
 mod schema;
+mod strides;
 mod types;
 
 pub use budget::default_memory_limit;

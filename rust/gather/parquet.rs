@@ -10,7 +10,7 @@ use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::corpus::{Fragment, Part};
+use super::corpus::{Batches, Part};
 use super::lists::{self, Lists, Meaning};
 use super::row_group::Rows;
 use super::types::fixed_bytes;
@@ -187,7 +187,7 @@ impl Part for Parquet {
         Ok(groups.map(|group| self.file.group_bytes(group, columns)).fold(0, u64::saturating_add))
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Fragment> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
         let group = self.file.group(unit)?;
         for (chunk, _) in self.file.chunks(group, columns) {
             let (start, length) = chunk.byte_range();
@@ -195,7 +195,7 @@ impl Part for Parquet {
             let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
             self.file.map.populate(start..end)?;
         }
-        Ok(Fragment::Picked(Box::new(Rows::new(&self.file, unit, columns, wanted)?)))
+        Ok(Box::new(Rows::new(&self.file, unit, columns, wanted)?))
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::budget::available_memory;
 use super::corpus::Corpus;
 use crate::error::{Error, Result};
 
@@ -13,9 +14,14 @@ const BLOCK_ROWS: u64 = 1000;
 /// Bytes of an output batch, about: large rows come in fewer to a batch.
 const BLOCK_BYTES: u64 = 32 << 20;
 /// Bytes that planning takes for each row of a pass.
-const ROW_OVERHEAD: u64 = 32;
+const ROW_OVERHEAD: u64 = 24;
 /// Bytes that an opened unit takes, whatever its rows.
 const UNIT_OVERHEAD: u64 = 2048;
+
+/// Blocks that are made at once, on machines with many processors.
+const BLOCKS_IN_FLIGHT: u64 = 64;
+/// What the page cache holds at least of a row.
+const PAGE: u64 = 4096;
 
 /// How the output is cut into shards.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +54,14 @@ pub struct Plan {
     pub passes: Vec<Range<usize>>,
     /// About how many bytes a row takes in memory.
     pub row_bytes: u64,
-    /// The most bytes that the rows of a pass may turn out to take.
+    /// The most bytes that may be held at once.
     pub memory_limit: u64,
+    /// Whether rows are copied from where they lie, and not read into memory first.
+    pub(super) in_place: bool,
+    /// The most rows of a pass.
+    pub(super) room: u64,
+    /// Bytes of the memory limit that are for the blocks being made.
+    pub(super) for_blocks: u64,
 }
 
 impl Plan {
@@ -71,29 +83,49 @@ impl Plan {
         let shards = cut(rows, count.min(rows.max(1)));
         let block_rows = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
         let blocks = blocks(&shards, block_rows);
-        let units = (corpus.units() as u64).saturating_mul(UNIT_OVERHEAD).min(memory_limit / 2);
-        let room =
-            (memory_limit - units) / row_bytes.saturating_add(ROW_OVERHEAD).saturating_mul(5).div_ceil(4);
-        let passes = passes(&blocks, room.min(u64::from(u32::MAX)));
-        Ok(Self { shards, blocks, passes, row_bytes, memory_limit })
+        let block_bytes = block_rows.saturating_mul(row_bytes);
+        let for_blocks = block_bytes.saturating_mul(BLOCKS_IN_FLIGHT).min(memory_limit / 4);
+        let in_place = corpus.in_place() && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
+        let room = if in_place { u64::MAX } else { Self::room(corpus, row_bytes, memory_limit - for_blocks) };
+        let passes = passes(&blocks, room);
+        Ok(Self { shards, blocks, passes, row_bytes, memory_limit, in_place, room, for_blocks })
     }
 
-    /// Leaves out the blocks of shards that are finished. What is left of a pass is read as runs of rows that
-    /// follow each other.
+    /// Leaves out the blocks of shards that are finished.
     pub fn drop_shards(&mut self, finished: &[usize]) {
-        let (mut blocks, mut passes) = (Vec::new(), Vec::new());
-        for pass in &self.passes {
-            let left = self.blocks.get(pass.clone()).unwrap_or_default();
-            let left: Vec<_> =
-                left.iter().filter(|block| !finished.contains(&block.shard)).cloned().collect();
-            for run in left.chunk_by(|a, b| a.rows.end == b.rows.start) {
-                let start = blocks.len();
-                blocks.extend_from_slice(run);
-                passes.push(start..blocks.len());
-            }
-        }
-        (self.blocks, self.passes) = (blocks, passes);
+        self.blocks.retain(|block| !finished.contains(&block.shard));
+        self.passes = passes(&self.blocks, self.room);
     }
+
+    /// How many rows of so many bytes can be read into so much memory at once.
+    fn room(corpus: &Corpus, row_bytes: u64, memory: u64) -> u64 {
+        let units = (corpus.units() as u64).saturating_mul(UNIT_OVERHEAD).min(memory / 2);
+        let row = row_bytes.saturating_add(ROW_OVERHEAD).saturating_mul(5).div_ceil(4);
+        ((memory - units) / row).min(u64::from(u32::MAX))
+    }
+
+    /// The same plan with the rows read into memory first.
+    pub(super) fn read_first(&self, corpus: &Corpus) -> Self {
+        let room = Self::room(corpus, self.row_bytes, self.memory_limit - self.for_blocks);
+        let passes = passes(&self.blocks, room);
+        let (shards, blocks) = (self.shards.clone(), self.blocks.clone());
+        Self { shards, blocks, passes, in_place: false, room, ..*self }
+    }
+
+    /// How many blocks may be made at once.
+    pub(super) fn makers(&self) -> usize {
+        let rows = self.blocks.iter().map(|block| block.rows.end - block.rows.start).max().unwrap_or(0);
+        let bytes = rows.saturating_mul(self.row_bytes).max(1);
+        // A block is there as its rows and, while it is written, as the bytes of the file.
+        usize::try_from(self.for_blocks / 2 / bytes).unwrap_or(usize::MAX).max(1)
+    }
+}
+
+/// Whether the pages that rows lie on all find room in the page cache: rows out of order would have the disk
+/// read them again and again otherwise.
+fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64) -> Result<bool> {
+    let pages = rows.saturating_mul(row_bytes.saturating_add(2 * PAGE)).min(corpus.bytes()?);
+    Ok(pages <= (available_memory() / 4 * 3).saturating_sub(memory_limit))
 }
 
 /// `rows` in `count` contiguous runs, the first of them one longer where they do not come out even.
@@ -114,14 +146,16 @@ fn blocks(shards: &[Range<u64>], rows: u64) -> Vec<Block> {
     blocks
 }
 
-/// Runs of blocks of at most `room` rows, or of one block.
+/// Runs of blocks whose rows follow each other, of at most `room` rows, or of one block.
 fn passes(blocks: &[Block], room: u64) -> Vec<Range<usize>> {
     let mut passes = Vec::new();
-    let (mut start, mut first_row) = (0, 0);
-    for (index, block) in blocks.iter().enumerate() {
-        if index > start && block.rows.end - first_row > room {
+    let mut start = 0;
+    for (index, pair) in (1..).zip(blocks.windows(2)) {
+        let [before, block] = pair else { continue };
+        let first_row = blocks.get(start).map_or(0, |first| first.rows.start);
+        if block.rows.start != before.rows.end || block.rows.end - first_row > room {
             passes.push(start..index);
-            (start, first_row) = (index, block.rows.start);
+            start = index;
         }
     }
     if start < blocks.len() {
@@ -158,8 +192,10 @@ mod tests {
     fn finished_shards_are_left_out_and_passes_have_no_gaps() {
         let shards = cut(6000, 6);
         let blocks = blocks(&shards, 500);
-        let passes = passes(&blocks, 2000);
-        let mut plan = Plan { shards, blocks, passes, row_bytes: 1, memory_limit: 1 };
+        let room = 2000;
+        let passes = passes(&blocks, room);
+        let (row_bytes, memory_limit, in_place, for_blocks) = (1, 1 << 20, false, 0);
+        let mut plan = Plan { shards, blocks, passes, row_bytes, memory_limit, in_place, room, for_blocks };
         plan.drop_shards(&[0, 3, 5]);
         let rows: Vec<_> = plan
             .passes

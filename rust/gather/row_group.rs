@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
@@ -14,6 +13,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::lists::Lists;
 use super::parquet::File;
+use super::strides::take_rows;
 use super::types::project;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -199,7 +199,7 @@ impl Decoded {
         let local =
             wanted.iter().take(here).map(|&row| u32::try_from(u64::from(row) - start).unwrap_or(u32::MAX));
         let local = UInt32Array::from_iter_values(local);
-        guard(self.file.map.path(), &self.at, "taking rows", || take_record_batch(&batch, &local)).map(Some)
+        guard(self.file.map.path(), &self.at, "taking rows", || take_rows(&batch, &local)).map(Some)
     }
 }
 

@@ -1,0 +1,289 @@
+//! Rows read into memory, in the order in which they lie, and handed on from there in the order wanted.
+//!
+//! So are read: Parquet, compressed Arrow, values that must be converted, and files that are larger than the
+//! page cache. What is held is bounded by the plan's passes; where rows turn out to be larger than the files'
+//! own numbers tell, a pass is cut in two.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use arrow::array::{Array, ArrayRef, RecordBatchOptions};
+use arrow::compute::interleave;
+use arrow::record_batch::RecordBatch;
+
+use super::corpus::Corpus;
+use super::plan::{Block, Plan};
+use super::run::{BATCH_BYTES, Output, index};
+use super::types::{cut_by_bytes, row_bytes};
+use crate::error::{At, Error, Result};
+use crate::guard::guard;
+use crate::parallel::{Job, Queue, State};
+
+/// How far rows may exceed the limit where a pass cannot be cut.
+const OVERRUN: u64 = 4;
+/// What they may take whatever the limit, as guesses of small sizes err most.
+const LEAST_BUDGET: u64 = 256 << 20;
+
+/// Gathers the blocks of a pass.
+pub(super) fn pass(job: &Job<'_>, output: &Output<'_>, plan: &Plan, mut blocks: &[Block]) -> Result<()> {
+    let counted = AtomicU64::new(0);
+    let mut count = blocks.len();
+    while !blocks.is_empty() {
+        let (now, later) = blocks.split_at(count.min(blocks.len()));
+        if part_of_pass(job, output, plan, now, &counted)? {
+            blocks = later;
+        } else {
+            count = now.len() / 2;
+        }
+    }
+    Ok(())
+}
+
+/// Gathers some blocks, or gives `false` if their rows take more memory than they may.
+fn part_of_pass(
+    job: &Job<'_>,
+    output: &Output<'_>,
+    plan: &Plan,
+    blocks: &[Block],
+    counted: &AtomicU64,
+) -> Result<bool> {
+    let mut starts = vec![0];
+    let mut wanted = Vec::new();
+    for block in blocks {
+        wanted.extend_from_slice(output.rows_of(block)?);
+        starts.push(wanted.len());
+    }
+    let most = plan.memory_limit.saturating_mul(OVERRUN).max(LEAST_BUDGET);
+    // Where the limit is small, there is nothing to be gained by smaller passes.
+    let may_stop = blocks.len() > 1 && plan.memory_limit >= LEAST_BUDGET / OVERRUN;
+    let budget = if may_stop { plan.memory_limit - plan.for_blocks } else { most };
+    let read = Read {
+        corpus: output.corpus,
+        budget,
+        may_stop,
+        held: AtomicU64::new(0),
+        stopped: AtomicBool::new(false),
+        counted,
+    };
+    let Some(pieces) = read.rows(job, &wanted)? else { return Ok(false) };
+    drop(wanted);
+    let queue = Queue::new(blocks.len() as u64);
+    job.run_on(plan.makers(), |_, state| {
+        while let Some(number) = queue.take() {
+            let number = index(number)?;
+            let (Some(block), Some(&start)) = (blocks.get(number), starts.get(number)) else { break };
+            output.put(block, make(output, &pieces, block, start)?, state)?;
+        }
+        Ok(())
+    })?;
+    Ok(true)
+}
+
+/// Rows as they were read, and where each wanted row is among them.
+struct Pieces {
+    batches: Vec<RecordBatch>,
+    /// For each row, its batch in the upper half and its row there in the lower.
+    picks: Vec<AtomicU64>,
+}
+
+/// The first half of a pass.
+struct Read<'a> {
+    corpus: &'a Corpus,
+    /// Bytes that may be held.
+    budget: u64,
+    /// Whether to stop where they are exceeded, and not to fail.
+    may_stop: bool,
+    held: AtomicU64,
+    stopped: AtomicBool,
+    /// Rows that were counted as read in an attempt before this one.
+    counted: &'a AtomicU64,
+}
+
+impl Read<'_> {
+    fn rows(&self, job: &Job<'_>, rows: &[i64]) -> Result<Option<Pieces>> {
+        let wanted = by_unit(job, self.corpus, rows)?;
+        let picks: Vec<_> = (0..rows.len()).map(|_| AtomicU64::new(0)).collect();
+        let batches = RwLock::new(Vec::new());
+        let queue = Queue::new(wanted.units.len() as u64);
+        let counted = AtomicU64::new(0);
+        job.run(|_, state| {
+            while let Some(unit) = queue.take().filter(|_| !self.stopped.load(Ordering::Relaxed)) {
+                let Some((unit, span)) = wanted.units.get(index(unit)?) else { break };
+                let mut mine = wanted.rows.get(span.clone()).unwrap_or_default().to_vec();
+                mine.sort_unstable();
+                self.unit(*unit, &mine, &batches, &picks, state)?;
+                state.advance(self.newly_counted(&counted, mine.len() as u64))?;
+            }
+            Ok(())
+        })?;
+        if self.stopped.load(Ordering::Relaxed) {
+            self.counted.fetch_max(counted.into_inner(), Ordering::Relaxed);
+            return Ok(None);
+        }
+        let before = self.counted.load(Ordering::Relaxed);
+        self.counted.store(before.saturating_sub(rows.len() as u64), Ordering::Relaxed);
+        Ok(Some(Pieces { batches: batches.into_inner().unwrap_or_else(PoisonError::into_inner), picks }))
+    }
+
+    /// How many of the rows just read were not counted in an attempt before.
+    fn newly_counted(&self, counted: &AtomicU64, rows: u64) -> u64 {
+        let before = counted.fetch_add(rows, Ordering::Relaxed);
+        let known = self.counted.load(Ordering::Relaxed);
+        (before + rows).saturating_sub(before.max(known))
+    }
+
+    /// Reads the rows of one unit, and notes for each wanted row where it now is.
+    fn unit(
+        &self,
+        unit: usize,
+        wanted: &[(u32, u32)],
+        batches: &RwLock<Vec<RecordBatch>>,
+        picks: &[AtomicU64],
+        state: &State,
+    ) -> Result<()> {
+        let mut distinct: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+        distinct.dedup();
+        let mut outputs = wanted.chunk_by(|a, b| a.0 == b.0);
+        for batch in self.corpus.read(unit, &distinct)? {
+            let batch = batch?;
+            state.check()?;
+            if !self.hold(&batch)? {
+                self.stopped.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            let rows = 0..batch.num_rows();
+            let id = keep(batches, batch);
+            for (row, outputs) in rows.zip(outputs.by_ref()) {
+                for &(_, output) in outputs {
+                    if let Some(pick) = picks.get(output as usize) {
+                        pick.store((id as u64) << 32 | row as u64, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts decoded rows against the budget: a small file can hold rows of any size.
+    fn hold(&self, batch: &RecordBatch) -> Result<bool> {
+        let bytes = batch.get_array_memory_size() as u64;
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if held <= self.budget || self.may_stop {
+            return Ok(held <= self.budget);
+        }
+        Err(Error::Value(format!(
+            "the decoded rows take {held} bytes so far, far more than the files' own numbers tell; the memory limit allows {}: raise memory_limit= or select fewer rows at once",
+            self.budget
+        )))
+    }
+}
+
+fn keep(batches: &RwLock<Vec<RecordBatch>>, new: RecordBatch) -> usize {
+    let mut batches = batches.write().unwrap_or_else(PoisonError::into_inner);
+    batches.push(new);
+    batches.len() - 1
+}
+
+/// Wanted rows by the unit that holds them.
+struct ByUnit {
+    /// Each unit that is wanted, with its run of `rows`.
+    units: Vec<(usize, Range<usize>)>,
+    /// The row in its unit, and its place among the wanted rows.
+    rows: Vec<(u32, u32)>,
+}
+
+/// Sorts rows into their units, by counting.
+fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
+    let chunk = rows.len().div_ceil(job.threads()).max(1);
+    let located = job.run(|thread, state| {
+        let mine = rows.chunks(chunk).nth(thread).unwrap_or_default();
+        let mut found: Vec<(u32, u32)> = Vec::with_capacity(mine.len());
+        for rows in mine.chunks(1 << 16) {
+            state.check()?;
+            for &row in rows {
+                let (unit, row) = corpus.locate(row.unsigned_abs());
+                found.push((u32::try_from(unit).unwrap_or(u32::MAX), row));
+            }
+        }
+        Ok(found)
+    })?;
+    let mut ends = vec![0usize; corpus.units() + 1];
+    for &(unit, _) in located.iter().flatten() {
+        if let Some(count) = ends.get_mut(unit as usize + 1) {
+            *count += 1;
+        }
+    }
+    for unit in 1..ends.len() {
+        ends[unit] += ends[unit - 1];
+    }
+    let touched = ends.windows(2).enumerate().filter(|(_, span)| span[0] < span[1]);
+    let units = touched.map(|(unit, span)| (unit, span[0]..span[1])).collect();
+    let mut sorted = vec![(0, 0); rows.len()];
+    for (output, (unit, row)) in (0u32..).zip(located.into_iter().flatten()) {
+        if let Some(next) = ends.get_mut(unit as usize) {
+            if let Some(slot) = sorted.get_mut(*next) {
+                *slot = (row, output);
+            }
+            *next += 1;
+        }
+    }
+    Ok(ByUnit { units, rows: sorted })
+}
+
+/// Makes a block out of pieces; `first` is the place of its first row among the picks.
+fn make(output: &Output<'_>, pieces: &Pieces, block: &Block, first: usize) -> Result<Vec<RecordBatch>> {
+    let rows = index(block.rows.end - block.rows.start)?;
+    let picks = pieces.picks.get(first..first + rows).ok_or_else(Output::mismatch)?;
+    let picks = picks.iter().map(|pick| pick.load(Ordering::Relaxed));
+    let places = picks
+        .map(|pick| Ok((index(pick >> 32)?, index(pick & u64::from(u32::MAX))?)))
+        .collect::<Result<Vec<_>>>()?;
+    interleaved(output, block, &places, |batch| pieces.batches.get(batch))
+}
+
+/// Makes a block of rows that are each in a batch.
+pub(super) fn interleaved<'b>(
+    output: &Output<'_>,
+    block: &Block,
+    places: &[(usize, usize)],
+    batch_of: impl Fn(usize) -> Option<&'b RecordBatch>,
+) -> Result<Vec<RecordBatch>> {
+    // The batches that hold these rows, numbered in the order in which they first appear.
+    let mut local: HashMap<usize, usize> = HashMap::new();
+    let mut batches: Vec<&RecordBatch> = Vec::new();
+    let places = places.iter().map(|&(batch, row)| {
+        let number = *local.entry(batch).or_insert_with(|| {
+            batches.extend(batch_of(batch));
+            batches.len() - 1
+        });
+        (number, row)
+    });
+    let places: Vec<_> = places.collect();
+    let at = At::Field(format!("output rows {} to {}", block.rows.start, block.rows.end));
+    let bytes_of =
+        |&(batch, row): &(usize, usize)| batches.get(batch).map_or(0, |b: &&RecordBatch| row_bytes(b, row));
+    guard("<rows>".as_ref(), &at, "gathering", || {
+        let runs = cut_by_bytes(&places, bytes_of, BATCH_BYTES);
+        runs.into_iter().map(|run| interleave_run(output, &batches, &places, block, run)).collect()
+    })
+}
+
+fn interleave_run(
+    output: &Output<'_>,
+    batches: &[&RecordBatch],
+    places: &[(usize, usize)],
+    block: &Block,
+    run: Range<usize>,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let places = places.get(run.clone()).unwrap_or_default();
+    let columns = (0..output.gathered()).map(|column| {
+        let values: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+        interleave(&values, places)
+    });
+    let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+    columns.extend(output.extras_of(block, &run));
+    let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+    RecordBatch::try_new_with_options(output.schema.clone(), columns, &options)
+}

@@ -1,0 +1,284 @@
+//! Rows copied from where they lie, in mapped files or in memory: nothing of them is held but the blocks in the
+//! making.
+//!
+//! Each unit is looked at once. Where many of its rows are wanted, its pages are brought into the map at once;
+//! where few are, rows are read one by one by their position, which costs a call for each but no page of the
+//! map. On files that are not in memory these reads are announced some blocks ahead, so that the disk has many
+//! of them at once: one after the other would leave it idle most of the time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, RecordBatchOptions};
+use arrow::buffer::{Buffer, MutableBuffer};
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+
+use super::corpus::Corpus;
+use super::decoded::interleaved;
+use super::plan::{Block, Plan};
+use super::run::{BATCH_BYTES, Output, index};
+use super::strides::{Strided, column, same_stride};
+use super::types::cut_by_bytes;
+use crate::error::{At, Error, Result};
+use crate::guard::guard;
+use crate::mmap::Map;
+use crate::parallel::{Job, Queue, State};
+
+/// A read of its own costs as much as it costs to map so many bytes that are in memory.
+const WARM_READ: u64 = 12 << 10;
+/// And as much as it costs to read so many bytes of a disk in one piece.
+const COLD_READ: u64 = 48 << 10;
+/// Pages of a file that are looked at to learn whether it is in memory.
+const PROBES: usize = 32;
+/// How many blocks ahead reads are announced.
+const BLOCKS_AHEAD: u64 = 4;
+
+/// Gathers all blocks of a plan, or gives `false`, before any, if there are rows that cannot be used in place.
+pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<bool> {
+    let wanted = count_by_unit(job, output, &plan.blocks)?;
+    let Some(units) = look_at_units(job, output.corpus, &wanted)? else { return Ok(false) };
+    let make = Make::new(output, units);
+    let queue = Queue::new(plan.blocks.len() as u64);
+    let announced = AtomicU64::new(0);
+    job.run_on(plan.makers(), |_, state| {
+        let mut spare = Vec::new();
+        while let Some(number) = queue.take() {
+            make.announce(&plan.blocks, number.saturating_add(BLOCKS_AHEAD), &announced)?;
+            let Some(block) = plan.blocks.get(index(number)?) else { break };
+            make.put(block, &mut spare, state)?;
+        }
+        Ok(())
+    })?;
+    Ok(true)
+}
+
+/// How many rows of each unit are wanted.
+fn count_by_unit(job: &Job<'_>, output: &Output<'_>, blocks: &[Block]) -> Result<Vec<u64>> {
+    let queue = Queue::new(blocks.len() as u64);
+    let counts = job.run(|_, state| {
+        let mut counts = vec![0u64; output.corpus.units()];
+        while let Some(block) = queue.take() {
+            state.check()?;
+            let Some(block) = blocks.get(index(block)?) else { break };
+            for row in output.rows_of(block)? {
+                let (unit, _) = output.corpus.locate(row.unsigned_abs());
+                if let Some(count) = counts.get_mut(unit) {
+                    *count += 1;
+                }
+            }
+        }
+        Ok(counts)
+    })?;
+    let mut sums = vec![0u64; output.corpus.units()];
+    for counts in counts {
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    Ok(sums)
+}
+
+/// A unit whose rows are wanted.
+struct Unit {
+    batch: RecordBatch,
+    /// Its columns as bytes, where all of them can be taken so.
+    columns: Option<Vec<Lane>>,
+    /// Where its rows are read one by one, the file, and whether that is on a disk.
+    file: Option<(Arc<Map>, bool)>,
+}
+
+/// A column of a unit.
+struct Lane {
+    strided: Strided,
+    /// Where its first row is in the file, if it is to be read from there.
+    offset: Option<u64>,
+}
+
+/// Every unit that is wanted, or nothing if one cannot be used in place.
+fn look_at_units(job: &Job<'_>, corpus: &Corpus, wanted: &[u64]) -> Result<Option<Vec<Option<Unit>>>> {
+    let touched: Vec<usize> = (0..wanted.len()).filter(|&unit| wanted.get(unit) > Some(&0)).collect();
+    let cold = cold_files(corpus, &touched);
+    let queue = Queue::new(touched.len() as u64);
+    let found = job.run(|_, state| {
+        let mut mine = Vec::new();
+        while let Some(&unit) = queue.take().map(index).transpose()?.and_then(|next| touched.get(next)) {
+            state.check()?;
+            let count = wanted.get(unit).copied().unwrap_or(0);
+            mine.push((unit, look_at(corpus, unit, count, &cold)?));
+        }
+        Ok(mine)
+    })?;
+    let mut units: Vec<Option<Unit>> = (0..wanted.len()).map(|_| None).collect();
+    for (unit, found) in found.into_iter().flatten() {
+        let Some(found) = found else { return Ok(None) };
+        if let Some(unit) = units.get_mut(unit) {
+            *unit = Some(found);
+        }
+    }
+    Ok(Some(units))
+}
+
+/// The files of which a good part is not in memory, by their address.
+fn cold_files(corpus: &Corpus, units: &[usize]) -> HashMap<usize, bool> {
+    let mut files: HashMap<usize, Vec<usize>> = HashMap::new();
+    for &unit in units {
+        if let Some((map, _)) = corpus.place(unit) {
+            files.entry(address(map)).or_default().push(unit);
+        }
+    }
+    let is_cold = |units: &[usize]| {
+        let probes = units.iter().step_by(units.len().div_ceil(PROBES).max(1));
+        let mut there = probes.filter_map(|&unit| corpus.place(unit)).map(|(map, span)| {
+            // Headers, at the beginning, were just read.
+            map.opened().is_resident((span.start + (span.end - span.start) / 2) as u64)
+        });
+        there.any(|resident| !resident)
+    };
+    files.into_iter().map(|(file, units)| (file, is_cold(&units))).collect()
+}
+
+fn address(map: &Arc<Map>) -> usize {
+    Arc::as_ptr(map) as usize
+}
+
+/// A unit of which so many rows are wanted, brought into memory if that is the way to read them.
+fn look_at(corpus: &Corpus, unit: usize, count: u64, cold: &HashMap<usize, bool>) -> Result<Option<Unit>> {
+    let mut file = None;
+    if let Some((map, span)) = corpus.place(unit) {
+        let cold = cold.get(&address(map)).copied().unwrap_or(false);
+        let each = if cold { COLD_READ } else { WARM_READ };
+        if count.saturating_mul(each) < span.len() as u64 {
+            file = Some((map.clone(), cold));
+        } else {
+            if cold {
+                map.opened().read_ahead(span.start as u64..span.end as u64);
+            }
+            map.populate(span)?;
+        }
+    }
+    let Some(batch) = corpus.view(unit)? else { return Ok(None) };
+    let lane = |column: &ArrayRef| {
+        let strided = Strided::of(column)?;
+        let offset = file.as_ref().and_then(|(map, _)| strided.place_in(map.bytes()));
+        Some(Lane { strided, offset })
+    };
+    let columns = batch.columns().iter().map(lane).collect();
+    Ok(Some(Unit { batch, columns, file }))
+}
+
+/// The second half: blocks out of units.
+struct Make<'a> {
+    output: &'a Output<'a>,
+    units: Vec<Option<Unit>>,
+    /// Bytes of a row in each column, where they are the same in every unit.
+    strides: Option<Vec<usize>>,
+}
+
+impl<'a> Make<'a> {
+    fn new(output: &'a Output<'a>, units: Vec<Option<Unit>>) -> Self {
+        let stride = |column: usize| {
+            let lanes = units.iter().flatten().map(|unit| unit.columns.as_ref()?.get(column));
+            same_stride(lanes.map(|lane| lane.map(|lane| &lane.strided)))
+        };
+        let strides = (0..output.gathered()).map(stride).collect();
+        Self { output, units, strides }
+    }
+
+    /// Asks the disk for the rows of all blocks up to one that were not asked for.
+    fn announce(&self, blocks: &[Block], last: u64, announced: &AtomicU64) -> Result<()> {
+        loop {
+            let next = announced.load(Ordering::Relaxed);
+            let Some(block) = blocks.get(index(next)?).filter(|_| next <= last && self.strides.is_some())
+            else {
+                return Ok(());
+            };
+            if announced.compare_exchange(next, next + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+                continue;
+            }
+            for row in self.output.rows_of(block)? {
+                let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
+                let Some(unit) = self.units.get(unit).and_then(Option::as_ref) else { continue };
+                let Some((map, true)) = &unit.file else { continue };
+                for lane in unit.columns.iter().flatten() {
+                    if let Some(start) = lane.place_of(row) {
+                        map.opened().announce(&(start..start + lane.strided.stride as u64));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes a block and hands it on; `spare` is memory of the block before, which is taken again.
+    fn put(&self, block: &Block, spare: &mut Vec<MutableBuffer>, state: &State) -> Result<()> {
+        let rows = self.output.rows_of(block)?;
+        let Some(strides) = &self.strides else {
+            let places = rows.iter().map(|row| self.output.corpus.locate(row.unsigned_abs()));
+            let places: Vec<_> = places.map(|(unit, row)| (unit, row as usize)).collect();
+            let batch = |unit: usize| self.units.get(unit)?.as_ref().map(|unit| &unit.batch);
+            return self.output.put(block, interleaved(self.output, block, &places, batch)?, state);
+        };
+        let mut used = Vec::new();
+        let row_bytes = self.row_bytes(strides);
+        let mut batches = Vec::new();
+        for run in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
+            let rows = rows.get(run.clone()).unwrap_or_default();
+            let mut columns = Vec::with_capacity(self.output.schema.fields().len());
+            for (number, (&stride, field)) in strides.iter().zip(self.output.schema.fields()).enumerate() {
+                let bytes = self.copy(number, stride, rows, spare.pop())?;
+                used.push(bytes.clone());
+                let at = At::Field(format!("column {:?}", field.name()));
+                let made = || column(field.data_type(), rows.len(), bytes);
+                columns.push(guard("<rows>".as_ref(), &at, "gathering", made)?);
+            }
+            columns.extend(self.output.extras_of(block, &run));
+            let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+            let batch = RecordBatch::try_new_with_options(self.output.schema.clone(), columns, &options);
+            batches.push(batch.map_err(|e| Error::Internal(e.to_string()))?);
+        }
+        self.output.put(block, batches, state)?;
+        // What the sink keeps is not taken again.
+        spare.extend(used.into_iter().filter_map(|bytes| bytes.into_mutable().ok()));
+        Ok(())
+    }
+
+    /// What a row takes as an upper bound for the lists in it, as `extent` has it.
+    fn row_bytes(&self, strides: &[usize]) -> u64 {
+        let offset = |data_type: &DataType| match data_type {
+            DataType::List(_) => 4,
+            DataType::LargeList(_) => 8,
+            _ => 0,
+        };
+        let fields = self.output.schema.fields().iter().zip(strides);
+        fields.map(|(field, &stride)| stride as u64 + offset(field.data_type())).sum()
+    }
+
+    /// The bytes of some rows of a column, one behind the other.
+    fn copy(
+        &self,
+        column: usize,
+        stride: usize,
+        rows: &[i64],
+        spare: Option<MutableBuffer>,
+    ) -> Result<Buffer> {
+        let mut bytes = spare.unwrap_or_else(|| MutableBuffer::new(0));
+        bytes.resize(rows.len().saturating_mul(stride), 0);
+        for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {
+            let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
+            let unit = self.units.get(unit).and_then(Option::as_ref).ok_or_else(Output::mismatch)?;
+            let lane = unit.columns.as_ref().and_then(|lanes| lanes.get(column));
+            let lane = lane.ok_or_else(Output::mismatch)?;
+            match (&unit.file, lane.place_of(row)) {
+                (Some((map, _)), Some(start)) => map.opened().read_exact_at(into, start)?,
+                _ => into.copy_from_slice(lane.strided.row(row as usize).ok_or_else(Output::mismatch)?),
+            }
+        }
+        Ok(bytes.into())
+    }
+}
+
+impl Lane {
+    /// Where a row is in the file, if it is to be read from there.
+    fn place_of(&self, row: u32) -> Option<u64> {
+        self.offset?.checked_add(u64::from(row) * self.strided.stride as u64)
+    }
+}
