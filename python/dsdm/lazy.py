@@ -152,6 +152,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             overwrite=True,
             resume="either",
             resumable=in_files(source),
+            selection=json.dumps({"rows": len(self)}),
             identity=json.dumps(identity_of(source)),
             state=self._state(),
             info=json.dumps(asdict(self._info)),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::parallel::State;
+use crate::parallel::{Job, State};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -108,6 +108,22 @@ impl Background {
     }
 }
 
+/// Does one thing that may wait for the disk. Where the job is to stop meanwhile, it is left to end on its own.
+pub(super) fn patiently<T: Send + 'static>(
+    job: &Job<'_>,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let background = Background::start()?;
+    let (tell, told) = mpsc::channel();
+    background.add(move || {
+        // Where nobody waits any more, what was made is dropped here.
+        let _ = tell.send(work()?);
+        Ok(())
+    })?;
+    job.run_on(1, |_, state| background.wait(state))?;
+    told.recv().map_err(|_| Error::Internal("the thread for the disk told nothing".to_owned()))
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
         self.shared.tally().abandoned = true;
@@ -141,7 +157,6 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::Job;
 
     #[test]
     fn tasks_are_done_in_their_order() {

@@ -39,7 +39,7 @@ pub use stage::{Left, unfinished};
 pub use verify::{Verified, verify};
 
 /// What to write, and how.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The directory to make.
     pub target: PathBuf,

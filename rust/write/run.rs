@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::arrow::Streams;
+use super::background::patiently;
 use super::checksum;
 use super::encoder::Encoder;
 use super::hf::{output_features, schema_with_features};
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
 use super::recipe::{Recipe, SourceFile};
-use super::rename::write_synced;
+use super::rename::{sync_folder, write_synced};
 use super::shards::Shards;
 use super::stage::{Left, Stage};
 use super::tokens::Tokens;
@@ -43,7 +44,8 @@ pub fn materialize(
     let recipe = Recipe::new(rows, extras, &written, &sources, &plan, options);
     let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
     let begin = || {
-        let mut stage = Stage::begin(options, &paths, &recipe)?;
+        let wanted = options.clone();
+        let mut stage = patiently(job, move || Stage::begin(&wanted, &paths, &recipe))?;
         drop_damaged(job, &mut stage, options)?;
         Ok(stage)
     };
@@ -133,7 +135,11 @@ impl Run<'_> {
             Naming::ByFingerprint => stage.commit_as(&report.fingerprint),
             Naming::New | Naming::Replacing => stage.commit(),
         };
-        committed.map(|()| report).map_err(|error| (error, None))
+        let parent =
+            std::path::absolute(&self.options.target).ok().and_then(|p| p.parent().map(PathBuf::from));
+        let named = committed
+            .and_then(|()| parent.map_or(Ok(()), |parent| patiently(self.job, move || sync_folder(&parent))));
+        named.map(|()| report).map_err(|error| (error, None))
     }
 
     /// Writes everything into the folder of a stage.
@@ -163,12 +169,15 @@ impl Run<'_> {
             &done,
             &companions,
         );
-        let output = stage.output();
-        let write = |(name, text): &(String, String)| write_synced(&output.join(name), text.as_bytes());
-        let (last, others) = companions.split_last().map_or((None, [].as_slice()), |(l, o)| (Some(l), o));
-        others.iter().try_for_each(write)?;
-        write(&(manifest::NAME.to_owned(), manifest.text()?))?;
-        last.map_or(Ok(()), write)?;
+        let mut files = companions;
+        // The last of them is what makes a dataset of the folder.
+        files.insert(files.len().saturating_sub(1), (manifest::NAME.to_owned(), manifest.text()?));
+        for (name, text) in files {
+            let path = stage.output().join(name);
+            shards.afterwards(move || write_synced(&path, text.as_bytes()))?;
+        }
+        shards.afterwards(stage.completion())?;
+        self.job.run_on(1, |_, state| shards.wait(state))?;
         Ok(Report {
             rows: self.rows.len() as u64,
             shards: done.len() as u64,

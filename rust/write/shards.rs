@@ -142,6 +142,16 @@ impl<E: Encoder + 'static> Shards<E> {
         Ok(done)
     }
 
+    /// Does something after all shards are on the disk, where it keeps nobody waiting.
+    pub(super) fn afterwards(&self, task: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+        self.background.add(task)
+    }
+
+    /// Waits until everything is done.
+    pub(super) fn wait(&self, state: &State) -> Result<()> {
+        self.background.wait(state)
+    }
+
     /// Waits for the shards that only the disk keeps from being finished, where the rest of the work failed.
     pub(super) fn rescue(&self, job: &Job<'_>) {
         while matches!(job.run_on(1, |_, _| Ok(self.background.is_busy())).as_deref(), Ok([true])) {}

@@ -68,7 +68,13 @@ impl Stage {
         let finished = Arc::new(AtomicU64::new(0));
         let (journal, kept) = match take_over(&folder, recipe, options)? {
             Some(taken) => taken,
-            None => (begin_anew(&folder, recipe)?, Vec::new()),
+            None => match begin_anew(&folder, recipe) {
+                Ok(journal) => (journal, Vec::new()),
+                Err(error) => {
+                    let _ = fs::remove_dir_all(&folder);
+                    return Err(error);
+                }
+            },
         };
         finished.store(kept.len() as u64, Ordering::Relaxed);
         sync_folder(&parent)?;
@@ -98,12 +104,12 @@ impl Stage {
         remove_unlisted(&self.output(), &self.kept)
     }
 
-    /// Gives the output its name, and brings it to the disk.
+    /// Gives the output its name, once it is complete. [`sync_folder`] of the folder around it brings that to the
+    /// disk.
     ///
     /// # Errors
     /// Something took the name meanwhile, or the system refuses the rename.
     pub(super) fn commit(mut self) -> Result<()> {
-        self.complete()?;
         if self.replaces {
             exchange(&self.output(), &self.target)?;
         } else {
@@ -111,7 +117,7 @@ impl Stage {
                 .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
         }
         self.resumable = false;
-        self.target.parent().map_or(Ok(()), sync_folder)
+        Ok(())
     }
 
     /// Gives the output another name beside its target, one that tells its contents: where that is there
@@ -120,32 +126,19 @@ impl Stage {
     /// # Errors
     /// Something that is no directory has the name, or the system refuses the rename.
     pub(super) fn commit_as(mut self, name: &str) -> Result<()> {
-        self.complete()?;
         self.resumable = false;
         let named = self.target.with_file_name(name);
         match rename_new(&self.output(), &named) {
             Err(_) if named.is_dir() => Ok(()),
             Err(e) => Err(Error::io(&named, "giving the finished output its name", e)),
-            Ok(()) => named.parent().map_or(Ok(()), sync_folder),
+            Ok(()) => Ok(()),
         }
     }
 
-    /// Brings the folders of the output to the disk, and notes that all is there.
-    fn complete(&self) -> Result<()> {
-        let output = self.output();
-        let failed = |e| Error::io(&output, "looking through the output", e);
-        for entry in fs::read_dir(&output).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_dir() {
-                sync_folder(&path)?;
-            }
-        }
-        sync_folder(&output)?;
-        if let Some((device, inode)) = place_of(&output) {
-            self.journal.append(&Entry::Complete(device, inode))?;
-            self.journal.sync()?;
-        }
-        Ok(())
+    /// What brings the folders of the output to the disk, and notes that all is there.
+    pub(super) fn completion(&self) -> impl FnOnce() -> Result<()> + Send + 'static {
+        let (output, journal) = (self.output(), self.journal.clone());
+        move || complete(&output, &journal)
     }
 
     /// Ends without a commit: gives what is left to resume, or removes everything.
@@ -187,6 +180,22 @@ impl Log {
     pub(super) fn sync(&self) -> Result<()> {
         self.journal.sync()
     }
+}
+
+fn complete(output: &Path, journal: &Journal) -> Result<()> {
+    let failed = |e| Error::io(output, "looking through the output", e);
+    for entry in fs::read_dir(output).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            sync_folder(&path)?;
+        }
+    }
+    sync_folder(output)?;
+    if let Some((device, inode)) = place_of(output) {
+        journal.append(&Entry::Complete(device, inode))?;
+        journal.sync()?;
+    }
+    Ok(())
 }
 
 /// What an interrupted run of a target left, with its recipe, unless a living run has it.
@@ -481,7 +490,7 @@ mod tests {
         let target = dir.path().join("out");
         let stage = begin(&options(&target)).unwrap();
         finish_shard(&stage, 0);
-        stage.complete().unwrap();
+        stage.completion()().unwrap();
         let left = stage.leave(true).unwrap();
         // It is taken over as long as it is the one that was complete, and not once another is in its place.
         assert_eq!(begin(&options(&target)).unwrap().leave(true).unwrap().finished, 1);

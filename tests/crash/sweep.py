@@ -27,7 +27,7 @@ from dsdm.dataset import Report
 ROWS = 20_000
 TOKENS = 256
 SHARDS = 5
-CALLS = ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync", "mkdir", "unlink", "rmdir")
+CALLS = ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync", "mkdir", "unlinkat")
 ERRORS = {
     "ENOSPC": ("write", "pwrite64", "fdatasync", "fsync", "mkdir"),
     "EIO": ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync"),
@@ -67,12 +67,12 @@ class Sweep:
         self.expected = contents(folder / "whole")
 
     def write(self, out: Path, **options: object) -> Report:
-        return dsdm.materialize(self.corpus, self.rows, out, progress=False, **self.options, **options)
+        return dsdm.materialize(self.corpus, self.rows, out, progress=False, **{**self.options, **options})
 
     def child(self, out: Path, inject: str) -> int:
         """Run under strace, and give the exit code; negative for a signal."""
         arguments = json.dumps([str(self.corpus), str(out), self.options])
-        trace = ["strace", "-f", "-qqq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={inject.partition(':')[0]}"]
+        trace = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={inject.partition(':')[0]}"]
         command = [*trace, "-e", f"inject={inject}", sys.executable, "-c", CHILD, arguments]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if ran.returncode not in {0, 28, 5, 1, -9, 137}:
@@ -119,6 +119,26 @@ class Sweep:
                     self.check(self.folder / "out", f"{error} at {call} {number} ({code})")
                     number += step if call not in {"rename", "renameat2"} else 1
                 self.check(self.folder / "out", f"{call} undisturbed")
+
+    def overwrites(self) -> None:
+        """Kill what replaces a dataset: it is the old one or the new one, and never anything else."""
+        out = self.folder / "out"
+        plain, self.options = self.options, {**self.options, "overwrite": True}
+        dsdm.materialize(self.corpus, [1, 2, 3], self.folder / "old", format=self.form, num_shards=2)
+        old = contents(self.folder / "old")
+        for call in ("rename", "renameat2", "fdatasync", "fsync", "unlinkat"):
+            number, code = 1, -9
+            while code != 0:
+                shutil.copytree(self.folder / "old", out)
+                code = self.child(out, f"{call}:signal=KILL:when={number}")
+                assert contents(out) in (old, self.expected), (call, number)
+                self.counts[f"replacing, {call} killed"] += code != 0
+                self.write(out)
+                assert contents(out) == self.expected, (call, number)
+                assert [path.name for path in self.folder.glob(".out*")] == [], (call, number)
+                shutil.rmtree(out)
+                number += 1
+        self.options = plain
 
     def again_and_again(self) -> None:
         """Kill one output at every 20th write until it is there."""
@@ -184,6 +204,7 @@ def main() -> None:
             sweep = Sweep(Path(made), form)
             sweep.kills(given.step)
             sweep.again_and_again()
+            sweep.overwrites()
             sweep.errors(given.step)
             if os.geteuid() == 0:
                 full_disk(sweep)

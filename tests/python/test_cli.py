@@ -16,7 +16,7 @@ def scores(tmp_path):
     return values
 
 
-@pytest.mark.parametrize("command", ["demo", "fetch", "scores", "indices", "materialize", "bench"])
+@pytest.mark.parametrize("command", ["demo", "fetch", "scores", "indices", "materialize", "verify", "bench"])
 def test_every_command_has_help_and_those_with_files_examples(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
