@@ -1,6 +1,7 @@
 """Interrupted runs: continued by the same call to the same bytes, refused by another, and never half a dataset."""
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm import errors
+from dsdm import errors, materializing
 
 ROWS = 40_000
 SHARDS = 6
@@ -358,3 +359,29 @@ def test_the_command_goes_on_too(run, corpus, tmp_path):
     assert "(3 of them kept from an interrupted run)" in told
     code, told, _ = run("materialize", corpus, "out", *options, "--overwrite", "--no-resume")
     assert (code, "kept" in told) == (0, False)
+
+
+def test_an_interrupt_of_the_command_says_how_to_go_on(run, corpus, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        error = KeyboardInterrupt()
+        error.add_note("2 shards are finished")
+        raise error
+
+    monkeypatch.setattr("dsdm.materialize", interrupted)
+    np.save(tmp_path / "rows.npy", CHOSEN)
+    code, _, wrong = run("materialize", corpus, "out", "--indices", "rows.npy")
+    assert (code, wrong) == (130, "dsdm: 2 shards are finished\ndsdm: interrupted\n")
+
+
+def test_a_bar_counts_what_was_kept_and_not_as_speed(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    now = iter([10.0, 10.0, 12.0])
+    monkeypatch.setattr("dsdm.materializing.time.perf_counter", lambda: next(now))
+    with materializing._bar(1000, 1_000_000, shown=True) as bar:
+        bar(2 * 400)
+        assert (bar._bar.n, bar._bar.initial) == (400, 400)
+        bar(2 * 500)
+        assert bar._bar.n == 500
+        assert "50.0 MB/s" in str(bar._bar)
+    assert "1.00k/1.00k" in shown.getvalue()
