@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from dsdm.indices import gumbel_top_k, last_seed, sample, top_k
     from dsdm.methods import get_indices
+    from dsdm.planning import Plan, plan
     from dsdm.scores import Scores, open_scores
     from dsdm.verifying import verify
 else:
@@ -45,6 +46,7 @@ else:
         ),
         "dsdm.indices": ("gumbel_top_k", "last_seed", "sample", "top_k"),
         "dsdm.methods": ("get_indices",),
+        "dsdm.planning": ("Plan", "plan"),
         "dsdm.scores": ("Scores", "open_scores"),
         "dsdm.verifying": ("verify",),
     }
@@ -66,6 +68,7 @@ __all__ = [
     "ChecksumError",
     "FormatError",
     "InternalError",
+    "Plan",
     "ResumeMismatchError",
     "SchemaError",
     "Scores",
@@ -80,6 +83,7 @@ __all__ = [
     "materialize",
     "open_scores",
     "open_shards",
+    "plan",
     "sample",
     "select",
     "top_k",

@@ -217,6 +217,18 @@ class Corpus:
     ) -> pa.Table:
         """The rows at `indices`, in that order."""
 
+    def plan(
+        self,
+        indices: NDArray[np.int64],
+        *,
+        extra_bytes: int = 0,
+        max_shard_size: int | None = None,
+        num_shards: int | None = None,
+        memory_limit: int | None = None,
+        threads: int | None = None,
+    ) -> dict[str, int]:
+        """What `materialize` would read, write and hold; `extra_bytes` is the width of added columns."""
+
     def materialize(
         self,
         indices: NDArray[np.int64],

@@ -57,6 +57,11 @@ pub(super) trait Part: Send + Sync {
         Ok(None)
     }
 
+    /// Bytes of the file that reading columns of a unit takes.
+    fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> u64 {
+        self.place(unit).map_or(0, |(_, span)| span.len() as u64)
+    }
+
     /// The file that a unit lies in, and its bytes there.
     fn place(&self, _unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
         None
@@ -213,6 +218,34 @@ impl Corpus {
     /// The unit that holds a row, and the row's number in it.
     pub(super) fn locate(&self, row: u64) -> (usize, u32) {
         self.locator.locate(row)
+    }
+
+    /// How many rows of each unit are wanted in runs of rows.
+    pub(super) fn count_by_unit(&self, job: &Job<'_>, runs: &[&[i64]]) -> Result<Vec<u64>> {
+        let queue = Queue::new(runs.len() as u64);
+        let counts = job.run(|_, state| {
+            let mut counts = vec![0u64; self.units()];
+            while let Some(run) = queue.take() {
+                state.check()?;
+                let Some(rows) = usize::try_from(run).ok().and_then(|run| runs.get(run)) else { break };
+                for row in *rows {
+                    if let Some(count) = counts.get_mut(self.locate(row.unsigned_abs()).0) {
+                        *count += 1;
+                    }
+                }
+            }
+            Ok(counts)
+        })?;
+        let mut sums = vec![0u64; self.units()];
+        for counts in counts {
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        Ok(sums)
+    }
+
+    /// Bytes of its file that reading a unit takes.
+    pub(super) fn stored_bytes(&self, unit: usize) -> u64 {
+        self.unit(unit).map_or(0, |(part, index, columns)| part.stored_bytes(index, columns))
     }
 
     /// The rows `wanted` of a unit, in the types of the schema.

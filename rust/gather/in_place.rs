@@ -17,6 +17,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::corpus::Corpus;
 use super::decoded::interleaved;
+use super::outlook::Outlook;
 use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
 use super::strides::{Strided, column, same_stride};
@@ -37,7 +38,7 @@ const BLOCKS_AHEAD: u64 = 4;
 
 /// Gathers all blocks of a plan, or gives `false`, before any, if there are rows that cannot be used in place.
 pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<bool> {
-    let wanted = count_by_unit(job, output, &plan.blocks)?;
+    let wanted = output.count_by_unit(job, &plan.blocks)?;
     let Some(units) = look_at_units(job, output.corpus, &wanted)? else { return Ok(false) };
     let make = Make::new(output, units);
     let queue = Queue::new(plan.blocks.len() as u64);
@@ -52,30 +53,6 @@ pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<
         Ok(())
     })?;
     Ok(true)
-}
-
-/// How many rows of each unit are wanted.
-fn count_by_unit(job: &Job<'_>, output: &Output<'_>, blocks: &[Block]) -> Result<Vec<u64>> {
-    let queue = Queue::new(blocks.len() as u64);
-    let counts = job.run(|_, state| {
-        let mut counts = vec![0u64; output.corpus.units()];
-        while let Some(block) = queue.take() {
-            state.check()?;
-            let Some(block) = blocks.get(index(block)?) else { break };
-            for row in output.rows_of(block)? {
-                let (unit, _) = output.corpus.locate(row.unsigned_abs());
-                if let Some(count) = counts.get_mut(unit) {
-                    *count += 1;
-                }
-            }
-        }
-        Ok(counts)
-    })?;
-    let mut sums = vec![0u64; output.corpus.units()];
-    for counts in counts {
-        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-    }
-    Ok(sums)
 }
 
 /// A unit whose rows are wanted.
@@ -96,7 +73,7 @@ struct Lane {
 
 /// Every unit that is wanted, or nothing if one cannot be used in place.
 fn look_at_units(job: &Job<'_>, corpus: &Corpus, wanted: &[u64]) -> Result<Option<Vec<Option<Unit>>>> {
-    let touched: Vec<usize> = (0..wanted.len()).filter(|&unit| wanted.get(unit) > Some(&0)).collect();
+    let touched = touched(wanted);
     let cold = cold_files(corpus, &touched);
     let queue = Queue::new(touched.len() as u64);
     let found = job.run(|_, state| {
@@ -141,13 +118,38 @@ fn address(map: &Arc<Map>) -> usize {
     Arc::as_ptr(map) as usize
 }
 
+/// Whether it costs less to read so many rows one by one than to have all bytes of their unit in the map.
+fn by_position(count: u64, bytes: u64, cold: bool) -> bool {
+    count.saturating_mul(if cold { COLD_READ } else { WARM_READ }) < bytes
+}
+
+/// Adds to an outlook what will be read of units of which so many rows are wanted.
+pub(super) fn foresee(corpus: &Corpus, wanted: &[u64], row_bytes: u64, outlook: &mut Outlook) {
+    let cold = cold_files(corpus, &touched(wanted));
+    for unit in touched(wanted) {
+        let Some((map, span)) = corpus.place(unit) else { continue };
+        let count = wanted.get(unit).copied().unwrap_or(0);
+        if by_position(count, span.len() as u64, cold.get(&address(map)).copied().unwrap_or(false)) {
+            outlook.positional_rows += count;
+            outlook.positional_bytes += count.saturating_mul(row_bytes);
+            outlook.reads += count;
+        } else {
+            outlook.mapped_bytes += span.len() as u64;
+            outlook.reads += 1;
+        }
+    }
+}
+
+fn touched(wanted: &[u64]) -> Vec<usize> {
+    (0..wanted.len()).filter(|&unit| wanted.get(unit) > Some(&0)).collect()
+}
+
 /// A unit of which so many rows are wanted, brought into memory if that is the way to read them.
 fn look_at(corpus: &Corpus, unit: usize, count: u64, cold: &HashMap<usize, bool>) -> Result<Option<Unit>> {
     let mut file = None;
     if let Some((map, span)) = corpus.place(unit) {
         let cold = cold.get(&address(map)).copied().unwrap_or(false);
-        let each = if cold { COLD_READ } else { WARM_READ };
-        if count.saturating_mul(each) < span.len() as u64 {
+        if by_position(count, span.len() as u64, cold) {
             file = Some((map.clone(), cold));
         } else {
             if cold {

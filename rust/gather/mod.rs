@@ -13,6 +13,7 @@ mod in_place;
 mod lists;
 mod locator;
 mod memory;
+mod outlook;
 mod parquet;
 mod plan;
 mod row_group;
@@ -23,5 +24,6 @@ mod types;
 
 pub use budget::default_memory_limit;
 pub use corpus::Corpus;
+pub use outlook::Outlook;
 pub use plan::{Block, Plan, Split};
 pub use run::{Extra, Sink, gather, output_schema};

@@ -198,6 +198,11 @@ impl Part for Parquet {
         Ok(Box::new(Rows::new(&self.file, unit, columns, wanted)?))
     }
 
+    fn stored_bytes(&self, unit: usize, columns: &[usize]) -> u64 {
+        let Ok(group) = self.file.group(unit) else { return 0 };
+        self.file.chunks(group, columns).map(|(chunk, _)| chunk.byte_range().1).fold(0, u64::saturating_add)
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.file.map.opened().check_unchanged()
     }

@@ -112,6 +112,18 @@ impl Plan {
         Self { shards, blocks, passes, in_place: false, room, ..*self }
     }
 
+    /// Bytes that are held at most on so many threads, about.
+    pub(super) fn held(&self, threads: usize) -> u64 {
+        let rows =
+            |blocks: &[Block]| blocks.iter().map(|block| block.rows.end - block.rows.start).sum::<u64>();
+        let largest = self.blocks.iter().map(|block| block.rows.end - block.rows.start).max().unwrap_or(0);
+        let making =
+            largest.saturating_mul(self.row_bytes).saturating_mul(2 * threads.min(self.makers()) as u64);
+        let passes = self.passes.iter().map(|pass| rows(self.blocks.get(pass.clone()).unwrap_or_default()));
+        let read = if self.in_place { 0 } else { passes.max().unwrap_or(0) };
+        read.saturating_mul(self.row_bytes.saturating_add(ROW_OVERHEAD)).saturating_add(making)
+    }
+
     /// How many blocks may be made at once.
     pub(super) fn makers(&self) -> usize {
         let rows = self.blocks.iter().map(|block| block.rows.end - block.rows.start).max().unwrap_or(0);

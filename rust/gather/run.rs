@@ -92,6 +92,12 @@ impl Output<'_> {
         self.rows.get(index(block.rows.start)?..index(block.rows.end)?).ok_or_else(Self::mismatch)
     }
 
+    /// How many rows of each unit are wanted in some blocks.
+    pub(super) fn count_by_unit(&self, job: &Job<'_>, blocks: &[Block]) -> Result<Vec<u64>> {
+        let runs: Vec<&[i64]> = blocks.iter().map(|block| self.rows_of(block)).collect::<Result<_>>()?;
+        self.corpus.count_by_unit(job, &runs)
+    }
+
     pub(super) fn put(&self, block: &Block, batches: Vec<RecordBatch>, state: &State) -> Result<()> {
         self.sink.put(block, batches, state)?;
         state.advance(block.rows.end - block.rows.start)
@@ -108,7 +114,7 @@ pub(super) fn index(row: u64) -> Result<usize> {
 }
 
 /// Fails at the first row number that there is no row for.
-fn check_rows(rows: &[i64], count: u64) -> Result<()> {
+pub(super) fn check_rows(rows: &[i64], count: u64) -> Result<()> {
     let outside = |&row: &i64| u64::try_from(row).map_or(true, |row| row >= count);
     match rows.iter().position(outside) {
         None => Ok(()),

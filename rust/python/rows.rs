@@ -1,6 +1,6 @@
 //! Rows: a corpus, rows taken from it, a dataset directory written from it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -102,6 +102,42 @@ impl Corpus {
         Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
     }
 
+    /// What [`Corpus::materialize`] would read, write and hold; `extra_bytes` is the width of added columns.
+    #[pyo3(signature = (indices, *, extra_bytes=0, max_shard_size=None, num_shards=None, memory_limit=None, threads=None))]
+    #[allow(clippy::too_many_arguments)] // they are keywords
+    fn plan(
+        &self,
+        py: Python<'_>,
+        indices: PyReadonlyArray1<'_, i64>,
+        extra_bytes: u64,
+        max_shard_size: Option<u64>,
+        num_shards: Option<u64>,
+        memory_limit: Option<u64>,
+        threads: Option<i64>,
+    ) -> PyResult<BTreeMap<&'static str, u64>> {
+        let rows = indices.as_slice()?;
+        let threads = call::threads(threads)?;
+        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
+        let work = |job: &Job<'_>| {
+            let split = split(num_shards, max_shard_size);
+            let plan = gather::Plan::new(&self.inner, rows.len() as u64, extra_bytes, split, limit)?;
+            gather::Outlook::new(job, &self.inner, rows, &plan)
+        };
+        let found = call::run(py, threads, None, work)?;
+        Ok(BTreeMap::from([
+            ("rows", found.rows),
+            ("shards", found.shards),
+            ("passes", found.passes),
+            ("mapped_bytes", found.mapped_bytes),
+            ("positional_rows", found.positional_rows),
+            ("positional_bytes", found.positional_bytes),
+            ("decoded_bytes", found.decoded_bytes),
+            ("reads", found.reads),
+            ("write_bytes", found.write_bytes),
+            ("memory_bytes", found.memory_bytes),
+        ]))
+    }
+
     /// Writes the rows at `indices` as a dataset directory.
     ///
     /// Gives rows, shards, bytes, passes, the fingerprint, and the shards that an interrupted run had finished.
@@ -142,10 +178,7 @@ impl Corpus {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let extras = extras.map_or(Ok(Vec::new()), |extras| columns(extras.0, rows.len()))?;
-        let split = match (num_shards, max_shard_size) {
-            (Some(count), _) => Split::Shards(count),
-            (None, size) => Split::Bytes(size.unwrap_or(500_000_000)),
-        };
+        let split = split(num_shards, max_shard_size);
         let options = Options {
             target,
             format: format_named(format)?,
@@ -178,6 +211,11 @@ impl Corpus {
             })?;
         Ok((rows, shards, bytes, passes, fingerprint, kept))
     }
+}
+
+/// How shards are cut: by their number, or else by their size.
+fn split(num_shards: Option<u64>, max_shard_size: Option<u64>) -> Split {
+    num_shards.map_or_else(|| Split::Bytes(max_shard_size.unwrap_or(500_000_000)), Split::Shards)
 }
 
 /// Says with an exception what can be continued.

@@ -146,7 +146,7 @@ def materialize(
     Examples:
       dsdm materialize demo/corpus subset --indices squad.npy
       dsdm materialize demo/corpus subset --by dsdm --target squad -k 100 --data-dir demo/data
-      dsdm materialize 'corpus/data/*.parquet' subset --by scores.npy --tokens 1e9
+      dsdm materialize 'corpus/data/*.parquet' subset --by scores.npy --tokens 1e9 --dry-run
     """
     import numpy as np
 
@@ -163,8 +163,11 @@ def materialize(
         choice = Choice(by or [], choosing, reading)
         rows = choice.select(lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards))
         told = choice.told(rows)
+    arguments = writing.arguments(reading)
+    if writing.dry_run:
+        typer.echo(dsdm.plan(where, rows, out, threads=choosing.threads, **arguments))
+        return
     with noted():
-        arguments = writing.arguments(reading)
         typer.echo(dsdm.materialize(where, rows, out, threads=choosing.threads, selection=told, **arguments))
 
 

@@ -65,6 +65,9 @@ class Writing:
         bool, typer.Option("--verify", help="Check the shards that an interrupted run finished by their checksums.")
     ] = False
     overwrite: opt.Overwrite = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
+    ] = False
 
     def arguments(self, reading: Reading) -> dict[str, Any]:
         """Give the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""

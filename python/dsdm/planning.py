@@ -1,0 +1,146 @@
+"""What writing selected rows will take, told before anything is written."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dsdm.materializing import _FORMATS, _ORDERS, _TOKENS_COLUMN, _count, _in_order, _one_of
+from dsdm.sizes import readable, to_bytes
+from dsdm.sources import check_range, open_source, row_numbers
+
+_EXTRA_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What :func:`materialize` would do with the same arguments."""
+
+    rows: int
+    shards: int
+    passes: int
+    """How often the source is passed over."""
+    read_bytes: int
+    """Of the files, in all passes; 0 for a table in memory."""
+    reads: int
+    """Of a row where rows are read one by one, else of a batch or row group."""
+    write_bytes: int
+    """About, as Arrow."""
+    memory_bytes: int
+    """That are held at most, about."""
+    strategy: str
+    """How rows are read."""
+    free_bytes: int | None
+    """On the disk of the output folder, where one is named."""
+
+    def __str__(self) -> str:
+        lines = [
+            ("rows", f"{self.rows:,} in {self.shards:,} shard{'' if self.shards == 1 else 's'}"),
+            ("read", f"{readable(self.read_bytes)} in {self.reads:,} reads and {self.passes:,} passes"),
+            ("how", self.strategy),
+            ("write", f"{readable(self.write_bytes)} (about)"),
+            ("memory", f"{readable(self.memory_bytes)} at most (about)"),
+        ]
+        if self.free_bytes is not None:
+            short = "" if self.free_bytes > self.write_bytes else ", which is not enough"
+            lines.append(("free disk", readable(self.free_bytes) + short))
+        return "\n".join(f"{name:<10} {text}" for name, text in lines)
+
+
+def plan(
+    source: Any,
+    indices: Any,
+    out_dir: str | os.PathLike[str] | None = None,
+    *,
+    format: str = "arrow",  # noqa: A002
+    order: str = "given",
+    seed: int | None = None,
+    columns: Sequence[str] | None = None,
+    row_ids: str | None = None,
+    scores: Any = None,
+    max_shard_size: int | str = "500MB",
+    num_shards: int | None = None,
+    threads: int | None = None,
+    memory_limit: int | str | None = None,
+    resume: bool = True,  # noqa: ARG001 - taken so that the arguments of materialize can be given as they are
+    verify: bool = False,  # noqa: ARG001
+    overwrite: bool = False,  # noqa: ARG001
+    selection: Mapping[str, Any] | None = None,  # noqa: ARG001
+    progress: bool | None = None,  # noqa: ARG001
+) -> Plan:
+    """Tell what :func:`materialize` would read, write and hold, and do nothing.
+
+    Only what says where rows lie is read: the headers of Arrow files, the footers of Parquet files.
+
+    Parameters
+    ----------
+    source, indices, out_dir
+        As in :func:`materialize`; `out_dir` need not be given, and need not be free.
+    format, order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
+        As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
+    resume, verify, overwrite, selection, progress
+        Change nothing here.
+
+    Raises
+    ------
+    IndexError
+        For a row number out of range, with its position.
+
+    Examples
+    --------
+    >>> import dsdm, pyarrow as pa
+    >>> told = dsdm.plan(pa.table({"n": range(1000)}), [7, 1, 7])
+    >>> told.rows, told.shards, told.passes, told.write_bytes
+    (3, 1, 1, 24)
+
+    """
+    _one_of("format", format, _FORMATS)
+    _one_of("order", order, _ORDERS)
+    shards = _count(num_shards)
+    if format == "tokens" and columns is None:
+        columns = [_TOKENS_COLUMN]
+    opened = open_source(source, columns, threads)
+    wanted, _seed = _in_order(row_numbers(indices), order, seed)
+    check_range(wanted, len(opened))
+    added = (row_ids is not None) + (0 if scores is None else len(scores) if isinstance(scores, Mapping) else 1)
+    found = opened.corpus.plan(
+        opened.rows(wanted),
+        extra_bytes=_EXTRA_BYTES * added,
+        max_shard_size=to_bytes(max_shard_size, "max_shard_size"),
+        num_shards=shards,
+        memory_limit=None if memory_limit is None else to_bytes(memory_limit, "memory_limit"),
+        threads=threads,
+    )
+    return Plan(
+        rows=found["rows"],
+        shards=found["shards"],
+        passes=found["passes"],
+        read_bytes=found["mapped_bytes"] + found["positional_bytes"] + found["decoded_bytes"],
+        reads=found["reads"],
+        write_bytes=found["write_bytes"],
+        memory_bytes=found["memory_bytes"],
+        strategy=_strategy(found),
+        free_bytes=None if out_dir is None else _free(Path(out_dir)),
+    )
+
+
+def _strategy(found: dict[str, int]) -> str:
+    """Put into words how rows are read."""
+    ways = []
+    if found["mapped_bytes"]:
+        ways.append(f"copied from {readable(found['mapped_bytes'])} of mapped files")
+    if found["positional_rows"]:
+        ways.append(f"{found['positional_rows']:,} rows read one by one, many at a time")
+    if found["decoded_bytes"]:
+        ways.append(f"{readable(found['decoded_bytes'])} decoded in the order of the files")
+    return "; ".join(ways) or "copied from memory"
+
+
+def _free(folder: Path) -> int:
+    """Give the free bytes where a folder will be."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,73 @@
+//! What a gather will do, told before it does anything.
+
+use super::corpus::Corpus;
+use super::in_place;
+use super::plan::{Block, Plan};
+use super::run::{Output, check_rows, index};
+use crate::error::Result;
+use crate::parallel::Job;
+
+/// What a plan reads, writes and holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Output rows.
+    pub rows: u64,
+    /// Output shards.
+    pub shards: u64,
+    /// How often the sources are passed over.
+    pub passes: u64,
+    /// Bytes that are read where rows are copied from mapped pages.
+    pub mapped_bytes: u64,
+    /// Rows that are read one by one, by their position.
+    pub positional_rows: u64,
+    /// Bytes of those rows.
+    pub positional_bytes: u64,
+    /// Bytes of files that are decoded or unpacked, or read in order, in all passes.
+    pub decoded_bytes: u64,
+    /// Reads: each row that is read by its position, each batch or row group otherwise.
+    pub reads: u64,
+    /// Bytes that are written, about.
+    pub write_bytes: u64,
+    /// Bytes that are held in memory at most, about.
+    pub memory_bytes: u64,
+}
+
+impl Outlook {
+    /// Tells what gathering `rows` by a plan will do. Nothing is read but what says where rows lie.
+    ///
+    /// # Errors
+    /// A row number that the corpus does not have.
+    pub fn new(job: &Job<'_>, corpus: &Corpus, rows: &[i64], plan: &Plan) -> Result<Self> {
+        check_rows(rows, corpus.rows())?;
+        let mut outlook = Self {
+            rows: rows.len() as u64,
+            shards: plan.shards.len() as u64,
+            passes: plan.passes.len() as u64,
+            write_bytes: plan.row_bytes.saturating_mul(rows.len() as u64),
+            memory_bytes: plan.held(job.threads()),
+            ..Self::default()
+        };
+        for pass in &plan.passes {
+            let blocks = plan.blocks.get(pass.clone()).unwrap_or_default();
+            let of_block = |block: &Block| {
+                let rows_of = rows.get(index(block.rows.start)?..index(block.rows.end)?);
+                rows_of.ok_or_else(Output::mismatch)
+            };
+            let runs: Vec<&[i64]> = blocks.iter().map(of_block).collect::<Result<_>>()?;
+            let wanted = corpus.count_by_unit(job, &runs)?;
+            if plan.in_place {
+                in_place::foresee(corpus, &wanted, plan.row_bytes, &mut outlook);
+            } else {
+                outlook.decoded(corpus, &wanted);
+            }
+        }
+        Ok(outlook)
+    }
+
+    fn decoded(&mut self, corpus: &Corpus, wanted: &[u64]) {
+        for (unit, _) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
+            self.decoded_bytes = self.decoded_bytes.saturating_add(corpus.stored_bytes(unit));
+            self.reads += 1;
+        }
+    }
+}

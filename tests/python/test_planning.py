@@ -1,0 +1,70 @@
+"""What a plan tells agrees with what is done."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+
+ROWS, TOKENS = 4000, 64
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """The same rows as an Arrow stream and as Parquet."""
+    values = np.random.default_rng(0).integers(0, 50_000, ROWS * TOKENS).astype(np.uint16)
+    lists = pa.ListArray.from_arrays(pa.array(np.arange(ROWS + 1, dtype=np.int32) * TOKENS), pa.array(values))
+    table = pa.table({"input_ids": lists})
+    with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=500)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a.arrow", "a.parquet"])
+@pytest.mark.parametrize("limit", ["1GB", "200kB"])
+def test_a_plan_tells_what_is_then_done(corpus, name, limit):
+    options = {"max_shard_size": "100kB", "memory_limit": limit, "row_ids": "row"}
+    indices = np.random.default_rng(1).integers(0, ROWS, 3000)
+    told = dsdm.plan(corpus / name, indices, corpus / "out", **options)
+    assert not (corpus / "out").exists()
+    done = dsdm.materialize(corpus / name, indices, corpus / "out", **options)
+    assert (told.rows, told.shards, told.passes) == (done.rows, done.shards, done.passes)
+    assert told.write_bytes == pytest.approx(done.bytes, rel=0.1)
+    assert told.free_bytes > 0
+
+
+def test_few_rows_are_read_one_by_one_and_many_are_mapped(corpus):
+    few = dsdm.plan(corpus / "a.arrow", [5, 1005, 5, 3999])
+    assert (few.reads, few.passes) == (4, 1)
+    assert "4 rows read one by one" in few.strategy
+    many = dsdm.plan(corpus / "a.arrow", range(ROWS))
+    assert many.reads == 4
+    assert many.read_bytes == pytest.approx((corpus / "a.arrow").stat().st_size, rel=0.01)
+    assert "mapped" in many.strategy
+
+
+def test_every_pass_over_parquet_is_counted(corpus):
+    once = dsdm.plan(corpus / "a.parquet", range(ROWS))
+    assert (once.passes, once.reads) == (1, 8)
+    assert once.read_bytes == pytest.approx((corpus / "a.parquet").stat().st_size, rel=0.05)
+    shuffled = dsdm.plan(corpus / "a.parquet", range(ROWS), order="shuffle", seed=0, memory_limit="200kB")
+    assert shuffled.passes > 1
+    assert shuffled.reads == 8 * shuffled.passes
+    assert "decoded" in shuffled.strategy
+    assert shuffled.memory_bytes < once.memory_bytes
+
+
+def test_a_row_out_of_range_is_named(corpus):
+    with pytest.raises(IndexError, match="index 4000 at position 1 is out of range"):
+        dsdm.plan(corpus / "a.arrow", [0, ROWS])
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(corpus, run):
+    np.save(corpus / "rows.npy", np.arange(100))
+    code, printed, _ = run("materialize", corpus / "a.parquet", "out", "-i", corpus / "rows.npy", "--dry-run")
+    assert code == 0
+    assert not (corpus / "out").exists()
+    for words in ("100 in 1 shard", "1 reads and 1 passes", "decoded", "free disk"):
+        assert words in printed
