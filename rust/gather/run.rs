@@ -128,3 +128,85 @@ pub(super) fn check_rows(rows: &[i64], count: u64) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    use arrow::array::{FixedSizeListArray, Int32Array, ListArray, StringArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::{DataType, Field};
+    use proptest::prelude::*;
+
+    use super::super::plan::Split;
+
+    /// Blocks by their first row.
+    struct Collected(Mutex<Vec<(u64, Vec<RecordBatch>)>>);
+
+    impl Sink for Collected {
+        fn put(&self, block: &Block, batches: Vec<RecordBatch>, _state: &State) -> Result<()> {
+            self.0.lock().unwrap().push((block.rows.start, batches));
+            Ok(())
+        }
+    }
+
+    /// A table of lists, of even or uneven lengths, and of numbers, with texts or without.
+    fn table(lengths: &[usize], texts: bool) -> RecordBatch {
+        let item = || Arc::new(Field::new("item", DataType::Int32, true));
+        let numbers = |count: usize| Arc::new(Int32Array::from_iter_values((0..).take(count)));
+        let lists = ListArray::new(
+            item(),
+            OffsetBuffer::from_lengths(lengths.iter().copied()),
+            numbers(lengths.iter().sum()),
+            None,
+        );
+        let fixed = FixedSizeListArray::new(item(), 3, numbers(3 * lengths.len()), None);
+        let mut columns: Vec<(&str, ArrayRef)> =
+            vec![("l", Arc::new(lists)), ("f", Arc::new(fixed)), ("n", numbers(lengths.len()))];
+        if texts {
+            let all: StringArray = lengths.iter().map(|n| Some("x".repeat(*n))).collect();
+            columns.push(("t", Arc::new(all)));
+        }
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn gathered(corpus: &Corpus, rows: &[i64], plan: &Plan, threads: usize) -> Vec<(u64, Vec<RecordBatch>)> {
+        let sink = Collected(Mutex::default());
+        gather(&Job::new(threads), corpus, rows, &[], plan, &sink).unwrap();
+        let mut found = sink.0.into_inner().unwrap();
+        found.sort_by_key(|(start, _)| *start);
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn rows_in_place_and_rows_read_first_are_the_same(
+            even in prop::option::of(0usize..5),
+            lengths in prop::collection::vec(0usize..5, 1..60),
+            cut in 0usize..60,
+            texts in any::<bool>(),
+            picks in prop::collection::vec(0usize..1000, 0..150),
+            (threads, shards, limit) in (1usize..4, 1u64..5, prop::sample::select(vec![1u64, 3000, 1 << 30])),
+        ) {
+            let lengths: Vec<usize> = lengths.iter().map(|&length| even.unwrap_or(length)).collect();
+            let whole = table(&lengths, texts);
+            let cut = cut.min(lengths.len());
+            let batches = [whole.slice(0, cut), whole.slice(cut, lengths.len() - cut)];
+            let corpus = Corpus::from_batches(whole.schema(), &batches, None).unwrap();
+            let rows: Vec<i64> = picks.iter().map(|pick| i64::try_from(pick % lengths.len()).unwrap()).collect();
+            let plan = Plan::new(&corpus, rows.len() as u64, 0, Split::Shards(shards), limit).unwrap();
+            let (in_place, first) = (Plan { in_place: true, ..plan.read_first(&corpus) }, plan.read_first(&corpus));
+            let expected = gathered(&corpus, &rows, &first, 1);
+            prop_assert_eq!(&gathered(&corpus, &rows, &first, threads), &expected);
+            prop_assert_eq!(&gathered(&corpus, &rows, &in_place, threads), &expected);
+            let found = expected.iter().flat_map(|(_, batches)| batches);
+            let numbers = found.flat_map(|batch| {
+                let column: Int32Array = batch.column(2).to_data().into();
+                column.values().iter().map(|&n| i64::from(n)).collect::<Vec<_>>()
+            });
+            prop_assert!(numbers.eq(rows.iter().copied()));
+        }
+    }
+}
