@@ -214,7 +214,7 @@ mod tests {
             .iter()
             .map(|pass| plan.blocks[pass.start].rows.start..plan.blocks[pass.end - 1].rows.end)
             .collect();
-        assert_eq!(rows, [1000..2000, 2000..3000, 4000..5000]);
+        assert_eq!(rows, [1000..3000, 4000..5000]);
         assert_eq!(plan.blocks.len(), 6);
         assert_eq!(plan.shards.len(), 6);
     }
