@@ -29,7 +29,7 @@ const FILE_START: u64 = 8;
 const FILE_END: u64 = 10;
 
 /// How many messages ahead headers are asked for.
-const AHEAD: u64 = 16;
+const AHEAD: u64 = 64;
 /// Bytes that a header and the offsets of a thousand lists behind it take, about.
 const HEADER: u64 = 8 << 10;
 
@@ -212,14 +212,20 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
     fn read_stream(&mut self) -> Result<Contents> {
         let mut position = 0;
         let mut contents: Option<Contents> = None;
-        let (mut start, mut before) = (0, 0);
+        let (mut start, mut before, mut expected) = (0, 0, 0);
         while let Some(place) = self.next(&mut position)? {
             // Each header tells where the next is, so that a disk would be waited for at every one. Batches
             // are mostly of one length: what lies some of them ahead is asked for early.
             let length = position - start;
             if length == before {
-                let ahead = position.saturating_add(length.saturating_mul(AHEAD));
-                self.file.expect(ahead..ahead.saturating_add(HEADER));
+                let last = position.saturating_add(length.saturating_mul(AHEAD)).min(self.file.size());
+                expected = position.max(expected);
+                while expected < last {
+                    expected += length;
+                    self.file.expect(expected..expected.saturating_add(HEADER));
+                }
+            } else {
+                expected = 0;
             }
             (start, before) = (position, length);
             if let Some(contents) = &mut contents {

@@ -116,6 +116,23 @@ impl Opened {
         }
     }
 
+    /// Fills `into` from `offset` if all of it is in memory, and tells whether it was. Where the system does not
+    /// tell, the disk is waited for.
+    pub fn read_resident(&self, into: &mut [u8], offset: u64) -> Result<bool> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::io::{Errno, ReadWriteFlags, preadv2};
+            let len = into.len();
+            match preadv2(&self.file, &mut [std::io::IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
+                Ok(read) if read == len => return Ok(true),
+                // What is there of the rest, or the file's end, is found out by reading it in the common way.
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
+                Err(_) => {}
+            }
+        }
+        self.read_exact_at(into, offset).map(|()| true)
+    }
+
     /// Whether the page at an offset is in memory, as far as the system tells.
     pub fn is_resident(&self, offset: u64) -> bool {
         #[cfg(target_os = "linux")]
@@ -213,6 +230,8 @@ pub struct Map {
     bytes: memmap2::Mmap,
     /// Which chunks were populated already: a second pass need not ask the kernel again.
     populated: Vec<AtomicBool>,
+    /// Whether the system was told that reads follow no order.
+    jumps: AtomicBool,
 }
 
 impl Map {
@@ -230,7 +249,7 @@ impl Map {
         let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
             .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
         let populated = flags(bytes.len() as u64, CHUNK as u64);
-        Ok(Self { opened, bytes, populated })
+        Ok(Self { opened, bytes, populated, jumps: AtomicBool::new(false) })
     }
 
     /// The path it was opened by.
@@ -260,6 +279,7 @@ impl Map {
             // Hints: where they are refused, more is read than is needed.
             let _ = rustix::fs::fadvise(&self.opened.file, 0, None, rustix::fs::Advice::Random);
             let _ = self.bytes.advise(memmap2::Advice::Random);
+            self.jumps.store(true, Ordering::Relaxed);
         }
     }
 
@@ -284,6 +304,10 @@ impl Map {
     fn populate_chunk(&self, chunk: usize) -> Result<()> {
         let start = chunk * CHUNK;
         let len = CHUNK.min(self.bytes.len() - start);
+        // Of pages that are missing here and there, the system would else read one at a time.
+        if self.jumps.swap(false, Ordering::Relaxed) {
+            let _ = self.bytes.advise(memmap2::Advice::Normal);
+        }
         // Waits for the disk once, and not at every page.
         self.opened.read_exact_at(&mut [0], (start + len - 1) as u64)?;
         match self.bytes.advise_range(memmap2::Advice::PopulateRead, start, len) {
@@ -333,6 +357,23 @@ mod tests {
         let error = map.opened().check_unchanged().unwrap_err();
         assert!(matches!(&error, Error::SourceChanged(_)), "{error}");
         assert!(error.to_string().contains("100 bytes and has 120"), "{error}");
+    }
+
+    #[test]
+    fn what_is_in_memory_is_read_and_what_is_not_there_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("scores.bin");
+        std::fs::write(&path, [1, 2, 3, 4]).unwrap();
+        let opened = Opened::open(&path).unwrap();
+        let mut into = [0; 2];
+        // It was just written. Where it was taken out of memory since, it is there after it was read.
+        let read = opened.read_resident(&mut into, 1).unwrap() || {
+            opened.read_exact_at(&mut into, 1).unwrap();
+            true
+        };
+        assert!(read && into == [2, 3]);
+        let beyond = opened.read_resident(&mut into, 3);
+        assert!(matches!(beyond, Ok(false) | Err(Error::SourceChanged(_))));
     }
 
     #[test]

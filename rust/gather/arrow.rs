@@ -157,8 +157,11 @@ impl Stream {
     fn decode(&self, unit: usize, place: &Place, columns: &[usize]) -> Result<RecordBatch> {
         let decode =
             |header: BatchHeader<'_>, version| self.decode_with(unit, place, columns, header, version);
-        // The decoder gives the columns in the order of `columns`.
-        let batch = self.header(place, decode)?;
+        self.named(self.header(place, decode)?, columns)
+    }
+
+    /// A batch that was decoded, whose columns are in the order of `columns`, with their schema.
+    fn named(&self, batch: RecordBatch, columns: &[usize]) -> Result<RecordBatch> {
         batch.with_schema(project(&self.schema, columns)).map_err(|e| Error::Internal(e.to_string()))
     }
 
@@ -285,10 +288,11 @@ impl Part for Stream {
 
     fn view(&self, unit: usize, columns: &[usize]) -> Result<Option<RecordBatch>> {
         let place = self.batch(unit)?;
-        if self.is_packed(place)? {
-            return Ok(None);
-        }
-        self.decode(unit, place, columns).map(Some)
+        let batch = self.header(place, |header, version| {
+            let plain = header.compression().is_none();
+            plain.then(|| self.decode_with(unit, place, columns, header, version)).transpose()
+        })?;
+        batch.map(|batch| self.named(batch, columns)).transpose()
     }
 
     fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {

@@ -16,6 +16,7 @@ use arrow::record_batch::RecordBatch;
 use super::corpus::Corpus;
 use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
+use super::shares::Shares;
 use super::types::{cut_by_bytes, row_bytes};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -69,11 +70,13 @@ fn part_of_pass(
     };
     let Some(pieces) = read.rows(job, &wanted)? else { return Ok(false) };
     drop(wanted);
-    let queue = Queue::new(blocks.len() as u64);
+    let shares = Shares::of(blocks);
     job.run_on(plan.makers(), |_, state| {
-        while let Some(number) = queue.take() {
-            let number = index(number)?;
-            let (Some(block), Some(&start)) = (blocks.get(number), starts.get(number)) else { break };
+        let mut mine = None;
+        while let Some(taken) = shares.take(&mut mine, 0) {
+            let (Some(block), Some(&start)) = (blocks.get(taken.block), starts.get(taken.block)) else {
+                break;
+            };
             output.put(block, make(output, &pieces, block, start)?, state)?;
         }
         Ok(())

@@ -3,12 +3,13 @@
 //!
 //! Each unit is looked at once. Where many of its rows are wanted, its pages are brought into the map at once;
 //! where few are, rows are read one by one by their position, which costs a call for each but no page of the
-//! map. On files that are not in memory these reads are announced some blocks ahead, so that the disk has many
-//! of them at once: one after the other would leave it idle most of the time.
+//! map. Those of a block that are not in memory are asked for together before the first of them is waited for,
+//! and while there are many, those of the next blocks too: one after the other would leave the disk idle most
+//! of the time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatchOptions};
 use arrow::buffer::{Buffer, MutableBuffer};
@@ -20,12 +21,14 @@ use super::decoded::interleaved;
 use super::outlook::Outlook;
 use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
+use super::shares::Shares;
 use super::strides::{Strided, column, same_stride};
 use super::types::cut_by_bytes;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue, State};
+use crate::simd::prefetch;
 
 /// A read of its own costs as much as it costs to map so many bytes that are in memory.
 const WARM_READ: u64 = 12 << 10;
@@ -33,21 +36,27 @@ const WARM_READ: u64 = 12 << 10;
 const COLD_READ: u64 = 48 << 10;
 /// Pages of a file that are looked at to learn whether it is in memory.
 const PROBES: usize = 32;
-/// How many blocks ahead reads are announced.
-const BLOCKS_AHEAD: u64 = 4;
+/// A good part of a file: one of so many.
+const GOOD_PART: usize = 4;
+/// How many blocks ahead rows are asked for where many are not in memory: one in so many of a block.
+const BLOCKS_AHEAD: usize = 4;
+const MANY: usize = 16;
+/// How many rows ahead the processor is asked for bytes, and for how many of a row: of long ones it sees itself
+/// what comes next.
+const ROWS_AHEAD: usize = 4;
+const ASKED: usize = 4 << 10;
 
 /// Gathers all blocks of a plan, or gives `false`, before any, if there are rows that cannot be used in place.
 pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<bool> {
     let wanted = output.count_by_unit(job, &plan.blocks)?;
     let Some(units) = look_at_units(job, output.corpus, &wanted)? else { return Ok(false) };
     let make = Make::new(output, units);
-    let queue = Queue::new(plan.blocks.len() as u64);
-    let announced = AtomicU64::new(0);
+    let shares = Shares::of(&plan.blocks);
     job.run_on(plan.makers(), |_, state| {
-        let mut spare = Vec::new();
-        while let Some(number) = queue.take() {
-            make.announce(&plan.blocks, number.saturating_add(BLOCKS_AHEAD), &announced)?;
-            let Some(block) = plan.blocks.get(index(number)?) else { break };
+        let (mut mine, mut spare) = (None, Spare::default());
+        while let Some(taken) = shares.take(&mut mine, BLOCKS_AHEAD) {
+            make.announce(plan.blocks.get(taken.ahead).unwrap_or_default())?;
+            let Some(block) = plan.blocks.get(taken.block) else { break };
             make.put(block, &mut spare, state)?;
         }
         Ok(())
@@ -60,8 +69,8 @@ struct Unit {
     batch: RecordBatch,
     /// Its columns as bytes, where all of them can be taken so.
     columns: Option<Vec<Lane>>,
-    /// Where its rows are read one by one, the file, and whether that is on a disk.
-    file: Option<(Arc<Map>, bool)>,
+    /// Where its rows are read one by one, the file.
+    file: Option<Arc<Map>>,
 }
 
 /// A column of a unit.
@@ -105,11 +114,11 @@ fn cold_files(corpus: &Corpus, units: &[usize]) -> HashMap<usize, bool> {
     }
     let is_cold = |units: &[usize]| {
         let probes = units.iter().step_by(units.len().div_ceil(PROBES).max(1));
-        let mut there = probes.filter_map(|&unit| corpus.place(unit)).map(|(map, span)| {
+        let missing = probes.clone().filter_map(|&unit| corpus.place(unit)).filter(|(map, span)| {
             // Headers, at the beginning, were just read.
-            map.opened().is_resident((span.start + (span.end - span.start) / 2) as u64)
+            !map.opened().is_resident((span.start + (span.end - span.start) / 2) as u64)
         });
-        there.any(|resident| !resident)
+        missing.count() * GOOD_PART > probes.count()
     };
     files.into_iter().map(|(file, units)| (file, is_cold(&units))).collect()
 }
@@ -150,7 +159,7 @@ fn look_at(corpus: &Corpus, unit: usize, count: u64, cold: &HashMap<usize, bool>
     if let Some((map, span)) = corpus.place(unit) {
         let cold = cold.get(&address(map)).copied().unwrap_or(false);
         if by_position(count, span.len() as u64, cold) {
-            file = Some((map.clone(), cold));
+            file = Some(map.clone());
         } else {
             if cold {
                 map.opened().read_ahead(span.start as u64..span.end as u64);
@@ -161,7 +170,7 @@ fn look_at(corpus: &Corpus, unit: usize, count: u64, cold: &HashMap<usize, bool>
     let Some(batch) = corpus.view(unit)? else { return Ok(None) };
     let lane = |column: &ArrayRef| {
         let strided = Strided::of(column)?;
-        let offset = file.as_ref().and_then(|(map, _)| strided.place_in(map.bytes()));
+        let offset = file.as_ref().and_then(|map| strided.place_in(map.bytes()));
         Some(Lane { strided, offset })
     };
     let columns = batch.columns().iter().map(lane).collect();
@@ -174,6 +183,8 @@ struct Make<'a> {
     units: Vec<Option<Unit>>,
     /// Bytes of a row in each column, where they are the same in every unit.
     strides: Option<Vec<usize>>,
+    /// Whether many rows of the last block were not in memory.
+    cold: AtomicBool,
 }
 
 impl<'a> Make<'a> {
@@ -183,24 +194,19 @@ impl<'a> Make<'a> {
             same_stride(lanes.map(|lane| lane.map(|lane| &lane.strided)))
         };
         let strides = (0..output.gathered()).map(stride).collect();
-        Self { output, units, strides }
+        Self { output, units, strides, cold: AtomicBool::new(false) }
     }
 
-    /// Asks the disk for the rows of all blocks up to one that were not asked for.
-    fn announce(&self, blocks: &[Block], last: u64, announced: &AtomicU64) -> Result<()> {
-        loop {
-            let next = announced.load(Ordering::Relaxed);
-            let Some(block) = blocks.get(index(next)?).filter(|_| next <= last && self.strides.is_some())
-            else {
-                return Ok(());
-            };
-            if announced.compare_exchange(next, next + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-                continue;
-            }
+    /// Asks the disk for the rows of some blocks.
+    fn announce(&self, blocks: &[Block]) -> Result<()> {
+        if self.strides.is_none() || !self.cold.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        for block in blocks {
             for row in self.output.rows_of(block)? {
                 let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
                 let Some(unit) = self.units.get(unit).and_then(Option::as_ref) else { continue };
-                let Some((map, true)) = &unit.file else { continue };
+                let Some(map) = &unit.file else { continue };
                 for lane in unit.columns.iter().flatten() {
                     if let Some(start) = lane.place_of(row) {
                         map.opened().announce(&(start..start + lane.strided.stride as u64));
@@ -208,10 +214,11 @@ impl<'a> Make<'a> {
                 }
             }
         }
+        Ok(())
     }
 
-    /// Makes a block and hands it on; `spare` is memory of the block before, which is taken again.
-    fn put(&self, block: &Block, spare: &mut Vec<MutableBuffer>, state: &State) -> Result<()> {
+    /// Makes a block and hands it on.
+    fn put(&self, block: &Block, spare: &mut Spare, state: &State) -> Result<()> {
         let rows = self.output.rows_of(block)?;
         let Some(strides) = &self.strides else {
             let places = rows.iter().map(|row| self.output.corpus.locate(row.unsigned_abs()));
@@ -219,15 +226,14 @@ impl<'a> Make<'a> {
             let batch = |unit: usize| self.units.get(unit)?.as_ref().map(|unit| &unit.batch);
             return self.output.put(block, interleaved(self.output, block, &places, batch)?, state);
         };
-        let mut used = Vec::new();
         let row_bytes = self.row_bytes(strides);
         let mut batches = Vec::new();
         for run in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
             let rows = rows.get(run.clone()).unwrap_or_default();
             let mut columns = Vec::with_capacity(self.output.schema.fields().len());
             for (number, (&stride, field)) in strides.iter().zip(self.output.schema.fields()).enumerate() {
-                let bytes = self.copy(number, stride, rows, spare.pop())?;
-                used.push(bytes.clone());
+                let bytes = self.copy(number, stride, rows, spare.take())?;
+                spare.0.push(bytes.clone());
                 let at = At::Field(format!("column {:?}", field.name()));
                 let made = || column(field.data_type(), rows.len(), bytes);
                 columns.push(guard("<rows>".as_ref(), &at, "gathering", made)?);
@@ -237,10 +243,7 @@ impl<'a> Make<'a> {
             let batch = RecordBatch::try_new_with_options(self.output.schema.clone(), columns, &options);
             batches.push(batch.map_err(|e| Error::Internal(e.to_string()))?);
         }
-        self.output.put(block, batches, state)?;
-        // What the sink keeps is not taken again.
-        spare.extend(used.into_iter().filter_map(|bytes| bytes.into_mutable().ok()));
-        Ok(())
+        self.output.put(block, batches, state)
     }
 
     /// What a row takes as an upper bound for the lists in it, as `extent` has it.
@@ -255,26 +258,63 @@ impl<'a> Make<'a> {
     }
 
     /// The bytes of some rows of a column, one behind the other.
-    fn copy(
-        &self,
-        column: usize,
-        stride: usize,
-        rows: &[i64],
-        spare: Option<MutableBuffer>,
-    ) -> Result<Buffer> {
-        let mut bytes = spare.unwrap_or_else(|| MutableBuffer::new(0));
+    fn copy(&self, column: usize, stride: usize, rows: &[i64], mut bytes: MutableBuffer) -> Result<Buffer> {
         bytes.resize(rows.len().saturating_mul(stride), 0);
-        for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {
-            let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
-            let unit = self.units.get(unit).and_then(Option::as_ref).ok_or_else(Output::mismatch)?;
-            let lane = unit.columns.as_ref().and_then(|lanes| lanes.get(column));
-            let lane = lane.ok_or_else(Output::mismatch)?;
+        let ahead = rows.iter().skip(ROWS_AHEAD).map(Some).chain(std::iter::repeat(None));
+        let mut missing = Vec::new();
+        let places = bytes.as_slice_mut().chunks_exact_mut(stride.max(1));
+        for ((into, row), later) in places.zip(rows).zip(ahead) {
+            if let Some(bytes) = later.and_then(|&row| self.lane(column, row)).and_then(mapped) {
+                prefetch(bytes.get(..ASKED).unwrap_or(bytes));
+            }
+            let (unit, lane, row) = self.lane(column, *row).ok_or_else(Output::mismatch)?;
             match (&unit.file, lane.place_of(row)) {
-                (Some((map, _)), Some(start)) => map.opened().read_exact_at(into, start)?,
+                (Some(map), Some(start)) => {
+                    if !map.opened().read_resident(into, start)? {
+                        map.opened().announce(&(start..start + stride as u64));
+                        missing.push((into, map, start));
+                    }
+                }
                 _ => into.copy_from_slice(lane.strided.row(row as usize).ok_or_else(Output::mismatch)?),
             }
         }
+        self.cold.store(missing.len() * MANY > rows.len(), Ordering::Relaxed);
+        for (into, map, start) in missing {
+            map.opened().read_exact_at(into, start)?;
+        }
         Ok(bytes.into())
+    }
+
+    /// Where a row of a column lies.
+    fn lane(&self, column: usize, row: i64) -> Option<(&Unit, &Lane, u32)> {
+        let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
+        let unit = self.units.get(unit)?.as_ref()?;
+        Some((unit, unit.columns.as_ref()?.get(column)?, row))
+    }
+}
+
+/// The bytes of a row, unless they are read by their position.
+fn mapped<'a>((unit, lane, row): (&'a Unit, &'a Lane, u32)) -> Option<&'a [u8]> {
+    if unit.file.is_some() { None } else { lane.strided.row(row as usize) }
+}
+
+/// Memory of blocks that were made: taken again once the sink has let go of it.
+#[derive(Default)]
+struct Spare(Vec<Buffer>);
+
+impl Spare {
+    fn take(&mut self) -> MutableBuffer {
+        // The last is the likeliest to be in the processor's cache.
+        let mut held = Vec::new();
+        let found = loop {
+            match self.0.pop().map(Buffer::into_mutable) {
+                Some(Err(bytes)) => held.push(bytes),
+                Some(Ok(bytes)) => break bytes,
+                None => break MutableBuffer::new(0),
+            }
+        };
+        self.0.extend(held.into_iter().rev());
+        found
     }
 }
 

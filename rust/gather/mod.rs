@@ -13,12 +13,14 @@ mod in_place;
 mod lists;
 mod locator;
 mod memory;
+mod nulls;
 mod outlook;
 mod parquet;
 mod plan;
 mod row_group;
 mod run;
 mod schema;
+mod shares;
 mod strides;
 mod types;
 

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
+use arrow::array::{RecordBatchOptions, UInt32Array};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 
 use super::lists::Lists;
+use super::nulls::zeroed;
 use super::parquet::File;
 use super::strides::take_rows;
 use super::types::project;
@@ -89,7 +90,8 @@ impl Rows {
             let list = lists.iter().find(|(list, _)| *list == place).map(|(_, list)| list);
             list.or_else(|| others.next()).cloned()
         };
-        let columns: Vec<ArrayRef> = (0..self.columns.len()).filter_map(column).collect();
+        let columns = (0..self.columns.len()).filter_map(column).map(|column| zeroed(&column));
+        let columns = columns.collect::<Result<_, _>>().map_err(|e| Error::Internal(e.to_string()))?;
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
             .map_err(|e| Error::Internal(e.to_string()))

@@ -18,7 +18,7 @@ pub(super) const BATCH_BYTES: u64 = 256 << 20;
 
 /// Takes the rows of each block, from any thread.
 ///
-/// Blocks are begun in ascending order, so a sink may wait for the block before the one it was given.
+/// Blocks of a shard are begun in ascending order, so a sink may wait for the one before the one it was given.
 pub trait Sink: Sync {
     /// The rows of a block, in one batch or, where rows are large, in several.
     ///

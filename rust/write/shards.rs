@@ -1,14 +1,14 @@
 //! The shards of an output, which many threads write at once.
 //!
-//! A thread encodes its piece on its own, waits until the pieces before it have claimed their places in the
-//! file, claims its own, and writes there while others do the same elsewhere. A shard whose pieces are all
-//! written is handed to the thread that waits for the disk: there it is synced, counted, given its name, and
-//! noted in the journal.
+//! A thread encodes its piece on its own. The pieces of a shard are written in their order by one thread at a
+//! time, as the system lets no two threads write to a file at once: a thread whose piece is next writes it, and
+//! then those that other threads have left with it meanwhile, which went on to make others. A shard whose
+//! pieces are all written is handed to the thread that waits for the disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::buffer::Buffer;
@@ -16,20 +16,21 @@ use arrow::record_batch::RecordBatch;
 use crc32fast::Hasher;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::background::{Background, Wanted};
-use super::checksum::{Crc32, of_parts, sync};
-use super::encoder::{Encoder, End};
+use super::background::Background;
+use super::checksum::{Crc32, of_parts};
+use super::encoder::{Encoder, End, Piece};
 use super::journal::{Done, Written};
-use super::rename::sync_folder;
+use super::part::{create, part, write_all_at, write_at};
+use super::settle::Settle;
 use super::stage::{Log, Stage};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::gather::{Block, Plan, Sink};
 use crate::parallel::{Job, State};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
-/// Bytes that are written between two looks whether the job is to stop.
-const WRITE: usize = 1 << 20;
+/// Pieces of a shard that are left with the thread that writes it: few, as they take memory.
+const LEFT: usize = 2;
 
 /// All shards of an output.
 pub(super) struct Shards<E: Encoder> {
@@ -58,12 +59,23 @@ struct Turn<N> {
     file: Option<Arc<File>>,
     /// Blocks that wait for the others of their piece.
     waiting: BTreeMap<u64, HashMap<u64, (u64, Vec<RecordBatch>)>>,
-    /// The next piece to claim its place.
+    /// Pieces that are left with the thread that writes, or will write the one before them.
+    left: BTreeMap<u64, Encoded<N>>,
+    /// Whether a thread is writing.
+    writing: bool,
+    /// The next piece to be written.
     next: u64,
     /// Where it will be.
     offset: u64,
-    written: u64,
-    pieces: Vec<Placed<N>>,
+    placed: Vec<Placed<N>>,
+}
+
+/// A piece that has yet to be written.
+struct Encoded<N> {
+    buffers: Vec<Buffer>,
+    sum: Hasher,
+    digest: u64,
+    note: N,
 }
 
 /// A piece that has its place.
@@ -74,6 +86,32 @@ struct Placed<N> {
     note: N,
 }
 
+impl<N> Default for Turn<N> {
+    fn default() -> Self {
+        Self {
+            file: None,
+            waiting: BTreeMap::new(),
+            left: BTreeMap::new(),
+            writing: false,
+            next: 0,
+            offset: 0,
+            placed: Vec::new(),
+        }
+    }
+}
+
+impl<N> Turn<N> {
+    /// Gives a piece the next place.
+    fn place(&mut self, piece: Encoded<N>) -> (Vec<Buffer>, u64) {
+        let Encoded { buffers, sum, digest, note } = piece;
+        let offset = self.offset;
+        self.offset += buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
+        self.next += 1;
+        self.placed.push(Placed { offset, sum, digest, note });
+        (buffers, offset)
+    }
+}
+
 impl<E: Encoder + 'static> Shards<E> {
     pub(super) fn new(encoder: E, stage: &Stage, plan: &Plan) -> Result<Self> {
         let count = plan.shards.len();
@@ -82,14 +120,7 @@ impl<E: Encoder + 'static> Shards<E> {
             rows: rows.end - rows.start,
             blocks: 0,
             kept: stage.kept().iter().any(|done| done.shard == index),
-            turn: Mutex::new(Turn {
-                file: None,
-                waiting: BTreeMap::new(),
-                next: 0,
-                offset: 0,
-                written: 0,
-                pieces: Vec::new(),
-            }),
+            turn: Mutex::default(),
             moved: Condvar::new(),
         });
         let mut each: Vec<_> = shards.collect();
@@ -124,7 +155,7 @@ impl<E: Encoder + 'static> Shards<E> {
     pub(super) fn finish(&self, state: &State) -> Result<Vec<Done>> {
         for (index, shard) in self.each.iter().enumerate() {
             if shard.blocks == 0 && !shard.kept {
-                let mut turn = shard.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut turn = lock(&shard.turn);
                 self.open(shard, &mut turn)?;
                 self.close(index, shard, &mut turn, state)?;
             }
@@ -177,28 +208,36 @@ impl<E: Encoder + 'static> Shards<E> {
         Ok(file)
     }
 
-    /// Claims the place of a piece in its shard.
-    fn claim(
+    /// Writes a piece of a shard, or leaves it with the thread that does.
+    fn write(
         &self,
+        index: usize,
         shard: &Shard<E::Note>,
-        piece: u64,
-        bytes: u64,
-        placed: impl FnOnce(u64) -> Placed<E::Note>,
+        number: u64,
+        piece: Encoded<E::Note>,
         state: &State,
-    ) -> Result<(Arc<File>, u64)> {
-        let mut turn = shard.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        while turn.next != piece {
-            state.check()?;
-            let waited = shard.moved.wait_timeout(turn, LOOK_UP);
-            turn = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+    ) -> Result<()> {
+        let mut piece = Some(piece);
+        let Some(mut turn) = take_turn(shard, number, &mut piece, state)? else { return Ok(()) };
         let file = self.open(shard, &mut turn)?;
-        let offset = turn.offset;
-        turn.offset += bytes;
-        turn.next += 1;
-        turn.pieces.push(placed(offset));
+        let path = part(&self.folder, &shard.name);
+        while let Some(next) = piece {
+            let (buffers, mut offset) = turn.place(next);
+            drop(turn);
+            shard.moved.notify_all();
+            for buffer in &buffers {
+                write_all_at(&file, &path, buffer, offset, state)?;
+                offset += buffer.len() as u64;
+            }
+            drop(buffers);
+            turn = lock(&shard.turn);
+            let next = turn.next;
+            piece = turn.left.remove(&next);
+        }
+        drop(file);
+        turn.writing = false;
         shard.moved.notify_all();
-        Ok((file, offset))
+        if turn.next == self.pieces(shard) { self.close(index, shard, &mut turn, state) } else { Ok(()) }
     }
 
     /// The blocks of a piece, once the last of them is there: the row of the first, and all batches.
@@ -213,7 +252,7 @@ impl<E: Encoder + 'static> Shards<E> {
         if each == 1 {
             return Some((piece, block.rows.start, batches));
         }
-        let mut turn = shard.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = lock(&shard.turn);
         let waiting = turn.waiting.entry(piece).or_default();
         waiting.insert(block.index, (block.rows.start, batches));
         if (waiting.len() as u64) < each.min(shard.blocks - piece * each) {
@@ -238,7 +277,7 @@ impl<E: Encoder + 'static> Shards<E> {
         let path = part(&self.folder, &shard.name);
         let mut sums = Vec::new();
         let mut notes = Vec::new();
-        for placed in turn.pieces.drain(..) {
+        for placed in turn.placed.drain(..) {
             sums.push((placed.sum, placed.digest));
             notes.push((placed.offset, placed.note));
         }
@@ -283,76 +322,38 @@ impl<E: Encoder + 'static> Sink for Shards<E> {
             .get(block.shard)
             .ok_or_else(|| Error::Internal(format!("there is no shard {}", block.shard)))?;
         let Some((number, first, batches)) = self.gathered(shard, block, batches) else { return Ok(()) };
-        let piece = self.encoder.encode(first, batches)?;
-        let bytes: u64 = piece.buffers.iter().map(|buffer| buffer.len() as u64).sum();
-        let sum = of_parts(piece.buffers.iter().map(Buffer::as_slice));
-        let digests: Vec<u8> =
-            piece.buffers.iter().flat_map(|buffer| xxh3_64(buffer).to_le_bytes()).collect();
-        let digest = xxh3_64(&digests);
-        let placed = |offset| Placed { offset, sum, digest, note: piece.note };
-        let (file, mut offset) = self.claim(shard, number, bytes, placed, state)?;
-        let path = part(&self.folder, &shard.name);
-        for buffer in &piece.buffers {
-            write_all_at(&file, &path, buffer, offset, state)?;
-            offset += buffer.len() as u64;
-        }
-        drop(file);
-        let mut turn = shard.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.written += 1;
-        if turn.written == self.pieces(shard) {
-            self.close(block.shard, shard, &mut turn, state)?;
-        }
-        Ok(())
+        let Piece { buffers, note } = self.encoder.encode(first, batches)?;
+        let sum = of_parts(buffers.iter().map(Buffer::as_slice));
+        let digests: Vec<u8> = buffers.iter().flat_map(|buffer| xxh3_64(buffer).to_le_bytes()).collect();
+        let piece = Encoded { buffers, sum, digest: xxh3_64(&digests), note };
+        self.write(block.shard, shard, number, piece, state)
     }
 }
 
-/// The last steps of a shard.
-struct Settle<E> {
-    encoder: Arc<E>,
-    folder: PathBuf,
-    wanted: Wanted,
-    log: Log,
-    all: Arc<Mutex<Vec<Done>>>,
+/// Waits until a piece may be written, by this thread, or left with the one that writes: then it is taken.
+fn take_turn<'a, N>(
+    shard: &'a Shard<N>,
+    number: u64,
+    piece: &mut Option<Encoded<N>>,
+    state: &State,
+) -> Result<Option<MutexGuard<'a, Turn<N>>>> {
+    let mut turn = lock(&shard.turn);
+    loop {
+        if turn.next == number && !turn.writing {
+            turn.writing = true;
+            return Ok(Some(turn));
+        }
+        if turn.left.len() < LEFT {
+            turn.left.extend(piece.take().map(|piece| (number, piece)));
+            return Ok(None);
+        }
+        state.check()?;
+        turn = shard.moved.wait_timeout(turn, LOOK_UP).unwrap_or_else(PoisonError::into_inner).0;
+    }
 }
 
-impl<E: Encoder> Settle<E> {
-    fn shard(&self, done: Done, parts: Vec<(PathBuf, Arc<File>)>) -> Result<()> {
-        let settled = self.settle(&done, &parts);
-        if settled.is_err() {
-            // After a sync that failed nobody knows what is on the disk: the shard is made anew another time.
-            for (path, _) in &parts {
-                let _ =
-                    self.wanted.step(|| fs::remove_file(path).map_err(|e| Error::io(path, "removing", e)));
-            }
-        }
-        settled
-    }
-
-    fn settle(&self, done: &Done, parts: &[(PathBuf, Arc<File>)]) -> Result<()> {
-        for (path, file) in parts {
-            sync(file, path)?;
-        }
-        if let Some((path, _)) = parts.first() {
-            let rows = self.encoder.count_rows(path)?;
-            if rows != done.rows {
-                let message = format!("{} rows were written and {rows} are there", done.rows);
-                return Err(Error::format(path, At::File, message));
-            }
-        }
-        self.wanted.step(|| {
-            for ((part, _), file) in parts.iter().zip(&done.files) {
-                let path = self.folder.join(&file.name);
-                fs::rename(part, &path)
-                    .map_err(|e| Error::io(&path, "giving a finished shard its name", e))?;
-            }
-            Ok(())
-        })?;
-        parts.first().and_then(|(path, _)| path.parent()).map_or(Ok(()), sync_folder)?;
-        self.wanted.step(|| self.log.append(done.clone()))?;
-        self.log.sync()?;
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(done.clone());
-        Ok(())
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The checksum of runs of bytes that follow each other.
@@ -360,44 +361,4 @@ fn combined<'a>(sums: impl Iterator<Item = &'a Hasher>) -> Crc32 {
     let mut whole = Hasher::new();
     sums.for_each(|sum| whole.combine(sum));
     Crc32(whole.finalize())
-}
-
-/// Where a file is while it is being written.
-fn part(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.part"))
-}
-
-fn create(path: &Path) -> Result<File> {
-    File::options().write(true).create_new(true).open(path).map_err(|e| Error::io(path, "creating", e))
-}
-
-/// Writes bytes, unless the job is to stop.
-fn write_all_at(file: &File, path: &Path, bytes: &[u8], offset: u64, state: &State) -> Result<()> {
-    for (index, chunk) in bytes.chunks(WRITE).enumerate() {
-        state.check()?;
-        write_at(file, path, chunk, offset + (index * WRITE) as u64)?;
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn write_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<()> {
-    let written = std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);
-    written.map_err(|e| Error::io(path, format!("writing {} bytes at {offset}", bytes.len()), e))
-}
-
-#[cfg(windows)]
-fn write_at(file: &File, path: &Path, mut bytes: &[u8], mut offset: u64) -> Result<()> {
-    let failed = |e, len, offset| Error::io(path, format!("writing {len} bytes at {offset}"), e);
-    while !bytes.is_empty() {
-        let written = std::os::windows::fs::FileExt::seek_write(file, bytes, offset);
-        match written.map_err(|e| failed(e, bytes.len(), offset))? {
-            0 => return Err(failed(std::io::ErrorKind::WriteZero.into(), bytes.len(), offset)),
-            count => {
-                bytes = bytes.get(count..).unwrap_or_default();
-                offset += count as u64;
-            }
-        }
-    }
-    Ok(())
 }

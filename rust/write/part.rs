@@ -1,0 +1,53 @@
+//! A file in the making, under a name that tells so.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::parallel::State;
+
+/// Bytes that are written between two looks whether the job is to stop.
+const WRITE: usize = 1 << 20;
+
+/// Where a file is while it is being written.
+pub(super) fn part(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.part"))
+}
+
+/// Creates a file that is not there yet.
+pub(super) fn create(path: &Path) -> Result<File> {
+    File::options().write(true).create_new(true).open(path).map_err(|e| Error::io(path, "creating", e))
+}
+
+/// Writes bytes, unless the job is to stop.
+pub(super) fn write_all_at(file: &File, path: &Path, bytes: &[u8], offset: u64, state: &State) -> Result<()> {
+    for (index, chunk) in bytes.chunks(WRITE).enumerate() {
+        state.check()?;
+        write_at(file, path, chunk, offset + (index * WRITE) as u64)?;
+    }
+    Ok(())
+}
+
+/// Writes bytes in one go.
+#[cfg(unix)]
+pub(super) fn write_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<()> {
+    let written = std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);
+    written.map_err(|e| Error::io(path, format!("writing {} bytes at {offset}", bytes.len()), e))
+}
+
+/// Writes bytes in one go.
+#[cfg(windows)]
+pub(super) fn write_at(file: &File, path: &Path, mut bytes: &[u8], mut offset: u64) -> Result<()> {
+    let failed = |e, len, offset| Error::io(path, format!("writing {len} bytes at {offset}"), e);
+    while !bytes.is_empty() {
+        let written = std::os::windows::fs::FileExt::seek_write(file, bytes, offset);
+        match written.map_err(|e| failed(e, bytes.len(), offset))? {
+            0 => return Err(failed(std::io::ErrorKind::WriteZero.into(), bytes.len(), offset)),
+            count => {
+                bytes = bytes.get(count..).unwrap_or_default();
+                offset += count as u64;
+            }
+        }
+    }
+    Ok(())
+}
