@@ -29,7 +29,7 @@ const FILE_START: u64 = 8;
 const FILE_END: u64 = 10;
 
 /// How many messages ahead headers are asked for.
-const AHEAD: u64 = 64;
+const AHEAD: u64 = 32;
 /// Bytes that a header and the offsets of a thousand lists behind it take, about.
 const HEADER: u64 = 8 << 10;
 

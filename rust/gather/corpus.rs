@@ -19,9 +19,12 @@ use super::strides::take_rows;
 use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
 
+/// Bytes that tell what a file is.
+const HEAD: usize = 32;
 /// Bytes of values that are converted at once, about.
 const CONVERTED_BYTES: u64 = 4 << 20;
 
@@ -326,22 +329,22 @@ fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
 /// Opens one file, by what its first bytes say.
 fn open_part(path: &Path) -> Result<Arc<dyn Part>> {
     let map = Arc::new(Map::open(path)?);
-    let bytes = map.bytes();
-    if bytes.is_empty() {
+    // Read, and not looked at in the map: that has the system read megabytes around it.
+    let head = map.opened().read_at(0, map.bytes().len().min(HEAD))?;
+    if head.is_empty() {
         return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
     }
-    if bytes.starts_with(b"PAR1") {
+    if head.starts_with(b"PAR1") {
         return Ok(Arc::new(Parquet::open(map)?));
     }
-    if bytes.starts_with(b"ARROW1") || bytes.starts_with(&[0xff; 4]) {
+    if head.starts_with(b"ARROW1") || head.starts_with(&[0xff; 4]) {
         return Ok(Arc::new(Stream::open(map)?));
     }
-    Err(unknown(path, bytes))
+    Err(unknown(path, &head))
 }
 
-fn unknown(path: &Path, bytes: &[u8]) -> Error {
-    let head = bytes.get(..bytes.len().min(16)).unwrap_or_default();
-    if bytes.starts_with(b"version https://git-lfs") {
+fn unknown(path: &Path, head: &[u8]) -> Error {
+    if head.starts_with(b"version https://git-lfs") {
         return Error::format(
             path,
             At::File,
@@ -353,7 +356,7 @@ fn unknown(path: &Path, bytes: &[u8]) -> Error {
         At::Byte(0),
         format!(
             "begins with {:?}, which is neither Parquet (PAR1), nor an Arrow file (ARROW1), nor an Arrow stream (ff ff ff ff)",
-            String::from_utf8_lossy(head)
+            String::from_utf8_lossy(head.get(..head.len().min(16)).unwrap_or_default())
         ),
     )
 }

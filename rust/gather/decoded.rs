@@ -73,8 +73,8 @@ fn part_of_pass(
     let shares = Shares::of(blocks);
     job.run_on(plan.makers(), |_, state| {
         let mut mine = None;
-        while let Some(taken) = shares.take(&mut mine, 0) {
-            let (Some(block), Some(&start)) = (blocks.get(taken.block), starts.get(taken.block)) else {
+        while let Some(number) = shares.take(&mut mine) {
+            let (Some(block), Some(&start)) = (blocks.get(number), starts.get(number)) else {
                 break;
             };
             output.put(block, make(output, &pieces, block, start)?, state)?;

@@ -1,46 +1,34 @@
 //! Rows copied from where they lie, in mapped files or in memory: nothing of them is held but the blocks in the
 //! making.
 //!
-//! Each unit is looked at once. Where many of its rows are wanted, its pages are brought into the map at once;
-//! where few are, rows are read one by one by their position, which costs a call for each but no page of the
-//! map. Those of a block that are not in memory are asked for together before the first of them is waited for,
-//! and while there are many, those of the next blocks too: one after the other would leave the disk idle most
-//! of the time.
+//! Each unit is looked at once. Rows are then copied from the map or read by their position. Where many of the
+//! latter are not in memory, they are asked for before blocks are made of them: one after the other would leave
+//! the disk idle most of the time.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use arrow::array::{ArrayRef, RecordBatchOptions};
+use arrow::array::RecordBatchOptions;
 use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
-use super::corpus::Corpus;
+use super::ahead::{self, Spot};
+use super::budget::available_memory;
 use super::decoded::interleaved;
-use super::outlook::Outlook;
 use super::plan::{Block, Plan};
-use super::run::{BATCH_BYTES, Output, index};
+use super::run::{BATCH_BYTES, Output};
 use super::shares::Shares;
-use super::strides::{Strided, column, same_stride};
+use super::strides::{column, same_stride};
 use super::types::cut_by_bytes;
+use super::units::{Lane, Unit, look_at_units};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-use crate::mmap::Map;
-use crate::parallel::{Job, Queue, State};
+use crate::parallel::{Job, State};
 use crate::simd::prefetch;
 
-/// A read of its own costs as much as it costs to map so many bytes that are in memory.
-const WARM_READ: u64 = 12 << 10;
-/// And as much as it costs to read so many bytes of a disk in one piece.
-const COLD_READ: u64 = 48 << 10;
-/// Pages of a file that are looked at to learn whether it is in memory.
-const PROBES: usize = 32;
-/// A good part of a file: one of so many.
-const GOOD_PART: usize = 4;
-/// How many blocks ahead rows are asked for where many are not in memory: one in so many of a block.
-const BLOCKS_AHEAD: usize = 4;
-const MANY: usize = 16;
+/// Bytes that are asked of the disk before blocks are made of them, with all that is read around them: as much as
+/// stays in memory until then.
+const ASKED_AHEAD: u64 = 2 << 30;
+/// What is read around a row.
+const AROUND: u64 = 8 << 10;
 /// How many rows ahead the processor is asked for bytes, and for how many of a row: of long ones it sees itself
 /// what comes next.
 const ROWS_AHEAD: usize = 4;
@@ -51,140 +39,24 @@ pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<
     let wanted = output.count_by_unit(job, &plan.blocks)?;
     let Some(units) = look_at_units(job, output.corpus, &wanted)? else { return Ok(false) };
     let make = Make::new(output, units);
-    let shares = Shares::of(&plan.blocks);
-    job.run_on(plan.makers(), |_, state| {
-        let (mut mine, mut spare) = (None, Spare::default());
-        while let Some(taken) = shares.take(&mut mine, BLOCKS_AHEAD) {
-            make.announce(plan.blocks.get(taken.ahead).unwrap_or_default())?;
-            let Some(block) = plan.blocks.get(taken.block) else { break };
-            make.put(block, &mut spare, state)?;
-        }
-        Ok(())
-    })?;
+    if !make.is_cold(&plan.blocks)? {
+        make.blocks(job, plan, &plan.blocks)?;
+        return Ok(true);
+    }
+    let rows = (ASKED_AHEAD.min(available_memory() / 4) / plan.row_bytes.saturating_add(AROUND)).max(1);
+    for blocks in plan.blocks.chunk_by(|a, b| a.rows.start / rows == b.rows.start / rows) {
+        make.ask(job, blocks)?;
+        make.blocks(job, plan, blocks)?;
+    }
     Ok(true)
 }
 
-/// A unit whose rows are wanted.
-struct Unit {
-    batch: RecordBatch,
-    /// Its columns as bytes, where all of them can be taken so.
-    columns: Option<Vec<Lane>>,
-    /// Where its rows are read one by one, the file.
-    file: Option<Arc<Map>>,
-}
-
-/// A column of a unit.
-struct Lane {
-    strided: Strided,
-    /// Where its first row is in the file, if it is to be read from there.
-    offset: Option<u64>,
-}
-
-/// Every unit that is wanted, or nothing if one cannot be used in place.
-fn look_at_units(job: &Job<'_>, corpus: &Corpus, wanted: &[u64]) -> Result<Option<Vec<Option<Unit>>>> {
-    let touched = touched(wanted);
-    let cold = cold_files(corpus, &touched);
-    let queue = Queue::new(touched.len() as u64);
-    let found = job.run(|_, state| {
-        let mut mine = Vec::new();
-        while let Some(&unit) = queue.take().map(index).transpose()?.and_then(|next| touched.get(next)) {
-            state.check()?;
-            let count = wanted.get(unit).copied().unwrap_or(0);
-            mine.push((unit, look_at(corpus, unit, count, &cold)?));
-        }
-        Ok(mine)
-    })?;
-    let mut units: Vec<Option<Unit>> = (0..wanted.len()).map(|_| None).collect();
-    for (unit, found) in found.into_iter().flatten() {
-        let Some(found) = found else { return Ok(None) };
-        if let Some(unit) = units.get_mut(unit) {
-            *unit = Some(found);
-        }
-    }
-    Ok(Some(units))
-}
-
-/// The files of which a good part is not in memory, by their address.
-fn cold_files(corpus: &Corpus, units: &[usize]) -> HashMap<usize, bool> {
-    let mut files: HashMap<usize, Vec<usize>> = HashMap::new();
-    for &unit in units {
-        if let Some((map, _)) = corpus.place(unit) {
-            files.entry(address(map)).or_default().push(unit);
-        }
-    }
-    let is_cold = |units: &[usize]| {
-        let probes = units.iter().step_by(units.len().div_ceil(PROBES).max(1));
-        let missing = probes.clone().filter_map(|&unit| corpus.place(unit)).filter(|(map, span)| {
-            // Headers, at the beginning, were just read.
-            !map.opened().is_resident((span.start + (span.end - span.start) / 2) as u64)
-        });
-        missing.count() * GOOD_PART > probes.count()
-    };
-    files.into_iter().map(|(file, units)| (file, is_cold(&units))).collect()
-}
-
-fn address(map: &Arc<Map>) -> usize {
-    Arc::as_ptr(map) as usize
-}
-
-/// Whether it costs less to read so many rows one by one than to have all bytes of their unit in the map.
-fn by_position(count: u64, bytes: u64, cold: bool) -> bool {
-    count.saturating_mul(if cold { COLD_READ } else { WARM_READ }) < bytes
-}
-
-/// Adds to an outlook what will be read of units of which so many rows are wanted.
-pub(super) fn foresee(corpus: &Corpus, wanted: &[u64], row_bytes: u64, outlook: &mut Outlook) {
-    let cold = cold_files(corpus, &touched(wanted));
-    for unit in touched(wanted) {
-        let Some((map, span)) = corpus.place(unit) else { continue };
-        let count = wanted.get(unit).copied().unwrap_or(0);
-        if by_position(count, span.len() as u64, cold.get(&address(map)).copied().unwrap_or(false)) {
-            outlook.positional_rows += count;
-            outlook.positional_bytes += count.saturating_mul(row_bytes);
-            outlook.reads += count;
-        } else {
-            outlook.mapped_bytes += span.len() as u64;
-            outlook.reads += 1;
-        }
-    }
-}
-
-fn touched(wanted: &[u64]) -> Vec<usize> {
-    (0..wanted.len()).filter(|&unit| wanted.get(unit) > Some(&0)).collect()
-}
-
-/// A unit of which so many rows are wanted, brought into memory if that is the way to read them.
-fn look_at(corpus: &Corpus, unit: usize, count: u64, cold: &HashMap<usize, bool>) -> Result<Option<Unit>> {
-    let mut file = None;
-    if let Some((map, span)) = corpus.place(unit) {
-        let cold = cold.get(&address(map)).copied().unwrap_or(false);
-        if by_position(count, span.len() as u64, cold) {
-            file = Some(map.clone());
-        } else {
-            if cold {
-                map.opened().read_ahead(span.start as u64..span.end as u64);
-            }
-            map.populate(span)?;
-        }
-    }
-    let Some(batch) = corpus.view(unit)? else { return Ok(None) };
-    let lane = |column: &ArrayRef| {
-        let strided = Strided::of(column)?;
-        let offset = file.as_ref().and_then(|map| strided.place_in(map.bytes()));
-        Some(Lane { strided, offset })
-    };
-    let columns = batch.columns().iter().map(lane).collect();
-    Ok(Some(Unit { batch, columns, file }))
-}
-
-/// The second half: blocks out of units.
+/// Blocks out of units.
 struct Make<'a> {
     output: &'a Output<'a>,
     units: Vec<Option<Unit>>,
     /// Bytes of a row in each column, where they are the same in every unit.
     strides: Option<Vec<usize>>,
-    /// Whether many rows of the last block were not in memory.
-    cold: AtomicBool,
 }
 
 impl<'a> Make<'a> {
@@ -194,27 +66,44 @@ impl<'a> Make<'a> {
             same_stride(lanes.map(|lane| lane.map(|lane| &lane.strided)))
         };
         let strides = (0..output.gathered()).map(stride).collect();
-        Self { output, units, strides, cold: AtomicBool::new(false) }
+        Self { output, units, strides }
     }
 
-    /// Asks the disk for the rows of some blocks.
-    fn announce(&self, blocks: &[Block]) -> Result<()> {
-        if self.strides.is_none() || !self.cold.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        for block in blocks {
-            for row in self.output.rows_of(block)? {
-                let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
-                let Some(unit) = self.units.get(unit).and_then(Option::as_ref) else { continue };
-                let Some(map) = &unit.file else { continue };
-                for lane in unit.columns.iter().flatten() {
-                    if let Some(start) = lane.place_of(row) {
-                        map.opened().announce(&(start..start + lane.strided.stride as u64));
-                    }
-                }
+    /// Makes blocks of a plan, and hands them on.
+    fn blocks(&self, job: &Job<'_>, plan: &Plan, blocks: &[Block]) -> Result<()> {
+        let shares = Shares::of(blocks);
+        job.run_on(plan.makers(), |_, state| {
+            let (mut mine, mut spare) = (None, Spare::default());
+            while let Some(block) = shares.take(&mut mine).and_then(|number| blocks.get(number)) {
+                self.put(block, &mut spare, state)?;
             }
-        }
+            Ok(())
+        })?;
         Ok(())
+    }
+
+    /// Whether many rows of blocks are to be read by their position and are not in memory.
+    fn is_cold(&self, blocks: &[Block]) -> Result<bool> {
+        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return Ok(false) };
+        let rows = self.output.rows_between(first.rows.start, last.rows.end)?;
+        Ok(self.strides.is_some() && ahead::is_cold(rows, |row| self.spot(row, 0)))
+    }
+
+    /// Asks the disk for the rows of blocks.
+    fn ask(&self, job: &Job<'_>, blocks: &[Block]) -> Result<()> {
+        let mut rows = Vec::new();
+        for block in blocks {
+            rows.extend_from_slice(self.output.rows_of(block)?);
+        }
+        ahead::ask(job, rows, self.output.gathered(), |row, column| self.spot(row, column))
+    }
+
+    /// Where a row of a column lies, if it is read by its position.
+    fn spot(&self, row: i64, column: usize) -> Option<Spot<'_>> {
+        let (unit, lane, row) = self.lane(column, row)?;
+        let start = lane.place_of(row)?;
+        let bytes = start..start + lane.strided.stride as u64;
+        unit.file.as_ref().map(|map| Spot { file: map.opened(), bytes })
     }
 
     /// Makes a block and hands it on.
@@ -278,7 +167,6 @@ impl<'a> Make<'a> {
                 _ => into.copy_from_slice(lane.strided.row(row as usize).ok_or_else(Output::mismatch)?),
             }
         }
-        self.cold.store(missing.len() * MANY > rows.len(), Ordering::Relaxed);
         for (into, map, start) in missing {
             map.opened().read_exact_at(into, start)?;
         }
@@ -315,12 +203,5 @@ impl Spare {
         };
         self.0.extend(held.into_iter().rev());
         found
-    }
-}
-
-impl Lane {
-    /// Where a row is in the file, if it is to be read from there.
-    fn place_of(&self, row: u32) -> Option<u64> {
-        self.offset?.checked_add(u64::from(row) * self.strided.stride as u64)
     }
 }

@@ -4,6 +4,7 @@
 //! groups, chunks in memory. A [`Plan`] says which rows go where; [`gather`] reads rows in the order in which
 //! they lie and hands them on in the order wanted.
 
+mod ahead;
 mod arrow;
 mod budget;
 mod corpus;
@@ -23,6 +24,7 @@ mod schema;
 mod shares;
 mod strides;
 mod types;
+mod units;
 
 pub use budget::default_memory_limit;
 pub use corpus::Corpus;

@@ -1,9 +1,9 @@
 //! What a gather will do, told before it does anything.
 
 use super::corpus::Corpus;
-use super::in_place;
 use super::plan::{Block, Plan};
 use super::run::{Output, check_rows, index};
+use super::units;
 use crate::error::Result;
 use crate::parallel::Job;
 
@@ -56,7 +56,7 @@ impl Outlook {
             let runs: Vec<&[i64]> = blocks.iter().map(of_block).collect::<Result<_>>()?;
             let wanted = corpus.count_by_unit(job, &runs)?;
             if plan.in_place {
-                in_place::foresee(corpus, &wanted, plan.row_bytes, &mut outlook);
+                units::foresee(corpus, &wanted, plan.row_bytes, &mut outlook);
             } else {
                 outlook.decoded(corpus, &wanted);
             }

@@ -89,7 +89,12 @@ impl Output<'_> {
 
     /// The rows of the corpus that make a block.
     pub(super) fn rows_of(&self, block: &Block) -> Result<&[i64]> {
-        self.rows.get(index(block.rows.start)?..index(block.rows.end)?).ok_or_else(Self::mismatch)
+        self.rows_between(block.rows.start, block.rows.end)
+    }
+
+    /// The rows of the corpus that make a run of output rows.
+    pub(super) fn rows_between(&self, start: u64, end: u64) -> Result<&[i64]> {
+        self.rows.get(index(start)?..index(end)?).ok_or_else(Self::mismatch)
     }
 
     /// How many rows of each unit are wanted in some blocks.

@@ -386,11 +386,18 @@ def test_tokens_are_as_frequent_as_words():
 def test_where_arrow_rows_lie(made):
     files = corpus.Corpus(made, ROWS, 2)
     rows = np.array([ROWS - 1, 0, 7, 8, 200, 7])
-    hashes = []
+    hashes, heads = [], []
     for one in reads.needed(files.files("arrow"), rows):
         content = one.file.read_bytes()
-        hashes += [corpus.hash_rows(np.frombuffer(content[start:end], np.uint16)[None])[0] for start, end in one.ranges]
+        assert sorted(one.ranges[:, 0]) == one.ranges[:, 0].tolist()
+        spans = [content[start:end] for start, end in one.ranges]
+        hashes += [
+            corpus.hash_rows(np.frombuffer(span, np.uint16)[None])[0] for span in spans if len(span) == ROW_BYTES
+        ]
+        heads += [span for span in spans if len(span) != ROW_BYTES]
     np.testing.assert_array_equal(hashes, files.hashes[np.unique(rows)])
+    assert heads
+    assert all(b"\xff\xff\xff\xff" in head for head in heads)
 
 
 def test_where_parquet_row_groups_lie(tmp_path):
@@ -427,12 +434,14 @@ def test_merged_ranges_are_the_blocks_and_the_gaps(starts, length, gap):
     assert reads._merged(ranges, gap) == expected
 
 
-def test_ways_of_reading_read_what_is_needed(made):
+@pytest.mark.parametrize("written", [None, 0, 2_500_000])
+def test_ways_of_reading_read_what_is_needed_and_write_as_much(made, tmp_path, written):
     files = corpus.Corpus(made, ROWS, 2).files("arrow")
     wanted = reads.needed(files, np.arange(0, ROWS, 5))
-    for one in reads.reads(wanted):
+    for one in reads.reads(wanted, written or 0, None if written is None else tmp_path):
         if hasattr(os, "O_DIRECT"):
             assert "past the page cache" in one.check(one.run())
+            assert [path.stat().st_size for path in tmp_path.iterdir()] == ([] if written is None else [written])
         with pytest.raises(WrongAnswerError, match=f"7 bytes were read of {sum(one.bytes for one in wanted):,}"):
             one.check(7)
 

@@ -79,6 +79,8 @@ class Entry:
         if self.case.cold:
             for path in self._read:
                 drop_from_cache(path)
+        else:
+            _warm(self._read)
 
     def check(self, done: Run) -> str:
         """Compare what was written, and tell whether it was cold."""
@@ -141,14 +143,19 @@ def choose(rows: int, case: Case) -> NDArray[np.int64]:
 def _with_unit(bench: Bench, case: Case, rows: NDArray[np.int64], contestants: list[Contestant]) -> Unit | None:
     """Time contestants in turns with what the machine does at best, and give the fastest of that as the unit."""
     settings, files = bench.settings, bench.corpus.files(case.source)
+    size, place, on_disk = len(rows) * ROW_BYTES, bench.places.output(case.output), case.output == "disk"
     if case.cold:
-        best = reads(needed(files, rows))
+        best = reads(needed(files, rows), size, place if on_disk else None)
     else:
-        _warm(files)
-        place = bench.places.output(case.output)
-        best = copies(files, len(rows) * ROW_BYTES, place, settings.thread_count, flush=case.output == "disk")
-        for one in best:
-            one.before = bench.places.clear
+        best = copies(files, size, place, settings.thread_count, flush=on_disk)
+
+    def before() -> None:
+        bench.places.clear()
+        if not case.cold:
+            _warm(files)
+
+    for one in best:
+        one.before = before
     alternate([*best, *contestants], settings.repeats, settings.budget)
     if not any(one.times for one in best):
         return None
@@ -157,7 +164,7 @@ def _with_unit(bench: Bench, case: Case, rows: NDArray[np.int64], contestants: l
 
 
 def _warm(files: Sequence[Path]) -> None:
-    """Have the files in the page cache, as far as they fit."""
+    """Have the files in the page cache, as far as they fit: a system may take what is idle away at any time."""
     for path in files:
         with path.open("rb", buffering=0) as file:
             while file.read(_READ):

@@ -1,7 +1,8 @@
 """The unit of what is read from the disk: the bytes that are needed, read past the page cache as fast as it goes.
 
-Small gaps between them may be read as well, up to the whole files, and many reads are in flight at once; the fastest
-way is the unit.
+Needed are the rows and what tells where each batch of them lies. Small gaps between them may be read as well, up to
+the whole files, and many reads are in flight at once; the fastest way is the unit. Where the output is on the disk
+too, as many bytes as the rows have are then written and synced.
 """
 
 import mmap
@@ -58,13 +59,16 @@ def needed(files: Sequence[Path], rows: Rows) -> list[Needed]:
     return found
 
 
-def reads(wanted: Sequence[Needed]) -> list[Contestant]:
-    """Every way of reading that is tried."""
+def reads(wanted: Sequence[Needed], size: int, folder: Path | None) -> list[Contestant]:
+    """Every way of reading that is tried, each followed by writing so many bytes in a folder, if one is given."""
     whole = [Needed(one.file, np.array([[0, one.file.stat().st_size]])) for one in wanted]
     ways = [(f"{name}, {count} reads at once", _pieces(wanted, gap), count) for name, gap, count in _WAYS]
     ways += [(f"whole files, {count} reads at once", _pieces(whole, 0), count) for count in _WHOLE]
     least = sum(one.bytes for one in wanted)
-    return [Contestant(name, partial(_read, pieces, count), partial(_is_all, least)) for name, pieces, count in ways]
+    return [
+        Contestant(name, partial(_read_and_write, pieces, count, size, folder), partial(_is_all, least))
+        for name, pieces, count in ways
+    ]
 
 
 def _arrow_rows(file: Path) -> tuple[int, Locate]:
@@ -85,7 +89,11 @@ def _arrow_rows(file: Path) -> tuple[int, Locate]:
     def locate(rows: Rows) -> Ranges:
         batches = np.searchsorted(firsts, rows, side="right") - 1
         starts = np.array(begins, np.int64)[batches] + (rows - firsts[batches]) * ROW_BYTES
-        return np.column_stack((starts, starts + ROW_BYTES))
+        # The header of a batch and the offsets of its lists come before the first of its rows.
+        ends = np.array(begins, np.int64)
+        heads = np.maximum(ends - _BLOCK, 0)
+        spans = np.column_stack((np.append(starts, heads), np.append(starts + ROW_BYTES, ends)))
+        return spans[np.argsort(spans[:, 0])]
 
     return int(firsts[-1]), locate
 
@@ -129,6 +137,16 @@ def _merged(ranges: Ranges, gap: int) -> list[list[int]]:
     ends = -(-ranges[:, 1] // _BLOCK) * _BLOCK
     apart = np.flatnonzero(starts[1:] > ends[:-1] + gap) + 1
     return np.column_stack((starts[np.append(0, apart)], ends[np.append(apart - 1, -1)])).tolist()
+
+
+def _read_and_write(pieces: list[Piece], at_once: int, size: int, folder: Path | None) -> int:
+    found = _read(pieces, at_once)
+    if folder is not None:
+        with (folder / "written").open("wb", buffering=0) as out, mmap.mmap(-1, _PIECE) as memory:
+            for start in range(0, size, _PIECE):
+                out.write(memoryview(memory)[: min(_PIECE, size - start)])
+            os.fdatasync(out.fileno())
+    return found
 
 
 def _read(pieces: list[Piece], at_once: int) -> int:
