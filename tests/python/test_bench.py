@@ -233,6 +233,13 @@ def test_runs_are_in_turns_and_slow_ones_are_not_repeated(monkeypatch):
     alternate(contestants, 2, budget=2.5)
     assert "".join(name[0] for name in ran) == "asbabab"
     assert [one.times for one in contestants] == [[1.0, 1.0], [3.0], [2.0, 2.0]]
+    # A brief run comes twice, and the first of them is not counted; but not where something is done before it.
+    ran.clear()
+    contestants = [taking("a", 0.5), taking("b", 1.5), taking("c", 0.5)]
+    contestants[2].before = lambda: ran.append("-")
+    alternate(contestants, 2, budget=2.5)
+    assert "".join(ran) == "ab-caab-caab-c"
+    assert [one.times for one in contestants] == [[0.5, 0.5], [1.5, 1.5], [0.5, 0.5]]
 
 
 def test_noise_is_that_of_the_authors():
