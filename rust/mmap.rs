@@ -11,18 +11,21 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use crate::error::{At, Error, Result};
 
-/// Bytes that are populated at once: what a thread reads next, and not what others do.
-const CHUNK: usize = 1 << 20;
+/// Bytes that are populated at once: what one table of pages maps on most systems, as threads that fill the same one
+/// wait for each other.
+const CHUNK: usize = 2 << 20;
 /// Bytes that are asked of the disk at once.
 const ASKED: u64 = 8 << 20;
+/// Pages of them that are looked at first.
+const PROBES: u64 = 4;
 /// Bytes that are asked of it before they are needed: enough to keep it busy.
 const AHEAD: u64 = 256 << 20;
 
@@ -102,10 +105,19 @@ impl Opened {
             let asked = self.asked(part);
             if asked
                 .is_some_and(|asked| !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed))
+                && !self.seems_resident(part)
             {
                 self.ask(part * ASKED, ASKED);
             }
         }
+    }
+
+    /// Whether a few pages of a part are in memory: asking for what is there takes longer than finding out.
+    fn seems_resident(&self, part: u64) -> bool {
+        (0..PROBES).all(|probe| {
+            let offset = part * ASKED + probe * (ASKED / PROBES);
+            offset >= self.identity.size || self.is_resident(offset)
+        })
     }
 
     /// Asks the disk for a few bytes that will be read out of order, and does not wait for them.
@@ -114,6 +126,16 @@ impl Opened {
         if asked.is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
             self.ask(range.start, range.end.saturating_sub(range.start));
         }
+    }
+
+    /// The same for so few bytes that they lie on a page or two, unless they are in memory. Tells whether the disk was
+    /// asked.
+    pub fn announce_missing(&self, range: &Range<u64>) -> bool {
+        let missing = !self.is_resident(range.start);
+        if missing {
+            self.announce(range);
+        }
+        missing
     }
 
     /// Fills `into` from `offset` if all of it is in memory, and tells whether it was. Where the system does not
@@ -228,8 +250,9 @@ fn flags(size: u64, part: u64) -> Vec<AtomicBool> {
 pub struct Map {
     opened: Opened,
     bytes: memmap2::Mmap,
-    /// Which chunks were populated already: a second pass need not ask the kernel again.
-    populated: Vec<AtomicBool>,
+    /// Which chunks were populated already: a second pass need not ask the kernel again. A thread that needs what
+    /// another is populating waits for it.
+    populated: Vec<Mutex<bool>>,
     /// Whether the system was told that reads follow no order.
     jumps: AtomicBool,
 }
@@ -248,7 +271,7 @@ impl Map {
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
         let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
             .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
-        let populated = flags(bytes.len() as u64, CHUNK as u64);
+        let populated = (0..bytes.len().div_ceil(CHUNK)).map(|_| Mutex::new(false)).collect();
         Ok(Self { opened, bytes, populated, jumps: AtomicBool::new(false) })
     }
 
@@ -292,9 +315,10 @@ impl Map {
         }
         let end = range.end.min(self.bytes.len());
         for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
-            if !self.populated[chunk].load(Ordering::Relaxed) {
+            let mut populated = self.populated[chunk].lock().unwrap_or_else(PoisonError::into_inner);
+            if !*populated {
                 self.populate_chunk(chunk)?;
-                self.populated[chunk].store(true, Ordering::Relaxed);
+                *populated = true;
             }
         }
         Ok(())

@@ -72,7 +72,10 @@ pub trait Source: Sync {
     }
 
     /// Tells that a few rows will be read soon, out of order: their bytes are asked of the disk and not waited for.
-    fn announce(&self, _rows: Range<u64>) {}
+    /// Gives whether they were not in memory.
+    fn announce(&self, _rows: Range<u64>) -> bool {
+        false
+    }
 
     /// Fails if what was read changed since it was opened. Called after each pass over the rows.
     fn check_unchanged(&self) -> Result<()> {

@@ -248,11 +248,11 @@ impl Source for Scores {
         }
     }
 
-    fn announce(&self, rows: Range<u64>) {
+    fn announce(&self, rows: Range<u64>) -> bool {
         match self.node() {
             Node::Stored(stored) => stored.announce(rows),
             Node::Slice { of, start } => of.announce(rows.start + start..rows.end + start),
-            node => node.operands().for_each(|scores| scores.announce(rows.clone())),
+            node => node.operands().fold(false, |missing, scores| missing | scores.announce(rows.clone())),
         }
     }
 

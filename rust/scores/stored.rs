@@ -206,12 +206,13 @@ impl Source for Stored {
         Ok(())
     }
 
-    fn announce(&self, rows: Range<u64>) {
-        for (part, within) in self.overlapping(rows) {
-            if let (Some(opened), Some(span)) = (part.storage.opened(), part.span(&within)) {
-                opened.announce(&span);
-            }
-        }
+    fn announce(&self, rows: Range<u64>) -> bool {
+        let announce = |(part, within): (&Part, Range<u64>)| match (part.storage.opened(), part.span(&within))
+        {
+            (Some(opened), Some(span)) => opened.announce_missing(&span),
+            _ => false,
+        };
+        self.overlapping(rows).fold(false, |missing, part| missing | announce(part))
     }
 
     fn check_unchanged(&self) -> Result<()> {

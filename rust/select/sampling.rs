@@ -17,6 +17,8 @@ const RUNS: u64 = 4096;
 const RUN: u64 = 64;
 /// One run in so many is looked at first, for a rough limit that keeps the rest of the sample small.
 const ROUGH: u64 = 4;
+/// One run in so many is looked at to learn whether the sample is in memory.
+const PROBES: usize = 64;
 /// Runs that a thread takes at once.
 const AT_ONCE: u64 = 64;
 /// Vectors of so many rows are not worth a sample.
@@ -42,7 +44,10 @@ pub(super) fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) 
     }
     let sample = Sample { ranker, jitter: Philox::new(0, Philox::SAMPLING), stratum: rows / RUNS };
     if let Some(source) = ranker.source() {
-        (0..RUNS).for_each(|number| source.announce(sample.run(number)));
+        let missing = |number: u64| source.announce(sample.run(number));
+        if (0..RUNS).step_by(PROBES).any(missing) {
+            (0..RUNS).for_each(|number| _ = missing(number));
+        }
     }
     let mut found = sample.collect(E::WORST, |number| number.is_multiple_of(ROUGH), job)?;
     let rough = rank(k, rows, RUNS / ROUGH * RUN, 10.0);
