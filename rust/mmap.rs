@@ -22,6 +22,8 @@ use crate::error::{At, Error, Result};
 /// Bytes that are populated at once: what one table of pages maps on most systems, as threads that fill the same one
 /// wait for each other.
 const CHUNK: usize = 2 << 20;
+/// Populated bytes of a map that is not undone at once.
+const LARGE: usize = 256 << 20;
 /// Bytes that are asked of the disk at once.
 const ASKED: u64 = 8 << 20;
 /// Pages of them that are looked at first.
@@ -249,7 +251,8 @@ fn flags(size: u64, part: u64) -> Vec<AtomicBool> {
 #[derive(Debug)]
 pub struct Map {
     opened: Opened,
-    bytes: memmap2::Mmap,
+    /// Nothing while it is dropped.
+    bytes: Option<memmap2::Mmap>,
     /// Which chunks were populated already: a second pass need not ask the kernel again. A thread that needs what
     /// another is populating waits for it.
     populated: Vec<Mutex<bool>>,
@@ -265,14 +268,15 @@ impl Map {
 
     /// Maps a file that is open already.
     pub fn new(opened: Opened) -> Result<Self> {
-        // SAFETY: the map is private to this struct, read-only, and lives no longer than the open file.
+        // SAFETY: the map is private to this struct, read-only, and read through nothing that outlives the struct;
+        // the system keeps the file for as long as the map is there, whether or not it is open.
         // That nobody changes the file is not ours to guarantee: the bytes are only ever read as plain
         // numbers or through validating parsers, for which any bit pattern is a value; a change is found by
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
         let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
             .map_err(|e| Error::io(&opened.path, "mapping into memory", e))?;
         let populated = (0..bytes.len().div_ceil(CHUNK)).map(|_| Mutex::new(false)).collect();
-        Ok(Self { opened, bytes, populated, jumps: AtomicBool::new(false) })
+        Ok(Self { opened, bytes: Some(bytes), populated, jumps: AtomicBool::new(false) })
     }
 
     /// The path it was opened by.
@@ -287,7 +291,7 @@ impl Map {
 
     /// All bytes of the file. Call [`Map::populate`] on a range before reading much of it.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_deref().unwrap_or_default()
     }
 
     /// All bytes of the file, for libraries that want to own what they read: it keeps the map alive.
@@ -301,7 +305,7 @@ impl Map {
         {
             // Hints: where they are refused, more is read than is needed.
             let _ = rustix::fs::fadvise(&self.opened.file, 0, None, rustix::fs::Advice::Random);
-            let _ = self.bytes.advise(memmap2::Advice::Random);
+            let _ = self.bytes.as_ref().map(|bytes| bytes.advise(memmap2::Advice::Random));
             self.jumps.store(true, Ordering::Relaxed);
         }
     }
@@ -313,7 +317,7 @@ impl Map {
         if range.is_empty() {
             return Ok(());
         }
-        let end = range.end.min(self.bytes.len());
+        let end = range.end.min(self.bytes().len());
         for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
             let mut populated = self.populated[chunk].lock().unwrap_or_else(PoisonError::into_inner);
             if !*populated {
@@ -327,14 +331,15 @@ impl Map {
     #[cfg(target_os = "linux")]
     fn populate_chunk(&self, chunk: usize) -> Result<()> {
         let start = chunk * CHUNK;
-        let len = CHUNK.min(self.bytes.len() - start);
+        let Some(bytes) = &self.bytes else { return Ok(()) };
+        let len = CHUNK.min(bytes.len() - start);
         // Of pages that are missing here and there, the system would else read one at a time.
         if self.jumps.swap(false, Ordering::Relaxed) {
-            let _ = self.bytes.advise(memmap2::Advice::Normal);
+            let _ = bytes.advise(memmap2::Advice::Normal);
         }
         // Waits for the disk once, and not at every page.
         self.opened.read_exact_at(&mut [0], (start + len - 1) as u64)?;
-        match self.bytes.advise_range(memmap2::Advice::PopulateRead, start, len) {
+        match bytes.advise_range(memmap2::Advice::PopulateRead, start, len) {
             Ok(()) => Ok(()),
             // EINVAL: a kernel before 5.14 does not know the advice. The pages then fault one by one.
             Err(e) if e.raw_os_error() == Some(22) => Ok(()),
@@ -352,6 +357,19 @@ impl Map {
     #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
     fn populate_chunk(&self, _chunk: usize) -> Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Map {
+    /// Taking the pages of a large map away takes tenths of a second, which nobody need wait for.
+    fn drop(&mut self) {
+        let populated = self.populated.iter_mut().filter_map(|chunk| chunk.get_mut().ok()).filter(|p| **p);
+        if populated.count() >= LARGE / CHUNK {
+            let bytes = self.bytes.take();
+            // Where there can be no thread, it is done here.
+            let _ = std::thread::Builder::new().name("dsdm-unmap".to_owned()).spawn(move || drop(bytes));
+        }
     }
 }
 
@@ -409,6 +427,24 @@ mod tests {
         };
         assert_eq!(kind(Opened::open(dir.path())), std::io::ErrorKind::IsADirectory);
         assert_eq!(kind(Opened::open(&dir.path().join("no"))), std::io::ErrorKind::NotFound);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_large_map_is_undone_soon() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large-scores.bin");
+        std::fs::File::create(&path).unwrap().set_len(LARGE as u64 + 1).unwrap();
+        let map = Map::open(&path).unwrap();
+        map.populate(0..LARGE).unwrap();
+        let is_mapped = || std::fs::read_to_string("/proc/self/maps").unwrap().contains("large-scores.bin");
+        assert!(is_mapped() && map.bytes().iter().step_by(1 << 20).all(|&byte| byte == 0));
+        drop(map);
+        let begun = std::time::Instant::now();
+        while is_mapped() {
+            assert!(begun.elapsed().as_secs() < 60);
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     #[test]

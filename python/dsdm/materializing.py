@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,16 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
+from dsdm.layout import check_layout, in_order
 from dsdm.provenance import plain, with_files
 from dsdm.sizes import readable, to_bytes
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_FORMATS = ("arrow", "parquet", "tokens")
-_TOKENS_COLUMN = "input_ids"
-_ORDERS = ("given", "row", "shuffle")
 
 
 @dataclass(frozen=True)
@@ -150,18 +146,14 @@ def materialize(
         continued then is told by a note on the exception, as on a KeyboardInterrupt.
 
     """
-    _one_of("format", format, _FORMATS)
-    _one_of("order", order, _ORDERS)
     begun = time.perf_counter()
-    shards = _count(num_shards)
-    if format == "tokens" and columns is None:
-        columns = [_TOKENS_COLUMN]
+    columns, shards = check_layout(format, order, columns, num_shards)
     opened = open_source(source, columns, threads)
     given = row_numbers(indices)
     target = os.fspath(out_dir)
     if order == "shuffle" and seed is None and resume:
         seed = _seed_of_unfinished(target, given)
-    wanted, seed = _in_order(given, order, seed)
+    wanted, seed = in_order(given, order, seed)
     check_range(wanted, len(opened))
     extras = _extras(opened, wanted, row_ids, scores)
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
@@ -210,39 +202,6 @@ def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:
     plan = {} if left is None else json.loads(left)
     same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(indices)
     return plan["seed"] if same else None
-
-
-def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        message = f"{name}={value!r} is none of {', '.join(map(repr, accepted))}"
-        raise ValueError(message)
-
-
-def _count(num_shards: int | None) -> int | None:
-    if num_shards is not None and (isinstance(num_shards, bool) or not isinstance(num_shards, int | np.integer)):
-        message = f"num_shards must be a whole number and is {num_shards!r}"
-        raise TypeError(message)
-    if num_shards is not None and num_shards < 1:
-        message = f"num_shards is {num_shards}; at least 1 is needed"
-        raise ValueError(message)
-    return None if num_shards is None else int(num_shards)
-
-
-def _in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple[NDArray[np.int64], int | None]:
-    if order != "shuffle":
-        if seed is not None:
-            message = f"seed={seed} belongs to order='shuffle', and the order is {order!r}"
-            raise ValueError(message)
-        return (np.sort(indices) if order == "row" else indices), None
-    if seed is None:
-        seed = secrets.randbits(63)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        message = f"seed must be a whole number and is {seed!r}"
-        raise TypeError(message)
-    if seed < 0:
-        message = f"seed is {seed}; it cannot be negative"
-        raise ValueError(message)
-    return np.random.default_rng(int(seed)).permutation(indices), int(seed)
 
 
 def _extras(source: Source, indices: NDArray[np.int64], row_ids: str | None, scores: Any) -> "pa.Table | None":

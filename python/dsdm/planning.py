@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsdm.materializing import _FORMATS, _ORDERS, _TOKENS_COLUMN, _count, _in_order, _one_of
+from dsdm.layout import check_layout, in_order
 from dsdm.sizes import readable, to_bytes
 from dsdm.sources import check_range, open_source, row_numbers
 
@@ -96,13 +96,9 @@ def plan(
     (3, 1, 1, 24)
 
     """
-    _one_of("format", format, _FORMATS)
-    _one_of("order", order, _ORDERS)
-    shards = _count(num_shards)
-    if format == "tokens" and columns is None:
-        columns = [_TOKENS_COLUMN]
+    columns, shards = check_layout(format, order, columns, num_shards)
     opened = open_source(source, columns, threads)
-    wanted, _seed = _in_order(row_numbers(indices), order, seed)
+    wanted, _seed = in_order(row_numbers(indices), order, seed)
     check_range(wanted, len(opened))
     added = (row_ids is not None) + (0 if scores is None else len(scores) if isinstance(scores, Mapping) else 1)
     found = opened.corpus.plan(

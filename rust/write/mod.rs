@@ -23,6 +23,7 @@ mod run;
 mod settle;
 mod shards;
 mod stage;
+mod takeover;
 mod target;
 mod tokens;
 mod verify;

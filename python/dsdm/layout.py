@@ -1,0 +1,59 @@
+"""How rows are laid out: the format, the order, the columns and the shards, as they are asked for."""
+
+import secrets
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FORMATS = ("arrow", "parquet", "tokens")
+_ORDERS = ("given", "row", "shuffle")
+_TOKENS_COLUMN = "input_ids"
+
+
+def check_layout(
+    format: str,  # noqa: A002
+    order: str,
+    columns: Sequence[str] | None,
+    num_shards: int | None,
+) -> tuple[Sequence[str] | None, int | None]:
+    """Refuse what there is not, and give the columns and the number of shards that are meant."""
+    _one_of("format", format, _FORMATS)
+    _one_of("order", order, _ORDERS)
+    if format == "tokens" and columns is None:
+        columns = [_TOKENS_COLUMN]
+    return columns, _count(num_shards)
+
+
+def in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple[NDArray[np.int64], int | None]:
+    """Give the indices in the order asked for, and the seed if they are shuffled."""
+    if order != "shuffle":
+        if seed is not None:
+            message = f"seed={seed} belongs to order='shuffle', and the order is {order!r}"
+            raise ValueError(message)
+        return (np.sort(indices) if order == "row" else indices), None
+    if seed is None:
+        seed = secrets.randbits(63)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        message = f"seed must be a whole number and is {seed!r}"
+        raise TypeError(message)
+    if seed < 0:
+        message = f"seed is {seed}; it cannot be negative"
+        raise ValueError(message)
+    return np.random.default_rng(int(seed)).permutation(indices), int(seed)
+
+
+def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        message = f"{name}={value!r} is none of {', '.join(map(repr, accepted))}"
+        raise ValueError(message)
+
+
+def _count(num_shards: int | None) -> int | None:
+    if num_shards is not None and (isinstance(num_shards, bool) or not isinstance(num_shards, int | np.integer)):
+        message = f"num_shards must be a whole number and is {num_shards!r}"
+        raise TypeError(message)
+    if num_shards is not None and num_shards < 1:
+        message = f"num_shards is {num_shards}; at least 1 is needed"
+        raise ValueError(message)
+    return None if num_shards is None else int(num_shards)
