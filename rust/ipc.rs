@@ -17,7 +17,8 @@ use arrow::ipc::{
 
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-use crate::mmap::{Map, Opened};
+use crate::mmap::Map;
+use crate::opened::Opened;
 
 /// The marker before each message and before the end mark.
 const CONTINUATION: [u8; 4] = [0xff; 4];

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`guard`, `ipc`, `simd`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! [`parallel`] and what several share (`guard`, `ipc`, `opened`, `simd`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
 
 pub mod error;
 mod guard;
@@ -15,6 +15,7 @@ mod simd;
 
 pub mod gather;
 pub mod mmap;
+pub mod opened;
 pub mod scores;
 pub mod select;
 pub mod write;

@@ -55,17 +55,3 @@ fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
-
-/// Asks the processor for bytes that are read soon. It changes nothing but the time.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn prefetch(bytes: &[u8]) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    for line in bytes.chunks(64) {
-        // SAFETY: a prefetch reads nothing that the program sees and cannot fault, and the address is of the slice.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-}
-
-/// Where there is no such hint in the language, nothing is asked.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn prefetch(_bytes: &[u8]) {}

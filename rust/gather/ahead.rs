@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::run::index;
 use crate::error::Result;
-use crate::mmap::Opened;
+use crate::opened::Opened;
 use crate::parallel::{Job, Queue};
 
 /// Rows that are looked at to learn whether the disk is to be asked: it is, if one in so many is missing.

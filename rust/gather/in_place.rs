@@ -22,17 +22,12 @@ use super::units::{Lane, Unit, look_at_units};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::parallel::{Job, State};
-use crate::simd::prefetch;
 
 /// Bytes that are asked of the disk before blocks are made of them, with all that is read around them: as much as
 /// stays in memory until then.
 const ASKED_AHEAD: u64 = 2 << 30;
 /// What is read around a row.
 const AROUND: u64 = 8 << 10;
-/// How many rows ahead the processor is asked for bytes, and for how many of a row: of long ones it sees itself
-/// what comes next.
-const ROWS_AHEAD: usize = 4;
-const ASKED: usize = 4 << 10;
 
 /// Gathers all blocks of a plan, or gives `false`, before any, if there are rows that cannot be used in place.
 pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<bool> {
@@ -149,13 +144,8 @@ impl<'a> Make<'a> {
     /// The bytes of some rows of a column, one behind the other.
     fn copy(&self, column: usize, stride: usize, rows: &[i64], mut bytes: MutableBuffer) -> Result<Buffer> {
         bytes.resize(rows.len().saturating_mul(stride), 0);
-        let ahead = rows.iter().skip(ROWS_AHEAD).map(Some).chain(std::iter::repeat(None));
         let mut missing = Vec::new();
-        let places = bytes.as_slice_mut().chunks_exact_mut(stride.max(1));
-        for ((into, row), later) in places.zip(rows).zip(ahead) {
-            if let Some(bytes) = later.and_then(|&row| self.lane(column, row)).and_then(mapped) {
-                prefetch(bytes.get(..ASKED).unwrap_or(bytes));
-            }
+        for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {
             let (unit, lane, row) = self.lane(column, *row).ok_or_else(Output::mismatch)?;
             match (&unit.file, lane.place_of(row)) {
                 (Some(map), Some(start)) => {
@@ -179,11 +169,6 @@ impl<'a> Make<'a> {
         let unit = self.units.get(unit)?.as_ref()?;
         Some((unit, unit.columns.as_ref()?.get(column)?, row))
     }
-}
-
-/// The bytes of a row, unless they are read by their position.
-fn mapped<'a>((unit, lane, row): (&'a Unit, &'a Lane, u32)) -> Option<&'a [u8]> {
-    if unit.file.is_some() { None } else { lane.strided.row(row as usize) }
 }
 
 /// Memory of blocks that were made: taken again once the sink has let go of it.

@@ -27,6 +27,7 @@ const COLD_READ: u64 = 16 << 10;
 const PROBES: usize = 32;
 /// A good part of a file: one of so many.
 const GOOD_PART: usize = 4;
+
 /// A unit whose rows are wanted.
 pub(super) struct Unit {
     pub(super) batch: RecordBatch,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::file::{Storage, to_usize};
 use super::stored::Part;
 use crate::error::{Error, Result};
-use crate::mmap::Opened;
+use crate::opened::Opened;
 
 /// Bytes read at once where values lie apart.
 const WINDOW: u64 = 1 << 16;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{At, Error, Result};
-use crate::mmap::Opened;
+use crate::opened::Opened;
 
 /// What names the shards of a folder.
 const STATE: &str = "state.json";

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{At, Error, Result};
-use crate::mmap::{Map, Opened};
+use crate::mmap::Map;
+use crate::opened::Opened;
 
 /// How the bytes of a file are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -15,7 +15,7 @@ use crate::parallel::{Job, Queue, State};
 use crate::scores::{Scratch, Source};
 
 /// Rows that a thread takes at once.
-const TASK: u64 = 1 << 19;
+const TASK: u64 = 1 << 18;
 /// Rows that are read, compared and resolved at once: their scores stay in the first-level caches.
 pub(super) const BLOCK: u64 = 1 << 14;
 

@@ -12,7 +12,7 @@ use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::mmap::Opened;
+use crate::opened::Opened;
 use crate::parallel::{Job, Queue};
 
 /// Bytes that a thread reads and checks at once.

@@ -26,6 +26,7 @@ mod stage;
 mod takeover;
 mod target;
 mod tokens;
+mod turn;
 mod verify;
 
 use std::path::PathBuf;

@@ -1,15 +1,11 @@
 //! The shards of an output, which many threads write at once.
 //!
-//! A thread encodes its piece on its own. The pieces of a shard are written in their order by one thread at a
-//! time, as the system lets no two threads write to a file at once: a thread whose piece is next writes it, and
-//! then those that other threads have left with it meanwhile, which went on to make others. A shard whose
+//! A thread encodes its piece on its own, and writes it when it is its turn ([`super::turn`]). A shard whose
 //! pieces are all written is handed to the thread that waits for the disk.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex};
 
 use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
@@ -23,14 +19,10 @@ use super::journal::{Done, Written};
 use super::part::{create, part, write_all_at, write_at};
 use super::settle::Settle;
 use super::stage::{Log, Stage};
+use super::turn::{Encoded, Known, Turn, lock, take_turn};
 use crate::error::{Error, Result};
 use crate::gather::{Block, Plan, Sink};
 use crate::parallel::{Job, State};
-
-/// How often a waiting thread looks whether the job is to stop.
-const LOOK_UP: Duration = Duration::from_millis(50);
-/// Pieces of a shard that are left with the thread that writes it: few, as they take memory.
-const LEFT: usize = 2;
 
 /// All shards of an output.
 pub(super) struct Shards<E: Encoder> {
@@ -51,65 +43,6 @@ struct Shard<N> {
     kept: bool,
     turn: Mutex<Turn<N>>,
     moved: Condvar,
-}
-
-/// How far a shard is.
-struct Turn<N> {
-    /// The file, while pieces are being written.
-    file: Option<Arc<File>>,
-    /// Blocks that wait for the others of their piece.
-    waiting: BTreeMap<u64, HashMap<u64, (u64, Vec<RecordBatch>)>>,
-    /// Pieces that are left with the thread that writes, or will write the one before them.
-    left: BTreeMap<u64, Encoded<N>>,
-    /// Whether a thread is writing.
-    writing: bool,
-    /// The next piece to be written.
-    next: u64,
-    /// Where it will be.
-    offset: u64,
-    placed: Vec<Placed<N>>,
-}
-
-/// A piece that has yet to be written.
-struct Encoded<N> {
-    buffers: Vec<Buffer>,
-    sum: Hasher,
-    digest: u64,
-    note: N,
-}
-
-/// A piece that has its place.
-struct Placed<N> {
-    offset: u64,
-    sum: Hasher,
-    digest: u64,
-    note: N,
-}
-
-impl<N> Default for Turn<N> {
-    fn default() -> Self {
-        Self {
-            file: None,
-            waiting: BTreeMap::new(),
-            left: BTreeMap::new(),
-            writing: false,
-            next: 0,
-            offset: 0,
-            placed: Vec::new(),
-        }
-    }
-}
-
-impl<N> Turn<N> {
-    /// Gives a piece the next place.
-    fn place(&mut self, piece: Encoded<N>) -> (Vec<Buffer>, u64) {
-        let Encoded { buffers, sum, digest, note } = piece;
-        let offset = self.offset;
-        self.offset += buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
-        self.next += 1;
-        self.placed.push(Placed { offset, sum, digest, note });
-        (buffers, offset)
-    }
 }
 
 impl<E: Encoder + 'static> Shards<E> {
@@ -161,7 +94,7 @@ impl<E: Encoder + 'static> Shards<E> {
             }
         }
         self.background.wait(state)?;
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut done = lock(&self.done).clone();
         done.sort_by_key(|done| done.shard);
         if done.len() != self.each.len() {
             return Err(Error::Internal(format!(
@@ -217,8 +150,10 @@ impl<E: Encoder + 'static> Shards<E> {
         piece: Encoded<E::Note>,
         state: &State,
     ) -> Result<()> {
-        let mut piece = Some(piece);
-        let Some(mut turn) = take_turn(shard, number, &mut piece, state)? else { return Ok(()) };
+        let Some((mut turn, first)) = take_turn(&shard.turn, &shard.moved, number, piece, state)? else {
+            return Ok(());
+        };
+        let mut piece = Some(first);
         let file = self.open(shard, &mut turn)?;
         let path = part(&self.folder, &shard.name);
         while let Some(next) = piece {
@@ -277,9 +212,9 @@ impl<E: Encoder + 'static> Shards<E> {
         let path = part(&self.folder, &shard.name);
         let mut sums = Vec::new();
         let mut notes = Vec::new();
-        for placed in turn.placed.drain(..) {
-            sums.push((placed.sum, placed.digest));
-            notes.push((placed.offset, placed.note));
+        for (offset, Known { sum, digest, note }) in turn.placed.drain(..) {
+            sums.push((sum, digest));
+            notes.push((offset, note));
         }
         let End { head, tail, more, facts } = self.encoder.end(&shard.name, notes)?;
         if let Some(head) = &head {
@@ -325,35 +260,9 @@ impl<E: Encoder + 'static> Sink for Shards<E> {
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
         let sum = of_parts(buffers.iter().map(Buffer::as_slice));
         let digests: Vec<u8> = buffers.iter().flat_map(|buffer| xxh3_64(buffer).to_le_bytes()).collect();
-        let piece = Encoded { buffers, sum, digest: xxh3_64(&digests), note };
+        let piece = Encoded { buffers, known: Known { sum, digest: xxh3_64(&digests), note } };
         self.write(block.shard, shard, number, piece, state)
     }
-}
-
-/// Waits until a piece may be written, by this thread, or left with the one that writes: then it is taken.
-fn take_turn<'a, N>(
-    shard: &'a Shard<N>,
-    number: u64,
-    piece: &mut Option<Encoded<N>>,
-    state: &State,
-) -> Result<Option<MutexGuard<'a, Turn<N>>>> {
-    let mut turn = lock(&shard.turn);
-    loop {
-        if turn.next == number && !turn.writing {
-            turn.writing = true;
-            return Ok(Some(turn));
-        }
-        if turn.left.len() < LEFT {
-            turn.left.extend(piece.take().map(|piece| (number, piece)));
-            return Ok(None);
-        }
-        state.check()?;
-        turn = shard.moved.wait_timeout(turn, LOOK_UP).unwrap_or_else(PoisonError::into_inner).0;
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The checksum of runs of bytes that follow each other.

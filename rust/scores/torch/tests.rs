@@ -9,7 +9,8 @@ use super::super::file::{File, Storage};
 use super::super::stored::Part;
 use super::parts;
 use crate::error::Error;
-use crate::mmap::{Map, Opened};
+use crate::mmap::Map;
+use crate::opened::Opened;
 use crate::scores::DType;
 
 fn fixtures() -> PathBuf {

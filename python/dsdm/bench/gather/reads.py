@@ -88,9 +88,9 @@ def _arrow_rows(file: Path) -> tuple[int, Locate]:
 
     def locate(rows: Rows) -> Ranges:
         batches = np.searchsorted(firsts, rows, side="right") - 1
-        starts = np.array(begins, np.int64)[batches] + (rows - firsts[batches]) * ROW_BYTES
         # The header of a batch and the offsets of its lists come before the first of its rows.
         ends = np.array(begins, np.int64)
+        starts = ends[batches] + (rows - firsts[batches]) * ROW_BYTES
         heads = np.maximum(ends - _BLOCK, 0)
         spans = np.column_stack((np.append(starts, heads), np.append(starts + ROW_BYTES, ends)))
         return spans[np.argsort(spans[:, 0])]

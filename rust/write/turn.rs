@@ -1,0 +1,157 @@
+//! Whose turn it is to write to a shard.
+//!
+//! The pieces of a shard are written in their order by one thread at a time, as the system lets no two threads
+//! write to a file at once: a thread whose piece is next writes it, and then those that other threads have left
+//! with it meanwhile, which went on to make others.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow::buffer::Buffer;
+use arrow::record_batch::RecordBatch;
+use crc32fast::Hasher;
+
+use crate::error::Result;
+use crate::parallel::State;
+
+/// How often a waiting thread looks whether the job is to stop.
+const LOOK_UP: Duration = Duration::from_millis(50);
+/// Pieces of a shard that are left with the thread that writes it: few, as they take memory.
+const LEFT: usize = 2;
+
+/// How far a shard is.
+pub(super) struct Turn<N> {
+    /// The file, while pieces are being written.
+    pub(super) file: Option<Arc<File>>,
+    /// Blocks that wait for the others of their piece.
+    pub(super) waiting: BTreeMap<u64, HashMap<u64, (u64, Vec<RecordBatch>)>>,
+    /// Pieces that are left with the thread that writes, or will write the one before them.
+    pub(super) left: BTreeMap<u64, Encoded<N>>,
+    /// Whether a thread is writing.
+    pub(super) writing: bool,
+    /// The next piece to be written.
+    pub(super) next: u64,
+    /// Where it will be.
+    pub(super) offset: u64,
+    /// The pieces that have their places, which are told by the first number.
+    pub(super) placed: Vec<(u64, Known<N>)>,
+}
+
+/// A piece that has yet to be written.
+pub(super) struct Encoded<N> {
+    pub(super) buffers: Vec<Buffer>,
+    pub(super) known: Known<N>,
+}
+
+/// What is to be known of a piece when its shard ends.
+pub(super) struct Known<N> {
+    pub(super) sum: Hasher,
+    pub(super) digest: u64,
+    pub(super) note: N,
+}
+
+impl<N> Default for Turn<N> {
+    fn default() -> Self {
+        Self {
+            file: None,
+            waiting: BTreeMap::new(),
+            left: BTreeMap::new(),
+            writing: false,
+            next: 0,
+            offset: 0,
+            placed: Vec::new(),
+        }
+    }
+}
+
+impl<N> Turn<N> {
+    /// Gives a piece the next place.
+    pub(super) fn place(&mut self, piece: Encoded<N>) -> (Vec<Buffer>, u64) {
+        let Encoded { buffers, known } = piece;
+        let offset = self.offset;
+        self.offset += buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
+        self.next += 1;
+        self.placed.push((offset, known));
+        (buffers, offset)
+    }
+}
+
+/// A shard whose turn was taken, and the piece to write to it.
+type ToWrite<'a, N> = (MutexGuard<'a, Turn<N>>, Encoded<N>);
+
+/// Waits until a piece may be written, by this thread, or left with the one that writes: then nothing is given.
+pub(super) fn take_turn<'a, N>(
+    turn: &'a Mutex<Turn<N>>,
+    moved: &Condvar,
+    number: u64,
+    piece: Encoded<N>,
+    state: &State,
+) -> Result<Option<ToWrite<'a, N>>> {
+    let mut turn = lock(turn);
+    loop {
+        if turn.next == number && !turn.writing {
+            turn.writing = true;
+            return Ok(Some((turn, piece)));
+        }
+        if turn.left.len() < LEFT {
+            turn.left.insert(number, piece);
+            return Ok(None);
+        }
+        state.check()?;
+        turn = moved.wait_timeout(turn, LOOK_UP).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// A lock of which it is known that nothing is left half done where a thread that held it fails.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::parallel::Job;
+
+    fn piece(number: u8) -> Encoded<u8> {
+        let known = Known { sum: Hasher::new(), digest: 0, note: number };
+        Encoded { buffers: vec![Buffer::from(vec![number; usize::from(number)])], known }
+    }
+
+    fn notes(turn: &Turn<u8>) -> Vec<(u64, u8)> {
+        turn.placed.iter().map(|(offset, known)| (*offset, known.note)).collect()
+    }
+
+    #[test]
+    fn a_piece_is_taken_when_it_is_next_and_left_before() {
+        let (turn, moved, state) = (Mutex::new(Turn::default()), Condvar::new(), State::default());
+        let take = |number| take_turn(&turn, &moved, u64::from(number), piece(number), &state).unwrap();
+        assert!(take(2).is_none() && take(1).is_none());
+        let (mut writing, first) = take(0).unwrap();
+        writing.place(first);
+        for number in 1..3 {
+            let next = writing.left.remove(&number).unwrap();
+            writing.place(next);
+        }
+        assert_eq!(notes(&writing), [(0, 0), (0, 1), (1, 2)]);
+        drop(writing);
+        // Who writes has not ended: the next is left with it.
+        assert!(take(3).is_none());
+    }
+
+    #[test]
+    fn a_piece_that_finds_no_room_waits_until_the_job_is_to_stop() {
+        let (turn, moved) = (Mutex::new(Turn::default()), Condvar::new());
+        let beat = |_: u64| Err(Error::Interrupted);
+        let stopped = Job::new(1).with_heartbeat(&beat).run(|_, state| {
+            for number in 1..10 {
+                assert!(take_turn(&turn, &moved, u64::from(number), piece(number), state)?.is_none());
+            }
+            Ok(())
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted)));
+        assert_eq!(lock(&turn).left.len(), LEFT);
+    }
+}
