@@ -110,6 +110,12 @@ impl Values<'_> {
         }
     }
 
+    /// Those at some offsets as float64, each as [`Values::to_f64`] has it.
+    pub fn pick_f64(&self, offsets: &[u32], out: &mut Vec<f64>) {
+        out.clear();
+        with_values!(self, values => out.extend(offsets.iter().map(|&at| values[at as usize].to_f64())));
+    }
+
     /// One value as float64, rounded to nearest where an integer is longer.
     #[inline]
     pub fn to_f64(&self, at: usize) -> f64 {

@@ -20,6 +20,9 @@ pub(super) trait Entry: bytemuck::Pod + Ord + Send + Sync + Debug {
 /// 32 bits of badness over 32 bits of row.
 pub(super) type Packed = u64;
 
+/// 64 bits of badness, in halves, over 32 bits of row: three quarters of the memory of [`Wide`].
+pub(super) type Halved = [u32; 3];
+
 /// 64 bits of badness over 64 bits of row.
 pub(super) type Wide = u128;
 
@@ -40,6 +43,27 @@ impl Entry for Packed {
     #[inline(always)]
     fn row(self) -> u64 {
         self & u64::from(u32::MAX)
+    }
+}
+
+impl Entry for Halved {
+    const WORST: Self = [u32::MAX; 3];
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // halves
+    fn new(badness: u64, row: u64) -> Self {
+        debug_assert!(u32::try_from(row).is_ok());
+        [(badness >> 32) as u32, badness as u32, row as u32]
+    }
+
+    #[inline(always)]
+    fn badness(self) -> u64 {
+        u64::from(self[0]) << 32 | u64::from(self[1])
+    }
+
+    #[inline(always)]
+    fn row(self) -> u64 {
+        u64::from(self[2])
     }
 }
 

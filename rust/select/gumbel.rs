@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, Wide};
+use super::entry::{Entry, Halved, Wide};
 use super::noise::{NoiseSource, NumpyNoise};
 use super::noisy::Bound;
 use super::pass::{Collected, Ranker, Workspace, collect};
@@ -18,6 +18,7 @@ use super::{Exclude, Nan, Options, Order, check_k, noisy, order};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::Source;
+use crate::simd::{Kernel, dispatch};
 
 /// Where the noise comes from.
 #[derive(Debug, Clone, Copy)]
@@ -60,18 +61,34 @@ pub fn gumbel_top_k(
         return Ok(());
     }
     source.prepare(job)?;
+    if source.len() <= 1 << 32 {
+        draw::<Halved>(source, rows, noise, temperature, options, job)
+    } else {
+        draw::<Wide>(source, rows, noise, temperature, options, job)
+    }
+}
+
+fn draw<E: Entry>(
+    source: &dyn Source,
+    rows: &mut [i64],
+    noise: Noise,
+    temperature: f64,
+    options: &Options<'_>,
+    job: &Job<'_>,
+) -> Result<()> {
+    let k = rows.len() as u64;
     let Options { order, nan, ref exclude } = *options;
     let sorted = order != Order::Row;
     let Collected { pieces, tally } = match noise {
         Noise::Philox { seed } => {
             let noise = Philox::new(seed, Philox::GUMBEL);
-            collect::<Wide>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
+            collect::<E>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
         }
         Noise::Numpy { state, increment } => {
             let mut noise = NumpyNoise::new(Pcg64::new(state, increment));
             loop {
                 let ranker = ByNoisyScore { source, noise: &noise, temperature, nan, exclude };
-                let collected = collect::<Wide>(&ranker, k, sorted, job)?;
+                let collected = collect::<E>(&ranker, k, sorted, job)?;
                 if !noise.learn() {
                     break collected;
                 }
@@ -97,19 +114,13 @@ struct ByNoisyScore<'a, N> {
     exclude: &'a Exclude<'a>,
 }
 
-impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
+impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
     fn rows(&self) -> u64 {
         self.source.len()
     }
 
-    fn collect(
-        &self,
-        rows: Range<u64>,
-        limit: Wide,
-        work: &mut Workspace,
-        found: &mut Vec<Wide>,
-    ) -> Result<()> {
-        let Workspace { scratch, bits, rounded, hits, drawn, noise, tally, .. } = work;
+    fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
+        let Workspace { scratch, bits, rounded, hits, drawn, noise, weights, tally, .. } = work;
         let values = self.source.read(rows.clone(), scratch)?;
         let approximate = noisy::rounded(values, rounded);
         bits.resize(values.len());
@@ -122,15 +133,21 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
         drawn.extend(hits.iter().map(|&at| bits.get(at as usize)));
         noise.resize(count, 0.0);
         self.noise.gumbel(drawn, noise);
+        values.pick_f64(hits, weights);
+        let plain = matches!(self.exclude, Exclude::Nothing);
+        if plain && dispatch(Divide { weights, by: self.temperature }) {
+            dispatch(Extend { start: rows.start, hits, weights, noise, limit, found });
+            return Ok(());
+        }
         let mut excluded = self.exclude.from(rows.start);
-        for (&offset, noise) in hits.iter().zip(noise) {
+        for (&offset, noise) in hits.iter().zip(&*noise) {
             let (at, row) = (offset as usize, rows.start + u64::from(offset));
             if excluded.excludes(row) {
                 continue;
             }
             let Some(log_weight) = self.log_weight(values.to_f64(at), row, tally) else { continue };
             let key = (log_weight + *noise).key();
-            let entry = Wide::new(u64::MAX - key, row);
+            let entry = E::new(u64::MAX - key, row);
             if entry <= limit {
                 found.push(entry);
             }
@@ -140,6 +157,53 @@ impl<N: NoiseSource> Ranker<Wide> for ByNoisyScore<'_, N> {
 
     fn source(&self) -> Option<&dyn Source> {
         Some(self.source)
+    }
+}
+
+/// Divides scores; says whether all quotients are finite.
+struct Divide<'a> {
+    weights: &'a mut [f64],
+    by: f64,
+}
+
+impl Kernel for Divide<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self { weights, by } = self;
+        weights.iter_mut().fold(true, |finite, weight| {
+            *weight /= by;
+            finite & weight.is_finite()
+        })
+    }
+}
+
+/// Appends an entry for each hit within the limit.
+struct Extend<'a, E> {
+    start: u64,
+    hits: &'a [u32],
+    weights: &'a [f64],
+    noise: &'a [f64],
+    limit: E,
+    found: &'a mut Vec<E>,
+}
+
+impl<E: Entry> Kernel for Extend<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { start, hits, weights, noise, limit, found } = self;
+        let before = found.len();
+        found.resize(before + hits.len(), E::WORST);
+        let mut end = before;
+        for ((&hit, weight), noise) in hits.iter().zip(weights).zip(noise) {
+            let entry = E::new(u64::MAX - (weight + noise).key(), start + u64::from(hit));
+            found[end] = entry;
+            end += usize::from(entry <= limit);
+        }
+        found.truncate(end);
     }
 }
 

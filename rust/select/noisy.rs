@@ -9,7 +9,7 @@
 use crate::scores::Values;
 use crate::simd::{Kernel, dispatch};
 
-use super::scan::{Found, STRIDE, mask};
+use super::scan::{Found, STRIDE};
 
 /// Temperatures beyond these would leave the range of float32; all rows then pass.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
@@ -74,9 +74,7 @@ impl Kernel for Reaching<'_> {
         let (scores, last_scores) = scores.as_chunks::<STRIDE>();
         let (high, last_high) = high.as_chunks::<STRIDE>();
         for (scores, high) in scores.iter().zip(high) {
-            let pairs = scores.iter().zip(high);
-            let any = pairs.fold(false, |any, (&score, &high)| any | bound.may_reach(score, high));
-            found.stride(any, || mask(|at| bound.may_reach(scores[at], high[at])));
+            found.stride(|at| bound.may_reach(scores[at], high[at]));
         }
         found.rest(last_scores.len(), |at| bound.may_reach(last_scores[at], last_high[at]));
         found.count

@@ -48,6 +48,8 @@ pub(super) struct Workspace {
     pub drawn: Vec<u64>,
     /// The noise that they mean.
     pub noise: Vec<f64>,
+    /// Scores of the hits.
+    pub weights: Vec<f64>,
     /// Values of a block that hits were picked from.
     pub picked: Scratch,
     /// What the pass came across.

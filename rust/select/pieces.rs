@@ -31,13 +31,10 @@ impl<E: Entry> Kernel for Range<'_, E> {
 
     #[inline(always)]
     fn run(self) -> (u64, u64) {
-        // Badness leads an entry, so that the best and the worst entry have the least and the greatest.
-        let Some(&first) = self.entries.first() else { return (u64::MAX, 0) };
-        let (best, worst) = self
-            .entries
-            .iter()
-            .fold((first, first), |(best, worst), &entry| (best.min(entry), worst.max(entry)));
-        (best.badness(), worst.badness())
+        self.entries.iter().fold((u64::MAX, 0), |(low, high), entry| {
+            let badness = entry.badness();
+            (low.min(badness), high.max(badness))
+        })
     }
 }
 
@@ -202,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::entry::{Packed, Wide};
+    use crate::select::entry::{Halved, Packed, Wide};
 
     fn check<E: Entry>(badness: &[u64], piece: usize, k: usize) {
         let entries: Vec<E> = badness.iter().zip(0..).map(|(&badness, row)| E::new(badness, row)).collect();
@@ -230,6 +227,7 @@ mod tests {
             k in 0usize..220,
         ) {
             check::<Wide>(&badness, piece, k);
+            check::<Halved>(&badness, piece, k);
             let short: Vec<u64> = badness.iter().map(|badness| badness & u64::from(u32::MAX)).collect();
             check::<Packed>(&short, piece, k);
         }

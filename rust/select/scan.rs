@@ -7,6 +7,8 @@ use crate::simd::{Kernel, dispatch};
 const LINES: usize = 256;
 /// Values whose comparisons become one mask.
 pub(super) const STRIDE: usize = 64;
+/// Offsets that are written at once: hardly more of a stride are found, where few rows are wanted.
+const AT_ONCE: usize = 4;
 
 /// Writes the values that may reach the bound, NaN among them, into `picked`, and their offsets, ascending, into
 /// `hits`; gives their number. Both have room for as many as there are values.
@@ -55,15 +57,13 @@ fn pick<T: Rank>(values: &[T], picked: &mut [T], mut found: Found<'_>, reaches: 
     let (lines, rest) = values.as_chunks::<LINES>();
     for line in lines {
         if line.iter().fold(false, |any, &value| any | reaches(value)) {
+            let (before, offset) = (found.count, found.offset);
             let (strides, _) = line.as_chunks::<STRIDE>();
             for stride in strides {
-                let any = stride.iter().fold(false, |any, &value| any | reaches(value));
-                let before = found.count;
-                found.stride(any, || mask(|at| reaches(stride[at])));
-                let offset = found.offset - 64;
-                for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
-                    *picked = stride[(hit - offset) as usize % STRIDE];
-                }
+                found.stride(|at| reaches(stride[at]));
+            }
+            for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
+                *picked = line[(hit - offset) as usize % LINES];
             }
         } else {
             found.offset += 256;
@@ -87,15 +87,26 @@ pub(super) struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Adds the offsets of a stride, whose mask is asked for if there are any.
+    /// Adds the offsets of a stride.
     #[inline(always)]
-    pub(super) fn stride(&mut self, any: bool, mask: impl FnOnce() -> u64) {
-        if any {
-            let mut mask = mask();
+    pub(super) fn stride(&mut self, reaches: impl Fn(usize) -> bool) {
+        let answers = Answers::of(reaches);
+        if answers.any() {
+            let mut mask = answers.mask();
             let end = self.count + mask.count_ones() as usize;
-            for hit in &mut self.hits[self.count..end] {
+            let mut write = |hit: &mut u32| {
                 *hit = self.offset + mask.trailing_zeros();
                 mask &= mask.wrapping_sub(1);
+                mask
+            };
+            // Some more than there are, and these are overwritten by the next: one branch for all of them, which
+            // is seldom mispredicted.
+            let (chunks, rest) = self.hits[self.count..].as_chunks_mut::<AT_ONCE>();
+            let done = chunks.iter_mut().any(|hits| hits.iter_mut().fold(!0, |_, hit| write(hit)) == 0);
+            if !done {
+                for hit in rest {
+                    write(hit);
+                }
             }
             self.count = end;
         }
@@ -114,22 +125,38 @@ impl Found<'_> {
     }
 }
 
-/// The answers for the values of a stride as bits, the first lowest.
-///
-/// Eight answers as bytes become eight bits by one multiplication: its partial products that fall into the top
-/// byte are byte `i` at bit `i`, and no two of all fall on one bit, so that nothing carries.
-#[inline(always)]
-pub(super) fn mask(reaches: impl Fn(usize) -> bool) -> u64 {
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut answers = [0u8; STRIDE];
-    for (at, answer) in answers.iter_mut().enumerate() {
-        *answer = u8::from(reaches(at));
+/// The answers for the values of a stride: a byte each, 0 or 1, eight to a word, the first lowest.
+struct Answers([u64; STRIDE / 8]);
+
+impl Answers {
+    #[inline(always)]
+    fn of(reaches: impl Fn(usize) -> bool) -> Self {
+        let mut answers = [0u8; STRIDE];
+        for (at, answer) in answers.iter_mut().enumerate() {
+            *answer = u8::from(reaches(at));
+        }
+        let (words, _) = answers.as_chunks::<8>();
+        let mut all = [0; STRIDE / 8];
+        for (word, &bytes) in all.iter_mut().zip(words) {
+            *word = u64::from_le_bytes(bytes);
+        }
+        Self(all)
     }
-    let (bytes, _) = answers.as_chunks::<8>();
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |mask, &bytes| mask << 8 | u64::from_le_bytes(bytes).wrapping_mul(GATHER) >> 56)
+
+    #[inline(always)]
+    fn any(&self) -> bool {
+        self.0.iter().fold(0, |any, word| any | word) != 0
+    }
+
+    /// As bits, the first lowest.
+    ///
+    /// Eight bytes become eight bits by one multiplication: its partial products that fall into the top byte are
+    /// byte `i` at bit `i`, and no two of all fall on one bit, so that nothing carries.
+    #[inline(always)]
+    fn mask(&self) -> u64 {
+        const GATHER: u64 = 0x0102_0408_1020_4080;
+        self.0.iter().rev().fold(0, |mask, word| mask << 8 | word.wrapping_mul(GATHER) >> 56)
+    }
 }
 
 #[cfg(test)]
@@ -166,8 +193,8 @@ mod tests {
     #[test]
     fn masks_have_a_bit_for_each_answer() {
         for bit in 0..STRIDE {
-            assert_eq!(mask(|at| at == bit), 1 << bit);
-            assert_eq!(mask(|at| at <= bit), !0 >> (63 - bit));
+            assert_eq!(Answers::of(|at| at == bit).mask(), 1 << bit);
+            assert_eq!(Answers::of(|at| at <= bit).mask(), !0 >> (63 - bit));
         }
     }
 }

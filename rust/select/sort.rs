@@ -257,7 +257,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::entry::{Packed, Wide};
+    use crate::select::entry::{Halved, Packed, Wide};
     use crate::select::parting::Parting;
 
     fn pieces<E: Entry>(entries: &[E], piece: usize, parting: Parting) -> Pieces<E> {
@@ -298,6 +298,7 @@ mod tests {
             let philox = super::super::rng::Philox::new(seed, 9);
             let badness: Vec<u64> = (0..len as u64).map(|row| (low & !mask) + (philox.bits(row) & mask)).collect();
             check::<Wide>(&badness, piece, len * 3 / 4);
+            check::<Halved>(&badness, piece, len * 3 / 4);
             let short: Vec<u64> = badness.iter().map(|badness| badness & u64::from(u32::MAX)).collect();
             check::<Packed>(&short, piece, len * 3 / 4);
         }

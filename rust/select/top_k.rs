@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::entry::{Entry, Packed, Wide};
+use super::entry::{Entry, Halved, Packed, Wide};
 use super::pass::{Collected, Ranker, Tally, Workspace, collect};
 use super::rank::Rank;
 use super::{Exclude, Nan, Options, Order, check_k, order, scan};
@@ -30,10 +30,10 @@ pub fn top_k(
     }
     source.prepare(job)?;
     with_dtype!(source.dtype(), T => {
-        if T::KEY_BITS == 32 && source.len() <= 1 << 32 {
-            best::<T, Packed>(source, rows, largest, options, job)
-        } else {
-            best::<T, Wide>(source, rows, largest, options, job)
+        match (T::KEY_BITS, source.len() <= 1 << 32) {
+            (32, true) => best::<T, Packed>(source, rows, largest, options, job),
+            (_, true) => best::<T, Halved>(source, rows, largest, options, job),
+            _ => best::<T, Wide>(source, rows, largest, options, job),
         }
     })
 }
