@@ -81,7 +81,7 @@ def _report(settings: Settings, folder: Path) -> dict[str, Any]:
 
 def _how(settings: Settings) -> str:
     return (
-        f"{settings.rows:,} float32, in the page cache; medians of {settings.repeats} runs in turns; "
+        f"{settings.rows:,} float32, in the page cache; medians of runs in {settings.repeats} turns; "
         "memory is that beyond the map"
     )
 

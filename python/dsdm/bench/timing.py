@@ -14,6 +14,8 @@ _SETTLE = 0.3
 _BRIEF = 1.0
 """Seconds: so brief a run is preceded by one that is not counted. While others run, a system may take the pages of a
 map away from whoever does not use them, and each has a map of its own: all of them are to find theirs."""
+_AT_ONCE = 3
+"""Runs of a brief one that count in each turn: what a machine does besides takes as long as some of them."""
 
 
 @dataclass
@@ -59,15 +61,16 @@ class Contestant:
 def alternate(contestants: Sequence[Contestant], repeats: int, budget: float) -> None:
     """Run each once, warm up and check; then all in turns, `repeats` times.
 
-    A first run is not counted, unless it took longer than `budget` seconds: then it is the only one. Nor is a run
-    just before each brief one.
+    A first run is not counted, unless it took longer than `budget` seconds: then it is the only one. A brief one has
+    more runs in each of its turns, and one before them that is not counted.
     """
     lasting = [contestant for contestant in contestants if _first_run(contestant, budget)]
     for _ in range(repeats):
         for contestant in lasting:
             if contestant.is_brief:
                 contestant.run()
-            contestant.times.append(contestant.time_one()[0])
+            for _ in range(_AT_ONCE if contestant.is_brief else 1):
+                contestant.times.append(contestant.time_one()[0])
 
 
 def _first_run(contestant: Contestant, budget: float) -> bool:

@@ -80,7 +80,8 @@ def select(
         ),
     ] = None,
     repeats: Annotated[
-        int, typer.Option("--repeats", min=1, help="Runs of each, in turns.", rich_help_panel=_WHAT)
+        int,
+        typer.Option("--repeats", min=1, help="Turns; brief ones run more than once in each.", rich_help_panel=_WHAT),
     ] = 5,
     budget: Annotated[
         float,
