@@ -6,10 +6,13 @@
 
 use std::fmt;
 use std::fs::File;
+use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 
+use arrow::buffer::Buffer;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
 
 use crate::error::{Error, Result};
 use crate::opened::Opened;
@@ -17,6 +20,8 @@ use crate::parallel::{Job, Queue};
 
 /// Bytes that a thread reads and checks at once.
 const PART: u64 = 4 << 20;
+/// Bytes that stay in the second-level cache while they are looked at twice.
+const STEP: usize = 128 << 10;
 
 /// The checksum of a file, spelled as eight hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +63,22 @@ pub(super) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Hasher 
         hasher.update(part);
     }
     hasher
+}
+
+/// The checksum of buffers that follow each other, and a digest of each, as its bytes: by one look at them, as both
+/// take little more than fetching them from memory.
+pub(super) fn of_buffers(buffers: &[Buffer]) -> (Hasher, Vec<u8>) {
+    let mut sum = Hasher::new();
+    let mut digests = Vec::with_capacity(buffers.len() * size_of::<u64>());
+    for buffer in buffers {
+        let mut digest = XxHash3_64::new();
+        for step in buffer.chunks(STEP) {
+            sum.update(step);
+            digest.write(step);
+        }
+        digests.extend(digest.finish().to_le_bytes());
+    }
+    (sum, digests)
 }
 
 /// The sizes and checksums of files, read on all threads; in place of one that is missing, nothing.

@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayData};
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use twox_hash::XxHash3_128;
 
 use super::Options;
 use super::rename::{sync_folder, write_synced};
@@ -161,16 +161,17 @@ fn first_difference(name: &str, there: Option<&Value>, here: Option<&Value>) -> 
 
 /// The digest by which row numbers are known: XXH3 of 128 bits over them as little-endian numbers of 64 bits.
 pub fn digest_of_rows(rows: &[i64]) -> String {
-    let mut digest = Xxh3::new();
-    for chunk in rows.chunks(1 << 12) {
-        let bytes: Vec<u8> = chunk.iter().flat_map(|row| row.to_le_bytes()).collect();
-        digest.update(&bytes);
+    let mut digest = XxHash3_128::new();
+    if cfg!(target_endian = "little") {
+        digest.write(bytemuck::cast_slice(rows));
+    } else {
+        rows.iter().for_each(|row| digest.write(&row.to_le_bytes()));
     }
-    format!("{:032x}", digest.digest128())
+    format!("{:032x}", digest.finish_128())
 }
 
 fn digest_of_text(text: &str) -> String {
-    format!("{:032x}", xxh3_128(text.as_bytes()))
+    format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))
 }
 
 fn columns(schema: &Schema) -> Value {
@@ -183,34 +184,34 @@ fn columns(schema: &Schema) -> Value {
 
 fn added(extras: &[Extra]) -> Value {
     let digests = extras.iter().map(|(field, values)| {
-        let mut digest = Xxh3::new();
+        let mut digest = XxHash3_128::new();
         digest_of_array(&values.to_data(), &mut digest);
-        (field.name().clone(), json!(format!("{:032x}", digest.digest128())))
+        (field.name().clone(), json!(format!("{:032x}", digest.finish_128())))
     });
     Value::Object(digests.collect())
 }
 
 /// Takes the values of a column of numbers in. Columns that are added hold nothing else.
-fn digest_of_array(data: &ArrayData, digest: &mut Xxh3) {
-    digest.update(data.data_type().to_string().as_bytes());
-    digest.update(&(data.len() as u64).to_le_bytes());
+fn digest_of_array(data: &ArrayData, digest: &mut XxHash3_128) {
+    digest.write(data.data_type().to_string().as_bytes());
+    digest.write(&(data.len() as u64).to_le_bytes());
     for buffer in data.buffers() {
-        digest.update(buffer.as_slice());
+        digest.write(buffer.as_slice());
     }
     if let Some(nulls) = data.nulls() {
-        nulls.iter().for_each(|valid| digest.update(&[u8::from(valid)]));
+        nulls.iter().for_each(|valid| digest.write(&[u8::from(valid)]));
     }
     data.child_data().iter().for_each(|child| digest_of_array(child, digest));
 }
 
 /// Blocks are cut the same way as long as the program is the same: a digest is enough.
 fn blocks(plan: &Plan) -> String {
-    let mut digest = Xxh3::new();
+    let mut digest = XxHash3_128::new();
     for block in &plan.blocks {
-        digest.update(&block.rows.start.to_le_bytes());
-        digest.update(&block.rows.end.to_le_bytes());
+        digest.write(&block.rows.start.to_le_bytes());
+        digest.write(&block.rows.end.to_le_bytes());
     }
-    format!("{:032x}", digest.digest128())
+    format!("{:032x}", digest.finish_128())
 }
 
 /// What goes into the JSON files beside the shards.
@@ -237,7 +238,7 @@ mod tests {
     fn the_digest_of_rows_is_that_of_their_bytes() {
         let rows: Vec<i64> = (0..10_000).map(|row| row * row - 7).collect();
         let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-        assert_eq!(digest_of_rows(&rows), format!("{:032x}", xxh3_128(&bytes)));
+        assert_eq!(digest_of_rows(&rows), format!("{:032x}", XxHash3_128::oneshot(&bytes)));
         assert_ne!(digest_of_rows(&[1, 2]), digest_of_rows(&[2, 1]));
     }
 

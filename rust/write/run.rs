@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::arrow::Streams;
 use super::background::patiently;
@@ -158,7 +158,7 @@ impl Run<'_> {
         let done =
             self.job.run_on(1, |_, state| shards.finish(state))?.into_iter().flatten().collect::<Vec<_>>();
         let digests: String = done.iter().map(|shard| shard.digest.as_str()).collect();
-        let fingerprint = format!("{:016x}", xxh3_64(digests.as_bytes()));
+        let fingerprint = format!("{:016x}", XxHash3_64::oneshot(digests.as_bytes()));
         let companions = shards.encoder().companions(&fingerprint, &done)?;
         let options = self.options;
         let manifest = Manifest::new(

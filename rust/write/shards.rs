@@ -7,13 +7,12 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 
-use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
 use crc32fast::Hasher;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::background::Background;
-use super::checksum::{Crc32, of_parts};
+use super::checksum::{Crc32, of_buffers, of_parts};
 use super::encoder::{Encoder, End, Piece};
 use super::journal::{Done, Written};
 use super::part::{create, part, write_all_at, write_at};
@@ -223,7 +222,7 @@ impl<E: Encoder + 'static> Shards<E> {
         write_all_at(&file, &path, &tail, turn.offset, state)?;
         let bytes = turn.offset + tail.len() as u64;
         let head = head.as_deref().unwrap_or_else(|| self.encoder.head());
-        sums.insert(0, (of_parts([head]), xxh3_64(head)));
+        sums.insert(0, (of_parts([head]), XxHash3_64::oneshot(head)));
         let crc32 = combined(sums.iter().map(|(sum, _)| sum).chain([&of_parts([tail.as_slice()])]));
         let mut digests: Vec<u8> = sums.iter().flat_map(|(_, digest)| digest.to_le_bytes()).collect();
         let mut files = vec![Written { name: shard.name.clone(), bytes, crc32 }];
@@ -232,11 +231,11 @@ impl<E: Encoder + 'static> Shards<E> {
             let path = part(&self.folder, &name);
             let file = Arc::new(create(&path)?);
             write_all_at(&file, &path, &bytes, 0, state)?;
-            digests.extend(xxh3_64(&bytes).to_le_bytes());
+            digests.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
             files.push(Written { name, bytes: bytes.len() as u64, crc32: Crc32::of(&bytes) });
             parts.push((path, file));
         }
-        let digest = format!("{:016x}", xxh3_64(&digests));
+        let digest = format!("{:016x}", XxHash3_64::oneshot(&digests));
         let done = Done { shard: index, rows: shard.rows, files, digest, facts };
         let settle = Settle {
             encoder: self.encoder.clone(),
@@ -258,9 +257,8 @@ impl<E: Encoder + 'static> Sink for Shards<E> {
             .ok_or_else(|| Error::Internal(format!("there is no shard {}", block.shard)))?;
         let Some((number, first, batches)) = self.gathered(shard, block, batches) else { return Ok(()) };
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
-        let sum = of_parts(buffers.iter().map(Buffer::as_slice));
-        let digests: Vec<u8> = buffers.iter().flat_map(|buffer| xxh3_64(buffer).to_le_bytes()).collect();
-        let piece = Encoded { buffers, known: Known { sum, digest: xxh3_64(&digests), note } };
+        let (sum, digests) = of_buffers(&buffers);
+        let piece = Encoded { buffers, known: Known { sum, digest: XxHash3_64::oneshot(&digests), note } };
         self.write(block.shard, shard, number, piece, state)
     }
 }

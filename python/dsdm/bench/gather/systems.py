@@ -43,11 +43,13 @@ class System:
 
 _PARQUET_OUT = "writes Parquet"
 _UNORDERED = "writes Parquet, and not in the order asked"
+_WITH_WHAT_IS_USED = ("dsdm", "dsdm.dataset")
+"""Its parts are imported when they are first used."""
 _WITH_PYARROW = ("pyarrow", "pyarrow.ipc", "duckdb")
 
 SYSTEMS: list[System] = [
-    System(name="dsdm", library="dsdm", source="arrow", recipe="dsdm"),
-    System(name="dsdm", library="dsdm", source="parquet", recipe="dsdm"),
+    System(name="dsdm", library="dsdm", source="arrow", recipe="dsdm", modules=_WITH_WHAT_IS_USED),
+    System(name="dsdm", library="dsdm", source="parquet", recipe="dsdm", modules=_WITH_WHAT_IS_USED),
     System(name="datasets select, save_to_disk", library="datasets", source="arrow", recipe="datasets_arrow"),
     System(
         name="datasets select, save_to_disk, num_proc",
