@@ -29,6 +29,9 @@ const TURNS: usize = 5;
 /// Where rows are: the number of a file, and the first byte in it.
 type Place = (usize, u64);
 
+/// A way of doing the work, which gives the sum of the rows' first bytes, or 0 where it does not look at them.
+type Way<'a> = Box<dyn Fn() -> u64 + 'a>;
+
 /// Rows of some files, and where they go.
 struct Job {
     paths: Vec<PathBuf>,
@@ -100,7 +103,7 @@ impl Job {
             }
         };
         let nothing = |_: &[Place], _: &mut [u8]| {};
-        let ways: [(&str, Box<dyn Fn() -> u64 + '_>); 5] = [
+        let ways: [(&str, Way<'_>); 5] = [
             ("rows read by their position", Box::new(|| self.run(false, read))),
             ("as many bytes written", Box::new(|| self.run(true, nothing))),
             ("both", Box::new(|| self.run(true, read))),

@@ -165,7 +165,9 @@ pub fn digest_of_rows(rows: &[i64]) -> String {
     if cfg!(target_endian = "little") {
         digest.write(bytemuck::cast_slice(rows));
     } else {
-        rows.iter().for_each(|row| digest.write(&row.to_le_bytes()));
+        for row in rows {
+            digest.write(&row.to_le_bytes());
+        }
     }
     format!("{:032x}", digest.finish_128())
 }
