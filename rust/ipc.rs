@@ -33,6 +33,8 @@ const FILE_END: u64 = 10;
 const AHEAD: u64 = 32;
 /// Bytes that a header and the offsets of a thousand lists behind it take, about.
 const HEADER: u64 = 8 << 10;
+/// Bytes that are read at the start of a message: most headers take fewer.
+const START: u64 = 1 << 10;
 
 /// A file whose bytes can be had by their position.
 pub(crate) trait ReadAt {
@@ -109,8 +111,8 @@ pub(crate) struct Place {
 /// What a message after the schema holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A record batch of so many rows.
-    Batch(u64),
+    /// A record batch of so many rows, whose buffers are compressed or as they are.
+    Batch { rows: u64, packed: bool },
     /// The values of a dictionary, or more of them.
     Dictionary,
 }
@@ -209,12 +211,12 @@ struct Frames<'f, F: ?Sized> {
     messages: u64,
 }
 
-impl<F: ReadAt + ?Sized> Frames<'_, F> {
+impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     fn read_stream(&mut self) -> Result<Contents> {
         let mut position = 0;
         let mut contents: Option<Contents> = None;
         let (mut start, mut before, mut expected) = (0, 0, 0);
-        while let Some(place) = self.next(&mut position)? {
+        while let Some((place, header)) = self.next(&mut position)? {
             // Each header tells where the next is, so that a disk would be waited for at every one. Batches
             // are mostly of one length: what lies some of them ahead is asked for early.
             let length = position - start;
@@ -230,10 +232,10 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
             }
             (start, before) = (position, length);
             if let Some(contents) = &mut contents {
-                let kind = self.kind(&place)?;
+                let kind = self.kind(&place, &header)?;
                 contents.messages.push((place, kind));
             } else {
-                let schema = self.stream_schema(&place)?;
+                let schema = self.stream_schema(&place, &header)?;
                 contents = Some(Contents { schema, messages: Vec::new() });
             }
         }
@@ -258,23 +260,31 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         let schema = self.schema(bounds.start, schema)?;
         let mut messages = Vec::new();
         for block in blocks(&footer) {
-            let place = self.block(block, bounds.start)?;
-            let kind = self.kind(&place)?;
+            let (place, header) = self.block(block, bounds.start)?;
+            let kind = self.kind(&place, &header)?;
             messages.push((place, kind));
         }
         self.check_disjoint(&messages)?;
         Ok(Contents { schema, messages })
     }
 
-    /// The message at a position, which moves behind it; nothing at the end mark.
-    fn next(&mut self, position: &mut u64) -> Result<Option<Place>> {
+    /// The message at a position, which moves behind it, and its header; nothing at the end mark.
+    fn next(&mut self, position: &mut u64) -> Result<Option<(Place, Cow<'f, [u8]>)>> {
         let start = *position;
-        let Some(header) = self.header_bounds(start)? else {
+        let there = self.file.size().saturating_sub(start);
+        if there == 0 {
+            return Err(self.cut(start, "the stream ends without its end mark"));
+        }
+        let bytes = self.file.read_at(start, usize::try_from(there.min(START)).unwrap_or(0))?;
+        let Some(header) = self.header_bounds(start, &bytes, there)? else {
             *position = start + 8;
             return Ok(None);
         };
         let mut place = Place { body: header.end..header.end, header };
-        let bytes = header_of(self.file, &place)?;
+        let bytes = match within(bytes, start, &place.header) {
+            Some(header) => header,
+            None => header_of(self.file, &place)?,
+        };
         let declared = message(self.file.path(), &place, &bytes)?.bodyLength();
         let there = self.file.size().saturating_sub(place.header.end);
         let body = u64::try_from(declared)
@@ -285,20 +295,14 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         place.body.end += body;
         *position = place.body.end;
         self.messages += 1;
-        Ok(Some(place))
+        Ok(Some((place, bytes)))
     }
 
-    /// Where the header of the message that starts here lies; nothing for the end mark.
-    fn header_bounds(&self, start: u64) -> Result<Option<Range<u64>>> {
-        let there = self.file.size().saturating_sub(start);
-        if there == 0 {
-            return Err(self.cut(start, "the stream ends without its end mark"));
-        }
-        if there < 8 {
+    /// Where the header of a message lies, by the first of the bytes that are there; nothing for the end mark.
+    fn header_bounds(&self, start: u64, bytes: &[u8], there: u64) -> Result<Option<Range<u64>>> {
+        let Some((mark, length)) = bytes.get(..8).map(|bytes| bytes.split_at(4)) else {
             return Err(self.cut(start, &format!("8 bytes begin a message and {there} are there")));
-        }
-        let bytes = self.file.read_at(start, 8)?;
-        let (mark, length) = bytes.split_at(4);
+        };
         if mark != CONTINUATION {
             let message = format!(
                 "a message or the end mark of the stream must begin with ff ff ff ff and this has {mark:02x?}, after {} rows; bytes were lost or overwritten here",
@@ -317,9 +321,8 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
     }
 
     /// What a message after the schema holds. Its rows are added to those read.
-    fn kind(&mut self, place: &Place) -> Result<Kind> {
-        let bytes = header_of(self.file, place)?;
-        let message = message(self.file.path(), place, &bytes)?;
+    fn kind(&mut self, place: &Place, header: &[u8]) -> Result<Kind> {
+        let message = message(self.file.path(), place, header)?;
         if let Some(batch) = message.header_as_record_batch() {
             let rows = u64::try_from(batch.length()).map_err(|_| {
                 self.broken(place.header.start, format!("a batch has {} rows", batch.length()))
@@ -327,7 +330,7 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
             self.rows = self.rows.checked_add(rows).ok_or_else(|| {
                 self.broken(place.header.start, format!("a batch has {rows} rows: more than can be"))
             })?;
-            return Ok(Kind::Batch(rows));
+            return Ok(Kind::Batch { rows, packed: batch.compression().is_some() });
         }
         if message.header_as_dictionary_batch().is_some() {
             return Ok(Kind::Dictionary);
@@ -340,9 +343,8 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         Err(self.broken(place.header.start, found))
     }
 
-    fn stream_schema(&self, place: &Place) -> Result<SchemaRef> {
-        let bytes = header_of(self.file, place)?;
-        let message = message(self.file.path(), place, &bytes)?;
+    fn stream_schema(&self, place: &Place, header: &[u8]) -> Result<SchemaRef> {
+        let message = message(self.file.path(), place, header)?;
         let schema = message.header_as_schema().ok_or_else(|| {
             self.broken(place.header.start, "the first message of the stream is not its schema")
         })?;
@@ -382,8 +384,8 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         Ok(start..tail)
     }
 
-    /// The message that a footer names, which must lie before the footer.
-    fn block(&mut self, block: &Block, footer: u64) -> Result<Place> {
+    /// The message that a footer names, which must lie before the footer, and its header.
+    fn block(&mut self, block: &Block, footer: u64) -> Result<(Place, Cow<'f, [u8]>)> {
         let mut position = u64::try_from(block.offset())
             .ok()
             .filter(|&offset| (FILE_START..footer).contains(&offset))
@@ -395,7 +397,7 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
                 self.broken(footer, message)
             })?;
         let start = position;
-        let place = self.next(&mut position)?.ok_or_else(|| {
+        let (place, header) = self.next(&mut position)?.ok_or_else(|| {
             self.broken(start, "the footer names a block where the messages end; the file is damaged")
         })?;
         if place.body.end > footer {
@@ -403,7 +405,7 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
                 format!("a block ends at byte {}, behind the footer's start at {footer}", place.body.end);
             return Err(self.broken(start, message));
         }
-        Ok(place)
+        Ok((place, header))
     }
 
     /// No two messages of a footer share bytes: a small file cannot stand for many rows.
@@ -441,6 +443,16 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
 fn blocks<'a>(footer: &Footer<'a>) -> impl Iterator<Item = &'a Block> {
     let dictionaries = footer.dictionaries().into_iter().flatten();
     dictionaries.chain(footer.recordBatches().into_iter().flatten())
+}
+
+/// A range of a file out of bytes that begin at `start`, if it ends among them.
+fn within<'b>(bytes: Cow<'b, [u8]>, start: u64, range: &Range<u64>) -> Option<Cow<'b, [u8]>> {
+    let place = |position: u64| usize::try_from(position.checked_sub(start)?).ok();
+    let range = place(range.start)?..place(range.end)?;
+    Some(match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(range)?),
+        Cow::Owned(bytes) => Cow::Owned(bytes.get(range)?.to_vec()),
+    })
 }
 
 /// The first four bytes as a number; 0 where there are fewer.

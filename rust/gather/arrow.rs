@@ -31,16 +31,21 @@ pub(super) struct Stream {
     map: Arc<Map>,
     buffer: Buffer,
     schema: SchemaRef,
-    batches: Vec<Place>,
+    batches: Vec<Batch>,
     rows: Vec<u64>,
     dictionaries: Vec<Place>,
-    /// For each batch, how many of the dictionary messages come before it.
-    dictionaries_before: Vec<usize>,
     decoded: Mutex<BTreeMap<usize, Dictionaries>>,
-    /// Whether batches are compressed: all are, if the first is.
-    packed: bool,
     /// Bytes of all batches once they are unpacked.
     unpacked: OnceLock<u64>,
+}
+
+/// A record batch.
+struct Batch {
+    place: Place,
+    /// Whether its buffers are compressed.
+    packed: bool,
+    /// How many of the dictionary messages come before it.
+    dictionaries: usize,
 }
 
 impl Stream {
@@ -51,37 +56,18 @@ impl Stream {
         map.expect_jumps();
         let Contents { schema, messages } = Contents::read(map.opened())?;
         let buffer = Buffer::from(map.shared_bytes());
-        let (mut batches, mut rows) = (Vec::new(), Vec::new());
-        let (mut dictionaries, mut dictionaries_before) = (Vec::new(), Vec::new());
+        let (mut batches, mut rows, mut dictionaries) = (Vec::new(), Vec::new(), Vec::new());
         for (place, kind) in messages {
             match kind {
-                Kind::Batch(count) => {
-                    batches.push(place);
+                Kind::Batch { rows: count, packed } => {
+                    batches.push(Batch { place, packed, dictionaries: dictionaries.len() });
                     rows.push(count);
-                    dictionaries_before.push(dictionaries.len());
                 }
                 Kind::Dictionary => dictionaries.push(place),
             }
         }
         let (decoded, unpacked) = (Mutex::default(), OnceLock::new());
-        let mut stream = Self {
-            map,
-            buffer,
-            schema,
-            batches,
-            rows,
-            dictionaries,
-            dictionaries_before,
-            decoded,
-            packed: false,
-            unpacked,
-        };
-        stream.packed = stream.batches.first().map_or(Ok(false), |place| stream.is_packed(place))?;
-        Ok(stream)
-    }
-
-    fn is_packed(&self, place: &Place) -> Result<bool> {
-        self.header(place, |header, _| Ok(header.compression().is_some()))
+        Ok(Self { map, buffer, schema, batches, rows, dictionaries, decoded, unpacked })
     }
 
     /// The bytes of a message's body, in memory; framing has seen to it that they are there.
@@ -150,14 +136,13 @@ impl Stream {
         look(header, message.version())
     }
 
-    fn batch(&self, unit: usize) -> Result<&Place> {
+    fn batch(&self, unit: usize) -> Result<&Batch> {
         self.batches.get(unit).ok_or_else(|| Error::Internal(format!("there is no batch {unit}")))
     }
 
-    fn decode(&self, unit: usize, place: &Place, columns: &[usize]) -> Result<RecordBatch> {
-        let decode =
-            |header: BatchHeader<'_>, version| self.decode_with(unit, place, columns, header, version);
-        self.named(self.header(place, decode)?, columns)
+    fn decode(&self, batch: &Batch, columns: &[usize]) -> Result<RecordBatch> {
+        let decode = |header: BatchHeader<'_>, version| self.decode_with(batch, columns, header, version);
+        self.named(self.header(&batch.place, decode)?, columns)
     }
 
     /// A batch that was decoded, whose columns are in the order of `columns`, with their schema.
@@ -167,13 +152,13 @@ impl Stream {
 
     fn decode_with(
         &self,
-        unit: usize,
-        place: &Place,
+        batch: &Batch,
         columns: &[usize],
         header: BatchHeader<'_>,
         version: MetadataVersion,
     ) -> Result<RecordBatch> {
-        let dictionaries = self.dictionaries(self.dictionaries_before.get(unit).copied().unwrap_or(0))?;
+        let dictionaries = self.dictionaries(batch.dictionaries)?;
+        let place = &batch.place;
         self.check_buffers(place, &header)?;
         let body = self.body(place)?;
         let decode = |columns: &[usize], at: &At| {
@@ -213,11 +198,9 @@ impl Stream {
         if let Some(&known) = self.unpacked.get() {
             return Ok(known);
         }
-        let mut bytes = self.batches.iter().map(|place| {
-            self.header(place, |header, _| match header.compression() {
-                None => Ok(place.body.end - place.body.start),
-                Some(_) => self.unpacked_buffers(place, &header),
-            })
+        let mut bytes = self.batches.iter().map(|Batch { place, packed, .. }| match packed {
+            false => Ok(place.body.end - place.body.start),
+            true => self.header(place, |header, _| self.unpacked_buffers(place, &header)),
         });
         let sum = bytes.try_fold(0u64, |sum, bytes| Ok::<_, Error>(sum.saturating_add(bytes?)))?;
         Ok(*self.unpacked.get_or_init(|| sum))
@@ -234,8 +217,8 @@ impl Stream {
     /// Bytes of some columns in all batches, by what they take in the first batch that has rows.
     fn sampled(&self, columns: &[usize]) -> Result<u64> {
         let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
-        let Some(place) = self.batches.get(first) else { return Ok(0) };
-        let batch = self.decode(first, place, columns)?;
+        let Some(batch) = self.batches.get(first) else { return Ok(0) };
+        let batch = self.decode(batch, columns)?;
         let bytes: u64 = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len())).sum();
         let rows: u64 = self.rows.iter().sum();
         let scaled = u128::from(bytes) * u128::from(rows) / (batch.num_rows().max(1) as u128);
@@ -273,30 +256,30 @@ impl Part for Stream {
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
-        let place = self.batch(unit)?;
+        let batch = self.batch(unit)?;
+        let place = &batch.place;
         let rows = self.rows.get(unit).copied().unwrap_or(0);
         if wanted.len() as u64 * DENSE >= rows {
             self.map.opened().read_ahead(place.header.start..place.body.end);
             self.map.populate(self.span(place.header.start..place.body.end)?)?;
         }
-        Ok(picked(self.map.path(), self.decode(unit, place, columns)?, wanted.to_vec()))
+        Ok(picked(self.map.path(), self.decode(batch, columns)?, wanted.to_vec()))
     }
 
     fn in_place(&self) -> bool {
-        !self.packed
+        !self.batches.iter().any(|batch| batch.packed)
     }
 
     fn view(&self, unit: usize, columns: &[usize]) -> Result<Option<RecordBatch>> {
-        let place = self.batch(unit)?;
-        let batch = self.header(place, |header, version| {
-            let plain = header.compression().is_none();
-            plain.then(|| self.decode_with(unit, place, columns, header, version)).transpose()
-        })?;
-        batch.map(|batch| self.named(batch, columns)).transpose()
+        let batch = self.batch(unit)?;
+        if batch.packed {
+            return Ok(None);
+        }
+        self.decode(batch, columns).map(Some)
     }
 
     fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
-        let place = self.batches.get(unit)?;
+        let Batch { place, .. } = self.batches.get(unit)?;
         Some((&self.map, self.span(place.header.start..place.body.end).ok()?))
     }
 

@@ -27,6 +27,8 @@ const COLD_READ: u64 = 16 << 10;
 const PROBES: usize = 32;
 /// A good part of a file: one of so many.
 const GOOD_PART: usize = 4;
+/// Units that a thread looks at one after the other: neighbours share pages, which threads would wait for.
+const RUN: usize = 8;
 
 /// A unit whose rows are wanted.
 pub(super) struct Unit {
@@ -74,12 +76,15 @@ pub(super) fn look_at_units(
         }
         _ => None,
     }));
-    let queue = Queue::new(ways.len() as u64);
+    let runs: Vec<_> = ways.chunks(RUN).collect();
+    let queue = Queue::new(runs.len() as u64);
     let found = job.run(|_, state| {
         let mut mine = Vec::new();
-        while let Some((unit, way)) = queue.take().map(index).transpose()?.and_then(|next| ways.get(next)) {
-            state.check()?;
-            mine.push((*unit, look_at(corpus, *unit, way, &runway)?));
+        while let Some(run) = queue.take().map(index).transpose()?.and_then(|next| runs.get(next)) {
+            for (unit, way) in *run {
+                state.check()?;
+                mine.push((*unit, look_at(corpus, *unit, way, &runway)?));
+            }
         }
         Ok(mine)
     })?;

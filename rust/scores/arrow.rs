@@ -44,7 +44,7 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<Vec<Part>> {
     let reader = Reader { file, before: Before::column(&contents.schema, column.index), column };
     let (mut parts, mut nulls, mut total) = (Vec::new(), 0_u64, 0_u64);
     for (place, kind) in &contents.messages {
-        let Kind::Batch(rows) = *kind else { continue };
+        let Kind::Batch { rows, .. } = *kind else { continue };
         total += rows; // framing has added them up already, and refused more than fit
         nulls = nulls.saturating_add(reader.batch(place, rows, &mut parts)?);
     }

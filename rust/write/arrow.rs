@@ -89,7 +89,11 @@ impl Encoder for Streams {
 /// The rows of a stream, by the headers of its messages; it must be whole.
 pub(super) fn count_rows(path: &Path) -> Result<u64> {
     let contents = Contents::read(&File::open(path, Io::Pread)?)?;
-    Ok(contents.messages.iter().map(|(_, kind)| if let Kind::Batch(rows) = kind { *rows } else { 0 }).sum())
+    Ok(contents
+        .messages
+        .iter()
+        .map(|(_, kind)| if let Kind::Batch { rows, .. } = kind { *rows } else { 0 })
+        .sum())
 }
 
 /// Joins runs of small buffers, which would each cost a call.

@@ -119,6 +119,32 @@ def test_arrow_rows_are_those_that_pyarrow_reads(tmp_path, drawn, batch, codec, 
     assert plain(dsdm.open_shards(table).take(wanted)) == expected
 
 
+@pytest.mark.parametrize("codecs", [(None, "zstd"), ("lz4", None), (None, "lz4", None)])
+def test_a_stream_may_have_batches_that_are_packed_and_others_that_are_not(tmp_path, codecs):
+    """As streams have that were joined from several writers'."""
+    table = pa.table({"a": pa.array([[n, n + 1] for n in range(900)], pa.list_(pa.int32()))})
+
+    def stream(part, codec):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+            writer.write_table(part, max_chunksize=100)
+        return sink.getvalue().to_pybytes()
+
+    end = b"\xff\xff\xff\xff\0\0\0\0"
+    head = stream(table.slice(0, 0), None).removesuffix(end)
+    each = 900 // len(codecs)
+    parts = [stream(table.slice(each * n, each), codec) for n, codec in enumerate(codecs)]
+    path = tmp_path / "a.arrow"
+    path.write_bytes(head + b"".join(part.removesuffix(end)[len(head) :] for part in parts) + end)
+    assert pa.ipc.open_stream(path.read_bytes()).read_all().equals(table)
+    rows = np.random.default_rng(0).permutation(900)
+    shards = dsdm.open_shards(path)
+    assert shards.take(rows).equals(table.take(rows).cast(shards.schema))
+    dsdm.materialize(path, rows, tmp_path / "packed-and-not")
+    dsdm.materialize(table, rows, tmp_path / "table")
+    assert digest(tmp_path / "packed-and-not") == digest(tmp_path / "table")
+
+
 def digest(folder):
     """Give a digest of all files of a folder, with their names, but for dsdm.json, which names the sources."""
     files = sorted(file for file in folder.iterdir() if file.name != "dsdm.json")

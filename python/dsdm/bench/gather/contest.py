@@ -55,7 +55,11 @@ class Entry:
         return self.system.name
 
     def run(self) -> Run:
-        """Do the work. The first time its memory is watched as well."""
+        """Do the work. The first time its memory is watched as well.
+
+        The output before is removed only when the process is ready: a machine whose free memory goes back to its
+        host, which gives it back slowly, has that much at hand, whoever's turn it is.
+        """
         places, case = self.bench.places, self.case
         task = {
             "files": [str(path) for path in self.bench.corpus.files(case.source)],
@@ -67,13 +71,20 @@ class Entry:
             "copy": str(self._copy),
         }
         watched = not self.runs and is_measurable()
-        done = work(self.system.recipe, self.system.imports, task, recipes=self.system.recipes, watched=watched)
+        done = work(
+            self.system.recipe,
+            self.system.imports,
+            task,
+            prepare=places.clear_outputs,
+            recipes=self.system.recipes,
+            watched=watched,
+        )
         self.runs.append(done)
         return done
 
     def before(self) -> None:
-        """Empty the folders, and have a cold case's files forgotten."""
-        self.bench.places.clear()
+        """Empty the folder of caches, and have a cold case's files forgotten."""
+        self.bench.places.clear_scratch()
         if self.system.copies and not self._copy.exists():
             self._make_copy()
         if self.case.cold:
@@ -150,9 +161,10 @@ def _with_unit(bench: Bench, case: Case, rows: NDArray[np.int64], contestants: l
         best = copies(files, size, place, settings.thread_count, flush=on_disk)
 
     def before() -> None:
-        bench.places.clear()
+        bench.places.clear_scratch()
         if not case.cold:
             _warm(files)
+        bench.places.clear_outputs()
 
     for one in best:
         one.before = before

@@ -35,9 +35,22 @@ class Places:
 
     def clear(self) -> None:
         """Make the folders anew."""
-        for folder in filter(None, (self.output("memory"), self.output("disk"), self.scratch)):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
+        self.clear_scratch()
+        self.clear_outputs()
+
+    def clear_scratch(self) -> None:
+        """Make the folder for caches anew."""
+        _make_anew(self.scratch)
+
+    def clear_outputs(self) -> None:
+        """Make the folders that are written to anew."""
+        for folder in {self.output("memory"), self.output("disk")}:
+            _make_anew(folder)
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
 
 
 @contextmanager

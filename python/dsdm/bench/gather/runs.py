@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL
@@ -36,10 +36,11 @@ def work(
     modules: tuple[str, ...],
     task: Mapping[str, Any],
     *,
+    prepare: Callable[[], None] | None = None,
     recipes: Path = RECIPES,
     watched: bool = False,
 ) -> Run:
-    """Have a recipe done by a process of its own.
+    """Have a recipe done by a process of its own, after `prepare`, for which it waits once it has its imports.
 
     Raises
     ------
@@ -54,6 +55,8 @@ def work(
     with Child(command, env={**os.environ, **_QUIET, **caches}, errors=DEVNULL) as child:
         child.next_word("ready")
         started = child.seconds()
+        if prepare is not None:
+            prepare()
         before = child.anonymous() if watched else 0
         child.proceed()
         began = child.seconds()
