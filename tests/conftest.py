@@ -1,11 +1,15 @@
 """What tests share: the reference's data folder in small, the folder that `dsdm demo` makes, and the command."""
 
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+# A shell has what it starts in the background ignore Ctrl-C, which tests send to themselves and to their processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
