@@ -51,15 +51,19 @@ fn cutting_and_ordering(c: &mut Criterion) {
     sorted.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let job = Job::new(1);
     let k = ENTRIES / 3;
-    assert_eq!(Collected::of(&scores).cut(k, &job).unwrap(), sorted[k - 1] as u64);
+    assert_eq!(Collected::of(&scores).unwrap().cut(k, &job).unwrap(), sorted[k - 1] as u64);
     let mut rows = vec![0; ENTRIES];
-    let collected = Collected::of(&scores);
+    let collected = Collected::of(&scores).unwrap();
     collected.order(&mut rows, &job).unwrap();
     assert!(rows.iter().zip(&sorted).all(|(&row, &expected)| row.cast_unsigned() == expected as u64));
     let mut group = c.benchmark_group("entries");
     group.throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("cut to a third", |b| {
-        b.iter_batched(|| Collected::of(&scores), |mut all| all.cut(k, &job).unwrap(), BatchSize::LargeInput);
+        b.iter_batched(
+            || Collected::of(&scores).unwrap(),
+            |mut all| all.cut(k, &job).unwrap(),
+            BatchSize::LargeInput,
+        );
     });
     group.bench_function("order", |b| b.iter(|| collected.order(black_box(&mut rows), &job).unwrap()));
 }
@@ -69,22 +73,22 @@ fn drawing(c: &mut Criterion) {
     let rows = 0..BLOCK as u64;
     let mut group = c.benchmark_group("random bits");
     group.throughput(Throughput::Elements(BLOCK as u64));
-    bits.philox(7, &rows);
+    bits.philox(7, &rows).unwrap();
     assert!(rows.clone().all(|row| bits.get(row as usize) == philox(7, row)));
-    group.bench_function("philox", |b| b.iter(|| bits.philox(black_box(7), &rows)));
+    group.bench_function("philox", |b| b.iter(|| bits.philox(black_box(7), &rows).unwrap()));
     // numpy.random.PCG64(42): its state, and random_raw(3).
     let state = 274_674_114_334_540_486_603_088_602_300_644_985_544;
     let increment = 332_724_090_758_049_132_448_979_897_138_935_081_983;
-    bits.pcg64(state, increment, &rows);
+    bits.pcg64(state, increment, &rows).unwrap();
     let drawn = [14_276_969_152_011_380_360, 8_095_878_257_575_067_585, 15_838_336_090_824_644_132];
     assert!((0..3).all(|at| bits.get(at) == drawn[at]));
-    group.bench_function("pcg64", |b| b.iter(|| bits.pcg64(black_box(state), increment, &rows)));
+    group.bench_function("pcg64", |b| b.iter(|| bits.pcg64(black_box(state), increment, &rows).unwrap()));
 }
 
 fn bounding(c: &mut Criterion) {
     let scores = scores(BLOCK);
     let mut bits = RandomBits::default();
-    bits.philox(7, &(0..BLOCK as u64));
+    bits.philox(7, &(0..BLOCK as u64)).unwrap();
     let mut hits = vec![0; BLOCK];
     let least = 7.0;
     let key = |row: usize| {

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`guard`, `ipc`, `opened`, `simd`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! [`parallel`] and what several share (`checked`, `guard`, `ipc`, `opened`, `simd`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
 
+mod checked;
 pub mod error;
 mod guard;
 mod ipc;

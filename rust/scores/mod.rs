@@ -38,6 +38,7 @@ pub use open::OpenOptions;
 pub use raw::RawType;
 pub use scores::Scores;
 
+use crate::checked;
 use crate::error::Result;
 use crate::parallel::Job;
 
@@ -93,8 +94,7 @@ impl Source for Values<'_> {
         Values::dtype(self)
     }
 
-    #[allow(clippy::cast_possible_truncation)] // rows lie within a slice
     fn read<'a>(&'a self, rows: Range<u64>, _scratch: &'a mut Scratch) -> Result<Values<'a>> {
-        Ok(self.slice(rows.start as usize..rows.end as usize))
+        Ok(self.slice(checked::span(&rows)?))
     }
 }

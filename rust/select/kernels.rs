@@ -9,6 +9,7 @@ use super::pieces::Pieces;
 use super::rank::Rank;
 use super::rng::{Bits, Pcg64, Philox};
 use super::{Nan, scan, sort};
+use crate::checked;
 use crate::error::Result;
 use crate::parallel::Job;
 
@@ -26,13 +27,13 @@ pub struct Collected(Pieces<Packed>);
 
 impl Collected {
     /// One entry for each score, in buckets for sorting.
-    pub fn of(scores: &[f32]) -> Self {
+    pub fn of(scores: &[f32]) -> Result<Self> {
         let entry = |(&score, row): (&f32, u64)| Packed::new(u64::from(u32::MAX) - score.key(), row);
         let entries: Vec<Packed> = scores.iter().zip(0..).map(entry).collect();
         let (best, worst) = (entries.iter().min(), entries.iter().max());
         let (low, high) = (best.map_or(0, |e| e.badness()), worst.map_or(0, |e| e.badness()));
         let parting = Parting::new::<Packed>(low, high, scores.len() as u64);
-        Self(Pieces::of(entries.chunks(TASK), parting))
+        Ok(Self(Pieces::of(entries.chunks(TASK), parting)?))
     }
 
     /// Cuts them to the `k` best, and gives the row of the worst of those.
@@ -53,18 +54,20 @@ pub struct RandomBits(Bits);
 
 impl RandomBits {
     /// Philox bits of some rows.
-    pub fn philox(&mut self, seed: u64, rows: &Range<u64>) {
-        self.0.resize(usize::try_from(rows.end - rows.start).unwrap_or(0));
+    pub fn philox(&mut self, seed: u64, rows: &Range<u64>) -> Result<()> {
+        self.0.resize(checked::len(rows)?);
         Philox::new(seed, Philox::GUMBEL).fill(rows.start, &mut self.0);
+        Ok(())
     }
 
     /// PCG64 draws of some positions of a stream.
-    pub fn pcg64(&mut self, state: u128, increment: u128, draws: &Range<u64>) {
-        self.0.resize(usize::try_from(draws.end - draws.start).unwrap_or(0));
+    pub fn pcg64(&mut self, state: u128, increment: u128, draws: &Range<u64>) -> Result<()> {
+        self.0.resize(checked::len(draws)?);
         let mut stream = Pcg64::new(state, increment).advanced(draws.start);
         for at in 0..self.0.high.len() {
             self.0.set(at, stream.next());
         }
+        Ok(())
     }
 
     /// The bits of one of them.

@@ -31,6 +31,7 @@ pub use gumbel::{Noise, gumbel_top_k};
 pub use sample::sample;
 pub use top_k::top_k;
 
+use crate::checked;
 use crate::error::{Error, Result};
 
 /// The order of the selected rows.
@@ -78,7 +79,7 @@ pub struct Options<'a> {
 ///
 /// [`Error::Value`], with both numbers.
 pub fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
-    let valid = rows - excluded.min(rows);
+    let valid = checked::sub(rows, excluded)?;
     if k <= valid {
         return Ok(());
     }

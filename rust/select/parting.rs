@@ -5,6 +5,8 @@
 //! decide no result: each is sorted whatever it holds.
 
 use super::entry::Entry;
+use crate::checked;
+use crate::error::Result;
 
 /// Bytes of the entries that one bucket should have: two copies of them fit the second-level cache.
 const BUCKET: u64 = 512 << 10;
@@ -30,12 +32,14 @@ impl Parting {
     /// For `count` entries, nearly all of a badness from `low` to `high`.
     #[allow(clippy::cast_possible_truncation)] // there are few buckets
     pub(super) fn new<E: Entry>(low: u64, high: u64, count: u64) -> Self {
+        // Proof: buckets decide no result, and there are at most `MOST`.
         let fitting = count.saturating_mul(size_of::<E>() as u64) / BUCKET;
         let wanted = fitting.max((count / FEW).min(AT_LEAST)).min(MOST);
         let Some(range) = high.checked_sub(low).filter(|_| wanted > 1) else {
             return Self::WHOLE;
         };
-        let shift = significant(range).saturating_sub(significant(wanted - 1));
+        let (bits, wanted_bits) = (significant(range), significant(wanted - 1));
+        let shift = bits - bits.min(wanted_bits);
         Self { low, shift, buckets: (range >> shift) as usize + 3 }
     }
 
@@ -48,6 +52,7 @@ impl Parting {
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // what is cut off is beyond the last bucket
     fn bucket(&self, badness: u64) -> usize {
+        // Proof: what wraps is below the low end and not used; what saturates is beyond the last bucket.
         let above = badness.wrapping_sub(self.low) >> self.shift;
         let bucket = if badness < self.low { 0 } else { above.saturating_add(1) };
         bucket.min(self.buckets as u64 - 1) as usize
@@ -85,9 +90,10 @@ pub(super) struct Piece<'a, E> {
 
 impl<'a, E: Entry> Piece<'a, E> {
     /// The entries of one bucket, in ascending rows.
-    pub(super) fn bucket(&self, bucket: usize) -> &'a [E] {
-        let end = |bucket: usize| self.ends.get(bucket).map_or(0, |&end| end as usize);
-        self.entries.get(bucket.checked_sub(1).map_or(0, end)..end(bucket)).unwrap_or_default()
+    pub(super) fn bucket(&self, bucket: usize) -> Result<&'a [E]> {
+        let end = |bucket: usize| Ok(*checked::get(self.ends, bucket)? as usize);
+        let start = bucket.checked_sub(1).map_or(Ok(0), end)?;
+        checked::get(self.entries, start..end(bucket)?)
     }
 }
 
@@ -100,6 +106,8 @@ pub(super) fn significant(number: u64) -> u32 {
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // callers choose the shift so that few bits are left
 pub(super) fn digit(badness: u64, low: u64, shift: u32) -> usize {
+    debug_assert!(badness >= low);
+    // Proof: callers take `low` as the least of what they ask for.
     (badness.wrapping_sub(low) >> shift) as usize
 }
 
@@ -113,8 +121,8 @@ mod tests {
     proptest! {
         #[test]
         fn buckets_hold_their_entries_in_order(
-            badness in proptest::collection::vec(0u64..1000, 0..300),
-            (low, high) in (0u64..1000, 0u64..1000),
+            badness in proptest::collection::vec(prop_oneof![0u64..1000, any::<u64>(), u64::MAX - 9..], 0..300),
+            (low, high) in prop_oneof![(0u64..1000, 0u64..1000), any::<(u64, u64)>(), any::<u64>().prop_map(|low| (low, u64::MAX))],
         ) {
             let entries: Vec<Wide> = badness.iter().zip(0..).map(|(&badness, row)| Wide::new(badness, row)).collect();
             let parting = Parting::new::<Wide>(low, high, 10 * BUCKET);
@@ -123,8 +131,9 @@ mod tests {
             let piece = Piece { entries: &parted, ends: &ends };
             for bucket in 0..parting.buckets() {
                 let here = entries.iter().filter(|entry| parting.bucket(entry.badness()) == bucket);
-                assert_eq!(piece.bucket(bucket), here.copied().collect::<Vec<_>>());
+                assert_eq!(piece.bucket(bucket).unwrap(), here.copied().collect::<Vec<_>>());
             }
+            assert!(piece.bucket(parting.buckets()).is_err());
             assert_eq!(ends.last().copied(), u32::try_from(entries.len()).ok());
             let buckets: Vec<_> = parted.iter().map(|entry| parting.bucket(entry.badness())).collect();
             assert!(buckets.is_sorted());

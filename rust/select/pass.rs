@@ -10,7 +10,8 @@ use super::pieces::Pieces;
 use super::rng::Bits;
 use super::sampling::{Estimate, estimate};
 use super::slab::Slab;
-use crate::error::{Error, Result};
+use crate::checked;
+use crate::error::Result;
 use crate::parallel::{Job, Queue, State};
 use crate::scores::{Scratch, Source};
 
@@ -59,6 +60,8 @@ pub(super) struct Workspace {
 /// What a pass came across besides entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
+    /// Rows that were looked at.
+    pub rows: u64,
     /// Rows whose score is NaN.
     pub nan: u64,
     /// The first of them.
@@ -81,11 +84,13 @@ impl Tally {
         self.overflow = first(self.overflow, Some(row));
     }
 
-    fn merge(&mut self, other: Self) {
-        self.nan += other.nan;
-        self.never += other.never;
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        self.rows = checked::add(self.rows, other.rows)?;
+        self.nan = checked::add(self.nan, other.nan)?;
+        self.never = checked::add(self.never, other.never)?;
         self.first_nan = first(self.first_nan, other.first_nan);
         self.overflow = first(self.overflow, other.overflow);
+        Ok(())
     }
 }
 
@@ -134,7 +139,7 @@ pub(super) fn collect_within<E: Entry>(
     parting: Parting,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
-    let budget = k + k / 2 + (1 << 20);
+    let budget = checked::add(checked::add(k, k / 2)?, 1 << 20)?;
     let pass = Pass {
         ranker,
         queue: Queue::new(ranker.rows().div_ceil(TASK)),
@@ -146,14 +151,15 @@ pub(super) fn collect_within<E: Entry>(
     let mut tally = Tally::default();
     loop {
         for part in job.run(|_, state| pass.work(limit, budget, state))? {
-            tally.merge(part);
+            tally.merge(&part)?;
         }
         let mut pieces = Pieces { slabs: std::mem::take(&mut *pass.slabs()), parting };
         if pass.queue.is_empty() {
+            checked::equal("rows that were looked at", tally.rows, ranker.rows())?;
             ranker.source().map_or(Ok(()), Source::check_unchanged)?;
             return Ok(Collected { pieces, tally });
         }
-        pieces.cut(usize::try_from(k).unwrap_or(usize::MAX), job)?;
+        pieces.cut(checked::index(k)?, job)?;
         limit = pieces.worst(job)?;
         pass.count.store(pieces.count() as u64, Ordering::Relaxed);
         // What was cut leaves room in the slabs, which are filled up in the next round.
@@ -180,13 +186,13 @@ impl<E: Entry> Pass<'_, E> {
         // Collected in memory that stays in the cache, and kept in a slab.
         let (mut slab, mut entries, mut parted) = (None, Vec::new(), Vec::new());
         while self.count.load(Ordering::Relaxed) < budget {
-            let Some(task) = self.queue.take() else { break };
+            let Some(task) = self.queue.take() else { break }; // Proof: every task was taken.
             entries.clear();
             self.task(task, limit, &mut work, &mut entries, state)?;
             if !entries.is_empty() {
                 self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
                 let slab = self.with_room(&mut slab, entries.len())?;
-                slab.add(task, &entries, self.parting, &mut parted);
+                slab.add(task, &entries, self.parting, &mut parted)?;
             }
         }
         self.slabs().extend(slab);
@@ -201,10 +207,10 @@ impl<E: Entry> Pass<'_, E> {
             let fitting = slabs.iter().position(|slab| slab.room() >= entries);
             *slab = fitting.map(|at| slabs.swap_remove(at));
         }
-        if slab.is_none() {
-            *slab = Slab::new(self.slab_len.max(entries));
+        match slab {
+            Some(slab) => Ok(slab),
+            None => Ok(slab.insert(Slab::new(self.slab_len.max(entries))?)),
         }
-        slab.as_mut().ok_or_else(|| Error::Memory(format!("no memory for {entries} rows")))
     }
 
     fn slabs(&self) -> MutexGuard<'_, Vec<Slab<E>>> {
@@ -219,14 +225,18 @@ impl<E: Entry> Pass<'_, E> {
         found: &mut Vec<E>,
         state: &State,
     ) -> Result<()> {
-        let rows = task * TASK..self.ranker.rows().min((task + 1) * TASK);
+        let start = checked::mul(task, TASK)?;
+        // Proof: the end of the last task may lie beyond all numbers, and so beyond the rows.
+        let rows = start..self.ranker.rows().min(start.saturating_add(TASK));
         self.ranker.source().map_or(Ok(()), |source| source.prefetch(rows.clone()))?;
         let mut start = rows.start;
         while start < rows.end {
-            let end = rows.end.min(start + BLOCK);
+            let end = start + BLOCK.min(rows.end - start);
             self.ranker.collect(start..end, limit, work, found)?;
             start = end;
         }
-        state.advance(rows.end - rows.start)
+        let len = checked::sub(rows.end, rows.start)?;
+        work.tally.rows += len;
+        state.advance(len)
     }
 }

@@ -10,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use super::entry::Entry;
 use super::parting::{Parting, Piece, digit, significant};
 use super::slab::Slab;
-use crate::error::{Error, Result};
+use crate::checked::{self, impossible};
+use crate::error::Result;
 use crate::parallel::Job;
 use crate::simd::{Kernel, dispatch};
 
@@ -46,17 +47,17 @@ pub(super) struct Pieces<E> {
 }
 
 impl<E: Entry> Pieces<E> {
-    /// Each run of entries as a piece, in their order; those that there is memory for.
-    pub(super) fn of<'a>(runs: impl Iterator<Item = &'a [E]>, parting: Parting) -> Self
+    /// Each run of entries as a piece, in their order.
+    pub(super) fn of<'a>(runs: impl Iterator<Item = &'a [E]>, parting: Parting) -> Result<Self>
     where
         E: 'a,
     {
         let slab = |(task, run): (u64, &'a [E])| {
             let mut slab = Slab::new(run.len())?;
-            slab.add(task, run, parting, &mut Vec::new());
-            Some(slab)
+            slab.add(task, run, parting, &mut Vec::new())?;
+            Ok(slab)
         };
-        Self { slabs: (0..).zip(runs).filter_map(slab).collect(), parting }
+        Ok(Self { slabs: (0..).zip(runs).map(slab).collect::<Result<_>>()?, parting })
     }
 
     /// The pieces in the order of their rows.
@@ -84,6 +85,7 @@ impl<E: Entry> Pieces<E> {
     pub(super) fn worst(&self, job: &Job<'_>) -> Result<E> {
         let worst =
             self.fold(job, || None, |worst, _, piece| *worst = piece.iter().copied().max().max(*worst))?;
+        // Proof: a thread without pieces has no worst, and of no entries the default is what is asked for.
         Ok(worst.into_iter().flatten().max().unwrap_or(E::WORST))
     }
 
@@ -93,25 +95,26 @@ impl<E: Entry> Pieces<E> {
             return Ok(());
         }
         let Some(last) = k.checked_sub(1) else {
-            self.slabs.clear();
+            self.slabs.clear(); // Proof: the 0 best are none.
             return Ok(());
         };
         let (badness, ties_before) = self.kth(last, job)?;
-        let rooms = self.rooms(badness, ties_before + 1, job)?;
-        let pairs = Mutex::new(self.slabs.iter_mut().zip(rooms));
+        let rooms = self.rooms(badness, checked::add(ties_before, 1)?, job)?;
+        let pairs = Mutex::new(checked::zip(&mut self.slabs, rooms)?);
         job.run(|_, state| {
             loop {
                 let next = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((slab, mut rooms)) = next else { return Ok(()) };
+                let Some((slab, mut rooms)) = next else { return Ok(()) }; // Proof: every slab was cut.
                 slab.retain(|piece, entry| {
                     let level = entry.badness() == badness && rooms[piece] > 0;
                     rooms[piece] -= usize::from(level);
                     level || entry.badness() < badness
-                });
+                })?;
                 state.check()?;
             }
         })?;
-        Ok(())
+        drop(pairs);
+        checked::equal("entries after a cut", self.count(), k)
     }
 
     /// Of the entries that bad, the first `room` stay: how many in each piece of each slab.
@@ -125,28 +128,31 @@ impl<E: Entry> Pieces<E> {
             rooms.push(vec![0; order.len() - before]);
         }
         order.sort_unstable();
-        for ((_, slab, piece), ties) in order.into_iter().zip(ties) {
+        for ((_, slab, piece), ties) in checked::zip(order, ties)? {
             let here = ties.min(room);
             room -= here;
             rooms[slab][piece] = here;
         }
+        checked::equal("entries as bad as the last that are lacking", room, 0)?;
         Ok(rooms)
     }
 
     /// The badness of the entry that `rank` others precede, and how many of those are as bad as it.
     fn kth(&self, mut rank: usize, job: &Job<'_>) -> Result<(u64, usize)> {
-        let lost = || Error::Internal("fewer entries were collected than counted".into());
+        let lost = || impossible("fewer entries were collected than counted");
         let (mut low, mut high) = self.range(job)?.ok_or_else(lost)?.into_inner();
         while low < high {
-            let shift = significant(high - low).saturating_sub(DIGIT);
+            let bits = significant(high - low);
+            let shift = bits - bits.min(DIGIT);
             let counts = self.histogram(low..=high, shift, job)?;
             let digit = counts.iter().position(|&count| {
                 let here = rank < count;
                 rank -= if here { 0 } else { count };
                 here
             });
-            low += (digit.ok_or_else(lost)? as u64) << shift;
-            high = high.min(low + ((1 << shift) - 1));
+            // An entry has that digit, so that neither bound passes the range there was.
+            low = checked::add(low, (digit.ok_or_else(lost)? as u64) << shift)?;
+            high = low + checked::sub(high, low)?.min((1 << shift) - 1);
         }
         Ok((low, rank))
     }
@@ -160,6 +166,7 @@ impl<E: Entry> Pieces<E> {
             }
         })?;
         Ok(counts.into_iter().fold(none(), |mut sums, counts| {
+            // Proof: each is as long as `none` makes it.
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
             sums
         }))
@@ -168,7 +175,7 @@ impl<E: Entry> Pieces<E> {
     /// What `look` gives for each piece, in their order.
     fn map<R: Send>(&self, job: &Job<'_>, look: impl Fn(&[E]) -> R + Sync) -> Result<Vec<R>> {
         let found = self.fold(job, Vec::new, |mine, index, piece| mine.push((index, look(piece))))?;
-        let mut found: Vec<_> = found.into_iter().flatten().collect();
+        let mut found = found.into_iter().flatten().collect::<Vec<_>>(); // Proof: lists, each whole.
         found.sort_unstable_by_key(|&(index, _)| index);
         Ok(found.into_iter().map(|(_, result)| result).collect())
     }
@@ -186,7 +193,7 @@ impl<E: Entry> Pieces<E> {
             let mut mine = start();
             loop {
                 let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((index, piece)) = next else { return Ok(mine) };
+                let Some((index, piece)) = next else { return Ok(mine) }; // Proof: no piece is left.
                 step(&mut mine, index, piece.entries);
                 state.check()?;
             }
@@ -210,7 +217,7 @@ mod tests {
         best.sort_unstable();
         for threads in [1, 2, 7] {
             let parting = Parting::new::<E>(1, u64::from(u32::MAX), 1 << 30);
-            let mut pieces = Pieces::of(entries.chunks(piece), parting);
+            let mut pieces = Pieces::of(entries.chunks(piece), parting).unwrap();
             pieces.cut(k, &Job::new(threads)).unwrap();
             assert_eq!(pieces.worst(&Job::new(threads)).unwrap(), worst);
             let mut kept = pieces.all().iter().map(|piece| piece.entries).collect::<Vec<_>>().concat();
@@ -220,9 +227,13 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
         #[test]
         fn the_best_stay(
-            badness in proptest::collection::vec(prop_oneof![0u64..4, any::<u64>()], 0..200),
+            badness in proptest::collection::vec(
+                prop_oneof![0u64..4, any::<u64>(), u64::MAX - 3.., (0u32..64).prop_map(|bit| !0 << bit)],
+                0..200,
+            ),
             piece in 1usize..50,
             k in 0usize..220,
         ) {

@@ -23,6 +23,7 @@ pub(super) fn reaching<T: Rank>(
     hits: &mut [u32],
     picked: &mut [T],
 ) -> usize {
+    let (hits, picked) = (&mut hits[..values.len()], &mut picked[..values.len()]);
     if largest {
         dispatch(Reaching::<T, true> { values, bound, hits, picked })
     } else {
@@ -62,6 +63,7 @@ fn pick<T: Rank>(values: &[T], picked: &mut [T], mut found: Found<'_>, reaches: 
             for stride in strides {
                 found.stride(|at| reaches(stride[at]));
             }
+            // Proof: as many hits as were found, and those behind them are not looked at.
             for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
                 *picked = line[(hit - offset) as usize % LINES];
             }
@@ -72,6 +74,7 @@ fn pick<T: Rank>(values: &[T], picked: &mut [T], mut found: Found<'_>, reaches: 
     let before = found.count;
     let offset = found.offset;
     found.rest(rest.len(), |at| reaches(rest[at]));
+    // Proof: as above.
     for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
         *picked = rest[(hit - offset) as usize];
     }
@@ -96,7 +99,7 @@ impl Found<'_> {
             let end = self.count + mask.count_ones() as usize;
             let mut write = |hit: &mut u32| {
                 *hit = self.offset + mask.trailing_zeros();
-                mask &= mask.wrapping_sub(1);
+                mask &= mask.wrapping_sub(1); // Proof: a mask without bits stays one.
                 mask
             };
             // Some more than there are, and these are overwritten by the next: one branch for all of them, which
@@ -137,6 +140,7 @@ impl Answers {
         }
         let (words, _) = answers.as_chunks::<8>();
         let mut all = [0; STRIDE / 8];
+        // Proof: eight answers to a word, of as many.
         for (word, &bytes) in all.iter_mut().zip(words) {
             *word = u64::from_le_bytes(bytes);
         }
@@ -155,6 +159,7 @@ impl Answers {
     #[inline(always)]
     fn mask(&self) -> u64 {
         const GATHER: u64 = 0x0102_0408_1020_4080;
+        // Proof: the product's upper half is of no use.
         self.0.iter().rev().fold(0, |mask, word| mask << 8 | word.wrapping_mul(GATHER) >> 56)
     }
 }

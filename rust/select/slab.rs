@@ -9,6 +9,8 @@ use memmap2::MmapMut;
 
 use super::entry::Entry;
 use super::parting::{Parting, Piece};
+use crate::checked::{self, impossible};
+use crate::error::{Error, Result};
 
 /// Entries of a slab at least: as many as a task can have.
 pub(super) const LEAST: usize = 1 << 18;
@@ -36,22 +38,24 @@ struct Run {
 }
 
 impl<E: Entry> Slab<E> {
+    #[allow(clippy::cast_possible_truncation)] // at most `MOST`
     /// How many entries a slab should have where so many are kept by so many threads.
     pub(super) fn len_for(entries: u64, threads: usize) -> usize {
-        let each = usize::try_from(entries).unwrap_or(usize::MAX) / threads.saturating_mul(4).max(1);
-        each.clamp(LEAST, MOST)
+        let each = entries / (4 * threads.max(1) as u64);
+        each.clamp(LEAST as u64, MOST as u64) as usize
     }
 
-    /// Room for `len` entries, or nothing if there is no memory for it.
-    pub(super) fn new(len: usize) -> Option<Self> {
-        let bytes = len.checked_mul(size_of::<E>())?;
-        let memory = MmapMut::map_anon(bytes.max(1)).ok()?;
+    /// Room for `len` entries.
+    pub(super) fn new(len: usize) -> Result<Self> {
+        let bytes = checked::mul(len.max(1), size_of::<E>())?;
+        let memory = MmapMut::map_anon(bytes)
+            .map_err(|e| Error::Memory(format!("no memory for {len} rows ({bytes} bytes): {e}")))?;
         #[cfg(target_os = "linux")]
         if bytes >= LARGE {
             // A kernel without them gives small ones.
             let _ = memory.advise(memmap2::Advice::HugePage);
         }
-        Some(Self { memory, used: 0, runs: Vec::new(), entry: PhantomData })
+        Ok(Self { memory, used: 0, runs: Vec::new(), entry: PhantomData })
     }
 
     /// How many entries still fit.
@@ -60,29 +64,39 @@ impl<E: Entry> Slab<E> {
     }
 
     /// Adds the entries of a task, in ascending rows; they must fit. `parted` is memory to work in.
-    pub(super) fn add(&mut self, task: u64, entries: &[E], parting: Parting, parted: &mut Vec<E>) {
-        let (start, end) = (self.used, self.used + entries.len());
+    pub(super) fn add(
+        &mut self,
+        task: u64,
+        entries: &[E],
+        parting: Parting,
+        parted: &mut Vec<E>,
+    ) -> Result<()> {
+        // The ends of buckets are counted in 32 bits.
+        checked::to::<u32, _>(entries.len())?;
+        let (start, end) = (self.used, checked::add(self.used, entries.len())?);
         // Parted in the cache, and then copied: memory that is cold is written to fastest from end to end.
         parted.resize(parted.len().max(entries.len()), E::WORST);
         let parted = &mut parted[..entries.len()];
         let ends = parting.part(entries, parted);
-        self.entries_mut()[start..end].copy_from_slice(parted);
+        let into = self.entries_mut().get_mut(start..end);
+        into.ok_or_else(|| impossible("the entries of a task do not fit its slab"))?.copy_from_slice(parted);
         self.used = end;
         self.runs.push(Run { task, start, ends });
+        Ok(())
     }
 
     /// The pieces, each with its task.
     pub(super) fn pieces(&self) -> impl Iterator<Item = (u64, Piece<'_, E>)> {
         let entries: &[E] = bytemuck::cast_slice(&self.memory);
         self.runs.iter().map(|run| {
-            let len = run.ends.last().map_or(0, |&end| end as usize);
+            let len = run.ends.last().map_or(0, |&end| end as usize); // a parting has at least one bucket
             (run.task, Piece { entries: &entries[run.start..run.start + len], ends: &run.ends })
         })
     }
 
     /// Keeps the entries of which that is true. They are asked for in their order, with the number of their piece;
     /// what stays moves together.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(usize, E) -> bool) {
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(usize, E) -> bool) -> Result<()> {
         let mut runs = std::mem::take(&mut self.runs);
         let entries = self.entries_mut();
         let mut kept = 0;
@@ -95,13 +109,13 @@ impl<E: Entry> Slab<E> {
                     kept += usize::from(keep(number, entry));
                     read += 1;
                 }
-                // No more than there were before.
-                *end = u32::try_from(kept - start).unwrap_or(*end);
+                *end = checked::to(kept - start)?;
             }
             run.start = start;
         }
         runs.retain(|run| run.ends.last().is_some_and(|&end| end > 0));
         (self.runs, self.used) = (runs, kept);
+        Ok(())
     }
 
     fn entries_mut(&mut self) -> &mut [E] {
@@ -123,19 +137,20 @@ mod tests {
             (0..100).map(|row| Wide::new(row * 37 % 100, task * 100 + row)).collect()
         };
         for task in 0..3 {
-            slab.add(task, &entries(task), parting, &mut Vec::new());
+            slab.add(task, &entries(task), parting, &mut Vec::new()).unwrap();
         }
         assert_eq!(slab.room(), 0);
-        slab.retain(|number, entry| number != 1 && entry.badness() % 2 == 0);
+        assert!(slab.add(3, &entries(3), parting, &mut Vec::new()).is_err());
+        slab.retain(|number, entry| number != 1 && entry.badness() % 2 == 0).unwrap();
         assert_eq!(slab.room(), 200);
-        slab.add(9, &entries(9), parting, &mut Vec::new());
+        slab.add(9, &entries(9), parting, &mut Vec::new()).unwrap();
         let tasks: Vec<u64> = slab.pieces().map(|(task, _)| task).collect();
         assert_eq!(tasks, [0, 2, 9]);
         for (task, piece) in slab.pieces() {
             let mut expected = entries(task);
             expected.retain(|entry| task == 9 || entry.badness() % 2 == 0);
             for bucket in 0..parting.buckets() {
-                let here = piece.bucket(bucket);
+                let here = piece.bucket(bucket).unwrap();
                 assert!(here.is_sorted_by_key(|entry| entry.row()));
                 expected.retain(|entry| !here.contains(entry));
             }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::entry::Entry;
 use super::parting::{Piece, digit, significant};
 use super::pieces::{Pieces, range};
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
@@ -26,7 +27,7 @@ const FEW: usize = 256;
 /// Tells entries apart that are as bad as each other and would else go by row: less is better.
 pub(super) type Finer<'a> = &'a (dyn Fn(u64) -> u64 + Sync);
 
-/// Fills `rows` with the rows of the best entries, best first or best last; there must be as many.
+/// Fills `rows` with the rows of the best entries, best first or best last. Fails if there are fewer.
 pub(super) fn fill<E: Entry>(
     pieces: &Pieces<E>,
     rows: &mut [i64],
@@ -34,19 +35,24 @@ pub(super) fn fill<E: Entry>(
     finer: Option<Finer<'_>>,
     job: &Job<'_>,
 ) -> Result<()> {
-    let all = pieces.all();
-    let buckets = Mutex::new(share(&all, pieces.parting.buckets(), rows, best_last).into_iter());
-    job.run_on(pieces.parting.buckets(), |_, state| {
-        let mut room = Room::default();
+    let (all, k) = (pieces.all(), rows.len());
+    let buckets = Mutex::new(share(&all, pieces.parting.buckets(), rows, best_last)?.into_iter());
+    let filled = job.run_on(pieces.parting.buckets(), |_, state| {
+        let (mut room, mut filled) = (Room::default(), 0);
         loop {
             let next = buckets.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((bucket, rows)) = next else { return Ok(()) };
-            let parts = all.iter().map(|piece| piece.bucket(bucket));
-            room.bucket(parts, &mut Out { rows, best_last }, finer)?;
+            let Some((bucket, rows)) = next else { return Ok(filled) }; // Proof: no bucket is left.
+            filled += rows.len();
+            room.bucket(&parts(&all, bucket)?, &mut Out { rows, best_last }, finer)?;
             state.check()?;
         }
     })?;
-    Ok(())
+    checked::equal("rows that were filled", filled.into_iter().sum(), k)
+}
+
+/// The entries of a bucket, from each piece.
+fn parts<'a, E: Entry>(pieces: &[Piece<'a, E>], bucket: usize) -> Result<Vec<&'a [E]>> {
+    pieces.iter().map(|piece| piece.bucket(bucket)).collect()
 }
 
 fn no_memory(rows: usize) -> Error {
@@ -59,11 +65,13 @@ fn share<'a, E: Entry>(
     buckets: usize,
     mut rows: &'a mut [i64],
     best_last: bool,
-) -> Vec<(usize, &'a mut [i64])> {
+) -> Result<Vec<(usize, &'a mut [i64])>> {
     let mut pairs = Vec::with_capacity(buckets);
+    let mut found = 0;
     for bucket in 0..buckets {
-        let len: usize = pieces.iter().map(|piece| piece.bucket(bucket).len()).sum();
-        let len = len.min(rows.len());
+        let here: usize = parts(pieces, bucket)?.iter().map(|part| part.len()).sum();
+        found += here;
+        let len = here.min(rows.len());
         let (mine, rest) = if best_last {
             let (rest, mine) = rows.split_at_mut(rows.len() - len);
             (mine, rest)
@@ -75,7 +83,10 @@ fn share<'a, E: Entry>(
         }
         rows = rest;
     }
-    pairs
+    let there: usize = pieces.iter().map(|piece| piece.entries.len()).sum();
+    checked::equal("entries in buckets", found, there)?;
+    checked::equal("rows without an entry", rows.len(), 0)?;
+    Ok(pairs)
 }
 
 /// The rows that a bucket fills; what lies beyond them is dropped.
@@ -87,6 +98,7 @@ struct Out<'a> {
 impl Out<'_> {
     #[inline(always)]
     fn set(&mut self, rank: usize, entry: impl Entry) {
+        // Proof: what wraps lies outside the rows, as do ranks beyond the best; each other rank has its row.
         let at = if self.best_last { self.rows.len().wrapping_sub(rank + 1) } else { rank };
         if let Some(row) = self.rows.get_mut(at) {
             *row = entry.row().cast_signed();
@@ -108,30 +120,25 @@ impl<E> Default for Room<E> {
 
 impl<E: Entry> Room<E> {
     /// Sorts a bucket, whose entries as bad as each other are in ascending rows, and gives its rows.
-    fn bucket<'a>(
-        &mut self,
-        parts: impl Iterator<Item = &'a [E]> + Clone,
-        out: &mut Out<'_>,
-        finer: Option<Finer<'_>>,
-    ) -> Result<()>
-    where
-        E: 'a,
-    {
-        let len = parts.clone().map(<[E]>::len).sum();
-        let cached = size_of::<E>().saturating_mul(len) <= CACHED;
+    fn bucket(&mut self, parts: &[&[E]], out: &mut Out<'_>, finer: Option<Finer<'_>>) -> Result<()> {
+        let len = parts.iter().map(|part| part.len()).sum();
+        let cached = len <= CACHED / size_of::<E>();
         let joined = |(a, b): (u64, u64), (c, d): (u64, u64)| (a.min(c), b.max(d));
         let mut bounds = (u64::MAX, 0);
         if !cached {
             // Not copied, if all are as bad as each other.
-            bounds = parts.clone().map(range).fold(bounds, joined);
+            bounds = parts.iter().map(|part| range(part)).fold(bounds, joined);
             if bounds.0 == bounds.1 && finer.is_none() {
-                parts.flatten().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
+                let entries = parts.iter().copied().flatten(); // Proof: slices, each whole.
+                entries.enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
                 return Ok(());
             }
         }
         self.entries.clear();
         self.entries.try_reserve(len).map_err(|_| no_memory(len))?;
-        parts.for_each(|part| self.entries.extend_from_slice(part));
+        for part in parts {
+            self.entries.extend_from_slice(part);
+        }
         if cached {
             bounds = range(&self.entries);
         }
@@ -166,14 +173,16 @@ fn by_digits<E: Entry>(
     out: Option<&mut Out<'_>>,
 ) -> bool {
     let bits = significant(high - low);
-    let rest = bits.saturating_sub(DIGITS_BITS);
+    let rest = bits - bits.min(DIGITS_BITS);
     let digits = (bits - rest).div_ceil(DIGIT);
     let width = (bits - rest).div_ceil(digits.max(1)).max(1);
     let shifts = (rest..bits).step_by(width as usize);
     let count = shifts.len();
+    debug_assert!(count <= DIGITS && width <= DIGIT);
     let cut = |shift| Cut { low, shift, mask: (1 << width) - 1 };
     let mut starts = starts(entries, shifts.clone().map(cut));
     let mut out = out.filter(|_| rest == 0);
+    // Proof: at most `DIGITS` shifts, as at most `DIGITS_BITS` bits are cut into digits of `DIGIT` bits.
     for (number, (shift, next)) in shifts.zip(&mut starts).enumerate() {
         let moved = number % 2 == 1;
         let (from, to) = if moved { (&*spare, &mut *entries) } else { (&*entries, &mut *spare) };
@@ -219,9 +228,11 @@ type Starts = [usize; 1 << DIGIT];
 fn starts<E: Entry>(entries: &[E], cuts: impl Iterator<Item = Cut>) -> [Starts; DIGITS] {
     let mut starts = [[0; 1 << DIGIT]; DIGITS];
     let mut all = [Cut { low: 0, shift: 0, mask: 0 }; DIGITS];
+    // Proof: there are at most `DIGITS` cuts, and as many are used of either.
     let used = all.iter_mut().zip(cuts).map(|(to, cut)| *to = cut).count();
     for &entry in entries {
-        for (counts, cut) in starts.iter_mut().zip(&all[..used]) {
+        // Proof: the same number of both.
+        for (counts, cut) in starts[..used].iter_mut().zip(&all[..used]) {
             counts[cut.of(entry)] += 1;
         }
     }
@@ -261,12 +272,14 @@ mod tests {
     use crate::select::parting::Parting;
 
     fn pieces<E: Entry>(entries: &[E], piece: usize, parting: Parting) -> Pieces<E> {
-        Pieces::of(entries.chunks(piece), parting)
+        Pieces::of(entries.chunks(piece), parting).unwrap()
     }
 
     fn check<E: Entry>(badness: &[u64], piece: usize, k: usize) {
-        let (low, high) =
-            (badness.iter().min().map_or(0, |low| low + 10), badness.iter().max().map_or(0, |&high| high));
+        let (low, high) = (
+            badness.iter().min().map_or(0, |low| low.saturating_add(10)),
+            badness.iter().max().map_or(0, |&high| high),
+        );
         let entries: Vec<E> = badness.iter().zip(0..).map(|(&badness, row)| E::new(badness, row)).collect();
         let mut best = entries.clone();
         best.sort_unstable();

@@ -7,6 +7,7 @@ use super::entry::{Entry, Halved, Packed, Wide};
 use super::pass::{Collected, Ranker, Tally, Workspace, collect};
 use super::rank::Rank;
 use super::{Exclude, Nan, Options, Order, check_k, order, scan};
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::Source;
@@ -72,6 +73,9 @@ pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, tally: T
     if count >= k {
         return Ok(());
     }
+    // All that can be chosen were collected then: no row may be lacking without a reason.
+    let valid = [excluded, tally.nan, tally.never].into_iter().try_fold(rows, checked::sub)?;
+    checked::equal("rows that can be chosen", count, valid)?;
     let mut reasons = vec![format!("there are {rows} rows")];
     for (number, what) in [
         (excluded, "excluded"),
@@ -131,7 +135,7 @@ impl<T: Rank, E: Entry> Kernel for Extend<'_, T, E> {
     #[inline(always)]
     fn run(self) {
         let Self { ranker, start, hits, picked, found } = self;
-        let pairs = hits.iter().zip(picked);
+        let pairs = hits.iter().zip(picked); // Proof: both are cut to one count.
         found.extend(pairs.map(|(&at, value)| E::new(ranker.turned(value.key()), start + u64::from(at))));
     }
 }
@@ -144,10 +148,12 @@ impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
         let Workspace { scratch, hits, picked, tally, .. } = work;
         let values = T::values(self.source.read(rows.clone(), scratch)?)
-            .ok_or_else(|| Error::Internal("a source gave another type than it says".into()))?;
+            .ok_or_else(|| impossible("a source gave another type than it says"))?;
+        checked::equal("scores of a run of rows", values.len() as u64, checked::sub(rows.end, rows.start)?)?;
         if hits.len() < values.len() {
             hits.resize(values.len(), 0);
         }
+        // Proof: no score is better than the limit, and NaN, if it is to be counted, is never as good.
         let Some(bound) = self.bound(limit, rows.start) else { return Ok(()) };
         let picked = picked.values::<T>(values.len());
         let count = scan::reaching(values, bound, self.largest, hits, picked);
@@ -159,6 +165,7 @@ impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
             return Ok(());
         }
         let mut excluded = self.exclude.from(rows.start);
+        // Proof: both are cut to one count.
         for (&offset, &value) in hits.iter().zip(picked) {
             let row = rows.start + u64::from(offset);
             if excluded.excludes(row) {
