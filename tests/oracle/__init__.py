@@ -1,0 +1,1 @@
+"""What other readers make of a file, and how their rows are compared with those of dsdm."""

@@ -1,0 +1,76 @@
+"""Files as pyarrow and numpy read them, and nothing that is not valid.
+
+pyarrow takes offsets, keys and texts as they are, and looks at no checksum unless it is told to. What it reads is
+therefore validated in full, with the checksums of its pages: a table that pyarrow itself finds invalid is one that it
+refuses.
+"""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+PARQUET, FILE, STREAM, FEATHER, NPY = "Parquet", "Arrow file", "Arrow stream", "Feather 1", ".npy"
+
+MAGICS = {b"PAR1": PARQUET, b"PARE": PARQUET, b"ARROW1": FILE, b"\xff\xff\xff\xff": STREAM, b"FEA1": FEATHER}
+MAGICS |= {np.lib.format.MAGIC_PREFIX: NPY}
+
+ENDINGS = dict.fromkeys((".parquet", ".parq", ".par", ".pq", ".parquet.encrypted"), PARQUET)
+ENDINGS |= dict.fromkeys((".arrow", ".arrow_file", ".feather", ".ipc"), FILE)
+ENDINGS |= dict.fromkeys((".arrows", ".stream"), STREAM)
+ENDINGS |= {".npy": NPY}
+
+
+class RefusedError(Exception):
+    """The other reader does not read a file."""
+
+
+def format_of(path, name=None):
+    """Give the format of a file, by its content and else by its name; None if it is none of them."""
+    with Path(path).open("rb") as file:
+        head = file.read(8)
+    for magic, form in MAGICS.items():
+        if head.startswith(magic):
+            return form
+    name = (name or Path(path).name).lower()
+    return next((form for ending, form in ENDINGS.items() if name.endswith(ending)), None)
+
+
+@contextlib.contextmanager
+def _refusals():
+    try:
+        yield
+    # Whatever a reader raises is its refusal: they have no one kind of it.
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        raise RefusedError(message) from error
+
+
+def read_table(path, form):
+    """Read a file with pyarrow, and validate every value of it."""
+    with _refusals():
+        table = _read(path, form)
+        table.validate(full=True)
+        return table
+
+
+def _read(path, form):
+    if form == PARQUET:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read(use_threads=False)
+    if form == FEATHER:
+        from pyarrow import feather
+
+        return feather.read_table(path, use_threads=False)
+    options = pa.ipc.IpcReadOptions(use_threads=False)
+    content = pa.py_buffer(Path(path).read_bytes())
+    with (pa.ipc.open_file if form == FILE else pa.ipc.open_stream)(content, options=options) as reader:
+        return reader.read_all()
+
+
+def read_array(path):
+    """Read an array with numpy, which is not asked to unpickle anything."""
+    with _refusals():
+        return np.load(path, allow_pickle=False)
