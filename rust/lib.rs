@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `guard`, `ipc`, `opened`, `simd`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! [`parallel`] and what several share (`checked`, `guard`, `ipc`, `opened`, `simd`, `sniff`) below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
 
 mod checked;
 pub mod error;
@@ -13,6 +13,7 @@ mod guard;
 mod ipc;
 pub mod parallel;
 mod simd;
+mod sniff;
 
 pub mod gather;
 pub mod mmap;

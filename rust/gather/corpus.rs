@@ -22,9 +22,8 @@ use crate::guard::guard;
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
+use crate::sniff::{HEAD, Head, Kind, known, not_rows};
 
-/// Bytes that tell what a file is.
-const HEAD: usize = 32;
 /// Bytes of values that are converted at once, about.
 const CONVERTED_BYTES: u64 = 4 << 20;
 
@@ -329,36 +328,22 @@ fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
 /// Opens one file, by what its first bytes say.
 fn open_part(path: &Path) -> Result<Arc<dyn Part>> {
     let map = Arc::new(Map::open(path)?);
+    let size = map.bytes().len() as u64;
+    let len = usize::try_from(size.min(HEAD)).map_err(|_| Error::Internal(format!("{HEAD} bytes")))?;
     // Read, and not looked at in the map: that has the system read megabytes around it.
-    let head = map.opened().read_at(0, map.bytes().len().min(HEAD))?;
-    if head.is_empty() {
+    let bytes = map.opened().read_at(0, len)?;
+    if bytes.is_empty() {
         return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
     }
-    if head.starts_with(b"PAR1") {
-        return Ok(Arc::new(Parquet::open(map)?));
+    let head = Head { bytes: &bytes, size };
+    match known(head) {
+        Some(format) => match format.kind {
+            Kind::Parquet => Ok(Arc::new(Parquet::open(map)?)),
+            Kind::Arrow => Ok(Arc::new(Stream::open(map)?)),
+            Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
+        },
+        None => Err(Error::format(path, At::Byte(0), not_rows(head))),
     }
-    if head.starts_with(b"ARROW1") || head.starts_with(&[0xff; 4]) {
-        return Ok(Arc::new(Stream::open(map)?));
-    }
-    Err(unknown(path, &head))
-}
-
-fn unknown(path: &Path, head: &[u8]) -> Error {
-    if head.starts_with(b"version https://git-lfs") {
-        return Error::format(
-            path,
-            At::File,
-            "this is a git LFS pointer and not the file; run `git lfs pull`",
-        );
-    }
-    Error::format(
-        path,
-        At::Byte(0),
-        format!(
-            "begins with {:?}, which is neither Parquet (PAR1), nor an Arrow file (ARROW1), nor an Arrow stream (ff ff ff ff)",
-            String::from_utf8_lossy(head.get(..head.len().min(16)).unwrap_or_default())
-        ),
-    )
 }
 
 /// All units of all parts, and their first rows.

@@ -9,9 +9,6 @@ use super::literal::{Header, parse_header};
 use super::stored::Part;
 use crate::error::{At, Error, Result};
 
-/// What every `.npy` file begins with.
-pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
-
 /// The longest header that numpy itself reads without being told to trust the file.
 const MAX_HEADER: usize = 10_000;
 

@@ -766,7 +766,17 @@ def test_75_a_seed_that_is_none(tmp_path, seed, kind, message):
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n", ["LFS pointer", "git lfs pull"]),
         (b"<!DOCTYPE html><html>", ["<!DOCTYPE html>", "neither Parquet (PAR1), nor an Arrow file (ARROW1)"]),
-        (b"\x1f\x8b\x08\x00gz", ["neither Parquet"]),
+        (b"\x1f\x8b\x08" + bytes(6) + b"\x03", ["compressed with gzip", "gunzip", "neither Parquet"]),
+        (b"\x28\xb5\x2f\xfd\x24\x04", ["compressed with zstd", "zstd -d"]),
+        (b"\x89HDF\r\n\x1a\n", ["HDF5", "as Parquet"]),
+        (b"\x93NUMPY\x01\x00", ["a numpy .npy file", "open_scores"]),
+        (b"PK\x03\x04" + bytes(30), ["a zip archive", "open_scores"]),
+        (b"\x02" + bytes(7) + b"{}", ["safetensors", "as Parquet"]),
+        (b"\x80\x04\x95" + bytes(8), ["a bare pickle", "could run code"]),
+        (b"ORC\n\x0b", ["ORC", "as Parquet"]),
+        (b"Obj\x01\x04", ["Avro", "as Parquet"]),
+        (b'{"text": "a"}\n', ["JSON text", "as Parquet"]),
+        (b"id,text\n1,a\n", ["text (CSV or the like)", "as Parquet"]),
         (b"x", ['"x"', "neither Parquet"]),
     ],
 )
