@@ -87,6 +87,14 @@ class Scores:
         """The files that are read, each once, in the order of the expression."""
 
     @property
+    def column(self) -> str | None:
+        """The column of Arrow or Parquet files that was taken; None for other files, and for several columns."""
+
+    @property
+    def key(self) -> str | None:
+        """The tensor that was taken of ``.pt`` files that hold a dict, a list or a tuple, as `column`."""
+
+    @property
     def is_mapped(self) -> bool:
         """Whether every value is read through a map of its file, rather than copied or decoded."""
 

@@ -9,7 +9,7 @@ from typing import Literal, SupportsIndex, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dsdm import _native
+from dsdm import _native, checks
 
 Order: TypeAlias = Literal["best_first", "best_last", "row"]
 Nan: TypeAlias = Literal["raise", "omit", "largest", "smallest"]
@@ -84,7 +84,9 @@ def top_k(
     array([3])
     """
     source = _source(scores)
-    return _native.top_k(source, _count(k), bool(largest), order, nan, _excluded(exclude), threads)
+    _check(order, nan, threads)
+    best = checks.check_flag("largest", largest)
+    return _native.top_k(source, checks.count_of(k), best, order, nan, _excluded(exclude), threads)
 
 
 def gumbel_top_k(
@@ -135,17 +137,18 @@ def gumbel_top_k(
     array([2, 1])
     """
     source = _source(scores)
+    _check(order, nan, threads)
+    if rng not in ("philox", "numpy"):
+        message = f'rng is {rng!r}; it is one of "philox", "numpy"'
+        raise ValueError(message)
+    heat, count, excluded = checks.check_temperature(temperature), checks.count_of(k), _excluded(exclude)
     chosen = _seed(seed)
     if rng == "philox":
         noise: int | tuple[int, int] = _word(chosen)
-    elif rng == "numpy":
+    else:
         state = np.random.PCG64(chosen).state["state"]
         noise = state["state"], state["inc"]
-    else:
-        message = f'rng is {rng!r}; it is one of "philox", "numpy"'
-        raise ValueError(message)
-    excluded = _excluded(exclude)
-    return _native.gumbel_top_k(source, _count(k), noise, float(temperature), order, nan, excluded, threads)
+    return _native.gumbel_top_k(source, count, noise, heat, order, nan, excluded, threads)
 
 
 def sample(
@@ -180,20 +183,33 @@ def sample(
     -------
     int64 array of shape ``(k,)``: rows, or ids.
 
+    Raises
+    ------
+    ValueError
+        ``k`` is out of range; a population of 2^63 rows or more; an id that is negative, or 2^63 or more.
+    TypeError
+        A population of ids that are no integers.
+    IndexError
+        An excluded row does not exist.
+
     Examples
     --------
     >>> first, more = sample(1_000_000_000, 3, seed=7), sample(1_000_000_000, 5, seed=7)
     >>> bool((first == more[:3]).all())
     True
     """
+    checks.check_threads(threads)
     chosen = _word(_seed(seed))
     if isinstance(population, (np.ndarray, _native.Scores)):
-        return _sample_ids(population, _count(k), chosen, exclude, threads)
-    rows = operator.index(population)
+        return _sample_ids(population, checks.count_of(k), chosen, exclude, threads)
+    rows = checks.whole("population", population)
     if rows < 0:
         message = f"population is {rows}; a number of rows cannot be negative"
         raise ValueError(message)
-    return _native.sample(rows, _count(k), chosen, _excluded(exclude), threads)
+    if rows >= 2**63:
+        message = f"population is {rows}; row numbers are below 2^63, so that there are at most 2^63 - 1 rows"
+        raise ValueError(message)
+    return _native.sample(rows, checks.count_of(k), chosen, _excluded(exclude), threads)
 
 
 def last_seed() -> int | None:
@@ -211,14 +227,11 @@ def last_seed() -> int | None:
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:
     """A sample of positions, taken from the ids."""
-    if np.dtype(ids.dtype).kind not in "iu":
-        message = f"population holds {ids.dtype}; row ids are integers"
-        raise TypeError(message)
+    rows = checks.row_ids(np.asarray(ids), "population")
     excluded = _excluded(exclude)
     if excluded is not None and excluded.dtype == np.int64:
-        excluded = np.isin(ids[:], excluded).view(np.uint8)
-    positions = _native.sample(len(ids), k, seed, excluded, threads)
-    return np.asarray(ids[positions], dtype=np.int64)
+        excluded = np.isin(rows, excluded).view(np.uint8)
+    return rows[_native.sample(len(rows), k, seed, excluded, threads)]
 
 
 def _source(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8], str]":
@@ -245,43 +258,20 @@ def _source(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8]
 
 
 def _excluded(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
-    if exclude is None:
-        return None
-    rows = np.asarray(exclude)
-    if rows.ndim != 1:
-        message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
-        raise ValueError(message)
-    if rows.dtype == np.bool_:
-        return np.ascontiguousarray(rows).view(np.uint8)
-    if rows.size and rows.dtype.kind not in "iu":
-        message = f"exclude holds {rows.dtype}; row numbers are integers, and a mask is boolean"
-        raise TypeError(message)
-    if rows.dtype == np.uint64 and rows.size and rows.max() > np.iinfo(np.int64).max:
-        message = f"exclude holds {rows.max()}, which is no row number"
-        raise IndexError(message)
-    return np.ascontiguousarray(rows, dtype=np.int64)
+    rows = checks.excluded_rows(exclude)
+    return rows.view(np.uint8) if rows is not None and rows.dtype == np.bool_ else rows  # type: ignore[return-value]
 
 
-def _count(k: SupportsIndex) -> int:
-    if isinstance(k, (bool, np.bool_)):
-        message = f"k is {k!r}; a whole number is needed"
-        raise TypeError(message)
-    count = operator.index(k)
-    if not 0 <= count < 2**63:
-        message = f"k is {count}; it must be at least 0 and at most the number of rows"
-        raise ValueError(message)
-    return count
+def _check(order: object, nan: object, threads: object) -> None:
+    checks.one_of("order", order, checks.ORDERS)
+    checks.one_of("nan", nan, checks.NANS)
+    checks.check_threads(threads)
 
 
 def _seed(seed: SupportsIndex | None) -> int:
     """The seed given, or fresh entropy; remembered and logged."""
-    if isinstance(seed, (bool, np.bool_)):
-        message = f"seed is {seed!r}; a whole number is needed"
-        raise TypeError(message)
+    checks.check_seed(seed)
     chosen = secrets.randbits(63) if seed is None else operator.index(seed)
-    if chosen < 0:
-        message = f"seed is {chosen}; it cannot be negative"
-        raise ValueError(message)
     if seed is None:
         logger.info("seed %d was drawn", chosen)
     _drawn.seed = chosen

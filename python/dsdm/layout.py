@@ -1,10 +1,13 @@
 """How rows are laid out: the format, the order, the columns and the shards, as they are asked for."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dsdm.checks import check_flag, check_seed
+from dsdm.sizes import to_bytes
 
 _FORMATS = ("arrow", "parquet", "tokens")
 _ORDERS = ("given", "row", "shuffle")
@@ -25,6 +28,34 @@ def check_layout(
     return columns, _count(num_shards)
 
 
+def check_run(
+    max_shard_size: int | str,
+    memory_limit: int | str | None,
+    *,
+    resume: object,
+    verify: object,
+    overwrite: object,
+    progress: object,
+) -> tuple[int, int | None]:
+    """Refuse what there is not, and give the size of a shard and the memory in bytes."""
+    for name, flag in (("resume", resume), ("verify", verify), ("overwrite", overwrite)):
+        check_flag(name, flag)
+    if progress is not None:
+        check_flag("progress", progress)
+    limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
+    return to_bytes(max_shard_size, "max_shard_size"), limit
+
+
+def check_added(row_ids: object, selection: object) -> None:
+    """Refuse a name of a column that is no text, and what tells of a selection and is no mapping."""
+    if row_ids is not None and not isinstance(row_ids, str):
+        message = f"row_ids is {row_ids!r}; the name of a column is needed"
+        raise TypeError(message)
+    if selection is not None and not isinstance(selection, Mapping):
+        message = f"selection is a {type(selection).__name__}; a mapping that tells how rows were chosen is needed"
+        raise TypeError(message)
+
+
 def in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple[NDArray[np.int64], int | None]:
     """Give the indices in the order asked for, and the seed if they are shuffled."""
     if order != "shuffle":
@@ -32,14 +63,9 @@ def in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple[
             message = f"seed={seed} belongs to order='shuffle', and the order is {order!r}"
             raise ValueError(message)
         return (np.sort(indices) if order == "row" else indices), None
+    check_seed(seed)
     if seed is None:
         seed = secrets.randbits(63)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        message = f"seed must be a whole number and is {seed!r}"
-        raise TypeError(message)
-    if seed < 0:
-        message = f"seed is {seed}; it cannot be negative"
-        raise ValueError(message)
     return np.random.default_rng(int(seed)).permutation(indices), int(seed)
 
 

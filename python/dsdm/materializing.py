@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
-from dsdm.layout import check_layout, in_order
+from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.provenance import plain, with_files
-from dsdm.sizes import readable, to_bytes
+from dsdm.sizes import readable
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
 
 if TYPE_CHECKING:
@@ -148,6 +148,10 @@ def materialize(
     """
     begun = time.perf_counter()
     columns, shards = check_layout(format, order, columns, num_shards)
+    sizes = check_run(
+        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress
+    )
+    check_added(row_ids, selection)
     opened = open_source(source, columns, threads)
     given = row_numbers(indices)
     target = os.fspath(out_dir)
@@ -164,9 +168,9 @@ def materialize(
             format=format,
             sources=opened.files,
             extras=extras,
-            max_shard_size=to_bytes(max_shard_size, "max_shard_size"),
+            max_shard_size=sizes[0],
             num_shards=shards,
-            memory_limit=None if memory_limit is None else to_bytes(memory_limit, "memory_limit"),
+            memory_limit=sizes[1],
             threads=threads,
             overwrite=overwrite,
             resume="same" if resume else "never",

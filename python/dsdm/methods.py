@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsdm import checks
 from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.reference import DATASET_SIZE, PathLike, check_method, files_of, find_file
 
@@ -80,16 +81,19 @@ def get_indices(
 
     """
     check_method(method, target)
+    _check_options(k, rows, seed, order, nan, threads)
+    excluded = checks.excluded_rows(exclude)
     if method != "dsir":
         _refuse(method, temperature=temperature, rng=rng)
     if method == "random":
-        return _in_order(sample(_population(rows), k, seed=seed, exclude=exclude), order)
+        return _in_order(sample(_population(rows), k, seed=seed, exclude=excluded, threads=threads), order)
     if method == "semdedup":
-        return _in_order(_semdedup(k, data_dir=data_dir, rows=rows, seed=seed, exclude=exclude), order)
+        ids = _semdedup_ids(data_dir, rows, excluded)
+        return _in_order(ids[sample(len(ids), k, seed=seed, threads=threads)], order)
     scores = method_scores(method, target, data_dir=data_dir, rows=rows)
     how_to_order = order or "best_first"
     if method != "dsir":
-        return top_k(scores, k, order=how_to_order, nan=nan, exclude=exclude, threads=threads)
+        return top_k(scores, k, order=how_to_order, nan=nan, exclude=excluded, threads=threads)
     return gumbel_top_k(
         scores,
         k,
@@ -98,7 +102,7 @@ def get_indices(
         rng=rng or "philox",
         order=how_to_order,
         nan=nan,
-        exclude=exclude,
+        exclude=excluded,
         threads=threads,
     )
 
@@ -148,15 +152,10 @@ def _population(rows: int | None) -> int:
     return DATASET_SIZE if rows is None else rows
 
 
-def _semdedup(
-    k: int,
-    *,
-    data_dir: PathLike | None,
-    rows: int | None,
-    seed: int | None,
-    exclude: ArrayLike | None,
+def _semdedup_ids(
+    data_dir: PathLike | None, rows: int | None, excluded: NDArray[np.int64] | NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
-    """Draw `k` of the row ids in ``sdd.pt``."""
+    """Give the row ids in ``sdd.pt`` that may be drawn."""
     from dsdm.scores import open_scores
 
     path = find_file(files_of("semdedup")[0], data_dir)
@@ -164,20 +163,34 @@ def _semdedup(
     if ids.dtype.kind not in "iu":
         message = f"{path}: it holds {ids.dtype} values; row ids are whole numbers"
         raise ValueError(message)
+    ids = checks.row_ids(ids, str(path))
     if rows is not None:
         ids = ids[ids < rows]
-    if exclude is not None:
-        ids = ids[~_excluded(ids, np.asarray(exclude))]
-    return ids[sample(len(ids), k, seed=seed)].astype(np.int64)
+    return ids if excluded is None else ids[~_excluded(ids, excluded)]
 
 
-def _excluded(ids: NDArray[np.generic], exclude: NDArray[np.generic]) -> NDArray[np.bool_]:
+def _excluded(ids: NDArray[np.int64], exclude: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.bool_]:
     if exclude.dtype != np.bool_:
+        if exclude.size and exclude.min() < 0:
+            position = int((exclude < 0).argmax())
+            message = f"exclude[{position}] is {exclude[position]}, which is no row id; these are at least 0"
+            raise IndexError(message)
         return np.isin(ids, exclude)
     if len(ids) and int(ids.max()) >= len(exclude):
         message = f"exclude has {len(exclude):,} booleans and row ids reach {int(ids.max()):,}; one per row is needed"
         raise ValueError(message)
-    return exclude[ids]
+    return exclude[ids].astype(np.bool_, copy=False)
+
+
+def _check_options(k: object, rows: object, seed: object, order: object, nan: object, threads: object) -> None:
+    """Refuse options that no method takes, whether or not this one uses them."""
+    checks.count_of(k)
+    checks.check_rows(rows)
+    checks.check_seed(seed)
+    if order is not None:
+        checks.one_of("order", order, checks.ORDERS)
+    checks.one_of("nan", nan, checks.NANS)
+    checks.check_threads(threads)
 
 
 def _in_order(rows: NDArray[np.int64], order: Order | None) -> NDArray[np.int64]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsdm.layout import check_layout, in_order
-from dsdm.sizes import readable, to_bytes
+from dsdm.layout import check_added, check_layout, check_run, in_order
+from dsdm.sizes import readable
 from dsdm.sources import check_range, open_source, row_numbers
 
 _EXTRA_BYTES = 8
@@ -64,11 +64,11 @@ def plan(
     num_shards: int | None = None,
     threads: int | None = None,
     memory_limit: int | str | None = None,
-    resume: bool = True,  # noqa: ARG001 - taken so that the arguments of materialize can be given as they are
-    verify: bool = False,  # noqa: ARG001
-    overwrite: bool = False,  # noqa: ARG001
-    selection: Mapping[str, Any] | None = None,  # noqa: ARG001
-    progress: bool | None = None,  # noqa: ARG001
+    resume: bool = True,
+    verify: bool = False,
+    overwrite: bool = False,
+    selection: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
 ) -> Plan:
     """Tell what :func:`materialize` would read, write and hold, and do nothing.
 
@@ -81,7 +81,7 @@ def plan(
     format, order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
     resume, verify, overwrite, selection, progress
-        Change nothing here.
+        Are looked at as there, and change nothing here.
 
     Raises
     ------
@@ -97,6 +97,10 @@ def plan(
 
     """
     columns, shards = check_layout(format, order, columns, num_shards)
+    sizes = check_run(
+        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress
+    )
+    check_added(row_ids, selection)
     opened = open_source(source, columns, threads)
     wanted, _seed = in_order(row_numbers(indices), order, seed)
     check_range(wanted, len(opened))
@@ -104,9 +108,9 @@ def plan(
     found = opened.corpus.plan(
         opened.rows(wanted),
         extra_bytes=_EXTRA_BYTES * added,
-        max_shard_size=to_bytes(max_shard_size, "max_shard_size"),
+        max_shard_size=sizes[0],
         num_shards=shards,
-        memory_limit=None if memory_limit is None else to_bytes(memory_limit, "memory_limit"),
+        memory_limit=sizes[1],
         threads=threads,
     )
     return Plan(

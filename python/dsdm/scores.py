@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from dsdm import _native
 from dsdm._native import Scores
+from dsdm.checks import check_flag, one_of
 from dsdm.score_paths import PathLike, resolve
 
 __all__ = ["Scores", "open_scores"]
@@ -38,9 +39,13 @@ def open_scores(
         ``save_to_disk``; one that holds score files of one kind, taken in natural order; or one with
         subdirectories ``0`` to ``m - 1``, each a ``save_to_disk`` directory or one score file.
     key
-        The tensor of a ``.pt`` file that holds a dict or a list.
+        The tensor of a ``.pt`` file that holds a dict or a list. Without it, the only tensor is taken if nothing
+        beside it (a list, a dict) holds numbers; `Scores.key` says which.
     column
-        The column of Arrow or Parquet files that have several.
+        The column of Arrow or Parquet files that have several. Without it, the only column of floats is taken if
+        no other column holds numbers in any form (decimals, lists or structs of floats, dictionaries), and a
+        column of integers if it is the only column: beside anything else it may be the ids of the rows.
+        `Scores.column` says which. All files of one vector must have it under the same name.
     dtype
         The type of raw values: a numpy type, or "bfloat16". Files that say their own type must have this one.
     io
@@ -60,6 +65,8 @@ def open_scores(
         If there is no file, or a directory is none of the above.
     TypeError
         If raw values have no `dtype`, or a path is no regular file.
+    ValueError
+        If there is no such `io`, or a `key` or `column` is given for files that have none.
     dsdm.errors.FormatError
         If a file is none of the formats, is damaged, or is another format than its name says; by its subclasses
         TruncatedError, UnsafePickleError, ChecksumError, and SchemaError for other shapes and types, or files
@@ -81,6 +88,33 @@ def open_scores(
     array([2.5, 3.5, 4.5], dtype=float32)
 
     """
+    scores = open_leniently(path_or_paths, key=key, column=column, dtype=dtype, io=io, verify=verify)
+    for name, option, taken, kind in (
+        ("key", key, scores.key, ".pt files that hold several tensors"),
+        ("column", column, scores.column, "Arrow and Parquet files"),
+    ):
+        if option is not None and taken is None:
+            message = f"{name}={option!r} is for {kind}, and {scores.paths[0]} is none; leave it out"
+            raise ValueError(message)
+    return scores
+
+
+def open_leniently(
+    path_or_paths: PathLike | Iterable[PathLike],
+    *,
+    key: str | None,
+    column: str | None,
+    dtype: DTypeLike | None,
+    io: str = "mmap",
+    verify: bool = False,
+) -> Scores:
+    """Open score files where a key or a column may be for other files that are opened with them."""
+    for name, option in (("key", key), ("column", column)):
+        if option is not None and not isinstance(option, str):
+            message = f"{name} is {option!r}; a name is needed"
+            raise TypeError(message)
+    one_of("io", io, ("mmap", "pread"))
+    check_flag("verify", verify)
     paths = resolve(path_or_paths)
     return _native.open_scores(paths, key, column, None if dtype is None else _type_name(dtype), io, verify)
 

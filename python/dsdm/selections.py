@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import methods, reference
+from dsdm.checks import whole
 from dsdm.reference import DATASET_SIZE, PathLike
 
 if TYPE_CHECKING:
@@ -204,6 +205,9 @@ def get_candidate_dataset(
     """
     from dsdm.dataset import open_dataset
 
+    if num_proc is not None and whole("num_proc", num_proc) < 1:
+        message = f"num_proc is {num_proc}; at least 1 is needed"
+        raise ValueError(message)
     where = CANDIDATE_DATASET if path is None else os.fspath(path)
     globs = [data_files] if isinstance(data_files, str) else data_files
     if path is None or not Path(where).exists():

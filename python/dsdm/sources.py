@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus
+from dsdm.checks import check_threads
 from dsdm.errors import FormatError, SchemaError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Source:
 
 def open_source(source: Any, columns: Sequence[str] | None = None, threads: int | None = None) -> Source:
     """Open whatever rows can be read from, with these columns alone."""
+    check_threads(threads)
     if columns is not None:
         if isinstance(columns, str):
             message = f"columns={columns!r} is one name; a list of names is needed: [{columns!r}]"

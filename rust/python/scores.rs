@@ -8,7 +8,7 @@ use pyo3::types::{PyBool, PySlice};
 
 use super::{call, scores_array};
 use crate::error::{Error, Result};
-use crate::scores::{DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
+use crate::scores::{Chosen, DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
 
 /// One score per row, in files or computed from files.
 #[pyclass(frozen, name = "Scores", module = "dsdm")]
@@ -30,6 +30,12 @@ impl PyScores {
             let _ = self.prepared.set(());
         }
         Ok(())
+    }
+
+    /// What was taken of the files, if it is one thing.
+    fn only_chosen(&self) -> Option<Chosen> {
+        let mut all = self.scores.chosen().into_iter();
+        all.next().filter(|_| all.next().is_none())
     }
 
     fn operate(
@@ -91,6 +97,22 @@ impl PyScores {
     }
 
     #[getter]
+    fn column(&self) -> Option<String> {
+        self.only_chosen().and_then(|chosen| match chosen {
+            Chosen::Column(name) => Some(name),
+            Chosen::Key(_) => None,
+        })
+    }
+
+    #[getter]
+    fn key(&self) -> Option<String> {
+        self.only_chosen().and_then(|chosen| match chosen {
+            Chosen::Key(name) => Some(name),
+            Chosen::Column(_) => None,
+        })
+    }
+
+    #[getter]
     fn is_mapped(&self) -> bool {
         self.scores.is_mapped()
     }
@@ -103,6 +125,8 @@ impl PyScores {
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
         let how = if self.scores.is_computed() { "computed from " } else { "" };
+        let chosen = self.scores.chosen().into_iter().map(|chosen| chosen.to_string());
+        let of = std::iter::once(of).chain(chosen).collect::<Vec<_>>().join(", ");
         format!("<dsdm.Scores of {} rows, {}, {how}{of}>", self.scores.len(), self.scores.dtype())
     }
 

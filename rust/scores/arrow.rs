@@ -9,6 +9,7 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Schema, UnionMode};
 use arrow::ipc::{BodyCompressionMethod, CompressionType, MetadataVersion, RecordBatch as BatchHeader};
 
+use super::chosen::Chosen;
 use super::column::Column;
 use super::file::{File, Storage};
 use super::stored::Part;
@@ -36,9 +37,9 @@ impl ReadAt for File {
 
 /// The values of a column, one part for each record batch that has rows.
 ///
-/// Without a name it is the only column of numbers. A compressed column is decoded into memory. Nulls are an
+/// Without a name it is the only column that can be the score. A compressed column is decoded into memory. Nulls are an
 /// [`Error::Value`] with their number. A file without rows gives one part without values.
-pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<Vec<Part>> {
+pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
     let contents = Contents::read(file)?;
     let column = Column::choose(file.path(), &contents.schema, column)?;
     let reader = Reader { file, before: Before::column(&contents.schema, column.index), column };
@@ -54,7 +55,7 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<Vec<Part>> {
     if parts.is_empty() {
         parts.push(reader.part(file.storage(), 0, 0));
     }
-    Ok(parts)
+    Ok((parts, Some(Chosen::Column(reader.column.name))))
 }
 
 /// One column of the batches of a file.

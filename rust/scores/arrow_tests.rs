@@ -12,12 +12,13 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 
+use super::chosen::Chosen;
 use super::file::{File, Io};
 use super::stored::{Part, Stored};
 use super::{Scratch, Source, Values, arrow as ipc_column, parquet as parquet_column};
 use crate::error::{Error, Result};
 
-type Read = fn(&File, Option<&str>) -> Result<Vec<Part>>;
+type Read = fn(&File, Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)>;
 
 fn batch(values: &[f32]) -> RecordBatch {
     let n = i32::try_from(values.len()).unwrap();
@@ -68,7 +69,8 @@ fn parquet(path: &Path, batches: &[RecordBatch]) {
 
 fn read(path: &Path, io: Io, parts: Read, column: &str) -> Result<Vec<u8>> {
     let file = File::open(path, io)?;
-    let parts = parts(&file, Some(column))?;
+    let (parts, chosen) = parts(&file, Some(column))?;
+    assert_eq!(chosen, Some(Chosen::Column(column.to_owned())));
     let stored = Stored::new(vec![(file, parts)])?;
     let mut scratch = Scratch::default();
     Ok(stored.read(0..stored.len(), &mut scratch)?.as_bytes().to_vec())

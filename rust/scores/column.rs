@@ -1,6 +1,7 @@
 //! Which column of a table holds the scores.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -77,15 +78,63 @@ fn named(path: &Path, schema: &Schema, name: &str) -> Result<usize> {
     }
 }
 
+/// The only column that can be the score.
+///
+/// A float is taken if no other column could hold scores. A column of integers may be the ids of rows beside scores
+/// that are stored in another way (as text, as decimals), so that it is taken only where there is no other column.
 fn only(path: &Path, schema: &Schema) -> Result<usize> {
-    let mut found = schema.fields().iter().enumerate().filter(|(_, field)| numeric(field).is_some());
-    let (first, second) = (found.next(), found.next());
-    let message = match (first, second) {
-        (Some((index, _)), None) => return Ok(index),
-        (Some(_), Some(_)) => "more than one column holds numbers: name the one to read with column=",
-        _ => "no column holds integers or floats, one to a row",
+    let fields = schema.fields();
+    let mut numbers = fields.iter().enumerate().filter(|(_, field)| numeric(field).is_some());
+    let refuse = |message: String| {
+        let message = format!("{message}; {}", there_are(schema));
+        Err(Error::schema(path, At::Field("column".to_owned()), message))
     };
-    Err(Error::schema(path, At::Field("column".to_owned()), format!("{message}; {}", there_are(schema))))
+    let (index, field) = match (numbers.next(), numbers.next()) {
+        (Some(first), None) => first,
+        (Some(_), Some(_)) => {
+            return refuse(
+                "more than one column holds numbers: name the one to read with column=".to_owned(),
+            );
+        }
+        _ => return refuse("no column holds integers or floats, one to a row".to_owned()),
+    };
+    let float = numeric(field).is_some_and(|(dtype, _)| dtype.is_float());
+    let rival = |(other, field): &(usize, &Arc<Field>)| *other != index && (!float || may_hold_scores(field));
+    match fields.iter().enumerate().find(rival) {
+        None => Ok(index),
+        Some((_, rival)) => refuse(format!(
+            "{:?} ({}) and {:?} ({}) could both be the scores: name the one to read with column= (one that is not plain integers or floats must be stored as such first)",
+            field.name(),
+            field.data_type(),
+            rival.name(),
+            rival.data_type()
+        )),
+    }
+}
+
+/// Whether a column that is not plain numbers may be scores that are stored in another way, where a float stands
+/// beside it. Text, times, flags and lists of integers (tokens) are what rows themselves are made of.
+fn may_hold_scores(field: &Field) -> bool {
+    field.metadata().contains_key(EXTENSION) || type_may_hold_scores(field.data_type(), false)
+}
+
+fn type_may_hold_scores(data_type: &DataType, inside: bool) -> bool {
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => type_may_hold_scores(item.data_type(), true),
+        DataType::Struct(fields) => fields.iter().any(|field| type_may_hold_scores(field.data_type(), true)),
+        DataType::Union(fields, _) => {
+            fields.iter().any(|(_, field)| type_may_hold_scores(field.data_type(), true))
+        }
+        DataType::Dictionary(_, values) => type_may_hold_scores(values, inside),
+        DataType::RunEndEncoded(_, values) => type_may_hold_scores(values.data_type(), inside),
+        plain if plain.is_integer() => !inside,
+        plain => plain.is_numeric(),
+    }
 }
 
 /// The columns by name and type, as a phrase for errors.
@@ -125,4 +174,94 @@ fn plain(data_type: &DataType) -> Option<DType> {
         DataType::UInt64 => DType::U64,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::TimeUnit;
+
+    fn list(item: DataType) -> DataType {
+        DataType::List(Arc::new(Field::new("item", item, true)))
+    }
+
+    fn of(name: &str, data_type: DataType) -> DataType {
+        DataType::Struct(vec![Field::new(name, data_type, true)].into())
+    }
+
+    fn keys(values: DataType) -> DataType {
+        DataType::Dictionary(Box::new(DataType::Int32), Box::new(values))
+    }
+
+    fn chosen(fields: &[(&str, DataType)]) -> Result<String> {
+        let fields: Vec<Field> =
+            fields.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect();
+        Column::choose(Path::new("s"), &Schema::new(fields), None).map(|column| column.name)
+    }
+
+    fn refused(fields: &[(&str, DataType)]) {
+        let error = chosen(fields).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Schema(_)) && text.contains("column="), "{text}");
+        assert!(fields.iter().all(|(name, _)| text.contains(&format!("{name:?}"))), "{text}");
+    }
+
+    /// Types that scores may be stored as, but that are not read as such.
+    fn other_numbers() -> Vec<DataType> {
+        let pair = Arc::new(Field::new("item", DataType::Float32, true));
+        let ends = Arc::new(Field::new("run_ends", DataType::Int32, false));
+        vec![
+            DataType::Decimal128(21, 1),
+            DataType::Decimal256(40, 2),
+            list(DataType::Float32),
+            list(list(DataType::Float64)),
+            DataType::LargeList(pair.clone()),
+            DataType::FixedSizeList(pair.clone(), 2),
+            of("score", DataType::Float64),
+            list(of("score", DataType::Float16)),
+            keys(DataType::Float32),
+            keys(DataType::Int64),
+            DataType::RunEndEncoded(ends, pair),
+        ]
+    }
+
+    #[test]
+    fn a_lone_column_of_numbers_is_taken() {
+        for data_type in [DataType::Int64, DataType::UInt8, DataType::Float16, DataType::Float64] {
+            assert_eq!(chosen(&[("a", data_type)]).unwrap(), "a");
+        }
+        let one = DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Float32, true)), 1);
+        assert_eq!(chosen(&[("text", DataType::Utf8), ("a", one)]).unwrap(), "a");
+    }
+
+    #[test]
+    fn integers_beside_anything_may_be_ids() {
+        let texts = [DataType::Utf8, DataType::LargeUtf8, DataType::Utf8View, DataType::Binary];
+        let rest = [DataType::Boolean, DataType::Null, DataType::Timestamp(TimeUnit::Second, None)];
+        let numbers = [list(DataType::Int32), of("id", DataType::Int64), DataType::Float32, DataType::Int64];
+        let all = other_numbers().into_iter().chain(texts).chain(rest).chain(numbers);
+        for other in all {
+            refused(&[("id", DataType::Int64), ("score", other.clone())]);
+            refused(&[("score", other), ("id", DataType::UInt32)]);
+        }
+    }
+
+    #[test]
+    fn a_float_is_taken_beside_what_rows_are_made_of() {
+        let tokens =
+            [list(DataType::Int32), DataType::LargeUtf8, keys(DataType::Utf8), of("id", DataType::Int64)];
+        let rest = [DataType::Utf8, DataType::Binary, DataType::Boolean, DataType::Date32];
+        for other in tokens.into_iter().chain(rest) {
+            assert_eq!(chosen(&[("row", other.clone()), ("a", DataType::Float32)]).unwrap(), "a");
+            assert_eq!(chosen(&[("a", DataType::Float64), ("row", other)]).unwrap(), "a");
+        }
+        for other in other_numbers() {
+            refused(&[("loss", DataType::Float32), ("score", other)]);
+        }
+        refused(&[("loss", DataType::Float32), ("id", DataType::Int64)]);
+        let mut unknown = Field::new("score", DataType::Binary, true);
+        unknown.set_metadata([(EXTENSION.to_owned(), "mine.number".to_owned())]);
+        let schema = Schema::new(vec![Field::new("loss", DataType::Float32, true), unknown]);
+        assert!(Column::choose(Path::new("s"), &schema, None).is_err());
+    }
 }

@@ -7,6 +7,7 @@ mod arithmetic;
 mod arrow;
 #[cfg(test)]
 mod arrow_tests;
+mod chosen;
 pub mod collect;
 mod column;
 mod copy;
@@ -30,6 +31,7 @@ mod unpack;
 
 use std::ops::Range;
 
+pub use chosen::Chosen;
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{Operand, Operator};
 pub use file::Io;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::chosen::{Chosen, common};
 use super::file::{File, Io};
 use super::sniff::{Format, format_of};
 use super::stored::{Part, Stored};
@@ -34,16 +35,19 @@ impl Scores {
     /// [`Error::UnsafePickle`] or [`Error::Schema`] for a file that holds no vector, or one of another type
     /// than the first; [`Error::Type`] for raw values without a type.
     pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Self> {
-        let mut found = Vec::with_capacity(paths.len());
+        let (mut found, mut names) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
         for path in expand(paths)? {
             let file = File::open(&path, options.io)?;
-            let parts = parts(&file, options)?;
+            let (parts, chosen) = parts(&file, options)?;
             if let Some(expected) = options.dtype {
                 check_type(&file, &parts, expected)?;
             }
+            names.push(chosen);
             found.push((file, parts));
         }
-        Ok(Self::stored(Stored::new(found)?))
+        let files = found.iter().map(|(file, _)| file.path());
+        let chosen = common(files.zip(names.iter().map(Option::as_ref)))?;
+        Ok(Self::stored(Stored::new(found)?.named(chosen)))
     }
 }
 
@@ -60,11 +64,12 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The parts of one file.
-fn parts(file: &File, options: &OpenOptions) -> Result<Vec<Part>> {
+/// The parts of one file, and what of it they are, if it may hold more.
+fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Option<Chosen>)> {
+    let all = |parts| (parts, None);
     match (format_of(file, options.dtype.is_some())?, options.dtype) {
-        (Format::Npy, _) => npy::parts(file),
-        (Format::Raw, Some(dtype)) => raw::parts(file, dtype),
+        (Format::Npy, _) => npy::parts(file).map(all),
+        (Format::Raw, Some(dtype)) => raw::parts(file, dtype).map(all),
         (Format::Raw, None) => Err(Error::Internal("raw values without a type".into())),
         (Format::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
         (Format::Arrow, _) => arrow::parts(file, options.column.as_deref()),

@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::chosen::Chosen;
 use super::column::Column;
 use super::file::{File, Storage};
 use super::stored::Part;
@@ -29,13 +30,13 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 
 /// The values of a column, one part for each row group that has rows.
 ///
-/// Without a name it is the only column of numbers. Nulls are an [`Error::Value`] with their number, and so
+/// Without a name it is the only column that can be the score. Nulls are an [`Error::Value`] with their number, and so
 /// is a column larger than the memory that is available. A file without rows gives one part without values.
-pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<Vec<Part>> {
+pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
     parts_within(file, column, available_memory().unwrap_or(UNKNOWN_MEMORY))
 }
 
-fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<Vec<Part>> {
+fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<Part>, Option<Chosen>)> {
     let reader = Reader::open(file, column)?;
     let groups = reader.group_rows()?;
     let rows = groups.iter().fold(0_u64, |sum, &rows| sum.saturating_add(rows));
@@ -59,7 +60,7 @@ fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<Vec<Pa
     if parts.is_empty() {
         parts.push(reader.part(Bytes::new(), 0));
     }
-    Ok(parts)
+    Ok((parts, Some(Chosen::Column(reader.column.name))))
 }
 
 /// One column of a file.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::expr::{self, MAX_DEPTH, Node, Operand, Operator};
 use super::stats::{self, Moments};
 use super::stored::Stored;
-use super::{DType, Scratch, Source, Values};
+use super::{Chosen, DType, Scratch, Source, Values};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
@@ -168,6 +168,18 @@ impl Scores {
         })
         .unwrap_or_default();
         paths
+    }
+
+    /// What of its files it is, where these may hold more: each once, in the order of the expression.
+    pub fn chosen(&self) -> Vec<Chosen> {
+        let mut all: Vec<Chosen> = Vec::new();
+        let visited = self.each_stored(&mut |stored| {
+            all.extend(stored.chosen().filter(|chosen| !all.contains(chosen)).cloned());
+            Ok(())
+        });
+        // The visitor never fails.
+        debug_assert!(visited.is_ok());
+        all
     }
 
     /// Whether every value is read through a map of its file, rather than from a copy in memory.

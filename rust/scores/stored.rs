@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::chosen::Chosen;
 use super::copy::copy_values;
 use super::file::{File, Storage, to_usize};
 use super::{DType, Scratch, Source, Values};
@@ -73,6 +74,8 @@ pub(crate) struct Stored {
     /// The row after the last one of each part.
     ends: Vec<u64>,
     dtype: DType,
+    /// What of the files they are, where these may hold more.
+    chosen: Option<Arc<Chosen>>,
 }
 
 impl Stored {
@@ -113,7 +116,17 @@ impl Stored {
                 .ok_or_else(|| Error::Value("the score files hold more than 2^64 rows together".into()))?;
             ends.push(end);
         }
-        Ok(Self { files, parts, ends, dtype })
+        Ok(Self { files, parts, ends, dtype, chosen: None })
+    }
+
+    /// The same, with what of the files it is.
+    pub(crate) fn named(self, chosen: Option<Chosen>) -> Self {
+        Self { chosen: chosen.map(Arc::new), ..self }
+    }
+
+    /// What of the files it is, where these may hold more.
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        self.chosen.as_deref()
     }
 
     /// The rows `rows`, which lie within `0..len`, without the others. Nothing is read.
@@ -121,7 +134,8 @@ impl Stored {
         let cuts: Option<Vec<_>> =
             self.overlapping(rows.clone()).map(|(part, rows)| part.cut(&rows)).collect();
         let cuts = cuts.ok_or_else(|| Error::Internal("a part lies outside its file".into()))?;
-        Self::of_parts(Arc::clone(&self.files), cuts.into_iter(), self.dtype)
+        let cut = Self::of_parts(Arc::clone(&self.files), cuts.into_iter(), self.dtype)?;
+        Ok(Self { chosen: self.chosen.clone(), ..cut })
     }
 
     /// The files, in the order given.

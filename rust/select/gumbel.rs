@@ -57,10 +57,10 @@ pub fn gumbel_top_k(
         )));
     }
     check_k(k, source.len(), options.exclude.count())?;
-    if k == 0 {
+    source.prepare(job)?;
+    if source.len() == options.exclude.count() {
         return Ok(());
     }
-    source.prepare(job)?;
     let draw = Draw { source, noise, temperature, options };
     if source.len() <= 1 << 32 { draw.fill::<Halved>(rows, job) } else { draw.fill::<Wide>(rows, job) }
 }
@@ -77,7 +77,8 @@ impl Draw<'_> {
     /// Fills `rows` by entries that have room for the number of any row.
     fn fill<E: Entry>(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
         let &Self { source, noise, temperature, options } = self;
-        let k = rows.len() as u64;
+        // Of no rows, the scores are looked at as for one: what is wrong with them is told for every k.
+        let k = (rows.len() as u64).max(1);
         let Options { order, nan, ref exclude } = *options;
         let sorted = order != Order::Row;
         let Collected { pieces, tally } = match noise {
@@ -101,6 +102,9 @@ impl Draw<'_> {
             return Err(Error::Value(format!(
                 "the score of row {row} divided by the temperature {temperature:?} is infinite; use a higher one"
             )));
+        }
+        if rows.is_empty() {
+            return Ok(());
         }
         check_count(k, pieces.count() as u64, source.len(), exclude.count(), tally)?;
         order::fill(pieces, rows, order, None, job)

@@ -26,10 +26,10 @@ pub fn top_k(
     job: &Job<'_>,
 ) -> Result<()> {
     check_k(rows.len() as u64, source.len(), options.exclude.count())?;
-    if rows.is_empty() {
+    source.prepare(job)?;
+    if source.len() == options.exclude.count() {
         return Ok(());
     }
-    source.prepare(job)?;
     with_dtype!(source.dtype(), T => {
         match (T::KEY_BITS, source.len() <= 1 << 32) {
             (32, true) => best::<T, Packed>(source, rows, largest, options, job),
@@ -49,8 +49,12 @@ fn best<T: Rank, E: Entry>(
     let k = rows.len() as u64;
     let Options { order, nan, ref exclude } = *options;
     let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
-    let Collected { pieces, tally } = collect::<E>(&ranker, k, order != Order::Row, job)?;
+    // Of no rows, the scores are looked at as for one: what is wrong with them is told for every k.
+    let Collected { pieces, tally } = collect::<E>(&ranker, k.max(1), order != Order::Row, job)?;
     check_nan(nan, tally)?;
+    if k == 0 {
+        return Ok(());
+    }
     check_count(k, pieces.count() as u64, source.len(), exclude.count(), tally)?;
     order::fill(pieces, rows, order, None, job)
 }

@@ -345,6 +345,46 @@ def test_sample_of_ids():
         dsdm.sample(-1, 0)
 
 
+def test_ids_that_are_no_rows_are_refused():
+    for dtype, wrong in ((np.uint64, 2**63), (np.int64, -1), (np.uint64, 2**64 - 1)):
+        ids = np.array([1, wrong, 2], dtype)
+        with pytest.raises(ValueError, match=rf"population\[1\] is {wrong}, which is no row number; .* below 2\^63"):
+            dsdm.sample(ids, 1, seed=1)
+    with pytest.raises(ValueError, match=rf"population is {2**63}; row numbers are below 2\^63"):
+        dsdm.sample(2**63, 1)
+    with pytest.raises(ValueError, match=r"population has shape \(3, 2\)"):
+        dsdm.sample(np.zeros((3, 2), np.int64), 1)
+    assert dsdm.sample(2**63 - 1, 0).shape == (0,)
+    big = np.array([2**53, 2**53 + 1, 2**63 - 1], np.uint64)
+    assert sorted(dsdm.sample(big, 3).tolist()) == big.tolist()
+    # As floats, the first two would be one.
+    assert dsdm.sample(big, 1, exclude=[2**53 + 1, 2**63 - 1]).tolist() == [2**53]
+
+
+@pytest.mark.parametrize("select", [dsdm.top_k, dsdm.gumbel_top_k])
+def test_a_nan_is_an_error_for_every_k(select):
+    scores = np.arange(200_000, dtype=np.float32)
+    scores[[70_000, 150_000]] = np.nan
+    for options in ({}, {"exclude": [0, 1]}, {"order": "row"}):
+        most = len(scores) - len(options.get("exclude", []))
+        for k in (0, 1, most):
+            with pytest.raises(ValueError, match="2 of the scores are NaN, the first at row 70000"):
+                select(scores, k, **options)
+    for k in (0, 1, len(scores) - 2):
+        assert len(select(scores, k, exclude=[150_000, 70_000])) == k
+        assert len(select(scores, k, nan="omit")) == k
+    everything = np.ones(len(scores), bool)
+    assert select(scores, 0, exclude=everything).shape == (0,)
+
+
+def test_no_rows_of_scores_that_overflow_or_do_not_vary(tmp_path):
+    with pytest.raises(ValueError, match=r"row 1 divided by the temperature .* is infinite"):
+        dsdm.gumbel_top_k(np.array([0.0, 1e300]), 0, temperature=1e-300)
+    np.save(tmp_path / "a.npy", np.ones(3))
+    with pytest.raises(ValueError, match="deviation"):
+        dsdm.top_k(dsdm.open_scores(tmp_path / "a.npy").zscore(), 0)
+
+
 def test_seeds():
     scores = np.zeros(1000, np.float32)
     drawn = dsdm.gumbel_top_k(scores, 10)

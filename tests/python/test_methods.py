@@ -7,6 +7,7 @@ import pytest
 
 import dsdm
 from dsdm import reference, selections
+from dsdm.demo.torch_file import write_tensor
 from dsdm.methods import method_scores
 
 ROWS = 5003
@@ -142,6 +143,15 @@ def test_semdedup_draws_from_the_ids_in_its_file(upstream_mini):
         dsdm.get_indices("semdedup", len(kept) + 1, data_dir=upstream_mini)
     with pytest.raises(ValueError, match=r"exclude has 3 booleans and row ids reach"):
         dsdm.get_indices("semdedup", 1, data_dir=upstream_mini, exclude=[True, False, True])
+
+
+def test_semdedup_ids_that_are_no_rows_are_refused(tmp_path):
+    write_tensor(tmp_path / "sdd.pt", np.array([1, 2, -3]))
+    with pytest.raises(ValueError, match=r"sdd\.pt\[2\] is -3, which is no row number"):
+        dsdm.get_indices("semdedup", 1, data_dir=tmp_path)
+    write_tensor(tmp_path / "sdd.pt", np.float32([1, 2, 3]))
+    with pytest.raises(ValueError, match="it holds float32 values; row ids are whole numbers"):
+        dsdm.get_indices("semdedup", 1, data_dir=tmp_path)
 
 
 def test_an_unseeded_draw_tells_its_seed(upstream_mini):

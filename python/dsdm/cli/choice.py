@@ -1,7 +1,7 @@
 """What a command is to select from and how: its options, and the selection itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,22 @@ class Reading:
 
     def open(self, files: list[str]) -> "Scores":
         """Open files as one vector."""
-        from dsdm import open_scores
+        from dsdm.scores import open_leniently
 
         what = files[0] if len(files) == 1 else files
-        return open_scores(what, key=self.key, column=self.column, dtype=self.dtype)
+        return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype)
+
+    def check_used(self, opened: "list[Scores]") -> None:
+        """End with a usage error where an option says how to read what none of the files is."""
+        if self.key is not None and all(scores.key is None for scores in opened):
+            message = f"--key is {self.key!r}, and no .pt file that holds several tensors was given"
+            raise typer.BadParameter(message)
+        if self.column is not None and all(scores.column is None for scores in opened):
+            message = f"--column is {self.column!r}, and no Arrow or Parquet scores were given"
+            raise typer.BadParameter(message)
+        if self.dtype is not None and not opened:
+            message = f"--dtype is {self.dtype!r}, and no score files were given"
+            raise typer.BadParameter(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +69,14 @@ class Choosing:
     exclude: opt.Exclude = None
     threads: opt.Threads = None
 
+    def refuse_all(self) -> None:
+        """End with a usage error if any of them is given, but for the threads: the rows are chosen already."""
+        unlike = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        given = ["-k" if name == "count" else f"--{name.replace('_', '-')}" for name in unlike if name != "threads"]
+        if given:
+            message = f"{' and '.join(given)} with --indices has no use: the rows are those of the file; leave it out"
+            raise typer.BadParameter(message)
+
 
 class Choice:
     """A selection that was asked for: by a method of the reference, or by score files of one's own."""
@@ -66,6 +86,8 @@ class Choice:
         self.what, self.given, self.reading = what, choosing, reading
         self.method = what[0] if len(what) == 1 and what[0] in METHODS else None
         self.size = parse_size(choosing.count, choosing.fraction, choosing.tokens, choosing.row_tokens)
+        self.opened: list[Scores] = []
+        """The score files of one's own that were opened."""
         self._rows: int | None = None
         self._check()
 
@@ -79,6 +101,9 @@ class Choice:
             return
         if self.given.target is not None:
             message = f"--target goes with a method ({', '.join(METHODS)}), and score files were given"
+            raise typer.BadParameter(message)
+        if self.given.data_dir is not None:
+            message = f"--data-dir goes with a method ({', '.join(METHODS)}), and score files were given"
             raise typer.BadParameter(message)
         drawing = {
             "--temperature": self.given.temperature,
@@ -111,7 +136,9 @@ class Choice:
         from dsdm import gumbel_top_k, top_k
         from dsdm.methods import prefix
 
-        scores = prefix(self.reading.open(self.what), self.given.rows, ", ".join(self.what))
+        opened = self.reading.open(self.what)
+        self.opened.append(opened)
+        scores = prefix(opened, self.given.rows, ", ".join(self.what))
         _check_rows(len(scores), corpus_rows)
         k = self.size.rows(len(scores), row_tokens)
         order, exclude = _value(self.given.order, "best_first"), self._excluded()
@@ -168,7 +195,9 @@ class Choice:
         if method == "random":
             return DATASET_SIZE if rows is None else rows
         if method == "semdedup":
-            return len(self.reading.open([str(find_file(SEMDEDUP_FILE, self.given.data_dir))]))
+            from dsdm import open_scores
+
+            return len(open_scores(find_file(SEMDEDUP_FILE, self.given.data_dir)))
         from dsdm.methods import method_scores
 
         scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)

@@ -84,7 +84,9 @@ def scores(
     """
     from dsdm.cli.summary import summarize
 
-    vector = Reading(key=key, column=column, dtype=dtype).open(files)
+    reading = Reading(key=key, column=column, dtype=dtype)
+    vector = reading.open(files)
+    reading.check_used([vector])
     width = max(len(name) for name, _ in summarize(vector))
     for name, value in summarize(vector):
         typer.echo(f"{name:<{width}}  {value}")
@@ -114,7 +116,9 @@ def indices(
         message = f"{out}: it exists; remove it, name another file, or add --overwrite"
         raise FileExistsError(message)
     choice = Choice(what, choosing, reading)
-    write_npy(out, choice.select(lambda: _row_tokens_given(choosing.row_tokens)))
+    rows = choice.select(lambda: _row_tokens_given(choosing.row_tokens))
+    reading.check_used(choice.opened)
+    write_npy(out, rows)
 
 
 @expanded
@@ -157,13 +161,16 @@ def materialize(
         raise typer.BadParameter(message)
     where = source[0] if len(source) == 1 else source
     shards = dsdm.open_shards(where)
+    opened: list[dsdm.Scores] = []
     if indices_file is not None:
+        choosing.refuse_all()
         rows, told = np.load(indices_file, allow_pickle=False), None
     else:
         choice = Choice(by or [], choosing, reading)
         rows = choice.select(lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards))
-        told = choice.told(rows)
+        told, opened = choice.told(rows), choice.opened
     arguments = writing.arguments(reading)
+    reading.check_used([*opened, *([arguments["scores"]] if "scores" in arguments else [])])
     if writing.dry_run:
         typer.echo(dsdm.plan(where, rows, out, threads=choosing.threads, **arguments))
         return

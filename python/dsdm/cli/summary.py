@@ -57,6 +57,9 @@ def summarize(scores: "Scores") -> Iterator[tuple[str, str]]:
             moments.add(block)
         sampled.append(block[-start % stride :: stride].copy())
     yield "files", ", ".join(str(path) for path in scores.paths)
+    for name in ("column", "key"):
+        if taken := getattr(scores, name, None):
+            yield name, taken
     yield "dtype", str(scores.dtype)
     yield "rows", f"{rows:,}"
     yield "NaN", f"{moments.nan:,}"

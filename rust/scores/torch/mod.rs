@@ -15,6 +15,7 @@ mod zip;
 
 use std::borrow::Cow;
 
+use super::chosen::Chosen;
 use super::file::File;
 use super::stored::Part;
 use crate::error::{At, Error, Result};
@@ -31,10 +32,11 @@ const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19
 /// Where a tar file says that it is one.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
-/// The values of the tensor that a file holds, or of the one that `key` names in a dict, list or tuple.
+/// The values of the tensor that a file holds, or of the one that `key` names in a dict, list or tuple, and its name
+/// there.
 ///
 /// Checksums are computed only if `verify`: it reads every byte of the storage.
-pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<Vec<Part>> {
+pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<(Vec<Part>, Option<Chosen>)> {
     check_container(file)?;
     let archive = Archive::open(file)?;
     check_version(file, &archive)?;
@@ -45,12 +47,12 @@ pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<Vec<
         checksum(file, entry)?;
     }
     let (value, heap) = pickle::read(file.path(), entry.payload, &bytes)?;
-    let tensor = root::choose(file, &heap, value, key)?;
+    let (tensor, chosen) = root::choose(file, &heap, value, key)?;
     let placed = tensor::place(file, &archive, &heap, tensor, swapped)?;
     if verify {
         checksum(file, placed.entry)?;
     }
-    Ok(vec![placed.part])
+    Ok((vec![placed.part], chosen.map(Chosen::Key)))
 }
 
 fn is_tar(first_bytes: &[u8]) -> bool {

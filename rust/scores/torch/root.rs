@@ -1,20 +1,51 @@
 //! Which tensor of the pickle's root is meant.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use super::pickle::{Heap, Tensor, Value};
 use crate::error::{At, Error, Result};
 use crate::scores::file::File;
 
-/// The root itself, the item that `key` names, or the only tensor among the items.
+/// An item of the root by its name.
+struct Item<'p> {
+    /// The key, or the place in a list.
+    name: Name,
+    value: Value<'p>,
+}
+
+/// What an item is called.
+#[derive(PartialEq)]
+enum Name {
+    /// A str, which `key=` can name.
+    Text(String),
+    /// An int or a place, which `key=` names by its digits.
+    Number(i64),
+    /// What no `key=` names.
+    Other(&'static str),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(name) => f.write_str(name),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Other(kind) => write!(f, "({kind} as its key)"),
+        }
+    }
+}
+
+/// The root itself, the item that `key` names, or the only item that can be the scores; and its name, if it has one.
 pub(super) fn choose<'p>(
     file: &File,
     heap: &Heap<'p>,
     root: Value<'p>,
     key: Option<&str>,
-) -> Result<Tensor<'p>> {
+) -> Result<(Tensor<'p>, Option<String>)> {
     let refuse =
         |message: String| Error::format(file.path(), At::Field("root of the pickle".into()), message);
     let items = match (root, key) {
-        (Value::Tensor(place), None) => return tensor(file, heap, place),
+        (Value::Tensor(place), None) => return Ok((tensor(file, heap, place)?, None)),
         (Value::Tensor(_), Some(key)) => {
             return Err(refuse(format!(
                 "a tensor and nothing beside it: expected no key=, found key={key:?}"
@@ -23,57 +54,104 @@ pub(super) fn choose<'p>(
         (Value::Dict(place) | Value::OrderedDict(place), _) => dict_items(heap, place),
         (Value::List(place) | Value::Tuple(place), _) => {
             let list = heap.lists.get(place).map(Vec::as_slice).unwrap_or_default();
-            list.iter().enumerate().map(|(i, value)| (i.to_string(), *value)).collect()
+            let named = (0..).zip(list).map(|(at, &value)| Item { name: Name::Number(at), value });
+            named.collect()
         }
         (other, _) => return Err(refuse(format!("{}: expected a tensor", other.kind()))),
     };
     let kind = root.kind();
-    let Some(key) = key else { return only(file, heap, kind, &items) };
-    // The last of equal keys is the one that Python keeps.
-    match items.iter().rev().find(|(name, _)| name == key) {
-        Some((_, Value::Tensor(place))) => tensor(file, heap, *place),
-        Some((_, other)) => Err(refuse(format!("key={key:?} is {}: expected a tensor", other.kind()))),
-        None => {
-            Err(refuse(format!("{kind} without key={key:?}: choose with key= one of {}", listing(&items))))
+    let item = match key {
+        None => only(heap, kind, &items).map_err(refuse)?,
+        Some(key) => by_key(kind, &items, key).map_err(refuse)?,
+    };
+    match item.value {
+        Value::Tensor(place) => Ok((tensor(file, heap, place)?, Some(item.name.to_string()))),
+        other => {
+            Err(refuse(format!("key={:?} is {}: expected a tensor", item.name.to_string(), other.kind())))
         }
     }
 }
 
-fn only<'p>(file: &File, heap: &Heap<'p>, kind: &str, items: &[(String, Value<'p>)]) -> Result<Tensor<'p>> {
-    let tensors: Vec<_> = items
-        .iter()
-        .filter_map(|(_, value)| match value {
-            Value::Tensor(place) => Some(*place),
-            _ => None,
-        })
-        .collect();
-    if let [place] = tensors.as_slice() {
-        return tensor(file, heap, *place);
+/// The item that a key names, or why there is no such one.
+fn by_key<'i, 'p>(kind: &str, items: &'i [Item<'p>], key: &str) -> Result<&'i Item<'p>, String> {
+    let mut named = items.iter().rev().filter(|item| match &item.name {
+        Name::Text(name) => name == key,
+        Name::Number(number) => number.to_string() == key,
+        Name::Other(_) => false,
+    });
+    // The last of equal keys is the one that Python keeps.
+    let Some(item) = named.next() else {
+        return Err(format!("{kind} without key={key:?}: choose with key= one of {}", listing(items)));
+    };
+    if named.any(|other| other.name != item.name) {
+        return Err(format!(
+            "{kind} with both the number {key} and the text {key:?} as keys: rename one of them"
+        ));
     }
-    Err(Error::format(
-        file.path(),
-        At::Field("root of the pickle".into()),
-        format!(
-            "{kind} with {} tensors: expected one tensor; choose with key= one of {}",
-            tensors.len(),
-            listing(items)
-        ),
-    ))
+    Ok(item)
 }
 
-fn dict_items<'p>(heap: &Heap<'p>, place: usize) -> Vec<(String, Value<'p>)> {
+/// The only tensor among the items, if nothing else among them can be the scores, or why there is none.
+fn only<'i, 'p>(heap: &Heap<'p>, kind: &str, items: &'i [Item<'p>]) -> Result<&'i Item<'p>, String> {
+    let mut tensors = items.iter().filter(|item| matches!(item.value, Value::Tensor(_)));
+    let (Some(item), None) = (tensors.next(), tensors.next()) else {
+        let count = items.iter().filter(|item| matches!(item.value, Value::Tensor(_))).count();
+        return Err(format!(
+            "{kind} with {count} tensors: expected one tensor; choose with key= one of {}",
+            listing(items)
+        ));
+    };
+    let rival =
+        |other: &&Item<'_>| !matches!(other.value, Value::Tensor(_)) && may_hold_scores(heap, other.value);
+    match items.iter().find(rival) {
+        None => Ok(item),
+        Some(rival) => Err(format!(
+            "{kind} with the tensor {:?} and {} {:?} that holds numbers: either could be the scores; choose the tensor with key={:?}, or save the other as a tensor",
+            item.name.to_string(),
+            rival.value.kind().trim_start_matches("an ").trim_start_matches("a "),
+            rival.name.to_string(),
+            item.name.to_string()
+        )),
+    }
+}
+
+/// Whether a value that is not a tensor has numbers or tensors in it, at any depth. A number alone is no vector.
+fn may_hold_scores(heap: &Heap<'_>, value: Value<'_>) -> bool {
+    // Values are looked at once each, as one may lie in many others.
+    let (mut lists, mut dicts) = (HashSet::new(), HashSet::new());
+    let mut open = vec![value];
+    let mut inside = false;
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Tensor(_) | Value::Storage(_) => return true,
+            Value::Int(_) | Value::Float(_) if inside => return true,
+            Value::List(place) | Value::Tuple(place) if lists.insert(place) => {
+                open.extend(heap.lists.get(place).into_iter().flatten());
+            }
+            Value::Dict(place) | Value::OrderedDict(place) if dicts.insert(place) => {
+                open.extend(heap.dicts.get(place).into_iter().flatten().map(|(_, value)| *value));
+            }
+            _ => {}
+        }
+        inside = true;
+    }
+    false
+}
+
+fn dict_items<'p>(heap: &Heap<'p>, place: usize) -> Vec<Item<'p>> {
     let items = heap.dicts.get(place).map(Vec::as_slice).unwrap_or_default();
     let name = |key: &Value<'_>| match key {
-        Value::Str(key) => Some((*key).to_owned()),
-        Value::Int(key) => Some(key.to_string()),
-        _ => None,
+        Value::Str(key) => Name::Text((*key).to_owned()),
+        Value::Int(key) => Name::Number(*key),
+        other => Name::Other(other.kind()),
     };
-    items.iter().filter_map(|(key, value)| Some((name(key)?, *value))).collect()
+    items.iter().map(|(key, value)| Item { name: name(key), value: *value }).collect()
 }
 
-fn listing(items: &[(String, Value<'_>)]) -> String {
-    let tensors = items.iter().filter(|(_, value)| matches!(value, Value::Tensor(_)));
-    let mut names: Vec<_> = tensors.clone().take(20).map(|(name, _)| format!("{name:?}")).collect();
+fn listing(items: &[Item<'_>]) -> String {
+    let tensors = items.iter().filter(|item| matches!(item.value, Value::Tensor(_)));
+    let mut names: Vec<_> =
+        tensors.clone().take(20).map(|item| format!("{:?}", item.name.to_string())).collect();
     let more = tensors.count() - names.len();
     if names.is_empty() {
         return "none: it has no tensor".into();

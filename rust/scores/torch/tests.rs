@@ -62,7 +62,7 @@ fn read(bytes: &[u8], key: Option<&str>, verify: bool) -> Result<Part, Error> {
     let found = parts(&open(file.path(), false), key, verify);
     let other = parts(&open(file.path(), true), key, verify);
     assert_eq!(found.is_ok(), other.is_ok(), "both io modes agree");
-    found.map(|mut parts| {
+    found.map(|(mut parts, _)| {
         assert_eq!(parts.len(), 1);
         let part = parts.remove(0);
         // Within the file, whatever the file says: reading each value must not panic.
@@ -255,6 +255,10 @@ fn keys_choose_among_tensors() {
     refused_with(&two, Some("c"), false, Is::Format, &["key=\"c\"", "\"a\", \"b\""]);
     refused_with(&fixture("float32"), Some("a"), false, Is::Format, &["a tensor", "key=\"a\""]);
     refused(&fixture("list_of_floats"), Is::Format, &["a list", "0 tensors", "key="]);
+    let beside = fixture("dict_list_and_tensor");
+    refused(&beside, Is::Format, &["the tensor \"idx\"", "list \"scores\"", "key=\"idx\""]);
+    assert_eq!(read(&beside, Some("idx"), false).unwrap().len, 2);
+    refused_with(&beside, Some("scores"), false, Is::Format, &["key=\"scores\" is a list"]);
     let one = tensor("torch\nFloatStorage", &int(3), 0, &[2], &[1], b"");
     let other = tensor("torch\nFloatStorage", &int(3), 1, &[2], &[1], b"");
     let list = of(&[&b"]("[..], &one[..], &other, b"e"].concat());
