@@ -4,11 +4,13 @@
 //! heartbeat, which the bindings use to see Ctrl-C and to move a progress bar.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::threads::{self, no_thread, panic_message};
 
 /// How often the calling thread looks up from a running job.
 const HEARTBEAT: Duration = Duration::from_millis(50);
@@ -68,10 +70,12 @@ impl<'a> Job<'a> {
         self.threads
     }
 
-    /// Runs `worker(index, state)` once per thread and gives their results in the order of the threads.
+    /// Runs `worker(index, state)` once for each index below the number of threads, and gives the results in the
+    /// order of the indices.
     ///
-    /// The first error stops the others at their next [`State::advance`] and is returned; a worker that
-    /// panics is an [`Error::Internal`].
+    /// The first error stops the others at their next [`State::advance`] and is returned; a worker that panics
+    /// stops them too, and is an [`Error::Internal`]. Where the system starts fewer threads, those that there are
+    /// do the work of the others as well.
     pub fn run<R: Send>(&self, worker: impl Fn(usize, &State) -> Result<R> + Sync) -> Result<Vec<R>> {
         self.run_on(self.threads, worker)
     }
@@ -82,31 +86,43 @@ impl<'a> Job<'a> {
         threads: usize,
         worker: impl Fn(usize, &State) -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
-        let threads = threads.clamp(1, self.threads);
-        let state = &self.state;
-        let worker = &worker;
+        let workers = threads.clamp(1, self.threads);
+        let (state, worker) = (&self.state, &worker);
+        // Each index is taken once, by whatever thread: work that is cut by the number of workers is done whole.
+        let queue = &Queue::new(workers as u64);
         std::thread::scope(|scope| {
             let (finished, wait) = mpsc::channel::<()>();
-            let handles: Vec<_> = (0..threads)
-                .map(|index| {
-                    let finished = finished.clone();
-                    scope.spawn(move || {
-                        let result = worker(index, state);
-                        if result.is_err() {
-                            state.cancelled.store(true, Ordering::Relaxed);
-                        }
-                        drop(finished);
-                        result
-                    })
-                })
-                .collect();
+            let mut handles = Vec::new();
+            for _ in 0..workers.min(threads::most()) {
+                let finished = finished.clone();
+                let work = move || {
+                    let mut mine = Vec::new();
+                    while let Some(number) = queue.take() {
+                        mine.push((number, Outcome::of(worker, number, state)));
+                    }
+                    drop(finished);
+                    mine
+                };
+                match threads::start(scope, work) {
+                    Ok(handle) => handles.push(handle),
+                    Err(e) if handles.is_empty() => return Err(no_thread(&e)),
+                    // Those that there are do the rest: each that is tried in vain takes time.
+                    Err(_) => break,
+                }
+            }
             drop(finished);
             let stopped = self.watch(&wait);
-            let results = handles.into_iter().map(|handle| match handle.join() {
-                Ok(result) => result,
-                Err(panic) => Err(Error::Internal(panic_message(panic.as_ref()))),
-            });
-            stopped.and(first_cause(results))
+            let mut outcomes = Vec::with_capacity(workers);
+            for handle in handles {
+                // A panic of a worker was caught: this is one of what it left behind.
+                outcomes
+                    .extend(handle.join().map_err(|panic| Error::Internal(panic_message(panic.as_ref())))?);
+            }
+            outcomes.sort_by_key(|(number, _)| *number);
+            if outcomes.len() != workers {
+                return Err(Error::Internal(format!("{} of {workers} workers ended", outcomes.len())));
+            }
+            stopped.and(first_cause(outcomes.into_iter().map(|(_, outcome)| outcome)))
         })
     }
 
@@ -134,31 +150,48 @@ impl<'a> Job<'a> {
     }
 }
 
-/// All results, or the error that began the stop rather than one that followed from it.
-fn first_cause<R>(results: impl Iterator<Item = Result<R>>) -> Result<Vec<R>> {
-    let mut all = Vec::new();
-    let mut failure = None;
-    for result in results {
-        match result {
-            Ok(value) => all.push(value),
-            Err(error) => {
-                if failure.is_none() || matches!(failure, Some(Error::Interrupted)) {
-                    failure = Some(error);
-                }
-            }
-        }
-    }
-    failure.map_or(Ok(all), Err)
+/// How a worker ended.
+enum Outcome<R> {
+    Done(R),
+    Failed(Error),
+    Panicked(String),
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = panic.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "a worker thread panicked".to_owned()
+impl<R> Outcome<R> {
+    /// Runs a worker; the others are to stop unless it ends well.
+    fn of(worker: &(impl Fn(usize, &State) -> Result<R> + Sync), number: u64, state: &State) -> Self {
+        let run = || worker(usize::try_from(number).map_err(|e| Error::Internal(e.to_string()))?, state);
+        // What it shares with others is behind locks, which tell that it failed, and its job ends.
+        let outcome = match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(result)) => return Self::Done(result),
+            Ok(Err(error)) => Self::Failed(error),
+            Err(panic) => Self::Panicked(panic_message(panic.as_ref())),
+        };
+        state.cancelled.store(true, Ordering::Relaxed);
+        outcome
     }
+}
+
+/// All results, or the error that began the stop rather than one that followed from it. A panic is behind whatever
+/// else there is: others find what it left half done.
+fn first_cause<R>(outcomes: impl Iterator<Item = Outcome<R>>) -> Result<Vec<R>> {
+    let mut all = Vec::new();
+    let mut failure: Option<(u8, Error)> = None;
+    for outcome in outcomes {
+        let (rank, error) = match outcome {
+            Outcome::Done(value) => {
+                all.push(value);
+                continue;
+            }
+            Outcome::Panicked(message) => (2, Error::Internal(message)),
+            Outcome::Failed(Error::Interrupted) => (0, Error::Interrupted),
+            Outcome::Failed(error) => (1, error),
+        };
+        if failure.as_ref().is_none_or(|(before, _)| *before < rank) {
+            failure = Some((rank, error));
+        }
+    }
+    failure.map_or(Ok(all), |(_, error)| Err(error))
 }
 
 /// Hands out the blocks `0..count` in ascending order, each to one thread.
@@ -189,6 +222,20 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_that_cannot_be_started_leave_their_work_to_others() {
+        for there in [1, 2, 6, 7] {
+            threads::tests::MAY_START.set(there);
+            let numbers = Job::new(7).run(|number, _| Ok(number));
+            threads::tests::MAY_START.set(usize::MAX);
+            assert_eq!(numbers.unwrap(), [0, 1, 2, 3, 4, 5, 6]);
+        }
+        threads::tests::MAY_START.set(0);
+        let none = Job::new(7).run(|number, _| Ok(number));
+        threads::tests::MAY_START.set(usize::MAX);
+        assert!(matches!(none, Err(Error::Memory(said)) if said.contains("ulimit -u")));
+    }
 
     #[test]
     fn every_block_is_taken_once() {
@@ -254,11 +301,15 @@ mod tests {
         assert!((0..10_000).any(|_| matches!(run(), Err(Error::Interrupted))));
     }
 
+    /// Nobody waits for one that panicked, and its message is told whatever the others say.
     #[test]
-    fn a_panic_becomes_an_error() {
-        let result = Job::new(2).run(|index, _| {
-            assert!(index == 0, "a defect");
-            Ok(())
+    fn a_panic_stops_the_others_and_becomes_an_error() {
+        let result = Job::new(3).run(|index, state| -> Result<()> {
+            assert!(index < 2, "a defect");
+            loop {
+                state.advance(0).map_err(|_| Error::Value("what followed".into()))?;
+                std::thread::yield_now();
+            }
         });
         assert!(matches!(result, Err(Error::Internal(message)) if message == "a defect"));
     }

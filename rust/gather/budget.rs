@@ -1,5 +1,8 @@
 //! How much memory a gather may hold when nobody says.
 
+use super::cgroup;
+use std::path::Path;
+
 /// Where the amount of memory cannot be learned.
 const FALLBACK: u64 = 4 << 30;
 
@@ -9,9 +12,11 @@ pub fn default_memory_limit() -> u64 {
 }
 
 /// The memory that is available to this process now, in bytes. What the page cache holds is available.
+///
+/// It is what the machine has and every control group that the process is in, whichever is the least.
 pub(super) fn available_memory() -> u64 {
     let machine = available().unwrap_or(FALLBACK);
-    machine.min(group_room().unwrap_or(u64::MAX))
+    cgroup::room(Path::new("/")).map_or(machine, |room| machine.min(room))
 }
 
 /// `MemAvailable` of the kernel.
@@ -20,16 +25,4 @@ fn available() -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
-}
-
-/// What the control group of a container leaves, where there is one with a limit.
-fn group_room() -> Option<u64> {
-    let read = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
-    let limit: u64 = read("memory.max")?.trim().parse().ok()?;
-    let used: u64 = read("memory.current")?.trim().parse().ok()?;
-    // The page cache counts as used and can be dropped.
-    let stat = read("memory.stat").unwrap_or_default();
-    let cache = stat.lines().find_map(|line| line.strip_prefix("file "));
-    let cache: u64 = cache.and_then(|n| n.trim().parse().ok()).unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(cache)))
 }

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 
 use arrow::array::{Array, ArrayRef, RecordBatchOptions};
 use arrow::compute::interleave;
@@ -20,6 +20,7 @@ use super::shares::Shares;
 use super::types::{cut_by_bytes, row_bytes};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::locks;
 use crate::parallel::{Job, Queue, State};
 
 /// How far rows may exceed the limit where a pass cannot be cut.
@@ -127,7 +128,7 @@ impl Read<'_> {
         }
         let before = self.counted.load(Ordering::Relaxed);
         self.counted.store(before.saturating_sub(rows.len() as u64), Ordering::Relaxed);
-        Ok(Some(Pieces { batches: batches.into_inner().unwrap_or_else(PoisonError::into_inner), picks }))
+        Ok(Some(Pieces { batches: locks::into_written(batches)?, picks }))
     }
 
     /// How many of the rows just read were not counted in an attempt before.
@@ -157,7 +158,7 @@ impl Read<'_> {
                 return Ok(());
             }
             let rows = 0..batch.num_rows();
-            let id = keep(batches, batch);
+            let id = keep(batches, batch)?;
             for (row, outputs) in rows.zip(outputs.by_ref()) {
                 for &(_, output) in outputs {
                     if let Some(pick) = picks.get(output as usize) {
@@ -183,10 +184,11 @@ impl Read<'_> {
     }
 }
 
-fn keep(batches: &RwLock<Vec<RecordBatch>>, new: RecordBatch) -> usize {
-    let mut batches = batches.write().unwrap_or_else(PoisonError::into_inner);
+fn keep(batches: &RwLock<Vec<RecordBatch>>, new: RecordBatch) -> Result<usize> {
+    let mut batches = locks::write(batches)?;
+    let id = batches.len();
     batches.push(new);
-    batches.len() - 1
+    Ok(id)
 }
 
 /// Wanted rows by the unit that holds them.

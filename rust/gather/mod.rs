@@ -7,6 +7,7 @@
 mod ahead;
 mod arrow;
 mod budget;
+mod cgroup;
 mod corpus;
 mod decoded;
 mod hybrid;

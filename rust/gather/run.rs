@@ -184,6 +184,31 @@ mod tests {
         found
     }
 
+    /// The first block panics, and the others wait for it as long as the job lets them.
+    struct Waiting;
+
+    impl Sink for Waiting {
+        fn put(&self, block: &Block, _batches: Vec<RecordBatch>, state: &State) -> Result<()> {
+            assert!(block.index > 0, "a defect of the first");
+            loop {
+                state.check()?;
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_panics_ends_the_wait_of_the_others() {
+        let whole = table(&vec![1; 4000], false);
+        let corpus = Corpus::from_batches(whole.schema(), &[whole], None).unwrap();
+        let rows: Vec<i64> = (0..4000).collect();
+        let plan = Plan::new(&corpus, 4000, 0, Split::Shards(1), 1 << 30).unwrap();
+        for plan in [plan.read_first(&corpus), plan] {
+            let failed = gather(&Job::new(3), &corpus, &rows, &[], &plan, &Waiting);
+            assert!(matches!(failed, Err(Error::Internal(said)) if said == "a defect of the first"));
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]

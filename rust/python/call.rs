@@ -1,11 +1,13 @@
 //! What every long call shares: the GIL released, Ctrl-C seen, progress told.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::parallel::Job;
+use crate::threads::panic_message;
 
 /// Runs `work` without the GIL, on `threads` threads.
 ///
@@ -29,12 +31,21 @@ pub(super) fn run<R: Send>(
                 Error::Interrupted
             })
         };
-        let result = work(&Job::new(threads).with_heartbeat(&beat));
+        let result = whole(|| work(&Job::new(threads).with_heartbeat(&beat)));
         match raised.into_inner() {
             Some(error) => Err(error),
             None => Ok(result?),
         }
     })
+}
+
+/// Runs something to its end: a panic of it is an [`Error::Internal`]. What it was about to change is dropped with it,
+/// or is behind locks that tell of it.
+///
+/// Left to `PyO3`, a panic becomes an exception that `except Exception` does not catch.
+pub(super) fn whole<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::Internal(panic_message(panic.as_ref()))))
 }
 
 /// The threads of a call: the argument, else `$DSDM_NUM_THREADS`, else all that the process may run on.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use arrow::ffi_stream::RecordBatchStreamReader;
@@ -49,22 +49,24 @@ impl Corpus {
     ) -> PyResult<Self> {
         let schema = stream.0.schema();
         let batches = collect(stream.0)?;
-        Ok(Self { inner: gather::Corpus::from_batches(schema, &batches, columns.as_deref())? })
+        let inner = call::whole(|| gather::Corpus::from_batches(schema, &batches, columns.as_deref()))?;
+        Ok(Self { inner })
     }
 
     /// The same rows with some columns alone.
     fn select(&self, columns: Vec<String>) -> PyResult<Self> {
-        Ok(Self { inner: self.inner.select(&columns)? })
+        Ok(Self { inner: call::whole(|| self.inner.select(&columns))? })
     }
 
     /// The same rows with other names for the columns and other metadata of the schema.
     fn rename(&self, names: Vec<String>, metadata: HashMap<String, String>) -> PyResult<Self> {
-        Ok(Self { inner: self.inner.rename(&names, metadata)? })
+        Ok(Self { inner: call::whole(|| self.inner.rename(&names, metadata))? })
     }
 
     /// The number of rows.
-    fn __len__(&self) -> usize {
-        usize::try_from(self.inner.rows()).unwrap_or(usize::MAX)
+    fn __len__(&self) -> PyResult<usize> {
+        let rows = usize::try_from(self.inner.rows());
+        Ok(rows.map_err(|_| Error::Value("more rows than fit an index".to_owned()))?)
     }
 
     /// The schema that rows come out with.
@@ -82,7 +84,7 @@ impl Corpus {
     /// About how many bytes all rows take in memory.
     #[getter]
     fn nbytes(&self) -> PyResult<u64> {
-        Ok(self.inner.bytes()?)
+        Ok(call::whole(|| self.inner.bytes())?)
     }
 
     /// The rows at `indices`, in that order, as a `pyarrow.Table`.
@@ -197,16 +199,15 @@ impl Corpus {
             identity: object("identity", identity)?,
             extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
         };
-        let left = Mutex::new(None);
+        let mut left = None;
         let work = |job: &Job<'_>| {
             write::materialize(job, &self.inner, rows, &extras, &options).map_err(|(error, leaves)| {
-                *left.lock().unwrap_or_else(PoisonError::into_inner) = leaves;
+                left = leaves;
                 error
             })
         };
         let Report { rows, shards, kept, bytes, passes, fingerprint } =
             call::run(py, threads, progress.as_ref(), work).map_err(|error| {
-                let left = left.lock().unwrap_or_else(PoisonError::into_inner).take();
                 left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
             })?;
         Ok((rows, shards, bytes, passes, fingerprint, kept))
@@ -279,16 +280,16 @@ fn object(name: &str, text: Option<&str>) -> PyResult<serde_json::Map<String, se
 }
 
 fn collect(stream: RecordBatchStreamReader) -> PyResult<Vec<RecordBatch>> {
-    let batches = stream.collect::<Result<Vec<_>, _>>();
-    Ok(batches.map_err(|e| Error::Value(format!("the table cannot be read: {e}")))?)
+    let cannot = |e| Error::Value(format!("the table cannot be read: {e}"));
+    Ok(call::whole(|| stream.collect::<Result<Vec<_>, _>>().map_err(cannot))?)
 }
 
 /// The columns of a table, each in one piece.
 fn columns(stream: RecordBatchStreamReader, rows: usize) -> PyResult<Vec<Extra>> {
     let schema = stream.schema();
     let batches = collect(stream)?;
-    let whole =
-        arrow::compute::concat_batches(&schema, &batches).map_err(|e| Error::Internal(e.to_string()))?;
+    let join = || arrow::compute::concat_batches(&schema, &batches);
+    let whole = call::whole(|| join().map_err(|e| Error::Internal(e.to_string())))?;
     if whole.num_rows() != rows {
         return Err(Error::Value(format!(
             "the added columns have {} rows and {rows} are written",

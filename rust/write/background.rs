@@ -1,10 +1,13 @@
 //! A thread that brings finished work to the disk, so that neither the workers nor a Ctrl-C wait for the disk.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::locks::{self, lock};
 use crate::parallel::{Job, State};
+use crate::threads::{no_thread, panic_message};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -54,14 +57,14 @@ impl Background {
         let wanted = shared.clone();
         let work = move || {
             while let Ok(task) = received.recv() {
-                let outcome = wanted.step(|| Ok(())).and_then(|()| task());
-                wanted.ended(outcome);
+                let outcome = wanted.step(|| Ok(())).and_then(|()| caught(task));
+                if wanted.ended(outcome).is_err() {
+                    // Whoever waits finds the lock as this thread did.
+                    return;
+                }
             }
         };
-        std::thread::Builder::new()
-            .name("dsdm-sync".to_owned())
-            .spawn(work)
-            .map_err(|e| Error::io("<thread>", "starting the thread that waits for the disk", e))?;
+        std::thread::Builder::new().name("dsdm-sync".to_owned()).spawn(work).map_err(|e| no_thread(&e))?;
         Ok(Self { tasks, shared })
     }
 
@@ -73,7 +76,7 @@ impl Background {
     /// Adds a task; fails with what one before it failed with.
     pub(super) fn add(&self, task: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
         self.check()?;
-        self.shared.tally().pending += 1;
+        self.shared.tally()?.pending += 1;
         self.tasks
             .send(Box::new(task))
             .map_err(|_| Error::Internal("the thread for the disk ended".to_owned()))
@@ -81,29 +84,29 @@ impl Background {
 
     /// Fails if a task failed.
     pub(super) fn check(&self) -> Result<()> {
-        self.shared.tally().check()
+        self.shared.tally()?.check()
     }
 
     /// Waits a moment for the tasks, and tells whether there are any left that may still be done.
-    pub(super) fn is_busy(&self) -> bool {
-        let tally = self.shared.tally();
+    pub(super) fn is_busy(&self) -> Result<bool> {
+        let tally = self.shared.tally()?;
         if tally.pending == 0 || tally.failed {
-            return false;
+            return Ok(false);
         }
-        drop(self.shared.0.moved.wait_timeout(tally, LOOK_UP));
-        true
+        drop(locks::wait(&self.shared.0.moved, tally, LOOK_UP)?);
+        Ok(true)
     }
 
     /// Waits until every task is done.
     pub(super) fn wait(&self, state: &State) -> Result<()> {
         loop {
             state.check()?;
-            let mut tally = self.shared.tally();
+            let mut tally = self.shared.tally()?;
             tally.check()?;
             if tally.pending == 0 {
                 return Ok(());
             }
-            drop(self.shared.0.moved.wait_timeout(tally, LOOK_UP));
+            drop(locks::wait(&self.shared.0.moved, tally, LOOK_UP)?);
         }
     }
 }
@@ -126,24 +129,28 @@ pub(super) fn patiently<T: Send + 'static>(
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.shared.tally().abandoned = true;
+        // Where a thread failed with the lock, no step is taken either.
+        if let Ok(mut tally) = self.shared.tally() {
+            tally.abandoned = true;
+        }
     }
 }
 
 impl Wanted {
-    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
-        self.0.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tally(&self) -> Result<MutexGuard<'_, Tally>> {
+        lock(&self.0.tally)
     }
 
     /// Does a short step, unless the work was abandoned or failed; it is not abandoned meanwhile.
     pub(super) fn step(&self, step: impl FnOnce() -> Result<()>) -> Result<()> {
-        let tally = self.tally();
+        let tally = self.tally()?;
         if tally.abandoned || tally.failed { Err(Error::Interrupted) } else { step() }
     }
 
-    fn ended(&self, outcome: Result<()>) {
-        let mut tally = self.tally();
-        tally.pending -= 1;
+    fn ended(&self, outcome: Result<()>) -> Result<()> {
+        let mut tally = self.tally()?;
+        tally.pending =
+            tally.pending.checked_sub(1).ok_or_else(|| Error::Internal("a task ended twice".into()))?;
         if let Err(error) = outcome
             && !tally.failed
         {
@@ -151,7 +158,15 @@ impl Wanted {
             tally.failure = Some(error);
         }
         self.0.moved.notify_all();
+        Ok(())
     }
+}
+
+/// Does a task; a panic of it is its failure, and those behind it are not begun.
+fn caught(task: Task) -> Result<()> {
+    // What it shares is behind locks, which tell that it failed.
+    catch_unwind(AssertUnwindSafe(task))
+        .unwrap_or_else(|panic| Err(Error::Internal(panic_message(panic.as_ref()))))
 }
 
 #[cfg(test)]
@@ -182,6 +197,27 @@ mod tests {
         assert_eq!(waited.unwrap_err().to_string(), "full");
         assert!(matches!(background.add(|| Ok(())), Err(Error::Interrupted)));
         assert!(matches!(background.wanted().step(|| Ok(())), Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_that_nobody_waits_behind() {
+        let background = Background::start().unwrap();
+        background.add(|| panic!("a defect")).unwrap();
+        let waited = Job::new(1).run(|_, state| background.wait(state));
+        assert!(matches!(waited, Err(Error::Internal(said)) if said == "a defect"));
+        assert!(!background.is_busy().unwrap());
+        let patient = patiently(&Job::new(1), || -> Result<()> { panic!("another") });
+        assert!(matches!(patient, Err(Error::Internal(said)) if said == "another"));
+    }
+
+    /// A step holds the lock that says whether work is still wanted.
+    #[test]
+    fn a_panic_of_a_step_ends_the_wait_too() {
+        let background = Background::start().unwrap();
+        let wanted = background.wanted();
+        background.add(move || wanted.step(|| panic!("a defect"))).unwrap();
+        let outcome = Job::new(1).run(|_, state| background.wait(state));
+        assert!(matches!(outcome, Err(Error::Internal(_))));
     }
 
     #[test]

@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::checksum::{Crc32, sync};
 use crate::error::{Error, Result};
+use crate::locks::lock;
 
 /// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,14 +83,14 @@ impl Journal {
     /// Adds a line. It is on the disk only after [`Journal::sync`].
     pub(super) fn append(&self, entry: &Entry) -> Result<()> {
         let line = line(entry)?;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.file)?;
         file.write_all(line.as_bytes()).map_err(|e| Error::io(&self.path, "writing a line of the journal", e))
     }
 
     /// Brings all lines to the disk.
     pub(super) fn sync(&self) -> Result<()> {
         let file = {
-            let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let file = lock(&self.file)?;
             file.try_clone().map_err(|e| Error::io(&self.path, "opening the journal again", e))?
         };
         sync(&file, &self.path)

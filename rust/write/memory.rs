@@ -1,11 +1,12 @@
 //! Rows into memory.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
 use crate::gather::{Block, Corpus, Plan, Sink, Split, gather};
+use crate::locks::{into_inner, lock};
 use crate::parallel::{Job, State};
 
 /// The rows of a corpus as record batches, in the order given.
@@ -16,7 +17,7 @@ pub fn take(job: &Job<'_>, corpus: &Corpus, rows: &[i64], memory_limit: u64) -> 
     let plan = Plan::new(corpus, rows.len() as u64, 0, Split::Shards(1), memory_limit)?;
     let collected = Collected(Mutex::new(Vec::new()));
     gather(job, corpus, rows, &[], &plan, &collected)?;
-    let mut blocks = collected.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut blocks = into_inner(collected.0)?;
     blocks.sort_by_key(|(index, _)| *index);
     Ok(blocks.into_iter().flat_map(|(_, batches)| batches).collect())
 }
@@ -26,7 +27,7 @@ struct Collected(Mutex<Vec<(u64, Vec<RecordBatch>)>>);
 
 impl Sink for Collected {
     fn put(&self, block: &Block, batches: Vec<RecordBatch>, _state: &State) -> Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((block.index, batches));
+        lock(&self.0)?.push((block.index, batches));
         Ok(())
     }
 }

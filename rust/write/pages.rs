@@ -4,12 +4,14 @@
 //! that it made. A header is a Thrift struct in the compact protocol whose first three fields are the page's type
 //! and its two sizes; the checksum is the fourth. It is the CRC-32 of what follows the header in the file.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::{PageKey, PageStore, PageStoreArgs, PageStoreFactory};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
+
+use crate::locks;
 
 /// The type of a dictionary page.
 const DICTIONARY: u64 = 2;
@@ -35,11 +37,11 @@ pub(super) struct Chunk {
 
 impl PageStoreFactory for ChecksummedPages {
     fn create(&self, args: &PageStoreArgs<'_>) -> Result<Box<dyn PageStore>> {
-        let mut columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut columns = lock(&self.columns)?;
         if args.column_index() >= columns.len() {
             columns.resize_with(args.column_index() + 1, Blobs::default);
         }
-        let blobs = columns.get(args.column_index()).cloned().unwrap_or_default();
+        let blobs = columns.get(args.column_index()).cloned().ok_or_else(|| no_pages(args.column_index()))?;
         Ok(Box::new(Store(blobs)))
     }
 }
@@ -48,9 +50,10 @@ struct Store(Blobs);
 
 impl PageStore for Store {
     fn put(&mut self, value: Bytes) -> Result<PageKey> {
-        let mut blobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut blobs = lock(&self.0)?;
+        let key = PageKey::new(blobs.len() as u64);
         blobs.push(value);
-        Ok(PageKey::new(blobs.len() as u64 - 1))
+        Ok(key)
     }
 
     fn take(&mut self, _key: PageKey) -> Result<Bytes> {
@@ -61,10 +64,8 @@ impl PageStore for Store {
 impl ChecksummedPages {
     /// The pages of a column with their checksums, and what is known of the chunk, which will lie at `start`.
     pub(super) fn chunk(&self, column: usize, close: ColumnCloseResult, start: i64) -> Result<Chunk> {
-        let columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
-        let blobs = columns.get(column).cloned().unwrap_or_default();
-        drop(columns);
-        let blobs = std::mem::take(&mut *blobs.lock().unwrap_or_else(PoisonError::into_inner));
+        let blobs = lock(&self.columns)?.get(column).cloned().ok_or_else(|| no_pages(column))?;
+        let blobs = std::mem::take(&mut *lock(&blobs)?);
         let (mut dictionary, mut data) = (Vec::new(), Vec::new());
         let mut added = 0;
         for pair in blobs.chunks(2) {
@@ -82,6 +83,15 @@ impl ChecksummedPages {
         let pages = pages.flat_map(|(header, page)| [Bytes::from(header), page]).collect();
         Ok(Chunk { pages, close })
     }
+}
+
+/// What a lock guards, in the error of the crate that calls this.
+fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
+    locks::lock(mutex).map_err(|e| ParquetError::External(Box::new(e)))
+}
+
+fn no_pages(column: usize) -> ParquetError {
+    ParquetError::General(format!("there are no pages of the column {column}"))
 }
 
 /// What is known of a chunk with the sizes and offsets that it has with checksums.

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::background::Wanted;
 use super::checksum::sync;
@@ -12,6 +12,7 @@ use super::journal::Done;
 use super::rename::sync_folder;
 use super::stage::Log;
 use crate::error::{At, Error, Result};
+use crate::locks::lock;
 
 /// The last steps of a shard.
 pub(super) struct Settle<E> {
@@ -59,7 +60,7 @@ impl<E: Encoder> Settle<E> {
         parts.first().and_then(|(path, _)| path.parent()).map_or(Ok(()), sync_folder)?;
         self.wanted.step(|| self.log.append(done.clone()))?;
         self.log.sync()?;
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(done.clone());
+        lock(&self.all)?.push(done.clone());
         Ok(())
     }
 }

@@ -18,9 +18,10 @@ use super::journal::{Done, Written};
 use super::part::{create, part, write_all_at, write_at};
 use super::settle::Settle;
 use super::stage::{Log, Stage};
-use super::turn::{Encoded, Known, Turn, lock, take_turn};
+use super::turn::{Encoded, Known, Turn, take_turn};
 use crate::error::{Error, Result};
 use crate::gather::{Block, Plan, Sink};
+use crate::locks::lock;
 use crate::parallel::{Job, State};
 
 /// All shards of an output.
@@ -87,13 +88,13 @@ impl<E: Encoder + 'static> Shards<E> {
     pub(super) fn finish(&self, state: &State) -> Result<Vec<Done>> {
         for (index, shard) in self.each.iter().enumerate() {
             if shard.blocks == 0 && !shard.kept {
-                let mut turn = lock(&shard.turn);
+                let mut turn = lock(&shard.turn)?;
                 self.open(shard, &mut turn)?;
                 self.close(index, shard, &mut turn, state)?;
             }
         }
         self.background.wait(state)?;
-        let mut done = lock(&self.done).clone();
+        let mut done = lock(&self.done)?.clone();
         done.sort_by_key(|done| done.shard);
         if done.len() != self.each.len() {
             return Err(Error::Internal(format!(
@@ -117,7 +118,7 @@ impl<E: Encoder + 'static> Shards<E> {
 
     /// Waits for the shards that only the disk keeps from being finished, where the rest of the work failed.
     pub(super) fn rescue(&self, job: &Job<'_>) {
-        while matches!(job.run_on(1, |_, _| Ok(self.background.is_busy())).as_deref(), Ok([true])) {}
+        while matches!(job.run_on(1, |_, _| self.background.is_busy()).as_deref(), Ok([true])) {}
     }
 
     pub(super) fn encoder(&self) -> &E {
@@ -164,7 +165,7 @@ impl<E: Encoder + 'static> Shards<E> {
                 offset += buffer.len() as u64;
             }
             drop(buffers);
-            turn = lock(&shard.turn);
+            turn = lock(&shard.turn)?;
             let next = turn.next;
             piece = turn.left.remove(&next);
         }
@@ -180,23 +181,27 @@ impl<E: Encoder + 'static> Shards<E> {
         shard: &Shard<E::Note>,
         block: &Block,
         batches: Vec<RecordBatch>,
-    ) -> Option<(u64, u64, Vec<RecordBatch>)> {
+    ) -> Result<Option<(u64, u64, Vec<RecordBatch>)>> {
         let each = self.encoder.blocks_of_a_piece();
         let piece = block.index / each;
         if each == 1 {
-            return Some((piece, block.rows.start, batches));
+            return Ok(Some((piece, block.rows.start, batches)));
         }
-        let mut turn = lock(&shard.turn);
+        let mut turn = lock(&shard.turn)?;
         let waiting = turn.waiting.entry(piece).or_default();
-        waiting.insert(block.index, (block.rows.start, batches));
-        if (waiting.len() as u64) < each.min(shard.blocks - piece * each) {
-            return None;
+        if waiting.insert(block.index, (block.rows.start, batches)).is_some() {
+            return Err(Error::Internal(format!("block {} of {} was made twice", block.index, shard.name)));
         }
-        let mut blocks: Vec<_> = turn.waiting.remove(&piece)?.into_iter().collect();
+        let left = shard.blocks.checked_sub(piece * each).ok_or_else(|| no_block(shard, block))?;
+        if (waiting.len() as u64) < each.min(left) {
+            return Ok(None);
+        }
+        let blocks = turn.waiting.remove(&piece).ok_or_else(|| no_block(shard, block))?;
         drop(turn);
+        let mut blocks: Vec<_> = blocks.into_iter().collect();
         blocks.sort_by_key(|(index, _)| *index);
-        let first = blocks.first().map(|(_, (row, _))| *row)?;
-        Some((piece, first, blocks.into_iter().flat_map(|(_, (_, batches))| batches).collect()))
+        let first = blocks.first().map(|(_, (row, _))| *row).ok_or_else(|| no_block(shard, block))?;
+        Ok(Some((piece, first, blocks.into_iter().flat_map(|(_, (_, batches))| batches).collect())))
     }
 
     /// Ends a shard, and hands it to the thread that waits for the disk.
@@ -255,12 +260,19 @@ impl<E: Encoder + 'static> Sink for Shards<E> {
             .each
             .get(block.shard)
             .ok_or_else(|| Error::Internal(format!("there is no shard {}", block.shard)))?;
-        let Some((number, first, batches)) = self.gathered(shard, block, batches) else { return Ok(()) };
+        let Some((number, first, batches)) = self.gathered(shard, block, batches)? else { return Ok(()) };
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
         let (sum, digests) = of_buffers(&buffers);
         let piece = Encoded { buffers, known: Known { sum, digest: XxHash3_64::oneshot(&digests), note } };
         self.write(block.shard, shard, number, piece, state)
     }
+}
+
+fn no_block<N>(shard: &Shard<N>, block: &Block) -> Error {
+    Error::Internal(format!(
+        "{} has {} blocks and none of the number {}",
+        shard.name, shard.blocks, block.index
+    ))
 }
 
 /// The checksum of runs of bytes that follow each other.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arrow::buffer::Buffer;
@@ -14,6 +14,7 @@ use arrow::record_batch::RecordBatch;
 use crc32fast::Hasher;
 
 use crate::error::Result;
+use crate::locks::{lock, wait};
 use crate::parallel::State;
 
 /// How often a waiting thread looks whether the job is to stop.
@@ -89,7 +90,7 @@ pub(super) fn take_turn<'a, N>(
     piece: Encoded<N>,
     state: &State,
 ) -> Result<Option<ToWrite<'a, N>>> {
-    let mut turn = lock(turn);
+    let mut turn = lock(turn)?;
     loop {
         if turn.next == number && !turn.writing {
             turn.writing = true;
@@ -100,13 +101,8 @@ pub(super) fn take_turn<'a, N>(
             return Ok(None);
         }
         state.check()?;
-        turn = moved.wait_timeout(turn, LOOK_UP).unwrap_or_else(PoisonError::into_inner).0;
+        turn = wait(moved, turn, LOOK_UP)?;
     }
-}
-
-/// A lock of which it is known that nothing is left half done where a thread that held it fails.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -152,6 +148,6 @@ mod tests {
             Ok(())
         });
         assert!(matches!(stopped, Err(Error::Interrupted)));
-        assert_eq!(lock(&turn).left.len(), LEFT);
+        assert_eq!(lock(&turn).unwrap().left.len(), LEFT);
     }
 }
