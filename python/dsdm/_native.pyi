@@ -201,6 +201,12 @@ class Corpus:
     def rename(self, names: Sequence[str], metadata: Mapping[str, str]) -> Corpus:
         """Give the same rows with other names for the columns and other metadata of the schema."""
 
+    def for_datasets(self, version: str | None = None) -> Corpus:
+        """Give the same rows in the types that a version of ``datasets`` has, the newest if not given.
+
+        The metadata of the schema tells features that stand for the types.
+        """
+
     def __len__(self) -> int:
         """The number of rows."""
 
@@ -258,11 +264,13 @@ class Corpus:
         identity: str | None = None,
         state: str | None = None,
         info: str | None = None,
+        datasets: str | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> tuple[int, int, int, int, str, int]:
         """Write the rows at `indices` as a dataset directory.
 
-        Gives rows, shards, bytes, passes, the fingerprint, and the shards that an interrupted run had finished.
+        `datasets` is the version that is to open it, the newest if not given. Gives rows, shards, bytes, passes,
+        the fingerprint, and the shards that an interrupted run had finished.
         `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
         long as the indices; `state` and `info` are JSON objects whose keys go into ``state.json`` and
         ``dataset_info.json``, `selection` is one for ``dsdm.json``, and `identity` one that must be the same in

@@ -7,6 +7,7 @@ import numpy as np
 
 from dsdm import _native
 from dsdm.materializing import Report, materialize
+from dsdm.releases import for_datasets
 from dsdm.sizes import readable, to_bytes
 from dsdm.sources import Source, open_source, row_numbers
 
@@ -42,10 +43,10 @@ class Shards:
 
     @property
     def features(self) -> "datasets.Features":
-        """The features that ``datasets`` has for the rows: those in the schema's metadata, else by the types."""
+        """The features that ``datasets`` has for the rows: those of the metadata where they fit, else by the types."""
         import datasets
 
-        return datasets.Features.from_arrow_schema(self.schema)
+        return datasets.Features.from_arrow_schema(for_datasets(self._source).corpus.schema)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -76,14 +77,15 @@ class Shards:
     def __getitem__(self, key: Any) -> dict[str, Any]:
         from dsdm.memory import to_dataset
 
+        shards = Shards(for_datasets(self._source))
         if isinstance(key, int | np.integer):
             row = int(key) + len(self) if key < 0 else int(key)
             if not 0 <= row < len(self):
                 message = f"row {key} is out of range: there are {len(self)} rows"
                 raise IndexError(message)
-            return dict(to_dataset(self.take([row]))[0])
+            return dict(to_dataset(shards.take([row]))[0])
         rows = range(*key.indices(len(self))) if isinstance(key, slice) else key
-        return dict(to_dataset(self.take(rows))[:])
+        return dict(to_dataset(shards.take(rows))[:])
 
     def __repr__(self) -> str:
         return (
@@ -138,7 +140,7 @@ def select(
     from dsdm.memory import select_rows
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    return select_rows(open_source(source, columns, threads), row_numbers(indices), limit, threads)
+    return select_rows(for_datasets(open_source(source, columns, threads)), row_numbers(indices), limit, threads)
 
 
 def open_dataset(
@@ -156,4 +158,4 @@ def open_dataset(
     """
     from dsdm.lazy import open_lazily
 
-    return open_lazily(open_source(source, columns, threads))
+    return open_lazily(for_datasets(open_source(source, columns, threads)))

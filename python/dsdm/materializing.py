@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.provenance import plain, with_files
+from dsdm.releases import installed
 from dsdm.sizes import readable
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
 
@@ -180,6 +181,7 @@ def materialize(
                 told if selection is None else {**told, "chosen": with_files(selection)}, default=plain
             ),
             identity=json.dumps({**told, **identity_of(opened)}),
+            datasets=installed(),
             progress=moved,
         )
     seconds = time.perf_counter() - begun

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{RecordBatchOptions, UInt32Array};
-use arrow::compute::cast;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::arrow::Stream;
@@ -177,6 +178,18 @@ impl Corpus {
         Ok(Self { schema, ..self.clone() })
     }
 
+    /// The same rows with the columns in other types, into which they are converted as they are read.
+    ///
+    /// # Errors
+    /// Another number of columns. A value that has no place in its new type is an error when it is read.
+    pub fn in_types(&self, schema: SchemaRef) -> Result<Self> {
+        if schema.fields().len() != self.schema.fields().len() {
+            let message = "as many types are needed as there are columns";
+            return Err(Error::Internal(message.to_owned()));
+        }
+        Ok(Self { schema, ..self.clone() })
+    }
+
     /// The schema that rows come out with.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -310,11 +323,21 @@ pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batch
 
 /// A batch in the types of a schema.
 fn canonical(schema: &SchemaRef, path: &Path, batch: &RecordBatch) -> Result<RecordBatch> {
+    // What has no place in the other type is an error, and not a null.
+    let strictly = CastOptions { safe: false, ..CastOptions::default() };
+    let convert = |(field, column): (&FieldRef, &ArrayRef)| {
+        let at = At::Field(format!("column {:?}", field.name()));
+        let to = field.data_type();
+        let converted =
+            guard(path, &at, "converting", || Ok::<_, ArrowError>(cast_with_options(column, to, &strictly)))?;
+        converted.map_err(|e| {
+            let message = format!("a value cannot be written as {to}: {e}; leave the column out, or its row");
+            Error::schema(path, at, message)
+        })
+    };
+    let columns = schema.fields().iter().zip(batch.columns()).map(convert).collect::<Result<_>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     guard(path, &At::File, "converting columns", || {
-        let fields = schema.fields().iter().zip(batch.columns());
-        let columns =
-            fields.map(|(field, column)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(schema.clone(), columns, &options)
     })
 }

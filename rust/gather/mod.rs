@@ -10,6 +10,7 @@ mod budget;
 mod cgroup;
 mod corpus;
 mod decoded;
+pub(crate) mod extension;
 mod hybrid;
 mod in_place;
 mod lists;

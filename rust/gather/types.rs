@@ -11,41 +11,21 @@ use arrow::array::{Array, AsArray, ByteView, GenericListViewArray, OffsetSizeTra
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
+use super::extension;
 use crate::error::{At, Error, Result};
 
-/// The field metadata that names an extension type.
-const EXTENSION: &str = "ARROW:extension:name";
-/// What belongs to it.
-const EXTENSION_DATA: &str = "ARROW:extension:metadata";
 /// The schema metadata that tells the features of `datasets`.
 const FEATURES: &str = "huggingface";
 
 /// The field that rows of a stored field come out as, or why there is none.
 pub(super) fn canonical_field(path: &Path, column: &str, field: &Field) -> Result<Field> {
-    let mut metadata = field.metadata().clone();
-    metadata.retain(|key, _| key == EXTENSION || key == EXTENSION_DATA);
-    if let Some(name) = metadata.get(EXTENSION) {
-        known_extension(path, column, name)?;
-    }
     if let Some(what) = nonsense(field) {
         let message = format!("{what}; the schema is damaged: write or download the file again");
         return Err(Error::format(path, At::Field(format!("column {column:?}")), message));
     }
     let data_type = canonical_type(path, column, field.data_type())?;
+    let metadata = extension::metadata(path, column, field, &data_type)?;
     Ok(Field::new(field.name(), data_type, true).with_metadata(metadata))
-}
-
-/// Extension types that are passed through as they are stored. Nothing is ever imported to read one.
-fn known_extension(path: &Path, column: &str, name: &str) -> Result<()> {
-    let of_datasets =
-        name.starts_with("datasets.features.features.Array") && name.ends_with("DExtensionType");
-    if of_datasets || (name.starts_with("arrow.") && name != "arrow.py_extension_type") {
-        return Ok(());
-    }
-    let message = format!(
-        "the column has the extension type {name:?}, which is not known here and is never imported; leave it out with columns=, or store its plain values"
-    );
-    Err(Error::schema(path, At::Field(format!("column {column:?}")), message))
 }
 
 /// What no writer writes and other libraries fail at, if there is such a thing in a field.
@@ -57,6 +37,7 @@ fn nonsense(field: &Field) -> Option<String> {
         DataType::Timestamp(_, Some(zone)) if zone.contains('\0') => {
             Some(format!("the time zone {zone:?} has a NUL in it"))
         }
+        DataType::FixedSizeBinary(length) if *length < 0 => Some(format!("values have {length} bytes each")),
         DataType::FixedSizeList(_, length) if *length < 0 => Some(format!("a list has the length {length}")),
         DataType::Decimal128(precision, scale) if !(1..=38).contains(precision) => {
             Some(format!("a decimal has {precision} digits, {scale} of them after the point"))
@@ -75,7 +56,8 @@ fn canonical_type(path: &Path, column: &str, data_type: &DataType) -> Result<Dat
     Ok(match data_type {
         DataType::Dictionary(_, values) => canonical_type(path, column, values)?,
         DataType::Utf8View => DataType::Utf8,
-        DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        // Of no bytes, they have no place in a buffer that tells how many there are.
+        DataType::BinaryView | DataType::FixedSizeBinary(0) => DataType::Binary,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }

@@ -15,7 +15,7 @@ use super::call;
 use crate::error::Error;
 use crate::gather::{self, Extra, Split};
 use crate::parallel::Job;
-use crate::write::{self, Format, Left, Naming, Options, Report, Resume};
+use crate::write::{self, Format, Left, Naming, Options, Release, Report, Resume};
 
 /// A table in files or in memory, read where it lies.
 #[pyclass(frozen, module = "dsdm._native")]
@@ -61,6 +61,12 @@ impl Corpus {
     /// The same rows with other names for the columns and other metadata of the schema.
     fn rename(&self, names: Vec<String>, metadata: HashMap<String, String>) -> PyResult<Self> {
         Ok(Self { inner: call::whole(|| self.inner.rename(&names, metadata))? })
+    }
+
+    /// The same rows in the types that a version of `datasets` has, with features in the metadata that stand for them.
+    #[pyo3(signature = (version=None))]
+    fn for_datasets(&self, version: Option<&str>) -> PyResult<Self> {
+        Ok(Self { inner: write::for_datasets(&self.inner, release(version)?)? })
     }
 
     /// The number of rows.
@@ -142,6 +148,7 @@ impl Corpus {
 
     /// Writes the rows at `indices` as a dataset directory.
     ///
+    /// `datasets` is the version that is to open it, the newest if not given.
     /// Gives rows, shards, bytes, passes, the fingerprint, and the shards that an interrupted run had finished.
     /// `format` is the name of one. `sources` are files that the output must not replace, beside those of the
     /// corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
@@ -152,7 +159,7 @@ impl Corpus {
     #[pyo3(signature = (indices, target, *, format="arrow", sources=None, extras=None, max_shard_size=None,
                         num_shards=None, memory_limit=None, threads=None, overwrite=false, resume="never",
                         resumable=false, verify=false, by_fingerprint=false, selection=None, identity=None, state=None, info=None,
-                        progress=None))]
+                        datasets=None, progress=None))]
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // they are keywords
     fn materialize(
         &self,
@@ -175,6 +182,7 @@ impl Corpus {
         identity: Option<&str>,
         state: Option<&str>,
         info: Option<&str>,
+        datasets: Option<&str>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(u64, u64, u64, u64, String, u64)> {
         let rows = indices.as_slice()?;
@@ -184,6 +192,7 @@ impl Corpus {
         let options = Options {
             target,
             format: format_named(format)?,
+            release: release(datasets)?,
             naming: match (by_fingerprint, overwrite) {
                 (true, _) => Naming::ByFingerprint,
                 (false, true) => Naming::Replacing,
@@ -212,6 +221,11 @@ impl Corpus {
             })?;
         Ok((rows, shards, bytes, passes, fingerprint, kept))
     }
+}
+
+/// The version of `datasets` that is to open what is written: the newest if nobody says.
+fn release(version: Option<&str>) -> Result<Release, Error> {
+    version.map_or(Ok(Release::NEWEST), Release::of)
 }
 
 /// How shards are cut: by their number, or else by their size.

@@ -3,112 +3,85 @@
 //! Versions before 4 know no `List`, and versions from 4 on still read `Sequence`. A `Sequence` of a struct
 //! means a struct of lists in all of them, so a list of structs is spelled `[{…}]`, which all know too.
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Map, Value, json};
 
-/// The feature of a column: the source's own where it fits the column's type, else what the type says.
-pub(super) fn feature(field: &Field, own: Option<&Value>) -> Value {
+use super::fits::{Extension, extension_of, fits, is_struct, length_of, value_name};
+use super::release::Release;
+
+/// The feature of a column: the source's own where it stands for the column's type, else what the type says.
+pub(super) fn feature(field: &Field, own: Option<&Value>, release: Release) -> Value {
     match own {
-        Some(own) if fits(own, field.data_type()) => spelled(own),
+        Some(own) if fits(own, field, release) => spelled(own),
         _ => of_field(field),
     }
 }
 
-/// The old spelling of a feature that some version of `datasets` wrote.
+/// The features of columns or of the fields of a struct, by their names.
+pub(super) fn by_name(features: impl IntoIterator<Item = (String, Value)>) -> Map<String, Value> {
+    let readable = |(name, feature): (String, Value)| match feature {
+        // A field of this name that holds a list is taken for the name of a type where the list has no name.
+        Value::Array(mut items) if name == "_type" => {
+            (name, json!({"feature": items.pop(), "_type": "List"}))
+        }
+        feature => (name, feature),
+    };
+    features.into_iter().map(readable).collect()
+}
+
+/// The old spelling of a feature that some version of `datasets` wrote, with nothing that is not known to all.
 fn spelled(feature: &Value) -> Value {
     match feature {
         Value::Array(items) => Value::Array(items.iter().map(spelled).collect()),
-        Value::Object(object) => match object.get("_type").and_then(Value::as_str) {
-            Some("List") => list(object.get("feature").map_or(Value::Null, spelled), length_of(object)),
-            Some("Sequence" | "LargeList") => {
-                let inner = object.get("feature").map_or(Value::Null, spelled);
-                let mut same = object.clone();
-                same.insert("feature".to_owned(), inner);
-                same.retain(|_, value| !value.is_null());
-                Value::Object(same)
+        Value::Object(object) if is_struct(object) => {
+            Value::Object(by_name(object.iter().map(|(name, inner)| (name.clone(), spelled(inner)))))
+        }
+        Value::Object(object) => {
+            let inner = object.get("feature").map_or(Value::Null, spelled);
+            let length = length_of(object).filter(|length| *length >= 0);
+            match object.get("_type").and_then(Value::as_str) {
+                Some("List") => list(inner, length),
+                // A sequence of a struct is a struct of lists, and is no list.
+                Some("Sequence") => sequence(inner, length),
+                Some("LargeList") => json!({"feature": inner, "_type": "LargeList"}),
+                _ => Value::Object(
+                    object
+                        .iter()
+                        .filter(|(_, value)| !value.is_null())
+                        .map(|(k, v)| (k.clone(), v.clone()))
+                        .collect(),
+                ),
             }
-            Some(_) => Value::Object(
-                object
-                    .iter()
-                    .filter(|(_, value)| !value.is_null())
-                    .map(|(k, v)| (k.clone(), v.clone()))
-                    .collect(),
-            ),
-            None => {
-                Value::Object(object.iter().map(|(name, inner)| (name.clone(), spelled(inner))).collect())
-            }
-        },
+        }
         other => other.clone(),
     }
 }
 
-fn length_of(object: &Map<String, Value>) -> Option<i64> {
-    object.get("length").and_then(Value::as_i64).filter(|&length| length >= 0)
-}
-
 /// A list of a feature.
 fn list(inner: Value, length: Option<i64>) -> Value {
-    let of_struct = inner.as_object().is_some_and(|inner| !inner.contains_key("_type"));
+    let of_struct = inner.as_object().is_some_and(is_struct);
     match (of_struct, length) {
         (true, None) => json!([inner]),
         // No version before 4 has a list of structs of one length.
         (true, Some(length)) => json!({"feature": inner, "length": length, "_type": "List"}),
-        (false, None) => json!({"feature": inner, "_type": "Sequence"}),
-        (false, Some(length)) => json!({"feature": inner, "length": length, "_type": "Sequence"}),
+        (false, length) => sequence(inner, length),
     }
 }
 
-/// Whether a feature describes an Arrow type. Features with a type of their own (images, labels) are believed.
-fn fits(feature: &Value, data_type: &DataType) -> bool {
-    match feature {
-        Value::Array(items) => match (items.as_slice(), item(data_type)) {
-            ([inner], Some(data_type)) => fits(inner, data_type),
-            _ => false,
-        },
-        Value::Object(object) => match object.get("_type").and_then(Value::as_str) {
-            Some("Value") => {
-                object.get("dtype").and_then(Value::as_str).is_some_and(|own| same_name(own, data_type))
-            }
-            Some("List" | "Sequence" | "LargeList") => {
-                let inner = object.get("feature");
-                match item(data_type) {
-                    Some(item) => inner.is_some_and(|inner| fits(inner, item)),
-                    // The old struct of lists.
-                    None => matches!(data_type, DataType::Struct(_)) && inner.is_some_and(Value::is_object),
-                }
-            }
-            Some(_) => true,
-            None => match data_type {
-                DataType::Struct(fields) => {
-                    fields.len() == object.len()
-                        && fields
-                            .iter()
-                            .all(|f| object.get(f.name()).is_some_and(|inner| fits(inner, f.data_type())))
-                }
-                _ => false,
-            },
-        },
-        _ => false,
+fn sequence(inner: Value, length: Option<i64>) -> Value {
+    match length {
+        None => json!({"feature": inner, "_type": "Sequence"}),
+        Some(length) => json!({"feature": inner, "length": length, "_type": "Sequence"}),
     }
-}
-
-fn item(data_type: &DataType) -> Option<&DataType> {
-    match data_type {
-        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
-            Some(field.data_type())
-        }
-        _ => None,
-    }
-}
-
-fn same_name(own: &str, data_type: &DataType) -> bool {
-    let name = value_name(data_type);
-    own == name || matches!((own, name.as_str()), ("float", "float32") | ("double", "float64"))
 }
 
 /// The feature that an Arrow field stands for.
 fn of_field(field: &Field) -> Value {
-    array_extension(field).unwrap_or_else(|| of_type(field.data_type()))
+    match extension_of(field) {
+        Some(Extension::Json) => json!({"decode": true, "_type": "Json"}),
+        Some(Extension::Array(kind, shape, dtype)) => json!({"shape": shape, "dtype": dtype, "_type": kind}),
+        None => of_type(field.data_type()),
+    }
 }
 
 fn of_type(data_type: &DataType) -> Value {
@@ -116,48 +89,23 @@ fn of_type(data_type: &DataType) -> Value {
         DataType::List(field) => list(of_field(field), None),
         DataType::FixedSizeList(field, length) => list(of_field(field), Some(i64::from(*length))),
         DataType::LargeList(field) => json!({"feature": of_field(field), "_type": "LargeList"}),
-        DataType::Struct(fields) => {
-            Value::Object(fields.iter().map(|field| (field.name().clone(), of_field(field))).collect())
+        DataType::Struct(fields) => Value::Object(of_fields(fields)),
+        plain => {
+            // Types without a name are refused before this; whatever came here would not be opened.
+            let name = value_name(plain).unwrap_or_else(|| plain.to_string());
+            json!({"dtype": name, "_type": "Value"})
         }
-        plain => json!({"dtype": value_name(plain), "_type": "Value"}),
     }
 }
 
-/// `Array2D` to `Array5D`, which are stored as an extension type with the shape and the dtype in JSON.
-fn array_extension(field: &Field) -> Option<Value> {
-    let name = field.metadata().get("ARROW:extension:name")?;
-    let kind = name.strip_prefix("datasets.features.features.")?.strip_suffix("ExtensionType")?;
-    let data: Value = serde_json::from_str(field.metadata().get("ARROW:extension:metadata")?).ok()?;
-    Some(json!({"shape": data.get(0)?, "dtype": data.get(1)?, "_type": kind}))
-}
-
-/// The name that `datasets` has for a type without items.
-fn value_name(data_type: &DataType) -> String {
-    let unit = |unit: &TimeUnit| match unit {
-        TimeUnit::Second => "s",
-        TimeUnit::Millisecond => "ms",
-        TimeUnit::Microsecond => "us",
-        TimeUnit::Nanosecond => "ns",
-    };
-    match data_type {
-        DataType::Boolean => "bool".to_owned(),
-        DataType::Utf8 => "string".to_owned(),
-        DataType::LargeUtf8 => "large_string".to_owned(),
-        DataType::LargeBinary => "large_binary".to_owned(),
-        DataType::Timestamp(u, None) => format!("timestamp[{}]", unit(u)),
-        DataType::Timestamp(u, Some(zone)) => format!("timestamp[{}, tz={zone}]", unit(u)),
-        DataType::Time32(u) => format!("time32[{}]", unit(u)),
-        DataType::Time64(u) => format!("time64[{}]", unit(u)),
-        DataType::Duration(u) => format!("duration[{}]", unit(u)),
-        DataType::Decimal128(precision, scale) => format!("decimal128({precision}, {scale})"),
-        DataType::Decimal256(precision, scale) => format!("decimal256({precision}, {scale})"),
-        plain => plain.to_string().to_lowercase(),
-    }
+fn of_fields(fields: &Fields) -> Map<String, Value> {
+    by_name(fields.iter().map(|field| (field.name().clone(), of_field(field))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::datatypes::TimeUnit;
     use std::sync::Arc;
 
     #[test]
@@ -186,7 +134,7 @@ mod tests {
             (DataType::Decimal128(10, 2), "decimal128(10, 2)"),
             (DataType::Binary, "binary"),
         ] {
-            assert_eq!(value_name(&data_type), name);
+            assert_eq!(value_name(&data_type).as_deref(), Some(name));
         }
     }
 
@@ -196,6 +144,6 @@ mod tests {
             Field::new("x", DataType::List(Arc::new(Field::new("item", DataType::Int32, true))), true);
         let stale = json!({"feature": {"dtype": "int64", "_type": "Value"}, "_type": "List"});
         let expected = json!({"feature": {"dtype": "int32", "_type": "Value"}, "_type": "Sequence"});
-        assert_eq!(feature(&field, Some(&stale)), expected);
+        assert_eq!(feature(&field, Some(&stale), Release::NEWEST), expected);
     }
 }

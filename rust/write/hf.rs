@@ -5,20 +5,21 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::{Map, Value, json};
 
-use super::features::feature;
+use super::features::{by_name, feature};
 use super::journal::Done;
+use super::release::Release;
 use crate::error::{Error, Result};
 
 /// The key of the features in the metadata of a schema.
 const KEY: &str = "huggingface";
 
 /// The features of a schema, by column: the source's own where they fit, in the spelling that all read.
-pub fn output_features(schema: &Schema) -> Map<String, Value> {
+pub(super) fn output_features(schema: &Schema, release: Release) -> Map<String, Value> {
     let own: Value =
         schema.metadata().get(KEY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let own = own.get("info").and_then(|info| info.get("features"));
     let of = |name: &str| own.and_then(|features| features.get(name));
-    schema.fields().iter().map(|field| (field.name().clone(), feature(field, of(field.name())))).collect()
+    by_name(schema.fields().iter().map(|f| (f.name().clone(), feature(f, of(f.name()), release))))
 }
 
 /// The schema with these features in its metadata, and nothing else there.

@@ -9,7 +9,9 @@ mod background;
 mod checksum;
 mod encoder;
 mod features;
+mod fits;
 mod hf;
+mod hf_types;
 mod journal;
 mod lock;
 mod manifest;
@@ -18,6 +20,7 @@ mod pages;
 mod parquet;
 mod part;
 mod recipe;
+mod release;
 mod rename;
 mod run;
 mod settle;
@@ -35,9 +38,11 @@ use serde_json::{Map, Value, json};
 
 use crate::gather::Split;
 
-pub use hf::{ExtraKeys, output_features};
+pub use hf::ExtraKeys;
+pub use hf_types::for_datasets;
 pub use memory::take;
 pub use recipe::digest_of_rows;
+pub use release::Release;
 pub use run::materialize;
 pub use stage::{Left, unfinished};
 pub use verify::{Verified, verify};
@@ -49,6 +54,8 @@ pub struct Options {
     pub target: PathBuf,
     /// What shards are.
     pub format: Format,
+    /// What is to open them.
+    pub release: Release,
     /// What name it gets.
     pub naming: Naming,
     /// Files that the rows come from beside those of the corpus: what a table in memory maps.

@@ -9,6 +9,7 @@ use super::background::patiently;
 use super::checksum;
 use super::encoder::Encoder;
 use super::hf::{output_features, schema_with_features};
+use super::hf_types::{for_datasets, for_parquet};
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
 use super::recipe::{Recipe, SourceFile};
@@ -36,10 +37,11 @@ pub fn materialize(
     extras: &[Extra],
     options: &Options,
 ) -> Result<Report, (Error, Option<Left>)> {
-    let schema = output_schema(corpus, extras);
-    let features = output_features(&schema);
-    let written = schema_with_features(&schema, &features);
     let whole = |e| (e, None);
+    let corpus = &in_types_of(corpus, options).map_err(whole)?;
+    let schema = output_schema(corpus, extras);
+    let features = output_features(&schema, options.release);
+    let written = schema_with_features(&schema, &features);
     let (plan, sources) = prepare(corpus, rows, extras, options).map_err(whole)?;
     let recipe = Recipe::new(rows, extras, &written, &sources, &plan, options);
     let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
@@ -63,6 +65,15 @@ pub fn materialize(
             let encoder = Tokens::new(&written).map_err(whole)?;
             run.write(begin().map_err(whole)?, encoder)
         }
+    }
+}
+
+/// The corpus in the types that the format has.
+fn in_types_of(corpus: &Corpus, options: &Options) -> Result<Corpus> {
+    let corpus = for_datasets(corpus, options.release)?;
+    match options.format {
+        Format::Parquet => for_parquet(&corpus, options.release),
+        Format::Arrow | Format::Tokens => Ok(corpus),
     }
 }
 

@@ -245,13 +245,14 @@ fn begin_anew(folder: &Path, recipe: &Recipe) -> Result<Journal> {
 mod tests {
     use super::*;
     use crate::gather::Split;
-    use crate::write::{ExtraKeys, Format, Resume};
+    use crate::write::{ExtraKeys, Format, Release, Resume};
     use serde_json::Map;
 
     fn options(target: &Path) -> Options {
         Options {
             target: target.to_path_buf(),
             format: Format::Arrow,
+            release: Release::NEWEST,
             naming: Naming::New,
             sources: Vec::new(),
             resume: Resume::Same,

@@ -384,8 +384,12 @@ def test_62_an_extension_type_is_never_imported(tmp_path, write):
             case "parquet":
                 pq.write_table(table, path)
         source = table if write == "table" else path
-        with pytest.raises(errors.SchemaError, match=rf'column "odd".*"{name}".*never imported.*columns='):
-            open_shards(source)
+        if name == "arrow.py_extension_type":
+            with pytest.raises(errors.SchemaError, match=rf'column "odd".*"{name}".*never imported.*columns='):
+                open_shards(source)
+        else:
+            # A name is a name: what it stands for is not looked for, and the values are those that are stored.
+            assert open_shards(source)[:] == {"odd": list(range(5)), "x": list(range(5))}
         assert open_shards(source, columns=["x"])[:] == {"x": list(range(5))}
     assert not trap.exists()
     assert "trap_module" not in sys.modules

@@ -323,7 +323,7 @@ def test_types_that_datasets_has_not_come_out_in_those_it_has(tmp_path):
             "date": pa.array([dt.date(2020, 1, 1)] * ROWS, pa.date64()),
         }
     )
-    types = [pa.string(), pa.binary(), pa.binary(), pa.list_(pa.int32()), pa.list_(pa.string()), pa.list_(pa.string())]
+    types = [pa.string(), pa.binary(), pa.binary(4), pa.list_(pa.int32()), pa.list_(pa.string()), pa.list_(pa.string())]
     types += [pa.decimal128(5, 2), pa.decimal128(15, 2), pa.date64()]
     expected = pa.table(
         [pa.array(column.to_pylist(), kind) for column, kind in zip(stored.columns, types, strict=True)],
