@@ -15,6 +15,7 @@ use arrow::ipc::{
     root_as_message,
 };
 
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
@@ -61,6 +62,7 @@ impl ReadAt for Opened {
     }
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
+        // Proof: from beyond the end on there are no bytes.
         let there = ReadAt::size(self).saturating_sub(offset);
         if len as u64 > there {
             let message = format!("{len} bytes are needed here, and the file has {}", ReadAt::size(self));
@@ -132,15 +134,14 @@ impl Contents {
     /// A stream must end with its end mark and a file with its footer: without them it was cut.
     pub(crate) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Self> {
         let mut frames = Frames { file, rows: 0, messages: 0 };
-        let start = file.read_at(0, usize::try_from(file.size().min(6)).unwrap_or(0))?;
+        let start = file.read_at(0, checked::index(file.size().min(6))?)?;
         if *start == *MAGIC { frames.read_file() } else { frames.read_stream() }
     }
 }
 
 /// The header of a message, to be given to [`message`].
 pub(crate) fn header_of<'f>(file: &'f (impl ReadAt + ?Sized), place: &Place) -> Result<Cow<'f, [u8]>> {
-    let len = usize::try_from(place.header.end.saturating_sub(place.header.start)).unwrap_or(usize::MAX);
-    file.read_at(place.header.start, len)
+    file.read_at(place.header.start, checked::len(&place.header)?)
 }
 
 /// Validates the bytes of a message's header.
@@ -161,7 +162,7 @@ pub(crate) fn buffer(
     let broken = |message| Error::format(path, At::Byte(place.header.start), message);
     let buffers = batch.buffers();
     #[allow(clippy::redundant_closure_for_method_calls)] // the method is of a crate that is not named here
-    let count = buffers.as_ref().map_or(0, |buffers| buffers.len());
+    let count = buffers.as_ref().map_or(0, |buffers| buffers.len()); // Proof: a list that is not there is empty.
     let Some(found) = buffers.filter(|_| index < count).map(|buffers| *buffers.get(index)) else {
         let message = format!("the batch has {count} buffers, and its schema needs more than {index}");
         return Err(broken(message));
@@ -188,15 +189,27 @@ pub(crate) const MAX_RATIO: u64 = 1 << 17;
 ///
 /// Fails if it is declared to unpack to more than it can hold.
 pub(crate) fn unpacked(file: &(impl ReadAt + ?Sized), span: Range<u64>) -> Result<u64> {
-    let packed = span.end - span.start;
-    // An empty buffer has no length before it.
-    let Some(plain) = packed.checked_sub(8) else { return Ok(0) };
+    let packed = checked::sub(span.end, span.start)?;
+    let Some(plain) = packed.checked_sub(8) else {
+        if packed == 0 {
+            return Ok(0); // Proof: an empty buffer has no length before it.
+        }
+        let message = format!("a compressed buffer has {packed} bytes, and its length alone takes 8");
+        return Err(Error::format(file.path(), At::Byte(span.start), message));
+    };
     let prefix = file.read_at(span.start, 8)?;
-    let declared = prefix.first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes));
-    let limit = i64::try_from(packed.saturating_mul(MAX_RATIO)).unwrap_or(i64::MAX);
+    let declared =
+        prefix.first_chunk::<8>().ok_or_else(|| impossible("8 bytes were read and are not there"))?;
+    let declared = i64::from_le_bytes(*declared);
     // -1 says that the bytes were not worth compressing.
-    if (-1..=limit).contains(&declared) {
-        return Ok(u64::try_from(declared).unwrap_or(plain));
+    if declared == -1 {
+        return Ok(plain);
+    }
+    // Proof: what saturates is more than any buffer can declare.
+    if let Some(length) =
+        u64::try_from(declared).ok().filter(|&length| length <= packed.saturating_mul(MAX_RATIO))
+    {
+        return Ok(length);
     }
     let message = format!(
         "a buffer of {packed} compressed bytes is declared to unpack to {declared}: more than can be; the file is damaged"
@@ -221,11 +234,12 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             // are mostly of one length: what lies some of them ahead is asked for early.
             let length = position - start;
             if length == before {
+                // Proof: hints, of which those beyond the end are dropped.
                 let last = position.saturating_add(length.saturating_mul(AHEAD)).min(self.file.size());
                 expected = position.max(expected);
                 while expected < last {
-                    expected += length;
-                    self.file.expect(expected..expected.saturating_add(HEADER));
+                    expected = checked::add(expected, length)?;
+                    self.file.expect(expected..expected.saturating_add(HEADER)); // Proof: a hint.
                 }
             } else {
                 expected = 0;
@@ -239,7 +253,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
                 contents = Some(Contents { schema, messages: Vec::new() });
             }
         }
-        let follow = self.file.size().saturating_sub(position);
+        let follow = checked::sub(self.file.size(), position)?;
         if follow > 0 {
             let message = format!(
                 "{follow} bytes follow the end mark of the stream, after {} rows; the file was overwritten or joined with another",
@@ -252,8 +266,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
     fn read_file(&mut self) -> Result<Contents> {
         let bounds = self.footer_bounds()?;
-        let len = usize::try_from(bounds.end - bounds.start).unwrap_or(usize::MAX);
-        let bytes = self.file.read_at(bounds.start, len)?;
+        let bytes = self.file.read_at(bounds.start, checked::len(&bounds)?)?;
         let footer = root_as_footer(&bytes)
             .map_err(|e| self.broken(bounds.start, format!("the footer is no flatbuffer: {e}")))?;
         let schema = footer.schema().ok_or_else(|| self.broken(bounds.start, "the footer has no schema"))?;
@@ -271,11 +284,11 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     /// The message at a position, which moves behind it, and its header; nothing at the end mark.
     fn next(&mut self, position: &mut u64) -> Result<Option<(Place, Cow<'f, [u8]>)>> {
         let start = *position;
-        let there = self.file.size().saturating_sub(start);
+        let there = checked::sub(self.file.size(), start)?;
         if there == 0 {
             return Err(self.cut(start, "the stream ends without its end mark"));
         }
-        let bytes = self.file.read_at(start, usize::try_from(there.min(START)).unwrap_or(0))?;
+        let bytes = self.file.read_at(start, checked::index(there.min(START))?)?;
         let Some(header) = self.header_bounds(start, &bytes, there)? else {
             *position = start + 8;
             return Ok(None);
@@ -286,13 +299,13 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             None => header_of(self.file, &place)?,
         };
         let declared = message(self.file.path(), &place, &bytes)?.bodyLength();
-        let there = self.file.size().saturating_sub(place.header.end);
+        let there = checked::sub(self.file.size(), place.header.end)?;
         let body = u64::try_from(declared)
             .map_err(|_| self.broken(start, format!("a message body has the length {declared}")))?;
         if body > there {
             return Err(self.cut(start, &format!("a message body has {body} bytes and {there} are there")));
         }
-        place.body.end += body;
+        place.body.end = checked::add(place.body.end, body)?;
         *position = place.body.end;
         self.messages += 1;
         Ok(Some((place, bytes)))
@@ -310,7 +323,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             );
             return Err(self.broken(start, message));
         }
-        let declared = little_i32(length);
+        let declared = little_i32(length)?;
         let length = u64::try_from(declared)
             .map_err(|_| self.broken(start + 4, format!("a message header has the length {declared}")))?;
         if length > there - 8 {
@@ -373,7 +386,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         if !end.ends_with(MAGIC) {
             return Err(self.cut(size, "an Arrow file must end with ARROW1, after its footer"));
         }
-        let declared = little_i32(&end);
+        let declared = little_i32(&end)?;
         let start = u64::try_from(declared)
             .ok()
             .and_then(|length| tail.checked_sub(length))
@@ -441,8 +454,8 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
 /// The blocks of a footer, dictionaries first: they hold for all batches, wherever they lie.
 fn blocks<'a>(footer: &Footer<'a>) -> impl Iterator<Item = &'a Block> {
-    let dictionaries = footer.dictionaries().into_iter().flatten();
-    dictionaries.chain(footer.recordBatches().into_iter().flatten())
+    let dictionaries = footer.dictionaries().into_iter().flatten(); // Proof: a list that is not there is empty.
+    dictionaries.chain(footer.recordBatches().into_iter().flatten()) // Proof: as above.
 }
 
 /// A range of a file out of bytes that begin at `start`, if it ends among them.
@@ -455,7 +468,8 @@ fn within<'b>(bytes: Cow<'b, [u8]>, start: u64, range: &Range<u64>) -> Option<Co
     })
 }
 
-/// The first four bytes as a number; 0 where there are fewer.
-fn little_i32(bytes: &[u8]) -> i32 {
-    bytes.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes))
+/// The first four bytes as a number.
+fn little_i32(bytes: &[u8]) -> Result<i32> {
+    let bytes = bytes.first_chunk::<4>().ok_or_else(|| impossible("4 bytes were read and are not there"))?;
+    Ok(i32::from_le_bytes(*bytes))
 }

@@ -68,7 +68,7 @@ impl Map {
 
     /// All bytes of the file. Call [`Map::populate`] on a range before reading much of it.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_deref().unwrap_or_default()
+        self.bytes.as_deref().unwrap_or_default() // Proof: it is taken by the drop alone, after which nobody asks.
     }
 
     /// All bytes of the file, for libraries that want to own what they read: it keeps the map alive.
@@ -108,7 +108,7 @@ impl Map {
     #[cfg(target_os = "linux")]
     fn populate_chunk(&self, chunk: usize) -> Result<()> {
         let start = chunk * CHUNK;
-        let Some(bytes) = &self.bytes else { return Ok(()) };
+        let Some(bytes) = &self.bytes else { return Ok(()) }; // Proof: as for `bytes`.
         let len = CHUNK.min(bytes.len() - start);
         // Of pages that are missing here and there, the system would else read one at a time.
         if self.jumps.swap(false, Ordering::Relaxed) {
@@ -141,6 +141,7 @@ impl Map {
 impl Drop for Map {
     /// Taking the pages of a large map away takes tenths of a second, which nobody need wait for.
     fn drop(&mut self) {
+        // Proof: it only decides who takes the pages away.
         let populated = self.populated.iter_mut().filter_map(|chunk| chunk.get_mut().ok()).filter(|p| **p);
         if populated.count() >= LARGE / CHUNK {
             let bytes = self.bytes.take();

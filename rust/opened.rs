@@ -87,7 +87,7 @@ impl Opened {
     ///
     /// The kernel reads ahead of a reader on its own, but not far enough to keep a fast disk busy.
     pub fn read_ahead(&self, range: Range<u64>) {
-        let end = range.end.saturating_add(AHEAD).min(self.identity.size);
+        let end = range.end.saturating_add(AHEAD).min(self.identity.size); // Proof: a hint, cut at the file's end.
         for part in range.start / ASKED..end.div_ceil(ASKED) {
             let asked = self.asked(part);
             if asked
@@ -111,7 +111,7 @@ impl Opened {
     pub fn announce(&self, range: &Range<u64>) {
         let asked = self.asked(range.start / ASKED);
         if asked.is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
-            self.ask(range.start, range.end.saturating_sub(range.start));
+            self.ask(range.start, range.end.saturating_sub(range.start)); // Proof: a hint.
         }
     }
 

@@ -111,7 +111,7 @@ pub(crate) fn known(head: Head<'_>) -> Option<&'static Format> {
 
 /// The first bytes, readable.
 pub(crate) fn show(head: &[u8]) -> String {
-    let start = head.get(..16).unwrap_or(head);
+    let start = &head[..head.len().min(16)];
     format!("b\"{}\"", start.escape_ascii())
 }
 
@@ -184,28 +184,29 @@ impl Head<'_> {
 }
 
 fn is_web_page(head: Head<'_>) -> bool {
-    let text = head.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.bytes).trim_ascii_start();
+    let text = head.bytes.strip_prefix(b"\xef\xbb\xbf"); // the mark that some editors put before a text
+    let text = text.unwrap_or(head.bytes).trim_ascii_start(); // Proof: where there is none, all is text.
     let opens = |tag: &&[u8]| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
     [&b"<!doctype html"[..], b"<html", b"<?xml"].iter().any(opens)
 }
 
 /// Whether the first entry of a zip is an array.
 fn is_npz(head: Head<'_>) -> bool {
-    let Some(&[low, high]) = head.bytes.get(26..28) else { return false };
+    let Some(&[low, high]) = head.bytes.get(26..28) else { return false }; // Proof: too short to be one.
     let name = head.bytes.get(30..30 + usize::from(u16::from_le_bytes([low, high])));
     head.starts(b"PK\x03\x04") && name.is_some_and(|name| name.ends_with(b".npy"))
 }
 
 /// The length of a JSON header that fits into the file, and the header's beginning.
 fn is_safetensors(head: Head<'_>) -> bool {
-    let Some((length, rest)) = head.bytes.split_first_chunk::<8>() else { return false };
+    let Some((length, rest)) = head.bytes.split_first_chunk::<8>() else { return false }; // Proof: too short to be one.
     let fits = u64::from_le_bytes(*length).checked_add(8).is_some_and(|end| end <= head.size);
     fits && (rest.starts_with(b"{\"") || rest.starts_with(b"{}"))
 }
 
 /// The magic, and flags and a system that exist: three bytes alone may be a number's.
 fn is_gzip(head: Head<'_>) -> bool {
-    let [0x1f, 0x8b, 8, flags, _, _, _, _, extra, system, ..] = head.bytes else { return false };
+    let [0x1f, 0x8b, 8, flags, _, _, _, _, extra, system, ..] = head.bytes else { return false }; // Proof: too short to be one.
     flags & 0xe0 == 0 && matches!(extra, 0 | 2 | 4) && matches!(system, 0..=13 | 255)
 }
 

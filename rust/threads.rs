@@ -19,9 +19,9 @@ pub(crate) fn most() -> usize {
         let used = std::fs::read_to_string("/proc/self/statm").ok();
         let used = used.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
         let used = used.and_then(|pages| pages.checked_mul(rustix::param::page_size() as u64));
-        // Where it is not told how much is used, all may be: one thread does the work.
+        // Proof: where it is not told how much is used, all may be: one thread does the work.
         let room = used.and_then(|used| limit.checked_sub(used)).unwrap_or(0);
-        // On the way from 64 bits to fewer there is nothing to lose: no system starts so many.
+        // Proof: on the way from 64 bits to fewer there is nothing to lose: no system starts so many.
         return usize::try_from(room / EACH).unwrap_or(usize::MAX).max(1);
     }
     usize::MAX

@@ -91,6 +91,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
     """Give the rows that must not be chosen: row numbers, or one boolean for each row."""
     if exclude is None:
         return None
+    refuse_masked("exclude", exclude)
     rows = np.asarray(exclude)
     if rows.ndim != 1:
         message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
@@ -133,6 +134,13 @@ def row_ids(ids: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
         beyond = int(((ids < 0) | (ids >= 2**63)).argmax())
         raise ValueError(_no_row(what, beyond, ids[beyond]))
     return ids.astype(np.int64, copy=False)
+
+
+def refuse_masked(what: str, array: object) -> None:
+    """Refuse an array with a mask, which would not be looked at: masked rows would be chosen."""
+    if isinstance(array, np.ma.MaskedArray):
+        message = f"{what} is a masked array, whose mask is not looked at; give {what}.filled(…) or {what}.compressed()"
+        raise TypeError(message)
 
 
 def _no_row(what: str, position: int, row: object) -> str:

@@ -227,6 +227,7 @@ def last_seed() -> int | None:
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:
     """A sample of positions, taken from the ids."""
+    checks.refuse_masked("population", ids)
     rows = checks.row_ids(np.asarray(ids), "population")
     excluded = _excluded(exclude)
     if excluded is not None and excluded.dtype == np.int64:
@@ -241,6 +242,7 @@ def _source(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8]
     if not isinstance(scores, np.ndarray):
         message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed"
         raise TypeError(message)
+    checks.refuse_masked("scores", scores)
     if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
         scores = scores[:, 0]
     if scores.ndim != 1:

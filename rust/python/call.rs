@@ -45,6 +45,7 @@ pub(super) fn run<R: Send>(
 /// Left to `PyO3`, a panic becomes an exception that `except Exception` does not catch.
 pub(super) fn whole<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(work))
+        // Proof: an error.
         .unwrap_or_else(|panic| Err(Error::Internal(panic_message(panic.as_ref()))))
 }
 

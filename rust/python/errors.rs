@@ -75,7 +75,7 @@ fn os_error(path: &str, doing: &str, source: &io::Error) -> PyErr {
     match (source.raw_os_error(), source.kind()) {
         (Some(errno), _) => {
             let message = source.to_string();
-            let message = message.split(" (os error").next().unwrap_or_default();
+            let message = message.split(" (os error").next().unwrap_or_default(); // Proof: a split has a first part.
             PyOSError::new_err((errno, format!("{doing}: {message}"), path.to_owned()))
         }
         (None, io::ErrorKind::IsADirectory) => {

@@ -12,6 +12,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 use super::call;
+use crate::checked;
 use crate::error::Error;
 use crate::gather::{self, Extra, Split};
 use crate::parallel::Job;
@@ -71,8 +72,7 @@ impl Corpus {
 
     /// The number of rows.
     fn __len__(&self) -> PyResult<usize> {
-        let rows = usize::try_from(self.inner.rows());
-        Ok(rows.map_err(|_| Error::Value("more rows than fit an index".to_owned()))?)
+        Ok(checked::index(self.inner.rows())?)
     }
 
     /// The schema that rows come out with.
@@ -104,7 +104,7 @@ impl Corpus {
     ) -> PyResult<PyArrowType<Table>> {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
-        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
+        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
         let batches = call::run(py, threads, None, |job| write::take(job, &self.inner, rows, limit))?;
         let table = Table::try_new(batches, self.inner.schema().clone());
         Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
@@ -125,7 +125,7 @@ impl Corpus {
     ) -> PyResult<BTreeMap<&'static str, u64>> {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
-        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit);
+        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
         let work = |job: &Job<'_>| {
             let split = split(num_shards, max_shard_size);
             let plan = gather::Plan::new(&self.inner, rows.len() as u64, extra_bytes, split, limit)?;
@@ -198,12 +198,12 @@ impl Corpus {
                 (false, true) => Naming::Replacing,
                 (false, false) => Naming::New,
             },
-            sources: sources.unwrap_or_default(),
+            sources: sources.unwrap_or_default(), // Proof: the default of the argument.
             resume: resume_named(resume)?,
             resumable,
             verify,
             split,
-            memory_limit: memory_limit.unwrap_or_else(gather::default_memory_limit),
+            memory_limit: memory_limit.unwrap_or_else(gather::default_memory_limit), // Proof: as above.
             selection: object("selection", selection)?,
             identity: object("identity", identity)?,
             extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
@@ -217,6 +217,7 @@ impl Corpus {
         };
         let Report { rows, shards, kept, bytes, passes, fingerprint } =
             call::run(py, threads, progress.as_ref(), work).map_err(|error| {
+                // Proof: an error either way, and the later one if there is one.
                 left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
             })?;
         Ok((rows, shards, bytes, passes, fingerprint, kept))
@@ -230,6 +231,7 @@ fn release(version: Option<&str>) -> Result<Release, Error> {
 
 /// How shards are cut: by their number, or else by their size.
 fn split(num_shards: Option<u64>, max_shard_size: Option<u64>) -> Split {
+    // Proof: the default of the argument.
     num_shards.map_or_else(|| Split::Bytes(max_shard_size.unwrap_or(500_000_000)), Split::Shards)
 }
 
@@ -311,7 +313,7 @@ fn columns(stream: RecordBatchStreamReader, rows: usize) -> PyResult<Vec<Extra>>
         ))
         .into());
     }
-    let columns = schema.fields().iter().zip(whole.columns());
+    let columns = checked::zip(schema.fields().iter(), whole.columns())?;
     Ok(columns.map(|(field, column)| (Arc::clone(field), column.clone())).collect())
 }
 

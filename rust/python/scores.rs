@@ -44,7 +44,7 @@ impl PyScores {
         other: &Bound<'_, PyAny>,
         reflected: bool,
     ) -> PyResult<Option<Self>> {
-        let Some(other) = operand(other)? else { return Ok(None) };
+        let Some(other) = operand(other)? else { return Ok(None) }; // Proof: Python then asks the other side.
         let this = Operand::Scores(self.scores.clone());
         let (left, right) = if reflected { (other, this) } else { (this, other) };
         Ok(Some(Self::new(Scores::binary(operator, left, right)?)))

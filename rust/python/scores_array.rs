@@ -94,7 +94,7 @@ pub(super) fn slice<'py>(
 
 /// The rows from the lowest to the highest that a slice takes.
 fn run_of(start: isize, step: isize, count: usize) -> Option<Range<u64>> {
-    let Some(steps) = count.checked_sub(1) else { return Some(0..0) };
+    let Some(steps) = count.checked_sub(1) else { return Some(0..0) }; // Proof: a slice of none.
     let last = start.checked_add(step.checked_mul(isize::try_from(steps).ok()?)?)?;
     let (low, high) = (u64::try_from(start.min(last)).ok()?, u64::try_from(start.max(last)).ok()?);
     Some(low..high.checked_add(1)?)

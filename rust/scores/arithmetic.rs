@@ -6,6 +6,8 @@ use super::expr::{Operator, with_values};
 use super::float::ToFloat;
 use super::stats::Moments;
 use super::{Float, Values};
+use crate::checked;
+use crate::error::Result;
 use crate::simd::{Kernel, dispatch};
 
 /// Values that go through all steps before the next ones: few enough for the processor to load what comes next
@@ -35,8 +37,17 @@ pub(super) enum Base<'a, F> {
 }
 
 /// Takes every value of `out` from the base through all steps.
-pub(super) fn compute<F: Float>(out: &mut [F], base: &Base<'_, F>, steps: &[Step<'_, F>]) {
+pub(super) fn compute<F: Float>(out: &mut [F], base: &Base<'_, F>, steps: &[Step<'_, F>]) -> Result<()> {
+    if let Base::Values(values) = base {
+        checked::equal("values of an operand", values.len(), out.len())?;
+    }
+    for step in steps {
+        if let Step::Values(_, values) = step {
+            checked::equal("values of an operand", values.len(), out.len())?;
+        }
+    }
     dispatch(Compute { out, base, steps });
+    Ok(())
 }
 
 struct Compute<'a, F> {
@@ -72,6 +83,7 @@ fn compute_tile<F: Float>(tile: &mut [F], at: usize, base: &Base<'_, F>, steps: 
     for step in steps {
         match step {
             Step::Values(operator, values) => {
+                // Proof: `compute` compared the lengths, and those after the tile are for the next.
                 let pairs = tile.iter_mut().zip(&values[at..]);
                 match operator {
                     Operator::Add => pairs.for_each(|(out, &right)| *out = *out + right),
@@ -101,13 +113,19 @@ fn compute_tile<F: Float>(tile: &mut [F], at: usize, base: &Base<'_, F>, steps: 
 
 impl Values<'_> {
     /// All values as float32, rounded to nearest; `out` has room for just as many.
-    pub fn round_to_f32(&self, out: &mut [f32]) {
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Internal`], if it has not.
+    pub fn round_to_f32(&self, out: &mut [f32]) -> Result<()> {
+        checked::equal("room for values", out.len(), self.len())?;
         match self {
             // Short floats have conversions of whole slices by instructions of their own.
             Self::F16(values) => values.convert_to_f32_slice(out),
             Self::BF16(values) => values.convert_to_f32_slice(out),
-            _ => convert(*self, out),
+            _ => convert(*self, out)?,
         }
+        Ok(())
     }
 
     /// Those at some offsets as float64, each as [`Values::to_f64`] has it.
@@ -124,14 +142,17 @@ impl Values<'_> {
 }
 
 /// The values in the type of `out`.
-pub(super) fn convert<F: Float>(values: Values<'_>, out: &mut [F]) {
+pub(super) fn convert<F: Float>(values: Values<'_>, out: &mut [F]) -> Result<()> {
+    checked::equal("room for values", out.len(), values.len())?;
     if let Some(same) = F::values(values) {
         out.copy_from_slice(same);
-        return;
+        return Ok(());
     }
     with_values!(values, values => {
+        // Proof: the lengths were just compared.
         dispatch(Convert { values: out.iter_mut().zip(values), set: |(out, &value): (&mut F, &_)| *out = F::of(value) });
     });
+    Ok(())
 }
 
 struct Convert<I, S> {
@@ -145,5 +166,25 @@ impl<I: Iterator, S: FnMut(I::Item)> Kernel for Convert<I, S> {
     #[inline(always)]
     fn run(self) {
         self.values.for_each(self.set);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operands_of_another_length_are_a_defect() {
+        let mut out = [0_f32; 3];
+        for len in [0, 2, 4] {
+            let values = vec![1_f32; len];
+            assert!(convert(Values::F32(&values), &mut out).is_err());
+            assert!(convert(Values::I8(&vec![1; len]), &mut out).is_err());
+            assert!(Values::F16(&vec![half::f16::ONE; len]).round_to_f32(&mut out).is_err());
+            assert!(compute(&mut out, &Base::Values(&values), &[]).is_err());
+            assert!(compute(&mut out, &Base::InPlace, &[Step::Values(Operator::Add, &values)]).is_err());
+        }
+        compute(&mut out, &Base::Number(2.0), &[Step::Values(Operator::Subtract, &[1.0, 2.0, 3.0])]).unwrap();
+        assert_eq!(out.map(f32::to_bits), [1.0_f32, 0.0, -1.0].map(f32::to_bits));
     }
 }

@@ -14,6 +14,7 @@ use super::column::Column;
 use super::file::{File, Storage};
 use super::stored::Part;
 use super::unpack::{Unpacked, unpack};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::ipc::{self, Contents, Kind, Place, ReadAt};
 
@@ -45,13 +46,17 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Opt
     let reader = Reader { file, before: Before::column(&contents.schema, column.index), column };
     let (mut parts, mut nulls, mut total) = (Vec::new(), 0_u64, 0_u64);
     for (place, kind) in &contents.messages {
-        let Kind::Batch { rows, .. } = *kind else { continue };
-        total += rows; // framing has added them up already, and refused more than fit
-        nulls = nulls.saturating_add(reader.batch(place, rows, &mut parts)?);
+        let Kind::Batch { rows, .. } = *kind else {
+            continue; // Proof: dictionaries hold no rows, and numbers are in none.
+        };
+        total = checked::add(total, rows)?;
+        nulls = checked::add(nulls, reader.batch(place, rows, &mut parts)?)?;
     }
     if nulls > 0 {
         return Err(reader.column.nulls(file.path(), nulls, total));
     }
+    let found = parts.iter().try_fold(0, |sum, part| checked::add(sum, part.len))?;
+    checked::equal("rows of the batches", found, total)?;
     if parts.is_empty() {
         parts.push(reader.part(file.storage(), 0, 0));
     }
@@ -109,7 +114,7 @@ impl Reader<'_> {
         let nodes = batch.nodes();
         #[allow(clippy::redundant_closure_for_method_calls)]
         // the method is of a crate that is not named here
-        let count = nodes.as_ref().map_or(0, |nodes| nodes.len());
+        let count = nodes.as_ref().map_or(0, |nodes| nodes.len()); // Proof: a list that is not there is empty.
         let mut nulls = 0_u64;
         for index in self.before.nodes..=self.before.nodes + usize::from(self.column.nested) {
             let Some(node) = nodes.as_ref().filter(|_| index < count).map(|nodes| *nodes.get(index)) else {
@@ -135,7 +140,9 @@ impl Reader<'_> {
     }
 
     fn codec(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<Option<CompressionType>> {
-        let Some(compression) = batch.compression() else { return Ok(None) };
+        let Some(compression) = batch.compression() else {
+            return Ok(None); // Proof: so it is where nothing is said.
+        };
         if compression.method() != BodyCompressionMethod::BUFFER {
             let message = format!("the compression method {} is not known", compression.method().0);
             return Err(self.broken(place, message));

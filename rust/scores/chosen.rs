@@ -41,7 +41,7 @@ pub(super) fn common<'a>(
 ) -> Result<Option<Chosen>> {
     let mut first: Option<(&Path, &Chosen)> = None;
     for (path, chosen) in found {
-        let Some(chosen) = chosen else { continue };
+        let Some(chosen) = chosen else { continue }; // Proof: a file that has no name for it goes with any.
         match first {
             Some((origin, other)) if other != chosen => {
                 let message = format!(

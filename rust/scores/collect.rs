@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::{Scores, Scratch, Source};
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::{Job, State};
 
@@ -13,9 +14,10 @@ pub const BLOCK: usize = 1 << 15;
 /// Copies the values of `rows` into `into`, which has just room for them, in the vector's own type.
 pub fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job: &Job<'_>) -> Result<()> {
     let size = scores.dtype().size();
+    check_room(checked::len(rows)?, size, into)?;
     by_blocks(into, size, job, |index, into, scratch| {
-        let start = rows.start + index as u64;
-        let block = start..start + (into.len() / size) as u64;
+        let start = checked::add(rows.start, index as u64)?;
+        let block = start..checked::add(start, (into.len() / size) as u64)?;
         scores.prefetch(block.clone())?;
         copy(scores.read(block, scratch)?.as_bytes(), into)
     })?;
@@ -30,13 +32,15 @@ pub fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job: &Job<
 pub fn take_rows(scores: &Scores, rows: &[i64], into: &mut [u8], job: &Job<'_>) -> Result<()> {
     let size = scores.dtype().size();
     let len = scores.len();
+    check_room(rows.len(), size, into)?;
     // A file that was cut is seen here rather than by a signal.
     scores.check_unchanged()?;
     let all = scores.borrow_all();
     by_blocks(into, size, job, |index, into, scratch| {
-        let rows = rows.get(index..).unwrap_or_default();
-        for (position, (&given, into)) in rows.iter().zip(into.chunks_exact_mut(size)).enumerate() {
+        let rows = checked::get(rows, index..index + into.len() / size)?;
+        for (position, (&given, into)) in checked::zip(rows, into.chunks_exact_mut(size))?.enumerate() {
             let row = row_of(given, len, index + position)?;
+            // Proof: the vector says what a row means that does not lie in memory.
             let there = usize::try_from(row).ok().zip(all).filter(|&(row, all)| row < all.len());
             match there {
                 Some((row, all)) => copy(all.slice(row..row + 1).as_bytes(), into)?,
@@ -46,6 +50,11 @@ pub fn take_rows(scores: &Scores, rows: &[i64], into: &mut [u8], job: &Job<'_>) 
         Ok(())
     })?;
     scores.check_unchanged()
+}
+
+/// Fails unless there is room for just so many values: what is handed out was written from end to end.
+fn check_room(values: usize, size: usize, into: &[u8]) -> Result<()> {
+    checked::equal("bytes of room for values", into.len(), checked::mul(values, size)?)
 }
 
 /// The row that a number means, from the start or from the end.
@@ -69,7 +78,7 @@ fn by_blocks(
         let mut scratch = Scratch::default();
         loop {
             let next = blocks.lock().map_err(|_| Error::Internal("a thread panicked".into()))?.next();
-            let Some((block, into)) = next else { return Ok(()) };
+            let Some((block, into)) = next else { return Ok(()) }; // Proof: no block is left.
             work(block * BLOCK, into, &mut scratch)?;
             state.check()?;
         }
@@ -78,9 +87,42 @@ fn by_blocks(
 }
 
 fn copy(bytes: &[u8], into: &mut [u8]) -> Result<()> {
-    if bytes.len() != into.len() {
-        return Err(Error::Internal(format!("{} bytes were read for {}", bytes.len(), into.len())));
-    }
+    checked::equal("bytes of values that were read", bytes.len(), into.len())?;
     into.copy_from_slice(bytes);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OpenOptions, RawType};
+    use super::*;
+
+    #[test]
+    fn room_for_more_or_fewer_values_is_a_defect() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("scores.raw");
+        std::fs::write(&path, [1, 2, 3, 4, 5, 6]).unwrap();
+        let options =
+            OpenOptions { dtype: Some(RawType::parse("<int16").unwrap()), ..OpenOptions::default() };
+        let scores = Scores::open(&[path], &options).unwrap();
+        let job = Job::new(1);
+        for room in [0, 3, 5, 6] {
+            let mut into = vec![0; room];
+            let copied = copy_rows(&scores, &(0..2), &mut into, &job).unwrap_err();
+            let taken = take_rows(&scores, &[0, 1], &mut into, &job).unwrap_err();
+            for error in [copied, taken] {
+                assert!(
+                    matches!(&error, Error::Internal(message) if message.contains("room for values")),
+                    "{error}"
+                );
+            }
+        }
+        let mut into = [0; 4];
+        take_rows(&scores, &[-1, 0], &mut into, &job).unwrap();
+        assert_eq!(into, [5, 6, 1, 2]);
+        let mut scratch = Scratch::default();
+        for rows in [2..4, 4..4, 0..4] {
+            assert!(matches!(scores.read(rows, &mut scratch), Err(Error::Internal(_))));
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::file::{Storage, to_usize};
 use super::stored::Part;
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::opened::Opened;
 
@@ -12,6 +13,8 @@ const WINDOW: u64 = 1 << 16;
 
 /// Copies the values `rows` of a part into `into`, contiguous and in this machine's byte order.
 pub(super) fn copy_values(part: &Part, rows: &Range<u64>, into: &mut [u8]) -> Result<()> {
+    let bytes = checked::mul(checked::len(rows)?, part.dtype.size())?;
+    checked::equal("bytes of room for values", into.len(), bytes)?;
     match &part.storage {
         Storage::Positional(opened) if part.stride == 1 => {
             opened.read_exact_at(into, start(part, rows)?)?;
@@ -24,6 +27,7 @@ pub(super) fn copy_values(part: &Part, rows: &Range<u64>, into: &mut [u8]) -> Re
         }
     }
     if part.swapped {
+        // Proof: nothing remains, as there is room for whole values.
         into.chunks_exact_mut(part.dtype.size()).for_each(<[u8]>::reverse);
     }
     Ok(())
@@ -32,19 +36,19 @@ pub(super) fn copy_values(part: &Part, rows: &Range<u64>, into: &mut [u8]) -> Re
 /// Reads values that lie apart, as many at once as fit a window.
 fn read_strided(part: &Part, opened: &Opened, rows: &Range<u64>, into: &mut [u8]) -> Result<()> {
     let size = part.dtype.size();
-    let step = part.stride.saturating_mul(size as u64).max(1);
+    let step = checked::mul(part.stride, size as u64)?.max(1);
     let count = (WINDOW / step).max(1);
     let mut window = Vec::new();
     let mut row = rows.start;
-    for into in into.chunks_mut(usize::try_from(count).map_err(|_| outside())?.saturating_mul(size)) {
-        let here = row..row + (into.len() / size) as u64;
+    for into in into.chunks_mut(checked::mul(checked::index(count)?, size)?) {
+        let here = row..checked::add(row, (into.len() / size) as u64)?;
         let span = part.span(&here).ok_or_else(outside)?;
-        window.resize(usize::try_from(span.end - span.start).map_err(|_| outside())?, 0);
+        window.resize(checked::len(&span)?, 0);
         opened.read_exact_at(&mut window, span.start)?;
         pick(part, &window, into)?;
         row = here.end;
     }
-    Ok(())
+    checked::equal("rows that were read", row, rows.end)
 }
 
 /// Copies every `stride`-th value of `bytes`, from the first.
@@ -54,11 +58,11 @@ fn pick(part: &Part, bytes: &[u8], into: &mut [u8]) -> Result<()> {
         return Ok(());
     }
     let size = part.dtype.size();
-    let step =
-        usize::try_from(part.stride).ok().and_then(|stride| stride.checked_mul(size)).ok_or_else(outside)?;
+    let step = checked::mul(checked::index(part.stride)?, size)?;
+    // Proof: nothing remains, as there is room for whole values.
     for (index, value) in into.chunks_exact_mut(size).enumerate() {
-        let at = index.checked_mul(step).ok_or_else(outside)?;
-        value.copy_from_slice(bytes.get(at..at + size).ok_or_else(outside)?);
+        let at = checked::mul(index, step)?;
+        value.copy_from_slice(bytes.get(at..checked::add(at, size)?).ok_or_else(outside)?);
     }
     Ok(())
 }
@@ -68,5 +72,5 @@ fn start(part: &Part, rows: &Range<u64>) -> Result<u64> {
 }
 
 fn outside() -> Error {
-    Error::Internal("values of a part lie outside its storage".into())
+    impossible("values of a part lie outside its storage")
 }

@@ -10,6 +10,7 @@ use super::arithmetic::{Base, Step, compute, convert};
 use super::stats::Moments;
 use super::stored::Stored;
 use super::{DType, Float, Scores, Scratch, Source, Values};
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
@@ -90,8 +91,7 @@ pub(super) fn read<'a>(scores: &'a Scores, rows: Range<u64>, scratch: &'a mut Sc
 }
 
 fn computed<'a, F: Float>(scores: &Scores, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
-    let len = usize::try_from(rows.end.saturating_sub(rows.start))
-        .map_err(|_| Error::Memory("a run of rows is longer than memory".into()))?;
+    let len = checked::len(&rows)?;
     let (out, operands) = scratch.split::<F>(len, 1);
     let [operand] = operands else { return Err(no_scratch()) };
     fill(scores, rows, out, operand)?;
@@ -99,7 +99,7 @@ fn computed<'a, F: Float>(scores: &Scores, rows: Range<u64>, scratch: &'a mut Sc
 }
 
 fn no_scratch() -> Error {
-    Error::Internal("no scratch for an operand".into())
+    impossible("no scratch for an operand")
 }
 
 /// Computes `rows` into `out`, in `out`'s type if that is the type of the expression, else converted to it.
@@ -110,10 +110,7 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
         Node::Binary { .. } | Node::Negated(_) | Node::Standardized { .. } if scores.dtype() == F::DTYPE => {
             fill_chain(scores, rows, out, scratch)
         }
-        _ => {
-            convert(scores.read(rows, scratch)?, out);
-            Ok(())
-        }
+        _ => convert(scores.read(rows, scratch)?, out),
     }
 }
 
@@ -153,11 +150,13 @@ fn fill_chain<F: Float>(
             Node::Standardized { of, ddof, moments } => {
                 steps.push(Step::Standardize(Scores::moments(of, *ddof, moments, &Job::new(1))?));
             }
-            _ => steps.push(Step::Negate),
+            Node::Negated(_) => steps.push(Step::Negate),
+            Node::Stored(_) | Node::Widened(_) | Node::Slice { .. } => {
+                return Err(impossible("a chain of operations holds what is none"));
+            }
         }
     }
-    compute(out, &base, &steps);
-    Ok(())
+    compute(out, &base, &steps)
 }
 
 /// What the innermost operation of a chain is done to.
@@ -194,13 +193,12 @@ fn values_of<'a, F: Float>(
 ) -> Result<&'a [F]> {
     if operand.dtype() == F::DTYPE {
         let values = operand.read(rows, scratch)?;
-        return F::values(values)
-            .ok_or_else(|| Error::Internal("a vector gave another type than it says".into()));
+        return F::values(values).ok_or_else(|| impossible("a vector gave another type than it says"));
     }
-    let len = usize::try_from(rows.end - rows.start).unwrap_or(usize::MAX);
+    let len = checked::len(&rows)?;
     let (values, operands) = scratch.split::<F>(len, 1);
     let [inner] = operands else { return Err(no_scratch()) };
-    convert(operand.read(rows, inner)?, values);
+    convert(operand.read(rows, inner)?, values)?;
     Ok(values)
 }
 

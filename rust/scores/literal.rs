@@ -83,7 +83,7 @@ impl Cursor<'_> {
     fn string(&mut self) -> Result<String, Failure> {
         let quote = self.peek().filter(|byte| matches!(byte, b'\'' | b'"'));
         let quote = quote.ok_or_else(|| self.fail("a quoted string is expected"))?;
-        let rest = self.text.get(self.at + 1..).unwrap_or_default();
+        let rest = self.text.get(self.at + 1..).unwrap_or_default(); // Proof: not beyond the text.
         let len = rest.iter().position(|&byte| byte == quote);
         let inside = len.and_then(|len| rest.get(..len)).ok_or_else(|| self.fail("a string without end"))?;
         if inside.contains(&b'\\') {
@@ -113,7 +113,7 @@ impl Cursor<'_> {
             }
             self.at += 1;
             if depth == 0 {
-                let written = self.text.get(start..self.at).unwrap_or_default();
+                let written = self.text.get(start..self.at).unwrap_or_default(); // Proof: not beyond the text.
                 return Ok(String::from_utf8_lossy(written).into_owned());
             }
         }
@@ -122,7 +122,7 @@ impl Cursor<'_> {
 
     fn boolean(&mut self) -> Result<bool, Failure> {
         self.peek();
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.text.get(self.at..).unwrap_or_default(); // Proof: not beyond the text.
         for (word, value) in [("True", true), ("False", false)] {
             if rest.starts_with(word.as_bytes()) {
                 self.at += word.len();
@@ -153,7 +153,7 @@ impl Cursor<'_> {
         while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
             self.at += 1;
         }
-        let digits = self.text.get(start..self.at).unwrap_or_default();
+        let digits = self.text.get(start..self.at).unwrap_or_default(); // Proof: not beyond the text.
         let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let number = number.ok_or_else(|| (start, "a whole number below 2^64 is expected".to_owned()))?;
         self.at += usize::from(self.text.get(self.at) == Some(&b'L'));

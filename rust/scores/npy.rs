@@ -7,6 +7,7 @@ use super::DType;
 use super::file::File;
 use super::literal::{Header, parse_header};
 use super::stored::Part;
+use crate::checked;
 use crate::error::{At, Error, Result};
 
 /// The longest header that numpy itself reads without being told to trust the file.
@@ -16,7 +17,8 @@ const MAX_HEADER: usize = 10_000;
 pub(crate) fn parts(file: &File) -> Result<Vec<Part>> {
     let (text, data) = header_text(file)?;
     let header = parse_header(&text).map_err(|(at, message)| {
-        let place = At::Byte(data - text.len() as u64 + at as u64);
+        // Proof: a place in messages, and the header ends where the values begin.
+        let place = At::Byte(data.saturating_sub(text.len() as u64).saturating_add(at as u64));
         Error::format(file.path(), place, format!("the .npy header cannot be read: {message}"))
     })?;
     let (dtype, swapped) = value_type(file, &header.descr)?;
@@ -37,7 +39,7 @@ fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
         (2 | 3, 0) => {
             let field = file.read_at(8, 4)?;
             let len = u32::from_le_bytes([field[0], field[1], field[2], field[3]]);
-            (usize::try_from(len).unwrap_or(usize::MAX), 12)
+            (checked::index(len)?, 12)
         }
         (major, minor) => {
             return Err(Error::format(
@@ -59,7 +61,7 @@ fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
 
 /// The type that `descr` names, and whether its bytes are in the other order than this machine's.
 fn value_type(file: &File, descr: &str) -> Result<(DType, bool)> {
-    let (order, code) = descr.split_at_checked(1).unwrap_or(("", descr));
+    let (order, code) = descr.split_at_checked(1).unwrap_or(("", descr)); // Proof: no code is so short.
     let dtype = match code {
         "f2" => DType::F16,
         "f4" => DType::F32,

@@ -7,6 +7,7 @@ use super::file::{File, Io};
 use super::sniff::{Format, format_of};
 use super::stored::{Part, Stored};
 use super::{RawType, Scores, arrow, dataset, npy, parquet, raw, torch};
+use crate::checked;
 use crate::error::{At, Error, Result};
 
 /// How score files are opened.
@@ -46,7 +47,7 @@ impl Scores {
             found.push((file, parts));
         }
         let files = found.iter().map(|(file, _)| file.path());
-        let chosen = common(files.zip(names.iter().map(Option::as_ref)))?;
+        let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
         Ok(Self::stored(Stored::new(found)?.named(chosen)))
     }
 }

@@ -20,6 +20,7 @@ use super::chosen::Chosen;
 use super::column::Column;
 use super::file::{File, Storage};
 use super::stored::Part;
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 
@@ -33,13 +34,14 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 /// Without a name it is the only column that can be the score. Nulls are an [`Error::Value`] with their number, and so
 /// is a column larger than the memory that is available. A file without rows gives one part without values.
 pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
-    parts_within(file, column, available_memory().unwrap_or(UNKNOWN_MEMORY))
+    parts_within(file, column, available_memory().unwrap_or(UNKNOWN_MEMORY)) // Proof: where nobody tells, a guess.
 }
 
 fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<Part>, Option<Chosen>)> {
     let reader = Reader::open(file, column)?;
     let groups = reader.group_rows()?;
-    let rows = groups.iter().fold(0_u64, |sum, &rows| sum.saturating_add(rows));
+    let rows = groups.iter().try_fold(0, |sum, &rows| checked::add(sum, rows))?;
+    // Proof: what saturates is more than any memory.
     let size = rows.saturating_mul(reader.column.dtype.size() as u64);
     if size > budget {
         return Err(Error::Value(format!(
@@ -51,7 +53,7 @@ fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<P
     let (mut parts, mut nulls) = (Vec::new(), 0_u64);
     for (group, &rows) in groups.iter().enumerate().filter(|(_, rows)| **rows > 0) {
         let (bytes, found) = reader.decode(group, rows)?;
-        nulls = nulls.saturating_add(found);
+        nulls = checked::add(nulls, found)?;
         parts.push(reader.part(bytes, rows));
     }
     if nulls > 0 {
@@ -93,6 +95,7 @@ impl<'f> Reader<'f> {
                 Error::format(self.file.path(), at, format!("it has {} rows", group.num_rows()))
             })?);
         }
+        // Proof: what saturates is no number of rows that a footer can declare.
         let total = groups.iter().fold(0_u64, |sum, &rows| sum.saturating_add(rows));
         let declared = metadata.file_metadata().num_rows();
         if u64::try_from(declared) != Ok(total) {
@@ -116,8 +119,8 @@ impl<'f> Reader<'f> {
         })?;
         // The allocation grows with what is decoded and not with what the footer says.
         while let Some(batch) = self.chunks.guard(&at, "decoding", || batches.next().transpose())? {
-            found = found.saturating_add(batch.num_rows() as u64);
-            nulls = nulls.saturating_add(self.append(&batch, &mut values)?);
+            found = checked::add(found, batch.num_rows() as u64)?;
+            nulls = checked::add(nulls, self.append(&batch, &mut values)?)?;
         }
         if found != rows {
             let message = format!("{found} rows were decoded, and the footer declares {rows}");
@@ -138,9 +141,10 @@ impl<'f> Reader<'f> {
         }
         let data = array.to_data();
         let size = self.column.dtype.size();
-        let span = data.offset().saturating_mul(size)..(data.offset() + data.len()).saturating_mul(size);
+        let end = checked::add(data.offset(), data.len())?;
+        let span = checked::mul(data.offset(), size)?..checked::mul(end, size)?;
         let bytes = data.buffers().first().and_then(|buffer| buffer.get(span));
-        let expected = batch.num_rows().saturating_mul(size);
+        let expected = checked::mul(batch.num_rows(), size)?;
         let bytes = bytes
             .filter(|bytes| bytes.len() == expected)
             .ok_or_else(|| self.changed("a different number of values"))?;
@@ -204,7 +208,7 @@ impl Chunks {
     ) -> Result<R> {
         guard(self.file.path(), at, doing, decode).map_err(|error| {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.take().unwrap_or(error)
+            failed.take().unwrap_or(error) // Proof: an error either way.
         })
     }
 
@@ -247,9 +251,10 @@ struct Tail {
 
 impl Read for Tail {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        // Proof: from beyond the end on there are no bytes, and of more than memory can have, `into` is the less.
         let there = self.chunks.len().saturating_sub(self.position);
-        let len = into.len().min(usize::try_from(there).unwrap_or(usize::MAX));
-        let Some(into) = into.get_mut(..len) else { return Ok(0) };
+        let len = into.len().min(usize::try_from(there).unwrap_or(usize::MAX)); // Proof: as above.
+        let into = &mut into[..len];
         let bytes = self.chunks.file.read_at(self.position, len);
         let bytes = bytes.map_err(|error| {
             let path = self.chunks.path().display().to_string();

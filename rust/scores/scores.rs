@@ -8,6 +8,7 @@ use super::expr::{self, MAX_DEPTH, Node, Operand, Operator};
 use super::stats::{self, Moments};
 use super::stored::Stored;
 use super::{Chosen, DType, Scratch, Source, Values};
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
@@ -60,6 +61,7 @@ impl Scores {
     ///
     /// [`Error::Value`] if two vectors differ in length, or if there is no vector.
     pub fn binary(operator: Operator, left: Operand, right: Operand) -> Result<Self> {
+        // Proof: what is no vector is a number, which has no length.
         let vectors: Vec<&Self> = [&left, &right].into_iter().filter_map(Operand::scores).collect();
         let Some(&first) = vectors.first() else {
             return Err(Error::Value("an expression over scores needs at least one vector".into()));
@@ -75,7 +77,7 @@ impl Scores {
         }
         let float32 = vectors.iter().all(|scores| scores.computed_dtype() == DType::F32);
         let dtype = if float32 { DType::F32 } else { DType::F64 };
-        let depth = vectors.iter().map(|scores| scores.depth).max().unwrap_or(0) + 1;
+        let depth = vectors.iter().fold(0, |deepest, scores| deepest.max(scores.depth)) + 1;
         let len = first.len;
         Self::computed(Node::Binary { operator, left, right }, len, dtype, depth)
     }
@@ -137,7 +139,7 @@ impl Scores {
             _ if len == self.len => Ok(self.clone()),
             Node::Stored(stored) => Ok(Self::stored(stored.cut(&rows)?)),
             Node::Slice { of, start } => {
-                let start = start + rows.start;
+                let start = checked::add(*start, rows.start)?;
                 Self::computed(Node::Slice { of: of.clone(), start }, len, self.dtype, self.depth)
             }
             _ => {
@@ -164,33 +166,24 @@ impl Scores {
                     paths.push(path.to_path_buf());
                 }
             }
-            Ok(())
-        })
-        .unwrap_or_default();
+        });
         paths
     }
 
     /// What of its files it is, where these may hold more: each once, in the order of the expression.
     pub fn chosen(&self) -> Vec<Chosen> {
         let mut all: Vec<Chosen> = Vec::new();
-        let visited = self.each_stored(&mut |stored| {
+        self.each_stored(&mut |stored| {
             all.extend(stored.chosen().filter(|chosen| !all.contains(chosen)).cloned());
-            Ok(())
         });
-        // The visitor never fails.
-        debug_assert!(visited.is_ok());
         all
     }
 
     /// Whether every value is read through a map of its file, rather than from a copy in memory.
     pub fn is_mapped(&self) -> bool {
         let mut mapped = true;
-        self.each_stored(&mut |stored| {
-            mapped &= stored.is_mapped();
-            Ok(())
-        })
-        .is_ok()
-            && mapped
+        self.each_stored(&mut |stored| mapped &= stored.is_mapped());
+        mapped
     }
 
     /// Whether it is an expression rather than a vector in files.
@@ -208,10 +201,10 @@ impl Scores {
     }
 
     /// Calls `visit` for every stored vector of the expression.
-    fn each_stored(&self, visit: &mut dyn FnMut(&Stored) -> Result<()>) -> Result<()> {
+    fn each_stored(&self, visit: &mut dyn FnMut(&Stored)) {
         match self.node() {
             Node::Stored(stored) => visit(stored),
-            node => node.operands().try_for_each(|scores| scores.each_stored(visit)),
+            node => node.operands().for_each(|scores| scores.each_stored(visit)),
         }
     }
 
@@ -249,7 +242,13 @@ impl Source for Scores {
     }
 
     fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
-        expr::read(self, rows, scratch)
+        let len = checked::sub(rows.end, rows.start)?;
+        if rows.end > self.len {
+            return Err(impossible(format_args!("row {} of {} rows is read", rows.end - 1, self.len)));
+        }
+        let values = expr::read(self, rows, scratch)?;
+        checked::equal("values that were read", values.len() as u64, len)?;
+        Ok(values)
     }
 
     fn prefetch(&self, rows: Range<u64>) -> Result<()> {
@@ -269,6 +268,12 @@ impl Source for Scores {
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        self.each_stored(&mut |stored| stored.check_unchanged())
+        let mut outcome = Ok(());
+        self.each_stored(&mut |stored| {
+            if outcome.is_ok() {
+                outcome = stored.check_unchanged();
+            }
+        });
+        outcome
     }
 }

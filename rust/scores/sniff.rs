@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::file::File;
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::sniff::{self, Evidence, HEAD, Head, Kind, known, show};
 
@@ -66,9 +67,7 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
             "it has 0 bytes; a score file was expected: get it again",
         ));
     }
-    let len = usize::try_from(file.size().min(HEAD))
-        .map_err(|_| Error::Internal(format!("{HEAD} bytes are more than memory can have")))?;
-    let bytes = file.read_at(0, len)?;
+    let bytes = file.read_at(0, checked::index(file.size().min(HEAD))?)?;
     let head = Head { bytes: &bytes, size: file.size() };
     let promised = promise(path);
     // Raw values may begin with any bytes: a few that mean something elsewhere are no evidence.

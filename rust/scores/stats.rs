@@ -6,6 +6,7 @@
 use super::expr::with_values;
 use super::float::ToFloat;
 use super::{Scores, Scratch, Source, Values};
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::{Job, Queue};
 
@@ -80,7 +81,8 @@ fn block_sums(scores: &Scores, job: &Job<'_>) -> Result<Vec<Sums>> {
     let found = job.run(|_, state| {
         let (mut scratch, mut mine) = (Scratch::default(), Vec::new());
         while let Some(block) = queue.take() {
-            let rows = block * BLOCK..len.min((block + 1) * BLOCK);
+            let start = checked::mul(block, BLOCK)?;
+            let rows = start..start + BLOCK.min(checked::sub(len, start)?);
             scores.prefetch(rows.clone())?;
             let values = scores.read(rows, &mut scratch)?;
             mine.push((block, with_values!(values, values => Sums::of(values))));
@@ -89,6 +91,7 @@ fn block_sums(scores: &Scores, job: &Job<'_>) -> Result<Vec<Sums>> {
         Ok(mine)
     })?;
     let mut found = found.concat();
+    checked::equal("blocks that were summed", found.len() as u64, len.div_ceil(BLOCK))?;
     found.sort_unstable_by_key(|&(block, _)| block);
     Ok(found.into_iter().map(|(_, sums)| sums).collect())
 }
@@ -96,8 +99,8 @@ fn block_sums(scores: &Scores, job: &Job<'_>) -> Result<Vec<Sums>> {
 /// The first row whose score is NaN or infinite. Looked for only when there is one.
 fn first_not_finite(scores: &Scores) -> Result<Option<u64>> {
     let mut scratch = Scratch::default();
-    for start in (0..scores.len()).step_by(1 << 15) {
-        let rows = start..scores.len().min(start + BLOCK);
+    for start in (0..scores.len()).step_by(checked::index(BLOCK)?) {
+        let rows = start..start + BLOCK.min(scores.len() - start);
         let values = scores.read(rows, &mut scratch)?;
         let at = with_values!(values, values => values.iter().position(|value| !value.to_f64().is_finite()));
         if let Some(at) = at {

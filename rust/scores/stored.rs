@@ -11,6 +11,7 @@ use super::chosen::Chosen;
 use super::copy::copy_values;
 use super::file::{File, Storage, to_usize};
 use super::{DType, Scratch, Source, Values};
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::with_dtype;
 
@@ -41,6 +42,7 @@ impl Part {
         let step = self.stride.checked_mul(size)?;
         let start = self.offset.checked_add(rows.start.checked_mul(step)?)?;
         let Some(last) = rows.end.checked_sub(1).filter(|&last| last >= rows.start) else {
+            // Proof: no rows span no bytes.
             return Some(start..start);
         };
         let end = self.offset.checked_add(last.checked_mul(step)?)?.checked_add(size)?;
@@ -103,7 +105,8 @@ impl Stored {
             return Err(Error::Value("no score file was given that holds a vector".into()));
         };
         let (files, parts): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        Self::of_parts(files.into(), parts.into_iter().flatten(), dtype)
+        let parts = parts.into_iter().flatten(); // Proof: lists, each whole.
+        Self::of_parts(files.into(), parts, dtype)
     }
 
     fn of_parts(files: Arc<[File]>, parts: impl Iterator<Item = Part>, dtype: DType) -> Result<Self> {
@@ -133,8 +136,9 @@ impl Stored {
     pub(crate) fn cut(&self, rows: &Range<u64>) -> Result<Self> {
         let cuts: Option<Vec<_>> =
             self.overlapping(rows.clone()).map(|(part, rows)| part.cut(&rows)).collect();
-        let cuts = cuts.ok_or_else(|| Error::Internal("a part lies outside its file".into()))?;
+        let cuts = cuts.ok_or_else(|| impossible("a part lies outside its file"))?;
         let cut = Self::of_parts(Arc::clone(&self.files), cuts.into_iter(), self.dtype)?;
+        checked::equal("rows of a slice", Source::len(&cut), checked::sub(rows.end, rows.start)?)?;
         Ok(Self { chosen: self.chosen.clone(), ..cut })
     }
 
@@ -161,7 +165,8 @@ impl Stored {
     /// The parts that hold `rows`, each with the rows counted from its own start.
     fn overlapping(&self, rows: Range<u64>) -> impl Iterator<Item = (&Part, Range<u64>)> {
         let first = self.ends.partition_point(|&end| end <= rows.start);
-        let parts = self.parts.iter().zip(&self.ends).skip(first);
+        let parts = self.parts.iter().zip(&self.ends).skip(first); // Proof: made together, an end for each part.
+        // Proof: the parts after the first that begins behind the rows hold none of them.
         parts.map_while(move |(part, &end)| {
             let begin = end - part.len;
             let (start, stop) = (rows.start.max(begin), rows.end.min(end));
@@ -172,7 +177,7 @@ impl Stored {
 
 impl Source for Stored {
     fn len(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(0)
+        self.ends.last().copied().unwrap_or(0) // Proof: no parts have no rows.
     }
 
     fn dtype(&self) -> DType {
@@ -186,24 +191,27 @@ impl Source for Stored {
         {
             return Ok(values);
         }
-        let len = usize::try_from(rows.end.saturating_sub(rows.start))
-            .map_err(|_| Error::Memory("a run of rows is longer than memory".into()))?;
+        let len = checked::len(&rows)?;
         let size = self.dtype.size();
         with_dtype!(self.dtype, T => {
             let values = scratch.values::<T>(len);
             let mut rest: &mut [u8] = bytemuck::cast_slice_mut(values);
             for (part, within) in self.overlapping(rows) {
-                let bytes = usize::try_from(within.end - within.start).unwrap_or(usize::MAX).saturating_mul(size);
-                let (into, after) = rest.split_at_mut(bytes.min(rest.len()));
+                let bytes = checked::mul(checked::len(&within)?, size)?;
+                let (into, after) = rest
+                    .split_at_mut_checked(bytes)
+                    .ok_or_else(|| impossible("parts overlap"))?;
                 copy_values(part, &within, into)?;
                 rest = after;
             }
+            checked::equal("bytes of values without a part", rest.len(), 0)?;
             Ok(<T as super::Value>::wrap(values))
         })
     }
 
     fn prefetch(&self, rows: Range<u64>) -> Result<()> {
         // The next part may lie in another file, whose first bytes must be on their way by then.
+        // Proof: saturates beyond the last row, and is a hint.
         let next = rows.end..rows.end.saturating_add(NEXT).min(Source::len(self));
         for (part, within) in self.overlapping(rows.clone()).chain(self.overlapping(next)) {
             if let (Some(opened), Some(span)) = (part.storage.opened(), part.span(&within)) {

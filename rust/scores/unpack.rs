@@ -7,6 +7,7 @@ use arrow::ipc::CompressionType;
 use bytes::Bytes;
 
 use super::file::File;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc::MAX_RATIO;
@@ -32,10 +33,13 @@ pub(crate) fn unpack(
     let at = At::Byte(span.start);
     let broken = |message| Err(Error::format(file.path(), At::Byte(span.start), message));
     let Some(packed) = span.end.checked_sub(span.start).and_then(|len| len.checked_sub(8)) else {
+        // Proof: an error.
         return broken("a compressed buffer has less than the 8 bytes of its length".to_owned());
     };
     let prefix = file.read_at(span.start, 8)?;
-    let declared = prefix.first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes));
+    let declared =
+        prefix.first_chunk::<8>().ok_or_else(|| impossible("8 bytes were read and are not there"))?;
+    let declared = i64::from_le_bytes(*declared);
     let there = if declared == -1 { Some(packed) } else { u64::try_from(declared).ok() };
     if there.is_none_or(|there| there < need) {
         return broken(format!(
@@ -45,23 +49,23 @@ pub(crate) fn unpack(
     if declared == -1 {
         return Ok(Unpacked::Stored(span.start + 8));
     }
+    // Proof: what saturates is more than any need.
     if need > packed.saturating_mul(MAX_RATIO) {
         return broken(format!(
             "a buffer of {packed} compressed bytes is declared to unpack to {declared}: more than can be"
         ));
     }
-    let len = usize::try_from(packed).unwrap_or(usize::MAX);
-    let bytes = file.read_at(span.start + 8, len)?;
+    let bytes = file.read_at(span.start + 8, checked::index(packed)?)?;
     decode(file.path(), &at, &bytes, codec, need).map(Unpacked::Decoded)
 }
 
 fn decode(path: &Path, at: &At, packed: &[u8], codec: CompressionType, need: u64) -> Result<Bytes> {
     let mut values = Vec::new();
-    let len = usize::try_from(need).unwrap_or(usize::MAX);
+    let len = checked::index(need)?;
     values.try_reserve_exact(len).map_err(|_| {
         Error::Memory(format!("{}: {need} bytes are needed to unpack a column", path.display()))
     })?;
-    let name = codec.variant_name().unwrap_or("unknown");
+    let name = codec.variant_name().unwrap_or("unknown"); // Proof: a name in messages.
     guard(path, at, "unpacking a buffer", || -> std::io::Result<()> {
         match codec {
             CompressionType::LZ4_FRAME => {

@@ -15,6 +15,7 @@ use super::rank::Rank;
 use super::rng::{Pcg64, Philox};
 use super::top_k::{check_count, check_nan};
 use super::{Exclude, Nan, Options, Order, check_k, noisy, order};
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::Source;
@@ -81,7 +82,7 @@ impl Draw<'_> {
         let k = (rows.len() as u64).max(1);
         let Options { order, nan, ref exclude } = *options;
         let sorted = order != Order::Row;
-        let Collected { pieces, tally } = match noise {
+        let Collected { pieces, tally, .. } = match noise {
             Noise::Philox { seed } => {
                 let noise = Philox::new(seed, Philox::GUMBEL);
                 collect::<E>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
@@ -128,7 +129,8 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
         let Workspace { scratch, bits, rounded, hits, drawn, noise, weights, tally, .. } = work;
         let values = self.source.read(rows.clone(), scratch)?;
-        let approximate = noisy::rounded(values, rounded);
+        checked::equal("scores of a run of rows", values.len() as u64, checked::sub(rows.end, rows.start)?)?;
+        let approximate = noisy::rounded(values, rounded)?;
         bits.resize(values.len());
         hits.resize(values.len(), 0);
         self.noise.fill(rows.start, bits);
@@ -146,11 +148,12 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
             return Ok(());
         }
         let mut excluded = self.exclude.from(rows.start);
-        for (&offset, noise) in hits.iter().zip(&*noise) {
+        for (&offset, noise) in checked::zip(hits, &*noise)? {
             let (at, row) = (offset as usize, rows.start + u64::from(offset));
             if excluded.excludes(row) {
                 continue;
             }
+            // Proof: such a row cannot be drawn, and was counted.
             let Some(log_weight) = self.log_weight(values.to_f64(at), row, tally) else { continue };
             let key = (log_weight + *noise).key();
             let entry = E::new(u64::MAX - key, row);
@@ -204,6 +207,8 @@ impl<E: Entry> Kernel for Extend<'_, E> {
         let before = found.len();
         found.resize(before + hits.len(), E::WORST);
         let mut end = before;
+        let (weights, noise) = (&weights[..hits.len()], &noise[..hits.len()]);
+        // Proof: slices of one length.
         for ((&hit, weight), noise) in hits.iter().zip(weights).zip(noise) {
             let entry = E::new(u64::MAX - (weight + noise).key(), start + u64::from(hit));
             found[end] = entry;

@@ -31,6 +31,7 @@ impl Collected {
         let entry = |(&score, row): (&f32, u64)| Packed::new(u64::from(u32::MAX) - score.key(), row);
         let entries: Vec<Packed> = scores.iter().zip(0..).map(entry).collect();
         let (best, worst) = (entries.iter().min(), entries.iter().max());
+        // Proof: of none, no badness is needed.
         let (low, high) = (best.map_or(0, |e| e.badness()), worst.map_or(0, |e| e.badness()));
         let parting = Parting::new::<Packed>(low, high, scores.len() as u64);
         Ok(Self(Pieces::of(entries.chunks(TASK), parting)?))

@@ -26,8 +26,10 @@ pub(super) fn ln(x: f64) -> f64 {
     /// `ln(2)` with so few bits that its product with an exponent is exact, and the rest.
     const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    // Proof: the difference is read as a number with a sign, and the mantissa has 52 bits: nothing is lost by wrapping.
     let above = x.to_bits().wrapping_sub(LOWEST);
     let exponent = (above.cast_signed() >> 52) as f64;
+    // Proof: as above.
     let over_one = f64::from_bits((above & MANTISSA).wrapping_add(LOWEST)) - 1.0;
     let s = over_one / (2.0 + over_one);
     let square = s * s;

@@ -37,7 +37,8 @@ impl Kernel for Gumbel<'_> {
     #[inline(always)]
     #[allow(clippy::cast_precision_loss)]
     fn run(self) {
-        for (noise, &bits) in self.noise.iter_mut().zip(self.bits) {
+        // Proof: slices of one length.
+        for (noise, &bits) in self.noise[..self.bits.len()].iter_mut().zip(self.bits) {
             // p lies in the middle of its cell, so it is never 0; rounding could make it 1.
             let p =
                 ((bits as f64 + 0.5) * (1.0 / 18_446_744_073_709_551_616.0)).min(1.0 - f64::EPSILON / 2.0);
@@ -99,7 +100,8 @@ impl NoiseSource for &NumpyNoise {
 
     #[allow(clippy::cast_precision_loss)]
     fn gumbel(&self, bits: &[u64], noise: &mut [f64]) {
-        for (noise, bits) in noise.iter_mut().zip(bits) {
+        // Proof: slices of one length.
+        for (noise, bits) in noise[..bits.len()].iter_mut().zip(bits) {
             // The system's logarithm, as numpy uses it: the results must have its bits.
             let u = 1.0 - (bits >> 11) as f64 * 2f64.powi(-53);
             *noise = -(-u.ln()).ln();

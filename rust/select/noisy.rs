@@ -6,6 +6,7 @@
 //! fraction of its float32, read as one integer, which is less by at most 0.0861. So the test is a
 //! multiplication, some additions and a comparison for each row, and lets through few that it should not.
 
+use crate::error::Result;
 use crate::scores::Values;
 use crate::simd::{Kernel, dispatch};
 
@@ -43,6 +44,7 @@ impl Bound {
     /// Writes the offsets of the rows that may reach the bound, NaN among them, into `hits`, ascending, and
     /// gives their number. There are as many scores as halves of bits, and room for as many hits.
     pub(super) fn reaching(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
+        let (high, hits) = (&high[..scores.len()], &mut hits[..scores.len()]);
         dispatch(Reaching { bound: self, scores, high, hits })
     }
 
@@ -73,6 +75,7 @@ impl Kernel for Reaching<'_> {
         let mut found = Found { hits, count: 0, offset: 0 };
         let (scores, last_scores) = scores.as_chunks::<STRIDE>();
         let (high, last_high) = high.as_chunks::<STRIDE>();
+        // Proof: strides of slices of one length.
         for (scores, high) in scores.iter().zip(high) {
             found.stride(|at| bound.may_reach(scores[at], high[at]));
         }
@@ -83,17 +86,17 @@ impl Kernel for Reaching<'_> {
 
 /// The values as float32: their own, or rounded into `into`. None is below its value by more than rounding, as
 /// what float32 does not reach becomes its lowest number.
-pub(super) fn rounded<'a>(values: Values<'a>, into: &'a mut Vec<f32>) -> &'a [f32] {
+pub(super) fn rounded<'a>(values: Values<'a>, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
     if let Values::F32(values) = values {
-        return values;
+        return Ok(values);
     }
     into.resize(values.len(), 0.0);
-    values.round_to_f32(into);
+    values.round_to_f32(into)?;
     if let Values::F64(_) = values {
         let lowest = |value: &&mut f32| **value == f32::NEG_INFINITY;
         into.iter_mut().filter(lowest).for_each(|value| *value = f32::MIN);
     }
-    into
+    Ok(into)
 }
 
 #[cfg(test)]
@@ -111,7 +114,7 @@ mod tests {
 
     fn passes(score: f64, bits: u64, least: f64, temperature: f64) -> bool {
         let mut into = Vec::new();
-        let scores = rounded(Values::F64(std::slice::from_ref(&score)), &mut into).to_vec();
+        let scores = rounded(Values::F64(std::slice::from_ref(&score)), &mut into).unwrap().to_vec();
         let high = u32::try_from(bits >> 32).unwrap();
         Bound::new(least, temperature).reaching(&scores, &[high], &mut [0]) == 1
     }

@@ -58,8 +58,11 @@ fn ascending<E: Entry>(pieces: &Pieces<E>, rows: &mut [i64]) -> Result<()> {
 /// take more memory than 32 bytes for each row and a little.
 fn is_too_much(count: usize, k: usize, entry: usize) -> bool {
     // Proof: what saturates only decides when memory is given back.
-    let taken = count.saturating_mul(entry).saturating_add(k.saturating_mul(8));
-    count - k > k / 4 + (1 << 16) || taken > k.saturating_mul(32).saturating_add(32 << 20)
+    let (taken, allowed) = (
+        count.saturating_mul(entry).saturating_add(k.saturating_mul(8)),
+        k.saturating_mul(32).saturating_add(32 << 20),
+    );
+    count - k > k / 4 + (1 << 16) || taken > allowed
 }
 
 #[cfg(test)]

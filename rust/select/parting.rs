@@ -36,7 +36,7 @@ impl Parting {
         let fitting = count.saturating_mul(size_of::<E>() as u64) / BUCKET;
         let wanted = fitting.max((count / FEW).min(AT_LEAST)).min(MOST);
         let Some(range) = high.checked_sub(low).filter(|_| wanted > 1) else {
-            return Self::WHOLE;
+            return Self::WHOLE; // Proof: buckets decide no result.
         };
         let (bits, wanted_bits) = (significant(range), significant(wanted - 1));
         let shift = bits - bits.min(wanted_bits);
@@ -52,9 +52,8 @@ impl Parting {
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // what is cut off is beyond the last bucket
     fn bucket(&self, badness: u64) -> usize {
-        // Proof: what wraps is below the low end and not used; what saturates is beyond the last bucket.
-        let above = badness.wrapping_sub(self.low) >> self.shift;
-        let bucket = if badness < self.low { 0 } else { above.saturating_add(1) };
+        let above = badness.wrapping_sub(self.low) >> self.shift; // Proof: not used below the low end.
+        let bucket = if badness < self.low { 0 } else { above.saturating_add(1) }; // Proof: beyond the last bucket.
         bucket.min(self.buckets as u64 - 1) as usize
     }
 

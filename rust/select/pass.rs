@@ -108,6 +108,8 @@ pub(super) struct Collected<E> {
     pub pieces: Pieces<E>,
     /// What the pass came across.
     pub tally: Tally,
+    /// How often what was collected was cut to the k best on the way.
+    pub cuts: u32,
 }
 
 /// Collects at least the `k` best entries, or all if there are fewer; in buckets, if they are to be sorted.
@@ -148,7 +150,7 @@ pub(super) fn collect_within<E: Entry>(
         slab_len: Slab::<E>::len_for(budget, job.threads()),
         slabs: Mutex::default(),
     };
-    let mut tally = Tally::default();
+    let (mut tally, mut cuts) = (Tally::default(), 0);
     loop {
         for part in job.run(|_, state| pass.work(limit, budget, state))? {
             tally.merge(&part)?;
@@ -157,10 +159,11 @@ pub(super) fn collect_within<E: Entry>(
         if pass.queue.is_empty() {
             checked::equal("rows that were looked at", tally.rows, ranker.rows())?;
             ranker.source().map_or(Ok(()), Source::check_unchanged)?;
-            return Ok(Collected { pieces, tally });
+            return Ok(Collected { pieces, tally, cuts });
         }
         pieces.cut(checked::index(k)?, job)?;
         limit = pieces.worst(job)?;
+        cuts = checked::add(cuts, 1)?;
         pass.count.store(pieces.count() as u64, Ordering::Relaxed);
         // What was cut leaves room in the slabs, which are filled up in the next round.
         *pass.slabs() = pieces.slabs;

@@ -67,7 +67,7 @@ macro_rules! rank_integer {
 
             #[inline(always)]
             fn may_reach<const LARGEST: bool>(self, bound: Option<Self>) -> bool {
-                let bound = bound.unwrap_or_default();
+                let bound = bound.unwrap_or_default(); // Proof: not asked without a bound.
                 if LARGEST { self >= bound } else { self <= bound }
             }
 

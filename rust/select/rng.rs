@@ -128,8 +128,10 @@ impl Kernel for Fill<'_> {
 fn both_halves(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
     let (high, later_high) = high.split_at_mut(HALF as usize);
     let (low, later_low) = low.split_at_mut(HALF as usize);
+    // Proof: halves of a group, each of `HALF` rows.
     let first = high.iter_mut().zip(low);
-    let second = later_high.iter_mut().zip(later_low);
+    let second = later_high.iter_mut().zip(later_low); // Proof: as above.
+    // Proof: as above.
     for (((high, low), (later_high, later_low)), counter) in first.zip(second).zip(Philox::counter(row)..) {
         [*low, *high, *later_low, *later_high] = philox.block(counter);
     }
@@ -138,6 +140,7 @@ fn both_halves(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
 /// The bits of rows of one half of a group, which begin at word `WORD` of their blocks.
 #[inline(always)]
 fn one_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
+    // Proof: both were cut off after as many rows.
     for ((high, low), counter) in high.iter_mut().zip(low).zip(Philox::counter(row)..) {
         let block = philox.block(counter);
         (*low, *high) = (block[WORD], block[WORD + 1]);
@@ -160,8 +163,9 @@ fn encrypt(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
             (first >> 32) ^ block[3] ^ u64::from(key[1]),
             first,
         ];
-        key[0] = key[0].wrapping_add(0x9E37_79B9);
-        key[1] = key[1].wrapping_add(0xBB67_AE85);
+        // Proof: Philox adds modulo 2^32.
+        let added = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        key = added;
     }
     block.map(|word| word as u32)
 }
@@ -173,6 +177,7 @@ pub(super) struct Pcg64 {
     increment: u128,
 }
 
+/// Proof: all its arithmetic is modulo 2^128, as the generator has it.
 impl Pcg64 {
     const MULTIPLIER: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;
 

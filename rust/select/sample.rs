@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::entry::{Entry, Packed, Wide};
-use super::parting::Parting;
+use super::parting::{Parting, significant};
 use super::pass::{Ranker, Workspace, collect_within};
 use super::rng::Philox;
 use super::{Exclude, Order, check_k, order, scan};
-use crate::error::Result;
+use crate::checked::{self, impossible};
+use crate::error::{Error, Result};
 use crate::parallel::Job;
 
 /// Fills `rows` with rows of `0..population`, uniformly without replacement, in random order: `k`, as many as there
@@ -24,6 +25,9 @@ pub fn sample(
     job: &Job<'_>,
 ) -> Result<()> {
     let k = rows.len() as u64;
+    if i64::try_from(population).is_err() {
+        return Err(Error::Value(format!("the population is {population}, and rows are below 2^63")));
+    }
     check_k(k, population, exclude.count())?;
     if k == 0 {
         return Ok(());
@@ -31,10 +35,14 @@ pub fn sample(
     let draw = Draw { population, k, philox: Philox::new(seed, Philox::SAMPLE), exclude };
     let mut spread = 6.0;
     loop {
-        let ceiling = ceiling(k, population - exclude.count(), spread);
+        let ceiling = ceiling(k, checked::sub(population, exclude.count())?, spread);
         let short = population <= 1 << 32;
-        if if short { draw.short(ceiling, rows, job)? } else { draw.long(ceiling, rows, job)? } {
+        let enough = if short { draw.short(ceiling, rows, job)? } else { draw.long(ceiling, rows, job)? };
+        if enough {
             return Ok(());
+        }
+        if ceiling == u64::MAX {
+            return Err(impossible(format_args!("fewer than {k} of {population} rows were found")));
         }
         // One draw in 10^9 falls short of six standard deviations.
         spread *= 4.0;
@@ -60,7 +68,7 @@ impl Draw<'_> {
     /// By entries of the leading 32 bits below the ceiling; the few rows that agree in them are told apart by
     /// computing their bits again. Says whether there were enough.
     fn short(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
-        let shift = 32u32.saturating_sub(ceiling.leading_zeros());
+        let shift = significant(ceiling) - significant(ceiling).min(32);
         let finer = |row| self.philox.bits(row);
         let ranker = ByChance { draw: self, shift };
         let parting = Parting::new::<Packed>(0, ceiling >> shift, self.k);
@@ -68,6 +76,11 @@ impl Draw<'_> {
         let collected = collect_within::<Packed>(&ranker, self.k, limit, parting, job)?;
         if (collected.pieces.count() as u64) < self.k {
             return Ok(false);
+        }
+        if collected.cuts > 0 {
+            // A cut looks at the leading bits alone. It takes many more rows below the ceiling than were due.
+            drop(collected);
+            return self.long(ceiling, rows, job);
         }
         order::fill(collected.pieces, rows, Order::BestFirst, Some(&finer), job)?;
         Ok(true)
@@ -98,14 +111,15 @@ impl<E: Entry> Ranker<E> for ByChance<'_> {
         self.draw.population
     }
 
-    #[allow(clippy::cast_possible_truncation)] // a block is short, and halves are halves
+    #[allow(clippy::cast_possible_truncation)] // the upper half is a half
     fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
         let Workspace { bits, hits, picked, .. } = work;
-        let len = (rows.end - rows.start) as usize;
+        let len = checked::len(&rows)?;
         bits.resize(len);
         hits.resize(len, 0);
         self.draw.philox.fill(rows.start, bits);
-        let most = (limit.badness().wrapping_add(1) << self.shift).wrapping_sub(1) >> 32;
+        // The upper half of the most bits that the limit's badness is the start of.
+        let most = ((limit.badness() << self.shift) | !(!0 << self.shift)) >> 32;
         let picked = picked.values::<u32>(len);
         let count = scan::reaching(&bits.high, Some(most as u32), false, hits, picked);
         let mut excluded = self.draw.exclude.from(rows.start);
@@ -117,5 +131,38 @@ impl<E: Entry> Ranker<E> for ByChance<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were entries of the leading bits cut on the way, rows that agree in them would stay by their numbers.
+    #[test]
+    fn a_ceiling_that_lets_too_many_through_costs_no_row() {
+        let (population, k) = (3 << 19, 40_000);
+        let exclude = Exclude::rows(&(0..100_000).collect::<Vec<i64>>(), population).unwrap();
+        let draw = Draw { population, k, philox: Philox::new(8, Philox::SAMPLE), exclude: &exclude };
+        let mut expected = vec![0; 40_000];
+        sample(population, &mut expected, 8, &exclude, &Job::new(2)).unwrap();
+        for ceiling in [u64::MAX, u64::MAX >> 4] {
+            for threads in [1, 7] {
+                let (mut short, mut long) = (vec![0; 40_000], vec![0; 40_000]);
+                assert!(draw.short(ceiling, &mut short, &Job::new(threads)).unwrap());
+                assert!(draw.long(ceiling, &mut long, &Job::new(threads)).unwrap());
+                assert!(short == expected && long == expected, "{ceiling} {threads}");
+            }
+        }
+        assert!(!draw.short(1 << 32, &mut expected, &Job::new(2)).unwrap());
+    }
+
+    #[test]
+    fn rows_that_have_no_number_are_not_drawn() {
+        let error = sample(1 << 63, &mut [0], 1, &Exclude::Nothing, &Job::new(1)).unwrap_err();
+        assert!(
+            matches!(&error, Error::Value(message) if message.contains("9223372036854775808")),
+            "{error}"
+        );
     }
 }

@@ -72,9 +72,10 @@ fn rank(k: u64, rows: u64, sampled: u64, deviations: f64) -> usize {
 /// The limit of that rank among the found entries, or none, and the range of nearly all within it.
 fn shown<E: Entry>(found: &mut [E], rank: Option<usize>) -> Estimate<E> {
     let Some(last) = found.len().checked_sub(1) else {
+        // Proof: no limit excludes no row.
         return Estimate { limit: E::WORST, low: 0, high: 0 };
     };
-    let (within, &mut limit, _) = found.select_nth_unstable(rank.unwrap_or(last));
+    let (within, &mut limit, _) = found.select_nth_unstable(rank.unwrap_or(last)); // Proof: without a rank, of all.
     let low = match within.len() {
         0 => limit.badness(),
         len => within.select_nth_unstable(len / BEYOND).1.badness(),
@@ -91,6 +92,7 @@ struct Sample<'a, E: Entry> {
 impl<E: Entry> Sample<'_, E> {
     /// The rows of one run.
     fn run(&self, number: u64) -> Range<u64> {
+        // Proof: a run that fills its stretch has one place.
         let room = self.stratum.saturating_sub(RUN).max(1);
         let start = number * self.stratum + self.jitter.bits(number) % room;
         start..start + RUN.min(self.stratum)

@@ -89,7 +89,7 @@ impl<E: Entry> Slab<E> {
     pub(super) fn pieces(&self) -> impl Iterator<Item = (u64, Piece<'_, E>)> {
         let entries: &[E] = bytemuck::cast_slice(&self.memory);
         self.runs.iter().map(|run| {
-            let len = run.ends.last().map_or(0, |&end| end as usize); // a parting has at least one bucket
+            let len = run.ends.last().map_or(0, |&end| end as usize); // Proof: there is a bucket.
             (run.task, Piece { entries: &entries[run.start..run.start + len], ends: &run.ends })
         })
     }

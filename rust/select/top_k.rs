@@ -50,7 +50,7 @@ fn best<T: Rank, E: Entry>(
     let Options { order, nan, ref exclude } = *options;
     let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
     // Of no rows, the scores are looked at as for one: what is wrong with them is told for every k.
-    let Collected { pieces, tally } = collect::<E>(&ranker, k.max(1), order != Order::Row, job)?;
+    let Collected { pieces, tally, .. } = collect::<E>(&ranker, k.max(1), order != Order::Row, job)?;
     check_nan(nan, tally)?;
     if k == 0 {
         return Ok(());
@@ -189,5 +189,24 @@ impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
 
     fn source(&self) -> Option<&dyn Source> {
         Some(self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_lacking_have_a_reason_or_are_a_defect() {
+        let tally = Tally { nan: 2, never: 1, ..Tally::default() };
+        assert!(check_count(5, 5, 10, 3, tally).is_ok());
+        let error = check_count(5, 4, 10, 3, tally).unwrap_err();
+        assert!(
+            matches!(&error, Error::Value(message) if message.contains("k is 5, and 4 rows are valid")),
+            "{error}"
+        );
+        let error = check_count(5, 3, 10, 3, tally).unwrap_err();
+        let expected = "rows that can be chosen: 3 are there and 4 must be";
+        assert!(matches!(&error, Error::Internal(message) if message.contains(expected)), "{error}");
     }
 }

@@ -49,7 +49,7 @@ impl<'p> Machine<'_, 'p> {
     fn tensor_v2(&mut self, arguments: Value<'p>) -> Result<Value<'p>> {
         const NAME: &str = "_rebuild_tensor_v2";
         let all = self.arguments(NAME, arguments)?;
-        let (Some(plain), rest @ ([] | [_])) = (all.get(..6), all.get(6..).unwrap_or_default()) else {
+        let Some((plain, rest @ ([] | [_]))) = all.split_at_checked(6) else {
             return Err(self.wrong(NAME, "6 arguments", all));
         };
         let tensor = self.tensor(NAME, plain, None, rest.first())?;
@@ -59,9 +59,7 @@ impl<'p> Machine<'_, 'p> {
     fn tensor_v3(&mut self, arguments: Value<'p>) -> Result<Value<'p>> {
         const NAME: &str = "_rebuild_tensor_v3";
         let all = self.arguments(NAME, arguments)?;
-        let (Some(plain), [Value::Global(Global::Type(kind)), rest @ ..]) =
-            (all.get(..6), all.get(6..).unwrap_or_default())
-        else {
+        let Some((plain, [Value::Global(Global::Type(kind)), rest @ ..])) = all.split_at_checked(6) else {
             return Err(self.wrong(NAME, "7 arguments, the last of them a type", all));
         };
         if rest.len() > 1 {
@@ -123,7 +121,7 @@ impl<'p> Machine<'_, 'p> {
 
     fn arguments(&self, name: &str, value: Value<'p>) -> Result<&[Value<'p>]> {
         match value {
-            Value::Tuple(place) => Ok(self.heap.lists.get(place).map(Vec::as_slice).unwrap_or_default()),
+            Value::Tuple(place) => self.heap.list(place),
             other => Err(self.wrong(name, "a tuple", &[other])),
         }
     }

@@ -1,6 +1,7 @@
 //! The records that end a zip file: where the central directory lies, in 32 or in 64 bits.
 
 use super::le;
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::scores::file::File;
 
@@ -30,7 +31,7 @@ pub(super) fn directory(file: &File) -> Result<Directory> {
     if !record.starts_with(b"PK\x05\x06") {
         return Err(explain_missing_end(file));
     }
-    let comment = u16::from_le_bytes(le(&record, 20));
+    let comment = u16::from_le_bytes(le(&record, 20)?);
     if comment != 0 {
         return Err(Error::truncated(
             file.path(),
@@ -39,9 +40,9 @@ pub(super) fn directory(file: &File) -> Result<Directory> {
         ));
     }
     let narrow = Directory {
-        offset: u32::from_le_bytes(le(&record, 16)).into(),
-        size: u32::from_le_bytes(le(&record, 12)).into(),
-        entries: u16::from_le_bytes(le(&record, 10)).into(),
+        offset: u32::from_le_bytes(le(&record, 16)?).into(),
+        size: u32::from_le_bytes(le(&record, 12)?).into(),
+        entries: u16::from_le_bytes(le(&record, 10)?).into(),
     };
     let (found, stop) = match wide_end(file, end)? {
         None => (narrow, end),
@@ -57,20 +58,22 @@ pub(super) fn directory(file: &File) -> Result<Directory> {
 
 /// The zip64 end record and its offset, if a locator announces one.
 fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
-    let Some(at) = end.checked_sub(LOCATOR) else { return Ok(None) };
+    let Some(at) = end.checked_sub(LOCATOR) else {
+        return Ok(None); // Proof: there is no room for a locator before the end record.
+    };
     let locator = file.read_at(at, 20)?;
     if !locator.starts_with(b"PK\x06\x07") {
         return Ok(None);
     }
     let field = |message: String| Error::format(file.path(), At::Byte(at), message);
-    let said = u64::from_le_bytes(le(&locator, 8));
+    let said = u64::from_le_bytes(le(&locator, 8)?);
     let Some(place) = at.checked_sub(WIDE_END).filter(|place| *place == said) else {
         return Err(field(format!(
             "zip64 end record offset {said} in the locator: expected {WIDE_END} bytes before it"
         )));
     };
     let record = file.read_at(place, 56)?;
-    let length = u64::from_le_bytes(le(&record, 4));
+    let length = u64::from_le_bytes(le(&record, 4)?);
     if !record.starts_with(b"PK\x06\x06") || length != WIDE_END - 12 {
         return Err(Error::format(
             file.path(),
@@ -79,9 +82,9 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
         ));
     }
     let wide = Directory {
-        offset: u64::from_le_bytes(le(&record, 48)),
-        size: u64::from_le_bytes(le(&record, 40)),
-        entries: u64::from_le_bytes(le(&record, 32)),
+        offset: u64::from_le_bytes(le(&record, 48)?),
+        size: u64::from_le_bytes(le(&record, 40)?),
+        entries: u64::from_le_bytes(le(&record, 32)?),
     };
     Ok(Some((wide, place)))
 }
@@ -185,13 +188,15 @@ fn explain_missing_end(file: &File) -> Error {
 fn stray_end(file: &File) -> Result<Option<u64>> {
     let len = file.size().min(END + (1 << 16));
     let start = file.size() - len;
-    let tail = file.read_at(start, usize::try_from(len).unwrap_or(0))?;
+    let tail = file.read_at(start, checked::index(len)?)?;
     let records = tail.windows(22).enumerate().rev();
-    Ok(records.filter(|(_, record)| record.starts_with(b"PK\x05\x06")).find_map(|(i, record)| {
+    for (i, record) in records.filter(|(_, record)| record.starts_with(b"PK\x05\x06")) {
         let at = start + i as u64;
-        let size = u64::from(u32::from_le_bytes(le(record, 12)));
-        let offset = u64::from(u32::from_le_bytes(le(record, 16)));
-        let inside = offset == u64::from(u32::MAX) || offset + size <= at;
-        inside.then_some(at + END)
-    }))
+        let size = u64::from(u32::from_le_bytes(le(record, 12)?));
+        let offset = u64::from(u32::from_le_bytes(le(record, 16)?));
+        if offset == u64::from(u32::MAX) || offset + size <= at {
+            return Ok(Some(at + END));
+        }
+    }
+    Ok(None)
 }

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use super::chosen::Chosen;
 use super::file::File;
 use super::stored::Part;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use zip::{Archive, Entry};
 
@@ -64,7 +65,7 @@ fn check_container(file: &File) -> Result<()> {
     const FIX: &str =
         "re-save it with torch 1.6 or later: torch.save(torch.load(path, weights_only=True), path)";
     let refuse = |message: String| Err(Error::format(file.path(), At::Byte(0), message));
-    let first = file.read_at(0, usize::try_from(file.size().min(262)).unwrap_or(262))?;
+    let first = file.read_at(0, checked::index(file.size().min(262))?)?;
     if first.is_empty() {
         let message = "the file has 0 bytes: expected a torch file; copy or download it again";
         return Err(Error::truncated(file.path(), At::File, message));
@@ -76,7 +77,7 @@ fn check_container(file: &File) -> Result<()> {
         return refuse(format!("the tar format of the oldest torch, which cannot be mapped: {FIX}"));
     }
     if !first.starts_with(b"PK\x03\x04") {
-        let shown = first.get(..16).unwrap_or(&first).escape_ascii().to_string();
+        let shown = first[..first.len().min(16)].escape_ascii().to_string();
         return refuse(format!(
             "not a torch file: it begins with \"{shown}\", expected \"PK\\x03\\x04\" (a zip)"
         ));
@@ -103,7 +104,7 @@ fn read<'f>(file: &'f File, entry: &Entry, limit: u64) -> Result<Cow<'f, [u8]>> 
             format!("{} bytes, and the limit is {limit}; save the scores as one tensor", entry.size),
         ));
     }
-    file.read_at(entry.payload, usize::try_from(entry.size).unwrap_or(usize::MAX))
+    file.read_at(entry.payload, checked::index(entry.size)?)
 }
 
 fn check_version(file: &File, archive: &Archive) -> Result<()> {
@@ -122,7 +123,9 @@ fn check_version(file: &File, archive: &Archive) -> Result<()> {
 
 /// Whether the storages are big-endian. Files from before torch 2.1 do not say and are little-endian.
 fn byte_order(file: &File, archive: &Archive) -> Result<bool> {
-    let Some(entry) = archive.get("byteorder") else { return Ok(false) };
+    let Some(entry) = archive.get("byteorder") else {
+        return Ok(false); // Proof: so it is where nothing is said.
+    };
     match read(file, entry, MAX_WORD)?.as_ref() {
         b"little" => Ok(false),
         b"big" => Ok(true),
@@ -139,7 +142,7 @@ fn checksum(file: &File, entry: &Entry) -> Result<()> {
     let mut hasher = crc32fast::Hasher::new();
     let mut done = 0;
     while done < entry.size {
-        let len = usize::try_from(entry.size - done).unwrap_or(BLOCK).min(BLOCK);
+        let len = checked::index((entry.size - done).min(BLOCK as u64))?;
         hasher.update(&file.read_at(entry.payload + done, len)?);
         done += len as u64;
     }
@@ -159,7 +162,8 @@ fn checksum(file: &File, entry: &Entry) -> Result<()> {
     ))
 }
 
-/// `N` bytes at a place in a record whose length was checked; zeros past its end.
-fn le<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
-    record.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+/// `N` bytes at a place in a record whose length was checked.
+fn le<const N: usize>(record: &[u8], at: usize) -> Result<[u8; N]> {
+    let found = record.get(at..).and_then(|rest| rest.first_chunk()).copied();
+    found.ok_or_else(|| impossible(format_args!("a record of {} bytes is read at {at}", record.len())))
 }

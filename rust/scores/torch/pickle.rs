@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::globals::{Global, Meaning, meaning};
 use super::opcodes;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 
 /// Marks that may be open at once.
@@ -93,6 +94,18 @@ pub(super) struct Heap<'p> {
     pub(super) lists: Vec<Vec<Value<'p>>>,
     pub(super) dicts: Vec<Vec<(Value<'p>, Value<'p>)>>,
     pub(super) tensors: Vec<Tensor<'p>>,
+}
+
+impl<'p> Heap<'p> {
+    /// The items of a tuple or list.
+    pub(super) fn list(&self, place: usize) -> Result<&[Value<'p>]> {
+        checked::get(&self.lists, place).map(Vec::as_slice)
+    }
+
+    /// The items of a dict, in the order in which they were set.
+    pub(super) fn dict(&self, place: usize) -> Result<&[(Value<'p>, Value<'p>)]> {
+        checked::get(&self.dicts, place).map(Vec::as_slice)
+    }
 }
 
 /// Runs the pickle that lies at byte `start` of the file, and gives its root.
@@ -230,7 +243,7 @@ impl<'p> Machine<'_, 'p> {
 
     /// The file's byte of the opcode being run.
     pub(super) fn byte_offset(&self) -> u64 {
-        self.start.saturating_add(self.at as u64)
+        self.start.saturating_add(self.at as u64) // Proof: a place in messages.
     }
 
     pub(super) fn refuse(&self, message: impl Into<String>) -> Error {
@@ -242,12 +255,12 @@ impl<'p> Machine<'_, 'p> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'p [u8]> {
-        let rest = self.bytes.get(self.next..).unwrap_or_default();
+        let rest = checked::get(self.bytes, self.next..)?;
         let Some((taken, _)) = rest.split_at_checked(count) else {
             let have = self.bytes.len();
             return Err(Error::truncated(
                 self.path,
-                At::Byte(self.start.saturating_add(have as u64)),
+                At::Byte(checked::add(self.start, have as u64)?),
                 format!(
                     "data.pkl ends after {have} bytes without its STOP opcode; copy or download the file again"
                 ),
@@ -258,7 +271,7 @@ impl<'p> Machine<'_, 'p> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        Ok(super::le(self.take(N)?, 0))
+        super::le(self.take(N)?, 0)
     }
 
     fn byte(&mut self) -> Result<u8> {
@@ -266,7 +279,8 @@ impl<'p> Machine<'_, 'p> {
     }
 
     fn line(&mut self) -> Result<&'p str> {
-        let rest = self.bytes.get(self.next..).unwrap_or_default();
+        let rest = checked::get(self.bytes, self.next..)?;
+        // Proof: where no line ends, there is no byte after all that is there, and that is told.
         let len = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
         let line = self.take(len)?;
         self.take(1)?;
@@ -283,7 +297,7 @@ impl<'p> Machine<'_, 'p> {
     }
 
     fn pop(&mut self) -> Result<Value<'p>> {
-        let floor = self.marks.last().copied().unwrap_or(0);
+        let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
         if self.stack.len() <= floor {
             return Err(self.refuse("the opcode needs a value and the stack has none (underflow)"));
         }
@@ -291,7 +305,7 @@ impl<'p> Machine<'_, 'p> {
     }
 
     fn pop_many(&mut self, count: usize) -> Result<Vec<Value<'p>>> {
-        let floor = self.marks.last().copied().unwrap_or(0);
+        let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
         match self.stack.len().checked_sub(count) {
             Some(from) if from >= floor => Ok(self.stack.split_off(from)),
             _ => {
@@ -312,7 +326,7 @@ impl<'p> Machine<'_, 'p> {
     /// Closes the last mark and gives the number of values after it.
     fn since_mark(&mut self) -> Result<usize> {
         match self.marks.pop() {
-            Some(mark) => Ok(self.stack.len().saturating_sub(mark)),
+            Some(mark) => checked::sub(self.stack.len(), mark),
             None => Err(self.refuse("the opcode needs a MARK and there is none (underflow)")),
         }
     }
@@ -341,7 +355,7 @@ impl<'p> Machine<'_, 'p> {
 
     fn string(&mut self) -> Result<()> {
         let len = u32::from_le_bytes(self.array()?);
-        let bytes = self.take(usize::try_from(len).unwrap_or(usize::MAX))?;
+        let bytes = self.take(checked::index(len)?)?;
         let text = std::str::from_utf8(bytes).map_err(|_| self.format("a string that is not UTF-8"))?;
         self.stack.push(Value::Str(text));
         Ok(())
@@ -358,9 +372,8 @@ impl<'p> Machine<'_, 'p> {
         let items = self.pop_many(count)?;
         match self.stack.last() {
             Some(Value::List(place)) => {
-                if let Some(list) = self.heap.lists.get_mut(*place) {
-                    list.extend(items);
-                }
+                let list = self.heap.lists.get_mut(*place);
+                list.ok_or_else(|| impossible("a list is not in the heap"))?.extend(items);
                 Ok(())
             }
             _ => Err(self.refuse("items are appended to what is not a list")),
@@ -375,9 +388,8 @@ impl<'p> Machine<'_, 'p> {
         if !count.is_multiple_of(2) {
             return Err(self.refuse("a dict item has a key and no value"));
         }
-        if let Some(dict) = self.heap.dicts.get_mut(*place) {
-            dict.extend(items.as_chunks().0.iter().map(|[key, value]| (*key, *value)));
-        }
+        let dict = self.heap.dicts.get_mut(*place).ok_or_else(|| impossible("a dict is not in the heap"))?;
+        dict.extend(items.as_chunks().0.iter().map(|[key, value]| (*key, *value)));
         Ok(())
     }
 

@@ -51,10 +51,10 @@ pub(super) fn choose<'p>(
                 "a tensor and nothing beside it: expected no key=, found key={key:?}"
             )));
         }
-        (Value::Dict(place) | Value::OrderedDict(place), _) => dict_items(heap, place),
+        (Value::Dict(place) | Value::OrderedDict(place), _) => dict_items(heap, place)?,
         (Value::List(place) | Value::Tuple(place), _) => {
-            let list = heap.lists.get(place).map(Vec::as_slice).unwrap_or_default();
-            let named = (0..).zip(list).map(|(at, &value)| Item { name: Name::Number(at), value });
+            let named =
+                (0..).zip(heap.list(place)?).map(|(at, &value)| Item { name: Name::Number(at), value });
             named.collect()
         }
         (other, _) => return Err(refuse(format!("{}: expected a tensor", other.kind()))),
@@ -126,9 +126,11 @@ fn may_hold_scores(heap: &Heap<'_>, value: Value<'_>) -> bool {
             Value::Tensor(_) | Value::Storage(_) => return true,
             Value::Int(_) | Value::Float(_) if inside => return true,
             Value::List(place) | Value::Tuple(place) if lists.insert(place) => {
+                // Proof: every place is one of a list that was made.
                 open.extend(heap.lists.get(place).into_iter().flatten());
             }
             Value::Dict(place) | Value::OrderedDict(place) if dicts.insert(place) => {
+                // Proof: every place is one of a dict that was made.
                 open.extend(heap.dicts.get(place).into_iter().flatten().map(|(_, value)| *value));
             }
             _ => {}
@@ -138,14 +140,13 @@ fn may_hold_scores(heap: &Heap<'_>, value: Value<'_>) -> bool {
     false
 }
 
-fn dict_items<'p>(heap: &Heap<'p>, place: usize) -> Vec<Item<'p>> {
-    let items = heap.dicts.get(place).map(Vec::as_slice).unwrap_or_default();
+fn dict_items<'p>(heap: &Heap<'p>, place: usize) -> Result<Vec<Item<'p>>> {
     let name = |key: &Value<'_>| match key {
         Value::Str(key) => Name::Text((*key).to_owned()),
         Value::Int(key) => Name::Number(*key),
         other => Name::Other(other.kind()),
     };
-    items.iter().map(|(key, value)| Item { name: name(key), value: *value }).collect()
+    Ok(heap.dict(place)?.iter().map(|(key, value)| Item { name: name(key), value: *value }).collect())
 }
 
 fn listing(items: &[Item<'_>]) -> String {

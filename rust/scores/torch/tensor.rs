@@ -3,6 +3,7 @@
 use super::globals::Kind;
 use super::pickle::{Heap, Tensor, Value};
 use super::zip::{Archive, Entry};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::scores::DType;
 use crate::scores::file::File;
@@ -31,8 +32,7 @@ pub(super) fn place<'a>(
     let (len, stride) = check.shape(heap)?;
     let first = check.count("storage offset", tensor.offset)?;
     check.bounds(first, len, stride, numel)?;
-    // `numel` values of this size lie within the file, and `first` is at most `numel`: no overflow.
-    let offset = entry.payload + first * dtype.size() as u64;
+    let offset = checked::add(entry.payload, checked::mul(first, dtype.size() as u64)?)?;
     let part =
         Part { storage: file.storage(), offset, stride, len, dtype, swapped: swapped && dtype.size() > 1 };
     Ok(Placed { part, entry })
@@ -54,8 +54,10 @@ impl Check<'_, '_> {
 
     /// A tensor can say that its bytes are to be negated or conjugated when they are read.
     fn metadata(&self, heap: &Heap<'_>) -> Result<()> {
-        let items = self.tensor.metadata.and_then(|place| heap.dicts.get(place));
-        let set = items.into_iter().flatten().find(|(_, value)| *value != Value::Bool(false));
+        let Some(place) = self.tensor.metadata else {
+            return Ok(()); // Proof: nothing is said of the bytes.
+        };
+        let set = heap.dict(place)?.iter().find(|(_, value)| *value != Value::Bool(false));
         let fix = match set {
             None => return Ok(()),
             Some((Value::Str("neg"), _)) => {
@@ -124,8 +126,7 @@ impl Check<'_, '_> {
 
     /// Length and stride of the one dimension there is, or of the first where the second is 1.
     fn shape(&self, heap: &Heap<'_>) -> Result<(u64, u64)> {
-        let ints = |place: usize| heap.lists.get(place).map(Vec::as_slice).unwrap_or_default();
-        let (size, stride) = (ints(self.tensor.size), ints(self.tensor.stride));
+        let (size, stride) = (heap.list(self.tensor.size)?, heap.list(self.tensor.stride)?);
         if size.len() != stride.len() {
             return Err(self.format(format!(
                 "the shape has {} entries and the strides {}",

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::le;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::scores::file::File;
 use crate::scores::torch::ends::{Directory, directory};
@@ -55,8 +56,11 @@ impl Archive {
         }
         check_disjoint(file, &entries)?;
         let skip = prefix.len() + 1;
-        let inner = |entry: &Entry| entry.name.get(skip..).unwrap_or_default().to_owned();
-        Ok(Self { entries: entries.into_iter().map(|e| (inner(&e), e)).collect(), prefix })
+        let inner = |entry: &Entry| {
+            entry.name.get(skip..).map(str::to_owned).ok_or_else(|| impossible("an entry without the prefix"))
+        };
+        let entries = entries.into_iter().map(|entry| Ok((inner(&entry)?, entry)));
+        Ok(Self { entries: entries.collect::<Result<_>>()?, prefix })
     }
 
     /// The entry of a name without the prefix.
@@ -70,7 +74,7 @@ fn bad(file: &File, at: u64, message: String) -> Error {
 }
 
 fn walk(file: &File, directory: Directory) -> Result<Vec<Entry>> {
-    let bytes = file.read_at(directory.offset, usize::try_from(directory.size).unwrap_or(usize::MAX))?;
+    let bytes = file.read_at(directory.offset, checked::index(directory.size)?)?;
     let mut entries = Vec::new();
     let mut rest = bytes.as_ref();
     for _ in 0..directory.entries {
@@ -97,38 +101,40 @@ fn central<'b>(file: &File, at: u64, rest: &'b [u8]) -> Result<(Entry, &'b [u8])
     if !record.starts_with(b"PK\x01\x02") {
         return Err(bad(file, at, "expected a central directory entry (PK 01 02)".into()));
     }
-    let length = |at| usize::from(u16::from_le_bytes(le(record, at)));
-    let (name, rest) = rest.split_at_checked(length(28)).ok_or_else(cut)?;
-    let (extra, rest) = rest.split_at_checked(length(30)).ok_or_else(cut)?;
-    let (_comment, rest) = rest.split_at_checked(length(32)).ok_or_else(cut)?;
+    let length = |at| -> Result<usize> { Ok(u16::from_le_bytes(le(record, at)?).into()) };
+    let (name, rest) = rest.split_at_checked(length(28)?).ok_or_else(cut)?;
+    let (extra, rest) = rest.split_at_checked(length(30)?).ok_or_else(cut)?;
+    let (_comment, rest) = rest.split_at_checked(length(32)?).ok_or_else(cut)?;
     let name = std::str::from_utf8(name)
         .map_err(|_| bad(file, at, format!("entry name {:?} is not UTF-8", String::from_utf8_lossy(name))))?;
-    let narrow = |at| u64::from(u32::from_le_bytes(le(record, at)));
-    let mut wide = Wide { file, at, name, fields: zip64_extra(extra) };
+    let narrow = |at| -> Result<u64> { Ok(u32::from_le_bytes(le(record, at)?).into()) };
+    let mut wide = Wide { file, at, name, fields: zip64_extra(extra)? };
     let entry = Entry {
         name: name.to_owned(),
-        size: wide.resolve("uncompressed size", narrow(24))?,
-        stored: wide.resolve("compressed size", narrow(20))?,
-        header: wide.resolve("local header offset", narrow(42))?,
+        size: wide.resolve("uncompressed size", narrow(24)?)?,
+        stored: wide.resolve("compressed size", narrow(20)?)?,
+        header: wide.resolve("local header offset", narrow(42)?)?,
         payload: 0,
-        crc: u32::from_le_bytes(le(record, 16)),
-        flags: u16::from_le_bytes(le(record, 8)),
-        method: u16::from_le_bytes(le(record, 10)),
+        crc: u32::from_le_bytes(le(record, 16)?),
+        flags: u16::from_le_bytes(le(record, 8)?),
+        method: u16::from_le_bytes(le(record, 10)?),
     };
     Ok((entry, rest))
 }
 
 /// The body of the extra field with id 1, which holds what does not fit 32 bits.
-fn zip64_extra(mut extra: &[u8]) -> &[u8] {
+fn zip64_extra(mut extra: &[u8]) -> Result<&[u8]> {
     while let Some((head, rest)) = extra.split_at_checked(4) {
-        let len = usize::from(u16::from_le_bytes(le(head, 2)));
-        let Some((body, after)) = rest.split_at_checked(len) else { return &[] };
+        let len = usize::from(u16::from_le_bytes(le(head, 2)?));
+        let Some((body, after)) = rest.split_at_checked(len) else {
+            break; // Proof: a field that is cut holds nothing, and what asks for it says so.
+        };
         if head.starts_with(&[1, 0]) {
-            return body;
+            return Ok(body);
         }
         extra = after;
     }
-    &[]
+    Ok(&[])
 }
 
 /// 64-bit values in the order of the 32-bit fields that are all ones.
@@ -150,7 +156,7 @@ impl Wide<'_> {
             return Err(bad(self.file, self.at, message));
         };
         self.fields = rest;
-        Ok(u64::from_le_bytes(le(value, 0)))
+        Ok(u64::from_le_bytes(le(value, 0)?))
     }
 }
 
@@ -275,8 +281,8 @@ fn locate(file: &File, entry: &mut Entry, directory: u64) -> Result<()> {
     if !record.starts_with(b"PK\x03\x04") {
         return Err(bad(file, at, format!("entry {name:?}: expected its local header (PK 03 04) here")));
     }
-    let name_len = u16::from_le_bytes(le(&record, 26));
-    let extra_len = u16::from_le_bytes(le(&record, 28));
+    let name_len = u16::from_le_bytes(le(&record, 26)?);
+    let extra_len = u16::from_le_bytes(le(&record, 28)?);
     let payload = fixed.checked_add(u64::from(name_len) + u64::from(extra_len));
     entry.payload = bounded(payload, "local header")?;
     let local = file.read_at(fixed, name_len.into())?;
@@ -305,8 +311,8 @@ fn check_local(file: &File, entry: &Entry, record: &[u8]) -> Result<()> {
             ),
         ))
     };
-    let flags = u16::from_le_bytes(le(record, 6));
-    let method = u16::from_le_bytes(le(record, 8));
+    let flags = u16::from_le_bytes(le(record, 6)?);
+    let method = u16::from_le_bytes(le(record, 8)?);
     if flags != entry.flags {
         return differs("flags", flags.into(), entry.flags.into());
     }
@@ -314,7 +320,7 @@ fn check_local(file: &File, entry: &Entry, record: &[u8]) -> Result<()> {
         return differs("method", method.into(), entry.method.into());
     }
     for (field, at) in [("compressed size", 18), ("uncompressed size", 22)] {
-        let local = u64::from(u32::from_le_bytes(le(record, at)));
+        let local = u64::from(u32::from_le_bytes(le(record, at)?));
         let deferred = local == u64::from(u32::MAX) || (local == 0 && flags & DESCRIPTOR != 0);
         if local != entry.size && !deferred {
             return differs(field, local, entry.size);
@@ -327,7 +333,7 @@ fn check_disjoint(file: &File, entries: &[Entry]) -> Result<()> {
     let mut order: Vec<_> = entries.iter().collect();
     order.sort_by_key(|entry| entry.header);
     for pair in order.windows(2) {
-        let [a, b] = pair else { continue };
+        let [a, b] = pair else { continue }; // Proof: windows of 2.
         let (a_end, b_end) = (a.payload + a.size, b.payload + b.size);
         if a_end > b.header {
             return Err(bad(
