@@ -35,6 +35,7 @@ lint: $(VENV)/.checks ## Formats, lints and types.
 
 check-rust: $(VENV)/.tools
 	cargo test --quiet --locked
+	cargo test --quiet --locked --profile checked
 
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest
