@@ -133,7 +133,7 @@ def open_scores(
     io: str,
     verify: bool,
 ) -> Scores:
-    """Open files and `save_to_disk` directories as one vector, in the order given."""
+    """Open files as one vector, in the order given."""
 
 # --- selection: the arguments are checked and named in dsdm.indices -------------------------------------------
 

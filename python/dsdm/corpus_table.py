@@ -21,9 +21,12 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
     """
 
     # The base class is for tables in memory and asks for one.
-    def __init__(self, corpus: Corpus, files: Sequence[str]) -> None:  # pylint: disable=super-init-not-called
+    def __init__(  # pylint: disable=super-init-not-called
+        self, corpus: Corpus, files: Sequence[str], places: Sequence[str] = ()
+    ) -> None:
         self.corpus = corpus
         self.files = tuple(files)
+        self.places = tuple(places)
         self._schema: pa.Schema = corpus.schema
         self._loaded: pa.Table | None = None
 
@@ -33,7 +36,7 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the files again.
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
-        return _reopen, (self.files, self.corpus.stored_names, self._schema.names, metadata)
+        return _reopen, (self.files, self.corpus.stored_names, self._schema.names, metadata, self.places)
 
     @property
     def table(self) -> pa.Table:
@@ -121,7 +124,7 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
 
     def select(self, columns: Sequence[str]) -> "CorpusTable":
         """Choose columns."""
-        return CorpusTable(self.corpus.select(list(columns)), self.files)
+        return CorpusTable(self.corpus.select(list(columns)), self.files, self.places)
 
     def drop(self, columns: Sequence[str] | str) -> "CorpusTable":
         """Leave columns out."""
@@ -131,12 +134,12 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
     def rename_columns(self, names: Sequence[str]) -> "CorpusTable":
         """Give the columns other names."""
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
-        return CorpusTable(self.corpus.rename(list(names), metadata), self.files)
+        return CorpusTable(self.corpus.rename(list(names), metadata), self.files, self.places)
 
     def replace_schema_metadata(self, metadata: Any = None) -> "CorpusTable":
         """Give the schema other metadata."""
         text = {_text(key): _text(value) for key, value in (metadata or {}).items()}
-        return CorpusTable(self.corpus.rename(self.column_names, text), self.files)
+        return CorpusTable(self.corpus.rename(self.column_names, text), self.files, self.places)
 
     def cast(self, target_schema: pa.Schema, *args: Any, **kwargs: Any) -> Table:
         """Change types; names and metadata alone without a read."""
@@ -177,5 +180,7 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _reopen(files: Sequence[str], stored: list[str], names: list[str], metadata: dict[str, str]) -> CorpusTable:
-    return CorpusTable(Corpus.open(list(files), columns=stored).rename(names, metadata), files)
+def _reopen(
+    files: Sequence[str], stored: list[str], names: list[str], metadata: dict[str, str], places: Sequence[str]
+) -> CorpusTable:
+    return CorpusTable(Corpus.open(list(files), columns=stored).rename(names, metadata), files, places)

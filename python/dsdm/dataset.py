@@ -94,30 +94,50 @@ class Shards:
         )
 
 
-def open_shards(source: Any, *, columns: Sequence[str] | None = None, threads: int | None = None) -> Shards:
+def open_shards(
+    source: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    threads: int | None = None,
+    sort: str | None = None,
+    partial: bool = False,
+) -> Shards:
     """Open a corpus: its metadata is read, its rows are not.
 
     Parameters
     ----------
     source
-        A folder, a glob (its files sorted), a list of ``.arrow`` or ``.parquet`` files (in the order given),
-        a ``save_to_disk`` folder, a hub cache folder, a ``datasets.Dataset`` or a ``pyarrow.Table``.
+        A folder, a glob, a list of ``.arrow`` or ``.parquet`` files (in the order given) or of folders and globs, a
+        ``save_to_disk`` folder or one that holds nothing but such folders, a hub cache folder, a
+        ``datasets.Dataset`` or a ``pyarrow.Table``. Names that begin with ``_`` or ``.`` are no data, at any depth,
+        unless a glob spells that out. Folders of several splits, configurations or series of shards, with another
+        data set below, hive columns in the names of folders, tables of Delta Lake and Iceberg, and URLs are refused.
     columns
         The columns to read, in this order; all if not given.
     threads
         Threads that open files.
+    sort
+        The order of the files of a folder or glob. They are read by the text of their paths, as datasets and pyarrow
+        have it, and folders named exactly ``0`` to ``m - 1`` by their numbers. Where files are numbered and that order
+        is not the natural one (2 before 10), nothing is guessed: it is an error until ``"name"`` or ``"natural"``
+        says which is meant. A list of files is taken as given.
+    partial
+        Whether shards that their names tell of (``-00001-of-00003``, folders ``0`` to ``m - 1``) may be missing, in a
+        folder or glob.
 
     Raises
     ------
     FileNotFoundError
-        With what was looked for.
+        With what was looked for; for a shard that is missing, and a link to nothing.
+    ValueError
+        For files whose order cannot be known, or that are no one table, with how to choose.
     FormatError
         For a file that is neither Arrow nor Parquet, or is damaged; ``TruncatedError`` if it was cut.
     SchemaError
         If shards differ in their columns, with the column and both types.
 
     """
-    return Shards(open_source(source, columns, threads))
+    return Shards(open_source(source, columns, threads, sort=sort, partial=partial))
 
 
 def select(
@@ -127,11 +147,13 @@ def select(
     columns: Sequence[str] | None = None,
     memory_limit: int | str | None = None,
     threads: int | None = None,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> "datasets.Dataset":
     """Give rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
 
     It is in memory while it fits ``memory_limit`` (a quarter of what is free, if not given), else in a file in
-    the cache of ``datasets``, memory-mapped.
+    the cache of ``datasets``, memory-mapped. ``sort`` and ``partial`` are those of :func:`open_shards`.
 
     >>> import dsdm, pyarrow as pa
     >>> dsdm.select(pa.table({"text": ["a", "b", "c"]}), [2, 0])["text"][:]
@@ -140,16 +162,23 @@ def select(
     from dsdm.memory import select_rows
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    return select_rows(for_datasets(open_source(source, columns, threads)), row_numbers(indices), limit, threads)
+    opened = open_source(source, columns, threads, sort=sort, partial=partial)
+    return select_rows(for_datasets(opened), row_numbers(indices), limit, threads)
 
 
 def open_dataset(
-    source: Any, *, columns: Sequence[str] | None = None, threads: int | None = None
+    source: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    threads: int | None = None,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> "datasets.Dataset":
     """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
 
     Its ``select`` is lazy and cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of a selection
-    read the shards in the order in which rows lie, on all threads. Parquet shards are not copied.
+    read the shards in the order in which rows lie, on all threads. Parquet shards are not copied. ``sort`` and
+    ``partial`` are those of :func:`open_shards`.
 
     >>> import dsdm.dataset, pyarrow as pa
     >>> rows = dsdm.dataset.open_dataset(pa.table({"text": ["a", "b", "c"]}))
@@ -158,4 +187,4 @@ def open_dataset(
     """
     from dsdm.lazy import open_lazily
 
-    return open_lazily(for_datasets(open_source(source, columns, threads)))
+    return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial)))

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from dsdm.reference import PathLike, ReferenceFile, cache_dir, reference_files
+from dsdm.paths import PathLike, local
+from dsdm.reference import ReferenceFile, cache_dir, reference_files
 
 if TYPE_CHECKING:
     import pooch
@@ -55,7 +56,7 @@ def fetch(
     import pooch
 
     wanted = _wanted(paths)
-    folder = Path(data_dir) if data_dir is not None else cache_dir()
+    folder = Path(local(data_dir, "data_dir")) if data_dir is not None else cache_dir()
     _check_room(wanted, folder)
     base = url or os.environ.get("DSDM_DATA_URL") or DEFAULT_URL
     registry = {file.path: f"sha256:{file.sha256}" for file in wanted}

@@ -1,18 +1,14 @@
 """Parquet shards of a data set on the hub: where its cache has them, or as the hub gives them."""
 
-import os
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsdm.reference import PathLike
+from dsdm.paths import PathLike, local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PARQUET = ("*.parquet", "**/*.parquet")
 _DOWNLOADS_AT_ONCE = 8
-_SHARD = re.compile(r"(?P<head>.*)-(?P<rank>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?\.parquet")
 
 
 def snapshot(
@@ -36,7 +32,7 @@ def snapshot(
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = list(globs or _PARQUET)
-    folder = None if cache_dir is None else os.fspath(cache_dir)
+    folder = None if cache_dir is None else local(cache_dir, "cache_dir")
     try:
         where = snapshot_download(
             name,
@@ -54,30 +50,4 @@ def snapshot(
             f"huggingface-cli download --repo-type dataset {name}"
         )
         raise FileNotFoundError(message) from error
-    if globs is None:
-        check_whole(name, where)
     return where
-
-
-def check_whole(name: str, folder: PathLike) -> None:
-    """Fail if shards named ``…-00000-of-00891…`` are not all there, as a cache filled in part has it.
-
-    Raises
-    ------
-    FileNotFoundError
-        With the number of shards that are missing, and the first of them.
-
-    """
-    present: dict[tuple[str, int], set[int]] = {}
-    for path in Path(folder).rglob("*.parquet"):
-        if match := _SHARD.fullmatch(str(path.relative_to(folder))):
-            series = (match["head"], int(match["count"]))
-            present.setdefault(series, set()).add(int(match["rank"]))
-    for (head, count), ranks in present.items():
-        missing = sorted(set(range(count)) - ranks)
-        if missing:
-            message = (
-                f"{name}: {len(missing)} of the {count} shards {head}-* are not in {folder}, the first of them "
-                f"{head}-{missing[0]:05}-of-{count:05}; download them, or name those you want by data_files="
-            )
-            raise FileNotFoundError(message)

@@ -20,6 +20,7 @@ from dsdm._native import default_memory_limit
 from dsdm.corpus_table import CorpusTable
 from dsdm.materializing import identity_of, in_files
 from dsdm.memory import select_rows, to_dataset
+from dsdm.paths import local, refuse_inside
 from dsdm.sizes import to_bytes
 from dsdm.sources import Source, check_range, open_source, row_numbers
 
@@ -34,7 +35,7 @@ def open_lazily(source: Source) -> "LazyDataset":
     if not source.files:
         table = source.corpus.take(np.arange(len(source.corpus)))
         return _adopt(to_dataset(table))
-    table = CorpusTable(source.corpus, source.files)
+    table = CorpusTable(source.corpus, source.files, source.places)
     info = DatasetInfo(features=Features.from_arrow_schema(table.schema))
     dataset = LazyDataset(table, info=info, fingerprint=_of_files(source))
     return dataset if source.mapping is None else dataset.select(source.mapping)
@@ -138,6 +139,9 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             raise ValueError(message)
         source = open_source(self)
         remote = "://" in os.fspath(dataset_path) or storage_options
+        if not remote:
+            dataset_path = local(dataset_path, "dataset_path")
+            refuse_inside(dataset_path, source.places)
         if remote or any(require_storage_embed(feature) for feature in self.features.values()):
             if not remote:
                 _refuse_source(dataset_path, source.files)
@@ -145,7 +149,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             return
         source.corpus.materialize(
             source.rows(np.arange(len(self))),
-            os.fspath(Path(dataset_path).expanduser()),
+            os.fspath(dataset_path),
             sources=source.files,
             max_shard_size=to_bytes(max_shard_size or "500MB", "max_shard_size"),
             num_shards=num_shards,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
+from dsdm.paths import local, refuse_inside
 from dsdm.provenance import plain, with_files
 from dsdm.releases import installed
 from dsdm.sizes import readable
@@ -74,6 +75,8 @@ def materialize(
     overwrite: bool = False,
     selection: Mapping[str, Any] | None = None,
     progress: bool | None = None,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> Report:
     """Write rows as a dataset folder.
 
@@ -131,6 +134,8 @@ def materialize(
         ``{"by": "top_k", "scores": ["scores.npy"], "arguments": {"k": 100}}``; or any other that JSON can hold.
     progress
         A bar; on a terminal only, if not given.
+    sort, partial
+        The order of the source's files, and whether some may be missing; as in :func:`open_shards`.
 
     Raises
     ------
@@ -153,9 +158,10 @@ def materialize(
         max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress
     )
     check_added(row_ids, selection)
-    opened = open_source(source, columns, threads)
+    target = local(out_dir, "out_dir")
+    opened = open_source(source, columns, threads, sort=sort, partial=partial)
+    refuse_inside(target, opened.places)
     given = row_numbers(indices)
-    target = os.fspath(out_dir)
     if order == "shuffle" and seed is None and resume:
         seed = _seed_of_unfinished(target, given)
     wanted, seed = in_order(given, order, seed)

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsdm import checks
 from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
-from dsdm.reference import DATASET_SIZE, PathLike, check_method, files_of, find_file
+from dsdm.paths import PathLike
+from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores

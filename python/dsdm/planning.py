@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dsdm.layout import check_added, check_layout, check_run, in_order
+from dsdm.paths import local, refuse_inside
 from dsdm.sizes import readable
 from dsdm.sources import check_range, open_source, row_numbers
 
@@ -69,6 +70,8 @@ def plan(
     overwrite: bool = False,
     selection: Mapping[str, Any] | None = None,
     progress: bool | None = None,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> Plan:
     """Tell what :func:`materialize` would read, write and hold, and do nothing.
 
@@ -80,6 +83,8 @@ def plan(
         As in :func:`materialize`; `out_dir` need not be given, and need not be free.
     format, order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
+    sort, partial
+        As there.
     resume, verify, overwrite, selection, progress
         Are looked at as there, and change nothing here.
 
@@ -101,7 +106,10 @@ def plan(
         max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress
     )
     check_added(row_ids, selection)
-    opened = open_source(source, columns, threads)
+    target = None if out_dir is None else local(out_dir, "out_dir")
+    opened = open_source(source, columns, threads, sort=sort, partial=partial)
+    if target is not None:
+        refuse_inside(target, opened.places)
     wanted, _seed = in_order(row_numbers(indices), order, seed)
     check_range(wanted, len(opened))
     added = (row_ids is not None) + (0 if scores is None else len(scores) if isinstance(scores, Mapping) else 1)
@@ -122,7 +130,7 @@ def plan(
         write_bytes=found["write_bytes"],
         memory_bytes=found["memory_bytes"],
         strategy=_strategy(found),
-        free_bytes=None if out_dir is None else _free(Path(out_dir)),
+        free_bytes=None if target is None else _free(Path(target)),
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.reference import PathLike, files_of, find_file
+from dsdm.paths import SCORES, PathLike, find, local
+from dsdm.reference import files_of, find_file
 
 _BY_SCORES = ("top_k", "gumbel_top_k")
 
@@ -51,7 +52,7 @@ def choose_again(selection: Mapping[str, Any], data_dir: PathLike | None) -> NDA
     try:
         found = _files(selection, data_dir)
         excluded = selection.get("exclude")
-        arguments["exclude"] = None if excluded is None else np.load(excluded, mmap_mode="r", allow_pickle=False)
+        arguments["exclude"] = None if excluded is None else np.load(local(excluded), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as missing:
         return f"{missing.filename}: it is not there"
     for file, told in zip(found, selection.get("score_files", ()), strict=False):
@@ -80,7 +81,9 @@ def _files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]
         place = arguments.get("data_dir") if data_dir is None else data_dir
         method, target = arguments.get("method"), arguments.get("target")
         return [] if method == "random" else [str(find_file(file, place)) for file in files_of(method, target)]
-    files = [str(file) for file in selection.get("scores", ())]
+    reading = selection.get("reading", {})
+    asked = reading.get("sort"), reading.get("partial", False)
+    files = find(selection.get("scores", ()), SCORES, sort=asked[0], partial=asked[1]).files
     for file in files:
         if not Path(file).exists():
             raise FileNotFoundError(2, "the score file is not there", file)

@@ -13,6 +13,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from dsdm.paths import PathLike, local
+
 logger = logging.getLogger(__name__)
 
 DATASET_SIZE = 216_948_746
@@ -35,8 +37,6 @@ SEMDEDUP_FILE = "sdd.pt"
 
 DSDM_MIX = ("jeopardy", "squad", "lambada")
 """The targets whose mean is the ``lm_task_mix`` of the method dsdm, in the order in which they are summed."""
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,9 @@ def places(data_dir: PathLike | None = None) -> list[tuple[str, Path]]:
     """
     found = []
     if data_dir is not None:
-        found.append(("data_dir", Path(data_dir)))
+        found.append(("data_dir", Path(local(data_dir, "data_dir"))))
     if from_environment := os.environ.get("DSDM_DATA_DIR"):
-        found.append(("$DSDM_DATA_DIR", Path(from_environment)))
+        found.append(("$DSDM_DATA_DIR", Path(local(from_environment, "$DSDM_DATA_DIR"))))
     found.append(("the user's cache", cache_dir()))
     return found
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from dsdm import _native
 from dsdm._native import Scores
 from dsdm.checks import check_flag, one_of
-from dsdm.score_paths import PathLike, resolve
+from dsdm.paths import SCORES, PathLike, find
 
 __all__ = ["Scores", "open_scores"]
 
@@ -24,6 +24,8 @@ def open_scores(
     dtype: DTypeLike | None = None,
     io: str = "mmap",
     verify: bool = False,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> Scores:
     """Open score files as one vector.
 
@@ -34,10 +36,10 @@ def open_scores(
     Parameters
     ----------
     path_or_paths
-        A file; a list of files, which are one vector in the order given; a glob, whose matches are taken in
-        natural order (``part2`` before ``part10``); or a directory. A directory is what ``datasets`` wrote with
-        ``save_to_disk``; one that holds score files of one kind, taken in natural order; or one with
-        subdirectories ``0`` to ``m - 1``, each a ``save_to_disk`` directory or one score file.
+        A file; a list of files, which are one vector in the order given; a glob; or a directory with score files
+        of one kind, at any depth, or what ``datasets`` wrote with ``save_to_disk``. Which files these are, and
+        their order, is decided as by :func:`dsdm.open_shards`, so that scores beside shards of the same names are
+        in the same order.
     key
         The tensor of a ``.pt`` file that holds a dict or a list. Without it, the only tensor is taken if nothing
         beside it (a list, a dict) holds numbers; `Scores.key` says which.
@@ -53,6 +55,8 @@ def open_scores(
         survives a file that is cut while it is read.
     verify
         Whether to compute the checksums of the formats that have them, which reads every byte.
+    sort, partial
+        The order of numbered files, and whether some may be missing; as in :func:`dsdm.open_shards`.
 
     Returns
     -------
@@ -62,11 +66,12 @@ def open_scores(
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
-        If there is no file, or a directory is none of the above.
+        If there is no file, or a directory is none of the above; if a file of a series is missing.
     TypeError
         If raw values have no `dtype`, or a path is no regular file.
     ValueError
-        If there is no such `io`, or a `key` or `column` is given for files that have none.
+        If there is no such `io`, or a `key` or `column` is given for files that have none. For files whose order
+        cannot be known, or that are no one vector (several splits or series), with how to choose.
     dsdm.errors.FormatError
         If a file is none of the formats, is damaged, or is another format than its name says; by its subclasses
         TruncatedError, UnsafePickleError, ChecksumError, and SchemaError for other shapes and types, or files
@@ -88,7 +93,9 @@ def open_scores(
     array([2.5, 3.5, 4.5], dtype=float32)
 
     """
-    scores = open_leniently(path_or_paths, key=key, column=column, dtype=dtype, io=io, verify=verify)
+    scores = open_leniently(
+        path_or_paths, key=key, column=column, dtype=dtype, io=io, verify=verify, sort=sort, partial=partial
+    )
     for name, option, taken, kind in (
         ("key", key, scores.key, ".pt files that hold several tensors"),
         ("column", column, scores.column, "Arrow and Parquet files"),
@@ -107,6 +114,8 @@ def open_leniently(
     dtype: DTypeLike | None,
     io: str = "mmap",
     verify: bool = False,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> Scores:
     """Open score files where a key or a column may be for other files that are opened with them."""
     for name, option in (("key", key), ("column", column)):
@@ -115,7 +124,11 @@ def open_leniently(
             raise TypeError(message)
     one_of("io", io, ("mmap", "pread"))
     check_flag("verify", verify)
-    paths = resolve(path_or_paths)
+    check_flag("partial", partial)
+    paths = find(path_or_paths, SCORES, sort=sort, partial=partial).files
+    if not paths:
+        message = "no score file was given"
+        raise ValueError(message)
     return _native.open_scores(paths, key, column, None if dtype is None else _type_name(dtype), io, verify)
 
 

@@ -4,6 +4,7 @@ What it adds is keyword-only. Where the reference went wrong there is a clear er
 NaN scores, more rows asked for than there are, a missing file or a git-LFS pointer in its place.
 """
 
+import glob
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from dsdm import methods, reference
 from dsdm.checks import whole
-from dsdm.reference import DATASET_SIZE, PathLike
+from dsdm.paths import PathLike, local
+from dsdm.reference import DATASET_SIZE
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -156,12 +158,16 @@ def dataset_select(
     data_files: str | list[str] | None = None,
     cache_dir: PathLike | None = None,
     num_proc: int | None = None,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> "Dataset":
     """Select rows of the candidate corpus by a method, as a ``datasets.Dataset``.
 
     The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`.
     """
-    candidates = get_candidate_dataset(path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc)
+    candidates = get_candidate_dataset(
+        path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc, sort=sort, partial=partial
+    )
     indices = methods.get_indices(
         method,
         selection_size,
@@ -180,6 +186,8 @@ def get_candidate_dataset(
     data_files: str | list[str] | None = None,
     cache_dir: PathLike | None = None,
     num_proc: int | None = None,
+    sort: str | None = None,
+    partial: bool = False,
 ) -> "Dataset":
     """Open the candidate corpus as a ``datasets.Dataset`` over its Parquet shards, without an Arrow copy.
 
@@ -191,11 +199,14 @@ def get_candidate_dataset(
     path
         A folder with the shards, or the name of a data set on the hub; the reference's by default.
     data_files
-        Which of the shards, as globs relative to `path`, such as ``"data/train-00000-of-00891*"``; all by default.
+        Which of the shards, as names or globs relative to `path`, such as ``"data/train-00000-of-00891*"``; all by
+        default. Of several globs, those that match nothing are skipped, as ``datasets`` does.
     cache_dir
         The hub's cache folder, where shards from the hub are looked for and kept; the usual one by default.
     num_proc
         How many shards are downloaded at once.
+    sort, partial
+        The order of the shards, and whether some may be missing; as in :func:`dsdm.open_shards`.
 
     Raises
     ------
@@ -208,26 +219,29 @@ def get_candidate_dataset(
     if num_proc is not None and whole("num_proc", num_proc) < 1:
         message = f"num_proc is {num_proc}; at least 1 is needed"
         raise ValueError(message)
-    where = CANDIDATE_DATASET if path is None else os.fspath(path)
+    where = CANDIDATE_DATASET if path is None else local(path)
     globs = [data_files] if isinstance(data_files, str) else data_files
     if path is None or not Path(where).exists():
         from dsdm.hub import snapshot
 
         where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc)
-    return open_dataset(_shards_of(Path(where), globs))
+    return open_dataset(_shards_of(where, globs), sort=sort, partial=partial)
 
 
-def _shards_of(folder: Path, globs: list[str] | None) -> list[str] | str:
-    """The shards that the globs name, in their order; each glob's sorted."""
+def _shards_of(folder: str, globs: list[str] | None) -> list[str] | str:
+    """The shards that names and globs ask for; globs that match nothing are left out, as ``datasets`` does."""
     if globs is None:
-        return str(folder)
-    found: list[str] = []
-    for pattern in globs:
-        shards = sorted(str(shard) for shard in folder.glob(pattern))
-        if not shards:
-            message = f"{folder / pattern}: no shard has such a name"
-            raise FileNotFoundError(message)
-        found.extend(shards)
+        return folder
+    found = []
+    for name in globs:
+        pattern = os.path.join(glob.escape(folder), name)  # noqa: PTH118
+        if not glob.has_magic(name):
+            found.append(os.path.join(folder, name))  # noqa: PTH118
+        elif glob.glob(pattern, recursive=True):  # noqa: PTH207
+            found.append(pattern)
+    if not found:
+        message = f"{os.path.join(folder, ', '.join(globs))}: no shard has such a name"  # noqa: PTH118
+        raise FileNotFoundError(message)
     return found
 
 

@@ -1,39 +1,22 @@
 """Where rows come from: files, folders, globs, tables and datasets, each as one corpus."""
 
-import glob
 import json
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus
-from dsdm.checks import check_threads
-from dsdm.errors import FormatError, SchemaError
+from dsdm.checks import check_flag
+from dsdm.errors import SchemaError
+from dsdm.paths import ROWS, check_sort, find
 
 if TYPE_CHECKING:
     import datasets
-
-_SUFFIXES = (".arrow", ".parquet")
-# Results of datasets' transforms lie in its cache beside the shards.
-_NOT_SHARDS = re.compile(r"(cache|tmp|indices)-?.*\.arrow")
-_SPLIT = re.compile(r"(?:.*-)?(?P<split>[A-Za-z_]\w*?)(?:-\d{5}-of-\d{5})?(?:-[0-9a-f]{16})?\.(?:parquet|arrow)")
-_SAVED = re.compile(r"data-\d{5}-of-\d{5}\.arrow")
-_STATE_KEYS = (
-    "_data_files",
-    "_fingerprint",
-    "_format_columns",
-    "_format_kwargs",
-    "_format_type",
-    "_output_all_columns",
-    "_split",
-)
 
 
 @dataclass(frozen=True)
@@ -47,6 +30,8 @@ class Source:
     label: str = "table"
     dataset: "datasets.Dataset | None" = None
     """The dataset whose rows they are, if they are not read from files."""
+    places: tuple[str, ...] = ()
+    """The folders and globs that the files were found by: what is written there would be read with them."""
 
     def __len__(self) -> int:
         return len(self.corpus) if self.mapping is None else len(self.mapping)
@@ -59,30 +44,35 @@ class Source:
         return self.mapping[indices]
 
 
-def open_source(source: Any, columns: Sequence[str] | None = None, threads: int | None = None) -> Source:
+def open_source(
+    source: Any,
+    columns: Sequence[str] | None = None,
+    threads: int | None = None,
+    *,
+    sort: str | None = None,
+    partial: bool = False,
+) -> Source:
     """Open whatever rows can be read from, with these columns alone."""
-    check_threads(threads)
+    check_sort(sort)
+    check_flag("partial", partial)
     if columns is not None:
         if isinstance(columns, str):
             message = f"columns={columns!r} is one name; a list of names is needed: [{columns!r}]"
             raise TypeError(message)
         columns = list(columns)
-    if isinstance(source, str | os.PathLike):
-        return _open_files(find_files(os.fspath(source)), os.fspath(source), columns, threads)
-    if isinstance(source, list | tuple) and all(isinstance(item, str | os.PathLike) for item in source):
-        files = [file for item in source for file in find_files(os.fspath(item))]
-        if not files:
+    paths = isinstance(source, list | tuple) and all(isinstance(item, str | os.PathLike) for item in source)
+    if paths or isinstance(source, str | os.PathLike):
+        found = find(source, ROWS, sort=sort, partial=partial)
+        if not found.files:
             message = "the list of shards is empty; name at least one .arrow or .parquet file"
             raise ValueError(message)
-        return _open_files(files, f"{len(files)} files", columns, threads)
+        label = f"{len(found.files)} files" if paths else os.fspath(source)
+        corpus = Corpus.open(found.files, columns=columns, threads=threads)
+        return Source(corpus, None, tuple(found.files), label, places=tuple(found.places))
     opened = getattr(source, "_source", source)
     if isinstance(opened, Source):
         return opened if columns is None else replace(opened, corpus=opened.corpus.select(columns), dataset=None)
     return _open_table(source, columns)
-
-
-def _open_files(files: list[str], label: str, columns: list[str] | None, threads: int | None) -> Source:
-    return Source(Corpus.open(files, columns=columns, threads=threads), None, tuple(files), label)
 
 
 def _open_table(source: Any, columns: list[str] | None) -> Source:
@@ -114,7 +104,7 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
     if hasattr(data, "corpus"):
         # The table of a lazy dataset is a corpus itself.
         corpus = data.corpus if columns is None else data.corpus.select(columns)
-        return Source(corpus, mapping, data.files, "dataset", _chosen(dataset, columns))
+        return Source(corpus, mapping, data.files, "dataset", _chosen(dataset, columns), data.places)
     features = json.dumps({"info": {"features": dataset.features.to_dict()}})
     metadata = {**(data.schema.metadata or {}), b"huggingface": features.encode()}
     corpus = Corpus.from_stream(data.table.replace_schema_metadata(metadata), columns=columns)
@@ -123,106 +113,6 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
 
 def _chosen(dataset: "datasets.Dataset", columns: list[str] | None) -> "datasets.Dataset":
     return dataset if columns is None else dataset.select_columns(columns)
-
-
-def find_files(where: str) -> list[str]:
-    """Give the shards that a path names: a file, a glob (sorted), or a folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        With what was looked for.
-
-    """
-    path = Path(where)
-    if path.is_dir():
-        return _folder(path)
-    if path.exists() or not glob.has_magic(where):
-        return [where]
-    files = sorted(file for file in glob.glob(where, recursive=True) if Path(file).is_file())  # noqa: PTH207
-    if not files:
-        raise FileNotFoundError(2, "no file matches this glob", where)
-    return files
-
-
-def _folder(folder: Path) -> list[str]:
-    if (folder / "state.json").exists():
-        return _saved_shards(folder)
-    if (folder / "dataset_dict.json").exists():
-        splits = ", ".join(sorted(str(entry) for entry in folder.iterdir() if entry.is_dir()))
-        raise IsADirectoryError(21, f"this is a DatasetDict; name one of its splits ({splits})", str(folder))
-    if any(_SAVED.fullmatch(entry.name) for entry in folder.iterdir()):
-        message = f"{folder}: state.json is missing beside the data-*.arrow shards: the save did not finish; save again"
-        raise FormatError(message)
-    if (folder / "snapshots").is_dir():
-        return _folder(_snapshot(folder))
-    found = [path for suffix in _SUFFIXES for path in folder.rglob(f"*{suffix}") if path.is_file()]
-    shards = [path for path in found if not _hidden(path.relative_to(folder)) and not _NOT_SHARDS.fullmatch(path.name)]
-    if not shards:
-        raise FileNotFoundError(
-            2, "no *.arrow and no *.parquet files here or in folders below, and no state.json", str(folder)
-        )
-    _one_kind(folder, shards)
-    return [str(path) for path in sorted(shards)]
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _one_kind(folder: Path, shards: list[Path]) -> None:
-    """Refuse a folder of several splits, whose rows are no one table, and of both formats."""
-    if len({path.suffix for path in shards}) > 1:
-        message = f"{folder}: there are both .arrow and .parquet files; choose by a glob such as {folder}/**/*.parquet"
-        raise ValueError(message)
-    matches = [_SPLIT.fullmatch(path.name) for path in shards]
-    splits = {match["split"] for match in matches if match} & {"train", "test", "validation", "valid", "dev", "eval"}
-    if len(splits) > 1:
-        message = f"{folder}: there are the splits {sorted(splits)}; choose one by a glob such as {folder}/**/*train*"
-        raise ValueError(message)
-
-
-def _snapshot(folder: Path) -> Path:
-    """Give the snapshot of a hub cache folder that ``refs/main`` names, or the only one."""
-    reference = folder / "refs" / "main"
-    if reference.exists():
-        return folder / "snapshots" / reference.read_text().strip()
-    snapshots = sorted((folder / "snapshots").iterdir())
-    if len(snapshots) != 1:
-        raise FileNotFoundError(
-            2, f"{len(snapshots)} snapshots and no refs/main; name one of them", str(folder / "snapshots")
-        )
-    return snapshots[0]
-
-
-def _saved_shards(folder: Path) -> list[str]:
-    """Give the shards of a ``save_to_disk`` folder, in the order of its state."""
-    path = folder / "state.json"
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        message = f"{path}: this is no JSON ({error}); the save did not finish: save again"
-        raise FormatError(message) from error
-    missing = [key for key in _STATE_KEYS if not isinstance(state, dict) or key not in state]
-    if missing:
-        message = f"{path}: the key {missing[0]!r} is missing; save_to_disk writes {', '.join(_STATE_KEYS)}"
-        raise FormatError(message)
-    files = state["_data_files"]
-    names: list[Any] = (
-        [file.get("filename") if isinstance(file, dict) else None for file in files]
-        if isinstance(files, list)
-        else [None]
-    )
-    if not names or not all(isinstance(name, str) and name for name in names):
-        message = f"{path}: '_data_files' must be a list of at least one {{'filename': …}}, and is {files!r}"
-        raise FormatError(message)
-    for name in names:
-        if Path(name).name != name or name in {".", ".."} or "\\" in name:
-            message = f"{path}: the filename {name!r} leads out of the folder; shards lie in it"
-            raise FormatError(message)
-        if not (folder / name).exists():
-            raise FileNotFoundError(2, "state.json names this shard, which is not there", str(folder / name))
-    return [str(folder / name) for name in names]
 
 
 def row_numbers(indices: Any) -> NDArray[np.int64]:

@@ -1,13 +1,12 @@
 """Whether a folder is still what :func:`dsdm.materialize` wrote."""
 
 import json
-import os
 from dataclasses import dataclass
 
 from dsdm import _native
 from dsdm.errors import ChecksumError
+from dsdm.paths import PathLike, local
 from dsdm.provenance import choose_again
-from dsdm.reference import PathLike
 from dsdm.sizes import readable
 
 
@@ -72,7 +71,7 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     >>> dsdm.verify(folder).rows
     2
     """
-    path = os.fspath(folder)
+    path = local(folder, "the folder")
     kind, rows, shards, size, told = _native.verify(path, threads=threads)
     selection = json.loads(told)
     chosen = choose_again(selection.get("chosen", {}), data_dir)

@@ -11,7 +11,6 @@ mod chosen;
 pub mod collect;
 mod column;
 mod copy;
-mod dataset;
 mod dtype;
 mod expr;
 pub(crate) mod file;

@@ -6,7 +6,7 @@ use super::chosen::{Chosen, common};
 use super::file::{File, Io};
 use super::sniff::{Format, format_of};
 use super::stored::{Part, Stored};
-use super::{RawType, Scores, arrow, dataset, npy, parquet, raw, torch};
+use super::{RawType, Scores, arrow, npy, parquet, raw, torch};
 use crate::checked;
 use crate::error::{At, Error, Result};
 
@@ -26,7 +26,7 @@ pub struct OpenOptions {
 }
 
 impl Scores {
-    /// Opens files as one vector, in the order given. A folder that `save_to_disk` wrote stands for its shards.
+    /// Opens files as one vector, in the order given.
     ///
     /// The format of each is told by its content. Headers are read and checked; values are not.
     ///
@@ -37,8 +37,8 @@ impl Scores {
     /// than the first; [`Error::Type`] for raw values without a type.
     pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Self> {
         let (mut found, mut names) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
-        for path in expand(paths)? {
-            let file = File::open(&path, options.io)?;
+        for path in paths {
+            let file = File::open(path, options.io)?;
             let (parts, chosen) = parts(&file, options)?;
             if let Some(expected) = options.dtype {
                 check_type(&file, &parts, expected)?;
@@ -50,19 +50,6 @@ impl Scores {
         let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
         Ok(Self::stored(Stored::new(found)?.named(chosen)))
     }
-}
-
-/// The files, with the shards of a folder that `save_to_disk` wrote in its place.
-fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        if dataset::is_dataset(path) {
-            files.extend(dataset::shards(path)?);
-        } else {
-            files.push(path.clone());
-        }
-    }
-    Ok(files)
 }
 
 /// The parts of one file, and what of it they are, if it may hold more.

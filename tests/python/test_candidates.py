@@ -2,9 +2,11 @@
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from dsdm import hub, selections
+from dsdm import selections
 
 
 def test_a_selection_is_saved_and_opened(demo, tmp_path):
@@ -51,8 +53,21 @@ def test_without_a_network_the_missing_corpus_and_the_way_to_it_are_named(monkey
 def test_a_cache_that_holds_some_of_the_shards_is_not_taken_for_the_corpus(tmp_path):
     (tmp_path / "data").mkdir()
     for rank in (0, 2):
-        (tmp_path / "data" / f"train-{rank:05}-of-00003-0123456789abcdef.parquet").touch()
+        shard = tmp_path / "data" / f"train-{rank:05}-of-00003-0123456789abcdef.parquet"
+        pq.write_table(pa.table({"id": [rank]}), shard)
     with pytest.raises(FileNotFoundError, match=r"1 of the 3 shards data/train-\*.*train-00001-of-00003"):
-        hub.check_whole("corpus", tmp_path)
-    (tmp_path / "data" / "train-00001-of-00003-0123456789abcdef.parquet").touch()
-    hub.check_whole("corpus", tmp_path)
+        selections.get_candidate_dataset(path=tmp_path)
+    assert selections.get_candidate_dataset(path=tmp_path, partial=True)["id"][:] == [0, 2]
+    assert selections.get_candidate_dataset(path=tmp_path, data_files="data/train-0000[02]-*")["id"][:] == [0, 2]
+
+
+def test_globs_that_match_nothing_are_skipped_and_names_are_not(tmp_path):
+    for rank in range(3):
+        pq.write_table(pa.table({"id": [rank]}), tmp_path / f"train-{rank:05}-of-00003.parquet")
+    asked = [f"train-{rank:05}-of-00003*" for rank in (4, 1, 7, 0)]
+    assert selections.get_candidate_dataset(path=tmp_path, data_files=asked)["id"][:] == [1, 0]
+    with pytest.raises(FileNotFoundError, match=r"train-00007-of-00003\*, train-00008\*: no shard has such a name"):
+        selections.get_candidate_dataset(path=tmp_path, data_files=[asked[2], "train-00008*"])
+    with pytest.raises(FileNotFoundError) as caught:
+        selections.get_candidate_dataset(path=tmp_path, data_files=[asked[1], "train-00004-of-00003.parquet"])
+    assert caught.value.filename == str(tmp_path / "train-00004-of-00003.parquet")

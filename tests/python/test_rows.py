@@ -89,7 +89,7 @@ def test_a_name_with_the_signs_of_a_glob_is_a_name_where_there_is_one(tmp_path):
 
 def test_hidden_files_and_those_of_caches_are_no_shards(tmp_path):
     write_arrow(tmp_path / "c4-train.arrow", table_of(4))
-    for name in ("cache-1234.arrow", "tmp-x.arrow", ".hidden/a.arrow", "indices-1.arrow"):
+    for name in ("cache-0123456789abcdef.arrow", "cache-0123456789abcdef_00000_of_00004.arrow", ".hidden/a.arrow"):
         write_arrow(tmp_path / name, table_of(5))
     (tmp_path / "dataset_info.json").write_text("{}")
     assert open_shards(tmp_path).files == (str(tmp_path / "c4-train.arrow"),)

@@ -10,6 +10,12 @@ import typer
 from dsdm import __version__
 from dsdm.cli import commands
 
+_OPTIONS = {
+    'sort="name"': "--sort name",
+    'sort="natural"': "--sort natural",
+    "partial=True": "--partial",
+}
+
 app = typer.Typer(
     name="dsdm",
     help="Turn score vectors into training subsets.",
@@ -60,6 +66,13 @@ def main() -> None:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        return _as_options(f"{error.filename}: {error.strerror}")
     text = " ".join(str(error).split())
-    return text or type(error).__name__
+    return _as_options(text) or type(error).__name__
+
+
+def _as_options(text: str) -> str:
+    """Say by a command's options what a message says by the arguments of a function."""
+    for argument, option in _OPTIONS.items():
+        text = text.replace(argument, option)
+    return text

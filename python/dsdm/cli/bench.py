@@ -107,17 +107,23 @@ def select(
         typer.Option("--billion", help="Also a billion rows: 4 GB of disk.", rich_help_panel=_WHAT),
     ] = False,
     json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.", rich_help_panel=_OUTPUT)
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", parser=opt.local_path, help="Write all of it here.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draw a chart: .png or .svg.", rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--plot", metavar="FILE", parser=opt.local_path, help="Draw a chart: .png or .svg.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
             "--dir",
             metavar="DIR",
+            parser=opt.local_path,
             help="Where vectors are made, 4 bytes a row and up to three of them; a temporary folder by default.",
             rich_help_panel=_OUTPUT,
         ),
@@ -204,11 +210,16 @@ def gather(
         bool, typer.Option("--warm", help="With a corpus that is in the page cache.", rich_help_panel=_WHAT)
     ] = False,
     json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.", rich_help_panel=_OUTPUT)
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", parser=opt.local_path, help="Write all of it here.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draw a chart: .png or .svg.", rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--plot", metavar="FILE", parser=opt.local_path, help="Draw a chart: .png or .svg.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -216,6 +227,7 @@ def gather(
             "--data",
             "--dir",
             metavar="DIR",
+            parser=opt.local_path,
             help="Where the corpus is made and outputs on disk are written; by default a temporary folder in the "
             "working directory.",
             rich_help_panel=_OUTPUT,

@@ -27,13 +27,20 @@ class Reading:
     key: opt.Key = None
     column: opt.Column = None
     dtype: opt.DType = None
+    sort: opt.SortOption = None
+    partial: opt.Partial = False
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """The keyword arguments that say which files a folder or glob means."""
+        return {"sort": _value(self.sort), "partial": self.partial}
 
     def open(self, files: list[str]) -> "Scores":
         """Open files as one vector."""
         from dsdm.scores import open_leniently
 
         what = files[0] if len(files) == 1 else files
-        return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype)
+        return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
 
     def check_used(self, opened: "list[Scores]") -> None:
         """End with a usage error where an option says how to read what none of the files is."""
@@ -225,7 +232,9 @@ class Choice:
             told = {
                 "by": "gumbel_top_k" if given.gumbel else "top_k",
                 "scores": self.what,
-                "reading": _given(vars(self.reading)),
+                "reading": _given(
+                    {**vars(self.reading), "sort": _value(self.reading.sort), "partial": self.reading.partial or None}
+                ),
                 "rows": given.rows,
                 "arguments": _given(arguments),
             }

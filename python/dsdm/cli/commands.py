@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", parser=opt.local_path, help="Where to put it.")] = Path(
+        "demo"
+    ),
     rows: Annotated[int, typer.Option("--rows", min=200, help="At most this many rows of text.")] = 2000,
 ) -> None:
     """Make a small corpus with scores, and run every method on every target.
@@ -44,7 +46,8 @@ def fetch(
         typer.Argument(metavar="[FILE]...", help="Such as dsdm/squad.pt; all 17 by default."),
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="The folder to fill; the user's cache by default.")
+        Path | None,
+        typer.Option("--data-dir", parser=opt.local_path, help="The folder to fill; the user's cache by default."),
     ] = None,
     url: Annotated[
         str | None,
@@ -71,6 +74,9 @@ def scores(
     key: opt.Key = None,
     column: opt.Column = None,
     dtype: opt.DType = None,
+    sort: opt.SortOption = None,
+    *,
+    partial: opt.Partial = False,
 ) -> None:
     """Show what score files hold: type, rows, range, quantiles, NaN.
 
@@ -84,7 +90,7 @@ def scores(
     """
     from dsdm.cli.summary import summarize
 
-    reading = Reading(key=key, column=column, dtype=dtype)
+    reading = Reading(key=key, column=column, dtype=dtype, sort=sort, partial=partial)
     vector = reading.open(files)
     reading.check_used([vector])
     width = max(len(name) for name, _ in summarize(vector))
@@ -98,7 +104,9 @@ def indices(
         list[str],
         typer.Argument(metavar="WHAT...", help="dsdm, classifier, dsir, random or semdedup; or score files."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .npy file to write: int64 row numbers.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", parser=opt.local_path, help="The .npy file to write: int64 row numbers.")
+    ],
     choosing: Choosing,
     reading: Reading,
     *,
@@ -127,9 +135,10 @@ def materialize(
         list[str],
         typer.Argument(metavar="SHARDS...", help="A folder, a glob, or Parquet or Arrow files in their order."),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The dataset folder to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", parser=opt.local_path, help="The dataset folder to write.")],
     indices_file: Annotated[
-        Path | None, typer.Option("--indices", "-i", help="A .npy file of row numbers, in the order wanted.")
+        Path | None,
+        typer.Option("--indices", "-i", parser=opt.local_path, help="A .npy file of row numbers, in the order wanted."),
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -160,7 +169,7 @@ def materialize(
         message = "give either --indices FILE or --by METHOD (or score files)"
         raise typer.BadParameter(message)
     where = source[0] if len(source) == 1 else source
-    shards = dsdm.open_shards(where)
+    shards = dsdm.open_shards(where, **reading.files)
     opened: list[dsdm.Scores] = []
     if indices_file is not None:
         choosing.refuse_all()
@@ -169,7 +178,7 @@ def materialize(
         choice = Choice(by or [], choosing, reading)
         rows = choice.select(lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards))
         told, opened = choice.told(rows), choice.opened
-    arguments = writing.arguments(reading)
+    arguments = writing.arguments(reading) | reading.files
     reading.check_used([*opened, *([arguments["scores"]] if "scores" in arguments else [])])
     if writing.dry_run:
         typer.echo(dsdm.plan(where, rows, out, threads=choosing.threads, **arguments))
@@ -179,7 +188,9 @@ def materialize(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that dsdm materialize wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=opt.local_path, help="A folder that dsdm materialize wrote.")
+    ],
     data_dir: opt.DataDir = None,
     threads: opt.Threads = None,
 ) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from dsdm.paths import local
+
 
 class Order(StrEnum):
     """In which order rows are given."""
@@ -24,6 +26,13 @@ class Nan(StrEnum):
     smallest = "smallest"
 
 
+class Sort(StrEnum):
+    """The order of numbered files."""
+
+    name = "name"
+    natural = "natural"
+
+
 class Rng(StrEnum):
     """Where the noise of a draw comes from."""
 
@@ -31,9 +40,14 @@ class Rng(StrEnum):
     numpy = "numpy"
 
 
+def local_path(text: str) -> Path:
+    """Return a path of this machine, with ``~`` expanded, or refuse a URL."""
+    return Path(local(text))
+
+
 _SIZE = "How many (exactly one of these)"
 _CHOICE = "Which rows"
-_READING = "How the scores are read"
+_READING = "How files are read"
 
 Count = Annotated[int | None, typer.Option("--count", "-k", help="This many rows.", rich_help_panel=_SIZE, metavar="K")]
 Fraction = Annotated[
@@ -70,6 +84,7 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
+        parser=local_path,
         help="The folder with dsdm/, classifier/, dsir/ and sdd.pt; else $DSDM_DATA_DIR, else what `dsdm fetch` got.",
         rich_help_panel=_CHOICE,
     ),
@@ -116,6 +131,7 @@ Exclude = Annotated[
     Path | None,
     typer.Option(
         "--exclude",
+        parser=local_path,
         help="A .npy file of row ids that must not be chosen, or of one boolean per row.",
         rich_help_panel=_CHOICE,
     ),
@@ -131,6 +147,22 @@ Column = Annotated[
 DType = Annotated[
     str | None,
     typer.Option("--dtype", help="The type of raw binary scores, such as float32.", rich_help_panel=_READING),
+]
+SortOption = Annotated[
+    Sort | None,
+    typer.Option(
+        "--sort",
+        help="The order of numbered files in a folder or glob: by name (as datasets), or natural (2 before 10).",
+        rich_help_panel=_READING,
+    ),
+]
+Partial = Annotated[
+    bool,
+    typer.Option(
+        "--partial",
+        help="Take a folder or glob though files that their names tell of are missing.",
+        rich_help_panel=_READING,
+    ),
 ]
 Threads = Annotated[
     int | None,

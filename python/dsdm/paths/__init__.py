@@ -1,0 +1,70 @@
+"""Which files a path means: asked here by scores and by rows, and answered once.
+
+One order (:mod:`~dsdm.paths.order`), one rule for what belongs (:mod:`~dsdm.paths.belongs`), one for what must be
+there (:mod:`~dsdm.paths.complete`), for folders, globs and lists of both. A list of files is taken as given.
+"""
+
+import glob
+import os
+from collections.abc import Iterable
+
+from dsdm.paths.belongs import ROWS, SCORES, Use
+from dsdm.paths.folders import Found, Options, open_folder
+from dsdm.paths.globs import open_glob, would_read
+from dsdm.paths.local import PathLike, local
+from dsdm.paths.order import check_sort
+
+__all__ = ["ROWS", "SCORES", "Found", "PathLike", "Use", "check_sort", "find", "local", "refuse_inside"]
+
+
+def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = None, partial: bool = False) -> Found:
+    """Return the files that a path, a glob, a folder or a list of these means, in their order.
+
+    Raises
+    ------
+    ValueError
+        For a URL; an order that cannot be known; files that are no one table.
+    FileNotFoundError, IsADirectoryError
+        Where nothing is, or not all of it.
+
+    """
+    check_sort(sort)
+    options = Options(use, sort, partial)
+    if isinstance(what, str | bytes | os.PathLike):
+        return _open(local(what), options)
+    found = Found()
+    for path in what:
+        found.add(_open(local(path), options))
+    return found
+
+
+def refuse_inside(target: str, places: Iterable[str]) -> None:
+    """Fail if an output lies in what its source is read from, and would become a part of it.
+
+    Raises
+    ------
+    ValueError
+        Naming both.
+
+    """
+    for place in places:
+        if glob.has_magic(place) and not os.path.lexists(place):
+            inside = would_read(place, target)
+        else:
+            real = os.path.realpath(place)
+            inside = os.path.commonpath([real, os.path.realpath(target)]) == real
+        if inside:
+            same = os.path.realpath(place) == os.path.realpath(target)
+            what = (
+                f"replace the source {place}" if same else f"lie inside of the source {place} and become a part of it"
+            )
+            message = f"{target}: the output would {what}; choose another directory"
+            raise ValueError(message)
+
+
+def _open(path: str, options: Options) -> Found:
+    if os.path.isdir(path):  # noqa: PTH112
+        return open_folder(path, options)
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return Found([path])
+    return open_glob(path, options)

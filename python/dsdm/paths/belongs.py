@@ -1,0 +1,171 @@
+"""What of a folder is data: which names, how far down, and where another data set begins."""
+
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsdm.paths.saved import is_saved
+
+_KINDS = {
+    ".arrow": "Arrow",
+    ".arrows": "Arrow",
+    ".feather": "Arrow",
+    ".ipc": "Arrow",
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+}
+_SCORE_KINDS = {".pt": "torch", ".pth": "torch", ".npy": "npy", ".bin": "raw", ".raw": "raw"}
+
+# What datasets' map and filter leave in its cache, beside the shards.
+_LEFTOVER = re.compile(r"cache-[0-9a-f]{16}(_\d{5}_of_\d{5})?\.arrow")
+_HIVE = re.compile(r"[^=/]+=[^/]*")
+
+_MARKS = {
+    "_delta_log": "Delta Lake",
+    ".hoodie": "Hudi",
+    "dsdm.json": "dsdm.json",
+    "dataset_dict.json": "dataset_dict.json",
+}
+
+TABLES = {"Delta Lake": "deltalake", "Iceberg": "pyiceberg", "Hudi": "Hudi"}
+"""Tables whose files are not their rows, and what lists the files that are."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What files are opened for."""
+
+    name: str
+    kinds: dict[str, str]
+    """The format that a suffix stands for."""
+
+    def kind(self, name: str) -> str | None:
+        """Return the format that a file's name promises, if it is one that is opened."""
+        return self.kinds.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
+
+
+SCORES = Use("scores", _KINDS | _SCORE_KINDS)
+ROWS = Use("rows", _KINDS)
+
+
+@dataclass
+class Tree:
+    """What a folder holds, by paths relative to it with ``/``."""
+
+    files: list[str] = field(default_factory=list)
+    sets: dict[str, str] = field(default_factory=dict)
+    """The data sets of their own that lie below, and what they are."""
+    folders: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
+    """The folders that links lead to."""
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether Hive, Spark and pyarrow leave a name out."""
+    return name.startswith(("_", "."))
+
+
+def is_leftover(name: str, beside: Iterable[str]) -> bool:
+    """Tell whether a file is what datasets left in a folder of its cache, where these entries are."""
+    return "dataset_info.json" in beside and _LEFTOVER.fullmatch(name) is not None
+
+
+def hive_column(path: str) -> str | None:
+    """Return the name of the column that a relative path's folders hold, if they do."""
+    folders = path.split("/")[:-1]
+    return next((name.split("=")[0] for name in folders if _HIVE.fullmatch(name)), None)
+
+
+def data_set_kind(folder: str, names: set[str]) -> str | None:
+    """Return what a folder with these entries is, if it is a data set of its own."""
+    for mark, kind in _MARKS.items():
+        if mark in names:
+            return kind
+    if "metadata" in names and any(Path(folder, "metadata").glob("*.metadata.json")):
+        return "Iceberg"
+    if is_saved(folder, names):
+        return "state.json"
+    return "dataset_info.json" if "dataset_info.json" in names else None
+
+
+def walk(folder: str, use: Use) -> Tree:
+    """Look at everything below a folder.
+
+    Raises
+    ------
+    OSError
+        For a link that leads nowhere or back, and for a folder that cannot be read.
+    ValueError
+        For a folder or file that is there by two names, through a link.
+
+    """
+    tree = Tree()
+    links: dict[str, str] = {}
+    _walk(_Place(folder, "", ()), use, tree, {}, links)
+    # A link beside the file that it leads to, and not one into the blobs of the hub's cache.
+    real = {os.path.realpath(os.path.join(folder, path)): path for path in tree.files if path not in links}  # noqa: PTH118
+    for link, target in links.items() if links else ():
+        if target in real:
+            raise ValueError(twice(folder, link, real[target]))
+    return tree
+
+
+def has_data(folder: str, use: Use) -> bool:
+    """Tell whether any file below a folder has a name that is opened."""
+    return any(use.kind(name) for _, _, names in os.walk(folder) for name in names)
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: str
+    relative: str
+    above: tuple[tuple[int, int], ...]
+
+
+def _walk(place: _Place, use: Use, tree: Tree, seen: dict[tuple[int, int], str], links: dict[str, str]) -> None:
+    state = os.stat(place.path)  # noqa: PTH116
+    identity = (state.st_dev, state.st_ino)
+    if identity in place.above:
+        raise OSError(errno.ELOOP, "this link leads back to a folder that it lies in; remove it", place.path)
+    if identity in seen:
+        raise ValueError(twice(place.path, place.relative, seen[identity]))
+    seen[identity] = place.relative
+    entries = sorted(_entries(place.path), key=lambda entry: entry.name)
+    names = {entry.name for entry in entries}
+    kind = data_set_kind(place.path, names) if place.relative else None
+    if kind is not None and (kind in TABLES or has_data(place.path, use)):
+        tree.sets[place.relative] = kind
+        return
+    for entry in entries:
+        if is_hidden(entry.name):
+            continue
+        if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
+            raise FileNotFoundError(errno.ENOENT, "this link leads to nothing; remove it or mend it", entry.path)
+        relative = f"{place.relative}/{entry.name}" if place.relative else entry.name
+        if entry.is_dir():
+            _note_folder(entry, relative, tree)
+            _walk(_Place(entry.path, relative, (*place.above, identity)), use, tree, seen, links)
+        elif use.kind(entry.name) and not is_leftover(entry.name, names):
+            tree.files.append(relative)
+            if entry.is_symlink():
+                links[relative] = os.path.realpath(entry.path)
+
+
+def _note_folder(entry: "os.DirEntry[str]", relative: str, tree: Tree) -> None:
+    tree.folders.append(relative)
+    if entry.is_symlink():
+        tree.linked.append(os.path.realpath(entry.path))
+
+
+def _entries(path: str) -> Iterator["os.DirEntry[str]"]:
+    with os.scandir(path) as entries:
+        yield from entries
+
+
+def twice(where: str, one: str, other: str) -> str:
+    """Say that a link gives data a second name."""
+    other = other or "the folder itself"
+    return f"{where}: {one} and {other} are the same through a link, and rows would be there twice; remove the link"

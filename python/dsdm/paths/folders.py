@@ -1,0 +1,203 @@
+"""What a folder stands for: its files, the data sets below it, or what its ``state.json`` lists."""
+
+import errno
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsdm.errors import FormatError
+from dsdm.paths import complete, order
+from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
+from dsdm.paths.saved import saved_shards
+
+
+@dataclass(frozen=True)
+class Options:
+    """How paths are read."""
+
+    use: Use
+    sort: str | None = None
+    partial: bool = False
+
+
+@dataclass
+class Found:
+    """The files that a path means, in their order."""
+
+    files: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    """The folders and globs that were opened, and the folders that links in them lead to: what is written there
+    would be read as well."""
+
+    def add(self, other: "Found") -> None:
+        """Put what another path means behind."""
+        self.files += other.files
+        self.places += other.places
+
+
+def open_folder(folder: str, options: Options) -> Found:
+    """Return what a folder stands for.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        For a folder without data, with what was looked for; or with a part of it missing.
+    ValueError
+        For one that is no one table or has no one order.
+
+    """
+    names = set(os.listdir(folder))  # noqa: PTH208
+    kind = data_set_kind(folder, names)
+    refuse_table(folder, kind)
+    if kind is None and "snapshots" in names and names & {"blobs", "refs"}:
+        return open_folder(_snapshot(Path(folder)), options)
+    if kind == "dataset_dict.json":
+        _refuse_splits(folder)
+    if kind == "state.json" or (kind == "dsdm.json" and "state.json" in names):
+        return Found(saved_shards(folder), [folder])
+    tree = walk(folder, options.use)
+    for path, below in tree.sets.items():
+        refuse_table(f"{folder}/{path}", below)
+    refuse_hive(folder, [*tree.files, *(f"{path}/" for path in tree.sets)])
+    if tree.sets:
+        return _data_sets(folder, tree, options)
+    if not tree.files:
+        _refuse_nothing(folder, options.use)
+    one_kind(folder, tree.files, options.use)
+    complete.check(folder, tree.files, lambda _: True, partial=options.partial, folders=tree.folders)
+    files = order.in_order(folder, tree.files, options.sort, gaps=options.partial)
+    return Found([os.path.join(folder, path) for path in files], [folder, *tree.linked])  # noqa: PTH118
+
+
+def refuse_table(folder: str, kind: str | None) -> None:
+    """Fail for a folder that a table format keeps, or that lies in one."""
+    for above in () if kind in TABLES else Path(folder).absolute().parents:
+        if (above / "_delta_log").is_dir():
+            folder, kind = str(above), "Delta Lake"
+        elif any((above / "metadata").glob("*.metadata.json")):
+            folder, kind = str(above), "Iceberg"
+    if kind in TABLES:
+        message = (
+            f"{folder}: this is a table of {kind}, whose log tells which of the files are its rows; list them with "
+            f"{TABLES[kind]}, and give the list"
+        )
+        raise ValueError(message)
+
+
+def refuse_hive(where: str, paths: list[str]) -> None:
+    """Fail where folders hold a column: rows read without it would not be what other readers give."""
+    for path in paths:
+        column = hive_column(path)
+        if column is not None:
+            message = (
+                f"{where}: the column {column!r} is in the names of folders ({os.path.dirname(path)}/) and not in the "  # noqa: PTH120
+                "files (hive partitioning), and would be lost; give the files as a list to read them without it, or "
+                "write them again with it"
+            )
+            raise ValueError(message)
+
+
+def one_kind(where: str, files: list[str], use: Use) -> None:
+    """Refuse files of several formats, which are copies of each other perhaps."""
+    first: dict[str | None, str] = {}
+    for path in files:
+        first.setdefault(use.kind(path), path)
+    first.pop(None, None)
+    if len(first) < 2:  # noqa: PLR2004
+        return
+    if use is ROWS:
+        message = f"{where}: there are both .arrow and .parquet files; choose by a glob such as {where}/**/*.parquet"
+        raise ValueError(message)
+    names = ", ".join(sorted(first.values()))
+    message = f"score files of several kinds are here ({names}); name the files, or a glob of them"
+    raise IsADirectoryError(errno.EISDIR, message, where)
+
+
+def check_data_sets(where: str, sets: dict[str, str], files: list[str]) -> None:
+    """Fail unless data sets below a folder are parts of one, by their paths in it and what they are."""
+    if not sets:
+        return
+    path, kind = next(iter(sets.items()))
+    if files:
+        suffix = os.path.splitext(files[0])[1]  # noqa: PTH122
+        message = (
+            f"{where}: {files[0]} lies beside {path}, which is a data set of its own (it has {kind} in it); move "
+            f"{path} out of the folder, or name what is meant: a glob such as {where}/*{suffix}, or {where}/{path}"
+        )
+        raise ValueError(message)
+    kinds: dict[str, str] = {}
+    for other, its in sets.items():
+        kinds.setdefault(its, other)
+    alone = kinds.keys() & {"dataset_info.json", "dataset_dict.json"}
+    if len(sets) > 1 and (len(kinds) > 1 or alone):
+        several = list(kinds.values()) if len(kinds) > 1 else list(sets)
+        message = (
+            f"{where}: {several[0]} and {several[1]} are data sets of their own, and which of them is meant cannot be "
+            f"known; name one, such as {where}/{several[0]}, or give a list of those you want"
+        )
+        raise ValueError(message)
+    for path, kind in sets.items():
+        if kind == "dsdm.json":
+            _refuse_made_here(where, path)
+
+
+def _refuse_made_here(where: str, path: str) -> None:
+    """Fail for a subset that was made of what lies in the same folder."""
+    try:
+        told = json.loads(Path(where, path, "dsdm.json").read_bytes())
+        sources = [str(source["path"]) for source in told.get("sources", ()) if "path" in source]
+    except (ValueError, AttributeError, TypeError) as error:
+        message = f"{where}/{path}/dsdm.json: this is no manifest of dsdm ({error!r}); write the data set again"
+        raise FormatError(message) from error
+    root = os.path.realpath(where)
+    for source in sources:
+        if os.path.commonpath([root, os.path.realpath(source)]) == root:
+            message = (
+                f"{where}: {path} is a subset that dsdm made of {source}, which lies in the same folder; move one of "
+                "them out of it, or name the one that is meant"
+            )
+            raise ValueError(message)
+
+
+def _data_sets(folder: str, tree: Tree, options: Options) -> Found:
+    """Return the files of the data sets below a folder, one after the other."""
+    check_data_sets(folder, tree.sets, tree.files)
+    # Each stands in the order as a file in it would.
+    paths = {f"{path}/all": path for path in tree.sets}
+    if not options.partial:
+        complete.check_numbers(folder, list(paths), tree.folders)
+    found = Found([], [folder, *tree.linked])
+    for path in order.in_order(folder, paths, options.sort, gaps=options.partial):
+        found.add(open_folder(f"{folder}/{paths[path]}", options))
+    return found
+
+
+def _refuse_splits(folder: str) -> None:
+    splits = ", ".join(sorted(str(entry) for entry in Path(folder).iterdir() if entry.is_dir()))
+    message = f"this is a DatasetDict; name one of its splits ({splits})"
+    raise IsADirectoryError(errno.EISDIR, message, folder)
+
+
+def _refuse_nothing(folder: str, use: Use) -> None:
+    if use is ROWS:
+        message = "no *.arrow and no *.parquet files here or in folders below, and no state.json"
+        raise FileNotFoundError(errno.ENOENT, message, folder)
+    message = (
+        "no scores were found in this directory; a directory of scores is one that datasets wrote with save_to_disk "
+        "(with a state.json), one that holds score files of one kind (.pt, .npy, .arrow, .parquet, .bin, .raw), or "
+        "one with subdirectories 0 to m-1 that hold such files"
+    )
+    raise IsADirectoryError(errno.EISDIR, message, folder)
+
+
+def _snapshot(folder: Path) -> str:
+    """Return the snapshot of a hub cache folder that ``refs/main`` names, or the only one."""
+    reference = folder / "refs" / "main"
+    if reference.exists():
+        return str(folder / "snapshots" / reference.read_text().strip())
+    snapshots = sorted((folder / "snapshots").iterdir())
+    if len(snapshots) != 1:
+        message = f"{len(snapshots)} snapshots and no refs/main; name one of them"
+        raise FileNotFoundError(errno.ENOENT, message, str(folder / "snapshots"))
+    return str(snapshots[0])

@@ -1,0 +1,31 @@
+"""Paths of this machine: `~` is expanded, and addresses of other places are refused by name."""
+
+import os
+import re
+
+PathLike = str | os.PathLike[str]
+
+# pathlib makes one slash of two. A letter alone is a drive of Windows.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+def local(path: PathLike, what: str = "the path") -> str:
+    """Return a path of this machine as text, with ``~`` expanded.
+
+    >>> local("a/b.npy")
+    'a/b.npy'
+
+    Raises
+    ------
+    ValueError
+        For a URL, also for what ``pathlib`` makes of one.
+
+    """
+    text = os.fsdecode(path)
+    if match := _URL.match(text):
+        message = (
+            f"{text}: {what} is a URL, and {match[1]}:// is not read or written; copy it to or from this machine "
+            "(for a folder of this machine that is called so, begin with ./)"
+        )
+        raise ValueError(message)
+    return os.path.expanduser(text)  # noqa: PTH111 - Path would drop "./" and a slash at the end
