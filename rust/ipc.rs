@@ -30,6 +30,9 @@ const FILE_START: u64 = 8;
 /// The length of the footer and the magic, at a file's end.
 const FILE_END: u64 = 10;
 
+/// The key of a message's metadata that names a compression of buffers, before batches had a field for it.
+const EXPERIMENTAL: &str = "ARROW:experimental_compression";
+
 /// How many messages ahead headers are asked for.
 const AHEAD: u64 = 32;
 /// Bytes that a header and the offsets of a thousand lists behind it take, about.
@@ -336,6 +339,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     /// What a message after the schema holds. Its rows are added to those read.
     fn kind(&mut self, place: &Place, header: &[u8]) -> Result<Kind> {
         let message = message(self.file.path(), place, header)?;
+        self.check_compression(place, &message)?;
         if let Some(batch) = message.header_as_record_batch() {
             let rows = u64::try_from(batch.length()).map_err(|_| {
                 self.broken(place.header.start, format!("a batch has {} rows", batch.length()))
@@ -354,6 +358,18 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             message.header_type()
         );
         Err(self.broken(place.header.start, found))
+    }
+
+    /// Arrow 0.17 named the compression of a batch beside it, where no reader but its own looks.
+    fn check_compression(&self, place: &Place, message: &Message<'_>) -> Result<()> {
+        let named =
+            message.custom_metadata().into_iter().flatten().find(|pair| pair.key() == Some(EXPERIMENTAL));
+        let Some(pair) = named else { return Ok(()) };
+        let codec = pair.value().unwrap_or_default();
+        let message = format!(
+            "the batch is compressed with {codec:?} as Arrow 0.17 did it ({EXPERIMENTAL}), which is not read; read the file with pyarrow and write it again"
+        );
+        Err(self.broken(place.header.start, message))
     }
 
     fn stream_schema(&self, place: &Place, header: &[u8]) -> Result<SchemaRef> {

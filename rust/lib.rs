@@ -5,15 +5,18 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `guard`, `ipc`, `locks`, `opened`, `simd`, `sniff`, `threads`)
-//! below them all. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `ipc`, `locks`, `opened`, `parquet_file`,
+//! `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing sees the
+//! bindings.
 
 mod checked;
 pub mod error;
 mod guard;
+mod handle;
 mod ipc;
 mod locks;
 pub mod parallel;
+mod parquet_file;
 mod simd;
 mod sniff;
 mod threads;

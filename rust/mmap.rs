@@ -45,13 +45,15 @@ impl Map {
 
     /// Maps a file that is open already.
     pub fn new(opened: Opened) -> Result<Self> {
+        let file = opened.file()?;
         // SAFETY: the map is private to this struct, read-only, and read through nothing that outlives the struct;
         // the system keeps the file for as long as the map is there, whether or not it is open.
         // That nobody changes the file is not ours to guarantee: the bytes are only ever read as plain
         // numbers or through validating parsers, for which any bit pattern is a value; a change is found by
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
-        let bytes = unsafe { memmap2::Mmap::map(&opened.file) }
-            .map_err(|e| Error::io(opened.path(), "mapping into memory", e))?;
+        let bytes = unsafe { memmap2::Mmap::map(&*file) };
+        drop(file);
+        let bytes = bytes.map_err(|e| Error::io(opened.path(), "mapping into memory", e))?;
         let populated = (0..bytes.len().div_ceil(CHUNK)).map(|_| Mutex::new(false)).collect();
         Ok(Self { opened, bytes: Some(bytes), populated, jumps: AtomicBool::new(false) })
     }
@@ -81,7 +83,10 @@ impl Map {
         #[cfg(target_os = "linux")]
         {
             // Hints: where they are refused, more is read than is needed.
-            let _ = rustix::fs::fadvise(&self.opened.file, 0, None, rustix::fs::Advice::Random);
+            let _ = self
+                .opened
+                .file()
+                .map(|file| rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::Random));
             let _ = self.bytes.as_ref().map(|bytes| bytes.advise(memmap2::Advice::Random));
             self.jumps.store(true, Ordering::Relaxed);
         }

@@ -1,13 +1,13 @@
 //! A file opened for reading by position, and what the system knows and is told of it: whether it is still the
 //! same, which of its bytes are in memory, and which will be needed.
 
-use std::fs::File;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use crate::error::{At, Error, Result};
+pub use crate::handle::Identity;
+use crate::handle::{Handle, Open};
 
 /// Bytes that are asked of the disk at once.
 const ASKED: u64 = 8 << 20;
@@ -16,38 +16,10 @@ const PROBES: u64 = 4;
 /// Bytes that are asked of it before they are needed: enough to keep it busy.
 const AHEAD: u64 = 256 << 20;
 
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Size in bytes.
-    pub size: u64,
-    /// Time of the last modification.
-    pub modified: Option<SystemTime>,
-    /// Device and inode, where the system has them.
-    pub inode: Option<(u64, u64)>,
-}
-
-impl Identity {
-    /// Of an open file.
-    pub fn of(file: &File, path: &Path) -> Result<Self> {
-        let meta = file.metadata().map_err(|e| Error::io(path, "reading the file's size", e))?;
-        #[cfg(unix)]
-        let inode = {
-            use std::os::unix::fs::MetadataExt;
-            Some((meta.dev(), meta.ino()))
-        };
-        #[cfg(not(unix))]
-        let inode = None;
-        Ok(Self { size: meta.len(), modified: meta.modified().ok(), inode })
-    }
-}
-
 /// A file opened for reading, with the state it had then.
 #[derive(Debug)]
 pub struct Opened {
-    pub(crate) file: File,
-    path: PathBuf,
-    identity: Identity,
+    handle: Handle,
     /// Which chunks were asked of the disk already.
     asked: Vec<AtomicBool>,
 }
@@ -67,27 +39,31 @@ impl Opened {
                 path.display()
             )));
         }
-        let file = File::open(path).map_err(|e| Error::io(path, "opening", e))?;
-        let identity = Identity::of(&file, path)?;
-        let asked = flags(identity.size, ASKED);
-        Ok(Self { file, path: path.to_path_buf(), identity, asked })
+        let handle = Handle::open(path)?;
+        let asked = flags(handle.identity().size, ASKED);
+        Ok(Self { handle, asked })
     }
 
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.handle.path()
+    }
+
+    /// The open file. It may be opened anew for this.
+    pub(crate) fn file(&self) -> Result<Open<'_>> {
+        self.handle.file()
     }
 
     /// The state it had when it was opened.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        self.handle.identity()
     }
 
     /// Asks the disk for a range of bytes and those that follow, each chunk once, and does not wait for them.
     ///
     /// The kernel reads ahead of a reader on its own, but not far enough to keep a fast disk busy.
     pub fn read_ahead(&self, range: Range<u64>) {
-        let end = range.end.saturating_add(AHEAD).min(self.identity.size); // Proof: a hint, cut at the file's end.
+        let end = range.end.saturating_add(AHEAD).min(self.identity().size); // Proof: a hint, cut at the file's end.
         for part in range.start / ASKED..end.div_ceil(ASKED) {
             let asked = self.asked(part);
             if asked
@@ -103,7 +79,7 @@ impl Opened {
     fn seems_resident(&self, part: u64) -> bool {
         (0..PROBES).all(|probe| {
             let offset = part * ASKED + probe * (ASKED / PROBES);
-            offset >= self.identity.size || self.is_resident(offset)
+            offset >= self.identity().size || self.is_resident(offset)
         })
     }
 
@@ -132,7 +108,8 @@ impl Opened {
         {
             use rustix::io::{Errno, ReadWriteFlags, preadv2};
             let len = into.len();
-            match preadv2(&self.file, &mut [std::io::IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
+            let file = self.file()?;
+            match preadv2(&*file, &mut [std::io::IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
                 Ok(read) if read == len => return Ok(true),
                 // What is there of the rest, or the file's end, is found out by reading it in the common way.
                 Ok(_) | Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
@@ -150,7 +127,8 @@ impl Opened {
             let mut byte = [0];
             let mut into = [std::io::IoSliceMut::new(&mut byte)];
             // Where the system cannot tell, nothing is gained by asking the disk for it.
-            preadv2(&self.file, &mut into, offset, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
+            let Ok(file) = self.file() else { return true };
+            preadv2(&*file, &mut into, offset, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
         }
         #[cfg(not(target_os = "linux"))]
         {
@@ -167,7 +145,8 @@ impl Opened {
     fn ask(&self, start: u64, len: u64) {
         // A hint: where it is refused, the bytes are read when they are needed.
         let len = std::num::NonZeroU64::new(len);
-        let _ = rustix::fs::fadvise(&self.file, start, len, rustix::fs::Advice::WillNeed);
+        let Ok(file) = self.file() else { return };
+        let _ = rustix::fs::fadvise(&*file, start, len, rustix::fs::Advice::WillNeed);
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -176,44 +155,32 @@ impl Opened {
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now = Identity::of(&self.file, &self.path)?;
-        if now == self.identity {
-            return Ok(());
-        }
-        let what = if now.size == self.identity.size {
-            "its modification time is another".to_owned()
-        } else {
-            format!("it had {} bytes and has {}", self.identity.size, now.size)
-        };
-        Err(Error::source_changed(
-            &self.path,
-            At::File,
-            format!("the file changed while it was read: {what}; run again once nothing writes to it"),
-        ))
+        self.handle.check_unchanged()
     }
 
     /// Fills `into` from `offset`, without moving a cursor that threads would share.
     pub fn read_exact_at(&self, into: &mut [u8], offset: u64) -> Result<()> {
+        let file = self.file()?;
         #[cfg(unix)]
-        let done = std::os::unix::fs::FileExt::read_exact_at(&self.file, into, offset);
+        let done = std::os::unix::fs::FileExt::read_exact_at(&*file, into, offset);
         #[cfg(windows)]
-        let done = read_exact_at_windows(&self.file, into, offset);
+        let done = read_exact_at_windows(&file, into, offset);
         done.map_err(|e| {
             if e.kind() == std::io::ErrorKind::UnexpectedEof {
                 Error::source_changed(
-                    &self.path,
+                    self.path(),
                     At::Byte(offset),
                     format!("{} bytes were there when the file was opened and are gone; it was cut while it was read", into.len()),
                 )
             } else {
-                Error::io(&self.path, format!("reading {} bytes at {offset}", into.len()), e)
+                Error::io(self.path(), format!("reading {} bytes at {offset}", into.len()), e)
             }
         })
     }
 }
 
 #[cfg(windows)]
-fn read_exact_at_windows(file: &File, mut into: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+fn read_exact_at_windows(file: &std::fs::File, mut into: &mut [u8], mut offset: u64) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !into.is_empty() {
         match file.seek_read(into, offset)? {

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::ArrayRef;
 use arrow::buffer::Buffer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Fields, Schema, SchemaRef};
 use arrow::ipc::reader::{read_dictionary, read_record_batch};
 use arrow::ipc::{MetadataVersion, RecordBatch as BatchHeader};
 use arrow::record_batch::RecordBatch;
 
+use super::by_row::{checked_batch, without_texts_in};
 use super::corpus::{Batches, Part, picked};
 use super::types::{extent, fixed_bytes, has_keys, project};
 use crate::error::{At, Error, Result};
@@ -30,13 +31,35 @@ type Dictionaries = Arc<HashMap<i64, ArrayRef>>;
 pub(super) struct Stream {
     map: Arc<Map>,
     buffer: Buffer,
-    schema: SchemaRef,
+    told: Told,
+    /// The same with bytes in place of texts, where a batch has texts that cannot be decoded.
+    as_bytes: OnceLock<Told>,
     batches: Vec<Batch>,
     rows: Vec<u64>,
     dictionaries: Vec<Place>,
-    decoded: Mutex<BTreeMap<usize, Dictionaries>>,
     /// Bytes of all batches once they are unpacked.
     unpacked: OnceLock<u64>,
+}
+
+/// What batches are decoded as.
+struct Told {
+    schema: SchemaRef,
+    /// The dictionaries, by how many of their messages were decoded.
+    dictionaries: Mutex<BTreeMap<usize, Dictionaries>>,
+}
+
+impl Told {
+    fn new(schema: SchemaRef) -> Self {
+        Self { schema, dictionaries: Mutex::default() }
+    }
+}
+
+/// A batch as it was decoded.
+enum Decoded {
+    /// In the types that the file tells.
+    Told(RecordBatch),
+    /// With bytes in place of texts.
+    Bytes(RecordBatch),
 }
 
 /// A record batch.
@@ -66,8 +89,8 @@ impl Stream {
                 Kind::Dictionary => dictionaries.push(place),
             }
         }
-        let (decoded, unpacked) = (Mutex::default(), OnceLock::new());
-        Ok(Self { map, buffer, schema, batches, rows, dictionaries, decoded, unpacked })
+        let (as_bytes, unpacked) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { map, buffer, told: Told::new(schema), as_bytes, batches, rows, dictionaries, unpacked })
     }
 
     /// The bytes of a message's body, in memory; framing has seen to it that they are there.
@@ -86,8 +109,8 @@ impl Stream {
     }
 
     /// The dictionaries as they stand after so many dictionary messages.
-    fn dictionaries(&self, count: usize) -> Result<Dictionaries> {
-        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+    fn dictionaries(&self, told: &Told, count: usize) -> Result<Dictionaries> {
+        let mut decoded = told.dictionaries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = decoded.get(&count) {
             return Ok(found.clone());
         }
@@ -96,7 +119,7 @@ impl Stream {
             None => (0, HashMap::new()),
         };
         for place in self.dictionaries.get(done..count).unwrap_or_default() {
-            self.dictionary(place, &mut all)?;
+            self.dictionary(told, place, &mut all)?;
         }
         let all = Arc::new(all);
         decoded.insert(count, all.clone());
@@ -104,7 +127,7 @@ impl Stream {
     }
 
     /// Decodes one dictionary message into those that are known.
-    fn dictionary(&self, place: &Place, all: &mut HashMap<i64, ArrayRef>) -> Result<()> {
+    fn dictionary(&self, told: &Told, place: &Place, all: &mut HashMap<i64, ArrayRef>) -> Result<()> {
         self.map.populate(self.span(place.body.clone())?)?;
         let header = ipc::header_of(self.map.as_ref(), place)?;
         let message = ipc::message(self.map.path(), place, &header)?;
@@ -114,7 +137,7 @@ impl Stream {
         }
         let body = self.body(place)?;
         guard(self.map.path(), &At::Byte(place.header.start), "decoding a dictionary", || {
-            read_dictionary(&body, batch, &self.schema, all, &message.version())
+            read_dictionary(&body, batch, &told.schema, all, &message.version())
         })
     }
 
@@ -140,37 +163,55 @@ impl Stream {
         self.batches.get(unit).ok_or_else(|| Error::Internal(format!("there is no batch {unit}")))
     }
 
-    fn decode(&self, batch: &Batch, columns: &[usize]) -> Result<RecordBatch> {
-        let decode = |header: BatchHeader<'_>, version| self.decode_with(batch, columns, header, version);
-        self.named(self.header(&batch.place, decode)?, columns)
+    /// Some columns of a batch, in their order.
+    ///
+    /// The bytes of one row that are no text make all of its batch unreadable: they then come as bytes, of which
+    /// [`checked_batch`] makes the texts of wanted rows.
+    fn decode(&self, batch: &Batch, columns: &[usize]) -> Result<Decoded> {
+        let error = match self.decode_as(&self.told, batch, columns) {
+            Ok(batch) => return Ok(Decoded::Told(batch)),
+            Err(error) => error,
+        };
+        let fields = self.told.schema.fields();
+        let stored: Fields = fields.iter().map(without_texts_in).collect();
+        if stored == *fields {
+            return Err(error);
+        }
+        let metadata = self.told.schema.metadata().clone();
+        let told = || Told::new(Arc::new(Schema::new_with_metadata(stored, metadata)));
+        let told = self.as_bytes.get_or_init(told);
+        self.decode_as(told, batch, columns).map(Decoded::Bytes).map_err(|_| error)
     }
 
-    /// A batch that was decoded, whose columns are in the order of `columns`, with their schema.
-    fn named(&self, batch: RecordBatch, columns: &[usize]) -> Result<RecordBatch> {
-        batch.with_schema(project(&self.schema, columns)).map_err(|e| Error::Internal(e.to_string()))
+    fn decode_as(&self, told: &Told, batch: &Batch, columns: &[usize]) -> Result<RecordBatch> {
+        let decode =
+            |header: BatchHeader<'_>, version| self.decode_with(told, batch, columns, header, version);
+        let batch = self.header(&batch.place, decode)?;
+        batch.with_schema(project(&told.schema, columns)).map_err(|e| Error::Internal(e.to_string()))
     }
 
     fn decode_with(
         &self,
+        told: &Told,
         batch: &Batch,
         columns: &[usize],
         header: BatchHeader<'_>,
         version: MetadataVersion,
     ) -> Result<RecordBatch> {
-        let dictionaries = self.dictionaries(batch.dictionaries)?;
+        let dictionaries = self.dictionaries(told, batch.dictionaries)?;
         let place = &batch.place;
         self.check_buffers(place, &header)?;
         let body = self.body(place)?;
         let decode = |columns: &[usize], at: &At| {
             guard(self.map.path(), at, "decoding a record batch", || {
-                let schema = self.schema.clone();
+                let schema = told.schema.clone();
                 read_record_batch(&body, header, schema, &dictionaries, Some(columns), &version)
             })
         };
         decode(columns, &At::Byte(place.header.start)).map_err(|error| {
             // Which column it is, is known by decoding them one by one.
             let of_column = |&column: &usize| {
-                let name = self.schema.field(column).name();
+                let name = told.schema.field(column).name();
                 decode(
                     &[column],
                     &At::Field(format!("column {name:?} in the batch at byte {}", place.header.start)),
@@ -214,11 +255,26 @@ impl Stream {
         })
     }
 
+    /// The wanted rows of a batch that has bytes in place of texts, which are checked.
+    fn checked(&self, unit: usize, columns: &[usize], batch: RecordBatch, wanted: Vec<u32>) -> Batches {
+        let (path, schema) = (self.map.path().to_path_buf(), project(&self.told.schema, columns));
+        let first: u64 = self.rows.iter().take(unit).sum();
+        let mut given = 0;
+        let batches = picked(&path, batch, wanted.clone());
+        Box::new(batches.map(move |batch| {
+            let batch = batch?;
+            let row = |row: usize| Some(first + u64::from(*wanted.get(given + row)?));
+            let checked = checked_batch(&path, &schema, &batch, row);
+            given += batch.num_rows();
+            checked
+        }))
+    }
+
     /// Bytes of some columns in all batches, by what they take in the first batch that has rows.
     fn sampled(&self, columns: &[usize]) -> Result<u64> {
         let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
         let Some(batch) = self.batches.get(first) else { return Ok(0) };
-        let batch = self.decode(batch, columns)?;
+        let (Decoded::Told(batch) | Decoded::Bytes(batch)) = self.decode(batch, columns)?;
         let bytes: u64 = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len())).sum();
         let rows: u64 = self.rows.iter().sum();
         let scaled = u128::from(bytes) * u128::from(rows) / (batch.num_rows().max(1) as u128);
@@ -232,7 +288,7 @@ impl Part for Stream {
     }
 
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.told.schema
     }
 
     fn unit_rows(&self) -> &[u64] {
@@ -241,15 +297,15 @@ impl Part for Stream {
 
     fn bytes(&self, columns: &[usize]) -> Result<u64> {
         let rows: u64 = self.rows.iter().sum();
-        let widths = columns.iter().map(|&column| fixed_bytes(self.schema.field(column).data_type()));
+        let widths = columns.iter().map(|&column| fixed_bytes(self.told.schema.field(column).data_type()));
         if let Some(width) = widths.sum::<Option<u64>>() {
             return Ok(rows.saturating_mul(width));
         }
-        if columns.len() < self.schema.fields().len() {
+        if columns.len() < self.told.schema.fields().len() {
             return self.sampled(columns);
         }
         // Keys lie in the batches, and what they stand for does not.
-        let keyed = |&column: &usize| has_keys(self.schema.field(column).data_type());
+        let keyed = |&column: &usize| has_keys(self.told.schema.field(column).data_type());
         let keyed: Vec<usize> = columns.iter().copied().filter(keyed).collect();
         let values = if keyed.is_empty() { 0 } else { self.sampled(&keyed)? };
         Ok(self.unpacked()?.saturating_add(values))
@@ -263,7 +319,10 @@ impl Part for Stream {
             self.map.opened().read_ahead(place.header.start..place.body.end);
             self.map.populate(self.span(place.header.start..place.body.end)?)?;
         }
-        Ok(picked(self.map.path(), self.decode(batch, columns)?, wanted.to_vec()))
+        match self.decode(batch, columns)? {
+            Decoded::Told(batch) => Ok(picked(self.map.path(), batch, wanted.to_vec())),
+            Decoded::Bytes(batch) => Ok(self.checked(unit, columns, batch, wanted.to_vec())),
+        }
     }
 
     fn in_place(&self) -> bool {
@@ -275,7 +334,10 @@ impl Part for Stream {
         if batch.packed {
             return Ok(None);
         }
-        self.decode(batch, columns).map(Some)
+        match self.decode(batch, columns)? {
+            Decoded::Told(batch) => Ok(Some(batch)),
+            Decoded::Bytes(_) => Ok(None),
+        }
     }
 
     fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {

@@ -7,6 +7,7 @@
 mod ahead;
 mod arrow;
 mod budget;
+mod by_row;
 mod cgroup;
 mod corpus;
 mod decoded;
@@ -19,6 +20,7 @@ mod memory;
 mod nulls;
 mod outlook;
 mod parquet;
+mod parquet_bytes;
 mod plan;
 mod row_group;
 mod run;

@@ -1,7 +1,8 @@
 //! Parquet shards: row groups decoded where they lie, wanted columns and rows alone.
 
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
@@ -12,11 +13,13 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::corpus::{Batches, Part};
 use super::lists::{self, Lists, Meaning};
+use super::parquet_bytes::{as_bytes, has_text, needs_checks};
 use super::row_group::Rows;
 use super::types::fixed_bytes;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
+use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves};
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;
@@ -30,8 +33,16 @@ pub(super) struct Parquet {
 /// What reading its row groups needs.
 pub(super) struct File {
     pub(super) map: Arc<Map>,
-    pub(super) bytes: Bytes,
+    bytes: Bytes,
     pub(super) metadata: ArrowReaderMetadata,
+    /// The leaves of each column.
+    leaves: Vec<Range<usize>>,
+    /// Whether each column is only to be had as bytes that are checked.
+    doubtful: Vec<bool>,
+    /// The metadata of the same file with bytes in place of texts and INT96 times, once it was needed.
+    as_bytes: OnceLock<ArrowReaderMetadata>,
+    /// Whether its writer wrote compressed pages that say otherwise.
+    hides_compression: bool,
 }
 
 impl Parquet {
@@ -46,14 +57,72 @@ impl Parquet {
             ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new())
         })?;
         let rows = row_counts(map.path(), &metadata, bytes.len() as u64)?;
-        Ok(Self { file: Arc::new(File { map, bytes, metadata }), rows })
+        let file = File::new(map, bytes, metadata)?;
+        Ok(Self { file: Arc::new(file), rows })
     }
 }
 
 impl File {
+    fn new(map: Arc<Map>, bytes: Bytes, metadata: ArrowReaderMetadata) -> Result<Self> {
+        let parquet = metadata.parquet_schema();
+        let leaves = leaves(map.path(), parquet, metadata.schema())?;
+        let fields = metadata.schema().fields().iter().zip(&leaves);
+        let doubtful =
+            fields.map(|(field, leaves)| needs_checks(field.data_type(), parquet, leaves)).collect();
+        let hides_compression = hides_compression(metadata.metadata().file_metadata().created_by());
+        Ok(Self { map, bytes, leaves, doubtful, as_bytes: OnceLock::new(), hides_compression, metadata })
+    }
+
     pub(super) fn group(&self, unit: usize) -> Result<&RowGroupMetaData> {
         let group = self.metadata.metadata().row_groups().get(unit);
         group.ok_or_else(|| Error::Internal(format!("there is no row group {unit}")))
+    }
+
+    /// The row of the file that a row group begins with.
+    pub(super) fn first_row(&self, unit: usize) -> u64 {
+        let before = self.metadata.metadata().row_groups().iter().take(unit);
+        // They were added up when the file was opened.
+        before.map(|group| group.num_rows().unsigned_abs()).sum()
+    }
+
+    /// Whether some of the columns are only to be had as bytes that are checked.
+    pub(super) fn is_doubtful(&self, columns: &[usize]) -> bool {
+        columns.iter().any(|&column| self.doubtful.get(column) == Some(&true))
+    }
+
+    /// Whether there are texts in some of the columns.
+    pub(super) fn has_text(&self, columns: &[usize]) -> bool {
+        let fields = self.metadata.schema().fields();
+        columns.iter().filter_map(|&column| fields.get(column)).any(|field| has_text(field.data_type()))
+    }
+
+    /// The metadata of the same file with bytes in place of texts and INT96 times.
+    pub(super) fn as_bytes(&self) -> Result<&ArrowReaderMetadata> {
+        if let Some(made) = self.as_bytes.get() {
+            return Ok(made);
+        }
+        let at = At::Field("schema".to_owned());
+        let made =
+            guard(self.map.path(), &at, "reading texts as bytes", || as_bytes(&self.metadata, &self.leaves))?;
+        Ok(self.as_bytes.get_or_init(|| made))
+    }
+
+    /// The leaves of some columns.
+    pub(super) fn leaves_of<'a>(&'a self, columns: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
+        columns.iter().filter_map(|&column| self.leaves.get(column).cloned()).flatten()
+    }
+
+    /// The bytes of the file as the crate reads them, for some columns of a row group.
+    pub(super) fn corrected(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<Corrected<Bytes>> {
+        let mut flags = Vec::new();
+        if self.hides_compression {
+            for (chunk, _) in self.chunks(group, columns) {
+                let at = At::Field(format!("column {}", chunk.column_path()));
+                let found = || hidden_flags(&self.bytes, chunk);
+                flags.extend(guard(self.map.path(), &at, "reading the page headers", found)?);
+            }
+        }
+        Ok(Corrected::new(self.bytes.clone(), flags))
     }
 
     /// The column chunks of a row group that belong to top-level columns, with those columns' types.
@@ -62,11 +131,10 @@ impl File {
         group: &'a RowGroupMetaData,
         columns: &'a [usize],
     ) -> impl Iterator<Item = (&'a ColumnChunkMetaData, &'a DataType)> {
-        let descriptor = self.metadata.parquet_schema();
-        group.columns().iter().enumerate().filter_map(move |(leaf, chunk)| {
-            let root = descriptor.get_column_root_idx(leaf);
-            let field = self.metadata.schema().fields().get(root)?;
-            columns.contains(&root).then_some((chunk, field.data_type()))
+        columns.iter().flat_map(move |&column| {
+            let field = self.metadata.schema().fields().get(column);
+            let leaves = self.leaves.get(column).cloned().unwrap_or_default();
+            leaves.filter_map(move |leaf| Some((group.columns().get(leaf)?, field?.data_type())))
         })
     }
 
@@ -91,13 +159,13 @@ impl File {
     }
 
     fn list(&self, group: &RowGroupMetaData, column: usize) -> Option<Box<dyn Lists>> {
-        let descriptor = self.metadata.parquet_schema();
         let data_type = self.metadata.schema().fields().get(column)?.data_type();
-        let meaning = Meaning::of(descriptor.root_schema().get_fields().get(column)?)?;
-        let leaf = (0..group.num_columns()).find(|&leaf| descriptor.get_column_root_idx(leaf) == column)?;
+        let leaf = self.leaves.get(column)?.start;
+        let meaning = Meaning::of(self.metadata.parquet_schema().get_column_root(leaf))?;
         let chunk = group.columns().get(leaf)?;
         let rows = usize::try_from(group.num_rows()).ok()?;
-        let pages = SerializedPageReader::new(Arc::new(self.bytes.clone()), chunk, rows, None).ok()?;
+        let bytes = self.corrected(group, &[column]).ok()?;
+        let pages = SerializedPageReader::new(Arc::new(bytes), chunk, rows, None).ok()?;
         lists::open(data_type, meaning, chunk, rows, Box::new(pages))
     }
 
@@ -115,6 +183,10 @@ fn row_counts(path: &Path, metadata: &ArrowReaderMetadata, size: u64) -> Result<
         let count = u64::try_from(group.num_rows())
             .map_err(|_| wrong(name.clone(), format!("has {} rows", group.num_rows())))?;
         for chunk in group.columns() {
+            // Of no rows, pyarrow writes chunks of no bytes that begin where the file does.
+            if count == 0 && chunk.compressed_size() == 0 && chunk.data_page_offset() >= 0 {
+                continue;
+            }
             let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
             let end = start.checked_add(chunk.compressed_size());
             let inside = start >= 4 && end.is_some_and(|end| end >= start && end.unsigned_abs() <= size);

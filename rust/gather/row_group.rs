@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatchOptions, UInt32Array};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 
+use super::by_row::checked_batch;
 use super::lists::Lists;
 use super::nulls::zeroed;
 use super::parquet::File;
@@ -37,6 +38,8 @@ pub(super) struct Rows {
     lists: Vec<(usize, Box<dyn Lists>)>,
     /// The others, if there are any.
     others: Option<Decoded>,
+    /// Whether their texts are read as bytes, of which those of wanted rows are looked at.
+    as_bytes: bool,
 }
 
 impl Rows {
@@ -51,6 +54,7 @@ impl Rows {
             step: file.step(unit, columns)?,
             lists: file.lists(unit, columns)?,
             others: None,
+            as_bytes: false,
         };
         rows.begin_others()?;
         Ok(rows)
@@ -63,13 +67,36 @@ impl Rows {
         let others: Vec<usize> = others.map(|(_, &column)| column).collect();
         let wanted = self.wanted.get(self.given..).unwrap_or_default();
         let needed = !others.is_empty() && !wanted.is_empty();
-        self.others = if needed { Some(Decoded::new(&self.file, self.unit, others, wanted)?) } else { None };
+        self.as_bytes |= self.file.is_doubtful(&others);
+        let decode = || Decoded::new(&self.file, self.unit, others, wanted, self.as_bytes);
+        self.others = needed.then(decode).transpose()?;
         Ok(())
+    }
+
+    /// The next rows of the columns that are not read as lists of numbers.
+    fn read_others(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(others) = &mut self.others else { return Ok(None) };
+        let mut batch = others.read();
+        if let Err(error) = batch {
+            if self.as_bytes || !self.file.has_text(&others.columns) {
+                return Err(error);
+            }
+            // The bytes of one row that are no text make all of its batch unreadable.
+            self.as_bytes = true;
+            self.begin_others()?;
+            let Some(others) = &mut self.others else { return Err(error) };
+            batch = others.read().map_err(|_| error);
+        }
+        let batch = batch?;
+        let Some(others) = self.others.as_ref().filter(|_| self.as_bytes) else { return Ok(Some(batch)) };
+        let first = self.file.first_row(self.unit);
+        let row = |row: usize| Some(first + u64::from(*self.wanted.get(self.given + row)?));
+        checked_batch(self.file.map.path(), &others.schema, &batch, row).map(Some)
     }
 
     /// The next rows, one at least.
     fn read(&mut self) -> Result<RecordBatch> {
-        let others = self.others.as_mut().map(Decoded::read).transpose()?;
+        let others = self.read_others()?;
         let left = self.wanted.len() - self.given;
         let count = others.as_ref().map_or(self.step.min(left), RecordBatch::num_rows);
         let wanted = self.wanted.get(self.given..self.given + count).unwrap_or_default();
@@ -91,10 +118,22 @@ impl Rows {
             list.or_else(|| others.next()).cloned()
         };
         let columns = (0..self.columns.len()).filter_map(column).map(|column| zeroed(&column));
-        let columns = columns.collect::<Result<_, _>>().map_err(|e| Error::Internal(e.to_string()))?;
+        let columns: Vec<ArrayRef> =
+            columns.collect::<Result<_, _>>().map_err(|e| Error::Internal(e.to_string()))?;
         let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+        RecordBatch::try_new_with_options(self.found_schema(&columns), columns, &options)
             .map_err(|e| Error::Internal(e.to_string()))
+    }
+
+    /// The schema with the types that columns have: of what is checked, dictionaries have become their values.
+    fn found_schema(&self, columns: &[ArrayRef]) -> SchemaRef {
+        if !self.as_bytes {
+            return self.schema.clone();
+        }
+        let fields = self.schema.fields().iter().zip(columns);
+        let fields =
+            fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), self.schema.metadata().clone()))
     }
 }
 
@@ -126,24 +165,31 @@ struct Decoded {
     /// The row that the next batch of the reader begins with.
     start: u64,
     order: Vec<usize>,
+    columns: Vec<usize>,
+    /// The types that the file's schema tells.
     schema: SchemaRef,
 }
 
 impl Decoded {
-    fn new(file: &Arc<File>, unit: usize, columns: Vec<usize>, wanted: &[u32]) -> Result<Self> {
+    fn new(
+        file: &Arc<File>,
+        unit: usize,
+        columns: Vec<usize>,
+        wanted: &[u32],
+        as_bytes: bool,
+    ) -> Result<Self> {
         let at = At::Field(format!("row group {unit}"));
         let rows = usize::try_from(file.group(unit)?.num_rows()).unwrap_or(0);
         let step = file.step(unit, &columns)?;
         let sparse = wanted.len() < rows / SPARSE;
+        let bytes = file.corrected(file.group(unit)?, &columns)?;
+        let metadata = if as_bytes { file.as_bytes()? } else { &file.metadata };
         let reader = guard(file.map.path(), &at, "decoding", || {
-            let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(file.bytes.clone(), file.metadata.clone())
-                    .with_row_groups(vec![unit])
-                    .with_projection(ProjectionMask::roots(
-                        file.metadata.parquet_schema(),
-                        columns.iter().copied(),
-                    ))
-                    .with_batch_size(step);
+            let mask = ProjectionMask::leaves(metadata.parquet_schema(), file.leaves_of(&columns));
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata.clone())
+                .with_row_groups(vec![unit])
+                .with_projection(mask)
+                .with_batch_size(step);
             if sparse { builder.with_row_selection(runs(wanted, rows)) } else { builder }.build()
         })?;
         Ok(Self {
@@ -156,6 +202,7 @@ impl Decoded {
             start: 0,
             order: ordered(&columns),
             schema: project(file.metadata.schema(), &columns),
+            columns,
         })
     }
 
@@ -192,9 +239,7 @@ impl Decoded {
         if here == 0 {
             return Ok(None);
         }
-        let columns = self.order.iter().filter_map(|&i| batch.columns().get(i).cloned()).collect();
-        let batch =
-            RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::Internal(e.to_string()))?;
+        let batch = batch.project(&self.order).map_err(|e| Error::Internal(e.to_string()))?;
         if here == batch.num_rows() {
             return Ok(Some(batch));
         }

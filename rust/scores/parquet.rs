@@ -3,6 +3,7 @@
 //! Row groups are decoded one by one, so that memory is the column's size and one batch more.
 
 use std::io::{BufReader, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::chosen::Chosen;
@@ -23,6 +25,7 @@ use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves};
 
 /// Rows decoded at once.
 const STEP: usize = 1 << 16;
@@ -71,6 +74,8 @@ struct Reader<'f> {
     chunks: Chunks,
     metadata: ArrowReaderMetadata,
     column: Column,
+    /// Its leaves in the Parquet schema.
+    leaves: Range<usize>,
 }
 
 impl<'f> Reader<'f> {
@@ -82,7 +87,9 @@ impl<'f> Reader<'f> {
             ArrowReaderMetadata::load(&chunks, ArrowReaderOptions::new())
         })?;
         let column = Column::choose(file.path(), metadata.schema(), column)?;
-        Ok(Self { file, chunks, metadata, column })
+        let leaves = leaves(file.path(), metadata.parquet_schema(), metadata.schema())?;
+        let leaves = leaves.get(column.index).cloned().unwrap_or_default();
+        Ok(Self { file, chunks, metadata, column, leaves })
     }
 
     /// The rows of each row group, whose sum is compared with the footer's.
@@ -109,9 +116,10 @@ impl<'f> Reader<'f> {
     fn decode(&self, group: usize, rows: u64) -> Result<(Bytes, u64)> {
         let at = At::Field(format!("row group {group}, column {:?}", self.column.name));
         let (mut values, mut nulls, mut found) = (Vec::new(), 0_u64, 0_u64);
+        let bytes = Corrected::new(self.chunks.clone(), self.hidden_flags(group, &at)?);
         let mut batches = self.chunks.guard(&at, "decoding", || {
-            let mask = ProjectionMask::roots(self.metadata.parquet_schema(), [self.column.index]);
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.chunks.clone(), self.metadata.clone())
+            let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), self.leaves.clone());
+            ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, self.metadata.clone())
                 .with_row_groups(vec![group])
                 .with_projection(mask)
                 .with_batch_size(STEP)
@@ -128,6 +136,20 @@ impl<'f> Reader<'f> {
         }
         values.shrink_to_fit();
         Ok((values.into(), nulls))
+    }
+
+    /// Where the pages of the column say wrongly that they are not compressed.
+    fn hidden_flags(&self, group: usize, at: &At) -> Result<Vec<u64>> {
+        let metadata = self.metadata.metadata();
+        let mut flags = Vec::new();
+        if hides_compression(metadata.file_metadata().created_by()) {
+            let chunks = metadata.row_groups().get(group).map(RowGroupMetaData::columns).unwrap_or_default();
+            for chunk in chunks.get(self.leaves.clone()).unwrap_or_default() {
+                let found = || hidden_flags(&self.chunks, chunk);
+                flags.extend(self.chunks.guard(at, "reading the page headers", found)?);
+            }
+        }
+        Ok(flags)
     }
 
     /// Adds the values of a batch, and gives the number of rows that have none.

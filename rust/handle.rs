@@ -1,0 +1,252 @@
+//! Open files, of which a process may have so many and no more.
+//!
+//! A file keeps its handle for as long as it is used while handles are plenty. Beyond half of what the system allows,
+//! files share a few: a handle is closed when others are needed, and opened again when its file is read, which must
+//! then be the very file it was.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::error::{At, Error, Result};
+
+/// One handle in so many that the system allows is kept for good, and the others are left to the rest of the process.
+const KEPT: usize = 2;
+/// One in so many is shared.
+const SHARED: usize = 8;
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last modification.
+    pub modified: Option<SystemTime>,
+    /// Device and inode, where the system has them.
+    pub inode: Option<(u64, u64)>,
+}
+
+impl Identity {
+    /// Of an open file.
+    pub fn of(file: &File, path: &Path) -> Result<Self> {
+        let meta = file.metadata().map_err(|e| Error::io(path, "reading the file's size", e))?;
+        Ok(Self::told(&meta))
+    }
+
+    fn told(meta: &Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = {
+            use std::os::unix::fs::MetadataExt;
+            Some((meta.dev(), meta.ino()))
+        };
+        #[cfg(not(unix))]
+        let inode = None;
+        Self { size: meta.len(), modified: meta.modified().ok(), inode }
+    }
+
+    /// Fails unless it is that of the same file, unchanged.
+    fn check(&self, path: &Path, now: &Self) -> Result<()> {
+        if now == self {
+            return Ok(());
+        }
+        let what = if now.size != self.size {
+            format!("it had {} bytes and has {}", self.size, now.size)
+        } else if now.inode == self.inode {
+            "its modification time is another".to_owned()
+        } else {
+            "another file stands in its place".to_owned()
+        };
+        Err(changed(path, &what))
+    }
+}
+
+fn changed(path: &Path, what: &str) -> Error {
+    let message = format!("the file changed while it was read: {what}; run again once nothing writes to it");
+    Error::source_changed(path, At::File, message)
+}
+
+/// A file to be read, which is open or can be opened again.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    path: PathBuf,
+    identity: Identity,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// It stays open.
+    Kept(File),
+    /// It shares a few handles with others: its number among them, and where it is found whatever folder the process
+    /// has gone to.
+    Shared { number: u64, path: PathBuf },
+}
+
+/// An open file, for as long as it is read.
+pub(crate) enum Open<'h> {
+    Kept(&'h File),
+    Shared(Arc<File>),
+}
+
+impl Deref for Open<'_> {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        match self {
+            Self::Kept(file) => file,
+            Self::Shared(file) => file,
+        }
+    }
+}
+
+impl Handle {
+    /// Opens a regular file.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = open(path)?;
+        let identity = Identity::of(&file, path)?;
+        let kind = if keep() {
+            Kind::Kept(file)
+        } else {
+            let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+            shared().put(number, Arc::new(file));
+            let path = std::path::absolute(path).map_err(|e| Error::io(path, "opening", e))?;
+            Kind::Shared { number, path }
+        };
+        Ok(Self { path: path.to_path_buf(), identity, kind })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The file, opened again if its handle was needed for others.
+    pub(crate) fn file(&self) -> Result<Open<'_>> {
+        let (number, path) = match &self.kind {
+            Kind::Kept(file) => return Ok(Open::Kept(file)),
+            Kind::Shared { number, path } => (*number, path),
+        };
+        if let Some(file) = shared().get(number) {
+            return Ok(Open::Shared(file));
+        }
+        let file = open(path)?;
+        self.identity.check(&self.path, &Identity::of(&file, path)?)?;
+        let file = Arc::new(file);
+        shared().put(number, Arc::clone(&file));
+        Ok(Open::Shared(file))
+    }
+
+    /// Fails if the file's size, time or inode is no longer what it was when it was opened.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        let now = match &self.kind {
+            Kind::Kept(file) => Identity::of(file, &self.path)?,
+            Kind::Shared { path, .. } => match std::fs::metadata(path) {
+                Ok(meta) => Identity::told(&meta),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(changed(&self.path, "it is gone"));
+                }
+                Err(e) => return Err(Error::io(&self.path, "reading the file's size", e)),
+            },
+        };
+        self.identity.check(&self.path, &now)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        match &self.kind {
+            Kind::Kept(_) => drop(KEPT_NOW.fetch_sub(1, Ordering::Relaxed)),
+            Kind::Shared { number, .. } => shared().forget(*number),
+        }
+    }
+}
+
+/// How many files keep their handles.
+static KEPT_NOW: AtomicUsize = AtomicUsize::new(0);
+/// The number of the next file that shares handles.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
+/// Counts one more handle that is kept, unless they are too many.
+fn keep() -> bool {
+    let most = allowed() / KEPT;
+    KEPT_NOW.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < most).then_some(now + 1)).is_ok()
+}
+
+/// How many files the process may have open.
+fn allowed() -> usize {
+    #[cfg(unix)]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+    }
+    #[cfg(not(unix))]
+    {
+        usize::MAX
+    }
+}
+
+/// Opens a file; where there are too many, after those that can be opened again were closed.
+fn open(path: &Path) -> Result<File> {
+    let first = File::open(path);
+    let opened = match first {
+        Err(e) if is_too_many(&e) => {
+            shared().files.clear();
+            File::open(path)
+        }
+        other => other,
+    };
+    opened.map_err(|e| {
+        let doing = if is_too_many(&e) { "opening (raise the limit with ulimit -n)" } else { "opening" };
+        Error::io(path, doing, e)
+    })
+}
+
+/// EMFILE or ENFILE, which `std` has no kinds for.
+fn is_too_many(error: &std::io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// The handles that files share.
+#[derive(Default)]
+struct Shared {
+    /// Each with the time of its last use, in uses.
+    files: HashMap<u64, (Arc<File>, u64)>,
+    uses: u64,
+}
+
+fn shared() -> MutexGuard<'static, Shared> {
+    static FILES: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn get(&mut self, number: u64) -> Option<Arc<File>> {
+        self.uses += 1;
+        let (file, used) = self.files.get_mut(&number)?;
+        *used = self.uses;
+        Some(Arc::clone(file))
+    }
+
+    /// Puts one in, and closes those that were used longest ago.
+    fn put(&mut self, number: u64, file: Arc<File>) {
+        let most = (allowed() / SHARED).max(1);
+        while self.files.len() >= most {
+            let oldest = self.files.iter().min_by_key(|(_, (_, used))| *used).map(|(&number, _)| number);
+            let Some(oldest) = oldest else { break };
+            self.files.remove(&oldest);
+        }
+        self.uses += 1;
+        self.files.insert(number, (file, self.uses));
+    }
+
+    fn forget(&mut self, number: u64) {
+        self.files.remove(&number);
+    }
+}
