@@ -8,16 +8,16 @@ use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::{At, Error, Result};
 
 /// One handle in so many that the system allows is kept for good, and the others are left to the rest of the process.
-const KEPT: usize = 2;
+const KEPT: u64 = 2;
 /// One in so many is shared.
-const SHARED: usize = 8;
+const SHARED: u64 = 8;
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,27 +169,24 @@ impl Drop for Handle {
 }
 
 /// How many files keep their handles.
-static KEPT_NOW: AtomicUsize = AtomicUsize::new(0);
+static KEPT_NOW: AtomicU64 = AtomicU64::new(0);
 /// The number of the next file that shares handles.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 /// Counts one more handle that is kept, unless they are too many.
 fn keep() -> bool {
-    let most = allowed() / KEPT;
+    let most = allowed_files() / KEPT;
     KEPT_NOW.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < most).then_some(now + 1)).is_ok()
 }
 
 /// How many files the process may have open.
-fn allowed() -> usize {
+pub(crate) fn allowed_files() -> u64 {
     #[cfg(unix)]
-    {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
-    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     #[cfg(not(unix))]
-    {
-        usize::MAX
-    }
+    let limit = None;
+    // No limit is none that any number of files comes near.
+    limit.unwrap_or(u64::MAX)
 }
 
 /// Opens a file; where there are too many, after those that can be opened again were closed.
@@ -223,6 +220,7 @@ struct Shared {
 
 fn shared() -> MutexGuard<'static, Shared> {
     static FILES: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
+    // A panic leaves a handle more or less there, and either is right.
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -236,8 +234,8 @@ impl Shared {
 
     /// Puts one in, and closes those that were used longest ago.
     fn put(&mut self, number: u64, file: Arc<File>) {
-        let most = (allowed() / SHARED).max(1);
-        while self.files.len() >= most {
+        let most = (allowed_files() / SHARED).max(1);
+        while self.files.len() as u64 >= most {
             let oldest = self.files.iter().min_by_key(|(_, (_, used))| *used).map(|(&number, _)| number);
             let Some(oldest) = oldest else { break };
             self.files.remove(&oldest);

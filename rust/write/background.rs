@@ -99,11 +99,16 @@ impl Background {
 
     /// Waits until every task is done.
     pub(super) fn wait(&self, state: &State) -> Result<()> {
+        self.wait_for(0, state)
+    }
+
+    /// Waits until no more tasks than these are to be done.
+    pub(super) fn wait_for(&self, most: u64, state: &State) -> Result<()> {
         loop {
             state.check()?;
             let mut tally = self.shared.tally()?;
             tally.check()?;
-            if tally.pending == 0 {
+            if tally.pending <= most {
                 return Ok(());
             }
             drop(locks::wait(&self.shared.0.moved, tally, LOOK_UP)?);

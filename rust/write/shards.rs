@@ -21,8 +21,12 @@ use super::stage::{Log, Stage};
 use super::turn::{Encoded, Known, Turn, take_turn};
 use crate::error::{Error, Result};
 use crate::gather::{Block, Plan, Sink};
+use crate::handle::allowed_files;
 use crate::locks::lock;
 use crate::parallel::{Job, State};
+
+/// Of the files that may be open, one in so many may be those of shards that wait for the disk.
+const WAITING: u64 = 8;
 
 /// All shards of an output.
 pub(super) struct Shards<E: Encoder> {
@@ -249,6 +253,8 @@ impl<E: Encoder + 'static> Shards<E> {
             log: self.log.clone(),
             all: self.done.clone(),
         };
+        // Shards that wait for the disk have their files open.
+        self.background.wait_for(allowed_files() / WAITING, state)?;
         self.background.add(move || settle.shard(done, parts))
     }
 }

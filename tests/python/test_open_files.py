@@ -29,7 +29,9 @@ def run(folder, code, limit=LIMIT):
         resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
     """
     code = textwrap.dedent(before) + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -97,7 +99,7 @@ def test_many_shards_are_written(folder, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["replaced", "cut", "removed", "touched"])
-def test_a_file_that_is_opened_again_is_the_same(folder, tmp_path, change):
+def test_a_file_that_is_opened_again_is_the_same(tmp_path, change):
     (tmp_path / "parts").mkdir()
     for number in range(FILES):
         np.save(tmp_path / "parts" / f"{number:03}.npy", np.arange(10.0))
