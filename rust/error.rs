@@ -23,6 +23,19 @@ pub enum At {
     Field(String),
 }
 
+/// A path in a message: as it is, or, where it has bytes that are no UTF-8, with those escaped.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a>(pub &'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_str() {
+            Some(path) => f.write_str(path),
+            None => fmt::Debug::fmt(self.0, f),
+        }
+    }
+}
+
 /// What is wrong with a file, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -36,7 +49,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
+        write!(f, "{}: ", Shown(&self.path))?;
         match &self.at {
             At::File => {}
             At::Byte(offset) => write!(f, "at byte {offset}: ")?,
@@ -73,7 +86,7 @@ pub enum Error {
     #[error("{0}")]
     ResumeMismatch(Fault),
     /// The operating system refused; the source keeps its errno.
-    #[error("{}: {doing}: {source}", path.display())]
+    #[error("{}: {doing}: {source}", Shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,

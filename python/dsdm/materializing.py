@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.paths import local, refuse_inside
-from dsdm.provenance import plain, with_files
+from dsdm.provenance import as_json, with_files
 from dsdm.releases import installed
 from dsdm.sizes import readable
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
@@ -183,9 +183,7 @@ def materialize(
             resume="same" if resume else "never",
             resumable=in_files(opened),
             verify=verify,
-            selection=json.dumps(
-                told if selection is None else {**told, "chosen": with_files(selection)}, default=plain
-            ),
+            selection=as_json(told if selection is None else {**told, "chosen": with_files(selection)}),
             identity=json.dumps({**told, **identity_of(opened)}),
             datasets=installed(),
             progress=moved,

@@ -6,7 +6,9 @@ for the keyword arguments of :func:`dsdm.open_scores`, ``rows`` for a part of th
 ``.npy`` file. Other mappings are kept as they are, and cannot be done again.
 """
 
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from dsdm.paths import SCORES, PathLike, find, local
 from dsdm.reference import files_of, find_file
 
 _BY_SCORES = ("top_k", "gumbel_top_k")
+# A text in JSON with a character that stands for none.
+_HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
 
 
 def with_files(selection: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +33,28 @@ def with_files(selection: Mapping[str, Any]) -> dict[str, Any]:
     states = [(file, Path(file).stat()) for file in files if Path(file).is_file()]
     told = [{"path": file, "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states]
     return {**selection, "score_files": told} if told else dict(selection)
+
+
+def as_json(told: Mapping[str, Any]) -> str:
+    """Give what is told of a selection as JSON.
+
+    Raises
+    ------
+    TypeError
+        For a value that JSON has no way to write.
+    ValueError
+        For text that is not UTF-8, as a path can be.
+
+    """
+    # json spells the bytes of such a path as halves of surrogate pairs, which no other reader of JSON takes.
+    found = _HALVES.search(json.dumps(told, default=plain, ensure_ascii=False))
+    if found is None:
+        return json.dumps(told, default=plain)
+    message = (
+        f"selection= tells of {found[0]!r}, which is not UTF-8, and dsdm.json cannot hold it; rename the file, or link "
+        "to it by another name"
+    )
+    raise ValueError(message)
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 //! One conversion from this crate's error to Python's exceptions: builtins, or small subclasses of them.
 
 use std::io;
+use std::path::PathBuf;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{
@@ -9,7 +10,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
-use crate::error::Error;
+use crate::error::{Error, Shown};
 
 create_exception!(
     dsdm,
@@ -59,7 +60,7 @@ impl From<Error> for PyErr {
             Error::Schema(_) => SchemaError::new_err(text),
             Error::SourceChanged(_) => SourceChangedError::new_err(text),
             Error::ResumeMismatch(_) => ResumeMismatchError::new_err(text),
-            Error::Io { path, doing, source } => os_error(&path.to_string_lossy(), &doing, &source),
+            Error::Io { path, doing, source } => os_error(path, &doing, &source),
             Error::Value(_) => PyValueError::new_err(text),
             Error::Type(_) => PyTypeError::new_err(text),
             Error::Index(_) => PyIndexError::new_err(text),
@@ -71,16 +72,18 @@ impl From<Error> for PyErr {
 }
 
 /// `OSError(errno, message, filename)`: Python itself picks the subclass (`FileNotFoundError`, …) by the errno.
-fn os_error(path: &str, doing: &str, source: &io::Error) -> PyErr {
+///
+/// The filename is the path itself, as Python spells bytes that are no UTF-8.
+fn os_error(path: PathBuf, doing: &str, source: &io::Error) -> PyErr {
     match (source.raw_os_error(), source.kind()) {
         (Some(errno), _) => {
             let message = source.to_string();
-            let message = message.split(" (os error").next().unwrap_or_default(); // Proof: a split has a first part.
-            PyOSError::new_err((errno, format!("{doing}: {message}"), path.to_owned()))
+            let message = message.split_once(" (os error").map_or(message.as_str(), |(said, _)| said);
+            PyOSError::new_err((errno, format!("{doing}: {message}"), path.into_os_string()))
         }
         (None, io::ErrorKind::IsADirectory) => {
-            PyIsADirectoryError::new_err((21, format!("{doing}: this is a directory"), path.to_owned()))
+            PyIsADirectoryError::new_err((21, format!("{doing}: this is a directory"), path.into_os_string()))
         }
-        _ => PyOSError::new_err(format!("{path}: {doing}: {source}")),
+        _ => PyOSError::new_err(format!("{}: {doing}: {source}", Shown(&path))),
     }
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySlice};
 
 use super::{call, scores_array};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Shown};
 use crate::scores::{Chosen, DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
 
 /// One score per row, in files or computed from files.
@@ -118,7 +118,7 @@ impl PyScores {
     }
 
     fn __repr__(&self) -> String {
-        let paths: Vec<_> = self.scores.paths().iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<_> = self.scores.paths().iter().map(|path| Shown(path).to_string()).collect();
         let of = match paths.as_slice() {
             [] => "no file".to_owned(),
             [one] => one.clone(),

@@ -22,6 +22,7 @@ mod part;
 mod recipe;
 mod release;
 mod rename;
+mod replace;
 mod run;
 mod settle;
 mod shards;

@@ -14,7 +14,7 @@ use twox_hash::XxHash3_128;
 
 use super::Options;
 use super::rename::{sync_folder, write_synced};
-use crate::error::{At, Error, Result};
+use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
 
 /// The file that holds a recipe.
@@ -224,7 +224,7 @@ fn details(options: &Options) -> Value {
 
 fn absolute(source: &SourceFile) -> Value {
     let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
-    json!({"path": path.to_string_lossy(), "bytes": source.bytes, "modified_ns": source.modified_ns})
+    json!({"path": Shown(&path).to_string(), "bytes": source.bytes, "modified_ns": source.modified_ns})
 }
 
 #[cfg(test)]

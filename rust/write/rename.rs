@@ -24,26 +24,6 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Puts the new directory in the place of the old one, which is left at `from`.
-pub(super) fn exchange(from: &Path, to: &Path) -> Result<()> {
-    let failed = |e: io::Error| Error::io(to, "replacing the dataset that is there", e);
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
-            Err(e) => return Err(failed(e.into())),
-        }
-    }
-    let mut aside = from.as_os_str().to_owned();
-    aside.push("-old");
-    fs::rename(to, &aside).map_err(failed)?;
-    fs::rename(from, to).map_err(failed)?;
-    let _ = fs::remove_dir_all(&aside);
-    Ok(())
-}
-
 /// Brings a directory's entries to the disk.
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     #[cfg(unix)]

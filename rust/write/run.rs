@@ -18,7 +18,7 @@ use super::shards::Shards;
 use super::stage::{Left, Stage};
 use super::tokens::Tokens;
 use super::{Format, Naming, Options, Report};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Shown};
 use crate::gather::{Corpus, Extra, Plan, gather, output_schema};
 use crate::parallel::Job;
 
@@ -84,6 +84,9 @@ fn prepare(
     extras: &[Extra],
     options: &Options,
 ) -> Result<(Plan, Vec<SourceFile>)> {
+    let target = std::path::absolute(&options.target)
+        .map_err(|e| Error::io(&options.target, "finding its place", e))?;
+    refuse_other_bytes(&target, "output", "datasets cannot open it")?;
     let extra_bytes = extras.len() as u64 * 8;
     let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
     // A table in memory has no file.
@@ -91,11 +94,23 @@ fn prepare(
     let mut sources: Vec<SourceFile> = Vec::new();
     for path in files.chain(options.sources.iter().cloned()) {
         if sources.iter().all(|source| source.path != path) {
+            refuse_other_bytes(&path, "source", "dsdm.json, which names the sources, cannot hold it")?;
             sources.push(SourceFile::of(&path)?);
         }
     }
     corpus.check_unchanged()?;
     Ok((plan, sources))
+}
+
+/// Refuses a path that no JSON can spell and no other library would open.
+fn refuse_other_bytes(path: &Path, what: &str, why: &str) -> Result<()> {
+    if path.to_str().is_some() {
+        return Ok(());
+    }
+    Err(Error::Value(format!(
+        "{}: the path of the {what} is not UTF-8, and {why}; rename it, or link to it by another name",
+        Shown(path)
+    )))
 }
 
 /// Keeps none of the shards whose bytes are no longer what was written, if they are to be looked at.

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::journal::{Done, Entry, Journal};
 use super::lock::{claim, clear, is_held, place_of, remove_dead};
 use super::recipe::Recipe;
-use super::rename::{exchange, rename_new, sync_folder};
+use super::rename::{rename_new, sync_folder};
+use super::replace::{System, holds_replaced, replace, restore};
 use super::takeover::{remove_unlisted, take_over};
 use super::target::{check_target, refuse_sources};
 use super::{Naming, Options};
@@ -31,6 +32,8 @@ pub(super) struct Stage {
     /// Held locked, so that another run does not take this one for dead.
     lock: Option<File>,
     replaces: bool,
+    /// Whether the dataset that was to be replaced lies in the folder, and nowhere else.
+    holds_replaced: bool,
     resumable: bool,
     journal: Arc<Journal>,
     kept: Vec<Done>,
@@ -64,8 +67,14 @@ impl Stage {
         let folder = parent.join(staging_name(&prefix, options.naming == Naming::ByFingerprint));
         remove_dead(&parent, &prefix, &folder);
         let lock = claim(&folder, &target)?;
+        restore(&folder, &target)?;
         // What was there before the lock was waited for may be there no more, and the other way round.
-        let replaces = check_target(&target, overwrite)?;
+        let replaces = check_target(&target, overwrite).inspect_err(|_| {
+            // What an earlier run can be continued by stays; a folder that was just made does not.
+            if !folder.join(JOURNAL).exists() {
+                let _ = fs::remove_dir_all(&folder);
+            }
+        })?;
         let finished = Arc::new(AtomicU64::new(0));
         let (journal, kept) = match take_over(&folder, recipe, options)? {
             Some(taken) => taken,
@@ -80,7 +89,8 @@ impl Stage {
         finished.store(kept.len() as u64, Ordering::Relaxed);
         sync_folder(&parent)?;
         let (journal, resumable) = (Arc::new(journal), recipe.resumable);
-        Ok(Self { target, folder, lock, replaces, resumable, journal, kept, finished })
+        let holds_replaced = false;
+        Ok(Self { target, folder, lock, replaces, holds_replaced, resumable, journal, kept, finished })
     }
 
     /// The directory to write in.
@@ -112,7 +122,9 @@ impl Stage {
     /// Something took the name meanwhile, or the system refuses the rename.
     pub(super) fn commit(mut self) -> Result<()> {
         if self.replaces {
-            exchange(&self.output(), &self.target)?;
+            let replaced = replace(&System, &self.folder, &self.output(), &self.target);
+            self.holds_replaced = replaced.is_err() && holds_replaced(&self.folder);
+            replaced?;
         } else {
             rename_new(&self.output(), &self.target)
                 .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
@@ -155,7 +167,8 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         // Unlocked only after it is gone. After a commit there is nothing here, or the dataset replaced.
-        if !self.resumable || self.finished.load(Ordering::Relaxed) == 0 {
+        let of_use = self.resumable && self.finished.load(Ordering::Relaxed) > 0;
+        if !of_use && !self.holds_replaced {
             let _ = fs::remove_dir_all(&self.folder);
         }
         drop(self.lock.take());

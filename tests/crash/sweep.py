@@ -69,11 +69,13 @@ class Sweep:
     def write(self, out: Path, **options: object) -> Report:
         return dsdm.materialize(self.corpus, self.rows, out, progress=False, **{**self.options, **options})
 
-    def child(self, out: Path, inject: str) -> int:
+    def child(self, out: Path, *inject: str) -> int:
         """Run under strace, and give the exit code; negative for a signal."""
         arguments = json.dumps([str(self.corpus), str(out), self.options])
-        trace = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={inject.partition(':')[0]}"]
-        command = [*trace, "-e", f"inject={inject}", sys.executable, "-c", CHILD, arguments]
+        calls = ",".join({what.partition(":")[0] for what in inject})
+        faults = [part for what in inject for part in ("-e", f"inject={what}")]
+        trace = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={calls}", *faults]
+        command = [*trace, sys.executable, "-c", CHILD, arguments]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if ran.returncode not in {0, 28, 5, 1, -9, 137}:
             print(ran.stderr)  # noqa: T201
@@ -137,6 +139,45 @@ class Sweep:
                 shutil.rmtree(out)
                 number += 1
         self.options = plain
+
+    def overwrites_without_exchange(self) -> None:
+        """Do the same where no two names can be exchanged at once, and have calls fail, alone or with all behind them.
+
+        The old dataset or the new one is there, or the next run puts it there, whatever it was called for.
+        """
+        out, plain = self.folder / "out", self.options
+        self.options = {**plain, "overwrite": True}
+        old = contents(self.folder / "old")
+        for call in ("rename", "fdatasync", "fsync", "unlinkat"):
+            for fault in ("signal=KILL:when={}", "error=EIO:when={}", "error=EIO:when={}+"):
+                number, code = 1, -9
+                while code != 0:
+                    what = (call, fault.format(number))
+                    shutil.copytree(self.folder / "old", out)
+                    code = self.child(out, "renameat2:error=EINVAL", f"{call}:{what[1]}")
+                    self.counts[f"replacing without exchange, {call} {fault}"] += code != 0
+                    self.one_of_two(out, old, what)
+                    self.write(out)
+                    assert contents(out) == self.expected, what
+                    assert [path.name for path in self.folder.glob(".out*")] == [], what
+                    shutil.rmtree(out)
+                    number += 1
+        self.options = plain
+
+    def one_of_two(self, out: Path, old: dict[str, bytes], what: tuple[str, str]) -> None:
+        """See to it that the old or the new dataset is there, or is put there by a run that may not even replace it."""
+        if out.exists():
+            assert contents(out) in (old, self.expected), what
+            return
+        self.counts["put back by the next run"] += 1
+        assert contents(self.folder / ".out.dsdm-unfinished" / "replaced") == old, what
+        try:
+            self.write(out, overwrite=False)
+        except FileExistsError:
+            assert contents(out) == old, what
+        else:
+            message = f"{what}: the old dataset is lost"
+            raise AssertionError(message)
 
     def again_and_again(self) -> None:
         """Kill one output at every 20th write until it is there."""
@@ -203,6 +244,7 @@ def main() -> None:
             sweep.kills(given.step)
             sweep.again_and_again()
             sweep.overwrites()
+            sweep.overwrites_without_exchange()
             sweep.errors(given.step)
             if os.geteuid() == 0:
                 full_disk(sweep)

@@ -7,7 +7,7 @@ import pytest
 
 CHILD = """
 import resource, sys
-import numpy as np, pyarrow as pa
+import numpy as np, pyarrow as pa, pyarrow.dataset
 import dsdm
 room, work = int(sys.argv[1]), sys.argv[2]
 scores = np.arange(100_000, dtype=np.float32)

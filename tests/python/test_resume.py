@@ -214,6 +214,38 @@ DIFFERENT = {
 }
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_old_dataset_that_was_put_aside_when_a_run_was_killed_goes_back(corpus, tmp_path, overwrite):
+    """Where names cannot be exchanged, there is a moment in which neither has the name."""
+    out = tmp_path / "out"
+    write(corpus, out, CHOSEN[:10])
+    old = contents(out)
+    staging(out).mkdir()
+    out.rename(staging(out) / "replaced")
+    if overwrite:
+        assert write(corpus, out, overwrite=True).rows == len(CHOSEN)
+        assert dsdm.verify(out).rows == len(CHOSEN)
+    else:
+        with pytest.raises(FileExistsError, match="making the output directory, which is there already"):
+            write(corpus, out)
+        assert contents(out) == old
+    assert not staging(out).exists()
+
+
+def test_an_old_dataset_that_was_put_aside_is_not_lost_to_another(corpus, tmp_path):
+    out = tmp_path / "out"
+    write(corpus, out, CHOSEN[:10])
+    old = contents(out)
+    staging(out).mkdir()
+    out.rename(staging(out) / "replaced")
+    (out / "mine").mkdir(parents=True)
+    (out / "state.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"put the dataset that was here aside, in .*replaced, and another is here"):
+        write(corpus, out, overwrite=True)
+    assert contents(staging(out) / "replaced") == old
+    assert (out / "mine").is_dir()
+
+
 @pytest.mark.parametrize("what", DIFFERENT)
 def test_another_call_is_told_what_differs_and_can_start_over(corpus, tmp_path, what):
     call, message = DIFFERENT[what]

@@ -1,0 +1,262 @@
+//! A new dataset in the place of an old one: whatever fails or is killed on the way, one of them is there, or the
+//! next run puts it there.
+//!
+//! The names are exchanged in one step where the file system can do that. Where it cannot, as many network file
+//! systems, the old one is put aside first, into the folder of the unfinished output, and gets its name back if the
+//! new one does not get it. What a killed run has put aside, the next run of the same target finds.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::journal::{Entry, Journal};
+use super::lock::place_of;
+use super::rename::sync_folder;
+use super::stage::JOURNAL;
+use crate::error::{Error, Result};
+
+/// The name of an old dataset that was put aside.
+const ASIDE: &str = "replaced";
+
+/// What gives names, so that tests can have it fail.
+pub(super) trait Names {
+    /// Exchanges two names in one step.
+    fn exchange(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives another name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+}
+
+/// The system's own.
+pub(super) struct System;
+
+impl Names for System {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    fn exchange(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE).map_err(|e| match e {
+            // A file system or kernel without the flag.
+            Errno::INVAL | Errno::NOSYS | Errno::NOTSUP => io::ErrorKind::Unsupported.into(),
+            other => other.into(),
+        })
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    fn exchange(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+}
+
+/// Where an old dataset is put aside in the folder of an unfinished output.
+fn aside_in(folder: &Path) -> PathBuf {
+    folder.join(ASIDE)
+}
+
+/// Whether an old dataset lies in the folder of an unfinished output, which must then stay.
+pub(super) fn holds_replaced(folder: &Path) -> bool {
+    aside_in(folder).symlink_metadata().is_ok()
+}
+
+/// Puts `new` in the place of `target`, whose old dataset is then at `new`, or gone.
+///
+/// # Errors
+/// The system refuses a rename: the old dataset is where it was, or, if that is refused as well, aside.
+pub(super) fn replace(names: &impl Names, folder: &Path, new: &Path, target: &Path) -> Result<()> {
+    let failed = |e: io::Error| Error::io(target, "replacing the dataset that is there", e);
+    match names.exchange(new, target) {
+        Ok(()) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => {}
+        Err(e) => return Err(failed(e)),
+    }
+    let aside = aside_in(folder);
+    names.rename(target, &aside).map_err(failed)?;
+    // On the disk before the new one has the name: after a crash, the old one is in one of the two places.
+    let put = sync_both(folder, target).and_then(|()| names.rename(new, target).map_err(failed));
+    put.map_err(|error| match names.rename(&aside, target) {
+        Ok(()) => error,
+        Err(e) => {
+            let doing = format!(
+                "putting the old dataset back after {error}; it lies in {}, and the next call that writes here puts it back; this failed",
+                aside.display()
+            );
+            Error::io(target, doing, e)
+        }
+    })?;
+    sync_both(folder, target)?;
+    // Before the journal goes, by which a run that finds half of it knows that it is to go.
+    fs::remove_dir_all(&aside).map_err(|e| Error::io(&aside, "removing the dataset that was replaced", e))
+}
+
+fn sync_both(folder: &Path, target: &Path) -> Result<()> {
+    sync_folder(folder)?;
+    target.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Puts back the old dataset that a run was about to replace when it was killed; removes the one that it replaced.
+///
+/// # Errors
+/// Something else has the name meanwhile, so that nobody knows which of the two is wanted; the system refuses.
+pub(super) fn restore(folder: &Path, target: &Path) -> Result<()> {
+    if !holds_replaced(folder) {
+        return Ok(());
+    }
+    let aside = aside_in(folder);
+    if target.symlink_metadata().is_err() {
+        fs::rename(&aside, target).map_err(|e| Error::io(target, "putting back the old dataset", e))?;
+        return sync_both(folder, target);
+    }
+    if !is_what_was_finished(folder, target)? {
+        return Err(Error::Value(format!(
+            "{}: an interrupted run put the dataset that was here aside, in {}, and another is here now; remove or rename one of the two",
+            target.display(),
+            aside.display()
+        )));
+    }
+    fs::remove_dir_all(&aside).map_err(|e| Error::io(&aside, "removing the dataset that was replaced", e))
+}
+
+/// Whether a directory is the output that the run of a folder finished: the journal knows it by its place.
+fn is_what_was_finished(folder: &Path, target: &Path) -> Result<bool> {
+    let journal = folder.join(JOURNAL);
+    if !journal.exists() {
+        return Ok(false);
+    }
+    let (_, entries) = Journal::open(&journal)?;
+    let place = place_of(target);
+    Ok(entries
+        .iter()
+        .any(|entry| matches!(entry, Entry::Complete(device, inode) if place == Some((*device, *inode)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Has no exchange, and fails those renames whose number, from 0 on, has its bit set.
+    struct Failing {
+        renames: u32,
+        number: Cell<u32>,
+    }
+
+    impl Names for Failing {
+        fn exchange(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            let number = self.number.replace(self.number.get() + 1);
+            if self.renames >> number & 1 == 1 {
+                Err(io::Error::from_raw_os_error(5))
+            } else {
+                fs::rename(from, to)
+            }
+        }
+    }
+
+    /// A folder of an unfinished output, and a dataset that it is to replace.
+    struct Case {
+        dir: tempfile::TempDir,
+        folder: PathBuf,
+        new: PathBuf,
+        target: PathBuf,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join(".out.dsdm-unfinished");
+            let (new, target) = (folder.join("output"), dir.path().join("out"));
+            for (place, text) in [(&new, "new"), (&target, "old")] {
+                fs::create_dir_all(place).unwrap();
+                fs::write(place.join("state.json"), text).unwrap();
+            }
+            let (device, inode) = place_of(&new).unwrap();
+            let journal = Journal::create(&folder.join(JOURNAL)).unwrap();
+            journal.append(&Entry::Complete(device, inode)).unwrap();
+            Self { dir, folder, new, target }
+        }
+
+        fn replace(&self, renames: u32) -> Result<()> {
+            replace(&Failing { renames, number: Cell::new(0) }, &self.folder, &self.new, &self.target)
+        }
+
+        fn text(&self, place: &Path) -> Option<String> {
+            fs::read_to_string(self.dir.path().join(place).join("state.json")).ok()
+        }
+
+        /// What is at the target, what is to get its name, and what was put aside.
+        fn all(&self) -> [Option<String>; 3] {
+            [self.text(&self.target), self.text(&self.new), self.text(&aside_in(&self.folder))]
+        }
+    }
+
+    fn some(texts: [&str; 3]) -> [Option<String>; 3] {
+        texts.map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    #[test]
+    fn names_are_exchanged_where_that_can_be_done() {
+        let case = Case::new();
+        replace(&System, &case.folder, &case.new, &case.target).unwrap();
+        // Where the system cannot, the old one is gone.
+        assert!([some(["new", "old", ""]), some(["new", "", ""])].contains(&case.all()));
+    }
+
+    #[test]
+    fn nothing_is_lost_whichever_rename_fails() {
+        // The first is of the old one, the second of the new one, the third back.
+        for (renames, expected, back) in [
+            (0b000, some(["new", "", ""]), "new"),
+            (0b001, some(["old", "new", ""]), "old"),
+            (0b010, some(["old", "new", ""]), "old"),
+            (0b110, some(["", "new", "old"]), "old"),
+        ] {
+            let case = Case::new();
+            let outcome = case.replace(renames);
+            assert_eq!(outcome.is_ok(), renames == 0);
+            assert_eq!(case.all(), expected, "{renames:b}");
+            if let Err(error) = outcome {
+                let aside = error.to_string().contains(&aside_in(&case.folder).display().to_string());
+                assert_eq!(aside, renames == 0b110, "{error}");
+            }
+            // And the next run: the old one is back, or the new one is there and the old one gone.
+            restore(&case.folder, &case.target).unwrap();
+            assert_eq!(case.text(&case.target).as_deref(), Some(back));
+            assert!(!holds_replaced(&case.folder));
+        }
+    }
+
+    /// A run that was killed at any time, and that another follows.
+    #[test]
+    fn what_a_killed_run_put_aside_goes_back_or_goes() {
+        let case = Case::new();
+        fs::rename(&case.target, aside_in(&case.folder)).unwrap();
+        restore(&case.folder, &case.target).unwrap();
+        assert_eq!(case.all(), some(["old", "new", ""]));
+        fs::rename(&case.target, aside_in(&case.folder)).unwrap();
+        fs::rename(&case.new, &case.target).unwrap();
+        fs::remove_file(aside_in(&case.folder).join("state.json")).unwrap();
+        restore(&case.folder, &case.target).unwrap();
+        assert_eq!(case.all(), some(["new", "", ""]));
+        assert!(!holds_replaced(&case.folder));
+    }
+
+    #[test]
+    fn what_others_put_in_the_place_meanwhile_is_not_touched() {
+        let case = Case::new();
+        case.replace(0b110).unwrap_err();
+        fs::create_dir(&case.target).unwrap();
+        fs::write(case.target.join("state.json"), "another").unwrap();
+        let error = restore(&case.folder, &case.target).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            matches!(error, Error::Value(_)) && said.contains("replaced") && said.contains("another is here")
+        );
+        assert_eq!(case.all(), some(["another", "new", "old"]));
+    }
+}
