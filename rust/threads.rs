@@ -6,9 +6,10 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::error::Error;
 
-/// Memory that a thread is left where the memory of the process is limited: its stack, and what it works in.
+/// Memory that a thread is left where the memory of the process is limited: its stack, what it works in, and the
+/// arena that glibc reserves for it.
 #[cfg(target_os = "linux")]
-const EACH: u64 = 32 << 20;
+const EACH: u64 = 128 << 20;
 
 /// How many threads the memory that the process may have leaves room for: one at least.
 ///
