@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash foreign check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash foreign datasets-suite check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -69,6 +69,11 @@ crash: $(VENV)/.built ## Kill runs, and fail their system calls, at every place;
 foreign: $(VENV)/.built ## Read all files below DIR=… here and with pyarrow and numpy, and compare the values; LIST=1 for all.
 	@test -n "$(DIR)" || { echo "name the folder: make foreign DIR=…"; exit 1; }
 	$(BIN)/python -m tests.foreign $(DIR) $(if $(LIST),--list)
+
+# Fetches the sdist of datasets, and takes a quarter of an hour: `make test` leaves it out.
+datasets-suite: $(VENV)/.checks ## Run datasets' own tests of Dataset on lazy ones; a difference that is not listed fails.
+	$(BIN)/python -m pip install -r tests/datasets_suite/requirements.txt
+	$(BIN)/python tests/datasets_suite/run.py $(SUITE)
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt

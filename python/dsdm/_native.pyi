@@ -231,6 +231,13 @@ class Corpus:
     ) -> pa.Table:
         """The rows at `indices`, in that order."""
 
+    def run(self, start: int, stop: int) -> pa.Table:
+        """The rows `start` to `stop`, read by the calling thread: for a few rows at a time."""
+
+    @property
+    def in_place(self) -> bool:
+        """Whether rows can be used where they lie, with nothing unpacked: Arrow that is not compressed."""
+
     def plan(
         self,
         indices: NDArray[np.int64],

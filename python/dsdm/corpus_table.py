@@ -6,50 +6,83 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from datasets.table import InMemoryTable, Table, TableBlock
+from numpy.typing import NDArray
 
 from dsdm._native import Corpus, default_memory_limit
+from dsdm.digests import digest_of_files
+from dsdm.releases import installed
+from dsdm.runs import in_runs
 from dsdm.sizes import readable
 
-_READ_ROWS = 1000
+# A run of rows of so many bytes is read by the calling thread alone.
+_FEW_BYTES = 1 << 20
+# Of rows that must be unpacked, so many are kept beside the one asked for, and four times as many where runs are
+# asked for one after the other, up to so many bytes.
+_BESIDE, _BESIDE_BYTES = 64, 16 << 20
 
 
 class CorpusTable(TableBlock):  # type: ignore[misc]
     """A table whose rows stay in their files.
 
-    Columns are chosen, dropped and renamed without a read. What else ``datasets`` does to a table (casts,
-    added columns) needs its rows in memory, and is refused where they do not fit.
+    Runs of rows are cut out, and columns chosen, dropped and renamed, without a read. What else ``datasets`` does
+    to a table (casts, added columns) needs its rows in memory, and is refused where they do not fit.
     """
 
     # The base class is for tables in memory and asks for one.
     def __init__(  # pylint: disable=super-init-not-called
-        self, corpus: Corpus, files: Sequence[str], places: Sequence[str] = ()
+        self, corpus: Corpus, files: Sequence[str], places: Sequence[str] = (), window: range | None = None
     ) -> None:
         self.corpus = corpus
         self.files = tuple(files)
         self.places = tuple(places)
+        self._window = range(len(corpus)) if window is None else window
         self._schema: pa.Schema = corpus.schema
         self._loaded: pa.Table | None = None
+        self._width: float | None = None
+        self._beside: tuple[int, pa.Table] | None = None
+        self._columns: dict[str, CorpusTable] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CorpusTable":
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process opens the files again.
+        # Another process opens the files again. Their state is for fingerprints, which are taken of the pickle.
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
-        return _reopen, (self.files, self.corpus.stored_names, self._schema.names, metadata, self.places)
+        window, state = (self._window.start, self._window.stop), digest_of_files(self.files)
+        names = self.corpus.stored_names, self._schema.names
+        return _reopen, (self.files, *names, metadata, self.places, window, state)
+
+    def _renamed(self, corpus: Corpus) -> "CorpusTable":
+        table = CorpusTable(corpus, self.files, self.places, self._window)
+        table._width = self._width
+        return table
+
+    @property
+    def _row_bytes(self) -> float:
+        """About what a row takes in memory; it may have to be looked for in the files."""
+        if self._width is None:
+            self._width = self.corpus.nbytes / max(len(self.corpus), 1)
+        return self._width
+
+    def in_corpus(self, rows: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+        """Give the corpus rows of rows of this table, of all if None; None for all rows of the corpus."""
+        if rows is not None:
+            return rows + self._window.start if self._window.start else rows
+        whole = self._window == range(len(self.corpus))
+        return None if whole else np.arange(self._window.start, self._window.stop)
 
     @property
     def table(self) -> pa.Table:
         """All rows, in memory."""
         if self._loaded is None:
-            needed, room = self.corpus.nbytes, 2 * default_memory_limit()
+            needed, room = self.nbytes, 2 * default_memory_limit()
             if needed > room:
                 message = (
-                    f"this needs all {len(self.corpus):,} rows in memory, about {readable(needed)}, and "
+                    f"this needs all {len(self):,} rows in memory, about {readable(needed)}, and "
                     f"{readable(room)} are free for them; select rows first and call flatten_indices() on the selection"
                 )
                 raise MemoryError(message)
-            self._loaded = self.corpus.take(np.arange(len(self.corpus)))
+            self._loaded = self._read(0, len(self))
         return self._loaded
 
     @property
@@ -65,10 +98,10 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
     @property
     def num_rows(self) -> int:
         """The number of rows."""
-        return len(self.corpus)
+        return len(self._window)
 
     def __len__(self) -> int:
-        return len(self.corpus)
+        return len(self._window)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,7 +111,7 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
     @property
     def nbytes(self) -> int:
         """About how many bytes the rows take in memory."""
-        return self.corpus.nbytes
+        return int(self._row_bytes * len(self))
 
     @property
     def column_names(self) -> list[str]:
@@ -96,37 +129,77 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
 
     def fast_gather(self, indices: Any) -> pa.Table:
         """Read rows by their numbers."""
-        return self.corpus.take(np.ascontiguousarray(indices, dtype=np.int64))
+        rows = np.ascontiguousarray(indices, dtype=np.int64) + self._window.start
+        # A few rows that lie in place are copied sooner than threads are started for them.
+        few = self.corpus.in_place and len(rows) * self._row_bytes <= _FEW_BYTES
+        return self.corpus.take(rows, threads=1 if few else None)
 
     def fast_slice(self, offset: int = 0, length: int | None = None) -> pa.Table:
         """Read a run of rows."""
-        end = self.num_rows if length is None else min(offset + length, self.num_rows)
-        return self.corpus.take(np.arange(offset, max(offset, end)))
+        if offset < 0:
+            message = f"the offset is {offset}; rows are counted from 0"
+            raise IndexError(message)
+        end = len(self) if length is None else min(offset + length, len(self))
+        return self._read(offset, max(offset, end))
 
-    def slice(self, offset: int = 0, length: int | None = None) -> InMemoryTable:
-        """Read a run of rows."""
-        return InMemoryTable(self.fast_slice(offset, length))
+    def _read(self, start: int, stop: int) -> pa.Table:
+        """Read a run of rows, few of them by this thread alone."""
+        start, stop = (self._window.start + row for row in (min(start, len(self)), min(stop, len(self))))
+        if (stop - start) * self._row_bytes > _FEW_BYTES:
+            return self.corpus.take(np.arange(start, stop))
+        if self.corpus.in_place:
+            return self.corpus.run(start, stop)
+        return self._unpacked(start, stop)
+
+    def _unpacked(self, start: int, stop: int) -> pa.Table:
+        """Read a run of rows with some that follow: what must be unpacked for it holds them too."""
+        ahead = _BESIDE
+        if self._beside is not None:
+            first, held = self._beside
+            if first <= start and stop <= first + len(held):
+                return held.slice(start - first, stop - start)
+            if first <= start <= first + len(held):
+                ahead = min(4 * len(held), int(_BESIDE_BYTES / max(self._row_bytes, 1)))
+        end = min(max(stop, start + ahead), self._window.stop)
+        self._beside = start, self.corpus.run(start, end)
+        return self._beside[1].slice(0, stop - start)
+
+    def slice(self, offset: int = 0, length: int | None = None) -> "CorpusTable":
+        """Cut out a run of rows; nothing is read."""
+        window = self._window[offset:] if length is None else self._window[offset : offset + length]
+        table = CorpusTable(self.corpus, self.files, self.places, window)
+        table._width = self._width
+        return table
 
     def to_reader(self, max_chunksize: int | None = None) -> pa.RecordBatchReader:
         """Read all rows, a batch at a time."""
-        return pa.RecordBatchReader.from_batches(self._schema, self._batches_of(max_chunksize or _READ_ROWS))
+        return pa.RecordBatchReader.from_batches(self._schema, self._batches_of(max_chunksize or 1000))
 
     def _batches_of(self, rows: int) -> Iterator[pa.RecordBatch]:
-        # Runs of many batches, so that a Parquet row group is not decoded anew for each.
-        run = max(rows, min(64 * rows, int(64e6 / (self.nbytes / max(self.num_rows, 1) + 1))))
-        for start in range(0, self.num_rows, run):
-            yield from self.fast_slice(start, run).combine_chunks().to_batches(max_chunksize=rows)
+        for run in in_runs(len(self), self._read, self._row_bytes, rows):
+            yield from run.combine_chunks().to_batches(max_chunksize=rows)
 
     def column(self, i: int | str) -> pa.ChunkedArray:
         """Read a column."""
         name = self._schema.field(i).name
         return self.select([name]).table.column(0)
 
-    def select(self, columns: Sequence[str]) -> "CorpusTable":
-        """Choose columns."""
-        return CorpusTable(self.corpus.select(list(columns)), self.files, self.places)
+    def select(self, columns: Sequence[str]) -> Table:
+        """Choose columns. With none there is nothing to read, and rows are but counted."""
+        columns = list(columns)
+        if not columns:
+            return InMemoryTable(pa.table({"": pa.nulls(len(self))}).select([]))
+        if len(columns) > 1:
+            return self._chosen(columns)
+        # A column that is read row by row is chosen anew for each row.
+        if columns[0] not in self._columns:
+            self._columns[columns[0]] = self._chosen(columns)
+        return self._columns[columns[0]]
 
-    def drop(self, columns: Sequence[str] | str) -> "CorpusTable":
+    def _chosen(self, columns: list[str]) -> "CorpusTable":
+        return CorpusTable(self.corpus.select(columns), self.files, self.places, self._window)
+
+    def drop(self, columns: Sequence[str] | str) -> Table:
         """Leave columns out."""
         dropped = {columns} if isinstance(columns, str) else set(columns)
         return self.select([name for name in self.column_names if name not in dropped])
@@ -134,17 +207,18 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
     def rename_columns(self, names: Sequence[str]) -> "CorpusTable":
         """Give the columns other names."""
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
-        return CorpusTable(self.corpus.rename(list(names), metadata), self.files, self.places)
+        return self._renamed(self.corpus.rename(list(names), metadata))
 
     def replace_schema_metadata(self, metadata: Any = None) -> "CorpusTable":
         """Give the schema other metadata."""
         text = {_text(key): _text(value) for key, value in (metadata or {}).items()}
-        return CorpusTable(self.corpus.rename(self.column_names, text), self.files, self.places)
+        return self._renamed(self.corpus.rename(self.column_names, text))
 
     def cast(self, target_schema: pa.Schema, *args: Any, **kwargs: Any) -> Table:
-        """Change types; names and metadata alone without a read."""
-        if [field.type for field in target_schema] == [field.type for field in self._schema]:
-            return self.rename_columns(target_schema.names).replace_schema_metadata(target_schema.metadata)
+        """Change types; the order of the columns and the metadata without a read."""
+        types = {field.name: field.type for field in self._schema}
+        if types == {field.name: field.type for field in target_schema}:
+            return self.select(target_schema.names).replace_schema_metadata(target_schema.metadata)
         return InMemoryTable(self.table).cast(target_schema, *args, **kwargs)
 
     def filter(self, *args: Any, **kwargs: Any) -> Table:
@@ -167,7 +241,7 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
         """Add a column at the end, in memory."""
         return InMemoryTable(self.table).append_column(*args, **kwargs)
 
-    def remove_column(self, i: int) -> "CorpusTable":
+    def remove_column(self, i: int) -> Table:
         """Leave a column out."""
         return self.drop(self.column_names[i])
 
@@ -181,6 +255,13 @@ def _text(value: bytes | str) -> str:
 
 
 def _reopen(
-    files: Sequence[str], stored: list[str], names: list[str], metadata: dict[str, str], places: Sequence[str]
+    files: Sequence[str],
+    stored: list[str],
+    names: list[str],
+    metadata: dict[str, str],
+    places: Sequence[str],
+    window: tuple[int, int],
+    _state: str,
 ) -> CorpusTable:
-    return CorpusTable(Corpus.open(list(files), columns=stored).rename(names, metadata), files, places)
+    corpus = Corpus.open(list(files), columns=stored).for_datasets(installed()).rename(names, metadata)
+    return CorpusTable(corpus, files, places, range(*window))

@@ -1,6 +1,6 @@
 """Rows: shards read where they lie, rows taken from them, a dataset written from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from dsdm import _native
 from dsdm.materializing import Report, materialize
 from dsdm.releases import for_datasets
+from dsdm.runs import in_runs
 from dsdm.sizes import readable, to_bytes
 from dsdm.sources import Source, open_source, row_numbers
 
@@ -27,6 +28,7 @@ class Shards:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._shown: Source | None = None
 
     def __len__(self) -> int:
         return len(self._source)
@@ -46,7 +48,7 @@ class Shards:
         """The features that ``datasets`` has for the rows: those of the metadata where they fit, else by the types."""
         import datasets
 
-        return datasets.Features.from_arrow_schema(for_datasets(self._source).corpus.schema)
+        return datasets.Features.from_arrow_schema(self._as_shown().corpus.schema)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -75,17 +77,39 @@ class Shards:
         return select(self, indices, **options)
 
     def __getitem__(self, key: Any) -> dict[str, Any]:
+        """Give a row, or the columns of a slice or of row numbers; negative ones count from the end."""
         from dsdm.memory import to_dataset
 
-        shards = Shards(for_datasets(self._source))
-        if isinstance(key, int | np.integer):
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
             row = int(key) + len(self) if key < 0 else int(key)
             if not 0 <= row < len(self):
                 message = f"row {key} is out of range: there are {len(self)} rows"
                 raise IndexError(message)
-            return dict(to_dataset(shards.take([row]))[0])
-        rows = range(*key.indices(len(self))) if isinstance(key, slice) else key
-        return dict(to_dataset(shards.take(rows))[:])
+            return dict(to_dataset(self._run(row, row + 1))[0])
+        rows = row_numbers(range(*key.indices(len(self))) if isinstance(key, slice) else key)
+        from_the_end = (rows < 0) & (rows >= -len(self))
+        return dict(to_dataset(Shards(self._as_shown()).take(np.where(from_the_end, rows + len(self), rows)))[:])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give the rows one by one, as Python objects; they are read in runs that take little memory each."""
+        from dsdm.memory import to_dataset
+
+        corpus = self._source.corpus
+        for run in in_runs(len(self), self._run, corpus.nbytes / max(len(corpus), 1)):
+            yield from to_dataset(run)
+
+    def _run(self, start: int, stop: int) -> "pa.Table":
+        """Read a run of rows in the types that ``datasets`` has."""
+        source = self._as_shown()
+        if source.mapping is None and stop - start == 1:
+            return source.corpus.run(start, stop)
+        return source.corpus.take(source.rows(np.arange(start, stop)))
+
+    def _as_shown(self) -> Source:
+        """Give the rows in the types that ``datasets`` has."""
+        if self._shown is None:
+            self._shown = for_datasets(self._source)
+        return self._shown
 
     def __repr__(self) -> str:
         return (

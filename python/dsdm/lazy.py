@@ -2,30 +2,33 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import xxhash
 from datasets import Dataset, DatasetInfo, Features
-from datasets.arrow_dataset import transmit_format
+from datasets.arrow_dataset import DatasetTransformationNotAllowedError, transmit_format
 from datasets.features.features import require_storage_embed
-from datasets.table import InMemoryTable
+from datasets.fingerprint import is_caching_enabled
+from datasets.table import InMemoryTable, Table
 from datasets.utils.py_utils import asdict
 from numpy.typing import NDArray
 
 from dsdm._native import default_memory_limit
 from dsdm.corpus_table import CorpusTable
+from dsdm.digests import digest_of, digest_of_source, digest_of_table
+from dsdm.lazy_cache import cache_folder, clean_up, shards_of, write_indices, write_rows
+from dsdm.lazy_info import told_of
 from dsdm.materializing import identity_of, in_files
 from dsdm.memory import select_rows, to_dataset
 from dsdm.paths import local, refuse_inside
+from dsdm.runs import in_runs
 from dsdm.sizes import to_bytes
 from dsdm.sources import Source, check_range, open_source, row_numbers
 
-# Rows that iterating a selection reads at once.
-_RUN = 1000
+_FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 
 
 def open_lazily(source: Source) -> "LazyDataset":
@@ -34,10 +37,14 @@ def open_lazily(source: Source) -> "LazyDataset":
         return _adopt(source.dataset)
     if not source.files:
         table = source.corpus.take(np.arange(len(source.corpus)))
-        return _adopt(to_dataset(table))
+        return _adopt(to_dataset(table, digest_of_table(table)))
     table = CorpusTable(source.corpus, source.files, source.places)
-    info = DatasetInfo(features=Features.from_arrow_schema(table.schema))
-    dataset = LazyDataset(table, info=info, fingerprint=_of_files(source))
+    told = told_of(source.files)
+    told.info.features = Features.from_arrow_schema(table.schema)
+    dataset = LazyDataset(table, info=told.info, split=told.split, fingerprint=digest_of_source(source))
+    if set(told.format.get("columns") or ()) <= set(table.column_names):
+        dataset.set_format(**told.format)
+        dataset._fingerprint = digest_of_source(source)
     return dataset if source.mapping is None else dataset.select(source.mapping)
 
 
@@ -46,15 +53,6 @@ def _adopt(dataset: Dataset) -> "LazyDataset":
     lazy = LazyDataset.__new__(LazyDataset)
     lazy.__dict__.update(dataset.__dict__)
     return lazy
-
-
-def _of_files(source: Source) -> str:
-    """Give a digest of what the files are, by their sizes and times, and of the columns read."""
-    digest = xxhash.xxh64(repr(source.corpus.schema.names).encode())
-    for file in source.files:
-        state = Path(file).stat()
-        digest.update(repr((os.path.realpath(file), state.st_size, state.st_mtime_ns)).encode())
-    return digest.hexdigest()
 
 
 def _refuse_source(folder: str | os.PathLike[str], files: Sequence[str]) -> None:
@@ -71,56 +69,156 @@ class LazyDataset(Dataset):  # type: ignore[misc]
 
     ``select`` keeps the indices as they are, and takes a digest of their bytes for the fingerprint.
     ``save_to_disk`` and ``flatten_indices`` read the rows in the order in which they lie, on all threads.
+    What ``datasets`` makes of it (``map``, ``filter``, ``sort``, …) it writes into its cache, and finds there again.
     """
+
+    # --- the cache ---
+
+    @property
+    def cache_files(self) -> list[dict[str, str]]:
+        """The files that rows and indices are read from: the shards, and files of the cache."""
+        return [{"filename": shard} for shard in shards_of(self._data)] + super().cache_files
+
+    def _get_cache_file_path(self, fingerprint: str) -> str:
+        shards = shards_of(self._data)
+        if not shards or not is_caching_enabled():
+            return str(super()._get_cache_file_path(fingerprint))
+        return str(cache_folder(shards) / f"cache-{fingerprint}.arrow")
+
+    def cleanup_cache_files(self) -> int:
+        """Remove what is in the cache of these shards and not in use; give the number of files removed."""
+        shards = shards_of(self._data)
+        if not shards:
+            return int(super().cleanup_cache_files())
+        return clean_up(cache_folder(shards), [file["filename"] for file in self.cache_files])
+
+    # --- rows ---
 
     @transmit_format  # type: ignore[untyped-decorator]
     def select(
         self,
         indices: Iterable[int],
-        keep_in_memory: bool = False,  # noqa: ARG002, FBT001, FBT002
-        indices_cache_file_name: str | None = None,  # noqa: ARG002
+        keep_in_memory: bool = False,  # noqa: FBT001, FBT002
+        indices_cache_file_name: str | None = None,
         writer_batch_size: int | None = 1000,  # noqa: ARG002
         new_fingerprint: str | None = None,
     ) -> Dataset:
         """Give the rows at ``indices``, in that order, repeats included; nothing is read."""
+        if keep_in_memory and indices_cache_file_name is not None:
+            message = "keep_in_memory= and indices_cache_file_name= are both given; give one of them"
+            raise ValueError(message)
         if self.list_indexes():
             message = "a search index is attached to the dataset, and rows would lose it; call .drop_index() first"
-            raise ValueError(message)
+            raise DatasetTransformationNotAllowedError(message)
         rows = row_numbers(indices)
         check_range(rows, len(self))
-        if new_fingerprint is None:
-            new_fingerprint = self._digest("select", rows)
+        fingerprint = new_fingerprint or self._digest("select", rows)
+        start = _start_of_run(rows)
+        if start is not None and (self._indices is None or not len(rows)):
+            return self._with(self._data.slice(start, len(rows)), None, fingerprint)
+        if start is not None:
+            return self._with(self._data, self._indices.slice(start, len(rows)), fingerprint)
         if self._indices is not None:
             rows = self._mapping()[rows]
-        return LazyDataset(
-            self._data,
-            info=self.info.copy(),
-            split=self.split,
-            indices_table=InMemoryTable(pa.table({"indices": pa.array(rows.astype(np.uint64, copy=False))})),
-            fingerprint=new_fingerprint,
-        )
+        if indices_cache_file_name is not None:
+            return self._with(self._data, write_indices(rows, indices_cache_file_name), fingerprint)
+        mapping = pa.table({"indices": pa.array(rows.astype(np.uint64, copy=False))})
+        return self._with(self._data, InMemoryTable(mapping), fingerprint)
+
+    def _with(self, table: Table, indices: Table | None, fingerprint: str) -> "LazyDataset":
+        info = self.info.copy()
+        return LazyDataset(table, info=info, split=self.split, indices_table=indices, fingerprint=fingerprint)
 
     def _digest(self, name: str, rows: NDArray[np.int64]) -> str:
-        digest = xxhash.xxh64(f"{self._fingerprint}/{name}/".encode())
-        digest.update(rows.data)
-        return str(digest.hexdigest())
+        return digest_of(self._fingerprint, name, np.ascontiguousarray(rows).data.cast("B"))
 
     def _mapping(self) -> NDArray[np.int64]:
         """Give the indices of this selection."""
         indices: NDArray[np.int64] = self._indices.column(0).to_numpy().astype(np.int64, copy=False)
         return indices
 
+    def _new_dataset_with_indices(self, *args: Any, **kwargs: Any) -> Dataset:
+        return _adopt(super()._new_dataset_with_indices(*args, **kwargs))
+
+    def add_column(self, *args: Any, **kwargs: Any) -> Dataset:
+        """Give the rows with one more column, as ``datasets`` does."""
+        return _adopt(super().add_column(*args, **kwargs))
+
+    def add_item(self, *args: Any, **kwargs: Any) -> Dataset:
+        """Give the rows and one more, as ``datasets`` does."""
+        return _adopt(super().add_item(*args, **kwargs))
+
+    @transmit_format  # type: ignore[untyped-decorator]
+    def sort(self, column_names: str | Sequence[str], *args: Any, **kwargs: Any) -> Dataset:
+        """Sort the rows as ``datasets`` does, which reads all columns for it; here those sorted by alone are read."""
+        keys = [column_names] if isinstance(column_names, str) else list(column_names)
+        if not keys or not set(keys) <= set(self.column_names):
+            return super().sort(column_names, *args, **kwargs)
+        narrow = _adopt(self)
+        narrow.__dict__.update(_data=self._data.select(list(dict.fromkeys(keys))), _format_columns=None)
+        narrow._info = DatasetInfo(features=Features({key: self.features[key] for key in keys}))
+        # It has the fingerprint of all columns, for which the order is the same.
+        found = Dataset.sort(narrow, column_names, *args, **kwargs)
+        if found is narrow:
+            return self
+        if found._indices is None:  # they lie in this order
+            return self._with(self._data.slice(0, len(found)), None, found._fingerprint)
+        return self._with(self._data, found._indices, found._fingerprint)
+
+    def unique(self, column: str) -> list[Any]:
+        """Give the values of a column, each once: of the rows that are selected."""
+        if self._indices is None or column not in self.column_names:
+            return list(super().unique(column))
+        only = self.select_columns([column]).with_format(None)
+        if len(self) == len(self._data) and len(np.unique(self._mapping())) == len(self):
+            # All rows: datasets has them in the order of the table.
+            return list(Dataset.unique(only, column))
+        return list(Dataset.unique(only.flatten_indices(), column))
+
     @transmit_format  # type: ignore[untyped-decorator]
     def flatten_indices(self, *args: Any, **kwargs: Any) -> Dataset:
-        """Give the selected rows as a dataset of their own: in memory if they fit, else in a file of the cache."""
-        if self._indices is None or args or set(kwargs) - {"keep_in_memory", "num_proc", "new_fingerprint"}:
+        """Give the selected rows as a dataset of their own: in a file of the cache, or in memory as their source is."""
+        known = {"keep_in_memory", "cache_file_name", "writer_batch_size", "num_proc", "new_fingerprint"}
+        if self._indices is None or args or set(kwargs) - known or self.list_indexes() or not len(self):
             return super().flatten_indices(*args, **kwargs)
-        limit = 2**62 if kwargs.get("keep_in_memory") else default_memory_limit()
-        flat = select_rows(open_source(self), np.arange(len(self)), limit, kwargs.get("num_proc"))
+        fingerprint = kwargs.get("new_fingerprint") or self._digest("flatten", np.empty(0, np.int64))
+        path, in_memory = kwargs.get("cache_file_name"), kwargs.get("keep_in_memory")
+        if in_memory and path is not None:
+            return super().flatten_indices(*args, **kwargs)
+        threads = kwargs.get("num_proc") or None
+        if in_memory or (path is None and not self.cache_files):
+            flat = self._gathered(2**62 if in_memory else default_memory_limit(), threads)
+        else:
+            path = path or self._get_cache_file_path(fingerprint)
+            if not (is_caching_enabled() and Path(path).exists()):
+                write_rows(open_source(self), path, threads)
+            flat = Dataset.from_file(path, info=self.info, split=self.split)
+        flat._fingerprint = fingerprint
+        return flat
+
+    def _gathered(self, limit: int, threads: int | None = None) -> Dataset:
+        """Give the rows as a dataset of their own: in memory if they fit, else in a file of the cache."""
+        flat = select_rows(open_source(self), np.arange(len(self)), limit, threads)
         flat.info.update(self.info)
         flat._split = self.split
-        flat._fingerprint = kwargs.get("new_fingerprint") or self._digest("flatten", np.empty(0, np.int64))
         return flat
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._indices is None:
+            yield from super().__iter__()
+            return
+        # A row at a time would decode the batch around it anew for each.
+        source = open_source(self)
+        rows = source.rows(np.arange(len(self)))
+        shown = {key: self.__dict__[key] for key in _FORMAT}
+        row_bytes = source.corpus.nbytes / max(len(source.corpus), 1)
+        for run in in_runs(len(rows), lambda start, stop: source.corpus.take(rows[start:stop]), row_bytes):
+            flat = to_dataset(run, self._fingerprint)
+            flat.info.features = self.features
+            flat.__dict__.update(shown)
+            yield from flat
+
+    # --- what is written ---
 
     def save_to_disk(
         self,
@@ -147,11 +245,17 @@ class LazyDataset(Dataset):  # type: ignore[misc]
                 _refuse_source(dataset_path, source.files)
             super().save_to_disk(dataset_path, max_shard_size, num_shards, num_proc, storage_options)
             return
+        size = to_bytes(max_shard_size or "500MB", "max_shard_size")
+        rows = source.rows(np.arange(len(self)))
+        if num_shards is None and num_proc is not None and num_proc > 1:
+            # As datasets has it, one for each process that would write.
+            planned = source.corpus.plan(rows, max_shard_size=size)["shards"]
+            num_shards = max(planned, min(num_proc, len(rows)), 1)
         source.corpus.materialize(
-            source.rows(np.arange(len(self))),
+            rows,
             os.fspath(dataset_path),
             sources=source.files,
-            max_shard_size=to_bytes(max_shard_size or "500MB", "max_shard_size"),
+            max_shard_size=size,
             num_shards=num_shards,
             overwrite=True,
             resume="either",
@@ -164,29 +268,19 @@ class LazyDataset(Dataset):  # type: ignore[misc]
 
     def _state(self) -> str:
         """Give what ``state.json`` says of the format and the split."""
-        keys = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
         split = None if self.split is None else str(self.split)
-        return json.dumps({**{key: self.__dict__[key] for key in keys}, "_split": split})
+        return json.dumps({**{key: self.__dict__[key] for key in _FORMAT}, "_split": split})
 
     def to_parquet(self, path_or_buf: Any, *args: Any, **kwargs: Any) -> int:
         """Write the rows as one Parquet file."""
         if self._indices is None:
             return int(super().to_parquet(path_or_buf, *args, **kwargs))
-        return int(self.flatten_indices().to_parquet(path_or_buf, *args, **kwargs))
+        return int(self._gathered(default_memory_limit()).to_parquet(path_or_buf, *args, **kwargs))
 
-    def __iter__(self) -> Iterator[Any]:
-        if self._indices is None:
-            yield from super().__iter__()
-            return
-        # A row at a time would decode the batch around it anew for each.
-        for start in range(0, len(self), _RUN):
-            rows = range(start, min(start + _RUN, len(self)))
-            yield from self._flat(rows)
 
-    def _flat(self, rows: range) -> Dataset:
-        read: Callable[..., Dataset] = transmit_format(
-            lambda dataset: to_dataset(open_source(dataset).corpus.take(dataset._mapping()[rows.start : rows.stop]))
-        )
-        flat = read(self)
-        flat.info.features = self.features
-        return flat
+def _start_of_run(rows: NDArray[np.int64]) -> int | None:
+    """Give the first of row numbers that follow one another, 0 for none at all."""
+    if not len(rows):
+        return 0
+    is_run = rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all())
+    return int(rows[0]) if is_run else None

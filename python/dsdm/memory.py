@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm.digests import digest_of_selection, digest_of_table
 from dsdm.sources import Source
 
 if TYPE_CHECKING:
@@ -26,21 +27,28 @@ def to_dataset(table: "pa.Table", fingerprint: str | None = None) -> "datasets.D
 def select_rows(
     source: Source, indices: NDArray[np.int64], memory_limit: int, threads: int | None
 ) -> "datasets.Dataset":
-    """Give rows of a source as a dataset of their own."""
+    """Give rows of a source as a dataset of their own, whose fingerprint says which rows of which source they are."""
     rows = source.rows(indices)
+    fingerprint = digest_of_selection(source, rows)
     row_bytes = source.corpus.nbytes / max(len(source.corpus), 1)
     if row_bytes * len(rows) <= memory_limit:
-        return to_dataset(source.corpus.take(rows, memory_limit=memory_limit, threads=threads))
-    return _in_cache(source, rows, memory_limit, threads)
+        table = source.corpus.take(rows, memory_limit=memory_limit, threads=threads)
+        return to_dataset(table, fingerprint or digest_of_table(table))
+    return _in_cache(source, rows, memory_limit, threads, fingerprint)
 
 
-def _in_cache(source: Source, rows: NDArray[np.int64], memory_limit: int, threads: int | None) -> "datasets.Dataset":
+def _in_cache(
+    source: Source, rows: NDArray[np.int64], memory_limit: int, threads: int | None, fingerprint: str | None
+) -> "datasets.Dataset":
     """Write rows into the cache of ``datasets``, under the digest of their bytes."""
     import datasets
 
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"
     # One name for all: what a run that was killed left behind is found by it, and removed.
-    *_, fingerprint, _ = source.corpus.materialize(
+    *_, of_bytes, _ = source.corpus.materialize(
         rows, cache / "selection", memory_limit=memory_limit, threads=threads, by_fingerprint=True
     )
-    return datasets.load_from_disk(str(cache / fingerprint))
+    dataset = datasets.load_from_disk(str(cache / of_bytes))
+    if fingerprint is not None:
+        dataset._fingerprint = fingerprint  # noqa: SLF001 - no public name
+    return dataset

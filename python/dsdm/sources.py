@@ -99,12 +99,13 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
         mapping = dataset._indices.column(0).to_numpy().astype(np.int64, copy=False)
     data = dataset.data
     blocks = [block for row in getattr(data, "blocks", []) for block in row]
-    files = tuple(file["filename"] for file in dataset.cache_files)
-    files += tuple(file for block in blocks for file in getattr(block, "files", ()))
+    cached = [file["filename"] for file in dataset.cache_files]
+    files = tuple(dict.fromkeys([*cached, *(file for block in blocks for file in getattr(block, "files", ()))]))
     if hasattr(data, "corpus"):
         # The table of a lazy dataset is a corpus itself.
         corpus = data.corpus if columns is None else data.corpus.select(columns)
-        return Source(corpus, mapping, data.files, "dataset", _chosen(dataset, columns), data.places)
+        rows = data.in_corpus(mapping)
+        return Source(corpus, rows, data.files, "dataset", _chosen(dataset, columns), data.places)
     features = json.dumps({"info": {"features": dataset.features.to_dict()}})
     metadata = {**(data.schema.metadata or {}), b"huggingface": features.encode()}
     corpus = Corpus.from_stream(data.table.replace_schema_metadata(metadata), columns=columns)

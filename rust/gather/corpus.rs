@@ -272,8 +272,19 @@ impl Corpus {
         Ok(Box::new(batches.map(move |batch| canonical(&schema, part.path(), &batch?))))
     }
 
-    /// Whether all rows may be used where they lie.
-    pub(super) fn in_place(&self) -> bool {
+    /// How many rows a unit has.
+    pub(super) fn unit_rows(&self, unit: usize) -> Result<u64> {
+        let (part, index, _) = self.unit(unit)?;
+        part.unit_rows().get(index).copied().ok_or_else(|| missing(unit))
+    }
+
+    /// Fails if the file that a unit lies in changed since it was opened.
+    pub(super) fn check_unit_unchanged(&self, unit: usize) -> Result<()> {
+        self.unit(unit)?.0.check_unchanged()
+    }
+
+    /// Whether all rows may be used where they lie, with nothing unpacked into memory.
+    pub fn in_place(&self) -> bool {
         self.parts.iter().all(|part| part.in_place())
     }
 

@@ -12,6 +12,7 @@ mod cgroup;
 mod corpus;
 mod decoded;
 pub(crate) mod extension;
+mod few;
 mod hybrid;
 mod in_place;
 mod lists;

@@ -106,8 +106,19 @@ impl Corpus {
         let threads = call::threads(threads)?;
         let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
         let batches = call::run(py, threads, None, |job| write::take(job, &self.inner, rows, limit))?;
-        let table = Table::try_new(batches, self.inner.schema().clone());
-        Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
+        table(batches, &self.inner)
+    }
+
+    /// The rows `start` to `stop` as a `pyarrow.Table`, read by the calling thread: for a few rows at a time.
+    fn run(&self, py: Python<'_>, start: u64, stop: u64) -> PyResult<PyArrowType<Table>> {
+        let batches = py.detach(|| self.inner.run(start..stop))?;
+        table(batches, &self.inner)
+    }
+
+    /// Whether rows can be used where they lie, with nothing unpacked: Arrow that is not compressed.
+    #[getter]
+    fn in_place(&self) -> bool {
+        self.inner.in_place()
     }
 
     /// What [`Corpus::materialize`] would read, write and hold; `extra_bytes` is the width of added columns.
@@ -227,6 +238,12 @@ impl Corpus {
 /// The version of `datasets` that is to open what is written: the newest if nobody says.
 fn release(version: Option<&str>) -> Result<Release, Error> {
     version.map_or(Ok(Release::NEWEST), Release::of)
+}
+
+/// Batches of a corpus as a table.
+fn table(batches: Vec<RecordBatch>, corpus: &gather::Corpus) -> PyResult<PyArrowType<Table>> {
+    let table = Table::try_new(batches, corpus.schema().clone());
+    Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
 }
 
 /// How shards are cut: by their number, or else by their size.

@@ -3,12 +3,14 @@
 import json
 import pickle
 import warnings
+from pathlib import Path
 
 import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets.arrow_dataset import DatasetTransformationNotAllowedError
 from datasets.table import InMemoryTable
 
 import dsdm
@@ -360,6 +362,7 @@ def test_save_to_disk_is_that_of_datasets(lazy, selected, tmp_path):
     expected = plain_dataset()
     if selected:
         lazy, expected = lazy.select([8, 1, 8]), expected.select([8, 1, 8])
+    expected._split = lazy.split
     for name, dataset in (("lazy", lazy), ("plain", expected)):
         dataset.info.description = "a corpus"
         dataset.info.license = "MIT"
@@ -412,9 +415,10 @@ def test_save_to_disk_refuses_what_datasets_refuses(folder, tmp_path, monkeypatc
     with pytest.raises(ValueError, match=r"max_shard_size='1GB' and num_shards=2 are both given"):
         lazy.save_to_disk(tmp_path / "out", max_shard_size="1GB", num_shards=2)
     monkeypatch.setattr(type(lazy), "list_indexes", lambda _: ["ids"])
-    for refused in (lambda: lazy.save_to_disk(tmp_path / "out"), lambda: lazy.select([0])):
-        with pytest.raises(ValueError, match=r"a search index is attached.*drop_index"):
-            refused()
+    with pytest.raises(ValueError, match=r"a search index is attached.*drop_index"):
+        lazy.save_to_disk(tmp_path / "out")
+    with pytest.raises(DatasetTransformationNotAllowedError, match=r"a search index is attached.*drop_index"):
+        lazy.select([0])
     assert not (tmp_path / "out").exists()
 
 
@@ -440,12 +444,15 @@ def test_flatten_indices_is_that_of_datasets(lazy, options):
     assert flat._indices is None
     alike(flat, plain_dataset().select(rows).with_format("numpy", columns=["id"]).flatten_indices())
     assert flat._fingerprint == options.get("new_fingerprint", selected.flatten_indices()._fingerprint)
-    assert flat.cache_files == []
+    in_cache = selected.cache_files and not options.get("keep_in_memory")
+    assert [Path(file["filename"]).parent.parent for file in flat.cache_files] == (
+        [Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"] if in_cache else []
+    )
 
 
-def test_flatten_indices_goes_to_the_cache_where_memory_is_short(folder, tmp_path, monkeypatch):
+def test_flatten_indices_goes_to_the_cache_where_memory_is_short(tmp_path, monkeypatch):
     monkeypatch.setattr("dsdm.lazy.default_memory_limit", lambda: 100)
-    flat = open_dataset(folder / "parquet").select([8, 1, 8]).flatten_indices()
+    flat = open_dataset(plain_dataset()).select([8, 1, 8]).flatten_indices()
     alike(flat, plain_dataset().select([8, 1, 8]))
     assert all(file["filename"].startswith(str(tmp_path / "cache")) for file in flat.cache_files)
     assert flat.cache_files

@@ -1,0 +1,77 @@
+"""Where ``datasets`` keeps what it makes of shards that are read where they lie: in its cache, never beside them.
+
+``datasets`` writes beside the first file of a dataset. In the folder of a corpus such files would be read as shards
+of it, and the folder may belong to others, or be read-only.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+from datasets.table import MemoryMappedTable, Table
+from numpy.typing import NDArray
+
+from dsdm.digests import digest_of
+from dsdm.sources import Source
+
+
+def shards_of(table: Table) -> list[str]:
+    """Give the shards that a table reads where they lie, each once; none for a table that is all of ``datasets``."""
+    blocks = [block for row in getattr(table, "blocks", [[table]]) for block in row]
+    return list(dict.fromkeys(file for block in blocks for file in getattr(block, "files", ())))
+
+
+def cache_folder(shards: Sequence[str]) -> Path:
+    """Give the folder for what is made of these shards, in whatever state they are: one can be cleaned up."""
+    named = digest_of(*map(os.path.realpath, shards))
+    return Path(datasets.config.HF_DATASETS_CACHE) / "dsdm" / f"shards-{named}"
+
+
+def clean_up(folder: Path, kept: Sequence[str]) -> int:
+    """Remove cached results but those that are in use; give their number."""
+    in_use = {os.path.realpath(file) for file in kept}
+    unused = [file for file in folder.glob("cache-*.arrow") if os.path.realpath(file) not in in_use]
+    for file in unused:
+        file.unlink()
+    return len(unused)
+
+
+def write_indices(rows: NDArray[np.int64], path: str) -> MemoryMappedTable:
+    """Write an indices mapping as ``datasets`` does, and map it; the file appears whole or not at all."""
+    table = pa.table({"indices": pa.array(rows.astype(np.uint64, copy=False))})
+    target = Path(path).expanduser()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".indices-", delete=False) as file:
+        written = Path(file.name)
+        try:
+            with pa.ipc.new_stream(file, table.schema) as writer:
+                writer.write_table(table)
+            file.close()
+            _as_others_are(written)
+            written.replace(target)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
+    return MemoryMappedTable.from_file(str(target))
+
+
+def write_rows(source: Source, path: str, threads: int | None) -> None:
+    """Write all rows of a source into one Arrow file, which appears whole or not at all."""
+    target = Path(path).expanduser()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".rows-") as folder:
+        rows = source.rows(np.arange(len(source)))
+        source.corpus.materialize(rows, Path(folder) / "rows", num_shards=1, threads=threads)
+        (written,) = (Path(folder) / "rows").glob("data-*.arrow")
+        written.replace(target)
+
+
+def _as_others_are(path: Path) -> None:
+    """Give a temporary file the permissions of other files."""
+    mask = os.umask(0o666)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)

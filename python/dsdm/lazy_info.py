@@ -1,0 +1,69 @@
+"""What is known of shards beside their rows: the split they are, and what ``save_to_disk`` wrote of a dataset."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetInfo, NamedSplit
+from datasets.data_files import SPLIT_KEYWORDS
+
+_SHARD_OF_SPLIT = re.compile(r"(?P<split>\w+(?:\.\w+)*)-\d{5}-of-\d{5}.*\..*")
+_FORMAT = {
+    "type": "_format_type",
+    "columns": "_format_columns",
+    "output_all_columns": "_output_all_columns",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a dataset of some shards is beside its rows."""
+
+    info: DatasetInfo
+    split: NamedSplit | None
+    format: dict[str, Any] = field(default_factory=dict)
+
+
+def told_of(files: Sequence[str]) -> Told:
+    """Give what ``load_from_disk`` reads of a folder of ``save_to_disk``, and of other files what their names tell."""
+    folder = Path(files[0]).parent
+    state = _state_of(folder, files)
+    if state is None:
+        return Told(DatasetInfo(), NamedSplit(split_of(files)))
+    info = DatasetInfo.from_directory(str(folder)) if (folder / "dataset_info.json").is_file() else DatasetInfo()
+    split = state.get("_split")
+    shown = {key: state[stored] for key, stored in _FORMAT.items() if stored in state}
+    shown |= state.get("_format_kwargs") or {}
+    return Told(info, None if split is None else NamedSplit(split), shown)
+
+
+def _state_of(folder: Path, files: Sequence[str]) -> dict[str, Any] | None:
+    """Give what ``state.json`` says, if these are the shards that it names."""
+    path = folder / "state.json"
+    if not path.is_file():
+        return None
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        named = [str(folder / shard["filename"]) for shard in state["_data_files"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return state if named == list(files) else None
+
+
+def split_of(files: Sequence[str]) -> str:
+    """Give the split that ``load_dataset`` has for files of these names: the one that all of them tell, or "train"."""
+    splits = {_split_named(Path(file)) for file in files}
+    named = splits.pop() if len(splits) == 1 else None
+    return named or "train"
+
+
+def _split_named(path: Path) -> str | None:
+    shard = _SHARD_OF_SPLIT.fullmatch(path.name)
+    if path.parent.name == "data" and shard is not None:
+        return shard["split"]
+    # What stands between these is a word, as datasets has it.
+    words = set(re.split(r"[-._ 0-9]+", path.name))
+    return next((str(split) for split, keywords in SPLIT_KEYWORDS.items() if words & set(keywords)), None)
