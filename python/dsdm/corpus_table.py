@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from datasets.table import InMemoryTable, Table, TableBlock
+from datasets.table import InMemoryTable, MemoryMappedTable, Table
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, default_memory_limit
 from dsdm.digests import digest_of_files
+from dsdm.lazy_cache import place_in_cache
 from dsdm.releases import installed
 from dsdm.runs import in_runs
 from dsdm.sizes import readable
@@ -21,14 +22,14 @@ _FEW_BYTES = 1 << 20
 _BESIDE, _BESIDE_BYTES = 64, 16 << 20
 
 
-class CorpusTable(TableBlock):  # type: ignore[misc]
-    """A table whose rows stay in their files.
+class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
+    """A table whose rows stay in their files: for ``datasets``, one that is mapped.
 
     Runs of rows are cut out, and columns chosen, dropped and renamed, without a read. What else ``datasets`` does
     to a table (casts, added columns) needs its rows in memory, and is refused where they do not fit.
     """
 
-    # The base class is for tables in memory and asks for one.
+    # The base class reads one file, and asks for its rows.
     def __init__(  # pylint: disable=super-init-not-called
         self, corpus: Corpus, files: Sequence[str], places: Sequence[str] = (), window: range | None = None
     ) -> None:
@@ -64,6 +65,11 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
             self._width = self.corpus.nbytes / max(len(self.corpus), 1)
         return self._width
 
+    @property
+    def path(self) -> str:
+        """A file beside which ``datasets`` may write what it makes of a table that holds this one."""
+        return place_in_cache(self.files)
+
     def in_corpus(self, rows: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
         """Give the corpus rows of rows of this table, of all if None; None for all rows of the corpus."""
         if rows is not None:
@@ -84,6 +90,10 @@ class CorpusTable(TableBlock):  # type: ignore[misc]
                 raise MemoryError(message)
             self._loaded = self._read(0, len(self))
         return self._loaded
+
+    @table.setter
+    def table(self, table: pa.Table) -> None:
+        self._loaded = table
 
     @property
     def schema(self) -> pa.Schema:

@@ -26,7 +26,7 @@ from dsdm.memory import select_rows, to_dataset
 from dsdm.paths import local, refuse_inside
 from dsdm.runs import in_runs
 from dsdm.sizes import to_bytes
-from dsdm.sources import Source, check_range, open_source, row_numbers
+from dsdm.sources import Source, blocks_of, check_range, files_of, open_source, row_numbers
 
 _FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 
@@ -77,7 +77,8 @@ class LazyDataset(Dataset):  # type: ignore[misc]
     @property
     def cache_files(self) -> list[dict[str, str]]:
         """The files that rows and indices are read from: the shards, and files of the cache."""
-        return [{"filename": shard} for shard in shards_of(self._data)] + super().cache_files
+        blocks = blocks_of(self._data) + ([] if self._indices is None else blocks_of(self._indices))
+        return [{"filename": file} for block in blocks for file in files_of(block)]
 
     def _get_cache_file_path(self, fingerprint: str) -> str:
         shards = shards_of(self._data)
@@ -147,6 +148,13 @@ class LazyDataset(Dataset):  # type: ignore[misc]
     def add_item(self, *args: Any, **kwargs: Any) -> Dataset:
         """Give the rows and one more, as ``datasets`` does."""
         return _adopt(super().add_item(*args, **kwargs))
+
+    def repeat(self, num_times: int) -> Dataset:
+        """Give the rows so many times over; nothing is read."""
+        if num_times is None:
+            message = "num_times is None; a dataset whose rows are numbered is repeated a number of times"
+            raise ValueError(message)
+        return self.select(np.tile(np.arange(len(self)), max(num_times, 0)))
 
     @transmit_format  # type: ignore[untyped-decorator]
     def sort(self, column_names: str | Sequence[str], *args: Any, **kwargs: Any) -> Dataset:

@@ -7,6 +7,7 @@ of it, and the folder may belong to others, or be read-only.
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import datasets
@@ -16,19 +17,32 @@ from datasets.table import MemoryMappedTable, Table
 from numpy.typing import NDArray
 
 from dsdm.digests import digest_of
-from dsdm.sources import Source
+from dsdm.sources import Source, blocks_of
 
 
 def shards_of(table: Table) -> list[str]:
     """Give the shards that a table reads where they lie, each once; none for a table that is all of ``datasets``."""
-    blocks = [block for row in getattr(table, "blocks", [[table]]) for block in row]
-    return list(dict.fromkeys(file for block in blocks for file in getattr(block, "files", ())))
+    return list(dict.fromkeys(file for block in blocks_of(table) for file in getattr(block, "files", ())))
 
 
 def cache_folder(shards: Sequence[str]) -> Path:
     """Give the folder for what is made of these shards, in whatever state they are: one can be cleaned up."""
     named = digest_of(*map(os.path.realpath, shards))
     return Path(datasets.config.HF_DATASETS_CACHE) / "dsdm" / f"shards-{named}"
+
+
+def place_in_cache(shards: Sequence[str]) -> str:
+    """Give a file in the folder for what is made of these shards, which lists them.
+
+    ``datasets`` takes it for the file of a table, and its folder for the place of the cache.
+    """
+    place = cache_folder(shards) / "shards.txt"
+    # A cache that cannot be written to is an error where something is written there.
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.write_text("".join(f"{shard}\n" for shard in shards), encoding="utf-8", errors="surrogateescape")
+    return str(place)
 
 
 def clean_up(folder: Path, kept: Sequence[str]) -> int:

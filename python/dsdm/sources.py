@@ -98,9 +98,8 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
     if dataset._indices is not None:
         mapping = dataset._indices.column(0).to_numpy().astype(np.int64, copy=False)
     data = dataset.data
-    blocks = [block for row in getattr(data, "blocks", []) for block in row]
-    cached = [file["filename"] for file in dataset.cache_files]
-    files = tuple(dict.fromkeys([*cached, *(file for block in blocks for file in getattr(block, "files", ()))]))
+    blocks = blocks_of(data) + ([] if dataset._indices is None else blocks_of(dataset._indices))
+    files = tuple(dict.fromkeys(file for block in blocks for file in files_of(block)))
     if hasattr(data, "corpus"):
         # The table of a lazy dataset is a corpus itself.
         corpus = data.corpus if columns is None else data.corpus.select(columns)
@@ -110,6 +109,18 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
     metadata = {**(data.schema.metadata or {}), b"huggingface": features.encode()}
     corpus = Corpus.from_stream(data.table.replace_schema_metadata(metadata), columns=columns)
     return Source(corpus, mapping, files, "dataset", _chosen(dataset, columns))
+
+
+def blocks_of(table: Any) -> list[Any]:
+    """Give the tables that a table of ``datasets`` is made of."""
+    return [block for row in getattr(table, "blocks", [[table]]) for block in row]
+
+
+def files_of(block: Any) -> Sequence[str]:
+    """Give the files that a block reads: shards, or the one file of a mapped table."""
+    if hasattr(block, "files"):
+        return block.files
+    return [block.path] if hasattr(block, "path") else []
 
 
 def _chosen(dataset: "datasets.Dataset", columns: list[str] | None) -> "datasets.Dataset":

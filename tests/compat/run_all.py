@@ -57,6 +57,13 @@ def lazily(source: object, folder: Path, expected: datasets.Dataset) -> None:
     alike(lazy.rename_column("text", "words"), expected.rename_column("text", "words"))
     alike(dsdm.dataset.open_dataset(source, columns=["label"]).select(CHOSEN), expected.select_columns(["label"]))
     alike(lazy.map(lambda row: {"more": row["label"] + 1}), expected.map(lambda row: {"more": row["label"] + 1}))
+    alike(lazy.sort("text"), expected.sort("text"))
+    alike(lazy.filter(lambda row: row["label"] == 1), expected.filter(lambda row: row["label"] == 1))
+    more = lazy.add_column("more", list(range(len(lazy))))
+    assert more.select_columns(["more", "text"])[5:7] == {"more": [5, 6], "text": expected["text"][5:7]}
+    if lazy.cache_files:
+        cached = [Path(file["filename"]) for file in lazy.map(lambda row: {"more": row["label"]}).cache_files]
+        assert [path.parent.parent.name for path in cached] == ["dsdm"], cached
     assert lazy.with_format("numpy")[:]["ids"].tolist() == expected["ids"][:]
     lazy.save_to_disk(str(folder))
     alike(datasets.load_from_disk(str(folder)), expected)

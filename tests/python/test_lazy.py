@@ -252,6 +252,25 @@ OPERATIONS = {
     "shard": lambda dataset: dataset.shard(3, 1),
     "take and skip": lambda dataset: dataset.skip(5).take(9),
     "repeat": lambda dataset: dataset.take(3).repeat(2),
+    "repeat of a selection": lambda dataset: dataset.select([3, 1]).repeat(3),
+    "repeat, not at all": lambda dataset: dataset.repeat(0),
+    "sort by a column that is not first": lambda dataset: dataset.sort("text", reverse=True),
+    "sort of a format": lambda dataset: dataset.with_format("numpy", columns=["id"]).sort("label"),
+    "shard, not contiguous": lambda dataset: dataset.shard(3, 1, contiguous=False),
+    "train_test_split, stratified": lambda dataset: dataset.train_test_split(0.25, seed=1, stratify_by_column="label")[
+        "train"
+    ],
+    "train_test_split, in order": lambda dataset: dataset.train_test_split(0.25, shuffle=False)["test"],
+    "interleave, by chance": lambda dataset: datasets.interleave_datasets(
+        [dataset, dataset.select([5, 4])], probabilities=[0.7, 0.3], seed=1, stopping_strategy="all_exhausted"
+    ),
+    "with a plain one": lambda dataset: datasets.concatenate_datasets([dataset, plain_dataset().take(3)]),
+    "add_item, twice": lambda dataset: dataset.add_item(rows_of(99)).add_item(rows_of(98)).select([len(dataset)]),
+    "nothing": lambda dataset: dataset.filter(lambda _: False),
+    "map of nothing": lambda dataset: dataset.select([]).map(lambda row: row),
+    "batches": lambda dataset: dataset.select_columns(["id"]).map(
+        lambda batch: {"sum": [sum(batch["id"])]}, batched=True, batch_size=8, remove_columns=["id"]
+    ),
     "rename_column": lambda dataset: dataset.rename_column("id", "row"),
     "rename_columns": lambda dataset: dataset.rename_columns({"id": "text", "text": "id"}),
     "remove_columns": lambda dataset: dataset.remove_columns(["turn", "label"]),

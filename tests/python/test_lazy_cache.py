@@ -80,6 +80,11 @@ CASES = {
     "renamed": lambda dataset: dataset.rename_column("label", "class"),
     "fewer columns": lambda dataset: dataset.remove_columns("text"),
     "flat": lambda dataset: dataset.select([4, 1, 4]).flatten_indices(),
+    "with another": lambda dataset: datasets.concatenate_datasets([dataset, dataset.select([3, 1])]),
+    "beside another": lambda dataset: datasets.concatenate_datasets(
+        [dataset, dataset.select_columns(["label"]).rename_column("label", "class")], axis=1
+    ),
+    "interleaved": lambda dataset: datasets.interleave_datasets([dataset, dataset.select(range(9))]),
     "a split": lambda dataset: dataset.train_test_split(0.3, seed=1)["train"],
 }
 
@@ -170,6 +175,16 @@ def test_the_shards_are_the_files_of_the_dataset(folder):
     shards = sorted(str(path) for path in folder.iterdir())
     assert dataset.cache_files == [{"filename": shard} for shard in shards]
     assert dataset.add_column("score", np.zeros(ROWS)).cache_files == dataset.cache_files
+
+
+def test_a_cache_that_cannot_be_written_to_is_no_error_where_nothing_is_written(folder, cache):
+    cache.write_text("not a folder")
+    dataset = open_dataset(folder)
+    joined = datasets.concatenate_datasets([dataset, dataset.select([3, 1])])
+    assert joined["id"][:] == [*range(ROWS), 3, 1]
+    assert len(joined.cache_files) == 2
+    with pytest.raises(OSError, match="cache"):
+        joined.map(lambda row: row)
 
 
 def test_cleaning_up_leaves_the_shards_and_what_is_in_use(folder, tmp_path):

@@ -1,6 +1,7 @@
 """Tables of shards that are read where they lie: cut, joined, read row by row; and what files tell beside rows."""
 
 import json
+import os
 
 import datasets
 import numpy as np
@@ -12,6 +13,7 @@ from datasets.table import InMemoryTable
 import dsdm
 from dsdm.corpus_table import CorpusTable
 from dsdm.dataset import open_dataset, open_shards
+from dsdm.errors import SourceChangedError
 from dsdm.runs import RUN_BYTES, in_runs
 
 ROWS = 50
@@ -160,6 +162,15 @@ def test_every_row_and_every_run(folder):
             assert table.fast_slice(start, length).to_pydict() == TABLE.slice(start, length).to_pydict()
     with pytest.raises(IndexError, match="the offset is -1"):
         table.fast_slice(-1, 2)
+
+
+def test_a_row_of_a_file_that_changed_is_an_error(folder):
+    dataset = open_dataset(folder)
+    first = min(folder.iterdir())
+    os.utime(first, ns=(0, 0))
+    with pytest.raises(SourceChangedError, match=first.name):
+        dataset[29]
+    assert dataset[30] == plain()[30]
 
 
 def test_rows_that_follow_one_another_are_unpacked_together(tmp_path):

@@ -26,7 +26,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from dsdm.dataset import open_dataset
 
-KIND = os.environ["DSDM_SUITE"]
+KIND = os.environ.get("DSDM_SUITE", "plain")
 SHARDS = 3
 MADE_BY = ["from_dict", "from_list", "from_pandas"]
 _number = count()
