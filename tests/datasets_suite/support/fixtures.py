@@ -29,6 +29,7 @@ from dsdm.dataset import open_dataset
 KIND = os.environ.get("DSDM_SUITE", "plain")
 SHARDS = 3
 MADE_BY = ["from_dict", "from_list", "from_pandas"]
+HELPERS = ["_create_dummy_dataset", "_to"]
 _number = count()
 
 
@@ -75,29 +76,36 @@ def _where_a_test_calls(make, folder):
     @wraps(make)
     def made(_, *args, **kwargs):
         dataset = make(*args, **kwargs)
-        caller = sys._getframe(1).f_globals["__name__"]
-        return substitute(dataset, folder) if caller.endswith("test_arrow_dataset") else dataset
+        caller = sys._getframe(1)
+        # The helper makes it in memory, and what is to be on the disk goes through another.
+        if not caller.f_globals["__name__"].endswith("test_arrow_dataset") or caller.f_code.co_name in HELPERS:
+            return dataset
+        return substitute(dataset, folder)
 
     return made
 
 
 def pytest_collection_modifyitems(items):
-    """Have the helper of the test class, which the others of its module go through, give lazy datasets."""
+    """Have the helpers of the test class give lazy datasets: over shards where they are to be on the disk."""
     folder = tempfile.mkdtemp()
     for owner in {item.cls for item in items if item.cls is not None and hasattr(item.cls, "_to")}:
-        owner._to = _each(owner._to, folder)
+        for helper in HELPERS:
+            setattr(owner, helper, _helping(getattr(owner, helper), folder))
 
 
-def _each(helper, folder):
-    def helped(self, in_memory, tmp_dir, *given):
-        made = helper(self, in_memory, tmp_dir, *given)
-        if in_memory and KIND != "plain":
-            return tuple(map(open_dataset, made)) if len(given) > 1 else open_dataset(made)
+def _helping(helper, folder):
+    def helped(self, in_memory, tmp_dir, *args, **kwargs):
+        made = helper(self, in_memory, tmp_dir, *args, **kwargs)
+        many = made if isinstance(made, list | tuple) else [made]
         # One file in place of one, as tests count them.
-        lazy = [substitute(each, folder, 1) for each in (made if len(given) > 1 else [made])]
-        return tuple(lazy) if len(given) > 1 else lazy[0]
+        lazy = [_in_memory(each) if in_memory else substitute(each, folder, 1) for each in many]
+        return tuple(lazy) if many is made else lazy[0]
 
     return helped
+
+
+def _in_memory(dataset):
+    return dataset if KIND == "plain" or type(dataset) is not Dataset else open_dataset(dataset)
 
 
 @pytest.fixture(scope="session", autouse=True)
