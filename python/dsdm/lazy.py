@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset, DatasetInfo, Features
+from datasets import Dataset, Features
 from datasets.arrow_dataset import DatasetTransformationNotAllowedError, transmit_format
 from datasets.features.features import require_storage_embed
 from datasets.fingerprint import is_caching_enabled
@@ -162,10 +162,9 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         keys = [column_names] if isinstance(column_names, str) else list(column_names)
         if not keys or not set(keys) <= set(self.column_names):
             return super().sort(column_names, *args, **kwargs)
-        narrow = _adopt(self)
-        narrow.__dict__.update(_data=self._data.select(list(dict.fromkeys(keys))), _format_columns=None)
-        narrow._info = DatasetInfo(features=Features({key: self.features[key] for key in keys}))
+        narrow = _adopt(self.select_columns(list(dict.fromkeys(keys))))
         # It has the fingerprint of all columns, for which the order is the same.
+        narrow.__dict__.update(_fingerprint=self._fingerprint, _format_columns=None)
         found = Dataset.sort(narrow, column_names, *args, **kwargs)
         if found is narrow:
             return self
