@@ -63,6 +63,8 @@ def top_k(
     ------
     ValueError
         ``k`` is out of range; a score is NaN; a name is not one of those above.
+    TypeError
+        Scores of another type; a masked array, whose mask would not be looked at.
     IndexError
         An excluded row does not exist.
     SourceChangedError

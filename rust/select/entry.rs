@@ -76,13 +76,13 @@ impl Entry for Wide {
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation)] // halves
     fn badness(self) -> u64 {
         (self >> 64) as u64
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation)] // halves
     fn row(self) -> u64 {
         self as u64
     }

@@ -50,12 +50,12 @@ macro_rules! rank_integer {
             }
 
             #[inline(always)]
-            #[allow(clippy::cast_lossless, clippy::cast_sign_loss)]
+            #[allow(clippy::cast_lossless, clippy::cast_sign_loss)] // the same bits, as many or more of them
             fn key(self) -> u64 {
                 (self ^ $int::MIN) as $unsigned as u64
             }
 
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)]
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)] // the key is at most the last of the type
             fn bound<const LARGEST: bool>(key: u64) -> Option<Self> {
                 // A key past the type's range is one that no score reaches, or that every score does.
                 let last = $unsigned::MAX as u64;
@@ -102,7 +102,7 @@ macro_rules! rank_float {
                 (if bits & SIGN == 0 { bits | SIGN } else { !bits }) as u64
             }
 
-            #[allow(clippy::cast_possible_truncation)]
+            #[allow(clippy::cast_possible_truncation)] // the key is at most that of infinity
             fn bound<const LARGEST: bool>(key: u64) -> Self {
                 const SIGN: $bits = 1 << ($bits::BITS - 1);
                 let (lowest, highest) = ($float::NEG_INFINITY.key(), $float::INFINITY.key());
@@ -153,7 +153,7 @@ macro_rules! rank_half {
                 u64::from(ascending.cast_unsigned() ^ 0x8000)
             }
 
-            #[allow(clippy::cast_possible_truncation)]
+            #[allow(clippy::cast_possible_truncation)] // at most 16 bits are left
             fn bound<const LARGEST: bool>(key: u64) -> i16 {
                 let ascending = (key.min(0xffff) as u16 ^ 0x8000).cast_signed();
                 match ascending {

@@ -60,7 +60,7 @@ impl Philox {
     pub(super) const SAMPLING: u32 = 3;
 
     /// The generator of a seed, for one purpose.
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation)] // halves
     pub(super) fn new(seed: u64, domain: u32) -> Self {
         Self { key: [seed as u32, (seed >> 32) as u32], domain }
     }
@@ -83,7 +83,7 @@ impl Philox {
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation)] // halves
     fn block(self, counter: u64) -> [u32; 4] {
         encrypt(self.key, [counter as u32, (counter >> 32) as u32, self.domain, 0])
     }
@@ -150,7 +150,7 @@ fn one_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: 
 /// Ten rounds. Words are kept in 64 bits, of which multiplications read the lower half alone: the product's
 /// halves then need no move.
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation)]
+#[allow(clippy::cast_possible_truncation)] // lower halves
 fn encrypt(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     const LOW: u64 = u32::MAX as u64;
     let mut block = counter.map(u64::from);

@@ -50,7 +50,7 @@ pub fn sample(
 }
 
 /// The bits that at least `k` of `valid` rows have or stay below, but for a chance of so many standard deviations.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share; it saturates
 fn ceiling(k: u64, valid: u64, spread: f64) -> u64 {
     let share = (k as f64 + spread * (k as f64).sqrt() + 16.0) / valid as f64;
     // The cast saturates.

@@ -63,7 +63,7 @@ pub(super) fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) 
 
 /// How many of `sampled` rows are at most among the `k` best of `rows`, but for a chance of so many standard
 /// deviations: their number is binomial.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an estimate; it saturates
 fn rank(k: u64, rows: u64, sampled: u64, deviations: f64) -> usize {
     let mean = k as f64 * sampled as f64 / rows as f64;
     (mean + deviations * mean.sqrt() + 8.0) as usize

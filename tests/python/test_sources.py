@@ -12,13 +12,15 @@ import pytest
 
 RUST = Path(__file__).parents[2] / "rust"
 SOURCES = sorted(path.relative_to(RUST).as_posix() for path in RUST.rglob("*.rs") if "tests" not in path.stem)
-SOURCES = [source for source in SOURCES if not source.startswith(("gather", "write", "parallel"))]
+NOT_YET_SEARCHED = ("gather/", "write/", "parallel.rs")
+SOURCES = [source for source in SOURCES if not source.startswith(NOT_YET_SEARCHED)]
 PROOF = re.compile(r"///? Proof: \S")
 SUSPECTS = {
     "a default": r"\.unwrap_or(_default)?\(|\.map_or\(0\b|\.unwrap_or_else\((?!PoisonError::into_inner)",
     "arithmetic that saturates or wraps": r"\b(saturating|wrapping|overflowing)_\w+\(",
     "an end that is no error": r"\belse \{\s*(break|continue|return(?! Err\b))\b",
     "items that are dropped": r"\.filter_map\(|\.flatten\(\)|\.map_while\(",
+    "a cast without a reason": r"allow\(.*clippy::cast_(possible|sign)\w+(?!.*\)\] // \w)",
     "a plain zip": r"(?<!checked::)(?<!\.ok\(\)\.)\bzip\((?!\(?[\w.:() ]*\.\.\))",
 }
 ENDLESS = re.compile(r"\(\w+\.\.\)\.zip\(|\bfn zip\b")
@@ -49,7 +51,7 @@ def unproven(text):
     """The suspect places without a proof: line, what it is, and the line itself."""
     lines = [*statements(text), (0, "", False)]
     for (number, line, proven), (_, after, proven_after) in pairwise(lines):
-        looked_at, holds = line.partition(" // ")[0], proven
+        looked_at, holds = line if "allow(" in line else line.partition(" // ")[0], proven
         if looked_at.endswith("else {"):
             looked_at, holds = f"{looked_at} {after.strip()}", proven or proven_after
         for what, pattern in SUSPECTS.items():
@@ -86,6 +88,8 @@ def test_what_may_go_wrong_in_silence_is_proven(source):
         ("// A proof\nlet a = c.zip(d);", 1),
         ("let a = c.zip(d); // Proof: one for each.\nlet a = c.zip(d);", 1),
         ("/// Proof: modulo 2^64.\nfn a() {\n    b.wrapping_add(c);\n    d.wrapping_add(c)\n}\nb.wrapping_add(c);", 1),
+        ("#[allow(clippy::cast_possible_truncation)]", 1),
+        ("#[allow(clippy::cast_precision_loss, clippy::cast_sign_loss)] // a constant", 0),
         ("let a = b.filter_map(c);\n#[cfg(test)]\nlet a = b.filter_map(c);", 1),
     ],
 )
