@@ -166,7 +166,7 @@ static TABLE: &[Format] = &[
     Format::sure(Kind::Other, "a MATLAB file", |h| h.starts(b"MATLAB 5.0 MAT-file"), Advice::Convert),
     Format::sure(Kind::Other, "an index of Megatron", |h| h.starts(b"MMIDIDX\0\0"), Advice::Convert),
     Format::weak(Kind::Other, "ORC", |h| h.starts(b"ORC"), Advice::Convert),
-    Format::weak(Kind::Other, "netCDF", |h| h.starts(b"CDF") && matches!(h.bytes.get(3), Some(1 | 2 | 5)), Advice::Convert),
+    Format::sure(Kind::Other, "netCDF", |h| h.starts(b"CDF") && matches!(h.bytes.get(3), Some(1 | 2 | 5)), Advice::Convert),
     Format::weak(Kind::Arrow, "Arrow IPC", |h| h.starts(&[0xff; 4]), READ),
     Format::weak(Kind::Other, "a bare pickle", |h| matches!(h.bytes, [0x80, 2..=5, ..]), PICKLE),
     Format::weak(Kind::Other, "JSON text", is_json, Advice::Convert),

@@ -1,6 +1,9 @@
 //! Which reader a score file is for: what its first bytes say, held against what its name promises.
 
+use std::borrow::Cow;
 use std::path::Path;
+
+use arrow::ipc::root_as_message;
 
 use super::file::File;
 use crate::checked;
@@ -45,6 +48,9 @@ enum Promise {
     Nothing,
 }
 
+/// Bytes of a message that is looked at: schemas take less.
+const MAX_SCHEMA: u64 = 64 << 20;
+
 fn promise(path: &Path) -> Promise {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
@@ -72,7 +78,10 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
     let promised = promise(path);
     // Raw values may begin with any bytes: a few that mean something elsewhere are no evidence.
     let doubted = raw && matches!(promised, Promise::Bytes | Promise::Nothing);
-    let known = known(head).filter(|known| known.evidence == Evidence::Sure || !doubted);
+    let known = match known(head) {
+        Some(known) if known.evidence == Evidence::Weak && doubted && !is_proven(file, head)? => None,
+        known => known,
+    };
     let found = match known {
         Some(known) => Some(read_by(known).ok_or_else(|| known.refuse_scores(path, head))?),
         None => None,
@@ -106,6 +115,32 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
             ),
         )),
     }
+}
+
+/// Whether more than the first bytes says that a file is an Arrow stream, a pickle or ORC, and no plain values.
+fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
+    let end = usize::try_from(head.size.min(4)).unwrap_or(0);
+    let end = file.read_at(head.size - end as u64, end)?;
+    Ok(match head.bytes {
+        // A marker, a length, and a message of that length that holds a schema.
+        [0xff, 0xff, 0xff, 0xff, a, b, c, d, ..] => {
+            let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+            let fits = length <= MAX_SCHEMA && length + 8 <= head.size;
+            let message = if fits { file.read_at(8, checked::index(length)?)? } else { Cow::default() };
+            root_as_message(&message).is_ok_and(|message| message.header_as_schema().is_some())
+        }
+        // A frame that fits into the file.
+        [0x80, 4 | 5, 0x95, rest @ ..] => rest.first_chunk::<8>().is_some_and(|length| {
+            u64::from_le_bytes(*length).checked_add(11).is_some_and(|end| end <= head.size)
+        }),
+        // What begins an object, and the mark that ends all.
+        [0x80, 2..=5, opcode, ..] => {
+            b"]})(cKGJMXUVNl\x88\x89\x8a\x8c\x8f".contains(opcode) && end.ends_with(b".")
+        }
+        // The last byte is the length of what ends with the same magic.
+        [b'O', b'R', b'C', ..] => end.starts_with(b"ORC"),
+        _ => false,
+    })
 }
 
 /// The reader of a format, if it is one of scores.
