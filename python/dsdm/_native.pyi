@@ -272,11 +272,13 @@ class Corpus:
         state: str | None = None,
         info: str | None = None,
         datasets: str | None = None,
+        embed: bool = False,
         progress: Callable[[int], object] | None = None,
     ) -> tuple[int, int, int, int, str, int]:
         """Write the rows at `indices` as a dataset directory.
 
-        `datasets` is the version that is to open it, the newest if not given. Gives rows, shards, bytes, passes,
+        `datasets` is the version that is to open it, the newest if not given. With `embed`, the
+        files that columns of images and the like name by their paths are taken in. Gives rows, shards, bytes, passes,
         the fingerprint, and the shards that an interrupted run had finished.
         `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
         long as the indices; `state` and `info` are JSON objects whose keys go into ``state.json`` and

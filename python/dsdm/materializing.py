@@ -89,6 +89,10 @@ def materialize(
     call may be another: ``threads``, ``memory_limit``, ``progress``. Rows of a table in memory are not
     continued, as nothing tells whether it is the same table.
 
+    Files that columns of images, audio and the like name by their paths are read and taken in, as ``save_to_disk``
+    takes them in; shards that hold such files are made anew by a run that continues. Types that the installed
+    ``datasets`` has not come out as those it has: an extension type such as a UUID as what it stores.
+
     Parameters
     ----------
     source
@@ -145,6 +149,8 @@ def materialize(
         For a row number out of range, with its position.
     ValueError
         For scores of another length than the source; an output that is the source or lies in it.
+    FileNotFoundError
+        For an image or the like that is not where its path says, with the column and the row of the output.
     ResumeMismatchError
         If an interrupted run of another call left finished shards, with what differs.
     OSError
@@ -186,6 +192,7 @@ def materialize(
             selection=as_json(told if selection is None else {**told, "chosen": with_files(selection)}),
             identity=json.dumps({**told, **identity_of(opened)}),
             datasets=installed(),
+            embed=True,
             progress=moved,
         )
     seconds = time.perf_counter() - begun

@@ -5,13 +5,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow::array::UInt32Array;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::arrow::Stream;
+use super::convert::canonical;
 use super::locator::Locator;
 use super::memory::Memory;
 use super::parquet::Parquet;
@@ -330,27 +329,6 @@ pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batch
         let rows = UInt32Array::from(wanted.get(run).unwrap_or_default().to_vec());
         guard(&path, &At::File, "taking rows", || take_rows(&batch, &rows))
     }))
-}
-
-/// A batch in the types of a schema.
-fn canonical(schema: &SchemaRef, path: &Path, batch: &RecordBatch) -> Result<RecordBatch> {
-    // What has no place in the other type is an error, and not a null.
-    let strictly = CastOptions { safe: false, ..CastOptions::default() };
-    let convert = |(field, column): (&FieldRef, &ArrayRef)| {
-        let at = At::Field(format!("column {:?}", field.name()));
-        let to = field.data_type();
-        let converted =
-            guard(path, &at, "converting", || Ok::<_, ArrowError>(cast_with_options(column, to, &strictly)))?;
-        converted.map_err(|e| {
-            let message = format!("a value cannot be written as {to}: {e}; leave the column out, or its row");
-            Error::schema(path, at, message)
-        })
-    };
-    let columns = schema.fields().iter().zip(batch.columns()).map(convert).collect::<Result<_>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    guard(path, &At::File, "converting columns", || {
-        RecordBatch::try_new_with_options(schema.clone(), columns, &options)
-    })
 }
 
 /// Whether the columns of a batch need new names at most.

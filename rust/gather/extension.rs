@@ -10,6 +10,7 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Field};
 use serde_json::Value;
 
+use super::names::is_name_of;
 use crate::error::{At, Error, Result};
 
 /// The field metadata that names an extension type.
@@ -104,9 +105,7 @@ pub(crate) fn array_of(name: &str, data: &str, data_type: &DataType) -> Option<(
         let DataType::List(item) = values else { return None };
         values = item.data_type();
     }
-    let is_plain =
-        values.is_primitive() || matches!(values, DataType::Boolean | DataType::Utf8 | DataType::Binary);
-    let dtype = dtype.as_str().filter(|_| is_plain)?;
+    let dtype = dtype.as_str().filter(|dtype| is_name_of(dtype, values))?;
     Some((kind.to_owned(), shape.clone(), dtype.to_owned()))
 }
 
@@ -148,6 +147,7 @@ mod tests {
             ("arrow.fixed_shape_tensor", r#"{"shape": [2, 3], "permutation": [1, 1]}"#, fixed(6)),
             ("arrow.fixed_shape_tensor", r#"{"shape": [9223372036854775807, 3]}"#, fixed(5)),
             (array, r#"[[2, 2], "int32"]"#, list(DataType::Int32)),
+            (array, r#"[[2, 2], "int32"]"#, list(list(DataType::Int64))),
             (array, r#"[[2], "int32"]"#, list(list(DataType::Int32))),
             (array, r#"[[2, null], "int32"]"#, list(list(DataType::Int32))),
             ("datasets.features.features.OtherExtensionType", "", DataType::Int8),

@@ -159,7 +159,8 @@ impl Corpus {
 
     /// Writes the rows at `indices` as a dataset directory.
     ///
-    /// `datasets` is the version that is to open it, the newest if not given.
+    /// `datasets` is the version that is to open it, the newest if not given. With `embed`, the files that columns
+    /// of images and the like name by their paths are taken in.
     /// Gives rows, shards, bytes, passes, the fingerprint, and the shards that an interrupted run had finished.
     /// `format` is the name of one. `sources` are files that the output must not replace, beside those of the
     /// corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
@@ -170,7 +171,7 @@ impl Corpus {
     #[pyo3(signature = (indices, target, *, format="arrow", sources=None, extras=None, max_shard_size=None,
                         num_shards=None, memory_limit=None, threads=None, overwrite=false, resume="never",
                         resumable=false, verify=false, by_fingerprint=false, selection=None, identity=None, state=None, info=None,
-                        datasets=None, progress=None))]
+                        datasets=None, embed=false, progress=None))]
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // they are keywords
     fn materialize(
         &self,
@@ -194,6 +195,7 @@ impl Corpus {
         state: Option<&str>,
         info: Option<&str>,
         datasets: Option<&str>,
+        embed: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(u64, u64, u64, u64, String, u64)> {
         let rows = indices.as_slice()?;
@@ -204,6 +206,7 @@ impl Corpus {
             target,
             format: format_named(format)?,
             release: release(datasets)?,
+            embed,
             naming: match (by_fingerprint, overwrite) {
                 (true, _) => Naming::ByFingerprint,
                 (false, true) => Naming::Replacing,

@@ -38,6 +38,7 @@ impl Streams {
         features: Map<String, Value>,
         extra_keys: ExtraKeys,
     ) -> Result<Self> {
+        extra_keys.check(schema)?;
         let encoder = StreamEncoder::try_new(schema).map_err(|e| cannot_encode(&e))?;
         let whole: Vec<u8> =
             encoder.finish().map_err(|e| cannot_encode(&e))?.iter().flat_map(|b| b.iter().copied()).collect();

@@ -6,8 +6,9 @@
 use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Map, Value, json};
 
-use super::fits::{Extension, extension_of, fits, is_struct, length_of, value_name};
+use super::fits::{Extension, extension_of, fits, is_struct, length_of};
 use super::release::Release;
+use crate::gather::names::value_name;
 
 /// The feature of a column: the source's own where it stands for the column's type, else what the type says.
 pub(super) fn feature(field: &Field, own: Option<&Value>, release: Release) -> Value {

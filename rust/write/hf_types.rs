@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Metadata, Schema, TimeUnit};
 
-use super::fits::{Extension, extension_of, value_name};
+use super::fits::{Extension, extension_of};
 use super::hf::{output_features, schema_with_features};
 use super::release::Release;
 use crate::error::{At, Error, Result};
+use crate::gather::names::value_name;
 use crate::gather::{Corpus, extension};
 
 /// A corpus in the types that a release of `datasets` has, with features in its metadata that stand for them.

@@ -7,6 +7,7 @@
 mod arrow;
 mod background;
 mod checksum;
+mod embed;
 mod encoder;
 mod features;
 mod fits;
@@ -22,6 +23,7 @@ mod part;
 mod recipe;
 mod release;
 mod rename;
+mod reopen;
 mod replace;
 mod run;
 mod settle;
@@ -57,6 +59,8 @@ pub struct Options {
     pub format: Format,
     /// What is to open them.
     pub release: Release,
+    /// Whether files that columns of images and the like name are taken in.
+    pub embed: bool,
     /// What name it gets.
     pub naming: Naming,
     /// Files that the rows come from beside those of the corpus: what a table in memory maps.

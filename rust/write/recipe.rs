@@ -65,6 +65,7 @@ impl Recipe {
         sources: &[SourceFile],
         plan: &Plan,
         options: &Options,
+        embedded: &[String],
     ) -> Self {
         let mut fields = Map::new();
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
@@ -83,6 +84,9 @@ impl Recipe {
         add("added columns", added(extras));
         add("shards", json!(plan.shards.iter().map(|shard| shard.end).collect::<Vec<_>>()));
         add("blocks", json!(blocks(plan)));
+        if !embedded.is_empty() {
+            add("columns with their files", json!(embedded));
+        }
         add("details", details(options));
         add("sources", sources.iter().map(absolute).collect());
         Self { resumable: options.resumable, shards: plan.shards.len(), fields }

@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::SchemaRef;
 use twox_hash::XxHash3_64;
 
 use super::arrow::Streams;
 use super::background::patiently;
 use super::checksum;
+use super::embed::{Embedded, Files, has_files};
 use super::encoder::Encoder;
 use super::hf::{output_features, schema_with_features};
 use super::hf_types::{for_datasets, for_parquet};
+use super::journal::Done;
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
 use super::recipe::{Recipe, SourceFile};
 use super::rename::{sync_folder, write_synced};
+use super::reopen::Output;
 use super::shards::Shards;
 use super::stage::{Left, Stage};
 use super::tokens::Tokens;
@@ -42,24 +46,27 @@ pub fn materialize(
     let schema = output_schema(corpus, extras);
     let features = output_features(&schema, options.release);
     let written = schema_with_features(&schema, &features);
-    let (plan, sources) = prepare(corpus, rows, extras, options).map_err(whole)?;
-    let recipe = Recipe::new(rows, extras, &written, &sources, &plan, options);
+    let files = if options.embed { Files::of(&features) } else { Files::default() };
+    let of_files = files.bytes_of_a_row(job, corpus, options.memory_limit).map_err(whole)?;
+    let (plan, sources) = prepare(corpus, rows, extras, of_files, options).map_err(whole)?;
+    let recipe = Recipe::new(rows, extras, &written, &sources, &plan, options, &files.names());
     let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
     let begin = || {
         let wanted = options.clone();
         let mut stage = patiently(job, move || Stage::begin(&wanted, &paths, &recipe))?;
         drop_damaged(job, &mut stage, options)?;
+        drop_embedded(&mut stage)?;
         Ok(stage)
     };
-    let run = Run { job, corpus, rows, extras, options, plan, sources };
+    let run = Run { job, corpus, rows, extras, options, plan, sources, schema: written.clone() };
     match &options.format {
         Format::Arrow => {
             let encoder = Streams::new(&written, features, options.extra_keys.clone()).map_err(whole)?;
-            run.write(begin().map_err(whole)?, encoder)
+            run.write(begin().map_err(whole)?, Embedded { encoder, files })
         }
         Format::Parquet => {
             let encoder = Groups::new(&written, &run.plan).map_err(whole)?;
-            run.write(begin().map_err(whole)?, encoder)
+            run.write(begin().map_err(whole)?, Embedded { encoder, files })
         }
         Format::Tokens => {
             let encoder = Tokens::new(&written).map_err(whole)?;
@@ -82,12 +89,13 @@ fn prepare(
     corpus: &Corpus,
     rows: &[i64],
     extras: &[Extra],
+    of_files: u64,
     options: &Options,
 ) -> Result<(Plan, Vec<SourceFile>)> {
     let target = std::path::absolute(&options.target)
         .map_err(|e| Error::io(&options.target, "finding its place", e))?;
     refuse_other_bytes(&target, "output", "datasets cannot open it")?;
-    let extra_bytes = extras.len() as u64 * 8;
+    let extra_bytes = (extras.len() as u64 * 8).saturating_add(of_files);
     let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
     // A table in memory has no file.
     let files = corpus.paths().filter(|path| *path != Path::new("<table>")).map(Path::to_path_buf);
@@ -130,6 +138,13 @@ fn drop_damaged(job: &Job<'_>, stage: &mut Stage, options: &Options) -> Result<(
     if damaged.is_empty() { Ok(()) } else { stage.drop_kept(&damaged) }
 }
 
+/// Keeps none of the shards that hold files from outside of the sources: nobody knows whether these are the same.
+fn drop_embedded(stage: &mut Stage) -> Result<()> {
+    let with_files: Vec<usize> =
+        stage.kept().iter().filter(|done| has_files(done)).map(|done| done.shard).collect();
+    if with_files.is_empty() { Ok(()) } else { stage.drop_kept(&with_files) }
+}
+
 /// One run.
 struct Run<'a> {
     job: &'a Job<'a>,
@@ -139,6 +154,8 @@ struct Run<'a> {
     options: &'a Options,
     plan: Plan,
     sources: Vec<SourceFile>,
+    /// What every shard is to have.
+    schema: SchemaRef,
 }
 
 impl Run<'_> {
@@ -202,6 +219,8 @@ impl Run<'_> {
             let path = stage.output().join(name);
             shards.afterwards(move || write_synced(&path, text.as_bytes()))?;
         }
+        let output = self.output(stage, &done);
+        shards.afterwards(move || output.check())?;
         shards.afterwards(stage.completion())?;
         self.job.run_on(1, |_, state| shards.wait(state))?;
         Ok(Report {
@@ -212,6 +231,16 @@ impl Run<'_> {
             passes: self.plan.passes.len() as u64,
             fingerprint,
         })
+    }
+
+    fn output(&self, stage: &Stage, shards: &[Done]) -> Output {
+        Output {
+            format: self.options.format.clone(),
+            release: self.options.release,
+            folder: stage.output(),
+            schema: self.schema.clone(),
+            shards: shards.to_vec(),
+        }
     }
 
     /// A full disk says how much is needed.

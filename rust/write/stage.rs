@@ -266,6 +266,7 @@ mod tests {
             target: target.to_path_buf(),
             format: Format::Arrow,
             release: Release::NEWEST,
+            embed: false,
             naming: Naming::New,
             sources: Vec::new(),
             resume: Resume::Same,

@@ -238,6 +238,16 @@ pub(super) fn count_rows(path: &Path) -> Result<u64> {
     rows.first().and_then(|rows| rows.checked_sub(1)).ok_or_else(|| unknown(&offsets))
 }
 
+/// The type of the tokens of a shard, by its header, as Arrow names it.
+pub(super) fn dtype(path: &Path) -> Result<String> {
+    let (_, _, descr) = header_of(path)?;
+    let (kind, width) =
+        descr.trim_start_matches(['<', '|']).split_at_checked(1).ok_or_else(|| unknown(path))?;
+    let bytes: u32 = width.parse().map_err(|_| unknown(path))?;
+    let sign = if kind == "u" { "uint" } else { "int" };
+    Ok(format!("{sign}{}", bytes.saturating_mul(8)))
+}
+
 fn check_size(path: &Path, shape: &[u64], width: u64) -> Result<()> {
     let size = std::fs::metadata(path).map_err(|e| Error::io(path, "opening", e))?.len();
     let needed = shape.iter().try_fold(width, |all, &each| all.checked_mul(each));
@@ -250,6 +260,11 @@ fn check_size(path: &Path, shape: &[u64], width: u64) -> Result<()> {
 
 /// The shape of an array, and the bytes of a value.
 fn read_header(path: &Path) -> Result<(Vec<u64>, u64)> {
+    header_of(path).map(|(shape, width, _)| (shape, width))
+}
+
+/// The shape of an array, the bytes of a value and the name of its type.
+fn header_of(path: &Path) -> Result<(Vec<u64>, u64, String)> {
     let mut bytes = [0; HEADER];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|e| Error::io(path, "reading the header", e))?;
@@ -264,7 +279,7 @@ fn read_header(path: &Path) -> Result<(Vec<u64>, u64)> {
     let numbers = shape.split(',').map(str::trim).filter(|number| !number.is_empty());
     let shape = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().map_err(|_| unknown(path))?;
     let width = descr.get(2..).and_then(|width| width.parse().ok()).ok_or_else(|| unknown(path))?;
-    Ok((shape, width))
+    Ok((shape, width, descr))
 }
 
 fn unknown(path: &Path) -> Error {
