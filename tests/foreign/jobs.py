@@ -17,7 +17,7 @@ from tests.foreign import corpus, scores
 from tests.oracle.outcomes import CRASH
 from tests.oracle.readers import NPY, RefusedError, format_of, read_array, read_table
 
-SECONDS = 60
+SECONDS = 180
 ADDRESS_SPACE = 4 << 30
 
 
