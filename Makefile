@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash foreign datasets-suite check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash foreign fuzz datasets-suite check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -74,6 +74,9 @@ foreign: $(VENV)/.built ## Read all files below DIR=… here and with pyarrow an
 datasets-suite: $(VENV)/.checks ## Run datasets' own tests of Dataset on lazy ones; a difference that is not listed fails.
 	$(BIN)/python -m pip install -r tests/datasets_suite/requirements.txt
 	$(BIN)/python tests/datasets_suite/run.py $(SUITE)
+
+fuzz: $(VENV)/.checks ## Read damaged files of every format here and with other readers; two minutes, or MUTANTS=50000, and SEED=…
+	$(BIN)/python -m tests.fuzz $(if $(MUTANTS),--mutants $(MUTANTS)) $(if $(SEED),--seed $(SEED))
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt

@@ -18,6 +18,7 @@ use arrow::ipc::{
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::ipc_nodes::check_nodes;
 use crate::mmap::Map;
 use crate::opened::Opened;
 
@@ -171,10 +172,17 @@ pub(crate) fn buffer(
         return Err(broken(message));
     };
     let span = || {
-        let start = place.body.start.checked_add(u64::try_from(found.offset()).ok()?)?;
+        let offset = u64::try_from(found.offset()).ok()?;
+        let start = place.body.start.checked_add(offset)?;
         let end = start.checked_add(u64::try_from(found.length()).ok()?)?;
         (end <= place.body.end).then_some(start..end)
     };
+    if found.offset() % 8 != 0 {
+        return Err(broken(format!(
+            "buffer {index} of the batch begins at byte {} of its body, and buffers begin at multiples of 8; the file is damaged",
+            found.offset()
+        )));
+    }
     span().ok_or_else(|| {
         broken(format!(
             "buffer {index} of the batch spans {} bytes from {}, and its body has {}",
@@ -249,7 +257,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             }
             (start, before) = (position, length);
             if let Some(contents) = &mut contents {
-                let kind = self.kind(&place, &header)?;
+                let kind = self.kind(&place, &header, &contents.schema)?;
                 contents.messages.push((place, kind));
             } else {
                 let schema = self.stream_schema(&place, &header)?;
@@ -277,10 +285,11 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         let mut messages = Vec::new();
         for block in blocks(&footer) {
             let (place, header) = self.block(block, bounds.start)?;
-            let kind = self.kind(&place, &header)?;
+            let kind = self.kind(&place, &header, &schema)?;
             messages.push((place, kind));
         }
         self.check_disjoint(&messages)?;
+        self.check_complete(&messages, bounds.start)?;
         Ok(Contents { schema, messages })
     }
 
@@ -337,10 +346,12 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     }
 
     /// What a message after the schema holds. Its rows are added to those read.
-    fn kind(&mut self, place: &Place, header: &[u8]) -> Result<Kind> {
+    fn kind(&mut self, place: &Place, header: &[u8], schema: &Schema) -> Result<Kind> {
         let message = message(self.file.path(), place, header)?;
         self.check_compression(place, &message)?;
         if let Some(batch) = message.header_as_record_batch() {
+            check_nodes(schema, &batch, message.version())
+                .map_err(|what| self.broken(place.header.start, format!("{what}; the file is damaged")))?;
             let rows = u64::try_from(batch.length()).map_err(|_| {
                 self.broken(place.header.start, format!("a batch has {} rows", batch.length()))
             })?;
@@ -429,6 +440,15 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         let (place, header) = self.next(&mut position)?.ok_or_else(|| {
             self.broken(start, "the footer names a block where the messages end; the file is damaged")
         })?;
+        let body = place.body.end - place.body.start;
+        if place.body.start % 8 != 0 || u64::try_from(block.bodyLength()) != Ok(body) {
+            let message = format!(
+                "the footer gives the block {} bytes and it has {body}, from byte {}; the file is damaged",
+                block.bodyLength(),
+                place.body.start
+            );
+            return Err(self.broken(start, message));
+        }
         if place.body.end > footer {
             let message =
                 format!("a block ends at byte {}, behind the footer's start at {footer}", place.body.end);
@@ -451,6 +471,50 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             }
         }
         Ok(())
+    }
+
+    /// Fails if there are bytes between the schema and the footer that the footer does not name: a batch that it
+    /// leaves out would be missed by nobody.
+    fn check_complete(&mut self, messages: &[(Place, Kind)], footer: u64) -> Result<()> {
+        // Some writers pad the magic to 64 bytes.
+        let padding =
+            self.file.read_at(FILE_START, usize::try_from(64.min(footer - FILE_START)).unwrap_or(0))?;
+        let zeros = padding.iter().take_while(|&&byte| byte == 0).count() & !7;
+        let mut position = FILE_START + zeros as u64;
+        if position < footer {
+            self.next(&mut position)?;
+        }
+        let mut spans: Vec<_> = messages
+            .iter()
+            .map(|(place, _)| (place.header.start.saturating_sub(8), place.body.end))
+            .collect();
+        spans.sort_unstable();
+        for (start, end) in spans {
+            self.check_gap(position..start, false)?;
+            position = end;
+        }
+        self.check_gap(position..footer, true)
+    }
+
+    /// Between blocks lies nothing but zeros, and after the last the end mark.
+    fn check_gap(&self, gap: Range<u64>, last: bool) -> Result<()> {
+        /// Blocks are padded to some multiple, which is 64 in most files.
+        const PADDING: u64 = 4 << 10;
+        if gap.is_empty() {
+            return Ok(());
+        }
+        let len = usize::try_from((gap.end - gap.start).min(PADDING)).unwrap_or(0);
+        let bytes = self.file.read_at(gap.start, len)?;
+        let rest = bytes.strip_prefix(&CONTINUATION).filter(|_| last).unwrap_or(&bytes);
+        if gap.end - gap.start <= PADDING && rest.iter().all(|&byte| byte == 0) {
+            return Ok(());
+        }
+        let message = format!(
+            "the {} bytes from here to byte {} are in no block that the footer names, and are not empty; the footer is damaged: write or download the file again",
+            gap.end - gap.start,
+            gap.end
+        );
+        Err(self.broken(gap.start, message))
     }
 
     fn broken(&self, position: u64, what: impl Into<String>) -> Error {

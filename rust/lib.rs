@@ -14,6 +14,7 @@ pub mod error;
 mod guard;
 mod handle;
 mod ipc;
+mod ipc_nodes;
 mod locks;
 pub mod parallel;
 mod parquet_file;

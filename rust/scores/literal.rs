@@ -139,6 +139,10 @@ impl Cursor<'_> {
         while !self.accept(b')') {
             axes.push(self.number()?);
             if !self.accept(b',') {
+                if axes.len() == 1 {
+                    // To Python `(3)` is a number and no tuple.
+                    return Err(self.fail("the comma of a tuple of one is expected"));
+                }
                 self.expect(b')')?;
                 break;
             }
@@ -185,6 +189,7 @@ mod tests {
             ("{'descr': '<f4', 'descr': '<f8'}", 31, "\"descr\" is there twice"),
             ("{'shape': (-1,)}", 11, "a whole number"),
             ("{'shape': (99999999999999999999,)}", 11, "below 2^64"),
+            ("{'shape': (17)}", 13, "the comma of a tuple of one"),
             ("{'shape': (1,)}", 15, "\"descr\" is not there"),
             ("{'evil': 1}", 8, "is not one of"),
             ("{'fortran_order': 1}", 18, "True or False"),

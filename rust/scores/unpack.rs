@@ -56,12 +56,23 @@ pub(crate) fn unpack(
         ));
     }
     let bytes = file.read_at(span.start + 8, checked::index(packed)?)?;
-    decode(file.path(), &at, &bytes, codec, need).map(Unpacked::Decoded)
+    let whole = there == Some(need);
+    decode(file.path(), &at, &bytes, codec, need, whole).map(Unpacked::Decoded)
 }
 
-fn decode(path: &Path, at: &At, packed: &[u8], codec: CompressionType, need: u64) -> Result<Bytes> {
+/// The first `need` bytes of what is packed, which must be all of it if it is `whole`.
+fn decode(
+    path: &Path,
+    at: &At,
+    packed: &[u8],
+    codec: CompressionType,
+    need: u64,
+    whole: bool,
+) -> Result<Bytes> {
     let mut values = Vec::new();
     let len = checked::index(need)?;
+    // One byte more tells a buffer that holds more than it says: its lengths are damaged, and so are its values.
+    let most = need.saturating_add(u64::from(whole));
     values.try_reserve_exact(len).map_err(|_| {
         Error::Memory(format!("{}: {need} bytes are needed to unpack a column", path.display()))
     })?;
@@ -69,19 +80,20 @@ fn decode(path: &Path, at: &At, packed: &[u8], codec: CompressionType, need: u64
     guard(path, at, "unpacking a buffer", || -> std::io::Result<()> {
         match codec {
             CompressionType::LZ4_FRAME => {
-                lz4_flex::frame::FrameDecoder::new(packed).take(need).read_to_end(&mut values)?;
+                lz4_flex::frame::FrameDecoder::new(packed).take(most).read_to_end(&mut values)?;
             }
             CompressionType::ZSTD => {
-                zstd::stream::read::Decoder::with_buffer(packed)?.take(need).read_to_end(&mut values)?;
+                zstd::stream::read::Decoder::with_buffer(packed)?.take(most).read_to_end(&mut values)?;
             }
             other => return Err(std::io::Error::other(format!("codec {} is not known", other.0))),
         }
         Ok(())
     })?;
-    if values.len() < len {
+    if values.len() != len {
+        let more = if values.len() > len { "more than " } else { "" };
         let message = format!(
-            "a {name} buffer unpacks to {} bytes, and its rows need {need}; the file is damaged",
-            values.len()
+            "a {name} buffer unpacks to {more}{} bytes, and its rows need {need}; the file is damaged",
+            values.len().min(len)
         );
         return Err(Error::format(path, at.clone(), message));
     }

@@ -31,6 +31,8 @@ pub(super) fn directory(file: &File) -> Result<Directory> {
     if !record.starts_with(b"PK\x05\x06") {
         return Err(explain_missing_end(file));
     }
+    let (disk, first) = (u16::from_le_bytes(le(&record, 4)?), u16::from_le_bytes(le(&record, 6)?));
+    one_disk(file, end, disk.into(), first.into())?;
     let comment = u16::from_le_bytes(le(&record, 20)?);
     if comment != 0 {
         return Err(Error::truncated(
@@ -72,7 +74,11 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
             "zip64 end record offset {said} in the locator: expected {WIDE_END} bytes before it"
         )));
     };
+    // The locator counts disks, and everything else numbers them from 0.
+    let count = u32::from_le_bytes(le(&locator, 16)?);
+    one_disk(file, at, u32::from_le_bytes(le(&locator, 4)?), count.saturating_sub(1))?;
     let record = file.read_at(place, 56)?;
+    one_disk(file, place, u32::from_le_bytes(le(&record, 16)?), u32::from_le_bytes(le(&record, 20)?))?;
     let length = u64::from_le_bytes(le(&record, 4)?);
     if !record.starts_with(b"PK\x06\x06") || length != WIDE_END - 12 {
         return Err(Error::format(
@@ -87,6 +93,13 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
         entries: u64::from_le_bytes(le(&record, 32)?),
     };
     Ok(Some((wide, place)))
+}
+
+/// Fails if an archive says that it is one of several.
+fn one_disk(file: &File, at: u64, number: u32, other: u32) -> Result<()> {
+    let Some(found) = [number, other].into_iter().find(|disk| *disk != 0) else { return Ok(()) };
+    let message = format!("disk number {found}: expected 0, an archive in one file; the file is damaged");
+    Err(Error::format(file.path(), At::Byte(at), message))
 }
 
 /// The 32-bit record repeats the 64-bit one, or is all ones where it cannot.

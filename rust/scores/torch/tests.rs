@@ -309,6 +309,9 @@ fn zip64_values_are_checked() {
     refused(&set(&ones, record + 48, &[0xff; 8]), Is::Format, &["central directory offset", "overflows"]);
     refused(&set(&ones, record + 40, &[0xff; 8]), Is::Format, &["central directory", "overflows"]);
     refused(&set(&good, record + 48, &[0xff; 8]), Is::Format, &["central directory offset", "zip64"]);
+    for at in [narrow + 4, narrow + 6, record + 16, record + 20, narrow - 16, narrow - 4] {
+        refused(&set(&good, at, &[8]), Is::Format, &["disk number", "expected 0"]);
+    }
     let many = set(&set(&good, narrow + 10, &[0xff; 2]), record + 32, &1_000_000u64.to_le_bytes());
     refused(&many, Is::Format, &["1000000 entries", "limit is 65536"]);
     let at = central(&good, 0);

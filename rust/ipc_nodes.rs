@@ -1,0 +1,138 @@
+//! What a record batch says of its arrays, compared with its schema and with itself.
+//!
+//! The lengths of a batch stand in its header twice, for the batch and for each column. Where they differ, rows would
+//! be lost or made up without a word; and so would nulls, where there are no bits that tell which rows are null.
+
+use arrow::datatypes::{DataType, Field, Schema, UnionMode};
+use arrow::ipc::{FieldNode, MetadataVersion, RecordBatch};
+
+/// Fails with what is wrong if a batch does not describe the columns of its schema, each of the batch's rows.
+pub(crate) fn check_nodes(
+    schema: &Schema,
+    batch: &RecordBatch<'_>,
+    version: MetadataVersion,
+) -> Result<(), String> {
+    let mut walk = Walk { batch, version, node: 0, buffer: 0, view: 0 };
+    for field in schema.fields() {
+        let node = walk.array(field.data_type(), field.name())?;
+        if node.length() != batch.length() {
+            return Err(format!(
+                "column {:?} has {} values in a batch of {} rows",
+                field.name(),
+                node.length(),
+                batch.length()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Arrays in the order in which a batch lists them, and their buffers.
+struct Walk<'b, 'f> {
+    batch: &'b RecordBatch<'f>,
+    version: MetadataVersion,
+    node: usize,
+    buffer: usize,
+    view: usize,
+}
+
+impl Walk<'_, '_> {
+    /// Looks at an array and at those within it.
+    fn array(&mut self, data_type: &DataType, column: &str) -> Result<FieldNode, String> {
+        let node = self.next_node(column)?;
+        let (length, nulls) = (node.length(), node.null_count());
+        if length < 0 || !(0..=length).contains(&nulls) {
+            return Err(format!("column {column:?} has {length} values and {nulls} nulls"));
+        }
+        if self.has_validity(data_type) {
+            self.validity(length, nulls, column)?;
+        }
+        self.buffer += self.buffers(data_type)?;
+        for child in children(data_type) {
+            self.array(child.data_type(), column)?;
+        }
+        Ok(node)
+    }
+
+    fn next_node(&mut self, column: &str) -> Result<FieldNode, String> {
+        let (nodes, index) = (self.batch.nodes(), self.node);
+        self.node += 1;
+        let count = nodes.map_or(0, |nodes| nodes.iter().len());
+        nodes.filter(|_| index < count).map(|nodes| *nodes.get(index)).ok_or_else(|| {
+            format!("the batch describes {count} arrays, and column {column:?} of its schema needs more")
+        })
+    }
+
+    /// Where there are nulls, there must be a bit for every value.
+    fn validity(&mut self, length: i64, nulls: i64, column: &str) -> Result<(), String> {
+        let (buffers, index) = (self.batch.buffers(), self.buffer);
+        self.buffer += 1;
+        if nulls == 0 {
+            return Ok(());
+        }
+        let there = buffers.filter(|buffers| index < buffers.iter().len());
+        let bytes = there.map_or(0, |buffers| buffers.get(index).length());
+        // How many bytes a compressed buffer holds is seen when it is unpacked.
+        let enough =
+            if self.batch.compression().is_some() { 1 } else { length / 8 + i64::from(length % 8 > 0) };
+        if bytes < enough {
+            return Err(format!(
+                "column {column:?} has {nulls} nulls among {length} values, and {bytes} bytes that tell which"
+            ));
+        }
+        Ok(())
+    }
+
+    fn has_validity(&self, data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Null | DataType::RunEndEncoded(..) => false,
+            DataType::Union(..) => self.version.0 < MetadataVersion::V5.0,
+            _ => true,
+        }
+    }
+
+    /// How many buffers an array has beside the one for its nulls.
+    fn buffers(&mut self, data_type: &DataType) -> Result<usize, String> {
+        Ok(match data_type {
+            DataType::Null
+            | DataType::RunEndEncoded(..)
+            | DataType::Struct(_)
+            | DataType::FixedSizeList(..) => 0,
+            DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::ListView(_)
+            | DataType::LargeListView(_)
+            | DataType::Union(_, UnionMode::Dense) => 2,
+            DataType::Utf8View | DataType::BinaryView => 1 + self.data_buffers()?,
+            _ => 1,
+        })
+    }
+
+    /// How many buffers the texts of an array of views lie in.
+    fn data_buffers(&mut self) -> Result<usize, String> {
+        let (counts, index) = (self.batch.variadicBufferCounts(), self.view);
+        self.view += 1;
+        let count = counts.filter(|counts| index < counts.len()).map(|counts| counts.get(index));
+        count
+            .and_then(|count| usize::try_from(count).ok())
+            .ok_or_else(|| "the batch does not say how many buffers its views have".to_owned())
+    }
+}
+
+/// The fields of the arrays within an array.
+fn children(data_type: &DataType) -> Vec<&Field> {
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => vec![item.as_ref()],
+        DataType::Struct(fields) => fields.iter().map(AsRef::as_ref).collect(),
+        DataType::Union(fields, _) => fields.iter().map(|(_, field)| field.as_ref()).collect(),
+        DataType::RunEndEncoded(ends, values) => vec![ends.as_ref(), values.as_ref()],
+        _ => Vec::new(),
+    }
+}

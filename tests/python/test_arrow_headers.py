@@ -1,0 +1,128 @@
+"""Headers of Arrow files that contradict themselves are refused: no row and no null is lost or made up."""
+
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import dsdm
+from dsdm import errors
+
+ROWS = 12
+
+
+def written(tmp_path, table, form="stream", codec=None):
+    sink = pa.BufferOutputStream()
+    writer = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
+    with writer(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as to:
+        to.write_table(table, max_chunksize=ROWS)
+    path = tmp_path / "a.arrow"
+    path.write_bytes(sink.getvalue().to_pybytes())
+    return path
+
+
+def changed(path, old, new, which=0):
+    """Replace one of the places at which bytes stand."""
+    data = path.read_bytes()
+    at = -1
+    for _ in range(which + 1):
+        at = data.index(old, at + 1)
+    path.write_bytes(data[:at] + new + data[at + len(old) :])
+
+
+def refused(path, *words, score=True):
+    def as_corpus():
+        shards = dsdm.open_shards(path)
+        shards.take(range(len(shards)))
+
+    for read in (as_corpus, lambda: np.asarray(dsdm.open_scores(path)))[: 1 + score]:
+        with pytest.raises(errors.FormatError) as caught:
+            read()
+        for word in (str(path), *words):
+            assert word in str(caught.value), str(caught.value)
+
+
+def numbers(rows=ROWS, **columns):
+    return pa.table({"x": pa.array(np.arange(rows) + 2**40, pa.int64()), **columns})
+
+
+@pytest.mark.parametrize("form", ["stream", "file"])
+@pytest.mark.parametrize("rows", [0, 5, 100])
+def test_a_batch_of_other_rows_than_its_columns(tmp_path, form, rows):
+    path = written(tmp_path, numbers(), form)
+    node = struct.pack("<qq", ROWS, 0)
+    changed(path, node, struct.pack("<qq", rows, 0))
+    refused(path, '"x"', f"{rows} values", f"{ROWS} rows")
+
+
+@pytest.mark.parametrize("nulls", [-1, ROWS + 1, 2**40])
+def test_more_nulls_than_values(tmp_path, nulls):
+    path = written(tmp_path, numbers())
+    changed(path, struct.pack("<qq", ROWS, 0), struct.pack("<qq", ROWS, nulls))
+    refused(path, '"x"', f"{ROWS} values", f"{nulls} nulls")
+
+
+def test_nulls_without_the_bits_that_tell_which(tmp_path):
+    path = written(tmp_path, numbers())
+    changed(path, struct.pack("<qq", ROWS, 0), struct.pack("<qq", ROWS, 3))
+    refused(path, '"x"', "3 nulls among 12 values", "0 bytes")
+    nested = pa.table({"s": pa.array([{"x": i} for i in range(ROWS)])})
+    path = written(tmp_path, nested)
+    changed(path, struct.pack("<qq", ROWS, 0), struct.pack("<qq", ROWS, 3), which=1)
+    refused(path, '"s"', "3 nulls among 12 values", score=False)
+
+
+def test_a_buffer_that_is_not_aligned(tmp_path):
+    path = written(tmp_path, numbers())
+    changed(path, struct.pack("<qq", 0, 8 * ROWS), struct.pack("<qq", 1, 8 * ROWS - 8))
+    refused(path, "buffer 1", "begins at byte 1", "multiples of 8", score=False)
+
+
+def test_a_footer_that_leaves_a_batch_out(tmp_path):
+    path = written(tmp_path, numbers(3 * ROWS), "file")
+    data = path.read_bytes()
+    footer = len(data) - 10 - struct.unpack("<i", data[-10:-6])[0]
+    at = data.index(struct.pack("<I", 3), footer)  # the length of the vector of blocks
+    path.write_bytes(data[:at] + struct.pack("<I", 2) + data[at + 4 :])
+    refused(path, "no block that the footer names", "the footer is damaged")
+
+
+def test_a_compressed_buffer_of_more_bytes_than_it_says(tmp_path):
+    path = written(tmp_path, numbers(), codec="lz4")
+    whole = np.asarray(dsdm.open_scores(path))
+    assert whole.tolist() == (np.arange(ROWS) + 2**40).tolist()
+    other = written(tmp_path, numbers(2 * ROWS).slice(0, 0), codec="lz4")
+    assert len(dsdm.open_scores(other)) == 0
+    path = written(tmp_path, pa.table({"x": np.arange(ROWS) % 2}), codec="zstd")
+    changed(path, struct.pack("<q", 8 * ROWS), struct.pack("<q", 8 * ROWS - 8), which=0)
+    refused(path)
+
+
+def test_sound_headers_of_all_layouts_are_read(tmp_path):
+    table = pa.table(
+        {
+            "x": pa.array([1, None] * 6),
+            "null": pa.nulls(ROWS),
+            "text": pa.array(["a", None, "a text of more than twelve bytes"] * 4),
+            "view": pa.array(["a", None, "a text of more than twelve bytes"] * 4, pa.string_view()),
+            "list": pa.array([[1, None], None, []] * 4, pa.list_(pa.int8())),
+            "views": pa.array([[1, None], None, []] * 4, pa.large_list_view(pa.int8())),
+            "fixed": pa.array([[1, 2], None] * 6, pa.list_(pa.int8(), 2)),
+            "struct": pa.array([{"a": 1, "b": None}, None] * 6, pa.struct([("a", pa.int8()), ("b", pa.string())])),
+            "keys": pa.array(["a", None, "b"] * 4).dictionary_encode(),
+        }
+    )
+    union = pa.UnionArray.from_dense(
+        pa.array([0, 1] * 6, pa.int8()), pa.array(range(12), pa.int32()), [pa.array(range(12)), pa.array(["a"] * 12)]
+    )
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([ROWS], pa.int16()), pa.array([7]))
+    unread = pa.table({"union": union, "runs": runs, "last": pa.array(range(ROWS))})
+    for form in ("stream", "file"):
+        for codec in (None, "zstd"):
+            path = written(tmp_path, table, form, codec)
+            shards = dsdm.open_shards(path)
+            assert shards.take(range(ROWS)).to_pylist() == table.to_pylist()
+            path = written(tmp_path, unread, form, codec)
+            assert dsdm.open_shards(path, columns=["last"]).take([3])["last"].to_pylist() == [3]
+            assert dsdm.open_scores(path, column="last")[:].tolist() == list(range(ROWS))
