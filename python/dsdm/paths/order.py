@@ -8,7 +8,6 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from itertools import pairwise
 
 SORTS = ("name", "natural")
 
@@ -57,7 +56,7 @@ def in_order(where: str, paths: Iterable[str], sort: str | None, *, gaps: bool =
     padded = _padded(list(paths), gaps=gaps)
     stems = {path: _stem(text) for path, text in padded.items()}
     named = sorted(padded, key=lambda path: stems[path])
-    _refuse_suffixes(where, named, sorted(padded, key=padded.__getitem__), stems)
+    _refuse_suffixes(where, named, stems)
     if sort == "natural":
         return sorted(named, key=lambda path: _natural(stems[path]))
     if sort is None:
@@ -106,7 +105,9 @@ def _padded(paths: list[str], *, gaps: bool) -> dict[str, str]:
 
 
 def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]  # noqa: PTH122 - of a text that is no path of the system
+    """Return a path without its suffix; its dot stays, as what follows a name counts in the order."""
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122 - of a text that is no path of the system
+    return stem + suffix[:1]
 
 
 def _natural(stem: str) -> tuple[list[str | int], str]:
@@ -122,17 +123,20 @@ def _natural(stem: str) -> tuple[list[str | int], str]:
     return pieces, stem
 
 
-def _refuse_suffixes(where: str, by_stem: list[str], by_path: list[str], stems: dict[str, str]) -> None:
+def _refuse_suffixes(where: str, named: list[str], stems: dict[str, str]) -> None:
     """Fail where the order depends on what the files' suffix is, as for ``a.parquet`` and ``a.o.parquet``."""
-    pairs = [pair for pair in zip(by_stem, by_path, strict=True) if pair[0] != pair[1]]
-    pairs += [pair for pair in pairwise(by_stem) if stems[pair[0]] == stems[pair[1]]]
-    if pairs:
-        first, second = pairs[0]
-        message = (
-            f"{where}: {first} and {second} have one name up to a dot, and which comes first depends on their "
-            "suffix; rename them, or give the files as a list in their order"
-        )
-        raise ValueError(message)
+    of: dict[str, str] = {}
+    for path in named:
+        stem = stems[path]
+        dots = [end for end, letter in enumerate(stem, 1) if letter == "."]
+        other = next((of[stem[:end]] for end in dots if stem[:end] in of), None)
+        if other is not None:
+            message = (
+                f"{where}: {other} and {path} have one name up to a dot, and which comes first depends on their "
+                "suffix; rename them, or give the files as a list in their order"
+            )
+            raise ValueError(message)
+        of[stem] = path
 
 
 def _refuse_series(where: str, named: list[str], stems: dict[str, str]) -> None:
