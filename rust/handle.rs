@@ -185,7 +185,7 @@ pub(crate) fn allowed_files() -> u64 {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     #[cfg(not(unix))]
     let limit = None;
-    // No limit is none that any number of files comes near.
+    // Proof: no limit is none that any number of files comes near.
     limit.unwrap_or(u64::MAX)
 }
 
@@ -237,7 +237,7 @@ impl Shared {
         let most = (allowed_files() / SHARED).max(1);
         while self.files.len() as u64 >= most {
             let oldest = self.files.iter().min_by_key(|(_, (_, used))| *used).map(|(&number, _)| number);
-            let Some(oldest) = oldest else { break };
+            let Some(oldest) = oldest else { break }; // Proof: none is left to close.
             self.files.remove(&oldest);
         }
         self.uses += 1;

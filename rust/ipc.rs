@@ -373,10 +373,11 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
     /// Arrow 0.17 named the compression of a batch beside it, where no reader but its own looks.
     fn check_compression(&self, place: &Place, message: &Message<'_>) -> Result<()> {
+        // Proof: a list that is not there is empty.
         let named =
             message.custom_metadata().into_iter().flatten().find(|pair| pair.key() == Some(EXPERIMENTAL));
-        let Some(pair) = named else { return Ok(()) };
-        let codec = pair.value().unwrap_or_default();
+        let Some(pair) = named else { return Ok(()) }; // Proof: so it is where nothing is named.
+        let codec = pair.value().unwrap_or_default(); // Proof: a name in the message.
         let message = format!(
             "the batch is compressed with {codec:?} as Arrow 0.17 did it ({EXPERIMENTAL}), which is not read; read the file with pyarrow and write it again"
         );

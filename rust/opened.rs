@@ -126,7 +126,7 @@ impl Opened {
             use rustix::io::{Errno, ReadWriteFlags, preadv2};
             let mut byte = [0];
             let mut into = [std::io::IoSliceMut::new(&mut byte)];
-            // Where the system cannot tell, nothing is gained by asking the disk for it.
+            // Proof: where the system cannot tell, nothing is gained by asking the disk for it.
             let Ok(file) = self.file() else { return true };
             preadv2(&*file, &mut into, offset, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
         }
@@ -145,7 +145,7 @@ impl Opened {
     fn ask(&self, start: u64, len: u64) {
         // A hint: where it is refused, the bytes are read when they are needed.
         let len = std::num::NonZeroU64::new(len);
-        let Ok(file) = self.file() else { return };
+        let Ok(file) = self.file() else { return }; // Proof: a hint.
         let _ = rustix::fs::fadvise(&*file, start, len, rustix::fs::Advice::WillNeed);
     }
 

@@ -19,10 +19,11 @@ const HEADER: usize = 1 << 10;
 
 /// Whether the writer of a file wrote compressed pages that say otherwise, by the rule that Arrow C++ has.
 pub(crate) fn hides_compression(created_by: Option<&str>) -> bool {
+    // Proof: a writer that is not told, or has no version, is none of those.
     let created_by = created_by.unwrap_or_default().to_ascii_lowercase();
+    // Proof: as above; no version is version 0.
     let (application, version) = created_by.split_once(" version ").unwrap_or((&created_by, ""));
     let major: String = version.trim_start().chars().take_while(char::is_ascii_digit).collect();
-    // No version is version 0.
     let major = if major.is_empty() { Ok(0) } else { major.parse::<u64>() };
     application.trim() == "parquet-cpp" && major.is_ok_and(|major| major < 2)
 }
@@ -34,19 +35,20 @@ pub(crate) fn hidden_flags<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData
         return Ok(flags);
     }
     let (mut position, length) = chunk.byte_range();
-    let end = position.saturating_add(length).min(file.len());
+    let end = position.saturating_add(length).min(file.len()); // Proof: cut at the file's end.
     while position < end {
         let header = header_at(file, position, end)?;
         if let Some(flag) = header.not_compressed {
             flags.push(position + flag as u64);
         }
+        // Proof: what lies beyond the end ends the search, and the decoder refuses such a page.
         position = position.saturating_add(header.length as u64).saturating_add(header.page as u64);
     }
     Ok(flags)
 }
 
 fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Result<PageHeader> {
-    let there = usize::try_from(end - position).unwrap_or(usize::MAX);
+    let there = usize::try_from(end - position).unwrap_or(usize::MAX); // Proof: the most that is looked at.
     let mut length = HEADER.min(there);
     loop {
         if let Some(header) = PageHeader::read(&file.get_bytes(position, length)?) {
@@ -55,7 +57,7 @@ fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Result<PageHe
         if length == there {
             return Err(ParquetError::EOF(format!("the page header at byte {position} is broken off")));
         }
-        length = length.saturating_mul(16).min(there);
+        length = length.saturating_mul(16).min(there); // Proof: at most what is there.
     }
 }
 
@@ -76,9 +78,10 @@ impl<R> Corrected<R> {
     /// Corrects the flags that are among bytes that begin at `start`.
     fn correct(&self, start: u64, bytes: &mut [u8]) {
         let first = self.flags.partition_point(|&flag| flag < start);
+        // Proof: flags behind the bytes are none of theirs.
         let flags = self.flags.iter().skip(first).map_while(|flag| usize::try_from(flag - start).ok());
         for flag in flags {
-            let Some(byte) = bytes.get_mut(flag) else { break };
+            let Some(byte) = bytes.get_mut(flag) else { break }; // Proof: as above, and flags ascend.
             // The type of the field is its value: 2 is false and 1 is true.
             *byte ^= 3;
         }

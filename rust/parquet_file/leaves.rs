@@ -22,6 +22,7 @@ pub(crate) fn leaves(path: &Path, parquet: &SchemaDescriptor, schema: &Schema) -
             *leaves = start..leaf + 1;
         }
     }
+    // Proof: made with as many leaves as roots.
     let kept = roots.iter().zip(leaves).filter(|(root, _)| has_values(root));
     let (names, leaves): (Vec<_>, Vec<_>) = kept.map(|(root, leaves)| (root.name(), leaves)).unzip();
     if names.into_iter().eq(schema.fields().iter().map(|field| field.name().as_str())) {

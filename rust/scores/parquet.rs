@@ -15,7 +15,6 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::chosen::Chosen;
@@ -88,7 +87,7 @@ impl<'f> Reader<'f> {
         })?;
         let column = Column::choose(file.path(), metadata.schema(), column)?;
         let leaves = leaves(file.path(), metadata.parquet_schema(), metadata.schema())?;
-        let leaves = leaves.get(column.index).cloned().unwrap_or_default();
+        let leaves = checked::get(&leaves, column.index)?.clone();
         Ok(Self { file, chunks, metadata, column, leaves })
     }
 
@@ -143,8 +142,8 @@ impl<'f> Reader<'f> {
         let metadata = self.metadata.metadata();
         let mut flags = Vec::new();
         if hides_compression(metadata.file_metadata().created_by()) {
-            let chunks = metadata.row_groups().get(group).map(RowGroupMetaData::columns).unwrap_or_default();
-            for chunk in chunks.get(self.leaves.clone()).unwrap_or_default() {
+            let chunks = checked::get(metadata.row_groups(), group)?.columns();
+            for chunk in checked::get(chunks, self.leaves.clone())? {
                 let found = || hidden_flags(&self.chunks, chunk);
                 flags.extend(self.chunks.guard(at, "reading the page headers", found)?);
             }
