@@ -17,6 +17,7 @@ use super::parquet::Parquet;
 use super::schema::{check_names, common_schema, no_more_columns, positions};
 use super::strides::take_rows;
 use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc::ReadAt;
@@ -100,7 +101,7 @@ impl Corpus {
         let opened = job.run_on(paths.len(), |_, state| {
             let mut mine = Vec::new();
             while let Some(index) = queue.take() {
-                let Some(path) = usize::try_from(index).ok().and_then(|i| paths.get(i)) else { break };
+                let path = checked::get(paths, checked::index(index)?)?;
                 mine.push((index, open_part(path)?));
                 state.advance(1)?;
             }
@@ -153,9 +154,12 @@ impl Corpus {
     /// No column, a column twice, or a name that is none of the columns.
     pub fn select(&self, names: &[String]) -> Result<Self> {
         check_names(&self.schema, names)?;
-        let places: Vec<usize> = names.iter().filter_map(|name| self.schema.index_of(name).ok()).collect();
-        let picked = |columns: &Vec<usize>| places.iter().filter_map(|&i| columns.get(i).copied()).collect();
-        let columns = self.columns.iter().map(picked).collect();
+        let place = |name: &String| self.schema.index_of(name).map_err(impossible);
+        let places: Vec<usize> = names.iter().map(place).collect::<Result<_>>()?;
+        let picked = |columns: &Vec<usize>| {
+            places.iter().map(|&place| checked::get(columns, place).copied()).collect::<Result<_>>()
+        };
+        let columns = self.columns.iter().map(picked).collect::<Result<_>>()?;
         let schema = own_features(Schema::clone(&project(&self.schema, &places)));
         Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
     }
@@ -241,18 +245,16 @@ impl Corpus {
             let mut counts = vec![0u64; self.units()];
             while let Some(run) = queue.take() {
                 state.check()?;
-                let Some(rows) = usize::try_from(run).ok().and_then(|run| runs.get(run)) else { break };
-                for row in *rows {
-                    if let Some(count) = counts.get_mut(self.locate(row.unsigned_abs()).0) {
-                        *count += 1;
-                    }
+                for row in *checked::get(runs, checked::index(run)?)? {
+                    let unit = self.locate(row.unsigned_abs()).0;
+                    *counts.get_mut(unit).ok_or_else(|| missing(unit))? += 1;
                 }
             }
             Ok(counts)
         })?;
         let mut sums = vec![0u64; self.units()];
         for counts in counts {
-            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            checked::zip(&mut sums, counts)?.for_each(|(sum, count)| *sum += count);
         }
         Ok(sums)
     }

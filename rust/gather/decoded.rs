@@ -5,6 +5,7 @@
 //! own numbers tell, a pass is cut in two.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,11 +19,14 @@ use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
 use super::shares::Shares;
 use super::types::{cut_by_bytes, row_bytes};
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::locks;
 use crate::parallel::{Job, Queue, State};
 
+/// The place of a row that was not read: that of no batch.
+const NOWHERE: u64 = u64::MAX;
 /// How far rows may exceed the limit where a pass cannot be cut.
 const OVERRUN: u64 = 4;
 /// What they may take whatever the limit, as guesses of small sizes err most.
@@ -75,9 +79,7 @@ fn part_of_pass(
     job.run_on(plan.makers(), |_, state| {
         let mut mine = None;
         while let Some(number) = shares.take(&mut mine) {
-            let (Some(block), Some(&start)) = (blocks.get(number), starts.get(number)) else {
-                break;
-            };
+            let (block, start) = (checked::get(blocks, number)?, *checked::get(&starts, number)?);
             output.put(block, make(output, &pieces, block, start)?, state)?;
         }
         Ok(())
@@ -108,14 +110,14 @@ struct Read<'a> {
 impl Read<'_> {
     fn rows(&self, job: &Job<'_>, rows: &[i64]) -> Result<Option<Pieces>> {
         let wanted = by_unit(job, self.corpus, rows)?;
-        let picks: Vec<_> = (0..rows.len()).map(|_| AtomicU64::new(0)).collect();
+        let picks: Vec<_> = (0..rows.len()).map(|_| AtomicU64::new(NOWHERE)).collect();
         let batches = RwLock::new(Vec::new());
         let queue = Queue::new(wanted.units.len() as u64);
         let counted = AtomicU64::new(0);
         job.run(|_, state| {
             while let Some(unit) = queue.take().filter(|_| !self.stopped.load(Ordering::Relaxed)) {
-                let Some((unit, span)) = wanted.units.get(index(unit)?) else { break };
-                let mut mine = wanted.rows.get(span.clone()).unwrap_or_default().to_vec();
+                let (unit, span) = checked::get(&wanted.units, index(unit)?)?;
+                let mut mine = checked::get(&wanted.rows, span.clone())?.to_vec();
                 mine.sort_unstable();
                 self.unit(*unit, &mine, &batches, &picks, state)?;
                 state.advance(self.newly_counted(&counted, mine.len() as u64))?;
@@ -150,6 +152,7 @@ impl Read<'_> {
         let mut distinct: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
         distinct.dedup();
         let mut outputs = wanted.chunk_by(|a, b| a.0 == b.0);
+        let mut read = 0;
         for batch in self.corpus.read(unit, &distinct)? {
             let batch = batch?;
             state.check()?;
@@ -157,17 +160,18 @@ impl Read<'_> {
                 self.stopped.store(true, Ordering::Relaxed);
                 return Ok(());
             }
-            let rows = 0..batch.num_rows();
-            let id = keep(batches, batch)?;
+            let rows = 0..checked::to::<u32, _>(batch.num_rows())?;
+            read = checked::add(read, batch.num_rows())?;
+            let id = u64::from(checked::to::<u32, _>(keep(batches, batch)?)?);
+            // Proof: there are as many in all, which is compared below.
             for (row, outputs) in rows.zip(outputs.by_ref()) {
                 for &(_, output) in outputs {
-                    if let Some(pick) = picks.get(output as usize) {
-                        pick.store((id as u64) << 32 | row as u64, Ordering::Relaxed);
-                    }
+                    let pick = checked::get(picks, output as usize)?;
+                    pick.store(id << 32 | u64::from(row), Ordering::Relaxed);
                 }
             }
         }
-        Ok(())
+        checked::equal("rows read of a unit", read, distinct.len())
     }
 
     /// Counts decoded rows against the budget: a small file can hold rows of any size.
@@ -203,36 +207,37 @@ struct ByUnit {
 fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     let chunk = rows.len().div_ceil(job.threads()).max(1);
     let located = job.run(|thread, state| {
+        // Proof: a thread behind the last chunk has no rows; all are counted below.
         let mine = rows.chunks(chunk).nth(thread).unwrap_or_default();
         let mut found: Vec<(u32, u32)> = Vec::with_capacity(mine.len());
         for rows in mine.chunks(1 << 16) {
             state.check()?;
             for &row in rows {
                 let (unit, row) = corpus.locate(row.unsigned_abs());
-                found.push((u32::try_from(unit).unwrap_or(u32::MAX), row));
+                found.push((checked::to(unit)?, row));
             }
         }
         Ok(found)
     })?;
     let mut ends = vec![0usize; corpus.units() + 1];
+    // Proof: each thread's rows in turn; nothing is dropped.
     for &(unit, _) in located.iter().flatten() {
-        if let Some(count) = ends.get_mut(unit as usize + 1) {
-            *count += 1;
-        }
+        *ends
+            .get_mut(unit as usize + 1)
+            .ok_or_else(|| impossible(format_args!("a row of the unit {unit}")))? += 1;
     }
     for unit in 1..ends.len() {
         ends[unit] += ends[unit - 1];
     }
+    checked::equal("rows found in units", *checked::get(&ends, corpus.units())?, rows.len())?;
     let touched = ends.windows(2).enumerate().filter(|(_, span)| span[0] < span[1]);
     let units = touched.map(|(unit, span)| (unit, span[0]..span[1])).collect();
     let mut sorted = vec![(0, 0); rows.len()];
+    // Proof: a pass has 2^32 rows at most, as the plan cuts it; so many are there, which was just compared.
     for (output, (unit, row)) in (0u32..).zip(located.into_iter().flatten()) {
-        if let Some(next) = ends.get_mut(unit as usize) {
-            if let Some(slot) = sorted.get_mut(*next) {
-                *slot = (row, output);
-            }
-            *next += 1;
-        }
+        let next = ends.get_mut(unit as usize).ok_or_else(Output::mismatch)?;
+        *sorted.get_mut(*next).ok_or_else(Output::mismatch)? = (row, output);
+        *next += 1;
     }
     Ok(ByUnit { units, rows: sorted })
 }
@@ -259,36 +264,44 @@ pub(super) fn interleaved<'b>(
     let mut local: HashMap<usize, usize> = HashMap::new();
     let mut batches: Vec<&RecordBatch> = Vec::new();
     let places = places.iter().map(|&(batch, row)| {
-        let number = *local.entry(batch).or_insert_with(|| {
-            batches.extend(batch_of(batch));
-            batches.len() - 1
-        });
-        (number, row)
+        let number = match local.entry(batch) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                batches
+                    .push(batch_of(batch).ok_or_else(|| impossible(format_args!("rows of batch {batch}")))?);
+                *new.insert(batches.len() - 1)
+            }
+        };
+        Ok((number, row))
     });
-    let places: Vec<_> = places.collect();
+    let places = places.collect::<Result<Vec<_>>>()?;
     let at = At::Field(format!("output rows {} to {}", block.rows.start, block.rows.end));
     let bytes_of =
+        // Proof: each place has the number of a batch that was just added.
         |&(batch, row): &(usize, usize)| batches.get(batch).map_or(0, |b: &&RecordBatch| row_bytes(b, row));
-    guard("<rows>".as_ref(), &at, "gathering", || {
-        let runs = cut_by_bytes(&places, bytes_of, BATCH_BYTES);
-        runs.into_iter().map(|run| interleave_run(output, &batches, &places, block, run)).collect()
-    })
+    let made = |run: Range<usize>| {
+        let extras = output.extras_of(block, &run)?;
+        let places = checked::get(&places, run)?;
+        guard("<rows>".as_ref(), &at, "gathering", || interleave_run(output, &batches, places, extras))
+    };
+    let runs = guard("<rows>".as_ref(), &at, "gathering", || {
+        Ok::<_, Error>(cut_by_bytes(&places, bytes_of, BATCH_BYTES))
+    })?;
+    runs.into_iter().map(made).collect()
 }
 
 fn interleave_run(
     output: &Output<'_>,
     batches: &[&RecordBatch],
     places: &[(usize, usize)],
-    block: &Block,
-    run: Range<usize>,
+    extras: Vec<ArrayRef>,
 ) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let places = places.get(run.clone()).unwrap_or_default();
     let columns = (0..output.gathered()).map(|column| {
         let values: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
         interleave(&values, places)
     });
     let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
-    columns.extend(output.extras_of(block, &run));
+    columns.extend(extras);
     let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
     RecordBatch::try_new_with_options(output.schema.clone(), columns, &options)
 }

@@ -19,6 +19,7 @@ use super::shares::Shares;
 use super::strides::{column, same_stride};
 use super::types::cut_by_bytes;
 use super::units::{Lane, Unit, look_at_units};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::parallel::{Job, State};
@@ -69,8 +70,8 @@ impl<'a> Make<'a> {
         let shares = Shares::of(blocks);
         job.run_on(plan.makers(), |_, state| {
             let (mut mine, mut spare) = (None, Spare::default());
-            while let Some(block) = shares.take(&mut mine).and_then(|number| blocks.get(number)) {
-                self.put(block, &mut spare, state)?;
+            while let Some(number) = shares.take(&mut mine) {
+                self.put(checked::get(blocks, number)?, &mut spare, state)?;
             }
             Ok(())
         })?;
@@ -113,7 +114,7 @@ impl<'a> Make<'a> {
         let row_bytes = self.row_bytes(strides);
         let mut batches = Vec::new();
         for run in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
-            let rows = rows.get(run.clone()).unwrap_or_default();
+            let rows = checked::get(rows, run.clone())?;
             let mut columns = Vec::with_capacity(self.output.schema.fields().len());
             for (number, (&stride, field)) in strides.iter().zip(self.output.schema.fields()).enumerate() {
                 let bytes = self.copy(number, stride, rows, spare.take())?;
@@ -122,7 +123,7 @@ impl<'a> Make<'a> {
                 let made = || column(field.data_type(), rows.len(), bytes);
                 columns.push(guard("<rows>".as_ref(), &at, "gathering", made)?);
             }
-            columns.extend(self.output.extras_of(block, &run));
+            columns.extend(self.output.extras_of(block, &run)?);
             let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
             let batch = RecordBatch::try_new_with_options(self.output.schema.clone(), columns, &options);
             batches.push(batch.map_err(|e| Error::Internal(e.to_string()))?);
@@ -143,8 +144,9 @@ impl<'a> Make<'a> {
 
     /// The bytes of some rows of a column, one behind the other.
     fn copy(&self, column: usize, stride: usize, rows: &[i64], mut bytes: MutableBuffer) -> Result<Buffer> {
-        bytes.resize(rows.len().saturating_mul(stride), 0);
+        bytes.resize(checked::mul(rows.len(), stride)?, 0);
         let mut missing = Vec::new();
+        // Proof: as many chunks as rows, by the length just given; rows of no bytes have nothing to copy.
         for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {
             let (unit, lane, row) = self.lane(column, *row).ok_or_else(Output::mismatch)?;
             match (&unit.file, lane.place_of(row)) {

@@ -4,6 +4,7 @@ use super::corpus::Corpus;
 use super::plan::{Block, Plan};
 use super::run::{Output, check_rows, index};
 use super::units;
+use crate::checked;
 use crate::error::Result;
 use crate::parallel::Job;
 
@@ -48,7 +49,7 @@ impl Outlook {
             ..Self::default()
         };
         for pass in &plan.passes {
-            let blocks = plan.blocks.get(pass.clone()).unwrap_or_default();
+            let blocks = checked::get(&plan.blocks, pass.clone())?;
             let of_block = |block: &Block| {
                 let rows_of = rows.get(index(block.rows.start)?..index(block.rows.end)?);
                 rows_of.ok_or_else(Output::mismatch)

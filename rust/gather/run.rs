@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -10,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use super::corpus::Corpus;
 use super::plan::{Block, Plan};
 use super::{decoded, in_place};
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::{Job, State};
 
@@ -52,15 +54,21 @@ pub fn gather(
     sink: &dyn Sink,
 ) -> Result<()> {
     check_rows(rows, corpus.rows())?;
-    let output = Output { corpus, rows, extras, schema: output_schema(corpus, extras), sink };
+    let (schema, put) = (output_schema(corpus, extras), AtomicU64::new(0));
+    let output = Output { corpus, rows, extras, schema, sink, put };
     if !(plan.in_place && in_place::gather(job, &output, plan)?) {
         // A batch turned out to be compressed, or of a type that is converted.
         let other = plan.in_place.then(|| plan.read_first(corpus));
-        let plan = other.as_ref().unwrap_or(plan);
+        let plan = other.as_ref().unwrap_or(plan); // Proof: the plan itself reads rows first.
         for pass in &plan.passes {
-            decoded::pass(job, &output, plan, plan.blocks.get(pass.clone()).unwrap_or_default())?;
+            decoded::pass(job, &output, plan, checked::get(&plan.blocks, pass.clone())?)?;
         }
     }
+    let planned = plan
+        .blocks
+        .iter()
+        .try_fold(0, |sum, block| checked::add(sum, checked::sub(block.rows.end, block.rows.start)?))?;
+    checked::equal("rows handed on", output.put.into_inner(), planned)?;
     corpus.check_unchanged()
 }
 
@@ -72,6 +80,8 @@ pub(super) struct Output<'a> {
     extras: &'a [Extra],
     pub(super) schema: SchemaRef,
     sink: &'a dyn Sink,
+    /// Rows that were handed on.
+    put: AtomicU64,
 }
 
 impl Output<'_> {
@@ -81,10 +91,16 @@ impl Output<'_> {
     }
 
     /// The columns that are added to some rows of a block.
-    pub(super) fn extras_of(&self, block: &Block, run: &Range<usize>) -> impl Iterator<Item = ArrayRef> {
-        // As many rows are there as fit the memory.
-        let start = usize::try_from(block.rows.start).unwrap_or(usize::MAX);
-        self.extras.iter().map(move |(_, values)| values.slice(start.saturating_add(run.start), run.len()))
+    pub(super) fn extras_of(&self, block: &Block, run: &Range<usize>) -> Result<Vec<ArrayRef>> {
+        let start = checked::add(index(block.rows.start)?, run.start)?;
+        let end = checked::add(start, run.len())?;
+        let part = |(_, values): &Extra| {
+            let there = end <= values.len();
+            there
+                .then(|| values.slice(start, run.len()))
+                .ok_or_else(|| impossible("an added column is shorter"))
+        };
+        self.extras.iter().map(part).collect()
     }
 
     /// The rows of the corpus that make a block.
@@ -104,8 +120,12 @@ impl Output<'_> {
     }
 
     pub(super) fn put(&self, block: &Block, batches: Vec<RecordBatch>, state: &State) -> Result<()> {
+        let rows = checked::sub(block.rows.end, block.rows.start)?;
+        let made = batches.iter().try_fold(0, |sum, batch| checked::add(sum, batch.num_rows() as u64))?;
+        checked::equal("rows of a block", made, rows)?;
         self.sink.put(block, batches, state)?;
-        state.advance(block.rows.end - block.rows.start)
+        self.put.fetch_add(rows, Ordering::Relaxed);
+        state.advance(rows)
     }
 
     pub(super) fn mismatch() -> Error {
@@ -128,7 +148,7 @@ pub(super) fn check_rows(rows: &[i64], count: u64) -> Result<()> {
                 0 => "there are no rows".to_owned(),
                 _ => format!("there are {count} rows, 0 to {}", count - 1),
             };
-            let row = rows.get(position).copied().unwrap_or_default();
+            let row = checked::get(rows, position)?;
             Err(Error::Index(format!("index {row} at position {position} is out of range: {there}")))
         }
     }
