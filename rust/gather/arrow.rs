@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::ArrayRef;
 use arrow::buffer::Buffer;
@@ -17,9 +17,11 @@ use arrow::record_batch::RecordBatch;
 use super::by_row::{checked_batch, without_texts_in};
 use super::corpus::{Batches, Part, picked};
 use super::types::{extent, fixed_bytes, has_keys, project};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc::{self, Contents, Kind, Place};
+use crate::locks::lock;
 use crate::mmap::Map;
 
 /// One row in so many must be wanted for the whole body to be brought into memory at once.
@@ -110,7 +112,7 @@ impl Stream {
 
     /// The dictionaries as they stand after so many dictionary messages.
     fn dictionaries(&self, told: &Told, count: usize) -> Result<Dictionaries> {
-        let mut decoded = told.dictionaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut decoded = lock(&told.dictionaries)?;
         if let Some(found) = decoded.get(&count) {
             return Ok(found.clone());
         }
@@ -118,7 +120,7 @@ impl Stream {
             Some((&done, before)) => (done, HashMap::clone(before)),
             None => (0, HashMap::new()),
         };
-        for place in self.dictionaries.get(done..count).unwrap_or_default() {
+        for place in checked::get(&self.dictionaries, done..count)? {
             self.dictionary(told, place, &mut all)?;
         }
         let all = Arc::new(all);

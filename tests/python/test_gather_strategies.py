@@ -208,3 +208,42 @@ def test_a_pass_whose_rows_are_larger_than_told_is_cut_in_two(tmp_path):
     shards = dsdm.open_shards(tmp_path / "out")
     found = shards.take(np.arange(0, 20_000, 371))["text"].to_pylist()
     assert found == [texts[int(row) % 7].as_py() for row in wanted[::371]]
+
+
+@quick
+@given(
+    rows=st.integers(0, 300),
+    picks=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=60),
+    inside=st.integers(0, 3),
+    threads=st.integers(1, 9),
+    limit=st.sampled_from([1, 5000, 1 << 30]),
+    layout=st.sampled_from(["stream.arrow", "packed.arrow", "a.parquet", "table"]),
+    even=st.booleans(),
+)
+def test_rows_of_the_whole_range_are_those_that_pyarrow_takes_or_refused(
+    tmp_path_factory, rows, picks, inside, threads, limit, layout, even
+):
+    """Whatever number is asked for, repeated or not: the rows of pyarrow's take, or the first that is none."""
+    lists = [[n] * (3 if even else n % 4) for n in range(rows)]
+    table = pa.table({"n": pa.array(range(rows), pa.int64()), "l": pa.array(lists, pa.list_(pa.int32()))})
+    folder = tmp_path_factory.mktemp("ranges")
+    source = table
+    if layout == "a.parquet":
+        source = folder / layout
+        pq.write_table(table, source, row_group_size=70)
+    elif layout != "table":
+        source = folder / layout
+        codec = "zstd" if layout == "packed.arrow" else None
+        with pa.ipc.new_stream(source, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+            writer.write_table(table, max_chunksize=70)
+    # Most are made to be rows that there are, as one that is not hides all others.
+    wanted = [pick % rows if rows and (inside or not place) else pick for place, pick in enumerate(picks)]
+    outside = [place for place, row in enumerate(wanted) if not 0 <= row < rows]
+    shards = dsdm.open_shards(source)
+    if outside:
+        message = rf"index {wanted[outside[0]]} at position {outside[0]} is out of range"
+        with pytest.raises(IndexError, match=message):
+            shards._source.corpus.take(np.array(wanted, np.int64), memory_limit=limit, threads=threads)
+        return
+    found = shards._source.corpus.take(np.array(wanted, np.int64), memory_limit=limit, threads=threads)
+    assert plain(found) == plain(table.take(pa.array(wanted, pa.int64())))
