@@ -119,7 +119,7 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
 
 /// Whether more than the first bytes says that a file is an Arrow stream, a pickle or ORC, and no plain values.
 fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
-    let end = usize::try_from(head.size.min(4)).unwrap_or(0);
+    let end = checked::index(head.size.min(4))?;
     let end = file.read_at(head.size - end as u64, end)?;
     Ok(match head.bytes {
         // A marker, a length, and a message of that length that holds a schema.
