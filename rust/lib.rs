@@ -5,14 +5,15 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `ipc`, `locks`, `opened`, `parquet_file`,
-//! `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing sees the
-//! bindings.
+//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `opened`,
+//! `parquet_file`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
+//! sees the bindings.
 
 mod checked;
 pub mod error;
 mod guard;
 mod handle;
+pub mod identity;
 mod ipc;
 mod ipc_nodes;
 mod locks;

@@ -24,10 +24,13 @@ __all__ = [
     "TruncatedError",
     "UnsafePickleError",
     "__version__",
+    "check_files",
     "default_memory_limit",
     "digest_of_rows",
+    "file_difference",
     "gumbel_top_k",
     "open_scores",
+    "rebuild_scores",
     "sample",
     "top_k",
     "unfinished",
@@ -125,6 +128,16 @@ class Scores:
     def slice(self, start: int | None = None, stop: int | None = None) -> Scores:
         """Give the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError."""
 
+    def identities(self) -> str:
+        """The files, as they were when they were opened, as a JSON list of objects; see ``dsdm.json``."""
+
+    def __copy__(self) -> Scores: ...
+    def __deepcopy__(self, memo: object, /) -> Scores: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+def rebuild_scores(text: str) -> Scores:
+    """Open the files of scores that were pickled again, if they are still the same."""
+
 def open_scores(
     paths: Sequence[str | PathLike[str]],
     key: str | None,
@@ -214,6 +227,9 @@ class Corpus:
     def schema(self) -> pa.Schema:
         """The schema that rows come out with."""
 
+    def identities(self) -> str:
+        """The files, as they were when they were opened, as a JSON list of objects; none for a table in memory."""
+
     @property
     def stored_names(self) -> list[str]:
         """The names that the columns have in the first file."""
@@ -298,5 +314,14 @@ def digest_of_rows(indices: NDArray[np.int64]) -> str:
 def unfinished(target: str | PathLike[str]) -> str | None:
     """What an interrupted run that would write `target` was to make, as a JSON object; None if nothing was left."""
 
-def verify(folder: str | PathLike[str], *, threads: int | None = None) -> tuple[str, int, int, int, str]:
-    """Compare a directory with its ``dsdm.json``: format, rows, shards, bytes, and the selection as JSON."""
+def verify(folder: str | PathLike[str], *, threads: int | None = None) -> tuple[str, int, int, int, str, str]:
+    """Compare a directory with its ``dsdm.json``.
+
+    Gives format, rows, shards, bytes, and as JSON the selection and the files that rows came from.
+    """
+
+def file_difference(told: str) -> str | None:
+    """In what a file differs from what was told of it, a JSON object; None if it is the same."""
+
+def check_files(told: str) -> None:
+    """Fail if files, told as a JSON list, are no longer what they were."""

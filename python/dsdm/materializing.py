@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
+from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inside
 from dsdm.provenance import as_json, with_files
 from dsdm.releases import installed
@@ -172,6 +173,7 @@ def materialize(
         seed = _seed_of_unfinished(target, given)
     wanted, seed = in_order(given, order, seed)
     check_range(wanted, len(opened))
+    chosen = None if selection is None else with_files(selection, len(opened))
     extras = _extras(opened, wanted, row_ids, scores)
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
     with _bar(len(wanted), opened.corpus.nbytes / max(len(opened.corpus), 1), shown=progress) as moved:
@@ -189,7 +191,7 @@ def materialize(
             resume="same" if resume else "never",
             resumable=in_files(opened),
             verify=verify,
-            selection=as_json(told if selection is None else {**told, "chosen": with_files(selection)}),
+            selection=as_json(told if chosen is None else {**told, "chosen": chosen}),
             identity=json.dumps({**told, **identity_of(opened)}),
             datasets=installed(),
             embed=True,
@@ -227,17 +229,11 @@ def _extras(source: Source, indices: NDArray[np.int64], row_ids: str | None, sco
     if row_ids is not None:
         refuse_name(source, row_ids, "row_ids=")
         added[row_ids] = indices
-    vectors = {} if scores is None else scores if isinstance(scores, Mapping) else {"scores": scores}
+    vectors = named_vectors(scores, len(source))
     for name, vector in vectors.items():
         refuse_name(source, name, "scores=")
         if name in added:
             message = f"row_ids= and scores= both add a column {name!r}; give them different names"
-            raise ValueError(message)
-        if len(vector) != len(source):
-            message = (
-                f"the scores {name!r} have {len(vector):,} values and the source has {len(source):,} rows; "
-                "each row needs one score"
-            )
             raise ValueError(message)
         added[name] = _values(vector, indices)
     if not added:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dsdm.layout import check_added, check_layout, check_run, in_order
+from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inside
+from dsdm.provenance import with_files
 from dsdm.sizes import readable
 from dsdm.sources import check_range, open_source, row_numbers
 
@@ -86,12 +88,14 @@ def plan(
     sort, partial
         As there.
     resume, verify, overwrite, selection, progress
-        Are looked at as there, and change nothing here.
+        Are looked at as there, and change nothing here. Scores of another number of rows are refused as there.
 
     Raises
     ------
     IndexError
         For a row number out of range, with its position.
+    ValueError
+        If there are other numbers of scores and of rows, with both.
 
     Examples
     --------
@@ -112,7 +116,9 @@ def plan(
         refuse_inside(target, opened.places)
     wanted, _seed = in_order(row_numbers(indices), order, seed)
     check_range(wanted, len(opened))
-    added = (row_ids is not None) + (0 if scores is None else len(scores) if isinstance(scores, Mapping) else 1)
+    added = (row_ids is not None) + len(named_vectors(scores, len(opened)))
+    if selection is not None:
+        with_files(selection, len(opened))
     found = opened.corpus.plan(
         opened.rows(wanted),
         extra_bytes=_EXTRA_BYTES * added,

@@ -6,33 +6,101 @@ for the keyword arguments of :func:`dsdm.open_scores`, ``rows`` for a part of th
 ``.npy`` file. Other mappings are kept as they are, and cannot be done again.
 """
 
+import errno
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import file_difference
+from dsdm.meeting import check_ids, check_meets, check_population
 from dsdm.paths import SCORES, PathLike, find, local
-from dsdm.reference import files_of, find_file
+from dsdm.reference import DATASET_SIZE, files_of, find_file
+
+if TYPE_CHECKING:
+    from dsdm.scores import Scores
+
+logger = logging.getLogger(__name__)
 
 _BY_SCORES = ("top_k", "gumbel_top_k")
+_KNOWN = ("get_indices", *_BY_SCORES)
 # A text in JSON with a character that stands for none.
 _HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
 
 
-def with_files(selection: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the score files of a selection, with their sizes and times."""
+def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Compare a selection with the rows there are, and add their number and what its score files are known by.
+
+    Where a score file is not there, what was told is kept, and that nothing was compared is told beside it.
+
+    Raises
+    ------
+    ValueError
+        If there are other numbers of scores and of rows, with both.
+
+    """
+    if selection.get("by") not in _KNOWN:
+        return dict(selection)
+    told = {**selection, "source_rows": rows}
     try:
-        files = _files(selection, None)
-    except FileNotFoundError:
-        files = []
-    states = [(file, Path(file).stat()) for file in files if Path(file).is_file()]
-    told = [{"path": file, "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states]
-    return {**selection, "score_files": told} if told else dict(selection)
+        opened = _opened(selection, None)
+        check_selection(selection, rows, opened)
+    except FileNotFoundError as missing:
+        unchecked = _missing(missing)
+        logger.warning("%s; its scores are not compared with the rows, which are written as they were given", unchecked)
+        return {**told, "unchecked": unchecked}
+    files = [file for scores in opened for file in json.loads(scores.identities())]
+    return {**told, "score_files": files} if files else told
+
+
+def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Scores]") -> None:
+    """Fail unless the scores that a selection is by are those of so many rows.
+
+    Raises
+    ------
+    ValueError
+        With both numbers.
+
+    """
+    arguments = selection.get("arguments", {})
+    method = arguments.get("method") if selection.get("by") == "get_indices" else None
+    prefix = selection.get("rows") if method is None else arguments.get("rows")
+    if method == "random":
+        check_population(DATASET_SIZE if prefix is None else prefix, rows, given=prefix is not None)
+        return
+    for scores in opened:
+        where = str(scores.paths[0]) if len(scores.paths) == 1 else f"{scores.paths[0]} and more"
+        if method == "semdedup":
+            ids = np.asarray(scores)
+            ids = ids if prefix is None else ids[ids < prefix]
+            check_ids(int(ids.max()) if len(ids) else -1, rows, where)
+        else:
+            check_meets(len(scores), rows, prefix=prefix, what=where)
+
+
+def check_method_rows(
+    method: str, target: str | None, count: int, *, data_dir: PathLike | None, rows: int | None
+) -> None:
+    """Fail unless the scores of a method are those of so many rows, or of the first `rows` of them.
+
+    Raises
+    ------
+    ValueError
+        With both numbers.
+
+    """
+    selection = {
+        "by": "get_indices",
+        "arguments": {"method": method, "target": target, "data_dir": data_dir, "rows": rows},
+    }
+    check_selection(selection, count, _opened(selection, None))
 
 
 def as_json(told: Mapping[str, Any]) -> str:
@@ -67,37 +135,89 @@ def plain(value: Any) -> Any:
     raise TypeError(message)
 
 
-def choose_again(selection: Mapping[str, Any], data_dir: PathLike | None) -> NDArray[np.int64] | str:
-    """Give the rows of a selection that was told, or why they cannot be chosen again."""
-    by = selection.get("by")
-    if by not in ("get_indices", *_BY_SCORES):
-        return "the manifest does not tell how the rows were chosen"
-    arguments = dict(selection.get("arguments", {}))
-    if by == "get_indices" and data_dir is not None:
-        arguments["data_dir"] = data_dir
+@dataclass
+class Files:
+    """What became of files that a manifest tells of."""
+
+    same: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    """With what is another in each."""
+
+
+def compare_files(told: list[dict[str, Any]]) -> Files:
+    """Compare files with what was told of them: sizes, and digests of their first and last bytes."""
+    found = Files()
+    for file in told:
+        path = str(file["path"])
+        if not Path(path).is_file():
+            found.missing.append(path)
+        elif what := file_difference(json.dumps(file)):
+            found.changed.append(f"{path}: {what}")
+        else:
+            found.same.append(path)
+    return found
+
+
+def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:
+    """Give what was told of the score files of a selection, with the paths where they are now."""
+    told = [dict(file) for file in selection.get("score_files", ())]
+    if selection.get("by") != "get_indices":
+        return told
     try:
         found = _files(selection, data_dir)
+    except FileNotFoundError:
+        return told
+    return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
+
+
+def choose_again(selection: Mapping[str, Any], data_dir: PathLike | None) -> NDArray[np.int64] | str:
+    """Give the rows of a selection that was told, or why they cannot be chosen again.
+
+    Raises
+    ------
+    ValueError
+        If there are other numbers of scores and of rows, with both.
+
+    """
+    if selection.get("by") not in _KNOWN:
+        return "the manifest does not tell how the rows were chosen"
+    arguments = dict(selection.get("arguments", {}))
+    if selection.get("by") == "get_indices" and data_dir is not None:
+        arguments["data_dir"] = data_dir
+    try:
+        opened = _opened(selection, data_dir)
         excluded = selection.get("exclude")
         arguments["exclude"] = None if excluded is None else np.load(local(excluded), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as missing:
-        return f"{missing.filename}: it is not there"
-    for file, told in zip(found, selection.get("score_files", ()), strict=False):
-        size = Path(file).stat().st_size
-        if size != told["bytes"]:
-            return f"{file}: it had {told['bytes']:,} bytes and has {size:,}"
-    return _choose(str(by), selection, arguments)
+        return _missing(missing)
+    if "source_rows" in selection:
+        check_selection(selection, selection["source_rows"], opened)
+    return _choose(str(selection["by"]), selection, arguments, opened)
 
 
-def _choose(by: str, selection: Mapping[str, Any], arguments: dict[str, Any]) -> NDArray[np.int64]:
+def _choose(
+    by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
+) -> NDArray[np.int64]:
     import dsdm
     from dsdm.methods import prefix
 
     if by == "get_indices":
         return dsdm.get_indices(**arguments)
-    paths = selection["scores"]
-    scores = prefix(dsdm.open_scores(paths, **selection.get("reading", {})), selection.get("rows"), ", ".join(paths))
+    scores = prefix(opened[0], selection.get("rows"), ", ".join(map(str, selection["scores"])))
     chosen: NDArray[np.int64] = getattr(dsdm, by)(scores, **arguments)
     return chosen
+
+
+def _opened(selection: Mapping[str, Any], data_dir: PathLike | None) -> "list[Scores]":
+    """Open the scores of a selection: one vector, or for a method one for each of its files."""
+    from dsdm.scores import open_leniently, open_scores
+
+    files = _files(selection, data_dir)
+    if selection.get("by") == "get_indices":
+        return [open_scores(file) for file in files]
+    reading = {"key": None, "column": None, "dtype": None, **selection.get("reading", {})}
+    return [open_leniently(files[0] if len(files) == 1 else files, **reading)]
 
 
 def _files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]:
@@ -107,10 +227,18 @@ def _files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]
         place = arguments.get("data_dir") if data_dir is None else data_dir
         method, target = arguments.get("method"), arguments.get("target")
         return [] if method == "random" else [str(find_file(file, place)) for file in files_of(method, target)]
+    if not selection.get("scores"):
+        raise FileNotFoundError(errno.ENOENT, "the selection names no score file", "scores")
     reading = selection.get("reading", {})
     asked = reading.get("sort"), reading.get("partial", False)
-    files = find(selection.get("scores", ()), SCORES, sort=asked[0], partial=asked[1]).files
+    files = find(selection["scores"], SCORES, sort=asked[0], partial=asked[1]).files
     for file in files:
         if not Path(file).exists():
-            raise FileNotFoundError(2, "the score file is not there", file)
+            raise FileNotFoundError(errno.ENOENT, "the score file is not there", file)
     return files
+
+
+def _missing(missing: FileNotFoundError) -> str:
+    if missing.filename is None:
+        return f"a score file is not there: {missing}"
+    return f"{missing.filename}: it is not there"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm import methods, reference
+from dsdm import methods, provenance, reference
 from dsdm.checks import whole
 from dsdm.paths import PathLike, local
 from dsdm.reference import DATASET_SIZE
@@ -177,6 +177,7 @@ def dataset_select(
         seed=seed,
         order="best_last" if method == "dsdm" else None,
     )
+    provenance.check_method_rows(method, target_task, len(candidates), data_dir=data_dir, rows=rows)
     return candidates.select(indices=indices)
 
 

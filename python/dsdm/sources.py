@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import Corpus
+from dsdm._native import Corpus, check_files
 from dsdm.checks import check_flag
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, check_sort, find
 
 if TYPE_CHECKING:
     import datasets
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,25 @@ class Source:
     """The dataset whose rows they are, if they are not read from files."""
     places: tuple[str, ...] = ()
     """The folders and globs that the files were found by: what is written there would be read with them."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give what opens the same rows in another process: files by their names, a table by its rows."""
+        if self.dataset is not None:
+            return _again_from_dataset, (self.dataset, self.corpus.schema.names)
+        told = self.corpus.identities()
+        if not json.loads(told):
+            table = self.corpus.take(np.arange(len(self.corpus)))
+            return _again_from_table, (table, self.mapping, self.label)
+        files = tuple(os.path.abspath(file["path"]) for file in json.loads(told))  # noqa: PTH100 - not resolved
+        state = [{**file, "path": path} for file, path in zip(json.loads(told), files, strict=True)]
+        return _again_from_files, (
+            json.dumps(state),
+            self.corpus.stored_names,
+            self.corpus.schema,
+            self.mapping,
+            self.files,
+            self.label,
+        )
 
     def __len__(self) -> int:
         return len(self.corpus) if self.mapping is None else len(self.mapping)
@@ -73,6 +93,29 @@ def open_source(
     if isinstance(opened, Source):
         return opened if columns is None else replace(opened, corpus=opened.corpus.select(columns), dataset=None)
     return _open_table(source, columns)
+
+
+def _again_from_files(
+    told: str,
+    stored: list[str],
+    schema: "pa.Schema",
+    mapping: NDArray[np.int64] | None,
+    files: tuple[str, ...],
+    label: str,
+) -> Source:
+    """Open the files of a source that was pickled, if they are still the same."""
+    check_files(told)
+    corpus = Corpus.open([file["path"] for file in json.loads(told)], columns=stored)
+    metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    return Source(corpus.rename(schema.names, metadata), mapping, files, label)
+
+
+def _again_from_table(table: "pa.Table", mapping: NDArray[np.int64] | None, label: str) -> Source:
+    return Source(Corpus.from_stream(table), mapping, (), label)
+
+
+def _again_from_dataset(dataset: "datasets.Dataset", columns: list[str]) -> Source:
+    return _open_dataset(dataset, columns)
 
 
 def _open_table(source: Any, columns: list[str] | None) -> Source:

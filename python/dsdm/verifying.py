@@ -1,12 +1,16 @@
 """Whether a folder is still what :func:`dsdm.materialize` wrote."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dsdm import _native
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike, local
-from dsdm.provenance import choose_again
+from dsdm.provenance import Files, choose_again, compare_files, score_files
 from dsdm.sizes import readable
 
 
@@ -25,6 +29,10 @@ class Verified:
     """Whether the rows were chosen again from their scores, and are those that were written."""
     remark: str
     """Why they were not, if they were not."""
+    sources: Files = field(default_factory=Files)
+    """Which of the files that rows came from are at hand and as they were, and which are missing."""
+    score_files: Files = field(default_factory=Files)
+    """The same of the files by which rows were chosen."""
 
     def __str__(self) -> str:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
@@ -33,9 +41,20 @@ class Verified:
             if self.selection
             else f"the selection was not looked at: {self.remark}"
         )
+        files = [_told("sources", self.sources), _told("score files", self.score_files)]
         return (
-            f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)}, as written; {rows}"
+            f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)}, as written; "
+            + "; ".join([rows, *filter(None, files)])
         )
+
+
+def _told(what: str, files: Files) -> str:
+    """Put into words which files are as they were."""
+    if not files.same and not files.missing:
+        return ""
+    count = len(files.same) + len(files.missing)
+    missing = f" ({files.missing[0]} is not there)" if files.missing else ""
+    return f"{len(files.same):,} of {count:,} {what} are as they were{missing}"
 
 
 def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int | None = None) -> Verified:
@@ -43,7 +62,9 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
 
     Sizes and checksums of all files are compared, the rows of each shard are counted, and the JSON files read. Where
     the manifest tells how the rows were chosen and the score files are at hand, they are chosen again and
-    compared. The bytes are read once, in parallel.
+    compared. The bytes are read once, in parallel. The files that the rows came from and were chosen by are
+    compared, where they are still there, with their sizes and the digests of their first and last bytes
+    (headers, footers, directories); which could be is told.
 
     Parameters
     ----------
@@ -59,7 +80,10 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     FileNotFoundError
         If there is no ``dsdm.json``, or a file that it names is missing.
     ChecksumError
-        Naming the file and both checksums; or that the scores choose other rows.
+        Naming the file and both checksums; or that the scores choose other rows; or the source or the score file
+        that is no longer what it was.
+    ValueError
+        If there are other numbers of scores and of rows in the source, with both.
     TruncatedError, FormatError
         For a file of another size, or whose rows are others.
 
@@ -72,11 +96,25 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     2
     """
     path = local(folder, "the folder")
-    kind, rows, shards, size, told = _native.verify(path, threads=threads)
+    kind, rows, shards, size, told, came_from = _native.verify(path, threads=threads)
     selection = json.loads(told)
-    chosen = choose_again(selection.get("chosen", {}), data_dir)
-    if isinstance(chosen, str):
-        return Verified(path, kind, rows, shards, size, selection=False, remark=chosen)
+    how = selection.get("chosen", {})
+    sources = compare_files(json.loads(came_from))
+    scores = compare_files(score_files(how, data_dir))
+    if scores.changed and any(": it had" in changed for changed in scores.changed):
+        raise ChecksumError(_changed(path, "score file", scores))
+    chosen = choose_again(how, data_dir)
+    if not isinstance(chosen, str):
+        _check_chosen(path, chosen, selection)
+    for what, files in (("score file", scores), ("source", sources)):
+        if files.changed:
+            raise ChecksumError(_changed(path, what, files))
+    remark = chosen if isinstance(chosen, str) else ""
+    return Verified(path, kind, rows, shards, size, not remark, remark, sources, scores)
+
+
+def _check_chosen(path: str, chosen: NDArray[np.int64], selection: dict[str, Any]) -> None:
+    """Fail if the scores choose other rows now."""
     digest = _native.digest_of_rows(chosen)
     if digest != selection["given"]:
         message = (
@@ -84,4 +122,8 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
             f"rows with the digest {selection['given']} were written; the scores are others now"
         )
         raise ChecksumError(message)
-    return Verified(path, kind, rows, shards, size, selection=True, remark="")
+
+
+def _changed(path: str, what: str, files: Files) -> str:
+    more = f" (and {len(files.changed) - 1:,} more)" if len(files.changed) > 1 else ""
+    return f"{files.changed[0]}{more}; {path} was written from another: this {what} is no longer the one it was"

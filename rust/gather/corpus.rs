@@ -20,6 +20,7 @@ use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::identity::FileIdentity;
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
@@ -220,6 +221,28 @@ impl Corpus {
     /// The files.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(|part| part.path())
+    }
+
+    /// The files, with their rows.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for more rows than can be.
+    pub fn file_rows(&self) -> Result<Vec<(&Path, u64)>> {
+        let count = |part: &Arc<dyn Part>| {
+            let rows = part.unit_rows().iter().try_fold(0u64, |sum, &rows| sum.checked_add(rows));
+            rows.ok_or_else(|| Error::Internal("a file has more than 2^64 rows".to_owned()))
+        };
+        self.parts.iter().map(|part| Ok((part.path(), count(part)?))).collect()
+    }
+
+    /// The files, with their rows and by what they are known, as they were when they were opened and still are.
+    ///
+    /// # Errors
+    /// [`Error::SourceChanged`] for a file that changed; what reading its ends fails with.
+    pub fn identities(&self) -> Result<Vec<FileIdentity>> {
+        self.check_unchanged()?;
+        let files = self.file_rows()?.into_iter().filter(|(path, _)| *path != Path::new("<table>"));
+        files.map(|(path, rows)| FileIdentity::of_path(path, Some(rows))).collect()
     }
 
     /// About how many bytes all rows take in memory.

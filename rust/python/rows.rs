@@ -15,6 +15,7 @@ use super::call;
 use crate::checked;
 use crate::error::Error;
 use crate::gather::{self, Extra, Split};
+use crate::identity::FileIdentity;
 use crate::parallel::Job;
 use crate::write::{self, Format, Left, Naming, Options, Release, Report, Resume};
 
@@ -79,6 +80,11 @@ impl Corpus {
     #[getter]
     fn schema(&self) -> PyArrowType<Schema> {
         PyArrowType(Schema::clone(self.inner.schema()))
+    }
+
+    /// The files, as they were when they were opened, as a JSON list of objects.
+    fn identities(&self, py: Python<'_>) -> PyResult<String> {
+        json(&py.detach(|| self.inner.identities())?)
     }
 
     /// The names that the columns have in the first file.
@@ -289,17 +295,18 @@ fn unfinished(target: PathBuf) -> PyResult<Option<String>> {
     Ok(write::unfinished(&target)?.map(|fields| serde_json::Value::Object(fields).to_string()))
 }
 
-/// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, and the selection as JSON.
+/// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, and as JSON the selection
+/// and the files that rows came from.
 #[pyfunction]
 #[pyo3(signature = (folder, *, threads=None))]
 fn verify(
     py: Python<'_>,
     folder: PathBuf,
     threads: Option<i64>,
-) -> PyResult<(String, u64, u64, u64, String)> {
+) -> PyResult<(String, u64, u64, u64, String, String)> {
     let threads = call::threads(threads)?;
     let found = call::run(py, threads, None, |job| write::verify(job, &folder))?;
-    Ok((found.format, found.rows, found.shards, found.bytes, found.selection))
+    Ok((found.format, found.rows, found.shards, found.bytes, found.selection, json(&found.sources)?))
 }
 
 /// The digest by which `dsdm.json` knows row numbers: XXH3 of 128 bits, in hexadecimal digits.
@@ -307,6 +314,25 @@ fn verify(
 fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResult<String> {
     let rows = indices.as_slice()?;
     Ok(py.detach(|| write::digest_of_rows(rows)))
+}
+
+/// In what a file differs from what was told of it, as JSON: nothing if it is the same.
+#[pyfunction]
+fn file_difference(py: Python<'_>, told: &str) -> PyResult<Option<String>> {
+    let told: FileIdentity = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
+    let now = py.detach(|| FileIdentity::of_path(&told.path, told.rows))?;
+    Ok(told.difference(&now, false))
+}
+
+/// Fails if files, told as a JSON list, are no longer what they were.
+#[pyfunction]
+fn check_files(py: Python<'_>, told: &str) -> PyResult<()> {
+    let told: Vec<FileIdentity> = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
+    Ok(py.detach(|| told.iter().try_for_each(FileIdentity::check_now))?)
+}
+
+fn json(files: &[FileIdentity]) -> PyResult<String> {
+    Ok(serde_json::to_string(files).map_err(|e| Error::Value(e.to_string()))?)
 }
 
 /// A JSON object in an argument.
@@ -349,5 +375,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(default_memory_limit, module)?)?;
     module.add_function(wrap_pyfunction!(digest_of_rows, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
+    module.add_function(wrap_pyfunction!(file_difference, module)?)?;
+    module.add_function(wrap_pyfunction!(check_files, module)?)?;
     module.add_function(wrap_pyfunction!(unfinished, module)?)
 }

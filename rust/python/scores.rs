@@ -117,6 +117,25 @@ impl PyScores {
         self.scores.is_mapped()
     }
 
+    /// The files, as they were when they were opened, as a JSON list of objects.
+    fn identities(&self, py: Python<'_>) -> PyResult<String> {
+        let found = py.detach(|| self.scores.identities())?;
+        Ok(serde_json::to_string(&found).map_err(|e| Error::Value(e.to_string()))?)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        let text = py.detach(|| self.scores.describe())?;
+        Ok((py.import("dsdm._native")?.getattr("rebuild_scores")?, (text,)))
+    }
+
+    fn __copy__(&self) -> Self {
+        Self::new(self.scores.clone())
+    }
+
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> Self {
+        self.__copy__()
+    }
+
     fn __repr__(&self) -> String {
         let paths: Vec<_> = self.scores.paths().iter().map(|path| Shown(path).to_string()).collect();
         let of = match paths.as_slice() {
@@ -231,8 +250,15 @@ pub(super) fn open_scores(
     Ok(PyScores::new(scores))
 }
 
-/// Adds the class and the function to the module.
+/// Opens the files of scores that were pickled again, if they are still the same.
+#[pyfunction]
+pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
+    Ok(PyScores::new(py.detach(|| Scores::rebuild(text))?))
+}
+
+/// Adds the class and the functions to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyScores>()?;
+    module.add_function(wrap_pyfunction!(rebuild_scores, module)?)?;
     module.add_function(wrap_pyfunction!(open_scores, module)?)
 }

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 macro_rules! dtypes {
     ($($variant:ident $rust:ident $name:literal),* $(,)?) => {
         /// The type of a stored or computed score.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[allow(missing_docs)] // the names are the documentation
         pub enum DType {
             $($variant),*

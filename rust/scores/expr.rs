@@ -18,7 +18,7 @@ use crate::parallel::Job;
 pub(super) const MAX_DEPTH: u32 = 200;
 
 /// An operation of two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Operator {
     /// `+`
     Add,

@@ -12,7 +12,7 @@ use crate::mmap::Map;
 use crate::opened::Opened;
 
 /// How the bytes of a file are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Io {
     /// Through a memory map: nothing is copied.
     #[default]

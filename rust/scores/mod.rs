@@ -20,6 +20,7 @@ mod npy;
 mod open;
 mod parquet;
 mod raw;
+mod rebuild;
 #[allow(clippy::module_inception)] // it is what the module is about
 mod scores;
 mod sniff;

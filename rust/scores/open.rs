@@ -11,7 +11,7 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 
 /// How score files are opened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct OpenOptions {
     /// The entry of a torch file that holds a dict or a list.
     pub key: Option<String>,
@@ -48,7 +48,7 @@ impl Scores {
         }
         let files = found.iter().map(|(file, _)| file.path());
         let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
-        Ok(Self::stored(Stored::new(found)?.named(chosen)))
+        Ok(Self::stored(Stored::new(found)?.opened_by(options, chosen)))
     }
 }
 

@@ -6,7 +6,7 @@ use super::stored::Part;
 use crate::error::{At, Error, Result};
 
 /// The type of the values of a raw file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RawType {
     /// The type of each value.
     pub dtype: DType,

@@ -201,7 +201,7 @@ impl Scores {
     }
 
     /// Calls `visit` for every stored vector of the expression.
-    fn each_stored(&self, visit: &mut dyn FnMut(&Stored)) {
+    pub(super) fn each_stored(&self, visit: &mut dyn FnMut(&Stored)) {
         match self.node() {
             Node::Stored(stored) => visit(stored),
             node => node.operands().for_each(|scores| scores.each_stored(visit)),

@@ -10,9 +10,12 @@ use std::sync::Arc;
 use super::chosen::Chosen;
 use super::copy::copy_values;
 use super::file::{File, Storage, to_usize};
+use super::open::OpenOptions;
+use super::rebuild::Origin;
 use super::{DType, Scratch, Source, Values};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::identity::FileIdentity;
 use crate::with_dtype;
 
 /// Rows after those that are read now whose parts are asked of the disk.
@@ -76,8 +79,12 @@ pub(crate) struct Stored {
     /// The row after the last one of each part.
     ends: Vec<u64>,
     dtype: DType,
+    /// The rows of each file.
+    file_rows: Arc<[u64]>,
     /// What of the files they are, where these may hold more.
     chosen: Option<Arc<Chosen>>,
+    /// How they were opened.
+    origin: Option<Origin>,
 }
 
 impl Stored {
@@ -105,11 +112,19 @@ impl Stored {
             return Err(Error::Value("no score file was given that holds a vector".into()));
         };
         let (files, parts): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let count = |parts: &Vec<Part>| parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.len));
+        let file_rows: Option<Vec<u64>> = parts.iter().map(count).collect();
+        let file_rows =
+            file_rows.ok_or_else(|| Error::Value("a score file holds more than 2^64 rows".into()))?;
         let parts = parts.into_iter().flatten(); // Proof: lists, each whole.
-        Self::of_parts(files.into(), parts, dtype)
+        Self::of_parts((files.into(), file_rows.into()), parts, dtype)
     }
 
-    fn of_parts(files: Arc<[File]>, parts: impl Iterator<Item = Part>, dtype: DType) -> Result<Self> {
+    fn of_parts(
+        (files, file_rows): (Arc<[File]>, Arc<[u64]>),
+        parts: impl Iterator<Item = Part>,
+        dtype: DType,
+    ) -> Result<Self> {
         let parts: Vec<_> = parts.filter(|part| part.len > 0).collect();
         let mut end = 0_u64;
         let mut ends = Vec::with_capacity(parts.len());
@@ -119,12 +134,25 @@ impl Stored {
                 .ok_or_else(|| Error::Value("the score files hold more than 2^64 rows together".into()))?;
             ends.push(end);
         }
-        Ok(Self { files, parts, ends, dtype, chosen: None })
+        Ok(Self { files, parts, ends, dtype, file_rows, chosen: None, origin: None })
     }
 
-    /// The same, with what of the files it is.
-    pub(crate) fn named(self, chosen: Option<Chosen>) -> Self {
-        Self { chosen: chosen.map(Arc::new), ..self }
+    /// The same, with how it was opened and what of the files it is.
+    pub(super) fn opened_by(self, options: &OpenOptions, chosen: Option<Chosen>) -> Self {
+        let origin = Some(Origin { options: Arc::new(options.clone()), start: 0 });
+        Self { chosen: chosen.map(Arc::new), origin, ..self }
+    }
+
+    /// How it was opened, and the first row of what was.
+    pub(super) fn origin(&self) -> Option<(&OpenOptions, u64)> {
+        self.origin.as_ref().map(|origin| (origin.options.as_ref(), origin.start))
+    }
+
+    /// The files, as they were when they were opened and still are, with all their rows.
+    pub(super) fn identities(&self) -> Result<Vec<FileIdentity>> {
+        self.check_unchanged()?;
+        let files = checked::zip(self.files.iter(), self.file_rows.iter())?;
+        files.map(|(file, &rows)| FileIdentity::of(file.opened(), Some(rows))).collect()
     }
 
     /// What of the files it is, where these may hold more.
@@ -137,9 +165,14 @@ impl Stored {
         let cuts: Option<Vec<_>> =
             self.overlapping(rows.clone()).map(|(part, rows)| part.cut(&rows)).collect();
         let cuts = cuts.ok_or_else(|| impossible("a part lies outside its file"))?;
-        let cut = Self::of_parts(Arc::clone(&self.files), cuts.into_iter(), self.dtype)?;
+        let files = (Arc::clone(&self.files), Arc::clone(&self.file_rows));
+        let cut = Self::of_parts(files, cuts.into_iter(), self.dtype)?;
         checked::equal("rows of a slice", Source::len(&cut), checked::sub(rows.end, rows.start)?)?;
-        Ok(Self { chosen: self.chosen.clone(), ..cut })
+        let origin = self.origin.as_ref().map(|origin| {
+            let start = checked::add(origin.start, rows.start)?;
+            Ok::<_, Error>(Origin { options: Arc::clone(&origin.options), start })
+        });
+        Ok(Self { chosen: self.chosen.clone(), origin: origin.transpose()?, ..cut })
     }
 
     /// The files, in the order given.

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::checksum::Crc32;
 use super::journal::{Done, Written};
-use super::recipe::SourceFile;
 use crate::error::{At, Error, Result};
+use crate::identity::FileIdentity;
 
 /// The file.
 pub(super) const NAME: &str = "dsdm.json";
@@ -33,7 +33,7 @@ pub(super) struct Manifest {
     /// Which rows, in what order, and how they were chosen where that is known.
     pub(super) selection: Map<String, Value>,
     /// The files that the rows come from.
-    pub(super) sources: Vec<SourceFile>,
+    pub(super) sources: Vec<FileIdentity>,
     pub(super) shards: Vec<Shard>,
     /// The other files.
     pub(super) files: Vec<Written>,
@@ -61,7 +61,7 @@ impl Manifest {
         format: &str,
         fingerprint: &str,
         selection: &Map<String, Value>,
-        sources: &[SourceFile],
+        sources: &[FileIdentity],
         shards: &[Done],
         companions: &[(String, String)],
     ) -> Self {
@@ -144,7 +144,13 @@ mod tests {
     fn manifest() -> Manifest {
         let file = Written { name: "data-00000-of-00001.arrow".into(), bytes: 9, crc32: Crc32::of(b"a") };
         let done = Done { shard: 0, rows: 3, files: vec![file], digest: "00".into(), facts: Map::new() };
-        let source = SourceFile { path: "a.parquet".into(), bytes: 5, modified_ns: u64::MAX };
+        let source = FileIdentity {
+            path: "a.parquet".into(),
+            bytes: 5,
+            modified_ns: u64::MAX,
+            rows: Some(3),
+            ends: Some("0f".into()),
+        };
         let Value::Object(selection) = json!({"rows": 3, "seed": u64::MAX, "temperature": 0.1}) else {
             panic!("an object")
         };
@@ -169,6 +175,14 @@ mod tests {
             // Spaces between values say nothing; a changed one is damage if it is no longer a space.
             assert!(Manifest::read(dir.path()).is_err(), "byte {at}: {}", String::from_utf8_lossy(&bytes));
         }
+    }
+
+    #[test]
+    fn sources_of_older_manifests_have_no_rows_and_no_digest() {
+        let old: FileIdentity =
+            serde_json::from_value(json!({"path": "a", "bytes": 5, "modified_ns": 7})).unwrap();
+        assert_eq!((old.rows, &old.ends), (None, &None));
+        assert_eq!(serde_json::to_value(&old).unwrap(), json!({"path": "a", "bytes": 5, "modified_ns": 7}));
     }
 
     #[test]

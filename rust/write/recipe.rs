@@ -3,8 +3,7 @@
 //! It is written down when a run begins, and a run that would continue another must have the same.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::Path;
 
 use arrow::array::{Array, ArrayData};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -16,6 +15,7 @@ use super::Options;
 use super::rename::{sync_folder, write_synced};
 use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
+use crate::identity::FileIdentity;
 
 /// The file that holds a recipe.
 const NAME: &str = "plan.json";
@@ -30,31 +30,13 @@ pub(super) struct Recipe {
     fields: Map<String, Value>,
 }
 
-/// A file that rows come from, as it was when the run began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SourceFile {
-    pub(super) path: PathBuf,
-    pub(super) bytes: u64,
-    /// The time of its last change, in nanoseconds since 1970.
-    pub(super) modified_ns: u64,
-}
-
-impl SourceFile {
-    pub(super) fn of(path: &Path) -> Result<Self> {
-        let meta = fs::metadata(path).map_err(|e| Error::io(path, "looking at the source", e))?;
-        let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let modified_ns = modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or_default();
-        Ok(Self { path: path.to_path_buf(), bytes: meta.len(), modified_ns })
+/// Fails if a file that rows come from is no longer as it was when the run began.
+pub(super) fn check_unchanged(source: &FileIdentity) -> Result<()> {
+    if FileIdentity::of_path(&source.path, source.rows)? == *source {
+        return Ok(());
     }
-
-    /// Fails if the file is no longer as it was.
-    pub(super) fn check_unchanged(&self) -> Result<()> {
-        if Self::of(&self.path)? == *self {
-            return Ok(());
-        }
-        let message = "the file changed while rows of it were written; run again once nothing writes to it";
-        Err(Error::source_changed(&self.path, At::File, message))
-    }
+    let message = "the file changed while rows of it were written; run again once nothing writes to it";
+    Err(Error::source_changed(&source.path, At::File, message))
 }
 
 impl Recipe {
@@ -62,7 +44,7 @@ impl Recipe {
         rows: &[i64],
         extras: &[Extra],
         schema: &SchemaRef,
-        sources: &[SourceFile],
+        sources: &[FileIdentity],
         plan: &Plan,
         options: &Options,
         embedded: &[String],
@@ -226,7 +208,7 @@ fn details(options: &Options) -> Value {
     json!(digest_of_text(&json!([keys.state, keys.info]).to_string()))
 }
 
-fn absolute(source: &SourceFile) -> Value {
+fn absolute(source: &FileIdentity) -> Value {
     let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
     json!({"path": Shown(&path).to_string(), "bytes": source.bytes, "modified_ns": source.modified_ns})
 }

@@ -1,5 +1,6 @@
 //! A run: from a plan to a directory that has its name.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
@@ -15,7 +16,7 @@ use super::hf_types::{for_datasets, for_parquet};
 use super::journal::Done;
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
-use super::recipe::{Recipe, SourceFile};
+use super::recipe::{Recipe, check_unchanged};
 use super::rename::{sync_folder, write_synced};
 use super::reopen::Output;
 use super::shards::Shards;
@@ -24,6 +25,7 @@ use super::tokens::Tokens;
 use super::{Format, Naming, Options, Report};
 use crate::error::{Error, Result, Shown};
 use crate::gather::{Corpus, Extra, Plan, gather, output_schema};
+use crate::identity::FileIdentity;
 use crate::parallel::Job;
 
 /// Writes rows of a corpus as a dataset directory.
@@ -91,19 +93,21 @@ fn prepare(
     extras: &[Extra],
     of_files: u64,
     options: &Options,
-) -> Result<(Plan, Vec<SourceFile>)> {
+) -> Result<(Plan, Vec<FileIdentity>)> {
     let target = std::path::absolute(&options.target)
         .map_err(|e| Error::io(&options.target, "finding its place", e))?;
     refuse_other_bytes(&target, "output", "datasets cannot open it")?;
     let extra_bytes = (extras.len() as u64 * 8).saturating_add(of_files);
     let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
     // A table in memory has no file.
-    let files = corpus.paths().filter(|path| *path != Path::new("<table>")).map(Path::to_path_buf);
-    let mut sources: Vec<SourceFile> = Vec::new();
-    for path in files.chain(options.sources.iter().cloned()) {
-        if sources.iter().all(|source| source.path != path) {
-            refuse_other_bytes(&path, "source", "dsdm.json, which names the sources, cannot hold it")?;
-            sources.push(SourceFile::of(&path)?);
+    let files = corpus.file_rows()?.into_iter().filter(|(path, _)| *path != Path::new("<table>"));
+    let files = files.map(|(path, rows)| (path, Some(rows)));
+    let others = options.sources.iter().map(|path| (path.as_path(), None));
+    let (mut sources, mut known) = (Vec::new(), HashSet::new());
+    for (path, rows) in files.chain(others) {
+        if known.insert(path.to_path_buf()) {
+            refuse_other_bytes(path, "source", "dsdm.json, which names the sources, cannot hold it")?;
+            sources.push(FileIdentity::of_path(path, rows)?);
         }
     }
     corpus.check_unchanged()?;
@@ -153,7 +157,7 @@ struct Run<'a> {
     extras: &'a [Extra],
     options: &'a Options,
     plan: Plan,
-    sources: Vec<SourceFile>,
+    sources: Vec<FileIdentity>,
     /// What every shard is to have.
     schema: SchemaRef,
 }
@@ -197,7 +201,7 @@ impl Run<'_> {
             shards.rescue(self.job);
         }
         gathered?;
-        self.sources.iter().try_for_each(SourceFile::check_unchanged)?;
+        self.sources.iter().try_for_each(check_unchanged)?;
         let done =
             self.job.run_on(1, |_, state| shards.finish(state))?.into_iter().flatten().collect::<Vec<_>>();
         let digests: String = done.iter().map(|shard| shard.digest.as_str()).collect();

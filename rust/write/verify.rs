@@ -10,6 +10,7 @@ use super::journal::Written;
 use super::manifest::{self, Manifest};
 use super::{arrow, checksum, parquet, tokens};
 use crate::error::{At, Error, Result};
+use crate::identity::FileIdentity;
 use crate::parallel::Job;
 
 /// What was found to be as it was written.
@@ -25,6 +26,8 @@ pub struct Verified {
     pub bytes: u64,
     /// What the manifest says of the rows, as a JSON object.
     pub selection: String,
+    /// The files that the rows came from, as they were.
+    pub sources: Vec<FileIdentity>,
 }
 
 /// Reads everything in a directory that was written by this crate, and compares it with its manifest: sizes,
@@ -59,6 +62,7 @@ pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
         shards: manifest.shards.len() as u64,
         bytes: files.iter().map(|file| file.bytes).sum(),
         selection: Value::Object(manifest.selection).to_string(),
+        sources: manifest.sources,
         format: manifest.format,
     })
 }

@@ -223,7 +223,9 @@ def test_the_manifest_tells_what_is_there(source, written, form):
     for file in files:
         assert (file["bytes"], file["crc32"]) == (len(found[file["name"]]), f"{zlib.crc32(found[file['name']]):08x}")
     state = source.stat()
-    assert told["sources"] == [{"path": str(source), "bytes": state.st_size, "modified_ns": state.st_mtime_ns}]
+    (of_source,) = told["sources"]
+    assert (of_source.pop("rows"), len(of_source.pop("ends"))) == (ROWS, 32)
+    assert of_source == {"path": str(source), "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
     assert (told["dsdm"], told["format"], told["rows"]) == (dsdm.__version__, form, len(CHOSEN))
     assert [shard["rows"] for shard in told["shards"]] == [834, 833, 833]
     given = xxhash.xxh3_128(CHOSEN.astype("<i8").tobytes()).hexdigest()
@@ -323,8 +325,8 @@ def test_the_command_tells_how_rows_were_chosen_and_verify_chooses_them_again(ru
     code, _, wrong = run("verify", "out")
     assert (code, "the scores are others now" in wrong) == (1, True)
     np.save("scores.npy", np.zeros(3, np.float32))
-    code, told, _ = run("verify", "out")
-    assert (code, "scores.npy: it had" in told) == (0, True)
+    code, _, wrong = run("verify", "out")
+    assert (code, "scores.npy: it had" in wrong, "is no longer the one it was" in wrong) == (1, True, True)
     (tmp_path / "scores.npy").unlink()
     code, told, _ = run("verify", "out")
     assert (code, "scores.npy: it is not there" in told) == (0, True)

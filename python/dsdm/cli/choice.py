@@ -146,7 +146,7 @@ class Choice:
         opened = self.reading.open(self.what)
         self.opened.append(opened)
         scores = prefix(opened, self.given.rows, ", ".join(self.what))
-        _check_rows(len(scores), corpus_rows)
+        _check_rows(len(opened), self.given.rows, corpus_rows)
         k = self.size.rows(len(scores), row_tokens)
         order, exclude = _value(self.given.order, "best_first"), self._excluded()
         if self.given.gumbel:
@@ -208,7 +208,8 @@ class Choice:
         from dsdm.methods import method_scores
 
         scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
-        _check_rows(len(scores), corpus_rows)
+        whole = method_scores(method, self.given.target, data_dir=self.given.data_dir)
+        _check_rows(len(whole), rows, corpus_rows)
         return len(scores)
 
     def told(self, indices: "NDArray[np.int64]") -> dict[str, Any]:
@@ -248,10 +249,12 @@ class Choice:
         typer.echo(f"{len(indices):,} rows selected{seed}", err=True)
 
 
-def _check_rows(scores: int, corpus: int | None) -> None:
-    if corpus is not None and scores != corpus:
+def _check_rows(scores: int, rows: int | None, corpus: int | None) -> None:
+    """Refuse scores that are neither those of the shards nor, cut by --rows, those of the first part of a corpus."""
+    if corpus is not None and corpus not in (scores, rows):
+        taken = "" if rows is None else f", of which --rows takes {rows:,},"
         message = (
-            f"there are {scores:,} scores and {corpus:,} rows in the shards; one score per row is needed "
+            f"there are {scores:,} scores{taken} and {corpus:,} rows in the shards; one score per row is needed "
             "(for shards that are the first part of a corpus, cut the scores with --rows)"
         )
         raise ValueError(message)

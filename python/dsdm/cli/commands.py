@@ -181,7 +181,7 @@ def materialize(
     arguments = writing.arguments(reading) | reading.files
     reading.check_used([*opened, *([arguments["scores"]] if "scores" in arguments else [])])
     if writing.dry_run:
-        typer.echo(dsdm.plan(where, rows, out, threads=choosing.threads, **arguments))
+        typer.echo(dsdm.plan(where, rows, out, threads=choosing.threads, selection=told, **arguments))
         return
     with noted():
         typer.echo(dsdm.materialize(where, rows, out, threads=choosing.threads, selection=told, **arguments))

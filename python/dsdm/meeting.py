@@ -1,0 +1,83 @@
+"""Scores meet rows: a vector and a corpus must be of the same rows, or one of them says that it is a part."""
+
+from collections.abc import Mapping, Sized
+from typing import Any
+
+from dsdm.reference import PathLike
+
+
+def check_meets(scores: int, rows: int, *, prefix: int | None = None, what: str = "") -> None:
+    """Fail unless there is one score for each row: of the whole corpus, or of its first `prefix` rows.
+
+    Raises
+    ------
+    ValueError
+        With both numbers.
+
+    """
+    if scores == rows or (prefix is not None and prefix == rows):
+        return
+    of = f" ({what})" if what else ""
+    first = "" if prefix is None else f", of which the first {prefix:,} were taken"
+    message = (
+        f"{scores:,} scores{first}, {rows:,} rows{of}: each row needs one score; "
+        "for rows that are the first part of a corpus, cut the scores with rows="
+    )
+    raise ValueError(message)
+
+
+def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
+    """Give the vectors that are written as columns by their names, each with one value for each row.
+
+    Raises
+    ------
+    ValueError
+        For another number of values than of rows, with the name and both.
+    TypeError
+        For a name that is no text, and a vector without a length.
+
+    """
+    vectors = {} if scores is None else dict(scores) if isinstance(scores, Mapping) else {"scores": scores}
+    for name, vector in vectors.items():
+        if not isinstance(name, str):
+            message = f"scores= has {name!r} as the name of a column; a text is needed"
+            raise TypeError(message)
+        if not isinstance(vector, Sized) or isinstance(vector, str | bytes):
+            message = f"scores= has a {type(vector).__name__} as {name!r}; a dsdm.Scores or an array is needed"
+            raise TypeError(message)
+        if len(vector) != rows:
+            message = (
+                f"the scores {name!r} have {len(vector):,} values and the source has {rows:,} rows; "
+                "each row needs one score"
+            )
+            raise ValueError(message)
+    return vectors
+
+
+def check_population(population: int, rows: int, *, given: bool) -> None:
+    """Fail unless rows were drawn from those that there are, or from the first of them where that was said.
+
+    Raises
+    ------
+    ValueError
+        With both numbers.
+
+    """
+    if population == rows or (given and population < rows):
+        return
+    message = f"rows were drawn from {population:,}, and there are {rows:,} rows; name the number of them with rows="
+    raise ValueError(message)
+
+
+def check_ids(largest: int, rows: int, path: PathLike) -> None:
+    """Fail if an id that may be drawn is that of no row.
+
+    Raises
+    ------
+    ValueError
+        With the id and the number of rows.
+
+    """
+    if largest >= rows:
+        message = f"{path}: its row ids reach {largest:,}, and there are {rows:,} rows, 0 to {rows - 1:,}"
+        raise ValueError(message)

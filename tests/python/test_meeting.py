@@ -1,0 +1,243 @@
+"""Scores meet rows: their numbers are compared wherever both are at hand, and both are known again later."""
+
+import json
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+from dsdm import errors, selections
+from dsdm.demo.torch_file import write_tensor
+
+ROWS = 100
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.parquet"
+    pq.write_table(pa.table({"id": list(range(ROWS))}), path)
+    return path
+
+
+def saved(path, rows):
+    np.save(path, np.arange(rows, dtype=np.float32))
+    return str(path)
+
+
+def by_scores(path, **more):
+    return {"by": "top_k", "scores": [path], "arguments": {"k": 3}, **more}
+
+
+def manifest(out):
+    return json.loads((out / "dsdm.json").read_text())
+
+
+def calls(source, out, **options):
+    yield lambda: dsdm.materialize(source, [0, 1, 2], out, **options)
+    yield lambda: dsdm.plan(source, [0, 1, 2], **options)
+
+
+def sources(corpus):
+    import datasets
+
+    table = pq.read_table(corpus)
+    dataset = datasets.Dataset(table)
+    yield corpus
+    yield table
+    yield dsdm.open_shards(corpus)
+    # A selection of 100 of 200 rows has 100 rows.
+    yield datasets.concatenate_datasets([dataset, dataset]).select(range(50, 150))
+
+
+@pytest.mark.parametrize("rows", [ROWS - 1, ROWS + 1, 2 * ROWS])
+def test_a_selection_by_scores_of_other_rows_is_refused(tmp_path, corpus, rows):
+    path = saved(tmp_path / "s.npy", rows)
+    for source in sources(corpus):
+        for call in calls(source, tmp_path / "out", selection=by_scores(path)):
+            with pytest.raises(ValueError, match=rf"{rows} scores, 100 rows \(.*s\.npy\): each row needs one score"):
+                call()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prefix_of_the_scores_is_that_of_the_rows(tmp_path, corpus):
+    path = saved(tmp_path / "s.npy", 250)
+    for call in calls(corpus, tmp_path / "out", selection=by_scores(path, rows=100)):
+        call()
+    for call in calls(corpus, tmp_path / "no", selection=by_scores(path, rows=120)):
+        with pytest.raises(ValueError, match="250 scores, of which the first 120 were taken, 100 rows"):
+            call()
+    # Scores of every row, of which the first are candidates.
+    whole = saved(tmp_path / "t.npy", ROWS)
+    rows = dsdm.top_k(dsdm.open_scores(whole).slice(0, 20), 3)
+    dsdm.materialize(corpus, rows, tmp_path / "first", selection=by_scores(whole, rows=20))
+    assert dsdm.verify(tmp_path / "first").selection
+
+
+@pytest.mark.parametrize("kind", ["array", "Scores", "expression", "Arrow", "list"])
+def test_columns_of_scores_of_other_rows_are_refused(tmp_path, corpus, kind):
+    stored = dsdm.open_scores(saved(tmp_path / "s.npy", ROWS - 1))
+    vector = {
+        "array": np.zeros(ROWS - 1),
+        "Scores": stored,
+        "expression": (stored + stored) / 2,
+        "Arrow": pa.array(np.zeros(ROWS - 1)),
+        "list": [0.5] * (ROWS - 1),
+    }[kind]
+    for scores, name in ((vector, "scores"), ({"mine": vector}, "mine")):
+        for call in calls(corpus, tmp_path / "out", scores=scores):
+            with pytest.raises(ValueError, match=f"scores '{name}' have 99 values and the source has 100 rows"):
+                call()
+    for call in calls(corpus, tmp_path / "out", scores=3.5):
+        with pytest.raises(TypeError, match="scores= has a float as 'scores'"):
+            call()
+
+
+def of_method(method, **arguments):
+    return {"by": "get_indices", "arguments": {"method": method, "k": 3, **arguments}}
+
+
+def test_the_methods_meet_the_rows_too(tmp_path, corpus, upstream_mini):
+    wrong = [
+        (of_method("dsdm", target="squad", data_dir=upstream_mini), "5,003 scores, 100 rows"),
+        (of_method("dsdm", target="lm_task_mix", data_dir=upstream_mini), "5,003 scores, 100 rows"),
+        (of_method("random"), "rows were drawn from 216,948,746, and there are 100 rows"),
+        (of_method("random", rows=101), "rows were drawn from 101, and there are 100 rows"),
+        (of_method("semdedup", data_dir=upstream_mini), r"sdd\.pt: its row ids reach [\d,]+, and there are 100 rows"),
+    ]
+    for selection, message in wrong:
+        for call in calls(corpus, tmp_path / "out", selection=selection):
+            with pytest.raises(ValueError, match=message):
+                call()
+    right = [
+        of_method("dsdm", target="squad", data_dir=upstream_mini, rows=100),
+        of_method("random", rows=100),
+        of_method("semdedup", data_dir=upstream_mini, rows=100),
+    ]
+    for number, selection in enumerate(right):
+        for call in calls(corpus, tmp_path / f"out{number}", selection=selection):
+            call()
+
+
+def test_the_drop_in_meets_the_rows(corpus, upstream_mini):
+    for method, target, message in (
+        ("classifier", "squad", "5,003 scores, 100 rows"),
+        ("semdedup", None, "there are 100 rows"),
+        ("random", None, "drawn from 216,948,746, and there are 100 rows"),
+    ):
+        with pytest.raises((ValueError, IndexError), match=message):
+            selections.dataset_select(method, 0, target, data_dir=upstream_mini, path=corpus.parent)
+    first = selections.dataset_select("classifier", 10, "squad", data_dir=upstream_mini, path=corpus.parent, rows=ROWS)
+    assert first["id"][:] == dsdm.get_indices("classifier", 10, "squad", data_dir=upstream_mini, rows=ROWS).tolist()
+
+
+def test_scores_that_are_not_there_are_told_and_not_believed(tmp_path, corpus, caplog):
+    missing = str(tmp_path / "gone.npy")
+    dsdm.materialize(corpus, [0, 1, 2], tmp_path / "out", selection=by_scores(missing))
+    assert f"{missing}: it is not there; its scores are not compared with the rows" in caplog.text
+    told = manifest(tmp_path / "out")["selection"]["chosen"]
+    assert told["unchecked"] == f"{missing}: it is not there"
+    found = dsdm.verify(tmp_path / "out")
+    assert not found.selection
+    assert "gone.npy: it is not there" in str(found)
+    # Where they come back and are those of other rows, that is found.
+    saved(missing, ROWS - 1)
+    with pytest.raises(ValueError, match="99 scores, 100 rows"):
+        dsdm.verify(tmp_path / "out")
+
+
+def test_the_command_compares_before_it_writes(run, tmp_path, corpus):
+    saved(tmp_path / "s.npy", ROWS - 1)
+    for extra in ([], ["--gumbel"], ["--dry-run"]):
+        code, _, err = run("materialize", corpus, "out", "--by", "s.npy", "-k", 3, *extra)
+        assert code == 1
+        assert "there are 99 scores and 100 rows in the shards" in err
+    code, _, err = run("materialize", corpus, "out", "--by", "random", "--rows", 101, "-k", 3)
+    assert (code, "rows were drawn from 101, and there are 100 rows" in err) == (1, True)
+    write_tensor(tmp_path / "sdd.pt", np.array([3, 100, 7]))
+    code, _, err = run("materialize", corpus, "out", "--by", "semdedup", "--data-dir", ".", "-k", 1)
+    assert (code, "its row ids reach 100, and there are 100 rows" in err) == (1, True)
+    assert not (tmp_path / "out").exists()
+    saved(tmp_path / "s.npy", ROWS + 50)
+    code, _, err = run("materialize", corpus, "out", "--by", "s.npy", "-k", 3, "--rows", ROWS)
+    assert code == 0, err
+    assert manifest(tmp_path / "out")["selection"]["chosen"]["source_rows"] == ROWS
+
+
+# --- what both are known by ---
+
+
+@pytest.fixture
+def written(tmp_path, corpus):
+    path = saved(tmp_path / "s.npy", ROWS)
+    rows = dsdm.top_k(dsdm.open_scores(path), 3)
+    dsdm.materialize(corpus, rows, tmp_path / "out", selection=by_scores(path))
+    return tmp_path / "out"
+
+
+def test_the_manifest_tells_what_both_sides_are_known_by(tmp_path, corpus, written):
+    told = manifest(written)
+    (source,), (scores,) = told["sources"], told["selection"]["chosen"]["score_files"]
+    for file, path in ((source, corpus), (scores, tmp_path / "s.npy")):
+        state = path.stat()
+        ends = file.pop("ends")
+        assert file == {"path": str(path), "bytes": state.st_size, "modified_ns": state.st_mtime_ns, "rows": ROWS}
+        assert len(ends) == 32
+        assert int(ends, 16) >= 0
+    found = dsdm.verify(written)
+    assert (found.sources.same, found.score_files.same) == ([str(corpus)], [str(tmp_path / "s.npy")])
+    assert "1 of 1 sources are as they were; 1 of 1 score files are as they were" in str(found)
+
+
+def test_each_file_of_a_vector_has_its_own_rows(tmp_path, corpus):
+    paths = [saved(tmp_path / "a.npy", 40), str(tmp_path / "b.parquet"), str(tmp_path / "c.pt")]
+    pq.write_table(pa.table({"score": np.zeros(35, np.float32)}), paths[1])
+    write_tensor(tmp_path / "c.pt", np.zeros(25, np.float32))
+    rows = dsdm.top_k(dsdm.open_scores(paths), 3)
+    dsdm.materialize(corpus, rows, tmp_path / "out", selection={"by": "top_k", "scores": paths, "arguments": {"k": 3}})
+    files = manifest(tmp_path / "out")["selection"]["chosen"]["score_files"]
+    assert [(file["path"], file["rows"]) for file in files] == list(zip(paths, (40, 35, 25), strict=True))
+    assert dsdm.verify(tmp_path / "out").selection
+
+
+def rewritten(path, change):
+    state, whole = path.stat(), bytearray(path.read_bytes())
+    path.write_bytes(change(whole))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def test_a_source_that_is_another_is_named(corpus, written):
+    rewritten(corpus, lambda whole: whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+    with pytest.raises(errors.ChecksumError, match=rf"{corpus}: its first and last bytes had the digest .* source"):
+        dsdm.verify(written)
+    rewritten(corpus, lambda whole: whole + b"x")
+    with pytest.raises(errors.ChecksumError, match=rf"{corpus}: it had \d+ bytes and has \d+; .* this source"):
+        dsdm.verify(written)
+    corpus.unlink()
+    found = dsdm.verify(written)
+    assert found.sources.missing == [str(corpus)]
+    assert f"0 of 1 sources are as they were ({corpus} is not there)" in str(found)
+
+
+def test_a_score_file_that_is_another_is_named(tmp_path, written):
+    path = tmp_path / "s.npy"
+    # The rows chosen stay the same.
+    values = np.load(path)
+    values[0] = -1
+    np.save(path, values)
+    with pytest.raises(errors.ChecksumError, match=rf"{path}: its first and last bytes .* this score file"):
+        dsdm.verify(written)
+    np.save(path, -values)
+    with pytest.raises(errors.ChecksumError, match="the scores are others now"):
+        dsdm.verify(written)
+    saved(path, ROWS - 1)
+    with pytest.raises(errors.ChecksumError, match=rf"{path}: it had 528 bytes and has 524"):
+        dsdm.verify(written)
+
+
+def test_a_copy_with_another_time_is_the_same(tmp_path, corpus, written):
+    for path in (corpus, tmp_path / "s.npy"):
+        os.utime(path, ns=(1, 1))
+    assert dsdm.verify(written).selection
