@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from dsdm.reference import PathLike
+from dsdm.paths import PathLike
 
 
 def check_meets(scores: int, rows: int, *, prefix: int | None = None, what: str = "") -> None:

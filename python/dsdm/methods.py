@@ -89,7 +89,7 @@ def get_indices(
     if method == "random":
         return _in_order(sample(_population(rows), k, seed=seed, exclude=excluded, threads=threads), order)
     if method == "semdedup":
-        ids = _semdedup_ids(data_dir, rows, excluded)
+        ids = semdedup_ids(data_dir, rows, excluded)
         return _in_order(ids[sample(len(ids), k, seed=seed, threads=threads)], order)
     scores = method_scores(method, target, data_dir=data_dir, rows=rows)
     how_to_order = order or "best_first"
@@ -153,7 +153,7 @@ def _population(rows: int | None) -> int:
     return DATASET_SIZE if rows is None else rows
 
 
-def _semdedup_ids(
+def semdedup_ids(
     data_dir: PathLike | None, rows: int | None, excluded: NDArray[np.int64] | NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
     """Give the row ids in ``sdd.pt`` that may be drawn."""

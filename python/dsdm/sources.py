@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, check_files
-from dsdm.checks import check_flag
+from dsdm.checks import check_flag, check_threads
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, check_sort, find
 
@@ -51,6 +51,7 @@ class Source:
             self.mapping,
             self.files,
             self.label,
+            self.places,
         )
 
     def __len__(self) -> int:
@@ -75,6 +76,7 @@ def open_source(
     """Open whatever rows can be read from, with these columns alone."""
     check_sort(sort)
     check_flag("partial", partial)
+    check_threads(threads)
     if columns is not None:
         if isinstance(columns, str):
             message = f"columns={columns!r} is one name; a list of names is needed: [{columns!r}]"
@@ -102,12 +104,13 @@ def _again_from_files(
     mapping: NDArray[np.int64] | None,
     files: tuple[str, ...],
     label: str,
+    places: tuple[str, ...],
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(told)
     corpus = Corpus.open([file["path"] for file in json.loads(told)], columns=stored)
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    return Source(corpus.rename(schema.names, metadata), mapping, files, label)
+    return Source(corpus.rename(schema.names, metadata), mapping, files, label, places=places)
 
 
 def _again_from_table(table: "pa.Table", mapping: NDArray[np.int64] | None, label: str) -> Source:

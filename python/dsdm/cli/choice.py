@@ -9,7 +9,8 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.size import parse_size
-from dsdm.reference import DATASET_SIZE, METHODS, SEMDEDUP_FILE, check_method, find_file
+from dsdm.cli.tokens import Lengths, rows_within
+from dsdm.reference import DATASET_SIZE, METHODS, check_method
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from dsdm.scores import Scores
 
+_Choose = Callable[[int, str | None], "NDArray[np.int64]"]
+"""Give so many rows in an order; without one, in that of their ranks or draws."""
+
+_BLOCK = 1 << 20
 _DRAWING = ("dsir", "random", "semdedup")
 
 
@@ -96,6 +101,8 @@ class Choice:
         self.opened: list[Scores] = []
         """The score files of one's own that were opened."""
         self._rows: int | None = None
+        self._candidates: Scores | None = None
+        self._seed = choosing.seed
         self._check()
 
     def _check(self) -> None:
@@ -125,71 +132,115 @@ class Choice:
             message = "--smallest and --gumbel do not go together: a draw prefers large scores; negate yours"
             raise typer.BadParameter(message)
 
-    def select(self, row_tokens: Callable[[], int], corpus_rows: int | None = None) -> "NDArray[np.int64]":
-        """Select rows, say on stderr what was selected, and give the rows."""
-        if self.method is None:
-            indices = self._by_scores(row_tokens, corpus_rows)
+    def select(
+        self, row_tokens: Callable[[], int], corpus_rows: int | None = None, lengths: "Lengths | None" = None
+    ) -> "NDArray[np.int64]":
+        """Select rows, say on stderr what was selected, and give the rows.
+
+        With `lengths`, a number of tokens is that of the rows themselves, taken in the order of their ranks.
+        """
+        by = self._by_scores if self.method is None else self._by_method
+        choose, population = by(corpus_rows)
+        order = _value(self.given.order)
+        if lengths is None or self.size.tokens is None or lengths.fixed is not None:
+            k = self.size.rows(population, row_tokens if lengths is None else lambda: lengths.fixed or row_tokens())
         else:
-            indices = self._by_method(self.method, row_tokens, corpus_rows)
+            k = rows_within(self.size.tokens, self._most(population), lambda k: choose(k, None), lengths)
+        indices = choose(k, order)
         self._report(indices)
         return indices
+
+    def _most(self, population: int) -> int:
+        """The rows that can be chosen: those that are neither excluded nor NaN and omitted nor never drawn."""
+        import numpy as np
+
+        excluded = self._excluded()
+        if self.method == "semdedup":
+            from dsdm.checks import excluded_rows
+            from dsdm.methods import semdedup_ids
+
+            return len(semdedup_ids(self.given.data_dir, self.given.rows, excluded_rows(excluded)))
+        rows = np.empty(0, np.int64)
+        if excluded is not None:
+            rows = np.flatnonzero(excluded) if excluded.dtype == np.bool_ else np.unique(excluded)
+        if self._candidates is None:
+            return population - len(rows)
+        valid = 0
+        drawn = self.given.gumbel or self.method == "dsir"
+        for start in range(0, population, _BLOCK):
+            values = self._candidates[start : min(start + _BLOCK, population)].astype(np.float64)
+            bad = np.isnan(values) if self.given.nan is opt.Nan.omit else np.zeros(len(values), np.bool_)
+            if drawn:
+                bad |= np.isneginf(values)
+            low, high = np.searchsorted(rows, (start, start + len(values)))
+            bad[rows[low:high] - start] = True
+            valid += int(len(bad) - bad.sum())
+        return valid
 
     def _excluded(self) -> "NDArray[np.generic] | None":
         from numpy import load
 
         return None if self.given.exclude is None else load(self.given.exclude, mmap_mode="r", allow_pickle=False)
 
-    def _by_scores(self, row_tokens: Callable[[], int], corpus_rows: int | None) -> "NDArray[np.int64]":
-        from dsdm import gumbel_top_k, top_k
+    def _by_scores(self, corpus_rows: int | None) -> tuple[_Choose, int]:
+        from dsdm import gumbel_top_k, last_seed, top_k
         from dsdm.methods import prefix
 
         opened = self.reading.open(self.what)
         self.opened.append(opened)
-        scores = prefix(opened, self.given.rows, ", ".join(self.what))
+        self._candidates = scores = prefix(opened, self.given.rows, ", ".join(self.what))
         _check_rows(len(opened), self.given.rows, corpus_rows)
-        k = self.size.rows(len(scores), row_tokens)
-        order, exclude = _value(self.given.order, "best_first"), self._excluded()
-        if self.given.gumbel:
-            return gumbel_top_k(
+        common: dict[str, Any] = {
+            "nan": self.given.nan.value,
+            "exclude": self._excluded(),
+            "threads": self.given.threads,
+        }
+
+        def best(k: int, order: Any) -> "NDArray[np.int64]":
+            return top_k(scores, k, largest=not self.given.smallest, order=order or "best_first", **common)
+
+        def drawn(k: int, order: Any) -> "NDArray[np.int64]":
+            rows = gumbel_top_k(
                 scores,
                 k,
-                seed=self.given.seed,
+                seed=self._seed,
                 temperature=1.0 if self.given.temperature is None else self.given.temperature,
                 rng=_value(self.given.rng, "philox"),
-                order=order,
-                nan=self.given.nan.value,
-                exclude=exclude,
-                threads=self.given.threads,
+                order=order or "best_first",
+                **common,
             )
-        return top_k(
-            scores,
-            k,
-            largest=not self.given.smallest,
-            order=order,
-            nan=self.given.nan.value,
-            exclude=exclude,
-            threads=self.given.threads,
-        )
+            self._seed = last_seed()
+            return rows
 
-    def _by_method(self, method: str, row_tokens: Callable[[], int], corpus_rows: int | None) -> "NDArray[np.int64]":
-        from dsdm import get_indices
+        return (drawn if self.given.gumbel else best), len(scores)
 
+    def _by_method(self, corpus_rows: int | None) -> tuple[_Choose, int]:
+        from dsdm import get_indices, last_seed
+
+        method = str(self.method)
         self._rows = rows = self._method_rows(method, corpus_rows)
         population = self._population(method, rows, corpus_rows)
-        return get_indices(
-            method,
-            self.size.rows(population, row_tokens),
-            self.given.target,
-            data_dir=self.given.data_dir,
-            rows=rows,
-            seed=self.given.seed,
-            temperature=self.given.temperature,
-            rng=_value(self.given.rng),
-            order=_value(self.given.order),
-            nan=self.given.nan.value,
-            exclude=self._excluded(),
-            threads=self.given.threads,
-        )
+
+        def choose(k: int, order: Any) -> "NDArray[np.int64]":
+            indices = get_indices(
+                method,
+                k,
+                self.given.target,
+                data_dir=self.given.data_dir,
+                rows=rows,
+                seed=self._seed,
+                temperature=self.given.temperature,
+                rng=_value(self.given.rng),
+                order=order,
+                nan=self.given.nan.value,
+                exclude=self._excluded(),
+                threads=self.given.threads,
+            )
+            if method in _DRAWING:
+                self._seed = last_seed()
+            return indices
+
+        return choose, population
 
     def _method_rows(self, method: str, corpus_rows: int | None) -> int | None:
         """The rows that are candidates: what was asked for, or for random the rows of the shards."""
@@ -202,12 +253,12 @@ class Choice:
         if method == "random":
             return DATASET_SIZE if rows is None else rows
         if method == "semdedup":
-            from dsdm import open_scores
+            from dsdm.methods import semdedup_ids
 
-            return len(open_scores(find_file(SEMDEDUP_FILE, self.given.data_dir)))
+            return len(semdedup_ids(self.given.data_dir, rows, None))
         from dsdm.methods import method_scores
 
-        scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
+        self._candidates = scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
         whole = method_scores(method, self.given.target, data_dir=self.given.data_dir)
         _check_rows(len(whole), rows, corpus_rows)
         return len(scores)

@@ -11,7 +11,8 @@ from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice, Choosing, Reading
 from dsdm.cli.groups import expanded
 from dsdm.cli.notes import noted
-from dsdm.cli.writing import Writing, tokens_of_a_row
+from dsdm.cli.tokens import Lengths
+from dsdm.cli.writing import Writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,7 +177,9 @@ def materialize(
         rows, told = np.load(indices_file, allow_pickle=False), None
     else:
         choice = Choice(by or [], choosing, reading)
-        rows = choice.select(lambda: choosing.row_tokens or tokens_of_a_row(shards), len(shards))
+        by_lengths = choice.size.tokens is not None and choosing.row_tokens is None
+        lengths = Lengths(shards) if by_lengths else None
+        rows = choice.select(lambda: choosing.row_tokens or 1, len(shards), lengths)
         told, opened = choice.told(rows), choice.opened
     arguments = writing.arguments(reading) | reading.files
     reading.check_used([*opened, *([arguments["scores"]] if "scores" in arguments else [])])

@@ -58,7 +58,7 @@ Tokens = Annotated[
     str | None,
     typer.Option(
         "--tokens",
-        help="As many whole rows as make this many tokens; 26_000_000_000 and 2.6e10 are understood.",
+        help="As many whole rows, best or drawn first, as make at most this many tokens; also as 2.6e10.",
         rich_help_panel=_SIZE,
         metavar="N",
     ),
@@ -67,7 +67,7 @@ RowTokens = Annotated[
     int | None,
     typer.Option(
         "--row-tokens",
-        help="The tokens of a row, for --tokens where no shards tell it.",
+        help="For --tokens: every row is taken to have this many, and none is looked at.",
         rich_help_panel=_SIZE,
     ),
 ]

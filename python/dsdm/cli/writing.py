@@ -2,17 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Reading
-
-if TYPE_CHECKING:
-    from dsdm.dataset import Shards
-
-_TOKENS_COLUMN = "input_ids"
 
 
 class RowOrder(StrEnum):
@@ -88,25 +83,3 @@ class Writing:
             "overwrite": self.overwrite,
             **given,
         }
-
-
-def tokens_of_a_row(shards: "Shards") -> int:
-    """Give the tokens of a row: the length of ``input_ids`` in the first and the last row, which must agree.
-
-    Raises
-    ------
-    ValueError
-        If there is no such column, or rows of several lengths.
-
-    """
-    if _TOKENS_COLUMN not in shards.column_names or not len(shards):
-        message = (
-            f"--tokens needs rows with a column {_TOKENS_COLUMN!r}, and the shards have {len(shards):,} rows "
-            f"with the columns {', '.join(shards.column_names)}; say how many tokens a row has by --row-tokens"
-        )
-        raise ValueError(message)
-    lengths = {len(shards[row][_TOKENS_COLUMN]) for row in (0, len(shards) // 2, len(shards) - 1)}
-    if len(lengths) > 1 or 0 in lengths:
-        message = f"rows have {', '.join(map(str, sorted(lengths)))} tokens; say by --row-tokens how many to count"
-        raise ValueError(message)
-    return lengths.pop()

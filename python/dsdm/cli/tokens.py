@@ -1,0 +1,104 @@
+"""As many whole rows as a number of tokens has room for, by the lengths that the rows have."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dsdm.dataset import Shards
+
+COLUMN = "input_ids"
+# Rows whose lengths are looked at first, and those that are read at once.
+_FIRST = 64
+_STEP = 4096
+
+
+class Lengths:
+    """The tokens of rows: the lengths of their ``input_ids``."""
+
+    def __init__(self, shards: "Shards") -> None:
+        """Look at the type of the column.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or it holds no lists.
+
+        """
+        import pyarrow as pa
+
+        if COLUMN not in shards.column_names or not len(shards):
+            message = (
+                f"--tokens needs rows with a column {COLUMN!r}, and the shards have {len(shards):,} rows "
+                f"with the columns {', '.join(shards.column_names)}; say how many tokens a row has by --row-tokens"
+            )
+            raise ValueError(message)
+        kind = shards.schema.field(COLUMN).type
+        lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+        if not any(check(kind) for check in lists):
+            message = f"--tokens needs lists in the column {COLUMN!r}, and it holds {kind}; say by --row-tokens"
+            raise ValueError(message)
+        self._source = shards._source  # noqa: SLF001 - of this package
+        self._column = self._source.corpus.select([COLUMN])
+        self.fixed: int | None = kind.list_size if pa.types.is_fixed_size_list(kind) else None
+        """That of every row, if the type says so."""
+
+    def of(self, rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        """Give the lengths of rows, a few of which are in memory at once.
+
+        Raises
+        ------
+        ValueError
+            For a row whose list is null.
+
+        """
+        import numpy as np
+        import pyarrow.compute as pc
+
+        lengths = np.empty(len(rows), np.int64)
+        for start in range(0, len(rows), _STEP):
+            some = rows[start : start + _STEP]
+            values = self._column.take(self._source.rows(some))[COLUMN]
+            if values.null_count:
+                row = some[int(np.argmax(values.is_null().to_numpy()))]
+                message = f"row {row}: the column {COLUMN!r} is null, which has no number of tokens"
+                raise ValueError(message)
+            lengths[start : start + len(some)] = pc.list_value_length(values).to_numpy()
+        return lengths
+
+
+def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]"], lengths: Lengths) -> int:
+    """Give how many of the first of ranked rows have at most so many tokens together.
+
+    ``rank(k)`` gives the first `k` rows, for `k` up to `most`. More of them are looked at until they are enough.
+
+    Raises
+    ------
+    ValueError
+        If all rows together have fewer tokens, with both numbers.
+
+    """
+    import numpy as np
+
+    known, ends, wanted = np.empty(0, np.int64), np.empty(0, np.int64), min(_FIRST, most)
+    while True:
+        ranked = rank(wanted)
+        if not np.array_equal(ranked[: len(known)], known):
+            message = "the first rows of a larger selection are others than those of a smaller one"
+            raise RuntimeError(message)
+        before = int(ends[-1]) if len(ends) else 0
+        ends = np.concatenate([ends, before + np.cumsum(lengths.of(ranked[len(known) :]))])
+        known = ranked
+        total = int(ends[-1]) if len(ends) else 0
+        if total > tokens:
+            return int(np.searchsorted(ends, tokens, side="right"))
+        if wanted == most:
+            break
+        guess = wanted * tokens // total + wanted // 16 if total else 0
+        wanted = min(most, max(2 * wanted, guess + 1))
+    if total < tokens:
+        message = f"--tokens is {tokens:,}, and the {most:,} rows that can be chosen have {total:,}; ask for no more"
+        raise ValueError(message)
+    return most
