@@ -172,8 +172,8 @@ def materialize(
     if order == "shuffle" and seed is None and resume:
         seed = _seed_of_unfinished(target, given)
     wanted, seed = in_order(given, order, seed)
-    check_range(wanted, len(opened))
     chosen = None if selection is None else with_files(selection, len(opened))
+    check_range(wanted, len(opened))
     extras = _extras(opened, wanted, row_ids, scores)
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
     with _bar(len(wanted), opened.corpus.nbytes / max(len(opened.corpus), 1), shown=progress) as moved:

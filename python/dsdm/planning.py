@@ -115,10 +115,10 @@ def plan(
     if target is not None:
         refuse_inside(target, opened.places)
     wanted, _seed = in_order(row_numbers(indices), order, seed)
-    check_range(wanted, len(opened))
-    added = (row_ids is not None) + len(named_vectors(scores, len(opened)))
     if selection is not None:
         with_files(selection, len(opened))
+    check_range(wanted, len(opened))
+    added = (row_ids is not None) + len(named_vectors(scores, len(opened)))
     found = opened.corpus.plan(
         opened.rows(wanted),
         extra_bytes=_EXTRA_BYTES * added,
