@@ -1,11 +1,13 @@
 //! What stands between a bad file and a panic of a library that reads it.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
 
 use crate::error::{At, Error, Result};
+use crate::threads::panic_message;
 
 thread_local! {
     /// Whether this thread is in a decoder, whose panics become errors and are no one's to read.
@@ -24,15 +26,28 @@ pub(crate) fn guard<R, E: std::fmt::Display>(
     let broken = |what: String| {
         Error::format(path, at.clone(), format!("{doing}: {what}; the file is damaged or written wrongly"))
     };
+    caught(decode, |_| "the decoder gave up on the bytes".to_owned()).map_err(broken)
+}
+
+/// Runs what works on rows that were read and looked at: no file can have it fail, and a failure is a defect.
+pub(crate) fn faultless<R, E: std::fmt::Display>(
+    doing: &str,
+    work: impl FnOnce() -> Result<R, E>,
+) -> Result<R> {
+    let told = |panic: Box<dyn Any + Send>| panic_message(panic.as_ref());
+    caught(work, told).map_err(|what| Error::Internal(format!("{doing}: {what}")))
+}
+
+/// What went wrong, in the words of the error or of the panic.
+fn caught<R, E: std::fmt::Display>(
+    work: impl FnOnce() -> Result<R, E>,
+    told: impl FnOnce(Box<dyn Any + Send>) -> String,
+) -> Result<R, String> {
     quieten();
     let outer = GUARDED.replace(true);
-    let outcome = catch_unwind(AssertUnwindSafe(decode));
+    let outcome = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(outer);
-    match outcome {
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(error)) => Err(broken(error.to_string())),
-        Err(_) => Err(broken("the decoder gave up on the bytes".to_owned())),
-    }
+    outcome.map_err(told)?.map_err(|error| error.to_string())
 }
 
 /// Makes panics print nothing on threads that are in a decoder; all others go where they went before.
@@ -54,6 +69,16 @@ mod tests {
 
     fn give_up() -> Result<()> {
         guard(Path::new("a"), &At::File, "decoding", || -> Result<()> { panic!("a panic within") })
+    }
+
+    #[test]
+    fn what_no_file_can_cause_is_a_defect() {
+        let panics = || -> Result<()> { panic!("a panic within") };
+        let fails = || Err::<(), _>("no place");
+        let said = [faultless("gathering", panics).unwrap_err(), faultless("gathering", fails).unwrap_err()];
+        let said = said.map(|error| matches!(error, Error::Internal(_)).then(|| error.to_string()).unwrap());
+        assert!(said[0].ends_with("gathering: a panic within"), "{}", said[0]);
+        assert!(said[1].ends_with("gathering: no place"), "{}", said[1]);
     }
 
     /// Runs itself in a process of its own, which prints what a panic prints.

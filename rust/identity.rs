@@ -44,7 +44,7 @@ impl FileIdentity {
     pub(crate) fn of(file: &Opened, rows: Option<u64>) -> Result<Self> {
         let identity = file.identity();
         let modified = identity.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        // Times before 1970 and after 2554 are as none.
+        // Proof: times before 1970 and after 2554 are as none.
         let modified_ns = modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0);
         let ends = Some(digest_of_ends(file)?);
         Ok(Self { path: file.path().to_path_buf(), bytes: identity.size, modified_ns, rows, ends })

@@ -57,6 +57,7 @@ impl Walk<'_, '_> {
     fn next_node(&mut self, column: &str) -> Result<FieldNode, String> {
         let (nodes, index) = (self.batch.nodes(), self.node);
         self.node += 1;
+        // Proof: a header without arrays describes none.
         let count = nodes.map_or(0, |nodes| nodes.iter().len());
         nodes.filter(|_| index < count).map(|nodes| *nodes.get(index)).ok_or_else(|| {
             format!("the batch describes {count} arrays, and column {column:?} of its schema needs more")
@@ -71,6 +72,7 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let there = buffers.filter(|buffers| index < buffers.iter().len());
+        // Proof: a buffer that is not there has no bytes.
         let bytes = there.map_or(0, |buffers| buffers.get(index).length());
         // How many bytes a compressed buffer holds is seen when it is unpacked.
         let enough =

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::run::index;
+use crate::checked;
 use crate::error::Result;
 use crate::opened::Opened;
 use crate::parallel::{Job, Queue};
@@ -32,6 +33,7 @@ pub(super) struct Spot<'a> {
 impl Spot<'_> {
     /// Grows to another spot that nearly touches, and tells whether it did.
     fn join(&mut self, next: &Spot<'_>) -> bool {
+        // Proof: it only decides what is asked for at once.
         let near = std::ptr::eq(self.file, next.file)
             && next.bytes.start >= self.bytes.start
             && next.bytes.start <= self.bytes.end.saturating_add(GAP)
@@ -45,6 +47,7 @@ impl Spot<'_> {
 
 /// Whether many rows are not in memory, by a look at some of them.
 pub(super) fn is_cold<'a>(rows: &[i64], spot: impl Fn(i64) -> Option<Spot<'a>>) -> bool {
+    // Proof: rows that are not read by their position have no spot.
     let probes = rows.iter().step_by(rows.len().div_ceil(PROBES).max(1)).filter_map(|&row| spot(row));
     let (all, missing) = probes.fold((0, 0), |(all, missing), spot| {
         (all + 1, missing + usize::from(!spot.file.is_resident(spot.bytes.start)))
@@ -65,8 +68,9 @@ pub(super) fn ask<'a>(
     job.run(|_, state| {
         while let Some(share) = queue.take() {
             state.check()?;
-            let rows = shares.get(index(share)?).copied().unwrap_or_default();
+            let rows = *checked::get(&shares, index(share)?)?;
             for column in 0..columns {
+                // Proof: as above.
                 for run in runs(rows.iter().filter_map(|&row| spot(row, column))) {
                     run.file.announce(&run.bytes);
                 }
@@ -101,7 +105,7 @@ impl<'a> Runway<'a> {
         let spots: Vec<_> = spots.collect();
         let before = spots.iter().scan(0u64, |sum, spot| {
             let before = *sum;
-            *sum = sum.saturating_add(spot.bytes.end - spot.bytes.start);
+            *sum = sum.saturating_add(spot.bytes.end - spot.bytes.start); // Proof: what is asked for is a hint.
             Some(before)
         });
         Self { before: before.collect(), spots, next: AtomicUsize::new(0) }
@@ -109,6 +113,7 @@ impl<'a> Runway<'a> {
 
     /// Asks for a spot and those behind it, unless they were asked for. Returns how many are asked for by now.
     pub(super) fn ask_from(&self, number: usize) -> usize {
+        // Proof: a hint; for a number that none has, nothing is asked for.
         let until = self.before.get(number).map_or(0, |before| before.saturating_add(RUNWAY));
         let end = self.before.partition_point(|&before| before < until);
         loop {

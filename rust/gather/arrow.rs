@@ -133,7 +133,7 @@ impl Stream {
         self.map.populate(self.span(place.body.clone())?)?;
         let header = ipc::header_of(self.map.as_ref(), place)?;
         let message = ipc::message(self.map.path(), place, &header)?;
-        let Some(batch) = message.header_as_dictionary_batch() else { return Ok(()) };
+        let batch = message.header_as_dictionary_batch().ok_or_else(|| self.gone(place, "dictionary"))?;
         if let Some(data) = batch.data() {
             self.check_buffers(place, &data)?;
         }
@@ -151,14 +151,13 @@ impl Stream {
     ) -> Result<R> {
         let bytes = ipc::header_of(self.map.as_ref(), place)?;
         let message = ipc::message(self.map.path(), place, &bytes)?;
-        let header = message.header_as_record_batch().ok_or_else(|| {
-            Error::format(
-                self.map.path(),
-                At::Byte(place.header.start),
-                "the batch is gone; the file changed",
-            )
-        })?;
+        let header = message.header_as_record_batch().ok_or_else(|| self.gone(place, "batch"))?;
         look(header, message.version())
+    }
+
+    fn gone(&self, place: &Place, what: &str) -> Error {
+        let message = format!("the {what} is gone; the file changed");
+        Error::format(self.map.path(), At::Byte(place.header.start), message)
     }
 
     fn batch(&self, unit: usize) -> Result<&Batch> {
@@ -189,7 +188,7 @@ impl Stream {
         let decode =
             |header: BatchHeader<'_>, version| self.decode_with(told, batch, columns, header, version);
         let batch = self.header(&batch.place, decode)?;
-        batch.with_schema(project(&told.schema, columns)).map_err(|e| Error::Internal(e.to_string()))
+        batch.with_schema(project(&told.schema, columns)?).map_err(|e| Error::Internal(e.to_string()))
     }
 
     fn decode_with(
@@ -220,12 +219,14 @@ impl Stream {
                 )
                 .err()
             };
+            // Proof: where each can be decoded alone, the error is that of all.
             columns.iter().find_map(of_column).unwrap_or(error)
         })
     }
 
     /// Fails if a buffer lies outside of the body, or is declared to unpack to more than any codec can hold.
     fn check_buffers(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<()> {
+        // Proof: without buffers, there is none to check, and the decoder refuses columns that need some.
         let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
         for index in 0..count {
             let span = ipc::buffer(self.map.path(), place, batch, index)?;
@@ -245,10 +246,12 @@ impl Stream {
             false => Ok(place.body.end - place.body.start),
             true => self.header(place, |header, _| self.unpacked_buffers(place, &header)),
         });
+        // Proof: an estimate, cut at the largest that there can be.
         let sum = bytes.try_fold(0u64, |sum, bytes| Ok::<_, Error>(sum.saturating_add(bytes?)))?;
         Ok(*self.unpacked.get_or_init(|| sum))
     }
 
+    /// Proof: an estimate, cut at the largest that there can be; without buffers, a batch has no bytes.
     fn unpacked_buffers(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<u64> {
         let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
         (0..count).try_fold(0u64, |sum, index| {
@@ -258,29 +261,35 @@ impl Stream {
     }
 
     /// The wanted rows of a batch that has bytes in place of texts, which are checked.
-    fn checked(&self, unit: usize, columns: &[usize], batch: RecordBatch, wanted: Vec<u32>) -> Batches {
-        let (path, schema) = (self.map.path().to_path_buf(), project(&self.told.schema, columns));
+    fn checked(
+        &self,
+        unit: usize,
+        columns: &[usize],
+        batch: RecordBatch,
+        wanted: Vec<u32>,
+    ) -> Result<Batches> {
+        let (path, schema) = (self.map.path().to_path_buf(), project(&self.told.schema, columns)?);
         let first: u64 = self.rows.iter().take(unit).sum();
         let mut given = 0;
         let batches = picked(&path, batch, wanted.clone());
-        Box::new(batches.map(move |batch| {
+        Ok(Box::new(batches.map(move |batch| {
             let batch = batch?;
             let row = |row: usize| Some(first + u64::from(*wanted.get(given + row)?));
             let checked = checked_batch(&path, &schema, &batch, row);
             given += batch.num_rows();
             checked
-        }))
+        })))
     }
 
     /// Bytes of some columns in all batches, by what they take in the first batch that has rows.
     fn sampled(&self, columns: &[usize]) -> Result<u64> {
+        // Proof: no rows take no bytes.
         let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
-        let Some(batch) = self.batches.get(first) else { return Ok(0) };
-        let (Decoded::Told(batch) | Decoded::Bytes(batch)) = self.decode(batch, columns)?;
+        let (Decoded::Told(batch) | Decoded::Bytes(batch)) = self.decode(self.batch(first)?, columns)?;
         let bytes: u64 = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len())).sum();
         let rows: u64 = self.rows.iter().sum();
         let scaled = u128::from(bytes) * u128::from(rows) / (batch.num_rows().max(1) as u128);
-        Ok(u64::try_from(scaled).unwrap_or(u64::MAX))
+        Ok(u64::try_from(scaled).unwrap_or(u64::MAX)) // Proof: an estimate.
     }
 }
 
@@ -301,7 +310,7 @@ impl Part for Stream {
         let rows: u64 = self.rows.iter().sum();
         let widths = columns.iter().map(|&column| fixed_bytes(self.told.schema.field(column).data_type()));
         if let Some(width) = widths.sum::<Option<u64>>() {
-            return Ok(rows.saturating_mul(width));
+            return Ok(rows.saturating_mul(width)); // Proof: an estimate.
         }
         if columns.len() < self.told.schema.fields().len() {
             return self.sampled(columns);
@@ -310,20 +319,20 @@ impl Part for Stream {
         let keyed = |&column: &usize| has_keys(self.told.schema.field(column).data_type());
         let keyed: Vec<usize> = columns.iter().copied().filter(keyed).collect();
         let values = if keyed.is_empty() { 0 } else { self.sampled(&keyed)? };
-        Ok(self.unpacked()?.saturating_add(values))
+        Ok(self.unpacked()?.saturating_add(values)) // Proof: an estimate.
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
         let batch = self.batch(unit)?;
         let place = &batch.place;
-        let rows = self.rows.get(unit).copied().unwrap_or(0);
+        let rows = *checked::get(&self.rows, unit)?;
         if wanted.len() as u64 * DENSE >= rows {
             self.map.opened().read_ahead(place.header.start..place.body.end);
             self.map.populate(self.span(place.header.start..place.body.end)?)?;
         }
         match self.decode(batch, columns)? {
             Decoded::Told(batch) => Ok(picked(self.map.path(), batch, wanted.to_vec())),
-            Decoded::Bytes(batch) => Ok(self.checked(unit, columns, batch, wanted.to_vec())),
+            Decoded::Bytes(batch) => self.checked(unit, columns, batch, wanted.to_vec()),
         }
     }
 

@@ -15,7 +15,7 @@ pub fn default_memory_limit() -> u64 {
 ///
 /// It is what the machine has and every control group that the process is in, whichever is the least.
 pub(super) fn available_memory() -> u64 {
-    let machine = available().unwrap_or(FALLBACK);
+    let machine = available().unwrap_or(FALLBACK); // Proof: a default that is meant, where nothing is told.
     cgroup::room(Path::new("/")).map_or(machine, |room| machine.min(room))
 }
 

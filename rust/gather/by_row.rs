@@ -16,6 +16,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+use crate::checked;
 use crate::error::{At, Error, Result};
 
 /// Bytes of a time stored as INT96: the nanoseconds of a day, and the day by Julian reckoning.
@@ -77,7 +78,7 @@ pub(super) fn checked_batch(
 ) -> Result<RecordBatch> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns = Vec::with_capacity(batch.num_columns());
-    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+    for (field, column) in checked::zip(schema.fields(), batch.columns())? {
         let column = checked(column, field.data_type()).map_err(|wrong| match wrong {
             Wrong::Value(row, what) => {
                 let row = row_of(row).map_or_else(String::new, |row| format!(", row {row}"));
@@ -127,8 +128,9 @@ fn checked(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Wrong> {
 
 fn text(row: usize, bytes: &[u8]) -> Result<&str, Wrong> {
     std::str::from_utf8(bytes).map_err(|error| {
+        // Proof: a part of the message.
         let shown = bytes.get(error.valid_up_to()..).unwrap_or_default();
-        let shown = shown.get(..8).unwrap_or(shown).escape_ascii();
+        let shown = shown.get(..8).unwrap_or(shown).escape_ascii(); // Proof: as above.
         let at = error.valid_up_to();
         Wrong::Value(row, format!(
             "the text of {} bytes is not UTF-8: b\"{shown}\" stands at its byte {at}; select other rows, leave the column out with columns=, or mend the file",
@@ -150,6 +152,7 @@ fn times(column: &ArrayRef, unit: TimeUnit) -> Result<Int64Array, Wrong> {
 }
 
 fn time(row: usize, bytes: &[u8], unit: TimeUnit) -> Result<i64, Wrong> {
+    // Proof: both parts or none.
     let parts = bytes.split_first_chunk::<8>().zip(bytes.last_chunk::<4>());
     let Some(((&nanoseconds, _), &day)) = parts.filter(|_| bytes.len() == 12) else {
         return Err(Wrong::Value(row, format!("a time of {} bytes stands where 12 are due", bytes.len())));
@@ -172,13 +175,13 @@ fn time(row: usize, bytes: &[u8], unit: TimeUnit) -> Result<i64, Wrong> {
 
 fn items<O: OffsetSizeTrait>(list: &GenericListArray<O>, item: &FieldRef) -> Result<ArrayRef, Wrong> {
     let offsets = list.value_offsets();
-    // There is one offset more than rows.
+    // Proof: there is one offset more than rows.
     let [start, end] = [offsets.first(), offsets.last()].map(|offset| offset.map_or(0, |it| it.as_usize()));
     let values = list.values().slice(start, end - start);
     let values = checked(&values, item.data_type()).map_err(|wrong| match wrong {
         Wrong::Value(value, what) => {
             let after = offsets.partition_point(|offset| offset.as_usize() <= start + value);
-            Wrong::Value(after.saturating_sub(1), what)
+            Wrong::Value(after.saturating_sub(1), what) // Proof: the first offset is not behind any value.
         }
         other @ Wrong::Other(_) => other,
     })?;
@@ -191,7 +194,7 @@ fn items<O: OffsetSizeTrait>(list: &GenericListArray<O>, item: &FieldRef) -> Res
 }
 
 fn fixed_items(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Wrong> {
-    let length = usize::try_from(list.value_length()).unwrap_or(0);
+    let length = usize::try_from(list.value_length()).unwrap_or(0); // Proof: no array has a length below zero.
     let hidden = list.nulls().map(|nulls| nulls.expand(length));
     let values = checked(&under(list.values(), hidden.as_ref())?, item.data_type());
     let values = values.map_err(|wrong| match wrong {
@@ -207,6 +210,11 @@ fn fixed_items(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, W
 fn members(group: &StructArray, fields: &Fields) -> Result<ArrayRef, Wrong> {
     let mut columns = Vec::with_capacity(fields.len());
     let mut found = Vec::with_capacity(fields.len());
+    if fields.len() != group.num_columns() {
+        let message = format!("{} members are there and {} must be", group.num_columns(), fields.len());
+        return Err(ArrowError::SchemaError(message).into());
+    }
+    // Proof: as many, which was just compared.
     for (field, column) in fields.iter().zip(group.columns()) {
         let column = checked(&under(column, group.nulls())?, field.data_type())?;
         found.push(field.as_ref().clone().with_data_type(column.data_type().clone()));

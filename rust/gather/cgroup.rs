@@ -43,6 +43,8 @@ const VERSIONS: [Version; 2] = [
 ];
 
 /// The bytes that the groups of this process leave it, of those that have a limit; `root` is that of all files.
+///
+/// Proof: files that are not there, and lines that tell of something else, tell of no limit.
 pub(super) fn room(root: &Path) -> Option<u64> {
     let text = |name: &str| read_to_string(root.join(name)).unwrap_or_default(); // nothing is told
     let (groups, mounts) = (text("proc/self/cgroup"), text("proc/self/mountinfo"));
@@ -50,6 +52,7 @@ pub(super) fn room(root: &Path) -> Option<u64> {
 }
 
 impl Version {
+    /// Proof: as above.
     fn room(&self, root: &Path, groups: &str, mounts: &str) -> Option<u64> {
         let group = groups.lines().find_map(|line| self.group(line));
         let mut mounted = mounts.lines().filter_map(|line| self.mount(line)).peekable();
@@ -84,15 +87,19 @@ impl Version {
 
     /// The least that the group and those above it leave, as far as they are to be seen below a mount.
     fn tightest(&self, root: &Path, group: Option<&str>, mount: &Mount) -> Option<u64> {
+        // Proof: a path that is not below `/` is taken as it is.
         let top = root.join(mount.at.strip_prefix("/").unwrap_or(&mount.at));
         // A group outside of what is mounted, as a namespace can have it: what is mounted holds it all the same.
         let below = group.and_then(|group| Path::new(group).strip_prefix(&mount.from).ok());
         let below = below.filter(|below| below.components().all(|part| part.as_os_str() != ".."));
         let own = below.map_or_else(|| top.clone(), |below| top.join(below));
+        // Proof: groups without a limit leave all that there is.
         own.ancestors().take_while(|folder| folder.starts_with(&top)).filter_map(|at| self.room_of(at)).min()
     }
 
     /// What one group leaves, if it has a limit.
+    ///
+    /// Proof: what is not told is no limit, is not used and is not cached, as is said below.
     fn room_of(&self, folder: &Path) -> Option<u64> {
         let number = |name: &str| read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
         let stat = read_to_string(folder.join("memory.stat")).unwrap_or_default(); // nothing is told

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 
@@ -31,7 +32,7 @@ pub(super) fn canonical(schema: &SchemaRef, path: &Path, batch: &RecordBatch) ->
             Error::schema(path, at, message)
         })
     };
-    let columns = schema.fields().iter().zip(batch.columns()).map(convert).collect::<Result<_>>()?;
+    let columns = checked::zip(schema.fields(), batch.columns())?.map(convert).collect::<Result<_>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     guard(path, &At::File, "converting columns", || {
         RecordBatch::try_new_with_options(schema.clone(), columns, &options)
@@ -43,6 +44,7 @@ fn has_parts_of_days(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Date64, DataType::Date32) => true,
         (DataType::Struct(from), DataType::Struct(to)) => {
+            // Proof: groups of other fields are nothing that is converted: the cast refuses them.
             from.iter().zip(to).any(|(from, to)| has_parts_of_days(from.data_type(), to.data_type()))
         }
         (
@@ -61,7 +63,7 @@ fn whole_days(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 fn cut_to_days(data: ArrayData) -> Result<ArrayData, ArrowError> {
     let buffers = match (data.data_type(), data.buffers()) {
         (DataType::Date64, [values]) => {
-            // What saturates has no place among days either, and is an error there.
+            // Proof: what saturates has no place among days either, and is an error there.
             let cut = |value: &i64| value.saturating_sub(value.rem_euclid(DAY));
             vec![Buffer::from_vec(values.typed_data::<i64>().iter().map(cut).collect::<Vec<_>>())]
         }

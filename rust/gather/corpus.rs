@@ -62,8 +62,9 @@ pub(super) trait Part: Send + Sync {
     }
 
     /// Bytes of the file that reading columns of a unit takes.
-    fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> u64 {
-        self.place(unit).map_or(0, |(_, span)| span.len() as u64)
+    fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> Result<u64> {
+        // Proof: what lies in no file takes none of its bytes.
+        Ok(self.place(unit).map_or(0, |(_, span)| span.len() as u64))
     }
 
     /// The file that a unit lies in, and its bytes there.
@@ -108,7 +109,9 @@ impl Corpus {
             }
             Ok(mine)
         })?;
+        // Proof: the files of each thread in turn; all are counted below.
         let mut parts: Vec<_> = opened.into_iter().flatten().collect();
+        checked::equal("files opened", parts.len(), paths.len())?;
         parts.sort_by_key(|(index, _)| *index);
         Self::new(parts.into_iter().map(|(_, part)| part).collect(), columns)
     }
@@ -141,6 +144,7 @@ impl Corpus {
         }
         let columns: Vec<_> = parts
             .iter()
+            // Proof: where none are named, all are meant.
             .map(|part| positions(part.as_ref(), names.unwrap_or(&all), first.path()))
             .collect::<Result<_>>()?;
         let schema = common_schema(&parts, &columns)?;
@@ -161,7 +165,7 @@ impl Corpus {
             places.iter().map(|&place| checked::get(columns, place).copied()).collect::<Result<_>>()
         };
         let columns = self.columns.iter().map(picked).collect::<Result<_>>()?;
-        let schema = own_features(Schema::clone(&project(&self.schema, &places)));
+        let schema = own_features(Schema::clone(project(&self.schema, &places)?.as_ref()));
         Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
     }
 
@@ -175,6 +179,7 @@ impl Corpus {
             let message = format!("{} names are given for {} columns", names.len(), fields.len());
             return Err(Error::Value(message));
         }
+        // Proof: as many names as fields, which was just compared.
         let renamed: Vec<_> =
             fields.iter().zip(names).map(|(f, name)| f.as_ref().clone().with_name(name)).collect();
         let schema = Arc::new(Schema::new_with_metadata(renamed, metadata));
@@ -200,12 +205,13 @@ impl Corpus {
     }
 
     /// The names that the columns have in the first file.
-    pub fn stored_names(&self) -> Vec<String> {
-        let first = self.parts.first().zip(self.columns.first());
-        let names = first.map(|(part, columns)| {
-            columns.iter().filter_map(|&i| part.schema().fields().get(i)).map(|field| field.name().clone())
-        });
-        names.into_iter().flatten().collect()
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if a column is not where it was found.
+    pub fn stored_names(&self) -> Result<Vec<String>> {
+        let (part, columns) = (checked::get(&self.parts, 0)?, checked::get(&self.columns, 0)?);
+        let fields = part.schema().fields();
+        columns.iter().map(|&column| Ok(checked::get(fields, column)?.name().clone())).collect()
     }
 
     /// The number of rows.
@@ -250,9 +256,9 @@ impl Corpus {
     /// # Errors
     /// Offsets of a table in memory that point outside of it.
     pub fn bytes(&self) -> Result<u64> {
-        let parts = self.parts.iter().zip(&self.columns);
-        parts
+        checked::zip(&self.parts, &self.columns)?
             .map(|(part, columns)| part.bytes(columns))
+            // Proof: an estimate, cut at the largest that there can be.
             .try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
 
@@ -283,8 +289,9 @@ impl Corpus {
     }
 
     /// Bytes of its file that reading a unit takes.
-    pub(super) fn stored_bytes(&self, unit: usize) -> u64 {
-        self.unit(unit).map_or(0, |(part, index, columns)| part.stored_bytes(index, columns))
+    pub(super) fn stored_bytes(&self, unit: usize) -> Result<u64> {
+        let (part, index, columns) = self.unit(unit)?;
+        part.stored_bytes(index, columns)
     }
 
     /// The rows `wanted` of a unit, in the types of the schema.
@@ -351,15 +358,17 @@ pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batch
     let runs = cut_by_bytes(&wanted, |&row| row_bytes(&batch, row as usize), CONVERTED_BYTES);
     let path = path.to_path_buf();
     Box::new(runs.into_iter().map(move |run| {
-        let rows = UInt32Array::from(wanted.get(run).unwrap_or_default().to_vec());
+        let rows = UInt32Array::from(checked::get(&wanted, run)?.to_vec());
         guard(&path, &At::File, "taking rows", || take_rows(&batch, &rows))
     }))
 }
 
 /// Whether the columns of a batch need new names at most.
 fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
-    let types = batch.columns().iter().zip(schema.fields());
-    types.into_iter().all(|(column, field)| same_layout(column.data_type(), field.data_type()))
+    // Proof: where there are not as many of both, they differ.
+    let mut types = batch.columns().iter().zip(schema.fields());
+    batch.num_columns() == schema.fields().len()
+        && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
 }
 
 /// Opens one file, by what its first bytes say.

@@ -20,8 +20,8 @@ use super::run::{BATCH_BYTES, Output, index};
 use super::shares::Shares;
 use super::types::{cut_by_bytes, row_bytes};
 use crate::checked::{self, impossible};
-use crate::error::{At, Error, Result};
-use crate::guard::guard;
+use crate::error::{Error, Result};
+use crate::guard::faultless;
 use crate::locks;
 use crate::parallel::{Job, Queue, State};
 
@@ -55,12 +55,14 @@ fn part_of_pass(
     blocks: &[Block],
     counted: &AtomicU64,
 ) -> Result<bool> {
+    let rows = blocks.iter().try_fold(0, |sum, block| checked::add(sum, block.len()))?;
     let mut starts = vec![0];
-    let mut wanted = Vec::new();
+    let mut wanted = reserved(index(rows)?)?;
     for block in blocks {
         wanted.extend_from_slice(output.rows_of(block)?);
         starts.push(wanted.len());
     }
+    // Proof: a bound; one that is cut at 2^64 bounds nothing either.
     let most = plan.memory_limit.saturating_mul(OVERRUN).max(LEAST_BUDGET);
     // Where the limit is small, there is nothing to be gained by smaller passes.
     let may_stop = blocks.len() > 1 && plan.memory_limit >= LEAST_BUDGET / OVERRUN;
@@ -73,7 +75,7 @@ fn part_of_pass(
         stopped: AtomicBool::new(false),
         counted,
     };
-    let Some(pieces) = read.rows(job, &wanted)? else { return Ok(false) };
+    let Some(pieces) = read.rows(job, &wanted)? else { return Ok(false) }; // Proof: they are read again, in parts.
     drop(wanted);
     let shares = Shares::of(blocks);
     job.run_on(plan.makers(), |_, state| {
@@ -110,7 +112,8 @@ struct Read<'a> {
 impl Read<'_> {
     fn rows(&self, job: &Job<'_>, rows: &[i64]) -> Result<Option<Pieces>> {
         let wanted = by_unit(job, self.corpus, rows)?;
-        let picks: Vec<_> = (0..rows.len()).map(|_| AtomicU64::new(NOWHERE)).collect();
+        let mut picks = reserved(rows.len())?;
+        picks.resize_with(rows.len(), || AtomicU64::new(NOWHERE));
         let batches = RwLock::new(Vec::new());
         let queue = Queue::new(wanted.units.len() as u64);
         let counted = AtomicU64::new(0);
@@ -129,6 +132,7 @@ impl Read<'_> {
             return Ok(None);
         }
         let before = self.counted.load(Ordering::Relaxed);
+        // Proof: only the progress that is shown depends on it.
         self.counted.store(before.saturating_sub(rows.len() as u64), Ordering::Relaxed);
         Ok(Some(Pieces { batches: locks::into_written(batches)?, picks }))
     }
@@ -137,6 +141,7 @@ impl Read<'_> {
     fn newly_counted(&self, counted: &AtomicU64, rows: u64) -> u64 {
         let before = counted.fetch_add(rows, Ordering::Relaxed);
         let known = self.counted.load(Ordering::Relaxed);
+        // Proof: fewer than were counted before are none more.
         (before + rows).saturating_sub(before.max(known))
     }
 
@@ -177,6 +182,7 @@ impl Read<'_> {
     /// Counts decoded rows against the budget: a small file can hold rows of any size.
     fn hold(&self, batch: &RecordBatch) -> Result<bool> {
         let bytes = batch.get_array_memory_size() as u64;
+        // Proof: what is held fits in memory.
         let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if held <= self.budget || self.may_stop {
             return Ok(held <= self.budget);
@@ -203,19 +209,33 @@ struct ByUnit {
     rows: Vec<(u32, u32)>,
 }
 
+/// Room for as many things as there are rows.
+fn reserved<T>(rows: usize) -> Result<Vec<T>> {
+    let mut things = Vec::new();
+    things.try_reserve_exact(rows).map_err(|_| {
+        Error::Memory(format!(
+            "{rows} rows find no room in memory: lower memory_limit= or select fewer rows at once"
+        ))
+    })?;
+    Ok(things)
+}
+
 /// Sorts rows into their units, by counting.
 fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     let chunk = rows.len().div_ceil(job.threads()).max(1);
+    let _: u32 = checked::to(corpus.units())?;
+    #[allow(clippy::cast_possible_truncation)] // the number of units, just looked at, is the largest there is
+    let place = |&row: &i64| {
+        let (unit, row) = corpus.locate(row.unsigned_abs());
+        (unit as u32, row)
+    };
     let located = job.run(|thread, state| {
         // Proof: a thread behind the last chunk has no rows; all are counted below.
         let mine = rows.chunks(chunk).nth(thread).unwrap_or_default();
-        let mut found: Vec<(u32, u32)> = Vec::with_capacity(mine.len());
+        let mut found: Vec<(u32, u32)> = reserved(mine.len())?;
         for rows in mine.chunks(1 << 16) {
             state.check()?;
-            for &row in rows {
-                let (unit, row) = corpus.locate(row.unsigned_abs());
-                found.push((checked::to(unit)?, row));
-            }
+            found.extend(rows.iter().map(place));
         }
         Ok(found)
     })?;
@@ -232,7 +252,8 @@ fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     checked::equal("rows found in units", *checked::get(&ends, corpus.units())?, rows.len())?;
     let touched = ends.windows(2).enumerate().filter(|(_, span)| span[0] < span[1]);
     let units = touched.map(|(unit, span)| (unit, span[0]..span[1])).collect();
-    let mut sorted = vec![(0, 0); rows.len()];
+    let mut sorted = reserved(rows.len())?;
+    sorted.resize(rows.len(), (0, 0));
     // Proof: a pass has 2^32 rows at most, as the plan cuts it; so many are there, which was just compared.
     for (output, (unit, row)) in (0u32..).zip(located.into_iter().flatten()) {
         let next = ends.get_mut(unit as usize).ok_or_else(Output::mismatch)?;
@@ -244,12 +265,13 @@ fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
 
 /// Makes a block out of pieces; `first` is the place of its first row among the picks.
 fn make(output: &Output<'_>, pieces: &Pieces, block: &Block, first: usize) -> Result<Vec<RecordBatch>> {
-    let rows = index(block.rows.end - block.rows.start)?;
-    let picks = pieces.picks.get(first..first + rows).ok_or_else(Output::mismatch)?;
-    let picks = picks.iter().map(|pick| pick.load(Ordering::Relaxed));
-    let places = picks
-        .map(|pick| Ok((index(pick >> 32)?, index(pick & u64::from(u32::MAX))?)))
-        .collect::<Result<Vec<_>>>()?;
+    let rows = index(block.len())?;
+    let picks = checked::get(&pieces.picks, first..checked::add(first, rows)?)?;
+    let mut places = Vec::with_capacity(rows);
+    for pick in picks {
+        let pick = pick.load(Ordering::Relaxed);
+        places.push((index(pick >> 32)?, index(pick & u64::from(u32::MAX))?));
+    }
     interleaved(output, block, &places, |batch| pieces.batches.get(batch))
 }
 
@@ -263,7 +285,8 @@ pub(super) fn interleaved<'b>(
     // The batches that hold these rows, numbered in the order in which they first appear.
     let mut local: HashMap<usize, usize> = HashMap::new();
     let mut batches: Vec<&RecordBatch> = Vec::new();
-    let places = places.iter().map(|&(batch, row)| {
+    let mut numbered = Vec::with_capacity(places.len());
+    for &(batch, row) in places {
         let number = match local.entry(batch) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
@@ -272,21 +295,18 @@ pub(super) fn interleaved<'b>(
                 *new.insert(batches.len() - 1)
             }
         };
-        Ok((number, row))
-    });
-    let places = places.collect::<Result<Vec<_>>>()?;
-    let at = At::Field(format!("output rows {} to {}", block.rows.start, block.rows.end));
+        numbered.push((number, row));
+    }
+    let doing = format!("gathering the output rows {} to {}", block.rows.start, block.rows.end);
     let bytes_of =
         // Proof: each place has the number of a batch that was just added.
         |&(batch, row): &(usize, usize)| batches.get(batch).map_or(0, |b: &&RecordBatch| row_bytes(b, row));
     let made = |run: Range<usize>| {
         let extras = output.extras_of(block, &run)?;
-        let places = checked::get(&places, run)?;
-        guard("<rows>".as_ref(), &at, "gathering", || interleave_run(output, &batches, places, extras))
+        let places = checked::get(&numbered, run)?;
+        faultless(&doing, || interleave_run(output, &batches, places, extras))
     };
-    let runs = guard("<rows>".as_ref(), &at, "gathering", || {
-        Ok::<_, Error>(cut_by_bytes(&places, bytes_of, BATCH_BYTES))
-    })?;
+    let runs = faultless(&doing, || Ok::<_, Error>(cut_by_bytes(&numbered, bytes_of, BATCH_BYTES)))?;
     runs.into_iter().map(made).collect()
 }
 

@@ -27,7 +27,7 @@ pub(super) fn metadata(
     field: &Field,
     data_type: &DataType,
 ) -> Result<HashMap<String, String>> {
-    let Some(name) = field.metadata().get(NAME) else { return Ok(HashMap::new()) };
+    let Some(name) = field.metadata().get(NAME) else { return Ok(HashMap::new()) }; // Proof: it has none.
     if name == PICKLED {
         let message = format!(
             "the column has the extension type {name:?}, which is a pickle and is never imported; leave it out with columns=, or store its plain values"
@@ -39,6 +39,7 @@ pub(super) fn metadata(
         return Ok(HashMap::new());
     }
     let kept = [(NAME, Some(name)), (DATA, field.metadata().get(DATA))];
+    // Proof: a name without metadata has none to be kept.
     Ok(kept.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone()))).collect())
 }
 
@@ -49,6 +50,7 @@ fn is_stored_as(name: &str, data: &str, data_type: &DataType) -> bool {
         "arrow.bool8" => *data_type == DataType::Int8 && data.is_empty(),
         "arrow.json" => matches!(data_type, DataType::Utf8 | DataType::LargeUtf8),
         "arrow.opaque" => {
+            // Proof: what is no JSON has none of the keys.
             let data: Value = serde_json::from_str(data).unwrap_or(Value::Null);
             ["type_name", "vendor_name"].iter().all(|key| data.get(key).is_some_and(Value::is_string))
         }
@@ -62,6 +64,8 @@ fn is_stored_as(name: &str, data: &str, data_type: &DataType) -> bool {
 }
 
 /// Whether the metadata of a tensor type tells a shape of so many values.
+///
+/// Proof: what tells no shape tells none of so many.
 fn is_shape_of(data: &str, length: i32) -> bool {
     let Ok(Value::Object(data)) = serde_json::from_str(data) else { return false };
     let Some(shape) = data.get("shape").and_then(Value::as_array) else { return false };
@@ -78,7 +82,7 @@ fn is_shape_of(data: &str, length: i32) -> bool {
 }
 
 fn is_permutation(permutation: Option<&Value>, shape: &[Value]) -> bool {
-    let Some(permutation) = permutation else { return true };
+    let Some(permutation) = permutation else { return true }; // Proof: it may be left out.
     let places: Option<Vec<u64>> =
         permutation.as_array().and_then(|places| places.iter().map(Value::as_u64).collect());
     places.is_some_and(|mut places| {
@@ -90,6 +94,8 @@ fn is_permutation(permutation: Option<&Value>, shape: &[Value]) -> bool {
 /// The arrays of `datasets`, `Array2D` to `Array5D`: kind, shape and the name of the type of their values.
 ///
 /// They are stored as lists of lists, whatever their shape.
+///
+/// Proof: metadata or a type that differs from that is of no such array, and the name is dropped.
 pub(crate) fn array_of(name: &str, data: &str, data_type: &DataType) -> Option<(String, Value, String)> {
     let kind = name.strip_prefix("datasets.features.features.")?.strip_suffix("ExtensionType")?;
     let dimensions =

@@ -50,7 +50,7 @@ impl Hybrid {
                     equal_bits(&self.bytes, *bit, most)
                 } else {
                     let next = |&n: &usize| unpack(&self.bytes, *bit + n * self.width, self.width) != value;
-                    (1..most).find(next).unwrap_or(most)
+                    (1..most).find(next).unwrap_or(most) // Proof: none is another, so all are the same.
                 };
                 *bit += count * self.width;
                 *left -= count;
@@ -122,6 +122,7 @@ impl Hybrid {
                 // Groups of eight, the last of which may be cut off where its numbers end.
                 let bytes = count.checked_mul(self.width)?;
                 let there = bytes.min(self.bytes.len() - self.position);
+                // Proof: of numbers without bits, as many are stored as are told.
                 let stored = (there * 8).checked_div(self.width).unwrap_or(usize::MAX);
                 self.run = Run::Packed { bit: self.position * 8, left: count.checked_mul(8)?.min(stored) };
                 self.position += there;
@@ -152,7 +153,7 @@ fn word(bytes: &[u8], start: usize) -> u64 {
     if let Some(word) = bytes.get(start..).and_then(|rest| rest.first_chunk::<8>()) {
         return u64::from_le_bytes(*word);
     }
-    let rest = bytes.get(start..).unwrap_or_default();
+    let rest = bytes.get(start..).unwrap_or_default(); // Proof: zeros behind the end, as told above.
     rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
@@ -196,7 +197,7 @@ fn look_up_packed<T: Copy + Default>(
     let mut value = |index: u64| {
         let found = usize::try_from(index).ok().and_then(|index| dictionary.get(index));
         outside |= found.is_none();
-        found.copied().unwrap_or_default()
+        found.copied().unwrap_or_default() // Proof: `outside` then tells that nothing is given.
     };
     let mut rest = into;
     if width <= 16 && bit.is_multiple_of(8) {

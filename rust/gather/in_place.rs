@@ -20,8 +20,8 @@ use super::strides::{column, same_stride};
 use super::types::cut_by_bytes;
 use super::units::{Lane, Unit, look_at_units};
 use crate::checked;
-use crate::error::{At, Error, Result};
-use crate::guard::guard;
+use crate::error::{Error, Result};
+use crate::guard::faultless;
 use crate::parallel::{Job, State};
 
 /// Bytes that are asked of the disk before blocks are made of them, with all that is read around them: as much as
@@ -33,12 +33,14 @@ const AROUND: u64 = 8 << 10;
 /// Gathers all blocks of a plan, or gives `false`, before any, if there are rows that cannot be used in place.
 pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<bool> {
     let wanted = output.count_by_unit(job, &plan.blocks)?;
+    // Proof: rows are then read first.
     let Some(units) = look_at_units(job, output.corpus, &wanted)? else { return Ok(false) };
     let make = Make::new(output, units);
     if !make.is_cold(&plan.blocks)? {
         make.blocks(job, plan, &plan.blocks)?;
         return Ok(true);
     }
+    // Proof: of rows of so many bytes, one is asked for at once, however many they are.
     let rows = (ASKED_AHEAD.min(available_memory() / 4) / plan.row_bytes.saturating_add(AROUND)).max(1);
     for blocks in plan.blocks.chunk_by(|a, b| a.rows.start / rows == b.rows.start / rows) {
         make.ask(job, blocks)?;
@@ -58,6 +60,7 @@ struct Make<'a> {
 impl<'a> Make<'a> {
     fn new(output: &'a Output<'a>, units: Vec<Option<Unit>>) -> Self {
         let stride = |column: usize| {
+            // Proof: units of which no row is wanted are not there.
             let lanes = units.iter().flatten().map(|unit| unit.columns.as_ref()?.get(column));
             same_stride(lanes.map(|lane| lane.map(|lane| &lane.strided)))
         };
@@ -80,6 +83,7 @@ impl<'a> Make<'a> {
 
     /// Whether many rows of blocks are to be read by their position and are not in memory.
     fn is_cold(&self, blocks: &[Block]) -> Result<bool> {
+        // Proof: without blocks, there are no rows.
         let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return Ok(false) };
         let rows = self.output.rows_between(first.rows.start, last.rows.end)?;
         Ok(self.strides.is_some() && ahead::is_cold(rows, |row| self.spot(row, 0)))
@@ -116,12 +120,12 @@ impl<'a> Make<'a> {
         for run in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
             let rows = checked::get(rows, run.clone())?;
             let mut columns = Vec::with_capacity(self.output.schema.fields().len());
+            // Proof: one for each field, before those of the added columns.
             for (number, (&stride, field)) in strides.iter().zip(self.output.schema.fields()).enumerate() {
                 let bytes = self.copy(number, stride, rows, spare.take())?;
                 spare.0.push(bytes.clone());
-                let at = At::Field(format!("column {:?}", field.name()));
                 let made = || column(field.data_type(), rows.len(), bytes);
-                columns.push(guard("<rows>".as_ref(), &at, "gathering", made)?);
+                columns.push(faultless(&format!("gathering the column {:?}", field.name()), made)?);
             }
             columns.extend(self.output.extras_of(block, &run)?);
             let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
@@ -138,7 +142,7 @@ impl<'a> Make<'a> {
             DataType::LargeList(_) => 8,
             _ => 0,
         };
-        let fields = self.output.schema.fields().iter().zip(strides);
+        let fields = self.output.schema.fields().iter().zip(strides); // Proof: as above.
         fields.map(|(field, &stride)| stride as u64 + offset(field.data_type())).sum()
     }
 

@@ -21,11 +21,14 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::Type;
 
 use super::hybrid::Hybrid;
+use crate::error::{Error, Result};
 
 /// A column of lists in a row group, read forward.
 pub(super) trait Lists {
     /// The rows `wanted`, ascending, each once, and all behind those that were given before.
-    fn take(&mut self, wanted: &[u32]) -> Option<ArrayRef>;
+    ///
+    /// Nothing if they are to be read by the crate's own decoder.
+    fn take(&mut self, wanted: &[u32]) -> Result<Option<ArrayRef>>;
 }
 
 /// What the levels of a list column stand for.
@@ -54,7 +57,7 @@ impl Meaning {
             if node.is_primitive() {
                 return Some(Self { number: level, empty: empty? });
             }
-            let [child] = node.get_fields() else { return None };
+            let [child] = node.get_fields() else { return None }; // Proof: the crate reads what is no such list.
             node = child;
         }
     }
@@ -124,6 +127,7 @@ macro_rules! plain {
                 if stored.len() < into.len() {
                     return None;
                 }
+                // Proof: at least as many are stored, which was just compared.
                 for (into, stored) in into.iter_mut().zip(stored) {
                     *into = <$stored>::from_le_bytes(stored.try_into().ok()?) as $native;
                 }
@@ -179,6 +183,8 @@ struct Reader<O, P: ArrowPrimitiveType> {
     /// The numbers of the rows taken, and how many of them are still to be read.
     taken: Vec<P::Native>,
     due: usize,
+    /// How many numbers found no room, if some did not.
+    no_room: Option<usize>,
     offset: std::marker::PhantomData<O>,
 }
 
@@ -190,6 +196,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         rows: usize,
         pages: Box<dyn PageReader>,
     ) -> Self {
+        // Proof: of fewer than none, none is read here, and the crate says what is wrong.
         let numbers = usize::try_from(chunk.num_values()).unwrap_or(0);
         let each = numbers.div_ceil(rows.max(1));
         Self {
@@ -203,6 +210,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             row: 0,
             taken: Vec::new(),
             due: 0,
+            no_room: None,
             offset: std::marker::PhantomData,
         }
     }
@@ -295,9 +303,14 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
 
     /// Reads the numbers of this page that are due.
     fn read_due(&mut self) -> Option<()> {
+        // Proof: none are due before the first page.
         let Some(walk) = self.walk.as_mut().filter(|_| self.due > 0) else { return Some(()) };
         let start = self.taken.len();
         let end = start.checked_add(self.due).filter(|&end| end <= self.numbers)?;
+        if self.taken.try_reserve(self.due).is_err() {
+            self.no_room = Some(end);
+            return None;
+        }
         self.taken.resize(end, P::Native::default());
         walk.read(&self.dictionary, self.taken.get_mut(start..)?)?;
         self.due = 0;
@@ -305,10 +318,14 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
     }
 }
 
-impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Lists for Reader<O, P> {
-    fn take(&mut self, wanted: &[u32]) -> Option<ArrayRef> {
+impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
+    fn lists(&mut self, wanted: &[u32]) -> Option<ArrayRef> {
+        // Proof: no more than all of them.
         let expected = wanted.len().saturating_mul(self.each).min(self.numbers);
-        self.taken.try_reserve(expected).ok()?;
+        if self.taken.try_reserve(expected).is_err() {
+            self.no_room = Some(expected);
+            return None;
+        }
         let mut lengths = Vec::with_capacity(wanted.len());
         let mut there = Vec::with_capacity(wanted.len());
         for &row in wanted {
@@ -324,6 +341,17 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Lists for Reader<
         let offsets = OffsetBuffer::<O>::from_lengths(lengths);
         let list = GenericListArray::<O>::try_new(self.item.clone(), offsets, values, nulls);
         list.ok().map(|list| Arc::new(list) as ArrayRef)
+    }
+}
+
+impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Lists for Reader<O, P> {
+    fn take(&mut self, wanted: &[u32]) -> Result<Option<ArrayRef>> {
+        let lists = self.lists(wanted);
+        self.no_room.take().map_or(Ok(lists), |numbers| {
+            Err(Error::Memory(format!(
+                "lists of {numbers} numbers find no room in memory; select fewer rows at once"
+            )))
+        })
     }
 }
 
@@ -349,7 +377,7 @@ impl Walk {
         let numbers = match encoding {
             Encoding::PLAIN => Numbers::Plain { bytes: numbers, position: 0 },
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
-                // A page without numbers may have no width either.
+                // Proof: a page without numbers may have no width either.
                 let width = numbers.first().copied().unwrap_or(0);
                 Numbers::Keys(Hybrid::new(numbers.slice(numbers.len().min(1)..), width)?)
             }

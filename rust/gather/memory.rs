@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::corpus::{Batches, Part, picked};
 use super::types::extent;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 
@@ -46,7 +47,7 @@ impl Memory {
         let batch =
             self.units.get(unit).ok_or_else(|| Error::Internal(format!("there is no unit {unit}")))?;
         let batch = guard(self.path(), &At::File, "taking the columns", || batch.project(columns))?;
-        for (&column, array) in columns.iter().zip(batch.columns()) {
+        for (&column, array) in checked::zip(columns, batch.columns())? {
             check_offsets(self.schema.field(column).name(), array.as_ref())?;
         }
         Ok(batch)
@@ -74,13 +75,14 @@ impl Part for Memory {
             for &column in columns {
                 let array = unit.column(column);
                 check_offsets(self.schema.field(column).name(), array.as_ref())?;
+                // Proof: an estimate, cut at the largest that there can be.
                 bytes = bytes.saturating_add(extent(array.as_ref(), 0, array.len()));
             }
             rows += unit.num_rows() as u64;
         }
         let all: u64 = self.rows.iter().sum();
         let scaled = u128::from(bytes) * u128::from(all) / u128::from(rows.max(1));
-        Ok(u64::try_from(scaled).unwrap_or(u64::MAX))
+        Ok(u64::try_from(scaled).unwrap_or(u64::MAX)) // Proof: as above.
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
@@ -128,11 +130,13 @@ fn items<O: OffsetSizeTrait>(column: &str, list: &GenericListArray<O>) -> Result
 
 /// The range of values that ascending offsets span.
 fn ascending<O: OffsetSizeTrait>(column: &str, offsets: &[O], values: usize) -> Result<Range<usize>> {
-    let first = offsets.first().copied().unwrap_or_default();
+    let Some(&first) = offsets.first() else {
+        return Err(impossible(format_args!("the column {column:?} without offsets")));
+    };
     let mut last = first;
     for (row, &offset) in offsets.iter().enumerate() {
         if offset < last || offset.to_usize().is_none_or(|offset| offset > values) {
-            let row = row.saturating_sub(1);
+            let row = row.saturating_sub(1); // Proof: the first offset is where row 0 begins.
             return Err(broken(
                 column,
                 &format!(

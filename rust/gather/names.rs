@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 /// Whether a `dtype` is a name that `datasets` has for a type.
 pub(crate) fn is_name_of(own: &str, data_type: &DataType) -> bool {
-    let Some(name) = value_name(data_type) else { return false };
+    let Some(name) = value_name(data_type) else { return false }; // Proof: it has none that this could be.
     let plain = |name: &str| name.replace(", ", ",");
     let own = match own {
         "float" => "float32",

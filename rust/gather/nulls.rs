@@ -21,7 +21,7 @@ fn has_hidden(data: &ArrayData) -> bool {
 fn zeroed_data(data: ArrayData) -> Result<ArrayData, ArrowError> {
     let children = data.child_data().iter().cloned().map(zeroed_data).collect::<Result<_, _>>()?;
     let buffers = match width(data.data_type()) {
-        Some(width) if data.null_count() > 0 => vec![zeroed_values(&data, width)],
+        Some(width) if data.null_count() > 0 => vec![zeroed_values(&data, width)?],
         _ => data.buffers().to_vec(),
     };
     data.into_builder().buffers(buffers).child_data(children).build()
@@ -42,10 +42,12 @@ fn width(data_type: &DataType) -> Option<Width> {
     }
 }
 
-fn zeroed_values(data: &ArrayData, width: Width) -> Buffer {
-    let (values, nulls) = (data.buffers().first().cloned().unwrap_or_default(), data.nulls());
-    let Some(nulls) = nulls else { return values };
-    match width {
+fn zeroed_values(data: &ArrayData, width: Width) -> Result<Buffer, ArrowError> {
+    let Some(values) = data.buffers().first().cloned() else {
+        return Err(ArrowError::InvalidArgumentError(format!("{} without values", data.data_type())));
+    };
+    let Some(nulls) = data.nulls() else { return Ok(values) }; // Proof: then nothing is hidden.
+    Ok(match width {
         Width::Bit => {
             let valid = BooleanBuffer::collect_bool(data.offset() + data.len(), |bit| {
                 bit.checked_sub(data.offset()).is_some_and(|row| nulls.is_valid(row))
@@ -63,7 +65,7 @@ fn zeroed_values(data: &ArrayData, width: Width) -> Buffer {
             }
             zeroed.into()
         }
-    }
+    })
 }
 
 #[cfg(test)]

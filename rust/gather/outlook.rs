@@ -44,8 +44,9 @@ impl Outlook {
             rows: rows.len() as u64,
             shards: plan.shards.len() as u64,
             passes: plan.passes.len() as u64,
+            // Proof: an estimate that is shown.
             write_bytes: plan.row_bytes.saturating_mul(rows.len() as u64),
-            memory_bytes: plan.held(job.threads()),
+            memory_bytes: plan.held(job.threads())?,
             ..Self::default()
         };
         for pass in &plan.passes {
@@ -59,16 +60,18 @@ impl Outlook {
             if plan.in_place {
                 units::foresee(corpus, &wanted, plan.row_bytes, &mut outlook);
             } else {
-                outlook.decoded(corpus, &wanted);
+                outlook.decoded(corpus, &wanted)?;
             }
         }
         Ok(outlook)
     }
 
-    fn decoded(&mut self, corpus: &Corpus, wanted: &[u64]) {
+    fn decoded(&mut self, corpus: &Corpus, wanted: &[u64]) -> Result<()> {
         for (unit, _) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
-            self.decoded_bytes = self.decoded_bytes.saturating_add(corpus.stored_bytes(unit));
+            // Proof: an estimate that is shown.
+            self.decoded_bytes = self.decoded_bytes.saturating_add(corpus.stored_bytes(unit)?);
             self.reads += 1;
         }
+        Ok(())
     }
 }

@@ -16,6 +16,7 @@ use super::lists::{self, Lists, Meaning};
 use super::parquet_bytes::{as_bytes, has_text, needs_checks};
 use super::row_group::Rows;
 use super::types::fixed_bytes;
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
@@ -66,7 +67,7 @@ impl File {
     fn new(map: Arc<Map>, bytes: Bytes, metadata: ArrowReaderMetadata) -> Result<Self> {
         let parquet = metadata.parquet_schema();
         let leaves = leaves(map.path(), parquet, metadata.schema())?;
-        let fields = metadata.schema().fields().iter().zip(&leaves);
+        let fields = checked::zip(metadata.schema().fields(), &leaves)?;
         let doubtful =
             fields.map(|(field, leaves)| needs_checks(field.data_type(), parquet, leaves)).collect();
         let hides_compression = hides_compression(metadata.metadata().file_metadata().created_by());
@@ -93,6 +94,7 @@ impl File {
     /// Whether there are texts in some of the columns.
     pub(super) fn has_text(&self, columns: &[usize]) -> bool {
         let fields = self.metadata.schema().fields();
+        // Proof: it decides whether to read them again, and a column that is none is an error of the first reading.
         columns.iter().filter_map(|&column| fields.get(column)).any(|field| has_text(field.data_type()))
     }
 
@@ -108,15 +110,17 @@ impl File {
     }
 
     /// The leaves of some columns.
-    pub(super) fn leaves_of<'a>(&'a self, columns: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-        columns.iter().filter_map(|&column| self.leaves.get(column).cloned()).flatten()
+    pub(super) fn leaves_of(&self, columns: &[usize]) -> Result<Vec<usize>> {
+        let leaves = |&column: &usize| checked::get(&self.leaves, column).cloned();
+        let leaves = columns.iter().map(leaves).collect::<Result<Vec<_>>>()?;
+        Ok(leaves.into_iter().flatten().collect()) // Proof: the numbers of all ranges in turn.
     }
 
     /// The bytes of the file as the crate reads them, for some columns of a row group.
     pub(super) fn corrected(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<Corrected<Bytes>> {
         let mut flags = Vec::new();
         if self.hides_compression {
-            for (chunk, _) in self.chunks(group, columns) {
+            for (chunk, _) in self.chunks(group, columns)? {
                 let at = At::Field(format!("column {}", chunk.column_path()));
                 let found = || hidden_flags(&self.bytes, chunk);
                 flags.extend(guard(self.map.path(), &at, "reading the page headers", found)?);
@@ -129,32 +133,36 @@ impl File {
     fn chunks<'a>(
         &'a self,
         group: &'a RowGroupMetaData,
-        columns: &'a [usize],
-    ) -> impl Iterator<Item = (&'a ColumnChunkMetaData, &'a DataType)> {
-        columns.iter().flat_map(move |&column| {
-            let field = self.metadata.schema().fields().get(column);
-            let leaves = self.leaves.get(column).cloned().unwrap_or_default();
-            leaves.filter_map(move |leaf| Some((group.columns().get(leaf)?, field?.data_type())))
-        })
+        columns: &[usize],
+    ) -> Result<Vec<(&'a ColumnChunkMetaData, &'a DataType)>> {
+        let mut chunks = Vec::new();
+        for &column in columns {
+            let data_type = checked::get(self.metadata.schema().fields(), column)?.data_type();
+            for leaf in checked::get(&self.leaves, column)?.clone() {
+                chunks.push((checked::get(group.columns(), leaf)?, data_type));
+            }
+        }
+        Ok(chunks)
     }
 
     /// Rows that are decoded at once.
     pub(super) fn step(&self, unit: usize, columns: &[usize]) -> Result<usize> {
         let group = self.group(unit)?;
-        let rows = u64::try_from(group.num_rows()).unwrap_or(0);
-        let row_bytes = self.group_bytes(group, columns) / rows.max(1);
+        let rows = checked::to::<u64, _>(group.num_rows())?;
+        let row_bytes = self.group_bytes(group, columns)? / rows.max(1);
         // The keys of a dictionary may stand for texts of any size, whatever the footer says of them.
-        let unsure = self.chunks(group, columns).any(|(chunk, _)| {
+        let unsure = self.chunks(group, columns)?.into_iter().any(|(chunk, _)| {
             chunk.column_type() == Physical::BYTE_ARRAY && chunk.dictionary_page_offset().is_some()
         });
         let most = if unsure { 1024 } else { 8192 };
-        Ok(usize::try_from(STEP_BYTES / row_bytes.max(1)).unwrap_or(1).clamp(8, most))
+        Ok(checked::index(STEP_BYTES / row_bytes.max(1))?.clamp(8, most))
     }
 
     /// Readers of those columns that are lists of numbers, with their places among the columns.
     pub(super) fn lists(&self, unit: usize, columns: &[usize]) -> Result<Vec<(usize, Box<dyn Lists>)>> {
         let group = self.group(unit)?;
         let list = |(place, &column): (usize, &usize)| Some((place, self.list(group, column)?));
+        // Proof: the others are read by the crate.
         Ok(columns.iter().enumerate().filter_map(list).collect())
     }
 
@@ -169,24 +177,32 @@ impl File {
         lists::open(data_type, meaning, chunk, rows, Box::new(pages))
     }
 
-    fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> u64 {
-        self.chunks(group, columns).map(|(chunk, data_type)| decoded_bytes(chunk, data_type)).sum()
+    fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<u64> {
+        let chunks = self.chunks(group, columns)?.into_iter();
+        let bytes = chunks.map(|(chunk, data_type)| decoded_bytes(chunk, data_type));
+        Ok(bytes.fold(0, u64::saturating_add)) // an estimate
     }
 }
 
 /// The rows of each row group, after a look at what the footer says of itself and of the file.
 fn row_counts(path: &Path, metadata: &ArrowReaderMetadata, size: u64) -> Result<Vec<u64>> {
     let wrong = |field: String, what: String| Error::format(path, At::Field(field), what);
+    let leaves = metadata.parquet_schema().num_columns();
     let mut rows = Vec::new();
     for (index, group) in metadata.metadata().row_groups().iter().enumerate() {
         let name = format!("row group {index}");
         let count = u64::try_from(group.num_rows())
             .map_err(|_| wrong(name.clone(), format!("has {} rows", group.num_rows())))?;
+        if group.columns().len() != leaves {
+            let have = group.columns().len();
+            return Err(wrong(name, format!("has {have} column chunks of {leaves}; the footer is damaged")));
+        }
         for chunk in group.columns() {
             // Of no rows, pyarrow writes chunks of no bytes that begin where the file does.
             if count == 0 && chunk.compressed_size() == 0 && chunk.data_page_offset() >= 0 {
                 continue;
             }
+            // Proof: without a dictionary, a chunk begins with its data.
             let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
             let end = start.checked_add(chunk.compressed_size());
             let inside = start >= 4 && end.is_some_and(|end| end >= start && end.unsigned_abs() <= size);
@@ -201,6 +217,7 @@ fn row_counts(path: &Path, metadata: &ArrowReaderMetadata, size: u64) -> Result<
         }
         rows.push(count);
     }
+    // Proof: a sum that is cut at 2^64 is none that the footer can declare.
     let total: u64 = rows.iter().fold(0, |sum, &rows| sum.saturating_add(rows));
     let declared = metadata.metadata().file_metadata().num_rows();
     if u64::try_from(declared) != Ok(total) {
@@ -211,6 +228,8 @@ fn row_counts(path: &Path, metadata: &ArrowReaderMetadata, size: u64) -> Result<
 }
 
 /// About how many bytes a column chunk takes in memory.
+///
+/// Proof: an estimate, cut at the largest that there can be; a count below zero has nothing to be estimated.
 fn decoded_bytes(chunk: &ColumnChunkMetaData, column: &DataType) -> u64 {
     let values = u64::try_from(chunk.num_values()).unwrap_or(0);
     let stored = u64::try_from(chunk.uncompressed_size()).unwrap_or(0);
@@ -256,23 +275,23 @@ impl Part for Parquet {
 
     fn bytes(&self, columns: &[usize]) -> Result<u64> {
         let groups = self.file.metadata.metadata().row_groups().iter();
-        Ok(groups.map(|group| self.file.group_bytes(group, columns)).fold(0, u64::saturating_add))
+        let mut bytes = groups.map(|group| self.file.group_bytes(group, columns));
+        // Proof: an estimate, cut at the largest that there can be.
+        bytes.try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
         let group = self.file.group(unit)?;
-        for (chunk, _) in self.file.chunks(group, columns) {
+        for (chunk, _) in self.file.chunks(group, columns)? {
             let (start, length) = chunk.byte_range();
-            let start = usize::try_from(start).unwrap_or(usize::MAX);
-            let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
-            self.file.map.populate(start..end)?;
+            self.file.map.populate(checked::span(&(start..checked::add(start, length)?))?)?;
         }
         Ok(Box::new(Rows::new(&self.file, unit, columns, wanted)?))
     }
 
-    fn stored_bytes(&self, unit: usize, columns: &[usize]) -> u64 {
-        let Ok(group) = self.file.group(unit) else { return 0 };
-        self.file.chunks(group, columns).map(|(chunk, _)| chunk.byte_range().1).fold(0, u64::saturating_add)
+    fn stored_bytes(&self, unit: usize, columns: &[usize]) -> Result<u64> {
+        let mut chunks = self.file.chunks(self.file.group(unit)?, columns)?.into_iter();
+        chunks.try_fold(0, |sum, (chunk, _)| checked::add(sum, chunk.byte_range().1))
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -48,6 +48,7 @@ pub(super) fn as_bytes(told: &ArrowReaderMetadata, leaves: &[Range<usize>]) -> R
             data_type.ok_or_else(|| ParquetError::General("a column without leaves".to_owned()))?;
         Ok(field.as_ref().clone().with_data_type(data_type))
     };
+    // Proof: as many, as was seen to when the file was opened.
     let fields = told.schema().fields().iter().zip(leaves).map(field).collect::<Result<Fields>>()?;
     let file = FileMetaData::new(file.version(), file.num_rows(), None, None, parquet, None);
     let metadata = ParquetMetaData::new(file, told.metadata().row_groups().to_vec());

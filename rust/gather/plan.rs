@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::budget::available_memory;
 use super::corpus::Corpus;
+use crate::checked;
 use crate::error::{Error, Result};
 
 /// Rows of an output batch, as `datasets` writes them.
@@ -43,6 +44,13 @@ pub struct Block {
     pub rows: Range<u64>,
 }
 
+impl Block {
+    /// How many rows it has. They were cut in ascending order.
+    pub(super) fn len(&self) -> u64 {
+        self.rows.end - self.rows.start
+    }
+}
+
 /// Where every output row goes, and in what order the work is done.
 #[derive(Debug)]
 pub struct Plan {
@@ -70,11 +78,13 @@ impl Plan {
     /// # Errors
     /// No shards, or shards of no bytes.
     pub fn new(corpus: &Corpus, rows: u64, extra: u64, split: Split, memory_limit: u64) -> Result<Self> {
+        // Proof: bytes are estimated here; what is cut at 2^64 is as large as an estimate can be.
         let row_bytes = corpus.bytes()?.div_ceil(corpus.rows().max(1)).saturating_add(extra).max(1);
         let count = match split {
             Split::Shards(count) => count,
             Split::Bytes(0) => 0,
-            Split::Bytes(limit) => rows.saturating_mul(row_bytes) / limit + 1,
+            // Proof: as above, and a shard has a row at least, as seen to below.
+            Split::Bytes(limit) => (rows.saturating_mul(row_bytes) / limit).saturating_add(1),
         };
         if count == 0 {
             return Err(Error::Value("num_shards and max_shard_size must be at least 1".to_owned()));
@@ -83,7 +93,9 @@ impl Plan {
         let shards = cut(rows, count.min(rows.max(1)));
         let block_rows = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
         let blocks = blocks(&shards, block_rows);
+        // Proof: a part of the memory limit at most.
         let block_bytes = block_rows.saturating_mul(row_bytes);
+        // Proof: as above.
         let for_blocks = block_bytes.saturating_mul(BLOCKS_IN_FLIGHT).min(memory_limit / 4);
         let in_place = corpus.in_place() && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
         let room = if in_place { u64::MAX } else { Self::room(corpus, row_bytes, memory_limit - for_blocks) };
@@ -99,7 +111,9 @@ impl Plan {
 
     /// How many rows of so many bytes can be read into so much memory at once.
     fn room(corpus: &Corpus, row_bytes: u64, memory: u64) -> u64 {
+        // Proof: half of the memory at most.
         let units = (corpus.units() as u64).saturating_mul(UNIT_OVERHEAD).min(memory / 2);
+        // Proof: of rows of so many bytes, one is read at once, however many they are.
         let row = row_bytes.saturating_add(ROW_OVERHEAD).saturating_mul(5).div_ceil(4);
         ((memory - units) / row).min(u64::from(u32::MAX))
     }
@@ -113,22 +127,32 @@ impl Plan {
     }
 
     /// Bytes that are held at most on so many threads, about.
-    pub(super) fn held(&self, threads: usize) -> u64 {
-        let rows =
-            |blocks: &[Block]| blocks.iter().map(|block| block.rows.end - block.rows.start).sum::<u64>();
-        let largest = self.blocks.iter().map(|block| block.rows.end - block.rows.start).max().unwrap_or(0);
-        let making =
-            largest.saturating_mul(self.row_bytes).saturating_mul(2 * threads.min(self.makers()) as u64);
-        let passes = self.passes.iter().map(|pass| rows(self.blocks.get(pass.clone()).unwrap_or_default()));
-        let read = if self.in_place { 0 } else { passes.max().unwrap_or(0) };
-        read.saturating_mul(self.row_bytes.saturating_add(ROW_OVERHEAD)).saturating_add(making)
+    ///
+    /// Proof: an estimate that is shown; no blocks take nothing.
+    pub(super) fn held(&self, threads: usize) -> Result<u64> {
+        let rows = |pass: &Range<usize>| {
+            let blocks = checked::get(&self.blocks, pass.clone())?;
+            blocks.iter().try_fold(0, |sum, block| checked::add(sum, block.len()))
+        };
+        let passes = self.passes.iter().map(rows).collect::<Result<Vec<_>>>()?;
+        let making = self.largest().saturating_mul(self.row_bytes);
+        let making = making.saturating_mul(2 * threads.min(self.makers()) as u64);
+        let read = if self.in_place { 0 } else { passes.into_iter().max().unwrap_or(0) };
+        Ok(read.saturating_mul(self.row_bytes.saturating_add(ROW_OVERHEAD)).saturating_add(making))
+    }
+
+    /// The rows of the largest block.
+    fn largest(&self) -> u64 {
+        // Proof: without blocks, none has rows.
+        self.blocks.iter().map(Block::len).max().unwrap_or(0)
     }
 
     /// How many blocks may be made at once.
     pub(super) fn makers(&self) -> usize {
-        let rows = self.blocks.iter().map(|block| block.rows.end - block.rows.start).max().unwrap_or(0);
-        let bytes = rows.saturating_mul(self.row_bytes).max(1);
+        // Proof: of blocks of so many bytes, one is made at once, however many they are.
+        let bytes = self.largest().saturating_mul(self.row_bytes).max(1);
         // A block is there as its rows and, while it is written, as the bytes of the file.
+        // Proof: a bound on the number of threads, of which there are fewer.
         usize::try_from(self.for_blocks / 2 / bytes).unwrap_or(usize::MAX).max(1)
     }
 }
@@ -136,7 +160,9 @@ impl Plan {
 /// Whether the pages that rows lie on all find room in the page cache: rows out of order would have the disk
 /// read them again and again otherwise.
 fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64) -> Result<bool> {
+    // Proof: no more pages than the corpus has bytes; with a limit above what there is, none find room beside it.
     let pages = rows.saturating_mul(row_bytes.saturating_add(2 * PAGE)).min(corpus.bytes()?);
+    // Proof: as above.
     Ok(pages <= (available_memory() / 4 * 3).saturating_sub(memory_limit))
 }
 
@@ -160,18 +186,16 @@ fn blocks(shards: &[Range<u64>], rows: u64) -> Vec<Block> {
 
 /// Runs of blocks whose rows follow each other, of at most `room` rows, or of one block.
 fn passes(blocks: &[Block], room: u64) -> Vec<Range<usize>> {
-    let mut passes = Vec::new();
-    let mut start = 0;
-    for (index, pair) in (1..).zip(blocks.windows(2)) {
-        let [before, block] = pair else { continue };
-        let first_row = blocks.get(start).map_or(0, |first| first.rows.start);
-        if block.rows.start != before.rows.end || block.rows.end - first_row > room {
-            passes.push(start..index);
-            start = index;
+    let mut passes: Vec<Range<usize>> = Vec::new();
+    let mut rows = 0..0;
+    for (index, block) in blocks.iter().enumerate() {
+        let follows = block.rows.start == rows.end && block.rows.end - rows.start <= room;
+        if let Some(pass) = passes.last_mut().filter(|_| follows) {
+            (pass.end, rows.end) = (index + 1, block.rows.end);
+        } else {
+            passes.push(index..index + 1);
+            rows = block.rows.clone();
         }
-    }
-    if start < blocks.len() {
-        passes.push(start..blocks.len());
     }
     passes
 }

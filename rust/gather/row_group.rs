@@ -17,6 +17,7 @@ use super::nulls::zeroed;
 use super::parquet::File;
 use super::strides::take_rows;
 use super::types::project;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 
@@ -48,7 +49,7 @@ impl Rows {
             file: file.clone(),
             unit,
             columns: columns.to_vec(),
-            schema: project(file.metadata.schema(), columns),
+            schema: project(file.metadata.schema(), columns)?,
             wanted: wanted.to_vec(),
             given: 0,
             step: file.step(unit, columns)?,
@@ -65,7 +66,7 @@ impl Rows {
         let is_list = |place: usize| self.lists.iter().any(|(list, _)| *list == place);
         let others = self.columns.iter().enumerate().filter(|(place, _)| !is_list(*place));
         let others: Vec<usize> = others.map(|(_, &column)| column).collect();
-        let wanted = self.wanted.get(self.given..).unwrap_or_default();
+        let wanted = checked::get(&self.wanted, self.given..)?;
         let needed = !others.is_empty() && !wanted.is_empty();
         self.as_bytes |= self.file.is_doubtful(&others);
         let decode = || Decoded::new(&self.file, self.unit, others, wanted, self.as_bytes);
@@ -75,7 +76,7 @@ impl Rows {
 
     /// The next rows of the columns that are not read as lists of numbers.
     fn read_others(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(others) = &mut self.others else { return Ok(None) };
+        let Some(others) = &mut self.others else { return Ok(None) }; // Proof: all are lists of numbers.
         let mut batch = others.read();
         if let Err(error) = batch {
             if self.as_bytes || !self.file.has_text(&others.columns) {
@@ -88,6 +89,7 @@ impl Rows {
             batch = others.read().map_err(|_| error);
         }
         let batch = batch?;
+        // Proof: what was not read as bytes was checked by the decoder.
         let Some(others) = self.others.as_ref().filter(|_| self.as_bytes) else { return Ok(Some(batch)) };
         let first = self.file.first_row(self.unit);
         let row = |row: usize| Some(first + u64::from(*self.wanted.get(self.given + row)?));
@@ -99,14 +101,17 @@ impl Rows {
         let others = self.read_others()?;
         let left = self.wanted.len() - self.given;
         let count = others.as_ref().map_or(self.step.min(left), RecordBatch::num_rows);
-        let wanted = self.wanted.get(self.given..self.given + count).unwrap_or_default();
+        let wanted = checked::get(&self.wanted, self.given..checked::add(self.given, count)?)?;
         let at = At::Field(format!("row group {}", self.unit));
         let lists = guard(self.file.map.path(), &at, "decoding", || {
-            let lists = self.lists.iter_mut().map(|(place, list)| Some((*place, list.take(wanted)?)));
-            Ok::<_, Error>(lists.collect::<Option<Vec<_>>>())
+            let take = |(place, list): &mut (usize, Box<dyn Lists>)| {
+                Ok(list.take(wanted)?.map(|taken| (*place, taken)))
+            };
+            let lists = self.lists.iter_mut().map(take);
+            Ok::<_, Error>(lists.collect::<Result<Option<Vec<_>>>>())
         });
-        let Ok(Some(lists)) = lists else {
-            // Something that is read by the crate alone, or damage that it has words for.
+        // Proof: it gave up on something that is read by the crate alone, or on damage that it has words for.
+        let Some(lists) = lists.unwrap_or(Ok(None))? else {
             self.lists.clear();
             self.begin_others()?;
             return self.read();
@@ -115,25 +120,26 @@ impl Rows {
         let mut others = others.iter().flat_map(RecordBatch::columns);
         let column = |place| {
             let list = lists.iter().find(|(list, _)| *list == place).map(|(_, list)| list);
-            list.or_else(|| others.next()).cloned()
+            let column =
+                list.or_else(|| others.next()).ok_or_else(|| impossible("a column that was not read"))?;
+            zeroed(column).map_err(|e| Error::Internal(e.to_string()))
         };
-        let columns = (0..self.columns.len()).filter_map(column).map(|column| zeroed(&column));
-        let columns: Vec<ArrayRef> =
-            columns.collect::<Result<_, _>>().map_err(|e| Error::Internal(e.to_string()))?;
+        let columns = (0..self.columns.len()).map(column).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(self.found_schema(&columns), columns, &options)
+        RecordBatch::try_new_with_options(self.found_schema(&columns)?, columns, &options)
             .map_err(|e| Error::Internal(e.to_string()))
     }
 
     /// The schema with the types that columns have: of what is checked, dictionaries have become their values.
-    fn found_schema(&self, columns: &[ArrayRef]) -> SchemaRef {
+    fn found_schema(&self, columns: &[ArrayRef]) -> Result<SchemaRef> {
         if !self.as_bytes {
-            return self.schema.clone();
+            return Ok(self.schema.clone());
         }
-        let fields = self.schema.fields().iter().zip(columns);
+        let fields = checked::zip(self.schema.fields(), columns)?;
         let fields =
             fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
-        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), self.schema.metadata().clone()))
+        let metadata = self.schema.metadata().clone();
+        Ok(Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata)))
     }
 }
 
@@ -179,13 +185,14 @@ impl Decoded {
         as_bytes: bool,
     ) -> Result<Self> {
         let at = At::Field(format!("row group {unit}"));
-        let rows = usize::try_from(file.group(unit)?.num_rows()).unwrap_or(0);
+        let rows = checked::index(file.group(unit)?.num_rows())?;
         let step = file.step(unit, &columns)?;
         let sparse = wanted.len() < rows / SPARSE;
         let bytes = file.corrected(file.group(unit)?, &columns)?;
+        let leaves = file.leaves_of(&columns)?;
         let metadata = if as_bytes { file.as_bytes()? } else { &file.metadata };
         let reader = guard(file.map.path(), &at, "decoding", || {
-            let mask = ProjectionMask::leaves(metadata.parquet_schema(), file.leaves_of(&columns));
+            let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata.clone())
                 .with_row_groups(vec![unit])
                 .with_projection(mask)
@@ -201,7 +208,7 @@ impl Decoded {
             given: 0,
             start: 0,
             order: ordered(&columns),
-            schema: project(file.metadata.schema(), &columns),
+            schema: project(file.metadata.schema(), &columns)?,
             columns,
         })
     }
@@ -218,7 +225,7 @@ impl Decoded {
     /// What is wanted of the reader's next batch.
     fn step(&mut self) -> Result<Option<RecordBatch>> {
         let next = guard(self.file.map.path(), &self.at, "decoding", || self.reader.next().transpose())?;
-        let wanted = self.wanted.get(self.given..).unwrap_or_default();
+        let wanted = checked::get(&self.wanted, self.given..)?;
         let batch = next.filter(|batch| !self.sparse || batch.num_rows() <= wanted.len());
         let Some(batch) = batch else {
             let message = format!(
@@ -243,9 +250,10 @@ impl Decoded {
         if here == batch.num_rows() {
             return Ok(Some(batch));
         }
-        let local =
-            wanted.iter().take(here).map(|&row| u32::try_from(u64::from(row) - start).unwrap_or(u32::MAX));
-        let local = UInt32Array::from_iter_values(local);
+        let (start, wanted) = (checked::to::<u32, _>(start)?, checked::get(wanted, ..here)?);
+        // They ascend: the first tells that none lies before this batch.
+        checked::sub(*checked::get(wanted, 0)?, start)?;
+        let local = UInt32Array::from_iter_values(wanted.iter().map(|row| row - start));
         guard(self.file.map.path(), &self.at, "taking rows", || take_rows(&batch, &local)).map(Some)
     }
 }
@@ -257,6 +265,7 @@ fn ordered(columns: &[usize]) -> Vec<usize> {
 
 /// Rows as runs to read, the gaps between them skipped.
 fn runs(wanted: &[u32], rows: usize) -> RowSelection {
+    // Proof: a run has a row at least.
     let ranges = wanted.chunk_by(|a, b| a + 1 == *b).filter_map(|run| {
         let (first, last) = (run.first()?, run.last()?);
         Some(*first as usize..*last as usize + 1)

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::corpus::Part;
 use super::types::{canonical_field, project, same_layout};
+use crate::checked;
 use crate::error::{At, Error, Result};
 
 pub(super) fn check_names(schema: &Schema, names: &[String]) -> Result<()> {
@@ -54,7 +55,7 @@ pub(super) fn no_more_columns(first: &dyn Part, part: &dyn Part) -> Result<()> {
 /// The schema that the chosen columns of every part come out with.
 pub(super) fn common_schema(parts: &[Arc<dyn Part>], columns: &[Vec<usize>]) -> Result<Schema> {
     let mut common: Option<(&Path, Schema)> = None;
-    for (part, columns) in parts.iter().zip(columns) {
+    for (part, columns) in checked::zip(parts, columns)? {
         let found = canonical_schema(part.as_ref(), columns)?;
         match &common {
             None => common = Some((part.path(), found)),
@@ -66,14 +67,14 @@ pub(super) fn common_schema(parts: &[Arc<dyn Part>], columns: &[Vec<usize>]) -> 
 
 /// The schema of some columns of a part as rows come out.
 fn canonical_schema(part: &dyn Part, columns: &[usize]) -> Result<Schema> {
-    let stored = project(part.schema(), columns);
+    let stored = project(part.schema(), columns)?;
     let fields = stored.fields().iter().map(|field| canonical_field(part.path(), field.name(), field));
     Ok(Schema::new_with_metadata(fields.collect::<Result<Vec<Field>>>()?, stored.metadata().clone()))
 }
 
 fn same_schema(first: &Path, schema: &Schema, path: &Path, found: &Schema) -> Result<()> {
     let differs = |a: &DataType, b: &DataType| !same_layout(a, b) || a != b;
-    for (expected, found) in schema.fields().iter().zip(found.fields()) {
+    for (expected, found) in checked::zip(schema.fields(), found.fields())? {
         if differs(expected.data_type(), found.data_type()) {
             let message = format!(
                 "has the type {} here and {} in {}; shards must have the same types",

@@ -60,6 +60,7 @@ impl Shares {
 
 impl Share {
     fn left(&self) -> usize {
+        // Proof: whoever finds nothing left has gone past the end.
         self.end.saturating_sub(self.next.load(Ordering::Relaxed))
     }
 

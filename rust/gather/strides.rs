@@ -41,7 +41,7 @@ impl Strided {
 
     fn of_lists<O: OffsetSizeTrait>(list: &GenericListArray<O>) -> Option<Self> {
         let offsets = list.value_offsets();
-        let [first, second, ..] = *offsets else { return None };
+        let [first, second, ..] = *offsets else { return None }; // Proof: without rows, there is nothing to copy.
         let length = second - first;
         let even = offsets.windows(2).all(|pair| matches!(*pair, [start, end] if end - start == length));
         even.then_some(())?;
@@ -78,26 +78,39 @@ impl Strided {
 /// A column of `rows` rows of some bytes each.
 pub(super) fn column(data_type: &DataType, rows: usize, bytes: Buffer) -> Result<ArrayRef, ArrowError> {
     let numbers = |item: &DataType, bytes: Buffer| {
-        let width = item.primitive_width().unwrap_or(1);
-        ArrayData::builder(item.clone()).len(bytes.len() / width).add_buffer(bytes).build()
+        ArrayData::builder(item.clone()).len(count(item, bytes.len())?).add_buffer(bytes).build()
     };
     let list = |item: &DataType, offsets: Option<Buffer>, bytes: Buffer| {
         let list = ArrayData::builder(data_type.clone()).len(rows).add_child_data(numbers(item, bytes)?);
         offsets.into_iter().fold(list, ArrayDataBuilder::add_buffer).build()
     };
-    let each = |item: &DataType| bytes.len() / item.primitive_width().unwrap_or(1) / rows.max(1);
+    let each = |item: &DataType| {
+        let count = count(item, bytes.len())?;
+        let each = count.checked_div(rows).unwrap_or(0); // Proof: without rows, there must be no items either.
+        if each * rows == count { Ok(each) } else { Err(uneven(count, rows)) }
+    };
     Ok(make_array(match data_type {
         DataType::List(item) => {
-            let offsets = offsets::<i32>(rows, each(item.data_type()))?;
+            let offsets = offsets::<i32>(rows, each(item.data_type())?)?;
             list(item.data_type(), Some(offsets), bytes)?
         }
         DataType::LargeList(item) => {
-            let offsets = offsets::<i64>(rows, each(item.data_type()))?;
+            let offsets = offsets::<i64>(rows, each(item.data_type())?)?;
             list(item.data_type(), Some(offsets), bytes)?
         }
         DataType::FixedSizeList(item, _) => list(item.data_type(), None, bytes)?,
         plain => numbers(plain, bytes)?,
     }))
+}
+
+/// How many numbers so many bytes are.
+fn count(item: &DataType, bytes: usize) -> Result<usize, ArrowError> {
+    let width = item.primitive_width().filter(|&width| width > 0 && bytes.is_multiple_of(width));
+    width.map(|width| bytes / width).ok_or_else(|| uneven(bytes, item))
+}
+
+fn uneven(count: usize, of: impl std::fmt::Display) -> ArrowError {
+    ArrowError::InvalidArgumentError(format!("{count} do not make whole ones of {of}"))
 }
 
 /// The offsets of lists of `each` items.
@@ -118,7 +131,8 @@ pub(super) fn take_rows(batch: &RecordBatch, rows: &UInt32Array) -> Result<Recor
 }
 
 fn take_strided(strided: &Strided, data_type: &DataType, rows: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-    let mut bytes = MutableBuffer::with_capacity(rows.len().saturating_mul(strided.stride));
+    let size = rows.len().checked_mul(strided.stride).ok_or_else(|| uneven(rows.len(), strided.stride))?;
+    let mut bytes = MutableBuffer::with_capacity(size);
     for &row in rows.values() {
         let outside = || ArrowError::InvalidArgumentError(format!("there is no row {row}"));
         bytes.extend_from_slice(strided.row(row as usize).ok_or_else(outside)?);

@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::extension;
+use crate::checked;
 use crate::error::{At, Error, Result};
 
 /// The schema metadata that tells the features of `datasets`.
@@ -89,6 +90,7 @@ pub(super) fn same_layout(a: &DataType, b: &DataType) -> bool {
             n == m && same_layout(a.data_type(), b.data_type())
         }
         (DataType::Struct(a), DataType::Struct(b)) => {
+            // Proof: as many, which is compared first.
             a.len() == b.len()
                 && a.iter().zip(b.iter()).all(|(a, b)| same_layout(a.data_type(), b.data_type()))
         }
@@ -97,15 +99,17 @@ pub(super) fn same_layout(a: &DataType, b: &DataType) -> bool {
 }
 
 /// The schema of some columns, by their positions.
-pub(super) fn project(schema: &Schema, columns: &[usize]) -> SchemaRef {
-    let fields: Vec<_> = columns.iter().filter_map(|&i| schema.fields().get(i).cloned()).collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+pub(super) fn project(schema: &Schema, columns: &[usize]) -> Result<SchemaRef> {
+    let field = |&column: &usize| Ok(checked::get(schema.fields(), column)?.clone());
+    let fields: Vec<_> = columns.iter().map(field).collect::<Result<_>>()?;
+    Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
 }
 
 /// A schema whose metadata tells the features of its columns and of no others: early versions of `datasets`
 /// take all that it tells.
 pub(super) fn own_features(mut schema: Schema) -> Schema {
     let told = schema.metadata.get(FEATURES).and_then(|text| serde_json::from_str(text).ok());
+    // Proof: what tells of no features stays as it is.
     let Some(mut told): Option<serde_json::Value> = told else { return schema };
     if let Some(features) = told.pointer_mut("/info/features").and_then(|it| it.as_object_mut()) {
         features.retain(|name, _| schema.index_of(name).is_ok());
@@ -115,6 +119,8 @@ pub(super) fn own_features(mut schema: Schema) -> Schema {
 }
 
 /// Bytes of one value where every value has as many, as Arrow lays it out in memory.
+///
+/// Proof: no list has a negative length, as [`canonical_field`] sees to; what is cut at 2^64 is larger than any limit.
 pub(super) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
     match data_type {
         DataType::Null | DataType::Boolean => Some(1),
@@ -153,11 +159,12 @@ pub(super) fn cut_by_bytes<T>(rows: &[T], bytes: impl Fn(&T) -> u64, limit: u64)
     let (mut start, mut sum) = (0, 0u64);
     for (index, row) in rows.iter().enumerate() {
         let more = bytes(row);
+        // Proof: a sum that is cut at 2^64 is above the limit all the same.
         if index > start && sum.saturating_add(more) > limit {
             runs.push(start..index);
             (start, sum) = (index, 0);
         }
-        sum = sum.saturating_add(more);
+        sum = sum.saturating_add(more); // Proof: as above.
     }
     if start < rows.len() {
         runs.push(start..rows.len());
@@ -169,6 +176,9 @@ pub(super) fn cut_by_bytes<T>(rows: &[T], bytes: impl Fn(&T) -> u64, limit: u64)
 ///
 /// A value of no width (null, a bit) counts as a byte, so that a run of at most 2^31 bytes never holds more
 /// than 2^31 list items.
+///
+/// Proof: it is compared with limits that what is cut at 2^64 is above; lists have no negative length, and no types
+/// are taken but these and those of fixed width.
 pub(super) fn extent(array: &dyn Array, start: usize, end: usize) -> u64 {
     let len = end.saturating_sub(start) as u64;
     match array.data_type() {
@@ -202,6 +212,8 @@ pub(super) fn extent(array: &dyn Array, start: usize, end: usize) -> u64 {
 }
 
 /// A dictionary takes what its values take: as those it comes out.
+///
+/// Proof: without values, all keys are null and take nothing; what is cut at 2^64 is above every limit.
 fn of_keys(array: &dyn Array) -> u64 {
     let Some(dictionary) = array.as_any_dictionary_opt().filter(|it| !it.values().is_empty()) else {
         return 0;
@@ -212,11 +224,14 @@ fn of_keys(array: &dyn Array) -> u64 {
 }
 
 /// A view has the length of its bytes, wherever they are.
+///
+/// Proof: the values asked for are there, or whoever asks finds none either.
 fn viewed(views: &[u128], start: usize, end: usize) -> u64 {
     let views = views.get(start..end).unwrap_or_default();
     views.iter().map(|&view| u64::from(ByteView::from(view).length) + 4).sum()
 }
 
+/// Proof: a list view has as many offsets as sizes; what is cut at 2^64 is above every limit.
 fn views<O: OffsetSizeTrait>(list: &GenericListViewArray<O>, start: usize, end: usize) -> u64 {
     let spans = list.value_offsets().iter().zip(list.value_sizes());
     let spans = spans.skip(start).take(end.saturating_sub(start));
@@ -227,16 +242,19 @@ fn views<O: OffsetSizeTrait>(list: &GenericListViewArray<O>, start: usize, end: 
         .fold(0, |sum, bytes| sum.saturating_add(bytes).saturating_add(size_of::<O>() as u64))
 }
 
+/// Proof: there is an offset more than values, and the values asked for are there.
 fn bounds<O: OffsetSizeTrait>(offsets: &[O], start: usize, end: usize) -> (usize, usize) {
     let at = |i: usize| offsets.get(i).map_or(0, |offset| offset.as_usize());
     (at(start), at(end))
 }
 
+/// Proof: offsets ascend, and what is cut at 2^64 is above every limit.
 fn flat<O: OffsetSizeTrait>(offsets: &[O], start: usize, end: usize) -> u64 {
     let (first, last) = bounds(offsets, start, end);
     (last.saturating_sub(first) as u64).saturating_add((end - start) as u64 * size_of::<O>() as u64)
 }
 
+/// Proof: as for [`flat`].
 fn nested<O: OffsetSizeTrait>(offsets: &[O], values: &dyn Array, start: usize, end: usize) -> u64 {
     let (first, last) = bounds(offsets, start, end);
     extent(values, first, last).saturating_add((end - start) as u64 * size_of::<O>() as u64)

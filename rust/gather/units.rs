@@ -15,6 +15,7 @@ use super::corpus::Corpus;
 use super::outlook::Outlook;
 use super::run::index;
 use super::strides::Strided;
+use crate::checked;
 use crate::error::Result;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
@@ -70,7 +71,8 @@ pub(super) fn look_at_units(
     wanted: &[u64],
 ) -> Result<Option<Vec<Option<Unit>>>> {
     let ways = ways(corpus, wanted);
-    let runway = Runway::new(ways.iter().filter_map(|(_, way)| match way {
+    // Proof: of what is not read from the map, or is in memory, nothing is asked of the disk.
+    let runway = Runway::new(ways.iter().filter_map(|(_, _, way)| match way {
         Way::Mapped(map, span, Some(_)) => {
             Some(Spot { file: map.opened(), bytes: span.start as u64..span.end as u64 })
         }
@@ -80,8 +82,8 @@ pub(super) fn look_at_units(
     let queue = Queue::new(runs.len() as u64);
     let found = job.run(|_, state| {
         let mut mine = Vec::new();
-        while let Some(run) = queue.take().map(index).transpose()?.and_then(|next| runs.get(next)) {
-            for (unit, way) in *run {
+        while let Some(run) = queue.take() {
+            for (unit, _, way) in *checked::get(&runs, index(run)?)? {
                 state.check()?;
                 mine.push((*unit, look_at(corpus, *unit, way, &runway)?));
             }
@@ -89,43 +91,47 @@ pub(super) fn look_at_units(
         Ok(mine)
     })?;
     let mut units: Vec<Option<Unit>> = (0..wanted.len()).map(|_| None).collect();
+    let mut looked_at = 0;
+    // Proof: the units of each thread in turn; all are counted below.
     for (unit, found) in found.into_iter().flatten() {
-        let Some(found) = found else { return Ok(None) };
-        if let Some(unit) = units.get_mut(unit) {
-            *unit = Some(found);
-        }
+        let Some(found) = found else { return Ok(None) }; // Proof: as told above; rows are then read first.
+        *units.get_mut(unit).ok_or_else(|| checked::impossible(format_args!("rows of unit {unit}")))? =
+            Some(found);
+        looked_at += 1;
     }
+    checked::equal("units looked at", looked_at, ways.len())?;
     Ok(Some(units))
 }
 
-/// How each unit that is wanted is read.
-fn ways(corpus: &Corpus, wanted: &[u64]) -> Vec<(usize, Way)> {
+/// Each unit that is wanted, how many of its rows are, and how they are read.
+fn ways(corpus: &Corpus, wanted: &[u64]) -> Vec<(usize, u64, Way)> {
     let touched = touched(wanted);
     let cold = cold_files(corpus, &touched);
     let mut asked = 0..;
-    let way = |unit: usize| {
-        let Some((map, span)) = corpus.place(unit) else { return (unit, Way::Held) };
-        let cold = cold.get(&address(map)).copied().unwrap_or(false);
-        let count = wanted.get(unit).copied().unwrap_or(0);
+    let way = |(unit, count): (usize, u64)| {
+        // Proof: what lies in no file is in memory; what lies outside of its file is an error when it is looked at.
+        let Some((map, span)) = corpus.place(unit) else { return (unit, count, Way::Held) };
+        let cold = cold.get(&address(map)).copied().unwrap_or(false); // Proof: a hint, known of each of these files.
         if by_position(count, span.len() as u64, cold) {
-            return (unit, Way::ByPosition(map.clone()));
+            return (unit, count, Way::ByPosition(map.clone()));
         }
         let number = if cold { asked.next() } else { None };
-        (unit, Way::Mapped(map.clone(), span, number))
+        (unit, count, Way::Mapped(map.clone(), span, number))
     };
     touched.into_iter().map(way).collect()
 }
 
 /// The files of which a good part is not in memory, by their address.
-fn cold_files(corpus: &Corpus, units: &[usize]) -> HashMap<usize, bool> {
+fn cold_files(corpus: &Corpus, units: &[(usize, u64)]) -> HashMap<usize, bool> {
     let mut files: HashMap<usize, Vec<usize>> = HashMap::new();
-    for &unit in units {
+    for &(unit, _) in units {
         if let Some((map, _)) = corpus.place(unit) {
             files.entry(address(map)).or_default().push(unit);
         }
     }
     let is_cold = |units: &[usize]| {
         let probes = units.iter().step_by(units.len().div_ceil(PROBES).max(1));
+        // Proof: each of these has a place, by which it was found.
         let missing = probes.clone().filter_map(|&unit| corpus.place(unit)).filter(|(map, span)| {
             // Headers, at the beginning, were just read.
             !map.opened().is_resident((span.start + (span.end - span.start) / 2) as u64)
@@ -141,18 +147,21 @@ fn address(map: &Arc<Map>) -> usize {
 
 /// Whether it costs less to read so many rows one by one than to have all bytes of their unit in the map.
 fn by_position(count: u64, bytes: u64, cold: bool) -> bool {
+    // Proof: it only decides how they are read.
     count.saturating_mul(if cold { COLD_READ } else { WARM_READ }) < bytes
 }
 
 /// Adds to an outlook what will be read of units of which so many rows are wanted.
+///
+/// Proof: bytes are an estimate that is shown.
 pub(super) fn foresee(corpus: &Corpus, wanted: &[u64], row_bytes: u64, outlook: &mut Outlook) {
-    for (unit, way) in ways(corpus, wanted) {
-        let count = wanted.get(unit).copied().unwrap_or(0);
+    for (_, count, way) in ways(corpus, wanted) {
         match way {
             Way::Held => {}
             Way::ByPosition(_) => {
                 outlook.positional_rows += count;
-                outlook.positional_bytes += count.saturating_mul(row_bytes);
+                let bytes = count.saturating_mul(row_bytes);
+                outlook.positional_bytes = outlook.positional_bytes.saturating_add(bytes);
                 outlook.reads += count;
             }
             Way::Mapped(_, span, _) => {
@@ -163,8 +172,8 @@ pub(super) fn foresee(corpus: &Corpus, wanted: &[u64], row_bytes: u64, outlook: 
     }
 }
 
-fn touched(wanted: &[u64]) -> Vec<usize> {
-    (0..wanted.len()).filter(|&unit| wanted.get(unit) > Some(&0)).collect()
+fn touched(wanted: &[u64]) -> Vec<(usize, u64)> {
+    wanted.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect()
 }
 
 /// A unit, brought into memory if that is the way to read it.
@@ -180,7 +189,9 @@ fn look_at(corpus: &Corpus, unit: usize, way: &Way, runway: &Runway<'_>) -> Resu
             map.populate(span.clone())?;
         }
     }
-    let Some(batch) = corpus.view(unit)? else { return Ok(None) };
+    let Some(batch) = corpus.view(unit)? else { return Ok(None) }; // Proof: its rows are then read first.
+    // Rows are read by their position from now on, without a look at what is there.
+    checked::equal("rows of a unit in place", batch.num_rows() as u64, corpus.unit_rows(unit)?)?;
     let lane = |column: &ArrayRef| {
         let strided = Strided::of(column)?;
         let offset = file.as_ref().and_then(|map| strided.place_in(map.bytes()));

@@ -89,8 +89,8 @@ impl Corpus {
 
     /// The names that the columns have in the first file.
     #[getter]
-    fn stored_names(&self) -> Vec<String> {
-        self.inner.stored_names()
+    fn stored_names(&self) -> PyResult<Vec<String>> {
+        Ok(self.inner.stored_names()?)
     }
 
     /// About how many bytes all rows take in memory.

@@ -72,6 +72,7 @@ fn decode(
     let mut values = Vec::new();
     let len = checked::index(need)?;
     // One byte more tells a buffer that holds more than it says: its lengths are damaged, and so are its values.
+    // Proof: a bound that no buffer in memory comes near.
     let most = need.saturating_add(u64::from(whole));
     values.try_reserve_exact(len).map_err(|_| {
         Error::Memory(format!("{}: {need} bytes are needed to unpack a column", path.display()))

@@ -74,9 +74,9 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
             "zip64 end record offset {said} in the locator: expected {WIDE_END} bytes before it"
         )));
     };
-    // The locator counts disks, and everything else numbers them from 0.
-    let count = u32::from_le_bytes(le(&locator, 16)?);
-    one_disk(file, at, u32::from_le_bytes(le(&locator, 4)?), count.saturating_sub(1))?;
+    // Proof: the locator counts disks, and everything else numbers them from 0; some writers count none.
+    let last = u32::from_le_bytes(le(&locator, 16)?).saturating_sub(1);
+    one_disk(file, at, u32::from_le_bytes(le(&locator, 4)?), last)?;
     let record = file.read_at(place, 56)?;
     one_disk(file, place, u32::from_le_bytes(le(&record, 16)?), u32::from_le_bytes(le(&record, 20)?))?;
     let length = u64::from_le_bytes(le(&record, 4)?);
@@ -97,6 +97,7 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
 
 /// Fails if an archive says that it is one of several.
 fn one_disk(file: &File, at: u64, number: u32, other: u32) -> Result<()> {
+    // Proof: numbers of 0 say that there is one file.
     let Some(found) = [number, other].into_iter().find(|disk| *disk != 0) else { return Ok(()) };
     let message = format!("disk number {found}: expected 0, an archive in one file; the file is damaged");
     Err(Error::format(file.path(), At::Byte(at), message))
