@@ -22,8 +22,10 @@ use crate::ipc_nodes::check_nodes;
 use crate::mmap::Map;
 use crate::opened::Opened;
 
-/// The marker before each message and before the end mark.
+/// The marker before each message and before the end mark, since Arrow 0.15.
 const CONTINUATION: [u8; 4] = [0xff; 4];
+/// Bytes of the schema of an old stream that are looked at: schemas take less.
+const MAX_SCHEMA: u64 = 64 << 20;
 /// What a file, but not a stream, begins and ends with.
 const MAGIC: &[u8; 6] = b"ARROW1";
 /// Bytes before the first message of a file: the magic, padded.
@@ -137,10 +139,29 @@ impl Contents {
     ///
     /// A stream must end with its end mark and a file with its footer: without them it was cut.
     pub(crate) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Self> {
-        let mut frames = Frames { file, rows: 0, messages: 0 };
+        let mut frames = Frames { file, rows: 0, messages: 0, marked: true };
         let start = file.read_at(0, checked::index(file.size().min(6))?)?;
-        if *start == *MAGIC { frames.read_file() } else { frames.read_stream() }
+        if *start == *MAGIC {
+            frames.read_file()
+        } else {
+            frames.marked = !begins_unmarked(file, 0)?;
+            frames.read_stream()
+        }
     }
+}
+
+/// Whether a schema begins at a position without the marker, as writers before Arrow 0.15 framed it: its length, and a
+/// message of that length that holds a schema.
+pub(crate) fn begins_unmarked(file: &(impl ReadAt + ?Sized), position: u64) -> Result<bool> {
+    let Some(there) = file.size().checked_sub(position).and_then(|there| there.checked_sub(4)) else {
+        return Ok(false); // Proof: there is no length.
+    };
+    let length = u64::try_from(little_i32(&file.read_at(position, 4)?)?).ok();
+    let Some(length) = length.filter(|&length| (1..=there.min(MAX_SCHEMA)).contains(&length)) else {
+        return Ok(false); // Proof: the marker is a negative length.
+    };
+    let bytes = file.read_at(checked::add(position, 4)?, checked::index(length)?)?;
+    Ok(root_as_message(&bytes).is_ok_and(|message| message.header_as_schema().is_some()))
 }
 
 /// The header of a message, to be given to [`message`].
@@ -233,6 +254,8 @@ struct Frames<'f, F: ?Sized> {
     file: &'f F,
     rows: u64,
     messages: u64,
+    /// Whether the marker begins each message, as it does since Arrow 0.15; before it, its length did.
+    marked: bool,
 }
 
 impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
@@ -277,6 +300,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
     fn read_file(&mut self) -> Result<Contents> {
         let bounds = self.footer_bounds()?;
+        self.marked = !begins_unmarked(self.file, self.first_message(bounds.start)?)?;
         let bytes = self.file.read_at(bounds.start, checked::len(&bounds)?)?;
         let footer = root_as_footer(&bytes)
             .map_err(|e| self.broken(bounds.start, format!("the footer is no flatbuffer: {e}")))?;
@@ -302,7 +326,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         }
         let bytes = self.file.read_at(start, checked::index(there.min(START))?)?;
         let Some(header) = self.header_bounds(start, &bytes, there)? else {
-            *position = start + 8;
+            *position = checked::add(start, self.before_header())?;
             return Ok(None);
         };
         let mut place = Place { body: header.end..header.end, header };
@@ -325,24 +349,39 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
     /// Where the header of a message lies, by the first of the bytes that are there; nothing for the end mark.
     fn header_bounds(&self, start: u64, bytes: &[u8], there: u64) -> Result<Option<Range<u64>>> {
-        let Some((mark, length)) = bytes.get(..8).map(|bytes| bytes.split_at(4)) else {
-            return Err(self.cut(start, &format!("8 bytes begin a message and {there} are there")));
+        let before = self.before_header();
+        let Some(mark) = bytes.get(..checked::index(before)?) else {
+            return Err(self.cut(start, &format!("{before} bytes begin a message and {there} are there")));
         };
-        if mark != CONTINUATION {
+        let length = if self.marked { mark.strip_prefix(&CONTINUATION) } else { Some(mark) };
+        let Some(length) = length else {
             let message = format!(
-                "a message or the end mark of the stream must begin with ff ff ff ff and this has {mark:02x?}, after {} rows; bytes were lost or overwritten here",
+                "a message or the end mark of the stream must begin with ff ff ff ff and this has {:02x?}, after {} rows; bytes were lost or overwritten here",
+                checked::get(mark, ..4)?,
                 self.rows
             );
             return Err(self.broken(start, message));
-        }
+        };
         let declared = little_i32(length)?;
-        let length = u64::try_from(declared)
-            .map_err(|_| self.broken(start + 4, format!("a message header has the length {declared}")))?;
-        if length > there - 8 {
-            let message = format!("a message header has {length} bytes and {} are there", there - 8);
+        let length = u64::try_from(declared).map_err(|_| {
+            self.broken(
+                start,
+                format!("a message header has the length {declared}; bytes were lost or overwritten here"),
+            )
+        })?;
+        let header = checked::add(start, before)?;
+        let there = checked::sub(there, before)?;
+        if length > there {
+            let message = format!("a message header has {length} bytes and {there} are there");
             return Err(self.cut(start, &message));
         }
-        Ok((length > 0).then(|| start + 8..start + 8 + length))
+        let end = checked::add(header, length)?;
+        Ok((length > 0).then_some(header..end))
+    }
+
+    /// Bytes before the header of a message: its marker, if there is one, and its length.
+    fn before_header(&self) -> u64 {
+        if self.marked { 8 } else { 4 }
     }
 
     /// What a message after the schema holds. Its rows are added to those read.
@@ -477,24 +516,28 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     /// Fails if there are bytes between the schema and the footer that the footer does not name: a batch that it
     /// leaves out would be missed by nobody.
     fn check_complete(&mut self, messages: &[(Place, Kind)], footer: u64) -> Result<()> {
-        // Some writers pad the magic to 64 bytes.
-        let padding =
-            self.file.read_at(FILE_START, usize::try_from(64.min(footer - FILE_START)).unwrap_or(0))?;
-        let zeros = padding.iter().take_while(|&&byte| byte == 0).count() & !7;
-        let mut position = FILE_START + zeros as u64;
+        let mut position = self.first_message(footer)?;
         if position < footer {
             self.next(&mut position)?;
         }
-        let mut spans: Vec<_> = messages
-            .iter()
-            .map(|(place, _)| (place.header.start.saturating_sub(8), place.body.end))
-            .collect();
+        let mut spans = Vec::with_capacity(messages.len());
+        for (place, _) in messages {
+            spans.push((checked::sub(place.header.start, self.before_header())?, place.body.end));
+        }
         spans.sort_unstable();
         for (start, end) in spans {
             self.check_gap(position..start, false)?;
             position = end;
         }
         self.check_gap(position..footer, true)
+    }
+
+    /// Where the first message of a file begins. Some writers pad the magic to 64 bytes.
+    fn first_message(&self, footer: u64) -> Result<u64> {
+        let between = checked::sub(footer, FILE_START)?;
+        let padding = self.file.read_at(FILE_START, checked::index(between.min(64))?)?;
+        let zeros = padding.iter().take_while(|&&byte| byte == 0).count() & !7;
+        checked::add(FILE_START, zeros as u64)
     }
 
     /// Between blocks lies nothing but zeros, and after the last the end mark.
@@ -504,9 +547,9 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         if gap.is_empty() {
             return Ok(());
         }
-        let len = usize::try_from((gap.end - gap.start).min(PADDING)).unwrap_or(0);
+        let len = checked::index((gap.end - gap.start).min(PADDING))?;
         let bytes = self.file.read_at(gap.start, len)?;
-        let rest = bytes.strip_prefix(&CONTINUATION).filter(|_| last).unwrap_or(&bytes);
+        let rest = bytes.strip_prefix(&CONTINUATION).filter(|_| last).unwrap_or(&bytes); // Proof: the mark may be left out.
         if gap.end - gap.start <= PADDING && rest.iter().all(|&byte| byte == 0) {
             return Ok(());
         }

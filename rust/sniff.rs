@@ -168,6 +168,7 @@ static TABLE: &[Format] = &[
     Format::weak(Kind::Other, "ORC", |h| h.starts(b"ORC"), Advice::Convert),
     Format::sure(Kind::Other, "netCDF", |h| h.starts(b"CDF") && matches!(h.bytes.get(3), Some(1 | 2 | 5)), Advice::Convert),
     Format::weak(Kind::Arrow, "Arrow IPC", |h| h.starts(&[0xff; 4]), READ),
+    Format::weak(Kind::Arrow, "an Arrow stream from before 0.15", is_old_stream, READ),
     Format::weak(Kind::Other, "a bare pickle", |h| matches!(h.bytes, [0x80, 2..=5, ..]), PICKLE),
     Format::weak(Kind::Other, "JSON text", is_json, Advice::Convert),
     Format::weak(Kind::Other, "text (CSV or the like)", |h| h.bytes.contains(&b'\n') && is_text(h.bytes), Advice::Convert),
@@ -180,6 +181,14 @@ impl Head<'_> {
 
     fn at(self, offset: usize, magic: &[u8]) -> bool {
         self.bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic))
+    }
+
+    fn i32(self, offset: usize) -> Option<i32> {
+        self.bytes.get(offset..)?.first_chunk().map(|bytes| i32::from_le_bytes(*bytes))
+    }
+
+    fn u16(self, offset: usize) -> Option<u16> {
+        self.bytes.get(offset..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
     }
 }
 
@@ -202,6 +211,30 @@ fn is_safetensors(head: Head<'_>) -> bool {
     let Some((length, rest)) = head.bytes.split_first_chunk::<8>() else { return false }; // Proof: too short to be one.
     let fits = u64::from_le_bytes(*length).checked_add(8).is_some_and(|end| end <= head.size);
     fits && (rest.starts_with(b"{\"") || rest.starts_with(b"{}"))
+}
+
+/// The length of a message that fits into the file, and the beginning of its flatbuffer: where the table is, where
+/// what says its fields, a version that has been, and a schema.
+fn is_old_stream(head: Head<'_>) -> bool {
+    let field = |table: usize, number: usize| -> Option<usize> {
+        let places = table.checked_add_signed(-isize::try_from(head.i32(table)?).ok()?)?;
+        let size = usize::from(head.u16(places)?);
+        let place = number.checked_mul(2)?.checked_add(4).filter(|place| place + 2 <= size)?;
+        let offset = usize::from(head.u16(places.checked_add(place)?)?);
+        Some(if offset == 0 { 0 } else { table.checked_add(offset)? })
+    };
+    let holds_schema = || {
+        let length = u64::try_from(head.i32(0)?).ok().filter(|length| length % 4 == 0)?;
+        let table = usize::try_from(head.i32(4)?).ok()?.checked_add(4)?;
+        let fits = length > table as u64 && length.checked_add(4)? <= head.size;
+        let version = match field(table, 0)? {
+            0 => 0,
+            place => head.u16(place)?,
+        };
+        let kind = field(table, 1).filter(|&place| place > 0)?;
+        Some(fits && version <= 4 && *head.bytes.get(kind)? == 1)
+    };
+    holds_schema() == Some(true)
 }
 
 /// The magic, and flags and a system that exist: three bytes alone may be a number's.
@@ -233,6 +266,31 @@ fn is_text(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// A schema message without fields, framed as before Arrow 0.15.
+    #[rustfmt::skip] // a field is a line
+    const OLD_SCHEMA: &[u8] = &[
+        0x30, 0, 0, 0, // the length
+        0x10, 0, 0, 0, 0, 0, // where the table is
+        0x0a, 0, 0x0c, 0, 0x06, 0, 0x05, 0, 0x08, 0, // where its fields are
+        0x0a, 0, 0, 0, 0, 0x01, // a schema
+        0x03, 0, // the fourth version
+        0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+
+    #[test]
+    fn an_old_stream_is_told_by_its_message() {
+        let whole = |bytes: &[u8]| name_of(bytes).is_some();
+        assert!(whole(OLD_SCHEMA));
+        // Another length, a table elsewhere, a version that has not been, a batch in place of a schema.
+        for (place, value) in [(0, 0x34), (0, 0x31), (4, 0x40), (20, 0x11), (26, 5), (25, 3)] {
+            let mut other = OLD_SCHEMA.to_vec();
+            other[place] = value;
+            assert!(!whole(&other), "byte {place}");
+        }
+        assert_eq!(OLD_SCHEMA.len(), 0x30 + 4);
+        (0..OLD_SCHEMA.len()).for_each(|length| assert!(!whole(&OLD_SCHEMA[..length]), "{length} bytes"));
+    }
+
     fn name_of(bytes: &[u8]) -> Option<&'static str> {
         known(Head { bytes, size: bytes.len() as u64 }).map(|format| format.name)
     }
@@ -253,6 +311,7 @@ mod tests {
             (b"\x93NUMPY\x01\0", "a numpy .npy file"),
             (b"ARROW1\0\0", "Arrow IPC"),
             (b"\xff\xff\xff\xff\x10\0\0\0", "Arrow IPC"),
+            (OLD_SCHEMA, "an Arrow stream from before 0.15"),
             (b"PAR1\x15\x04", "Parquet"),
             (b"PARE\x15\x04", "Parquet with an encrypted footer"),
             (b"FEA1\0\0\0\0", "Feather of version 1"),

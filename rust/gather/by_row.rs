@@ -1,18 +1,21 @@
-//! Texts and times out of the bytes that they are stored as, row by row.
+//! Texts and times out of the bytes that they are stored as, and small numbers out of 32 bits, row by row.
 //!
-//! A decoder of texts refuses all rows of a batch for the bytes of one, and one of INT96 wraps around. Here the wanted
+//! A decoder of texts refuses all rows of a batch for the bytes of one, and those of INT96 and of numbers wrap around. Here the wanted
 //! rows alone are looked at, and the row that cannot be read is named.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, GenericBinaryArray, GenericListArray, GenericStringArray,
-    Int64Array, OffsetSizeTrait, RecordBatchOptions, StringViewArray, StructArray, make_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeListArray, GenericBinaryArray, GenericListArray,
+    GenericStringArray, Int64Array, OffsetSizeTrait, PrimitiveArray, RecordBatchOptions, StringViewArray,
+    StructArray, make_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema, TimeUnit};
+use arrow::datatypes::{
+    DataType, FieldRef, Fields, Int8Type, Int16Type, Int32Type, Schema, TimeUnit, UInt8Type, UInt16Type,
+};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
@@ -108,6 +111,10 @@ fn checked(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Wrong> {
         (DataType::FixedSizeBinary(INT96_BYTES), DataType::Timestamp(unit, _)) => {
             Ok(cast(&times(column, *unit)?, wanted)?)
         }
+        (DataType::Int32, DataType::Int8) => numbers::<Int8Type>(column),
+        (DataType::Int32, DataType::Int16) => numbers::<Int16Type>(column),
+        (DataType::Int32, DataType::UInt8) => numbers::<UInt8Type>(column),
+        (DataType::Int32, DataType::UInt16) => numbers::<UInt16Type>(column),
         (DataType::ListView(item), _) => checked(&cast(column, &DataType::List(item.clone()))?, wanted),
         (DataType::LargeListView(item), _) => {
             checked(&cast(column, &DataType::LargeList(item.clone()))?, wanted)
@@ -171,6 +178,21 @@ fn time(row: usize, bytes: &[u8], unit: TimeUnit) -> Result<i64, Wrong> {
             "the INT96 time of day {day} since 1970-01-01 is outside of what timestamp[{name}] holds (for ns the years 1677 to 2262); select other rows, leave the column out with columns=, or write the file again with timestamps of microseconds"
         ))
     })
+}
+
+/// Numbers of fewer bits than they are stored with.
+fn numbers<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(column: &ArrayRef) -> Result<ArrayRef, Wrong> {
+    let rows = column.as_primitive::<Int32Type>().iter().enumerate();
+    let numbers = rows.map(|(row, stored)| {
+        let Some(stored) = stored else { return Ok(None) }; // Proof: a null stays one.
+        T::Native::try_from(stored).map(Some).map_err(|_| {
+            Wrong::Value(row, format!(
+                "the number {stored} is stored where numbers are {}; select other rows, leave the column out with columns=, or write the file again with a wider type",
+                T::DATA_TYPE
+            ))
+        })
+    });
+    Ok(Arc::new(numbers.collect::<Result<PrimitiveArray<T>, _>>()?))
 }
 
 fn items<O: OffsetSizeTrait>(list: &GenericListArray<O>, item: &FieldRef) -> Result<ArrayRef, Wrong> {

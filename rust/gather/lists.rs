@@ -20,8 +20,8 @@ use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::Type;
 
-use super::hybrid::Hybrid;
 use crate::error::{Error, Result};
+use crate::parquet_file::Hybrid;
 
 /// A column of lists in a row group, read forward.
 pub(super) trait Lists {
@@ -127,11 +127,15 @@ macro_rules! plain {
                 if stored.len() < into.len() {
                     return None;
                 }
+                let mut cut = false;
                 // Proof: at least as many are stored, which was just compared.
                 for (into, stored) in into.iter_mut().zip(stored) {
-                    *into = <$stored>::from_le_bytes(stored.try_into().ok()?) as $native;
+                    let bytes: [u8; Self::BYTES] = stored.try_into().ok()?;
+                    *into = <$stored>::from_le_bytes(bytes) as $native;
+                    // Nothing is compared for those that are stored as they are.
+                    cut |= Self::BYTES > size_of::<$native>() && (*into as $stored).to_le_bytes() != bytes;
                 }
-                Some(())
+                (!cut).then_some(())
             }
         }
     )*};
@@ -180,6 +184,8 @@ struct Reader<O, P: ArrowPrimitiveType> {
     walk: Option<Walk>,
     /// The row that begins next.
     row: u32,
+    /// The definition level of what was walked over last.
+    before: u32,
     /// The numbers of the rows taken, and how many of them are still to be read.
     taken: Vec<P::Native>,
     due: usize,
@@ -208,6 +214,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             dictionary: Vec::new(),
             walk: None,
             row: 0,
+            before: 0,
             taken: Vec::new(),
             due: 0,
             no_room: None,
@@ -220,7 +227,9 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         loop {
             let alike = self.walk.as_mut().map_or(Some(Alike::default()), Walk::alike)?;
             if alike.count > 0 {
-                return Some(alike);
+                // What goes on with a list is a number or a null of it, as what is before is.
+                let goes_on = alike.defined > self.meaning.empty && self.before > self.meaning.empty;
+                return (alike.begins || goes_on).then_some(alike);
             }
             self.read_due()?;
             if !self.turn_page()? {
@@ -256,7 +265,8 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
     /// Goes to where the row begins.
     fn seek(&mut self, row: u32) -> Option<()> {
         loop {
-            let alike = self.alike().filter(|alike| alike.count > 0)?;
+            let alike =
+                self.alike().filter(|alike| alike.count > 0 && alike.defined <= self.meaning.number)?;
             let mut count = alike.count;
             if alike.begins {
                 count = count.min(usize::try_from(row.checked_sub(self.row)?).ok()?);
@@ -267,6 +277,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             }
             let walk = self.walk.as_mut()?;
             walk.advance(count);
+            self.before = alike.defined;
             if alike.defined == self.meaning.number {
                 walk.behind = walk.behind.checked_add(count)?;
             }
@@ -278,7 +289,10 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         let first = self.alike()?;
         self.row = self.row.checked_add(1)?;
         self.walk.as_mut()?.advance(1);
+        self.before = first.defined;
         if first.defined != self.meaning.number {
+            // Whether something goes on with it, which nothing can.
+            self.alike()?;
             let known = first.defined <= self.meaning.empty;
             return known.then_some((first.defined == self.meaning.empty, 0));
         }
@@ -320,9 +334,12 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
 
 impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
     fn lists(&mut self, wanted: &[u32]) -> Option<ArrayRef> {
-        // Proof: a guess of what will be due, which is looked at when it is.
+        // Proof: no more than all of them.
         let expected = wanted.len().saturating_mul(self.each).min(self.numbers);
-        let _ = self.taken.try_reserve(expected);
+        if self.taken.try_reserve(expected).is_err() {
+            self.no_room = Some(expected);
+            return None;
+        }
         let mut lengths = Vec::with_capacity(wanted.len());
         let mut there = Vec::with_capacity(wanted.len());
         for &row in wanted {
@@ -436,64 +453,4 @@ fn prefixed(bytes: &Bytes, encoding: Encoding) -> Option<(Bytes, Bytes)> {
     let length = bytes.first_chunk::<4>().filter(|_| encoding == Encoding::RLE)?;
     let end = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_add(4)?;
     (end <= bytes.len()).then(|| (bytes.slice(4..end), bytes.slice(end..)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow::datatypes::Field;
-    use parquet::column::page::PageMetadata;
-    use parquet::errors::ParquetError;
-    use parquet::schema::types::{ColumnDescriptor, ColumnPath};
-
-    /// No pages at all.
-    struct NoPages;
-
-    impl Iterator for NoPages {
-        type Item = Result<Page, ParquetError>;
-
-        fn next(&mut self) -> Option<Self::Item> {
-            None
-        }
-    }
-
-    impl PageReader for NoPages {
-        fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
-            Ok(None)
-        }
-
-        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
-            Ok(None)
-        }
-
-        fn skip_next_page(&mut self) -> Result<(), ParquetError> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn numbers_that_find_no_room_are_an_error_of_memory() {
-        let leaf = Arc::new(Type::primitive_type_builder("item", Physical::INT64).build().unwrap());
-        let column = Arc::new(ColumnDescriptor::new(leaf, 2, 1, ColumnPath::from("item")));
-        let chunk = ColumnChunkMetaData::builder(column).set_num_values(i64::MAX).build().unwrap();
-        let item = Arc::new(Field::new("item", DataType::Int64, true));
-        let meaning = Meaning { number: 2, empty: 1 };
-        let mut reader = Reader::<i64, Int64Type>::new(item, meaning, &chunk, 1, Box::new(NoPages));
-        let levels = || Hybrid::new(Bytes::new(), 1).unwrap();
-        let most = usize::try_from(i64::MAX).unwrap();
-        // One row whose levels say that all of these are in it.
-        reader.walk = Some(Walk {
-            repetition: levels(),
-            definition: levels(),
-            left: 0,
-            repeated: (0, 0),
-            defined: (0, 0),
-            numbers: Numbers::Plain { bytes: Bytes::new(), position: 0 },
-            behind: 0,
-        });
-        reader.due = most;
-        let error = reader.take(&[0]).unwrap_err();
-        let said = format!("lists of {most} numbers find no room in memory");
-        assert!(matches!(&error, Error::Memory(message) if message.contains(&said)), "{error}");
-    }
 }

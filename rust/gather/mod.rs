@@ -14,7 +14,6 @@ mod corpus;
 mod decoded;
 pub(crate) mod extension;
 mod few;
-mod hybrid;
 mod in_place;
 mod lists;
 mod locator;

@@ -13,14 +13,14 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::corpus::{Batches, Part};
 use super::lists::{self, Lists, Meaning};
-use super::parquet_bytes::{as_bytes, has_text, needs_checks};
+use super::parquet_bytes::{as_bytes, is_stored_wider, needs_checks};
 use super::row_group::Rows;
 use super::types::fixed_bytes;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::mmap::Map;
-use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves};
+use crate::parquet_file::{Corrected, check_sizes, hidden_flags, hides_compression, leaves};
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;
@@ -91,11 +91,13 @@ impl File {
         columns.iter().any(|&column| self.doubtful.get(column) == Some(&true))
     }
 
-    /// Whether there are texts in some of the columns.
-    pub(super) fn has_text(&self, columns: &[usize]) -> bool {
+    /// Whether some of the columns can be had in types that hold whatever is stored, of which the wanted rows alone
+    /// are looked at: texts, and numbers of fewer bits than they are stored with.
+    pub(super) fn is_looked_at_by_row(&self, columns: &[usize]) -> bool {
         let fields = self.metadata.schema().fields();
         // Proof: it decides whether to read them again, and a column that is none is an error of the first reading.
-        columns.iter().filter_map(|&column| fields.get(column)).any(|field| has_text(field.data_type()))
+        let mut fields = columns.iter().filter_map(|&column| fields.get(column));
+        fields.any(|field| is_stored_wider(field.data_type()))
     }
 
     /// The metadata of the same file with bytes in place of texts and INT96 times.
@@ -173,6 +175,8 @@ impl File {
         let chunk = group.columns().get(leaf)?;
         let rows = usize::try_from(group.num_rows()).ok()?;
         let bytes = self.corrected(group, &[column]).ok()?;
+        // What is wrong with a page is told when it is read by the crate.
+        check_sizes(&bytes, chunk).ok()?;
         let pages = SerializedPageReader::new(Arc::new(bytes), chunk, rows, None).ok()?;
         lists::open(data_type, meaning, chunk, rows, Box::new(pages))
     }

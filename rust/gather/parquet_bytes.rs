@@ -1,7 +1,8 @@
-//! A Parquet file seen as one whose texts and INT96 times are the bytes that they are stored as.
+//! A Parquet file seen as one whose texts and INT96 times are the bytes that they are stored as, and whose small
+//! numbers have the 32 bits that they are stored with.
 //!
-//! The `parquet` crate decodes by the schema it is given. Given one without these meanings it decodes bytes, which
-//! are then checked row by row ([`super::by_row`]).
+//! The `parquet` crate decodes by the schema it is given. Given one without these meanings it decodes what is stored,
+//! which is then checked row by row ([`super::by_row`]).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::by_row::{INT96_BYTES, without_texts};
 /// which the crate wraps around, and texts that it does not look at.
 pub(super) fn needs_checks(data_type: &DataType, parquet: &SchemaDescriptor, leaves: &Range<usize>) -> bool {
     let mut found = false;
-    let walked = with_leaves(data_type, &mut leaves.clone(), &mut |data_type, leaf| {
+    let _ = with_leaves(data_type, &mut leaves.clone(), &mut |data_type, leaf| {
         let leaf = parquet.column(leaf);
         found |= match leaf.physical_type() {
             Physical::INT96 => true,
@@ -28,13 +29,28 @@ pub(super) fn needs_checks(data_type: &DataType, parquet: &SchemaDescriptor, lea
         };
         data_type.clone()
     });
-    // Of a type with other leaves nobody knows: reading it as bytes then fails.
-    found || walked.is_none()
+    found
 }
 
 /// Whether there are texts in a type.
-pub(super) fn has_text(data_type: &DataType) -> bool {
+fn has_text(data_type: &DataType) -> bool {
     without_texts(data_type) != *data_type
+}
+
+/// Whether there are texts or numbers of 8 or 16 bits in a type.
+pub(super) fn is_stored_wider(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => true,
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => is_stored_wider(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| is_stored_wider(field.data_type())),
+        DataType::Dictionary(_, values) => is_stored_wider(values),
+        plain => has_text(plain),
+    }
 }
 
 /// The metadata of a file whose texts and INT96 times are bytes; `leaves` are those of each column.
@@ -83,6 +99,9 @@ fn with_leaves(
 fn stored_type(data_type: &DataType, leaf: &ColumnDescriptor) -> DataType {
     match (leaf.physical_type(), data_type) {
         (Physical::INT96, _) => DataType::FixedSizeBinary(INT96_BYTES),
+        (Physical::INT32, DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16) => {
+            DataType::Int32
+        }
         (_, DataType::Dictionary(_, values)) if has_text(values) => without_texts(values),
         _ => without_texts(data_type),
     }
@@ -99,7 +118,12 @@ fn bytes_type(node: &Type) -> Result<Type> {
             let builder = Type::primitive_type_builder(node.name(), physical).with_length(length);
             builder.with_repetition(info.repetition()).with_id(id).build()
         };
+        let small = matches!(
+            info.converted_type(),
+            ConvertedType::INT_8 | ConvertedType::INT_16 | ConvertedType::UINT_8 | ConvertedType::UINT_16
+        );
         return match node.get_physical_type() {
+            Physical::INT32 if small => bytes(Physical::INT32, -1),
             Physical::INT96 => bytes(Physical::FIXED_LEN_BYTE_ARRAY, INT96_BYTES),
             Physical::BYTE_ARRAY if text => bytes(Physical::BYTE_ARRAY, -1),
             _ => Ok(node.clone()),

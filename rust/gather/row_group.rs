@@ -8,8 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatchOptions, UInt32Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection};
 
 use super::by_row::checked_batch;
 use super::lists::Lists;
@@ -20,6 +19,7 @@ use super::types::project;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::parquet_file::reader;
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
 const SPARSE: usize = 16;
@@ -79,10 +79,10 @@ impl Rows {
         let Some(others) = &mut self.others else { return Ok(None) }; // Proof: all are lists of numbers.
         let mut batch = others.read();
         if let Err(error) = batch {
-            if self.as_bytes || !self.file.has_text(&others.columns) {
+            if self.as_bytes || !self.file.is_looked_at_by_row(&others.columns) {
                 return Err(error);
             }
-            // The bytes of one row that are no text make all of its batch unreadable.
+            // One row that has no text, or a number that its type cannot have, makes all of its batch unreadable.
             self.as_bytes = true;
             self.begin_others()?;
             let Some(others) = &mut self.others else { return Err(error) };
@@ -191,13 +191,9 @@ impl Decoded {
         let bytes = file.corrected(file.group(unit)?, &columns)?;
         let leaves = file.leaves_of(&columns)?;
         let metadata = if as_bytes { file.as_bytes()? } else { &file.metadata };
+        let selection = sparse.then(|| runs(wanted, rows));
         let reader = guard(file.map.path(), &at, "decoding", || {
-            let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata.clone())
-                .with_row_groups(vec![unit])
-                .with_projection(mask)
-                .with_batch_size(step);
-            if sparse { builder.with_row_selection(runs(wanted, rows)) } else { builder }.build()
+            reader(bytes, metadata, unit, leaves, step, selection)
         })?;
         Ok(Self {
             file: file.clone(),

@@ -47,7 +47,7 @@ pub(crate) fn hidden_flags<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData
     Ok(flags)
 }
 
-fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Result<PageHeader> {
+pub(super) fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Result<PageHeader> {
     let there = usize::try_from(end - position).unwrap_or(usize::MAX); // Proof: the most that is looked at.
     let mut length = HEADER.min(there);
     loop {

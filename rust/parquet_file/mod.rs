@@ -1,9 +1,17 @@
-//! What Parquet files need that the `parquet` crate does not see to: columns that its schema leaves out, and what
-//! old writers said wrongly.
+//! What Parquet files need that the `parquet` crate does not see to: columns that its schema leaves out, what
+//! old writers said wrongly, and pages that do not hold what they say.
 
 mod corrected;
+mod delta;
+mod hybrid;
 mod leaves;
 mod page_header;
+mod pages;
+mod reader;
+mod sizes;
 
 pub(crate) use corrected::{Corrected, hidden_flags, hides_compression};
+pub(crate) use hybrid::Hybrid;
 pub(crate) use leaves::leaves;
+pub(crate) use reader::reader;
+pub(crate) use sizes::check_sizes;

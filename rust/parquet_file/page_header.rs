@@ -10,6 +10,10 @@ pub(super) struct PageHeader {
     pub(super) length: usize,
     /// Bytes of the page behind it.
     pub(super) page: usize,
+    /// Bytes of the page when it is unpacked.
+    pub(super) unpacked: usize,
+    /// Bytes of levels before the values, which are never packed in a data page of version 2.
+    pub(super) levels: usize,
     /// Where in the header the flag stands that says that a data page of version 2 is not compressed, if it does.
     pub(super) not_compressed: Option<usize>,
 }
@@ -29,8 +33,10 @@ const STRUCT: u8 = 12;
 const DEPTH: u8 = 8;
 
 // Fields of a page header, and of the header of a data page of version 2.
+const UNCOMPRESSED_PAGE_SIZE: i64 = 2;
 const COMPRESSED_PAGE_SIZE: i64 = 3;
 const DATA_PAGE_HEADER_V2: i64 = 8;
+const LEVELS: [i64; 2] = [5, 6];
 const IS_COMPRESSED: i64 = 7;
 
 impl PageHeader {
@@ -43,7 +49,10 @@ impl PageHeader {
             match (input.field(&mut field)?, field) {
                 (END, _) => break,
                 (BYTE..=I64, COMPRESSED_PAGE_SIZE) => header.page = usize::try_from(input.number()?).ok()?,
-                (STRUCT, DATA_PAGE_HEADER_V2) => input.data_page_header(&mut header.not_compressed)?,
+                (BYTE..=I64, UNCOMPRESSED_PAGE_SIZE) => {
+                    header.unpacked = usize::try_from(input.number()?).ok()?;
+                }
+                (STRUCT, DATA_PAGE_HEADER_V2) => input.data_page_header(&mut header)?,
                 (kind, _) => input.skip(kind, DEPTH)?,
             }
         }
@@ -58,14 +67,17 @@ struct Input<'b> {
 }
 
 impl Input<'_> {
-    /// Steps over the header of a data page, and notes where its field "is not compressed" stands.
-    fn data_page_header(&mut self, not_compressed: &mut Option<usize>) -> Option<()> {
+    /// Steps over the header of a data page, and notes the levels and where its field "is not compressed" stands.
+    fn data_page_header(&mut self, header: &mut PageHeader) -> Option<()> {
         let mut field = 0;
         loop {
             let start = self.position;
             match self.field(&mut field)? {
                 END => return Some(()),
-                FALSE if field == IS_COMPRESSED => *not_compressed = Some(start),
+                FALSE if field == IS_COMPRESSED => header.not_compressed = Some(start),
+                BYTE..=I64 if LEVELS.contains(&field) => {
+                    header.levels = usize::try_from(self.number()?).ok()?.checked_add(header.levels)?;
+                }
                 kind => self.skip(kind, DEPTH)?,
             }
         }
@@ -164,7 +176,8 @@ mod tests {
     #[test]
     fn the_flag_is_found_and_what_surrounds_it_is_stepped_over() {
         let bytes = header(FALSE);
-        let expected = PageHeader { length: bytes.len(), page: 40, not_compressed: Some(20) };
+        let expected =
+            PageHeader { length: bytes.len(), page: 40, unpacked: 100, levels: 2, not_compressed: Some(20) };
         assert_eq!(PageHeader::read(&bytes), Some(expected));
         assert_eq!(PageHeader::read(&header(TRUE)).unwrap().not_compressed, None);
     }

@@ -10,10 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -24,7 +21,7 @@ use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves};
+use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves, reader};
 
 /// Rows decoded at once.
 const STEP: usize = 1 << 16;
@@ -117,12 +114,7 @@ impl<'f> Reader<'f> {
         let (mut values, mut nulls, mut found) = (Vec::new(), 0_u64, 0_u64);
         let bytes = Corrected::new(self.chunks.clone(), self.hidden_flags(group, &at)?);
         let mut batches = self.chunks.guard(&at, "decoding", || {
-            let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), self.leaves.clone());
-            ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, self.metadata.clone())
-                .with_row_groups(vec![group])
-                .with_projection(mask)
-                .with_batch_size(STEP)
-                .build()
+            reader(bytes, &self.metadata, group, self.leaves.clone(), STEP, None)
         })?;
         // The allocation grows with what is decoded and not with what the footer says.
         while let Some(batch) = self.chunks.guard(&at, "decoding", || batches.next().transpose())? {

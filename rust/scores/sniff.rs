@@ -8,6 +8,7 @@ use arrow::ipc::root_as_message;
 use super::file::File;
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::ipc::begins_unmarked;
 use crate::sniff::{self, Evidence, HEAD, Head, Kind, known, show};
 
 /// The formats that scores are read from.
@@ -129,6 +130,8 @@ fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
             let message = if fits { file.read_at(8, checked::index(length)?)? } else { Cow::default() };
             root_as_message(&message).is_ok_and(|message| message.header_as_schema().is_some())
         }
+        // The same without the marker.
+        _ if known(head).is_some_and(|format| format.kind == Kind::Arrow) => begins_unmarked(file, 0)?,
         // A frame that fits into the file.
         [0x80, 4 | 5, 0x95, rest @ ..] => rest.first_chunk::<8>().is_some_and(|length| {
             u64::from_le_bytes(*length).checked_add(11).is_some_and(|end| end <= head.size)

@@ -12,7 +12,7 @@ def documented(kind):
         return documented(kind.value_type)
     if kinds.is_string_view(kind):
         return pa.string()
-    if kinds.is_binary_view(kind) or kinds.is_fixed_size_binary(kind):
+    if kinds.is_binary_view(kind) or kind == pa.binary(0):
         return pa.binary()
     if kinds.is_decimal32(kind) or kinds.is_decimal64(kind):
         return pa.decimal128(kind.precision, kind.scale)

@@ -1,14 +1,13 @@
 //! Parquet's hybrid of run-length and bit-packed numbers, walked without expanding what is not wanted.
 //!
 //! Levels and dictionary indices are stored so. The layout is that of the Parquet format, "Run Length
-//! Encoding / Bit-Packing Hybrid (RLE = 3)". Bytes that do not fit the layout give nothing; whoever asks
-//! then has the file read by a library that says what is wrong with it.
+//! Encoding / Bit-Packing Hybrid (RLE = 3)". Bytes that do not fit the layout give nothing.
 
 use bytes::Bytes;
 
 /// Numbers of one width, of which some are left.
 #[derive(Debug)]
-pub(super) struct Hybrid {
+pub(crate) struct Hybrid {
     bytes: Bytes,
     /// Where the next run begins.
     position: usize,
@@ -27,7 +26,7 @@ enum Run {
 
 impl Hybrid {
     /// Numbers of `width` bits.
-    pub(super) fn new(bytes: Bytes, width: u8) -> Option<Self> {
+    pub(crate) fn new(bytes: Bytes, width: u8) -> Option<Self> {
         let run = Run::Same { value: 0, left: 0 };
         (width <= 32).then_some(Self { bytes, position: 0, width: usize::from(width), run })
     }
@@ -35,7 +34,7 @@ impl Hybrid {
     /// The next number, and how often it follows on itself: at least once, at most `limit` times.
     ///
     /// It may go on after that: runs are looked at one by one.
-    pub(super) fn repeated(&mut self, limit: usize) -> Option<(u32, usize)> {
+    pub(crate) fn repeated(&mut self, limit: usize) -> Option<(u32, usize)> {
         self.begin()?;
         match &mut self.run {
             Run::Same { value, left } => {
@@ -60,7 +59,7 @@ impl Hybrid {
     }
 
     /// Leaves out `count` numbers.
-    pub(super) fn skip(&mut self, mut count: usize) -> Option<()> {
+    pub(crate) fn skip(&mut self, mut count: usize) -> Option<()> {
         while count > 0 {
             self.begin()?;
             let width = self.width;
@@ -79,7 +78,7 @@ impl Hybrid {
     }
 
     /// Fills `into` with what the next numbers stand for.
-    pub(super) fn look_up<T: Copy + Default>(&mut self, dictionary: &[T], mut into: &mut [T]) -> Option<()> {
+    pub(crate) fn look_up<T: Copy + Default>(&mut self, dictionary: &[T], mut into: &mut [T]) -> Option<()> {
         while !into.is_empty() {
             self.begin()?;
             let width = self.width;
@@ -122,13 +121,12 @@ impl Hybrid {
                 // Groups of eight, the last of which may be cut off where its numbers end.
                 let bytes = count.checked_mul(self.width)?;
                 let there = bytes.min(self.bytes.len() - self.position);
-                // Proof: of numbers without bits, as many are stored as are told.
-                let stored = (there * 8).checked_div(self.width).unwrap_or(usize::MAX);
-                self.run = Run::Packed { bit: self.position * 8, left: count.checked_mul(8)?.min(stored) };
-                self.position += there;
-                if there == 0 && bytes > 0 {
+                if there < bytes && (there == 0 || bytes - there >= self.width) {
                     return None;
                 }
+                let stored = (there * 8).checked_div(self.width).unwrap_or(usize::MAX); // Proof: of no width, all.
+                self.run = Run::Packed { bit: self.position * 8, left: count.checked_mul(8)?.min(stored) };
+                self.position += there;
             }
         }
     }

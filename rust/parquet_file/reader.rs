@@ -1,0 +1,101 @@
+//! The decoder of the `parquet` crate over pages that are looked at before.
+
+use std::sync::Arc;
+
+use arrow::datatypes::FieldRef;
+use arrow::record_batch::RecordBatchReader;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups, RowSelection};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::column::page::{PageIterator, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+
+use super::pages::CheckedPages;
+use super::sizes::check_sizes;
+
+/// A decoder of some leaves of a row group, `step` rows at once: of all rows, or of a selection.
+pub(crate) fn reader<R: ChunkReader + 'static>(
+    file: R,
+    metadata: &ArrowReaderMetadata,
+    unit: usize,
+    leaves: impl IntoIterator<Item = usize>,
+    step: usize,
+    selection: Option<RowSelection>,
+) -> Result<ParquetRecordBatchReader> {
+    let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
+    let group = Group { file: Arc::new(file), metadata: metadata.metadata().clone(), unit };
+    let step = step.min(group.num_rows());
+    let reader = |hint| {
+        let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask.clone(), hint)?;
+        ParquetRecordBatchReader::try_new_with_row_groups(&levels, &group, step, selection.clone())
+    };
+    let fields = metadata.schema().fields();
+    if fields.len() == metadata.parquet_schema().root_schema().get_fields().len() {
+        return reader(Some(fields));
+    }
+    // Roots that no value lies below have no field, so that the types cannot be given. They must be the same without.
+    let reader = reader(None)?;
+    let same = |field: &FieldRef| {
+        fields.iter().any(|known| known.name() == field.name() && known.data_type() == field.data_type())
+    };
+    if reader.schema().fields().iter().all(same) {
+        return Ok(reader);
+    }
+    Err(ParquetError::General(
+        "groups without fields stand beside columns of types that Parquet has not".to_owned(),
+    ))
+}
+
+/// A row group whose pages are looked at.
+struct Group<R> {
+    file: Arc<R>,
+    metadata: Arc<ParquetMetaData>,
+    unit: usize,
+}
+
+impl<R> Group<R> {
+    fn of(&self) -> Result<&RowGroupMetaData> {
+        let group = self.metadata.row_groups().get(self.unit);
+        group.ok_or_else(|| ParquetError::General(format!("there is no row group {}", self.unit)))
+    }
+}
+
+impl<R: ChunkReader + 'static> RowGroups for Group<R> {
+    fn num_rows(&self) -> usize {
+        let rows = self.of().ok().and_then(|group| usize::try_from(group.num_rows()).ok());
+        rows.unwrap_or(0) // Proof: whoever opened the file has looked at both.
+    }
+
+    fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
+        let missing = || ParquetError::General(format!("there is no column chunk {leaf}"));
+        let chunk = self.of()?.columns().get(leaf).ok_or_else(missing)?;
+        check_sizes(self.file.as_ref(), chunk)?;
+        // The types of values are those of the schema that is decoded by, which may not be the file's own.
+        let schema = self.metadata.file_metadata().schema_descr();
+        let pages = SerializedPageReader::new(self.file.clone(), chunk, self.num_rows(), None)?;
+        Ok(Box::new(Once(Some(Box::new(CheckedPages::new(pages, schema, leaf))))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(self.of().into_iter())
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
+/// The pages of one column chunk.
+struct Once(Option<Box<dyn PageReader>>);
+
+impl Iterator for Once {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(Ok)
+    }
+}
+
+impl PageIterator for Once {}

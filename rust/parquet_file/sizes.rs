@@ -1,0 +1,68 @@
+//! Pages whose sizes contradict each other.
+//!
+//! The `parquet` crate fills up a page that unpacks to fewer bytes than its header says, and takes one that is said
+//! not to be packed as it is.
+
+use parquet::basic::Compression;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::ChunkReader;
+
+use super::corrected::header_at;
+use super::page_header::PageHeader;
+
+/// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell.
+pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData) -> Result<()> {
+    if chunk.compression() == Compression::UNCOMPRESSED {
+        return Ok(());
+    }
+    let (mut position, length) = chunk.byte_range();
+    let end = position.saturating_add(length).min(file.len()); // Proof: there are no pages behind the file.
+    while position < end {
+        let header = header_at(file, position, end)?;
+        let page = position.saturating_add(header.length as u64); // Proof: as above.
+        let found = if header.not_compressed.is_some() {
+            Some(header.page)
+        } else if chunk.compression() == Compression::SNAPPY {
+            of_snappy(file, page, end, &header)?
+        } else {
+            None // The decoders of others compare.
+        };
+        if let Some(found) = found.filter(|&found| found != header.unpacked) {
+            return Err(ParquetError::General(format!(
+                "the page at byte {position} unpacks to {found} bytes, and its header says {}",
+                header.unpacked
+            )));
+        }
+        position = page.saturating_add(header.page as u64); // Proof: as above.
+    }
+    Ok(())
+}
+
+/// How many bytes a page of snappy unpacks to, which its first bytes tell.
+fn of_snappy<R: ChunkReader>(file: &R, page: u64, end: u64, header: &PageHeader) -> Result<Option<usize>> {
+    /// Bytes of the number at most.
+    const NUMBER: usize = 5;
+    if header.unpacked == header.levels {
+        return Ok(None); // Proof: of no values, there may be no bytes.
+    }
+    let Some(packed) = header.page.checked_sub(header.levels) else {
+        return Ok(Some(header.levels)); // Proof: levels that are longer than the page are no page.
+    };
+    let start = page.saturating_add(header.levels as u64); // Proof: there are no pages behind the file.
+    let length = NUMBER.min(packed);
+    // Proof: from beyond the end on there are no bytes.
+    let there = end.saturating_sub(start);
+    if there < length as u64 {
+        return Ok(Some(0)); // Proof: the page is not there.
+    }
+    let bytes = file.get_bytes(start, length)?;
+    let mut size = 0_usize;
+    for (shift, byte) in (0..).step_by(7).zip(bytes.iter()) {
+        size |= usize::from(byte & 127) << shift; // Proof: five times seven bits.
+        if byte & 128 == 0 {
+            return Ok(size.checked_add(header.levels));
+        }
+    }
+    Ok(Some(0)) // Proof: a number that does not end is none.
+}
