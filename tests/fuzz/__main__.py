@@ -6,7 +6,8 @@ Without a number of mutants it goes on for the seconds. Each mutant is one of:
 
     refused                refused here, by an error that is documented
     equal                  read here and by the other reader, to the same values
-    accepted alone         read here and refused there, for one of the reasons that tests/fuzz/targets.py gives
+    accepted alone         read here and refused there, for one of the reasons that tests/fuzz/judge.py gives
+    as undamaged           read by both to other values, and here to those of the undamaged file
     accepted, unexplained  read here and refused there for any other reason
     WRONG                  read by both to other values
     crash                  a panic, an internal error, a signal, no end, or an error that is not documented
@@ -18,15 +19,19 @@ import argparse
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+from tests.fuzz.folders import lay
+from tests.fuzz.judge import BAD, CLASSES, CRASH, EQUAL
 from tests.fuzz.mutants import Mutants
-from tests.fuzz.targets import BAD, CLASSES, CRASH, EQUAL, TARGETS, Mutant
+from tests.fuzz.targets import read
 
 SEED = 11
 SECONDS = 120
@@ -127,8 +132,7 @@ class Run:
             self.counts["message", f"{form}: {message}"] += outcome not in {EQUAL, "refused"}
             return
         mutant = self.mutants[number]
-        KEPT.mkdir(parents=True, exist_ok=True)
-        (KEPT / mutant.name).write_bytes(mutant.data)
+        keep(mutant)
         self.bad.append(number)
         print(f"{outcome}: {KEPT / mutant.name}: {message}", flush=True)
 
@@ -171,11 +175,22 @@ def report(counts):
 def only(seed, number):
     """Write one mutant and read it here, in this process."""
     mutant = Mutants(seed)[number]
-    KEPT.mkdir(parents=True, exist_ok=True)
-    path = KEPT / mutant.name
-    path.write_bytes(mutant.data)
-    print(path, *TARGETS[mutant.form](Mutant(str(path), number, mutant.whole)))
+    path = keep(mutant)
+    with tempfile.TemporaryDirectory() as folder:
+        print(path, *read(mutant, Path(folder) / mutant.name, number))
     return 0
+
+
+def keep(mutant):
+    """Write a mutant to where it stays, and give where."""
+    path = KEPT / mutant.name
+    KEPT.mkdir(parents=True, exist_ok=True)
+    if isinstance(mutant.data, dict):
+        shutil.rmtree(path, ignore_errors=True)
+        lay(path, mutant.data)
+    else:
+        path.write_bytes(mutant.data)
+    return path
 
 
 if __name__ == "__main__":

@@ -1,27 +1,37 @@
 """The mutants of a seed number: each is known by that number and its own."""
 
+import itertools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import seeds
-from tests.fuzz.mutate import mutated
+from tests.fuzz import folders, seeds
+from tests.fuzz.mutate import CHANGES, mutated
 
-SHARES = {"parquet": 9, "stream": 4, "file": 3, "pt": 4, "npy": 3, "raw": 1}
+SHARES = {"parquet": 9, "stream": 4, "file": 3, "pt": 4, "npy": 3, "raw": 1, "folder": 1, "unfinished": 1}
 """How many mutants in a round are of each format."""
 _ROUND = [form for form, share in SHARES.items() for _ in range(share)]
 
 ENDINGS = {"parquet": ".parquet", "stream": ".arrow", "file": ".arrow", "pt": ".pt", "npy": ".npy", "raw": ".bin"}
+FOLDERS = {"folder": folders.folder, "unfinished": folders.unfinished}
 
 
 @dataclass(frozen=True)
 class Damaged:
-    """A damaged file."""
+    """A damaged file, or the files of a damaged folder."""
 
     form: str
     name: str
-    data: bytes
-    whole: bytes
+    data: bytes | dict[str, bytes]
+    seed: seeds.Seed | folders.Folder
     """What it was before."""
+    fewer: Callable[[], list[bytes]] = list
+    """The same with some of its changes and not all."""
+
+    @property
+    def whole(self):
+        """What it was before, as its data."""
+        return self.seed.files if isinstance(self.seed, folders.Folder) else self.seed.data
 
 
 class Mutants:
@@ -29,12 +39,26 @@ class Mutants:
 
     def __init__(self, seed):
         self._seed = seed
-        self._seeds = {form: list(make()) for form, make in seeds.FILES.items()}
+        self._seeds = {form: list(make()) for form, make in {**seeds.FILES, **FOLDERS}.items()}
 
     def __getitem__(self, number):
         form = _ROUND[number % len(_ROUND)]
-        rng = random.Random(f"{self._seed}/{number}")  # noqa: S311 - to be repeated, not to be secret
+        rng = self._rng(number)
         chosen = rng.choice(self._seeds[form])
-        return Damaged(
-            form, f"{self._seed}-{number}{ENDINGS[form]}", mutated(rng, chosen, self._seeds[form]), chosen.data
-        )
+        name = f"{self._seed}-{number}{ENDINGS.get(form, '')}"
+        if form in FOLDERS:
+            return Damaged(form, name, folders.mutated_folder(rng, chosen, self._seeds[form]), chosen)
+        return Damaged(form, name, mutated(rng, chosen, self._seeds[form]), chosen, lambda: self._fewer(number, form))
+
+    def _rng(self, number):
+        return random.Random(f"{self._seed}/{number}")  # noqa: S311 - to be repeated, not to be secret
+
+    def _fewer(self, number, form):
+        """Make a mutant with every choice of its changes but none and all."""
+        made = set()
+        for count in range(1, CHANGES):
+            for without in itertools.combinations(range(CHANGES), count):
+                rng = self._rng(number)
+                chosen = rng.choice(self._seeds[form])
+                made.add(mutated(rng, chosen, self._seeds[form], without))
+        return sorted(made - {chosen.data, self[number].data})

@@ -23,14 +23,18 @@ NUMBERS = (
     -(2**63),
 )
 """What lengths, offsets and counts are set to."""
+CHANGES = 3
+"""That a mutant has at most."""
 
 
-def mutated(rng, seed, others):
-    """Give the bytes of a seed after one change, or a few, drawn by a `random.Random`."""
+def mutated(rng, seed, others, without=()):
+    """Give the bytes of a seed after one change, or a few, drawn by a `random.Random`; some may be left out."""
     data = bytearray(seed.data)
-    for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 2, 3))):
+    for number in range(rng.choice((1, 1, 1, 1, 1, 1, 2, CHANGES))):
         change = rng.choices(_CHANGES, _WEIGHTS)[0]
-        change(rng, data, _place(rng, data, seed.zones), others)
+        place = _place(rng, data, seed.zones)
+        # What is left out is drawn like the others, so that these stay as they are.
+        change(rng, bytearray(data) if number in without else data, place, others)
     return bytes(data)
 
 

@@ -7,7 +7,6 @@ pyarrow and numpy run.
 import io
 import itertools
 import json
-import os
 import struct
 import tempfile
 from dataclasses import dataclass
@@ -181,9 +180,3 @@ def _parquet(name, rows, options):
 
 
 FILES = {"npy": npy, "pt": pt, "raw": raw, "stream": stream, "file": file, "parquet": parquet}
-
-
-def folder_bytes(folder):
-    """Give the files of a folder, by their names."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {os.path.relpath(path, folder): path.read_bytes() for path in paths}

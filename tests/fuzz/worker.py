@@ -9,6 +9,7 @@ hangs, it is known at which mutant and in whose hands.
 import json
 import os
 import resource
+import shutil
 import sys
 import tempfile
 from functools import partial
@@ -17,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tests.fuzz.mutants import Mutants
-from tests.fuzz.targets import TARGETS, Mutant
+from tests.fuzz.targets import read
 
 ADDRESS_SPACE = 4 << 30
 
@@ -38,12 +39,11 @@ def main():
         for number in range(first, end, step):
             damaged = mutants[number]
             path = Path(folder) / damaged.name
-            path.write_bytes(damaged.data)
             _say(f"> {number}")
-            mutant = Mutant(str(path), number, damaged.whole, partial(_say, f"~ {number}"))
-            outcome, message = TARGETS[damaged.form](mutant)
+            outcome, message = read(damaged, path, number, partial(_say, f"~ {number}"))
             _say(json.dumps([number, damaged.form, outcome, message[:500].replace(str(path), "it")]))
-            path.unlink()
+            for left in Path(folder).iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 if __name__ == "__main__":
