@@ -220,7 +220,7 @@ struct Shared {
 
 fn shared() -> MutexGuard<'static, Shared> {
     static FILES: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
-    // A panic leaves a handle more or less there, and either is right.
+    // Proof: a panic leaves a handle more or less there, and either is right.
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -101,6 +101,7 @@ impl Map {
         }
         let end = range.end.min(self.bytes().len());
         for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
+            // Proof: what a thread failed to populate is not marked, and is populated again.
             let mut populated = self.populated[chunk].lock().unwrap_or_else(PoisonError::into_inner);
             if !*populated {
                 self.populate_chunk(chunk)?;

@@ -220,6 +220,7 @@ impl Chunks {
         decode: impl FnOnce() -> Result<R, E>,
     ) -> Result<R> {
         guard(self.file.path(), at, doing, decode).map_err(|error| {
+            // Proof: an error is put in or taken out while it is held, and neither fails.
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
             failed.take().unwrap_or(error) // Proof: an error either way.
         })
@@ -227,6 +228,7 @@ impl Chunks {
 
     fn fail(&self, error: Error) -> String {
         let text = error.to_string();
+        // Proof: an error is put in or taken out while it is held, and neither fails.
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         text
     }

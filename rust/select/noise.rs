@@ -69,6 +69,7 @@ impl NumpyNoise {
 
     /// Takes over the rejected positions that were met; whether there were new ones.
     pub(super) fn learn(&mut self) -> bool {
+        // Proof: positions are put in while it is held, each of which was met.
         let met = self.met.get_mut().unwrap_or_else(PoisonError::into_inner);
         met.extend(&self.rejected);
         let news = met.len() > self.rejected.len();
@@ -89,6 +90,7 @@ impl NoiseSource for &NumpyNoise {
         for at in 0..bits.high.len() {
             let mut drawn = stream.next();
             while drawn & self.mantissa == 0 {
+                // Proof: positions are put in while it is held, each of which was met.
                 self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(position);
                 position += 1;
                 drawn = stream.next();

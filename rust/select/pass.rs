@@ -1,8 +1,8 @@
 //! The one pass over the rows: a limit from a sample, then every entry within it, collected in parallel.
 
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::Entry;
 use super::parting::Parting;
@@ -12,6 +12,7 @@ use super::sampling::{Estimate, estimate};
 use super::slab::Slab;
 use crate::checked;
 use crate::error::Result;
+use crate::locks::lock;
 use crate::parallel::{Job, Queue, State};
 use crate::scores::{Scratch, Source};
 
@@ -155,7 +156,7 @@ pub(super) fn collect_within<E: Entry>(
         for part in job.run(|_, state| pass.work(limit, budget, state))? {
             tally.merge(&part)?;
         }
-        let mut pieces = Pieces { slabs: std::mem::take(&mut *pass.slabs()), parting };
+        let mut pieces = Pieces { slabs: std::mem::take(&mut *lock(&pass.slabs)?), parting };
         if pass.queue.is_empty() {
             checked::equal("rows that were looked at", tally.rows, ranker.rows())?;
             ranker.source().map_or(Ok(()), Source::check_unchanged)?;
@@ -166,7 +167,7 @@ pub(super) fn collect_within<E: Entry>(
         cuts = checked::add(cuts, 1)?;
         pass.count.store(pieces.count() as u64, Ordering::Relaxed);
         // What was cut leaves room in the slabs, which are filled up in the next round.
-        *pass.slabs() = pieces.slabs;
+        *lock(&pass.slabs)? = pieces.slabs;
     }
 }
 
@@ -198,14 +199,14 @@ impl<E: Entry> Pass<'_, E> {
                 slab.add(task, &entries, self.parting, &mut parted)?;
             }
         }
-        self.slabs().extend(slab);
+        lock(&self.slabs)?.extend(slab);
         Ok(work.tally)
     }
 
     /// The slab that a thread fills: another, if so many entries do not fit.
     fn with_room<'s>(&self, slab: &'s mut Option<Slab<E>>, entries: usize) -> Result<&'s mut Slab<E>> {
         if slab.as_ref().is_none_or(|slab| slab.room() < entries) {
-            let mut slabs = self.slabs();
+            let mut slabs = lock(&self.slabs)?;
             slabs.extend(slab.take());
             let fitting = slabs.iter().position(|slab| slab.room() >= entries);
             *slab = fitting.map(|at| slabs.swap_remove(at));
@@ -214,10 +215,6 @@ impl<E: Entry> Pass<'_, E> {
             Some(slab) => Ok(slab),
             None => Ok(slab.insert(Slab::new(self.slab_len.max(entries))?)),
         }
-    }
-
-    fn slabs(&self) -> MutexGuard<'_, Vec<Slab<E>>> {
-        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn task(

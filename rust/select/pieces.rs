@@ -5,13 +5,14 @@
 //! alone.
 
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::entry::Entry;
 use super::parting::{Parting, Piece, digit, significant};
 use super::slab::Slab;
 use crate::checked::{self, impossible};
 use crate::error::Result;
+use crate::locks::lock;
 use crate::parallel::Job;
 use crate::simd::{Kernel, dispatch};
 
@@ -103,7 +104,7 @@ impl<E: Entry> Pieces<E> {
         let pairs = Mutex::new(checked::zip(&mut self.slabs, rooms)?);
         job.run(|_, state| {
             loop {
-                let next = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let next = lock(&pairs)?.next();
                 let Some((slab, mut rooms)) = next else { return Ok(()) }; // Proof: every slab was cut.
                 slab.retain(|piece, entry| {
                     let level = entry.badness() == badness && rooms[piece] > 0;
@@ -192,7 +193,7 @@ impl<E: Entry> Pieces<E> {
         job.run_on(all.len(), |_, state| {
             let mut mine = start();
             loop {
-                let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let next = lock(&pieces)?.next();
                 let Some((index, piece)) = next else { return Ok(mine) }; // Proof: no piece is left.
                 step(&mut mine, index, piece.entries);
                 state.check()?;

@@ -4,13 +4,14 @@
 //! Within a bucket entries come in ascending rows, and sorting keeps the order of those as bad as each other. So
 //! only badness is looked at, and only the bits of it in which entries differ.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::entry::Entry;
 use super::parting::{Piece, digit, significant};
 use super::pieces::{Pieces, range};
 use crate::checked;
 use crate::error::{Error, Result};
+use crate::locks::lock;
 use crate::parallel::Job;
 
 /// Bits of a digit at most.
@@ -40,7 +41,7 @@ pub(super) fn fill<E: Entry>(
     let filled = job.run_on(pieces.parting.buckets(), |_, state| {
         let (mut room, mut filled) = (Room::default(), 0);
         loop {
-            let next = buckets.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = lock(&buckets)?.next();
             let Some((bucket, rows)) = next else { return Ok(filled) }; // Proof: no bucket is left.
             filled += rows.len();
             room.bucket(&parts(&all, bucket)?, &mut Out { rows, best_last }, finer)?;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::encoder::{Encoder, End, Piece};
 use super::hf::{self, ExtraKeys};
 use super::journal::Done;
+use crate::checked::impossible;
 use crate::error::{Error, Result};
 use crate::ipc::{Contents, Kind};
 use crate::scores::Io;
@@ -42,7 +43,7 @@ impl Streams {
         let encoder = StreamEncoder::try_new(schema).map_err(|e| cannot_encode(&e))?;
         let whole: Vec<u8> =
             encoder.finish().map_err(|e| cannot_encode(&e))?.iter().flat_map(|b| b.iter().copied()).collect();
-        let head = whole.get(..whole.len().saturating_sub(END.len())).unwrap_or_default().to_vec();
+        let head = whole.strip_suffix(&END).ok_or_else(|| impossible("a stream has no end mark"))?.to_vec();
         Ok(Self { schema: schema.clone(), features, extra_keys, head })
     }
 }

@@ -170,8 +170,10 @@ impl Wanted {
 /// Does a task; a panic of it is its failure, and those behind it are not begun.
 fn caught(task: Task) -> Result<()> {
     // What it shares is behind locks, which tell that it failed.
-    catch_unwind(AssertUnwindSafe(task))
-        .unwrap_or_else(|panic| Err(Error::Internal(panic_message(panic.as_ref()))))
+    match catch_unwind(AssertUnwindSafe(task)) {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(Error::Internal(panic_message(panic.as_ref()))),
+    }
 }
 
 #[cfg(test)]

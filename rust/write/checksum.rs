@@ -14,6 +14,7 @@ use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::opened::Opened;
 use crate::parallel::{Job, Queue};
@@ -84,38 +85,38 @@ pub(super) fn of_buffers(buffers: &[Buffer]) -> (Hasher, Vec<u8>) {
 /// The sizes and checksums of files, read on all threads; in place of one that is missing, nothing.
 pub(super) fn of_files(job: &Job<'_>, paths: &[PathBuf]) -> Result<Vec<Option<(u64, Crc32)>>> {
     let opened = paths.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
-    let mut parts = Vec::new();
-    for (index, file) in opened.iter().enumerate() {
-        let size = file.as_ref().map_or(0, |file| file.identity().size);
-        parts.extend((0..size.div_ceil(PART)).map(|part| (index, part * PART, PART.min(size - part * PART))));
-    }
+    let parts: Vec<_> = opened.iter().enumerate().flat_map(|(index, file)| parts_of(index, file)).collect();
     let queue = Queue::new(parts.len() as u64);
     let hashed = job.run(|_, state| {
         let mut buffer = Vec::new();
         let mut mine = Vec::new();
         while let Some(next) = queue.take() {
-            let Some(&(index, start, len)) = usize::try_from(next).ok().and_then(|next| parts.get(next))
-            else {
-                break;
-            };
-            let Some(Some(file)) = opened.get(index) else { break };
-            buffer.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
+            let &(_, file, start, len) = checked::get(&parts, checked::index(next)?)?;
+            buffer.resize(checked::index(len)?, 0);
             file.read_exact_at(&mut buffer, start)?;
             mine.push((next, of_parts([buffer.as_slice()])));
             state.advance(len)?;
         }
         Ok(mine)
     })?;
-    let mut hashed: Vec<_> = hashed.into_iter().flatten().collect();
+    let mut hashed: Vec<_> = hashed.into_iter().flatten().collect(); // Proof: the lists of all threads.
     hashed.sort_by_key(|(part, _)| *part);
     let mut whole: Vec<_> =
         opened.iter().map(|file| file.as_ref().map(|file| (file.identity().size, Hasher::new()))).collect();
-    for ((index, ..), (_, hasher)) in parts.iter().zip(hashed) {
-        if let Some(Some((_, sum))) = whole.get_mut(*index) {
-            sum.combine(&hasher);
-        }
+    for ((index, ..), (_, hasher)) in checked::zip(&parts, hashed)? {
+        let Some(Some((_, sum))) = whole.get_mut(*index) else { return Err(impossible("a part of no file")) };
+        sum.combine(&hasher);
     }
     Ok(whole.into_iter().map(|file| file.map(|(size, sum)| (size, Crc32(sum.finalize())))).collect())
+}
+
+/// The parts of a file that is there: its number, itself, where each begins and how many bytes it has.
+fn parts_of(index: usize, file: &Option<Opened>) -> impl Iterator<Item = (usize, &Opened, u64, u64)> {
+    file.iter().flat_map(move |file| {
+        let size = file.identity().size;
+        let starts = (0..size.div_ceil(PART)).map(|part| part * PART);
+        starts.map(move |start| (index, file, start, PART.min(size - start)))
+    })
 }
 
 fn open(path: &Path) -> Result<Option<Opened>> {

@@ -23,6 +23,7 @@ use super::fits::{is_struct, kind_of};
 use super::journal::Done;
 use super::memory::take;
 use super::release::Release;
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::gather::Corpus;
 use crate::parallel::Job;
@@ -77,6 +78,7 @@ impl Files {
     /// Those of these features, which are in the order of the columns.
     pub(super) fn of(features: &Map<String, Value>) -> Self {
         let columns = features.iter().enumerate();
+        // Proof: columns that name no files are written as they are.
         Self(
             columns.filter_map(|(i, (name, feature))| Some((i, name.clone(), Place::of(feature)?))).collect(),
         )
@@ -89,8 +91,9 @@ impl Files {
 
     /// About how many bytes the files of a row have, by rows at a few places of the corpus.
     pub(super) fn bytes_of_a_row(&self, job: &Job<'_>, corpus: &Corpus, memory_limit: u64) -> Result<u64> {
-        let count = i64::try_from(corpus.rows()).unwrap_or(i64::MAX);
+        let count: i64 = checked::to(corpus.rows())?;
         let places = (0..PLACES).map(|place| count / PLACES * place);
+        // Proof: what saturates is cut at the number of rows.
         let mut rows: Vec<i64> = places.flat_map(|at| at..count.min(at.saturating_add(ROWS))).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -104,7 +107,7 @@ impl Files {
         // These rows are none of the output, and progress does not count them.
         for batch in take(&Job::new(job.threads()), &columns, &rows, memory_limit)? {
             here.visit(&batch, &mut |_, _, path| {
-                // What is wrong with a file is said where its row is written.
+                // Proof: about how many bytes, and what is wrong with a file is said where its row is written.
                 bytes = bytes.saturating_add(fs::metadata(path).map_or(0, |file| file.len()));
                 Ok(())
             })?;
@@ -130,18 +133,18 @@ impl Files {
         let mut sizes = vec![0u64; batch.num_rows()];
         self.visit(batch, &mut |row, column, path| {
             let size = size_of(path, column, first + row as u64)?;
-            if let Some(sum) = sizes.get_mut(row) {
-                *sum = sum.saturating_add(size);
-            }
+            let sum = sizes.get_mut(row).ok_or_else(|| impossible("a file of no row"))?;
+            *sum = sum.saturating_add(size); // Proof: what saturates is more than a batch has.
             Ok(())
         })?;
         let (mut runs, mut start, mut sum) = (Vec::new(), 0, 0u64);
         for (row, size) in sizes.into_iter().enumerate() {
+            // Proof: what saturates is more than a batch has.
             if row > start && sum.saturating_add(size) > BATCH_BYTES {
                 runs.push(start..row);
                 (start, sum) = (row, 0);
             }
-            sum = sum.saturating_add(size);
+            sum = sum.saturating_add(size); // Proof: as above.
         }
         runs.push(start..batch.num_rows());
         Ok(runs)
@@ -156,9 +159,8 @@ impl Files {
                 count += 1;
                 read(path, name, first + row as u64)
             };
-            if let Some(column) = columns.get_mut(*index) {
-                *column = embedded(column, place, &Some, read)?;
-            }
+            let column = columns.get_mut(*index).ok_or_else(|| impossible("files of no column"))?;
+            *column = embedded(column, place, &Some, read)?;
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let batch = RecordBatch::try_new_with_options(batch.schema(), columns, &options);
@@ -180,7 +182,7 @@ fn embedded(
             let group = column.as_struct();
             let row_of = |value: usize| row_of(value).filter(|_| group.is_valid(value));
             let mut columns = group.columns().to_vec();
-            for (column, place) in columns.iter_mut().zip(places) {
+            for (column, place) in checked::zip(&mut columns, places)? {
                 if let Some(place) = place {
                     *column = embedded(column, place, &row_of, read)?;
                 }
@@ -245,18 +247,18 @@ fn files(
     for (value, row) in rows.iter().enumerate() {
         names.append_option((row.is_some() && paths.is_valid(value)).then(|| base_name(paths.value(value))));
     }
-    let missing = |value: usize| {
-        rows.get(value).copied().flatten().filter(|_| bytes.is_null(value) && paths.is_valid(value))
-    };
-    let contents: ArrayRef = if (0..stored.len()).any(|value| missing(value).is_some()) {
+    let is_missing = |value: usize| bytes.is_null(value) && paths.is_valid(value);
+    let missing: Vec<_> =
+        rows.iter().enumerate().map(|(value, row)| row.filter(|_| is_missing(value))).collect();
+    let contents: ArrayRef = if missing.iter().any(Option::is_some) {
         let mut contents = BinaryBuilder::new();
         let mut total = 0usize;
-        for value in 0..stored.len() {
-            let content = match missing(value) {
+        for (value, missing) in missing.into_iter().enumerate() {
+            let content = match missing {
                 Some(row) => Some(Cow::from(read(row, paths.value(value))?)),
                 None => bytes.is_valid(value).then(|| Cow::from(bytes.value(value))),
             };
-            total += content.as_ref().map_or(0, |content| content.len());
+            total += content.as_ref().map_or(0, |content| content.len()); // Proof: a null has no bytes.
             check_total(total)?;
             contents.append_option(content);
         }
@@ -280,7 +282,7 @@ fn check_total(bytes: usize) -> Result<()> {
 
 /// The last part of a path, as Python's `os.path.basename` gives it.
 fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    path.rsplit('/').next().unwrap_or(path) // Proof: a text has one part at least.
 }
 
 fn size_of(path: &str, column: &str, row: u64) -> Result<u64> {

@@ -92,7 +92,8 @@ fn of_type(data_type: &DataType) -> Value {
         DataType::LargeList(field) => json!({"feature": of_field(field), "_type": "LargeList"}),
         DataType::Struct(fields) => Value::Object(of_fields(fields)),
         plain => {
-            // Types without a name are refused before this; whatever came here would not be opened.
+            // Proof: types without a name are refused before this (`hf_types.rs`), and no type is known by another
+            // name: the output would not be opened (`reopen.rs`).
             let name = value_name(plain).unwrap_or_else(|| plain.to_string());
             json!({"dtype": name, "_type": "Value"})
         }

@@ -15,6 +15,7 @@ const KEY: &str = "huggingface";
 
 /// The features of a schema, by column: the source's own where they fit, in the spelling that all read.
 pub(super) fn output_features(schema: &Schema, release: Release) -> Map<String, Value> {
+    // Proof: where the source's own cannot be read, the types speak.
     let own: Value =
         schema.metadata().get(KEY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let own = own.get("info").and_then(|info| info.get("features"));

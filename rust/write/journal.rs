@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::checksum::{Crc32, sync};
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::locks::lock;
 
@@ -72,8 +73,10 @@ impl Journal {
         let failed = |e| Error::io(path, "reading the journal", e);
         let bytes = std::fs::read(path).map_err(failed)?;
         // What follows the last line break was torn: the next line would be joined to it.
+        // Proof: without a line break, no line is whole.
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        let lines = bytes.get(..whole).unwrap_or_default().split(|&byte| byte == b'\n');
+        let lines = checked::get(&bytes, ..whole)?.split(|&byte| byte == b'\n');
+        // Proof: the shard of a line that says nothing is made anew.
         let entries = lines.filter_map(parse).collect();
         let file = File::options().append(true).open(path).map_err(failed)?;
         file.set_len(whole as u64).map_err(|e| Error::io(path, "cutting a torn line", e))?;
@@ -105,7 +108,8 @@ fn line(entry: &Entry) -> Result<String> {
 /// The entry of a line whose checksum fits.
 fn parse(line: &[u8]) -> Option<Entry> {
     let (sum, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    (sum == Crc32::of(text.as_bytes()).to_string()).then(|| serde_json::from_str(text).ok()).flatten()
+    let fits = sum == Crc32::of(text.as_bytes()).to_string();
+    serde_json::from_str(text).ok().filter(|_| fits)
 }
 
 #[cfg(test)]

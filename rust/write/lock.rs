@@ -57,6 +57,8 @@ fn busy(folder: &Path, target: &Path) -> Error {
 }
 
 /// Removes the folders beside `but` whose names begin with `prefix` and that no living run has.
+///
+/// Proof: what cannot be looked at or removed takes room, and nobody reads it.
 pub(super) fn remove_dead(parent: &Path, prefix: &OsStr, but: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {

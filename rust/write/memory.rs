@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use arrow::record_batch::RecordBatch;
 
+use crate::checked;
 use crate::error::Result;
 use crate::gather::{Block, Corpus, Plan, Sink, Split, gather};
 use crate::locks::{into_inner, lock};
@@ -19,7 +20,9 @@ pub fn take(job: &Job<'_>, corpus: &Corpus, rows: &[i64], memory_limit: u64) -> 
     gather(job, corpus, rows, &[], &plan, &collected)?;
     let mut blocks = into_inner(collected.0)?;
     blocks.sort_by_key(|(index, _)| *index);
-    Ok(blocks.into_iter().flat_map(|(_, batches)| batches).collect())
+    let batches: Vec<_> = blocks.into_iter().flat_map(|(_, batches)| batches).collect();
+    checked::equal("rows taken", batches.iter().map(RecordBatch::num_rows).sum(), rows.len())?;
+    Ok(batches)
 }
 
 /// Blocks as they come, with their numbers.

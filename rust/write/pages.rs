@@ -119,6 +119,7 @@ fn placed(
         if index.page_locations.len() != data.len() {
             return Err(ParquetError::General("the index has other pages than the chunk".to_owned()));
         }
+        // Proof: as many, which was just compared.
         for (location, page) in index.page_locations.iter_mut().zip(data) {
             location.offset = offset;
             location.compressed_page_size =
@@ -159,13 +160,13 @@ fn add_checksum(header: &[u8], sum: u32) -> Result<(u64, Vec<u8>)> {
         return Err(unknown());
     }
     let mut with_sum = Vec::with_capacity(header.len() + 6);
-    with_sum.extend_from_slice(header.get(..header.len() - rest.len()).unwrap_or_default());
+    with_sum.extend_from_slice(header.strip_suffix(rest).ok_or_else(unknown)?);
     with_sum.push(NEXT_I32);
     push_varint(&mut with_sum, sum);
     with_sum.push(next - (1 << 4));
     with_sum.extend_from_slice(after);
     // Zigzag: the types are 0 to 3.
-    Ok((kind.unwrap_or_default() >> 1, with_sum))
+    Ok((kind.ok_or_else(unknown)? >> 1, with_sum))
 }
 
 /// A number of seven bits to a byte, and what follows it.

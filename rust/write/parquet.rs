@@ -3,6 +3,7 @@
 //! A row group is encoded in memory by one thread and written where its shard then ends, as pieces of the other
 //! formats are; the footer is made of what is known of the groups, with their offsets moved.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use parquet::schema::types::SchemaDescPtr;
 use super::encoder::{Encoder, End, Piece};
 use super::journal::Done;
 use super::pages::{ChecksummedPages, Chunk};
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::gather::Plan;
 use crate::guard::guard;
@@ -64,8 +66,9 @@ impl Groups {
             .build();
         add_encoded_arrow_schema_to_metadata(schema, &mut properties);
         let converter = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types());
-        let columns = converter.convert(schema).map_err(|e| cannot_encode(&e))?;
+        let columns = converter.convert(schema).map_err(cannot_encode)?;
         let block = plan.blocks.first().map_or(1, |block| block.rows.end - block.rows.start);
+        // Proof: what saturates is more than a group has.
         let blocks_of_a_group = (GROUP_BYTES / plan.row_bytes.saturating_mul(block).max(1)).max(1);
         Ok(Self {
             schema: schema.clone(),
@@ -85,13 +88,15 @@ impl Groups {
         let mut writers = factory.create_column_writers(0)?;
         for batch in batches {
             let mut leaves = writers.iter_mut();
-            for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
+            for (field, column) in checked::zip(self.schema.fields(), batch.columns()).map_err(own)? {
                 for leaf in compute_leaves(field, column)? {
-                    let writer = leaves.next().ok_or_else(|| too_few("writers"))?;
+                    let writer = leaves.next().ok_or_else(|| own(impossible("a leaf has no writer")))?;
                     writer.write(&leaf)?;
                 }
             }
+            checked::equal("writers without a leaf", leaves.len(), 0).map_err(own)?;
         }
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let closed = writers.into_iter().map(|writer| Ok(writer.close()?.close().clone()));
         let closed = closed.collect::<Result<Vec<_>, ParquetError>>()?;
         let (mut buffers, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
@@ -101,7 +106,6 @@ impl Groups {
             buffers.extend(pages.into_iter().map(Buffer::from));
             columns.push(close);
         }
-        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         Ok((super::arrow::together(buffers), Group { rows, columns }))
     }
 
@@ -110,13 +114,14 @@ impl Groups {
         let mut row_groups = Vec::with_capacity(groups.len());
         let (mut rows, mut end) = (0, MAGIC.len() as u64);
         for (number, (offset, group)) in groups.into_iter().enumerate() {
-            rows += group.rows;
+            rows = checked::add(rows, group.rows).map_err(own)?;
             end = offset;
             let mut columns = Vec::with_capacity(group.columns.len());
             let mut bytes = 0;
             for (column, close) in group.columns.into_iter().enumerate() {
                 let close = super::pages::moved(close, signed(offset)?)?;
-                end += close.metadata.compressed_size().unsigned_abs();
+                let size = checked::to(close.metadata.compressed_size()).map_err(own)?;
+                end = checked::add(end, size).map_err(own)?;
                 bytes += close.metadata.uncompressed_size();
                 if let Some(found) = close.column_index {
                     index.put_column_index(found, number, column);
@@ -171,12 +176,12 @@ impl Encoder for Groups {
     }
 
     fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Group>> {
-        let (buffers, note) = self.group(&batches).map_err(|e| cannot_encode(&e))?;
+        let (buffers, note) = self.group(&batches).map_err(cannot_encode)?;
         Ok(Piece { buffers, note })
     }
 
     fn end(&self, _name: &str, pieces: Vec<(u64, Group)>) -> Result<End> {
-        let tail = self.footer(pieces).map_err(|e| cannot_encode(&e))?;
+        let tail = self.footer(pieces).map_err(cannot_encode)?;
         Ok(End { tail, ..End::default() })
     }
 
@@ -195,7 +200,11 @@ pub(super) fn count_rows(path: &Path) -> Result<u64> {
     let metadata = guard(path, &At::File, "reading the footer", || {
         ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&file)
     })?;
-    Ok(metadata.row_groups().iter().map(|group| group.num_rows().unsigned_abs()).sum())
+    let rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows);
+    rows.map(u64::try_from).try_fold(0_u64, |all, rows| all.checked_add(rows.ok()?)).ok_or_else(|| {
+        let message = "the row groups have fewer rows than none, or more than can be; the file is damaged";
+        Error::format(path, At::Field("num_rows".to_owned()), message)
+    })
 }
 
 /// Keeps what is written after so many bytes.
@@ -206,9 +215,11 @@ struct After<'a> {
 
 impl Write for After<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Proof: the smaller of the two.
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
         self.skip -= skipped as u64;
-        self.kept.extend_from_slice(bytes.get(skipped..).unwrap_or_default());
+        let (_, kept) = bytes.split_at(skipped);
+        self.kept.extend_from_slice(kept);
         Ok(bytes.len())
     }
 
@@ -223,9 +234,11 @@ trait WriteZeros: Write {
         let zeros = vec![0; 1 << 20];
         let mut left = count;
         while left > 0 {
-            let some = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
-            self.write_all(zeros.get(..some).unwrap_or_default())?;
-            left -= some as u64;
+            // Proof: the smaller of the two.
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+            let (some, _) = zeros.split_at(count);
+            self.write_all(some)?;
+            left -= count as u64;
         }
         Ok(())
     }
@@ -237,10 +250,31 @@ fn signed(value: u64) -> Result<i64, ParquetError> {
     i64::try_from(value).map_err(|e| ParquetError::General(e.to_string()))
 }
 
-fn too_few(what: &str) -> ParquetError {
-    ParquetError::General(format!("there are too few {what}"))
+/// An error of this crate in one of the crate that encodes; [`cannot_encode`] takes it out again.
+fn own(error: Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
 }
 
-fn cannot_encode(error: &ParquetError) -> Error {
-    Error::Value(format!("the rows cannot be written as Parquet: {error}"))
+fn cannot_encode(error: ParquetError) -> Error {
+    let refused =
+        |error: &dyn Display| Error::Value(format!("the rows cannot be written as Parquet: {error}"));
+    match error {
+        ParquetError::External(inner) => inner.downcast().map_or_else(|other| refused(&other), |own| *own),
+        other => refused(&other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_errors_come_out_as_they_went_in() {
+        let inner = cannot_encode(own(Error::Internal("a leaf has no writer".to_owned())));
+        assert!(matches!(inner, Error::Internal(said) if said == "a leaf has no writer"));
+        let other = cannot_encode(ParquetError::NYI("a union".to_owned()));
+        assert!(
+            matches!(other, Error::Value(said) if said.contains("as Parquet") && said.contains("a union"))
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::State;
 
@@ -23,7 +24,7 @@ pub(super) fn create(path: &Path) -> Result<File> {
 pub(super) fn write_all_at(file: &File, path: &Path, bytes: &[u8], offset: u64, state: &State) -> Result<()> {
     for (index, chunk) in bytes.chunks(WRITE).enumerate() {
         state.check()?;
-        write_at(file, path, chunk, offset + (index * WRITE) as u64)?;
+        write_at(file, path, chunk, checked::add(offset, checked::mul(index, WRITE)? as u64)?)?;
     }
     Ok(())
 }
@@ -44,8 +45,8 @@ pub(super) fn write_at(file: &File, path: &Path, mut bytes: &[u8], mut offset: u
         match written.map_err(|e| failed(e, bytes.len(), offset))? {
             0 => return Err(failed(std::io::ErrorKind::WriteZero.into(), bytes.len(), offset)),
             count => {
-                bytes = bytes.get(count..).unwrap_or_default();
-                offset += count as u64;
+                bytes = checked::get(bytes, count..)?;
+                offset = checked::add(offset, count as u64)?;
             }
         }
     }

@@ -59,6 +59,7 @@ impl Recipe {
         }
         add("indices", json!(digest_of_rows(rows)));
         add("columns", columns(schema));
+        // Proof: no features are as a text without any.
         add(
             "features",
             json!(digest_of_text(&schema.metadata().get("huggingface").cloned().unwrap_or_default())),
@@ -111,6 +112,7 @@ impl Recipe {
 fn first_difference(name: &str, there: Option<&Value>, here: Option<&Value>) -> (String, String, String) {
     match (there, here) {
         (Some(Value::Array(there)), Some(Value::Array(here))) if name == "shards" => {
+            // Proof: a text for a message.
             let count =
                 |ends: &[Value]| format!("{} of {} rows", ends.len(), ends.last().unwrap_or(&Value::Null));
             (name.to_owned(), count(there), count(here))
@@ -119,6 +121,7 @@ fn first_difference(name: &str, there: Option<&Value>, here: Option<&Value>) -> 
             if there.len() != here.len() {
                 return (format!("number of {name}"), there.len().to_string(), here.len().to_string());
             }
+            // Proof: as many, which was just compared.
             let differ = there.iter().zip(here).enumerate().find(|(_, (there, here))| there != here);
             differ.map_or_else(
                 || (name.to_owned(), String::new(), String::new()),
@@ -209,6 +212,7 @@ fn details(options: &Options) -> Value {
 }
 
 fn absolute(source: &FileIdentity) -> Value {
+    // Proof: it fails only where there is no working directory, and there no relative path was opened.
     let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
     json!({"path": Shown(&path).to_string(), "bytes": source.bytes, "modified_ns": source.modified_ns})
 }

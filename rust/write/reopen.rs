@@ -17,6 +17,7 @@ use super::fits::fits;
 use super::journal::Done;
 use super::release::Release;
 use super::{Format, tokens};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 
@@ -63,8 +64,9 @@ impl Output {
         self.check_features(features, &self.schema)?;
         let state = self.json("state.json")?;
         let files = state.get("_data_files").and_then(Value::as_array);
+        // Proof: names that are not there are missed by the comparison.
         let named = files.into_iter().flatten().map(|file| file.get("filename").and_then(Value::as_str));
-        if !named.eq(self.files().map(Some)) {
+        if !named.eq(self.files()?.into_iter().map(Some)) {
             return Err(self.refused("state.json names other shards than were written"));
         }
         self.schemas(&|path| {
@@ -81,7 +83,7 @@ impl Output {
     /// Compares the schema of every shard with that of the output, and reads the first batch that there is.
     fn schemas(&self, open: &dyn for<'a> Fn(&'a Path) -> Result<(SchemaRef, First<'a>)>) -> Result<()> {
         let mut read = false;
-        for (shard, name) in self.shards.iter().zip(self.files()) {
+        for (shard, name) in checked::zip(&self.shards, self.files()?)? {
             let path = self.folder.join(name);
             let (schema, first) = open(&path)?;
             if schema.fields() != self.schema.fields() {
@@ -90,7 +92,7 @@ impl Output {
             }
             self.check_metadata(&schema)?;
             if shard.rows > 0 && !read {
-                let rows = first()?.map_or(0, |batch| batch.num_rows());
+                let rows = first()?.map_or(0, |batch| batch.num_rows()); // Proof: none are refused below.
                 read = rows > 0;
                 if !read {
                     return Err(self.refused(&format!("{name} gives none of its {} rows", shard.rows)));
@@ -103,7 +105,7 @@ impl Output {
     /// Fails unless the metadata of a schema tells a feature for every column, which stands for its type.
     fn check_metadata(&self, schema: &Schema) -> Result<()> {
         let told = schema.metadata().get("huggingface").and_then(|text| serde_json::from_str(text).ok());
-        let told: Value = told.unwrap_or(Value::Null);
+        let told: Value = told.unwrap_or(Value::Null); // Proof: what tells no features is refused below.
         let Some(features) = told.pointer("/info/features").and_then(Value::as_object) else {
             return Err(self.refused("the schema tells no features"));
         };
@@ -114,7 +116,7 @@ impl Output {
         if !features.keys().eq(schema.fields().iter().map(|field| field.name())) {
             return Err(self.refused("the features are those of other columns"));
         }
-        for (field, feature) in schema.fields().iter().zip(features.values()) {
+        for (field, feature) in checked::zip(schema.fields(), features.values())? {
             if !fits(feature, field, self.release) {
                 let (name, found) = (field.name(), field.data_type());
                 let message =
@@ -128,12 +130,17 @@ impl Output {
     /// Token files: the header of each, and the file that names them.
     fn tokens(&self) -> Result<()> {
         let sidecar = self.json("tokens.json")?;
+        // Proof: names that are not there are missed by the comparison.
         let named = sidecar.get("shards").and_then(Value::as_array).into_iter().flatten();
-        if !named.map(|shard| shard.get("file").and_then(Value::as_str)).eq(self.files().map(Some)) {
+        if !named
+            .map(|shard| shard.get("file").and_then(Value::as_str))
+            .eq(self.files()?.into_iter().map(Some))
+        {
             return Err(self.refused("tokens.json names other shards than were written"));
         }
+        // Proof: no type has the name "".
         let dtype = sidecar.get("dtype").and_then(Value::as_str).unwrap_or_default();
-        for (shard, name) in self.shards.iter().zip(self.files()) {
+        for (shard, name) in checked::zip(&self.shards, self.files()?)? {
             let path = self.folder.join(name);
             let rows = tokens::count_rows(&path)?;
             let found = tokens::dtype(&path)?;
@@ -149,8 +156,10 @@ impl Output {
     }
 
     /// The files of the shards that hold the rows.
-    fn files(&self) -> impl Iterator<Item = &str> {
-        self.shards.iter().filter_map(|shard| shard.files.first()).map(|file| file.name.as_str())
+    fn files(&self) -> Result<Vec<&str>> {
+        let first = self.shards.iter().map(|shard| shard.files.first());
+        let names: Option<Vec<_>> = first.map(|file| file.map(|file| file.name.as_str())).collect();
+        names.ok_or_else(|| self.refused("a shard has no file"))
     }
 
     fn json(&self, name: &str) -> Result<Value> {

@@ -23,6 +23,7 @@ use super::shards::Shards;
 use super::stage::{Left, Stage};
 use super::tokens::Tokens;
 use super::{Format, Naming, Options, Report};
+use crate::checked;
 use crate::error::{Error, Result, Shown};
 use crate::gather::{Corpus, Extra, Plan, gather, output_schema};
 use crate::identity::FileIdentity;
@@ -97,6 +98,7 @@ fn prepare(
     let target = std::path::absolute(&options.target)
         .map_err(|e| Error::io(&options.target, "finding its place", e))?;
     refuse_other_bytes(&target, "output", "datasets cannot open it")?;
+    // Proof: what saturates is more than any memory.
     let extra_bytes = (extras.len() as u64 * 8).saturating_add(of_files);
     let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
     // A table in memory has no file.
@@ -137,7 +139,7 @@ fn drop_damaged(job: &Job<'_>, stage: &mut Stage, options: &Options) -> Result<(
     let paths: Vec<PathBuf> = files.iter().map(|(_, file)| output.join(&file.name)).collect();
     let found = checksum::of_files(job, &paths)?;
     let damaged =
-        files.iter().zip(found).filter(|((_, file), found)| *found != Some((file.bytes, file.crc32)));
+        checked::zip(&files, found)?.filter(|((_, file), found)| *found != Some((file.bytes, file.crc32)));
     let damaged: Vec<usize> = damaged.map(|((shard, _), _)| *shard).collect();
     if damaged.is_empty() { Ok(()) } else { stage.drop_kept(&damaged) }
 }
@@ -202,8 +204,10 @@ impl Run<'_> {
         }
         gathered?;
         self.sources.iter().try_for_each(check_unchanged)?;
-        let done =
-            self.job.run_on(1, |_, state| shards.finish(state))?.into_iter().flatten().collect::<Vec<_>>();
+        let finished = self.job.run_on(1, |_, state| shards.finish(state))?;
+        let done = finished.into_iter().flatten().collect::<Vec<_>>(); // Proof: the list of the one thread.
+        let rows = done.iter().try_fold(0, |rows, shard| checked::add(rows, shard.rows))?;
+        checked::equal("rows in all shards", rows, self.rows.len() as u64)?;
         let digests: String = done.iter().map(|shard| shard.digest.as_str()).collect();
         let fingerprint = format!("{:016x}", XxHash3_64::oneshot(digests.as_bytes()));
         let companions = shards.encoder().companions(&fingerprint, &done)?;
@@ -218,6 +222,7 @@ impl Run<'_> {
         );
         let mut files = companions;
         // The last of them is what makes a dataset of the folder.
+        // Proof: where there is none, the manifest is the only one.
         files.insert(files.len().saturating_sub(1), (manifest::NAME.to_owned(), manifest.text()?));
         for (name, text) in files {
             let path = stage.output().join(name);
@@ -228,7 +233,7 @@ impl Run<'_> {
         shards.afterwards(stage.completion())?;
         self.job.run_on(1, |_, state| shards.wait(state))?;
         Ok(Report {
-            rows: self.rows.len() as u64,
+            rows,
             shards: done.len() as u64,
             kept: stage.kept().len() as u64,
             bytes: done.iter().flat_map(|shard| &shard.files).map(|file| file.bytes).sum(),
@@ -251,6 +256,7 @@ impl Run<'_> {
     fn explained(&self, error: Error) -> Error {
         match error {
             Error::Io { path, doing, source } if source.raw_os_error() == Some(28) => {
+                // Proof: a number for the message.
                 let needed = self.plan.row_bytes.saturating_mul(self.rows.len() as u64);
                 let free = free_bytes(&self.options.target);
                 let doing = format!("{doing} (all rows take about {needed} bytes, and {free} are free)");
@@ -275,6 +281,7 @@ fn free_bytes(target: &Path) -> String {
     if let Some(parent) = std::path::absolute(target).ok().as_deref().and_then(Path::parent)
         && let Ok(found) = rustix::fs::statvfs(parent)
     {
+        // Proof: a number for the message.
         return found.f_bavail.saturating_mul(found.f_frsize).to_string();
     }
     let _ = target;

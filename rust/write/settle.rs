@@ -11,6 +11,7 @@ use super::encoder::Encoder;
 use super::journal::Done;
 use super::rename::sync_folder;
 use super::stage::Log;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::locks::lock;
 
@@ -42,22 +43,21 @@ impl<E: Encoder> Settle<E> {
         for (path, file) in parts {
             sync(file, path)?;
         }
-        if let Some((path, _)) = parts.first() {
-            let rows = self.encoder.count_rows(path)?;
-            if rows != done.rows {
-                let message = format!("{} rows were written and {rows} are there", done.rows);
-                return Err(Error::format(path, At::File, message));
-            }
+        let (first, _) = parts.first().ok_or_else(|| impossible("a shard has no file"))?;
+        let rows = self.encoder.count_rows(first)?;
+        if rows != done.rows {
+            let message = format!("{} rows were written and {rows} are there", done.rows);
+            return Err(Error::format(first, At::File, message));
         }
         self.wanted.step(|| {
-            for ((part, _), file) in parts.iter().zip(&done.files) {
+            for ((part, _), file) in checked::zip(parts, &done.files)? {
                 let path = self.folder.join(&file.name);
                 fs::rename(part, &path)
                     .map_err(|e| Error::io(&path, "giving a finished shard its name", e))?;
             }
             Ok(())
         })?;
-        parts.first().and_then(|(path, _)| path.parent()).map_or(Ok(()), sync_folder)?;
+        sync_folder(first.parent().ok_or_else(|| impossible("a shard lies in no folder"))?)?;
         self.wanted.step(|| self.log.append(done.clone()))?;
         self.log.sync()?;
         lock(&self.all)?.push(done.clone());

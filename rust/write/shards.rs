@@ -19,6 +19,7 @@ use super::part::{create, part, write_all_at, write_at};
 use super::settle::Settle;
 use super::stage::{Log, Stage};
 use super::turn::{Encoded, Known, Turn, take_turn};
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::gather::{Block, Plan, Sink};
 use crate::handle::allowed_files;
@@ -52,19 +53,25 @@ struct Shard<N> {
 impl<E: Encoder + 'static> Shards<E> {
     pub(super) fn new(encoder: E, stage: &Stage, plan: &Plan) -> Result<Self> {
         let count = plan.shards.len();
-        let shards = plan.shards.iter().enumerate().map(|(index, rows)| Shard {
-            name: encoder.name(index, count),
-            rows: rows.end - rows.start,
-            blocks: 0,
-            kept: stage.kept().iter().any(|done| done.shard == index),
-            turn: Mutex::default(),
-            moved: Condvar::new(),
+        let shards = plan.shards.iter().enumerate().map(|(index, rows)| {
+            Ok(Shard {
+                name: encoder.name(index, count),
+                rows: checked::sub(rows.end, rows.start)?,
+                blocks: 0,
+                kept: false,
+                turn: Mutex::default(),
+                moved: Condvar::new(),
+            })
         });
-        let mut each: Vec<_> = shards.collect();
+        let mut each = shards.collect::<Result<Vec<_>>>()?;
         for block in &plan.blocks {
-            if let Some(shard) = each.get_mut(block.shard) {
-                shard.blocks = shard.blocks.max(block.index + 1);
-            }
+            let shard = each.get_mut(block.shard).ok_or_else(|| no_shard(block.shard))?;
+            shard.blocks = shard.blocks.max(checked::add(block.index, 1)?);
+        }
+        for done in stage.kept() {
+            let shard = each.get_mut(done.shard).ok_or_else(|| no_shard(done.shard))?;
+            checked::equal("rows of a shard that is kept", done.rows, shard.rows)?;
+            shard.kept = true;
         }
         Ok(Self {
             encoder: Arc::new(encoder),
@@ -100,12 +107,9 @@ impl<E: Encoder + 'static> Shards<E> {
         self.background.wait(state)?;
         let mut done = lock(&self.done)?.clone();
         done.sort_by_key(|done| done.shard);
-        if done.len() != self.each.len() {
-            return Err(Error::Internal(format!(
-                "{} of {} shards are finished",
-                done.len(),
-                self.each.len()
-            )));
+        checked::equal("finished shards", done.len(), self.each.len())?;
+        for (expected, shard) in done.iter().enumerate() {
+            checked::equal("the number of a finished shard", shard.shard, expected)?;
         }
         Ok(done)
     }
@@ -155,18 +159,18 @@ impl<E: Encoder + 'static> Shards<E> {
         state: &State,
     ) -> Result<()> {
         let Some((mut turn, first)) = take_turn(&shard.turn, &shard.moved, number, piece, state)? else {
-            return Ok(());
+            return Ok(()); // Proof: it is left with the thread that writes, which goes on to it.
         };
         let mut piece = Some(first);
         let file = self.open(shard, &mut turn)?;
         let path = part(&self.folder, &shard.name);
         while let Some(next) = piece {
-            let (buffers, mut offset) = turn.place(next);
+            let (buffers, mut offset) = turn.place(next)?;
             drop(turn);
             shard.moved.notify_all();
             for buffer in &buffers {
                 write_all_at(&file, &path, buffer, offset, state)?;
-                offset += buffer.len() as u64;
+                offset = checked::add(offset, buffer.len() as u64)?;
             }
             drop(buffers);
             turn = lock(&shard.turn)?;
@@ -196,7 +200,8 @@ impl<E: Encoder + 'static> Shards<E> {
         if waiting.insert(block.index, (block.rows.start, batches)).is_some() {
             return Err(Error::Internal(format!("block {} of {} was made twice", block.index, shard.name)));
         }
-        let left = shard.blocks.checked_sub(piece * each).ok_or_else(|| no_block(shard, block))?;
+        let before = checked::mul(piece, each)?;
+        let left = shard.blocks.checked_sub(before).ok_or_else(|| no_block(shard, block))?;
         if (waiting.len() as u64) < each.min(left) {
             return Ok(None);
         }
@@ -216,7 +221,7 @@ impl<E: Encoder + 'static> Shards<E> {
         turn: &mut Turn<E::Note>,
         state: &State,
     ) -> Result<()> {
-        let Some(file) = turn.file.take() else { return Ok(()) };
+        let file = turn.file.take().ok_or_else(|| impossible("a shard ends twice"))?;
         let path = part(&self.folder, &shard.name);
         let mut sums = Vec::new();
         let mut notes = Vec::new();
@@ -226,10 +231,12 @@ impl<E: Encoder + 'static> Shards<E> {
         }
         let End { head, tail, more, facts } = self.encoder.end(&shard.name, notes)?;
         if let Some(head) = &head {
+            checked::equal("bytes of a head", head.len(), self.encoder.head().len())?;
             write_at(&file, &path, head, 0)?;
         }
         write_all_at(&file, &path, &tail, turn.offset, state)?;
-        let bytes = turn.offset + tail.len() as u64;
+        let bytes = checked::add(turn.offset, tail.len() as u64)?;
+        // Proof: without another, it begins as it began.
         let head = head.as_deref().unwrap_or_else(|| self.encoder.head());
         sums.insert(0, (of_parts([head]), XxHash3_64::oneshot(head)));
         let crc32 = combined(sums.iter().map(|(sum, _)| sum).chain([&of_parts([tail.as_slice()])]));
@@ -262,16 +269,19 @@ impl<E: Encoder + 'static> Shards<E> {
 impl<E: Encoder + 'static> Sink for Shards<E> {
     fn put(&self, block: &Block, batches: Vec<RecordBatch>, state: &State) -> Result<()> {
         self.background.check()?;
-        let shard = self
-            .each
-            .get(block.shard)
-            .ok_or_else(|| Error::Internal(format!("there is no shard {}", block.shard)))?;
-        let Some((number, first, batches)) = self.gathered(shard, block, batches)? else { return Ok(()) };
+        let shard = self.each.get(block.shard).ok_or_else(|| no_shard(block.shard))?;
+        let Some((number, first, batches)) = self.gathered(shard, block, batches)? else {
+            return Ok(()); // Proof: the block waits for the last of its piece, and no shard ends without it.
+        };
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
         let (sum, digests) = of_buffers(&buffers);
         let piece = Encoded { buffers, known: Known { sum, digest: XxHash3_64::oneshot(&digests), note } };
         self.write(block.shard, shard, number, piece, state)
     }
+}
+
+fn no_shard(shard: usize) -> Error {
+    Error::Internal(format!("there is no shard {shard}"))
 }
 
 fn no_block<N>(shard: &Shard<N>, block: &Block) -> Error {

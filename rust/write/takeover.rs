@@ -12,6 +12,8 @@ use super::{Options, Resume};
 use crate::error::{At, Error, Result};
 
 /// Continues what an interrupted run left, if it is to be and can be.
+///
+/// Proof: whatever cannot be continued is made anew.
 pub(super) fn take_over(
     folder: &Path,
     recipe: &Recipe,
@@ -36,6 +38,8 @@ pub(super) fn take_over(
 }
 
 /// The journal of a folder, and the shards in it whose files are there.
+///
+/// Proof: whatever cannot be continued is made anew.
 fn finished(folder: &Path) -> Result<Option<(Journal, Vec<Done>)>> {
     let (journal, output) = (folder.join(JOURNAL), folder.join(OUTPUT));
     let Some(place) = place_of(&output).filter(|_| journal.exists()) else { return Ok(None) };

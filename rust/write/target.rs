@@ -1,8 +1,8 @@
 //! What may be where the output is to appear: nothing, or a dataset that is to be replaced.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -11,14 +11,10 @@ const MARKS: [&str; 3] = ["state.json", "dataset_info.json", "dsdm.json"];
 
 /// An output that is a source, or holds one or lies in one, would destroy what it is made from.
 pub(super) fn refuse_sources(target: &Path, sources: &[PathBuf]) -> Result<()> {
-    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let place = match (target.parent(), target.file_name()) {
-        (Some(parent), Some(name)) if !target.exists() => real(parent).join(name),
-        _ => real(target),
-    };
+    let place = real(target)?;
     for source in sources.iter().filter(|source| source.exists()) {
-        let source = real(source);
-        let folder = source.parent().unwrap_or(&source);
+        let source = real(source)?;
+        let folder = source.parent().unwrap_or(&source); // Proof: the root lies in itself.
         if source.starts_with(&place) || place == folder {
             return Err(Error::Value(format!(
                 "{}: the output would replace the source {}; choose another directory",
@@ -37,13 +33,37 @@ pub(super) fn refuse_sources(target: &Path, sources: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// A path without links. What is not there yet will be made as plain folders.
+fn real(path: &Path) -> Result<PathBuf> {
+    let failed = |e| Error::io(path, "finding its place", e);
+    if path.exists() {
+        return fs::canonicalize(path).map_err(failed);
+    }
+    let mut place = PathBuf::new();
+    for part in std::path::absolute(path).map_err(failed)?.components() {
+        if part == Component::ParentDir {
+            place.pop();
+            continue;
+        }
+        place.push(part);
+        if place.exists() {
+            place = fs::canonicalize(&place).map_err(failed)?;
+        }
+    }
+    Ok(place)
+}
+
 fn is_dataset(folder: &Path) -> bool {
     MARKS.iter().any(|mark| folder.join(mark).exists())
 }
 
 /// Whether there is something to replace.
 pub(super) fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
-    let Ok(meta) = fs::symlink_metadata(target) else { return Ok(false) };
+    let meta = match fs::symlink_metadata(target) {
+        Ok(meta) => meta,
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(false),
+        Err(e) => return Err(Error::io(target, "looking at what is there", e)),
+    };
     let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
     if !overwrite {
         let source = io::Error::from_raw_os_error(17);
@@ -61,4 +81,42 @@ pub(super) fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
         )));
     }
     Ok(true)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Folders that are not there yet, below a link into a source, are in the source.
+    #[test]
+    fn a_target_that_is_to_be_made_through_a_link_is_where_the_link_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        fs::create_dir(&source).unwrap();
+        fs::write(source.join("state.json"), "{}").unwrap();
+        fs::write(source.join("data.arrow"), "").unwrap();
+        std::os::unix::fs::symlink(&source, dir.path().join("link")).unwrap();
+        let sources = [source.join("data.arrow")];
+        for inside in ["link/out", "link/new/out", "new/../link/out", "gone/../source/new/out", "source/a/b"]
+        {
+            let refused = refuse_sources(&dir.path().join(inside), &sources);
+            let inside_of = format!("inside of the source dataset {}", real(&source).unwrap().display());
+            assert!(
+                matches!(&refused, Err(Error::Value(said)) if said.contains(&inside_of)),
+                "{inside}: {refused:?}"
+            );
+        }
+        for beside in ["out", "new/out", "link/../out", "source-2/out"] {
+            refuse_sources(&dir.path().join(beside), &sources).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_looked_at_is_not_taken_for_free() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!check_target(&dir.path().join("out"), false).unwrap());
+        let long = dir.path().join("x".repeat(300));
+        let error = check_target(&long, false).unwrap_err();
+        assert!(matches!(&error, Error::Io { path, .. } if *path == long), "{error}");
+    }
 }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait};
+use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::encoder::{Encoder, End, Piece};
 use super::hf::text;
 use super::journal::Done;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 
 /// Bytes of the header of a `.npy` file: a multiple of 64, as its format has it, with room for any shape.
@@ -54,16 +55,16 @@ impl Tokens {
         Ok(Self { column: field.name().clone(), kind })
     }
 
-    fn width(&self) -> usize {
-        self.kind.primitive_width().unwrap_or(1)
+    fn width(&self) -> Result<usize> {
+        self.kind.primitive_width().ok_or_else(|| impossible(format_args!("{} has no width", self.kind)))
     }
 
     /// The type as numpy spells it: byte order, sign, bytes.
-    fn descr(&self) -> String {
-        let width = self.width();
+    fn descr(&self) -> Result<String> {
+        let width = self.width()?;
         let order = if width == 1 { '|' } else { '<' };
         let sign = if self.kind.is_unsigned_integer() { 'u' } else { 'i' };
-        format!("{order}{sign}{width}")
+        Ok(format!("{order}{sign}{width}"))
     }
 
     fn refused(&self, row: u64, what: &str) -> Error {
@@ -76,46 +77,51 @@ impl Tokens {
 
     /// The tokens of a column, and the length of each row.
     fn flat(&self, first: u64, column: &ArrayRef) -> Result<(Buffer, Vec<u64>)> {
-        if let Some(nulls) = column.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
-            let row = nulls.iter().position(|valid| !valid).unwrap_or_default() as u64;
+        if let Some(row) = first_null(column) {
             return Err(self.refused(first + row, "is null in this row of the output"));
         }
         let (values, lengths) = match column.data_type() {
-            DataType::LargeList(_) => {
-                spans(column.as_list::<i64>().value_offsets(), column.as_list::<i64>().values())
-            }
+            DataType::LargeList(_) => spans(column.as_list::<i64>())?,
             DataType::FixedSizeList(_, length) => {
                 let list = column.as_fixed_size_list();
-                let each = u64::try_from(*length).unwrap_or_default();
+                let each = checked::to(*length)?;
                 (list.values().clone(), vec![each; list.len()])
             }
-            _ => spans(column.as_list::<i32>().value_offsets(), column.as_list::<i32>().values()),
+            _ => spans(column.as_list::<i32>())?,
         };
-        if let Some(nulls) = values.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
-            let token = nulls.iter().position(|valid| !valid).unwrap_or_default() as u64;
+        if let Some(token) = first_null(&values) {
             return Err(self.refused(
                 first + row_of(&lengths, token),
                 "has a token that is null in this row of the output",
             ));
         }
-        let data = values.to_data();
-        let bytes = data
-            .buffers()
-            .first()
-            .map(|buffer| buffer.slice_with_length(data.offset() * self.width(), data.len() * self.width()));
-        Ok((bytes.unwrap_or_else(|| Buffer::from_vec(Vec::<u8>::new())), lengths))
+        checked::equal("tokens", values.len() as u64, lengths.iter().sum())?;
+        let (data, width) = (values.to_data(), self.width()?);
+        let [tokens] = data.buffers() else {
+            return Err(impossible(format_args!(
+                "{} tokens in {} buffers",
+                data.len(),
+                data.buffers().len()
+            )));
+        };
+        let start = checked::mul(data.offset(), width)?;
+        Ok((tokens.slice_with_length(start, checked::mul(data.len(), width)?), lengths))
     }
 }
 
 /// The values that lists span, and how long each list is.
-fn spans<O: OffsetSizeTrait>(offsets: &[O], values: &ArrayRef) -> (ArrayRef, Vec<u64>) {
-    let (first, last) =
-        (offsets.first().copied().unwrap_or_default(), offsets.last().copied().unwrap_or_default());
-    let lengths = offsets.windows(2).map(|pair| match pair {
-        [start, end] => (*end - *start).as_usize() as u64,
-        _ => 0,
-    });
-    (values.slice(first.as_usize(), (last - first).as_usize()), lengths.collect())
+fn spans<O: OffsetSizeTrait>(lists: &GenericListArray<O>) -> Result<(ArrayRef, Vec<u64>)> {
+    let offsets = lists.offsets();
+    let first = offsets.first().as_usize();
+    let count = checked::sub(offsets.last().as_usize(), first)?;
+    let lengths = offsets.lengths().map(|length| length as u64);
+    Ok((lists.values().slice(first, count), lengths.collect()))
+}
+
+/// Where the first null of an array is, if it has any.
+fn first_null(array: &ArrayRef) -> Option<u64> {
+    let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0)?;
+    nulls.iter().position(|valid| !valid).map(|place| place as u64)
 }
 
 fn row_of(lengths: &[u64], token: u64) -> u64 {
@@ -154,14 +160,16 @@ impl Encoder for Tokens {
     fn end(&self, name: &str, pieces: Vec<(u64, Vec<u64>)>) -> Result<End> {
         let lengths: Vec<u64> = pieces.into_iter().flat_map(|(_, lengths)| lengths).collect();
         let tokens: u64 = lengths.iter().sum();
+        // Proof: without a row, there is no token.
         let first = lengths.first().copied().unwrap_or_default();
         let length = lengths.iter().all(|&length| length == first).then_some(first);
         let (shape, more) = match length {
             Some(length) => (format!("({}, {length})", lengths.len()), Vec::new()),
             None => (format!("({tokens},)"), vec![(offsets_name(name), offsets(&lengths)?)]),
         };
-        let facts = json!({"tokens": tokens, "length": length}).as_object().cloned().unwrap_or_default();
-        Ok(End { head: Some(header(&self.descr(), &shape)?), tail: Vec::new(), more, facts })
+        let facts = [("tokens", json!(tokens)), ("length", json!(length))];
+        let facts = facts.map(|(name, fact)| (name.to_owned(), fact)).into_iter().collect();
+        Ok(End { head: Some(header(&self.descr()?, &shape)?), tail: Vec::new(), more, facts })
     }
 
     fn count_rows(&self, path: &Path) -> Result<u64> {
@@ -180,6 +188,8 @@ impl Encoder for Tokens {
         let of = |fact: &str| {
             shards.iter().map(|shard| shard.facts.get(fact).and_then(Value::as_u64)).collect::<Vec<_>>()
         };
+        let tokens: Option<u64> = of("tokens").into_iter().sum();
+        let tokens = tokens.ok_or_else(|| impossible("a shard does not say how many tokens it has"))?;
         let first = shards.first().and_then(|shard| shard.facts.get("length")).and_then(Value::as_u64);
         let sidecar = json!({
             "format": "tokens",
@@ -187,7 +197,7 @@ impl Encoder for Tokens {
             "dtype": self.kind.to_string().to_lowercase(),
             "column": self.column,
             "rows": shards.iter().map(|shard| shard.rows).sum::<u64>(),
-            "tokens": of("tokens").into_iter().flatten().sum::<u64>(),
+            "tokens": tokens,
             "length": first.filter(|_| of("length").iter().all(|length| *length == first)),
             "shards": each,
         });
@@ -214,7 +224,7 @@ fn offsets(lengths: &[u64]) -> Result<Vec<u8>> {
 /// The header of a `.npy` file of version 1.0.
 fn header(descr: &str, shape: &str) -> Result<Vec<u8>> {
     let mut bytes = MAGIC.to_vec();
-    bytes.extend(u16::try_from(HEADER - MAGIC.len() - 2).unwrap_or_default().to_le_bytes());
+    bytes.extend(checked::to::<u16, _>(HEADER - MAGIC.len() - 2)?.to_le_bytes());
     bytes.extend(format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}").into_bytes());
     if bytes.len() >= HEADER {
         return Err(Error::Internal(format!("the shape {shape} has no room in a header")));
@@ -228,14 +238,16 @@ fn header(descr: &str, shape: &str) -> Result<Vec<u8>> {
 pub(super) fn count_rows(path: &Path) -> Result<u64> {
     let (shape, width) = read_header(path)?;
     check_size(path, &shape, width)?;
-    if let [rows, _] = *shape {
-        return Ok(rows);
-    }
-    let name = path.file_name().map(|name| offsets_name(&name.to_string_lossy())).unwrap_or_default();
-    let offsets: PathBuf = path.with_file_name(name);
-    let (rows, width) = read_header(&offsets)?;
-    check_size(&offsets, &rows, width)?;
-    rows.first().and_then(|rows| rows.checked_sub(1)).ok_or_else(|| unknown(&offsets))
+    let name = match *shape {
+        [rows, _] => return Ok(rows),
+        [_] => path.file_name().ok_or_else(|| unknown(path))?,
+        _ => return Err(unknown(path)),
+    };
+    let offsets: PathBuf = path.with_file_name(offsets_name(&name.to_string_lossy()));
+    let (shape, width) = read_header(&offsets)?;
+    check_size(&offsets, &shape, width)?;
+    let [ends] = *shape else { return Err(unknown(&offsets)) };
+    ends.checked_sub(1).ok_or_else(|| unknown(&offsets))
 }
 
 /// The type of the tokens of a shard, by its header, as Arrow names it.
@@ -245,7 +257,8 @@ pub(super) fn dtype(path: &Path) -> Result<String> {
         descr.trim_start_matches(['<', '|']).split_at_checked(1).ok_or_else(|| unknown(path))?;
     let bytes: u32 = width.parse().map_err(|_| unknown(path))?;
     let sign = if kind == "u" { "uint" } else { "int" };
-    Ok(format!("{sign}{}", bytes.saturating_mul(8)))
+    let bits = bytes.checked_mul(8).ok_or_else(|| unknown(path))?;
+    Ok(format!("{sign}{bits}"))
 }
 
 fn check_size(path: &Path, shape: &[u64], width: u64) -> Result<()> {
@@ -273,9 +286,11 @@ fn header_of(path: &Path) -> Result<(Vec<u64>, u64, String)> {
         let (_, rest) = header.split_once(before)?;
         rest.split_once(after).map(|(found, _)| found.to_owned())
     };
-    let found =
-        between("'shape': (", ')').zip(between("'descr': '", '\'')).filter(|_| bytes.starts_with(MAGIC));
-    let (shape, descr) = found.ok_or_else(|| unknown(path))?;
+    let (Some(shape), Some(descr), true) =
+        (between("'shape': (", ')'), between("'descr': '", '\''), bytes.starts_with(MAGIC))
+    else {
+        return Err(unknown(path));
+    };
     let numbers = shape.split(',').map(str::trim).filter(|number| !number.is_empty());
     let shape = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().map_err(|_| unknown(path))?;
     let width = descr.get(2..).and_then(|width| width.parse().ok()).ok_or_else(|| unknown(path))?;
@@ -292,6 +307,12 @@ fn unknown(path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{FixedSizeListArray, Int32Array, LargeListArray, ListArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::Field;
+
     use super::*;
 
     #[test]
@@ -309,6 +330,43 @@ mod tests {
     fn the_row_of_a_token_is_found() {
         let lengths = [2, 0, 3];
         assert_eq!((0..5).map(|token| row_of(&lengths, token)).collect::<Vec<_>>(), [0, 0, 2, 2, 2]);
+    }
+
+    #[test]
+    fn lists_of_every_sort_and_slices_of_them_give_their_tokens() {
+        let tokens = Tokens { column: "ids".into(), kind: DataType::Int32 };
+        let values: ArrayRef = Arc::new(Int32Array::from_iter_values(0..12));
+        let item = Arc::new(Field::new("item", DataType::Int32, true));
+        let short = OffsetBuffer::from_lengths([2, 0, 3, 1, 4]);
+        let long = OffsetBuffer::<i64>::from_lengths([2, 0, 3, 1, 4]);
+        let bytes = |values: std::ops::Range<i32>| values.flat_map(i32::to_le_bytes).collect::<Vec<_>>();
+        let lists: [(ArrayRef, &[u64], Vec<u8>); 3] = [
+            (Arc::new(ListArray::new(item.clone(), short, values.clone(), None)), &[0, 3, 1], bytes(2..6)),
+            (
+                Arc::new(LargeListArray::new(item.clone(), long, values.clone(), None)),
+                &[0, 3, 1],
+                bytes(2..6),
+            ),
+            (Arc::new(FixedSizeListArray::new(item, 2, values, None)), &[2, 2, 2], bytes(2..8)),
+        ];
+        for (list, expected, bytes) in lists {
+            let (found, lengths) = tokens.flat(0, &list.slice(1, 3)).unwrap();
+            assert_eq!((lengths.as_slice(), found.as_slice()), (expected, bytes.as_slice()));
+            let (found, lengths) = tokens.flat(0, &list.slice(1, 0)).unwrap();
+            assert!(found.is_empty() && lengths.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_shard_that_tells_no_tokens_is_an_error() {
+        let tokens = Tokens { column: "ids".into(), kind: DataType::UInt16 };
+        let facts = tokens.end("tokens-0.npy", vec![(128, vec![2, 3])]).unwrap().facts;
+        let done = |facts| Done { shard: 0, rows: 2, files: Vec::new(), digest: String::new(), facts };
+        let sidecar: Value =
+            serde_json::from_str(&tokens.companions("", &[done(facts.clone())]).unwrap()[0].1).unwrap();
+        assert_eq!((sidecar["tokens"].as_u64(), sidecar["rows"].as_u64()), (Some(5), Some(2)));
+        let refused = tokens.companions("", &[done(facts), done(serde_json::Map::new())]);
+        assert!(matches!(refused, Err(Error::Internal(said)) if said.contains("how many tokens")));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
 use crc32fast::Hasher;
 
+use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::locks::{lock, wait};
 use crate::parallel::State;
@@ -69,13 +70,14 @@ impl<N> Default for Turn<N> {
 
 impl<N> Turn<N> {
     /// Gives a piece the next place.
-    pub(super) fn place(&mut self, piece: Encoded<N>) -> (Vec<Buffer>, u64) {
+    pub(super) fn place(&mut self, piece: Encoded<N>) -> Result<(Vec<Buffer>, u64)> {
         let Encoded { buffers, known } = piece;
         let offset = self.offset;
-        self.offset += buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
-        self.next += 1;
+        self.offset =
+            buffers.iter().try_fold(offset, |end, buffer| checked::add(end, buffer.len() as u64))?;
+        self.next = checked::add(self.next, 1)?;
         self.placed.push((offset, known));
-        (buffers, offset)
+        Ok((buffers, offset))
     }
 }
 
@@ -91,6 +93,9 @@ pub(super) fn take_turn<'a, N>(
     state: &State,
 ) -> Result<Option<ToWrite<'a, N>>> {
     let mut turn = lock(turn)?;
+    if number < turn.next || turn.left.contains_key(&number) {
+        return Err(impossible(format_args!("piece {number} of a shard was made twice")));
+    }
     loop {
         if turn.next == number && !turn.writing {
             turn.writing = true;
@@ -126,15 +131,33 @@ mod tests {
         let take = |number| take_turn(&turn, &moved, u64::from(number), piece(number), &state).unwrap();
         assert!(take(2).is_none() && take(1).is_none());
         let (mut writing, first) = take(0).unwrap();
-        writing.place(first);
+        writing.place(first).unwrap();
         for number in 1..3 {
             let next = writing.left.remove(&number).unwrap();
-            writing.place(next);
+            writing.place(next).unwrap();
         }
         assert_eq!(notes(&writing), [(0, 0), (0, 1), (1, 2)]);
         drop(writing);
         // Who writes has not ended: the next is left with it.
         assert!(take(3).is_none());
+    }
+
+    #[test]
+    fn a_piece_that_is_made_twice_is_an_error_and_not_lost() {
+        let (turn, moved, state) = (Mutex::new(Turn::default()), Condvar::new(), State::default());
+        let take = |number| take_turn(&turn, &moved, u64::from(number), piece(number), &state);
+        assert!(take(1).unwrap().is_none());
+        let refused = |number: u8, taken: Result<Option<ToWrite<'_, u8>>>| match taken {
+            Err(Error::Internal(said)) => said.contains(&format!("piece {number} of a shard")),
+            _ => false,
+        };
+        assert!(refused(1, take(1)));
+        let (mut writing, first) = take(0).unwrap().unwrap();
+        writing.place(first).unwrap();
+        drop(writing);
+        assert!(refused(0, take(0)));
+        let mut last = Turn { offset: u64::MAX, ..Turn::default() };
+        assert!(matches!(last.place(piece(1)), Err(Error::Internal(_))));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Whether an output is still what was written.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use serde_json::Value;
 use super::journal::Written;
 use super::manifest::{self, Manifest};
 use super::{arrow, checksum, parquet, tokens};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::identity::FileIdentity;
 use crate::parallel::Job;
@@ -40,11 +40,11 @@ pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
     let files: Vec<&Written> =
         manifest.shards.iter().flat_map(|shard| &shard.files).chain(&manifest.files).collect();
     let paths = files.iter().map(|file| place(folder, &file.name)).collect::<Result<Vec<_>>>()?;
-    for (file, path) in files.iter().zip(&paths) {
+    for (file, path) in checked::zip(&files, &paths)? {
         check_size(file, path)?;
     }
     let found = checksum::of_files(job, &paths)?;
-    for ((file, path), found) in files.iter().zip(&paths).zip(found) {
+    for ((file, path), found) in checked::zip(checked::zip(&files, &paths)?, found)? {
         let sum = found.map(|(_, sum)| sum);
         if sum != Some(file.crc32) {
             let sum = sum.map_or_else(|| "none".to_owned(), |sum| sum.to_string());
@@ -103,14 +103,19 @@ fn count_rows(folder: &Path, manifest: &Manifest) -> Result<()> {
     };
     let mut all = 0u64;
     for shard in &manifest.shards {
-        let Some(file) = shard.files.first() else { continue };
+        let Some(file) = shard.files.first() else {
+            let message = format!("a shard of {} rows has no file", shard.rows);
+            return Err(Error::format(folder.join(manifest::NAME), At::Field("shards".to_owned()), message));
+        };
         let path = place(folder, &file.name)?;
         let rows = count(&path)?;
         if rows != shard.rows {
             let message = format!("{} rows were written and {rows} are there", shard.rows);
             return Err(Error::format(path, At::File, message));
         }
-        all = all.saturating_add(rows);
+        all = all.checked_add(rows).ok_or_else(|| {
+            Error::format(path, At::File, format!("{rows} rows after {all} are more than can be"))
+        })?;
     }
     if all == manifest.rows {
         return Ok(());
@@ -128,20 +133,67 @@ fn check_state(folder: &Path, manifest: &Manifest) -> Result<()> {
     let bytes = fs::read(&path).map_err(|e| Error::io(&path, "opening", e))?;
     let state: Value = serde_json::from_slice(&bytes)
         .map_err(|e| Error::format(&path, At::File, format!("this is no JSON: {e}")))?;
-    let named = state.get("_data_files").and_then(Value::as_array).into_iter().flatten();
-    let named: HashSet<_> = named.filter_map(|file| file.get("filename").and_then(Value::as_str)).collect();
-    let written: HashSet<_> =
-        manifest.shards.iter().flat_map(|shard| &shard.files).map(|file| file.name.as_str()).collect();
-    if named == written {
+    let files = state.get("_data_files").and_then(Value::as_array);
+    // Proof: names that are not there are missed by the comparison.
+    let named = files.into_iter().flatten().map(|file| file.get("filename").and_then(Value::as_str));
+    let written = manifest.shards.iter().flat_map(|shard| &shard.files).map(|file| file.name.as_str());
+    if named.eq(written.map(Some)) {
         return Ok(());
     }
-    let message = "it names other shards than the manifest";
+    let message = "it names other shards than the manifest, or in another order";
     Err(Error::format(path, At::Field("_data_files".to_owned()), message))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::write::journal::Done;
+
+    /// The manifest of two shards, and a folder whose `state.json` names these files.
+    fn folder_of(named: &[&str]) -> (tempfile::TempDir, Manifest) {
+        let written = |name: &str| Written { name: name.into(), bytes: 9, crc32: checksum::Crc32::of(b"") };
+        let done = ["a.arrow", "b.arrow"].into_iter().enumerate().map(|(shard, name)| Done {
+            shard,
+            rows: 1,
+            files: vec![written(name)],
+            digest: String::new(),
+            facts: serde_json::Map::new(),
+        });
+        let done: Vec<_> = done.collect();
+        let manifest = Manifest::new("arrow", "ab", &serde_json::Map::new(), &[], &done, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let files: Vec<_> = named.iter().map(|name| json!({"filename": name})).collect();
+        fs::write(dir.path().join("state.json"), json!({"_data_files": files}).to_string()).unwrap();
+        (dir, manifest)
+    }
+
+    #[test]
+    fn shards_are_named_once_and_in_their_order() {
+        for (named, right) in [
+            (&["a.arrow", "b.arrow"][..], true),
+            (&["b.arrow", "a.arrow"], false),
+            (&["a.arrow", "b.arrow", "b.arrow"], false),
+            (&["a.arrow"], false),
+        ] {
+            let (dir, manifest) = folder_of(named);
+            let checked = check_state(dir.path(), &manifest);
+            assert_eq!(checked.is_ok(), right, "{named:?}");
+            if let Err(error) = checked {
+                let said = error.to_string();
+                assert!(said.contains("state.json") && said.contains("_data_files"), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_shard_without_a_file_is_an_error() {
+        let (dir, mut manifest) = folder_of(&[]);
+        manifest.shards.iter_mut().for_each(|shard| shard.files.clear());
+        let said = count_rows(dir.path(), &manifest).unwrap_err().to_string();
+        assert!(said.contains("dsdm.json") && said.contains("a shard of 1 rows has no file"), "{said}");
+    }
 
     #[test]
     fn no_name_leads_out_of_the_folder() {
