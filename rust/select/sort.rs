@@ -21,7 +21,7 @@ const DIGITS: usize = 3;
 /// Their bits at most.
 const DIGITS_BITS: u32 = 27;
 /// Bytes that are read twice for less than once from memory.
-const CACHED: usize = 2 << 20;
+const CACHED: usize = if cfg!(test) { 64 << 10 } else { 2 << 20 };
 /// Buckets of fewer entries are sorted by comparison.
 const FEW: usize = 256;
 
@@ -288,7 +288,7 @@ mod tests {
         for best_last in [false, true] {
             for threads in [1, 2, 7] {
                 let parting =
-                    if threads == 1 { Parting::WHOLE } else { Parting::new::<E>(low, high, 1 << 22) };
+                    if threads == 1 { Parting::WHOLE } else { Parting::new::<E>(low, high, 1 << 20) };
                 let pieces = pieces(&entries, piece, parting);
                 let mut rows = vec![0; best.len()];
                 fill(&pieces, &mut rows, best_last, None, &Job::new(threads)).unwrap();
@@ -305,8 +305,8 @@ mod tests {
             seed: u64,
             bits in 0u32..64,
             low in prop_oneof![Just(0u64), any::<u64>()],
-            len in prop_oneof![0usize..600, 60_000usize..80_000],
-            piece in 1_000usize..30_000,
+            len in prop_oneof![0usize..600, 20_000usize..30_000],
+            piece in 1_000usize..12_000,
         ) {
             let mask = (1u64 << bits) - 1;
             let philox = super::super::rng::Philox::new(seed, 9);

@@ -85,7 +85,8 @@ pub(super) fn of_buffers(buffers: &[Buffer]) -> (Hasher, Vec<u8>) {
 /// The sizes and checksums of files, read on all threads; in place of one that is missing, nothing.
 pub(super) fn of_files(job: &Job<'_>, paths: &[PathBuf]) -> Result<Vec<Option<(u64, Crc32)>>> {
     let opened = paths.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
-    let parts: Vec<_> = opened.iter().enumerate().flat_map(|(index, file)| parts_of(index, file)).collect();
+    let parts: Vec<_> =
+        opened.iter().enumerate().flat_map(|(index, file)| parts_of(index, file.as_ref())).collect();
     let queue = Queue::new(parts.len() as u64);
     let hashed = job.run(|_, state| {
         let mut buffer = Vec::new();
@@ -111,8 +112,8 @@ pub(super) fn of_files(job: &Job<'_>, paths: &[PathBuf]) -> Result<Vec<Option<(u
 }
 
 /// The parts of a file that is there: its number, itself, where each begins and how many bytes it has.
-fn parts_of(index: usize, file: &Option<Opened>) -> impl Iterator<Item = (usize, &Opened, u64, u64)> {
-    file.iter().flat_map(move |file| {
+fn parts_of(index: usize, file: Option<&Opened>) -> impl Iterator<Item = (usize, &Opened, u64, u64)> {
+    file.into_iter().flat_map(move |file| {
         let size = file.identity().size;
         let starts = (0..size.div_ceil(PART)).map(|part| part * PART);
         starts.map(move |start| (index, file, start, PART.min(size - start)))
