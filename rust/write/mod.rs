@@ -31,6 +31,7 @@ mod shards;
 mod stage;
 mod takeover;
 mod target;
+mod token_header;
 mod tokens;
 mod turn;
 mod verify;

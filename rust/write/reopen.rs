@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::fits::fits;
 use super::journal::Done;
 use super::release::Release;
-use super::{Format, tokens};
+use super::{Format, token_header, tokens};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -143,7 +143,7 @@ impl Output {
         for (shard, name) in checked::zip(&self.shards, self.files()?)? {
             let path = self.folder.join(name);
             let rows = tokens::count_rows(&path)?;
-            let found = tokens::dtype(&path)?;
+            let found = token_header::dtype(&path)?;
             if rows != shard.rows || found != dtype {
                 let message = format!(
                     "{name} has {rows} rows of {found}, and {} rows of {dtype} were written",

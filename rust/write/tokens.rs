@@ -4,8 +4,6 @@
 //! beside it `….offsets.npy`: rows + 1 numbers of 64 bits, of which row `i` spans those at `i` and `i + 1`. The
 //! numbers begin at byte 128 of either. `tokens.json` names the shards, in their order.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait};
@@ -17,13 +15,10 @@ use serde_json::{Value, json};
 use super::encoder::{Encoder, End, Piece};
 use super::hf::text;
 use super::journal::Done;
+use super::token_header::{HEADER, check_size, header, read_header, unknown};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 
-/// Bytes of the header of a `.npy` file: a multiple of 64, as its format has it, with room for any shape.
-const HEADER: usize = 128;
-/// What a `.npy` file of version 1.0 begins with.
-const MAGIC: &[u8; 8] = b"\x93NUMPY\x01\x00";
 /// The version of the layout.
 const VERSION: u32 = 1;
 
@@ -221,19 +216,6 @@ fn offsets(lengths: &[u64]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The header of a `.npy` file of version 1.0.
-fn header(descr: &str, shape: &str) -> Result<Vec<u8>> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend(checked::to::<u16, _>(HEADER - MAGIC.len() - 2)?.to_le_bytes());
-    bytes.extend(format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}").into_bytes());
-    if bytes.len() >= HEADER {
-        return Err(Error::Internal(format!("the shape {shape} has no room in a header")));
-    }
-    bytes.resize(HEADER - 1, b' ');
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
 /// The rows of a shard, by its header, or by its offsets where rows differ in length.
 pub(super) fn count_rows(path: &Path) -> Result<u64> {
     let (shape, width) = read_header(path)?;
@@ -250,61 +232,6 @@ pub(super) fn count_rows(path: &Path) -> Result<u64> {
     ends.checked_sub(1).ok_or_else(|| unknown(&offsets))
 }
 
-/// The type of the tokens of a shard, by its header, as Arrow names it.
-pub(super) fn dtype(path: &Path) -> Result<String> {
-    let (_, _, descr) = header_of(path)?;
-    let (kind, width) =
-        descr.trim_start_matches(['<', '|']).split_at_checked(1).ok_or_else(|| unknown(path))?;
-    let bytes: u32 = width.parse().map_err(|_| unknown(path))?;
-    let sign = if kind == "u" { "uint" } else { "int" };
-    let bits = bytes.checked_mul(8).ok_or_else(|| unknown(path))?;
-    Ok(format!("{sign}{bits}"))
-}
-
-fn check_size(path: &Path, shape: &[u64], width: u64) -> Result<()> {
-    let size = std::fs::metadata(path).map_err(|e| Error::io(path, "opening", e))?.len();
-    let needed = shape.iter().try_fold(width, |all, &each| all.checked_mul(each));
-    let needed = needed.and_then(|bytes| bytes.checked_add(HEADER as u64)).ok_or_else(|| unknown(path))?;
-    if size == needed {
-        return Ok(());
-    }
-    Err(Error::truncated(path, At::File, format!("its header needs {needed} bytes and {size} are there")))
-}
-
-/// The shape of an array, and the bytes of a value.
-fn read_header(path: &Path) -> Result<(Vec<u64>, u64)> {
-    header_of(path).map(|(shape, width, _)| (shape, width))
-}
-
-/// The shape of an array, the bytes of a value and the name of its type.
-fn header_of(path: &Path) -> Result<(Vec<u64>, u64, String)> {
-    let mut bytes = [0; HEADER];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|e| Error::io(path, "reading the header", e))?;
-    let header = String::from_utf8_lossy(&bytes);
-    let between = |before: &str, after: char| {
-        let (_, rest) = header.split_once(before)?;
-        rest.split_once(after).map(|(found, _)| found.to_owned())
-    };
-    let (Some(shape), Some(descr), true) =
-        (between("'shape': (", ')'), between("'descr': '", '\''), bytes.starts_with(MAGIC))
-    else {
-        return Err(unknown(path));
-    };
-    let numbers = shape.split(',').map(str::trim).filter(|number| !number.is_empty());
-    let shape = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().map_err(|_| unknown(path))?;
-    let width = descr.get(2..).and_then(|width| width.parse().ok()).ok_or_else(|| unknown(path))?;
-    Ok((shape, width, descr))
-}
-
-fn unknown(path: &Path) -> Error {
-    Error::format(
-        path,
-        At::Byte(0),
-        "this is not the header of a token file; the file was damaged or replaced",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -314,17 +241,6 @@ mod tests {
     use arrow::datatypes::Field;
 
     use super::*;
-
-    #[test]
-    fn a_header_has_128_bytes_for_every_shape() {
-        for shape in
-            ["(0, 0)".to_owned(), format!("({}, {})", u64::MAX, u64::MAX), format!("({},)", u64::MAX)]
-        {
-            let bytes = header("<u2", &shape).unwrap();
-            assert_eq!((bytes.len(), bytes.last()), (HEADER, Some(&b'\n')));
-        }
-        assert!(header("<u2", &"1".repeat(200)).is_err());
-    }
 
     #[test]
     fn the_row_of_a_token_is_found() {
