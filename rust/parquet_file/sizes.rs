@@ -58,6 +58,7 @@ fn of_snappy<R: ChunkReader>(file: &R, page: u64, end: u64, header: &PageHeader)
     }
     let bytes = file.get_bytes(start, length)?;
     let mut size = 0_usize;
+    // Proof: a shift for each byte.
     for (shift, byte) in (0..).step_by(7).zip(bytes.iter()) {
         size |= usize::from(byte & 127) << shift; // Proof: five times seven bits.
         if byte & 128 == 0 {
