@@ -16,7 +16,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::by_row::{checked_batch, without_texts_in};
 use super::corpus::{Batches, Part, picked};
-use super::types::{extent, fixed_bytes, has_keys, project};
+use super::types::{extent, fixed_bytes, has_keys, project, total};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
@@ -286,7 +286,8 @@ impl Stream {
         // Proof: no rows take no bytes.
         let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
         let (Decoded::Told(batch) | Decoded::Bytes(batch)) = self.decode(self.batch(first)?, columns)?;
-        let bytes: u64 = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len())).sum();
+        let bytes = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len()));
+        let bytes = bytes.fold(0, u64::saturating_add);
         let rows: u64 = self.rows.iter().sum();
         let scaled = u128::from(bytes) * u128::from(rows) / (batch.num_rows().max(1) as u128);
         Ok(u64::try_from(scaled).unwrap_or(u64::MAX)) // Proof: an estimate.
@@ -309,7 +310,7 @@ impl Part for Stream {
     fn bytes(&self, columns: &[usize]) -> Result<u64> {
         let rows: u64 = self.rows.iter().sum();
         let widths = columns.iter().map(|&column| fixed_bytes(self.told.schema.field(column).data_type()));
-        if let Some(width) = widths.sum::<Option<u64>>() {
+        if let Some(width) = total(widths) {
             return Ok(rows.saturating_mul(width)); // Proof: an estimate.
         }
         if columns.len() < self.told.schema.fields().len() {

@@ -334,12 +334,9 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
 
 impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
     fn lists(&mut self, wanted: &[u32]) -> Option<ArrayRef> {
-        // Proof: no more than all of them.
+        // Proof: a guess of what will be due, which is looked at when it is.
         let expected = wanted.len().saturating_mul(self.each).min(self.numbers);
-        if self.taken.try_reserve(expected).is_err() {
-            self.no_room = Some(expected);
-            return None;
-        }
+        let _ = self.taken.try_reserve(expected);
         let mut lengths = Vec::with_capacity(wanted.len());
         let mut there = Vec::with_capacity(wanted.len());
         for &row in wanted {
@@ -453,4 +450,64 @@ fn prefixed(bytes: &Bytes, encoding: Encoding) -> Option<(Bytes, Bytes)> {
     let length = bytes.first_chunk::<4>().filter(|_| encoding == Encoding::RLE)?;
     let end = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_add(4)?;
     (end <= bytes.len()).then(|| (bytes.slice(4..end), bytes.slice(end..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::Field;
+    use parquet::column::page::PageMetadata;
+    use parquet::errors::ParquetError;
+    use parquet::schema::types::{ColumnDescriptor, ColumnPath};
+
+    /// No pages at all.
+    struct NoPages;
+
+    impl Iterator for NoPages {
+        type Item = Result<Page, ParquetError>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            None
+        }
+    }
+
+    impl PageReader for NoPages {
+        fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
+            Ok(None)
+        }
+
+        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> Result<(), ParquetError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn numbers_that_find_no_room_are_an_error_of_memory() {
+        let leaf = Arc::new(Type::primitive_type_builder("item", Physical::INT64).build().unwrap());
+        let column = Arc::new(ColumnDescriptor::new(leaf, 2, 1, ColumnPath::from("item")));
+        let chunk = ColumnChunkMetaData::builder(column).set_num_values(i64::MAX).build().unwrap();
+        let item = Arc::new(Field::new("item", DataType::Int64, true));
+        let meaning = Meaning { number: 2, empty: 1 };
+        let mut reader = Reader::<i64, Int64Type>::new(item, meaning, &chunk, 1, Box::new(NoPages));
+        let levels = || Hybrid::new(Bytes::new(), 1).unwrap();
+        let most = usize::try_from(i64::MAX).unwrap();
+        // One row whose levels say that all of these are in it.
+        reader.walk = Some(Walk {
+            repetition: levels(),
+            definition: levels(),
+            left: 0,
+            repeated: (0, 0),
+            defined: (0, 0),
+            numbers: Numbers::Plain { bytes: Bytes::new(), position: 0 },
+            behind: 0,
+        });
+        reader.due = most;
+        let error = reader.take(&[0]).unwrap_err();
+        let said = format!("lists of {most} numbers find no room in memory");
+        assert!(matches!(&error, Error::Memory(message) if message.contains(&said)), "{error}");
+    }
 }

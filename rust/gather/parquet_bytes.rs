@@ -20,7 +20,7 @@ use super::by_row::{INT96_BYTES, without_texts};
 /// which the crate wraps around, and texts that it does not look at.
 pub(super) fn needs_checks(data_type: &DataType, parquet: &SchemaDescriptor, leaves: &Range<usize>) -> bool {
     let mut found = false;
-    let _ = with_leaves(data_type, &mut leaves.clone(), &mut |data_type, leaf| {
+    let walked = with_leaves(data_type, &mut leaves.clone(), &mut |data_type, leaf| {
         let leaf = parquet.column(leaf);
         found |= match leaf.physical_type() {
             Physical::INT96 => true,
@@ -29,7 +29,8 @@ pub(super) fn needs_checks(data_type: &DataType, parquet: &SchemaDescriptor, lea
         };
         data_type.clone()
     });
-    found
+    // Of a type with other leaves nobody knows: reading it as bytes then fails.
+    found || walked.is_none()
 }
 
 /// Whether there are texts in a type.

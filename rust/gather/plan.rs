@@ -203,6 +203,35 @@ fn passes(blocks: &[Block], room: u64) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Each block in one pass, in order; a pass ends where the next block does not follow or finds no room.
+        #[test]
+        fn passes_hold_every_block_once(
+            gaps in prop::collection::vec((0u64..2, 1u64..1000), 0..40),
+            start in prop_oneof![Just(0u64), Just(u64::MAX - 100_000)],
+            room in prop_oneof![0u64..5000, Just(u64::MAX)],
+        ) {
+            let mut end = start;
+            let blocks: Vec<Block> = gaps.iter().map(|(gap, rows)| {
+                let first = end + gap;
+                end = first + rows;
+                Block { shard: 0, index: 0, rows: first..end }
+            }).collect();
+            let passes = passes(&blocks, room);
+            prop_assert_eq!(passes.iter().cloned().flatten().collect::<Vec<_>>(), (0..blocks.len()).collect::<Vec<_>>());
+            for pass in &passes {
+                let of_pass = &blocks[pass.clone()];
+                let rows = of_pass[0].rows.start..of_pass[of_pass.len() - 1].rows.end;
+                prop_assert!(of_pass.windows(2).all(|pair| pair[0].rows.end == pair[1].rows.start));
+                prop_assert!(of_pass.len() == 1 || rows.end - rows.start <= room);
+                if let Some(next) = blocks.get(pass.end) {
+                    prop_assert!(next.rows.start != rows.end || next.rows.end - rows.start > room);
+                }
+            }
+        }
+    }
 
     #[test]
     fn shards_are_cut_as_datasets_cuts_them() {

@@ -163,6 +163,22 @@ mod tests {
         Arc::new(Field::new("item", data_type, true))
     }
 
+    #[test]
+    fn bytes_that_do_not_come_out_even_are_no_column() {
+        let types = [
+            DataType::List(field(DataType::Int32)),
+            DataType::LargeList(field(DataType::Int32)),
+            DataType::FixedSizeList(field(DataType::Int32), 2),
+        ];
+        for data_type in types {
+            let made = |bytes: usize| column(&data_type, 3, Buffer::from(vec![0u8; bytes]));
+            assert_eq!(made(24).unwrap().len(), 3, "{data_type}");
+            assert!(made(16).is_err() && made(14).is_err(), "{data_type}");
+        }
+        let text = column(&DataType::Utf8, 3, Buffer::from(vec![0u8; 24])).unwrap_err();
+        assert!(text.to_string().contains("24 do not make whole ones of Utf8"), "{text}");
+    }
+
     /// Columns of `rows` rows, of every kind that is copied as bytes.
     fn columns(rows: usize, each: usize) -> Vec<ArrayRef> {
         let count = rows * each;

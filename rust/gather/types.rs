@@ -127,10 +127,17 @@ pub(super) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
         DataType::FixedSizeList(field, length) => {
             Some(fixed_bytes(field.data_type())?.saturating_mul(u64::try_from(*length).unwrap_or(0)))
         }
-        DataType::Struct(fields) => fields.iter().map(|field| fixed_bytes(field.data_type())).sum(),
+        DataType::Struct(fields) => total(fields.iter().map(|field| fixed_bytes(field.data_type()))),
         DataType::FixedSizeBinary(length) => u64::try_from(*length).ok(),
         plain => plain.primitive_width().map(|width| width as u64),
     }
+}
+
+/// What several values take, if all have a fixed width.
+///
+/// Proof: what is cut at 2^64 is larger than any limit.
+pub(super) fn total(mut widths: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    widths.try_fold(0u64, |sum, width| Some(sum.saturating_add(width?)))
 }
 
 /// Whether there are dictionary keys in a type.
@@ -200,7 +207,8 @@ pub(super) fn extent(array: &dyn Array, start: usize, end: usize) -> u64 {
         DataType::Binary => flat(array.as_binary::<i32>().value_offsets(), start, end),
         DataType::LargeBinary => flat(array.as_binary::<i64>().value_offsets(), start, end),
         DataType::Struct(_) => {
-            array.as_struct().columns().iter().map(|column| extent(column.as_ref(), start, end)).sum()
+            let columns = array.as_struct().columns().iter();
+            columns.map(|column| extent(column.as_ref(), start, end)).fold(0, u64::saturating_add)
         }
         DataType::Dictionary(..) => of_keys(array.slice(start, end.saturating_sub(start)).as_ref()),
         DataType::Utf8View => viewed(array.as_string_view().views(), start, end),

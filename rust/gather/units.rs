@@ -50,6 +50,7 @@ pub(super) struct Lane {
 impl Lane {
     /// Where a row is in the file, if it is to be read from there.
     pub(super) fn place_of(&self, row: u32) -> Option<u64> {
+        // Proof: the row is one of the unit's, which were counted, and all of them lie in memory.
         self.offset?.checked_add(u64::from(row) * self.strided.stride as u64)
     }
 }

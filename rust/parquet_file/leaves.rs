@@ -10,6 +10,7 @@ use arrow::datatypes::Schema;
 use parquet::basic::ConvertedType;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
+use crate::checked::impossible;
 use crate::error::{Error, Result};
 
 /// For each field of an Arrow schema, its leaves in the Parquet schema.
@@ -17,10 +18,10 @@ pub(crate) fn leaves(path: &Path, parquet: &SchemaDescriptor, schema: &Schema) -
     let roots = parquet.root_schema().get_fields();
     let mut leaves = vec![0..0; roots.len()];
     for leaf in 0..parquet.num_columns() {
-        if let Some(leaves) = leaves.get_mut(parquet.get_column_root_idx(leaf)) {
-            let start = if leaves.end == 0 { leaf } else { leaves.start };
-            *leaves = start..leaf + 1;
-        }
+        let root = parquet.get_column_root_idx(leaf);
+        let leaves = leaves.get_mut(root).ok_or_else(|| impossible(format_args!("a leaf of root {root}")))?;
+        let start = if leaves.end == 0 { leaf } else { leaves.start };
+        *leaves = start..leaf + 1;
     }
     // Proof: made with as many leaves as roots.
     let kept = roots.iter().zip(leaves).filter(|(root, _)| has_values(root));
