@@ -14,6 +14,7 @@ use arrow::array::{Array, ArrayRef, RecordBatchOptions};
 use arrow::compute::interleave;
 use arrow::record_batch::RecordBatch;
 
+use super::budget::reserved;
 use super::corpus::Corpus;
 use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
@@ -27,6 +28,8 @@ use crate::parallel::{Job, Queue, State};
 
 /// The place of a row that was not read: that of no batch.
 const NOWHERE: u64 = u64::MAX;
+/// What is said where they are.
+const TOO_MANY: &str = "rows: lower memory_limit= or select fewer at once";
 /// How far rows may exceed the limit where a pass cannot be cut.
 const OVERRUN: u64 = 4;
 /// What they may take whatever the limit, as guesses of small sizes err most.
@@ -57,7 +60,7 @@ fn part_of_pass(
 ) -> Result<bool> {
     let rows = blocks.iter().try_fold(0, |sum, block| checked::add(sum, block.len()))?;
     let mut starts = vec![0];
-    let mut wanted = reserved(index(rows)?)?;
+    let mut wanted = reserved(index(rows)?, TOO_MANY)?;
     for block in blocks {
         wanted.extend_from_slice(output.rows_of(block)?);
         starts.push(wanted.len());
@@ -112,7 +115,7 @@ struct Read<'a> {
 impl Read<'_> {
     fn rows(&self, job: &Job<'_>, rows: &[i64]) -> Result<Option<Pieces>> {
         let wanted = by_unit(job, self.corpus, rows)?;
-        let mut picks = reserved(rows.len())?;
+        let mut picks = reserved(rows.len(), TOO_MANY)?;
         picks.resize_with(rows.len(), || AtomicU64::new(NOWHERE));
         let batches = RwLock::new(Vec::new());
         let queue = Queue::new(wanted.units.len() as u64);
@@ -209,17 +212,6 @@ struct ByUnit {
     rows: Vec<(u32, u32)>,
 }
 
-/// Room for as many things as there are rows.
-fn reserved<T>(rows: usize) -> Result<Vec<T>> {
-    let mut things = Vec::new();
-    things.try_reserve_exact(rows).map_err(|_| {
-        Error::Memory(format!(
-            "{rows} rows find no room in memory: lower memory_limit= or select fewer rows at once"
-        ))
-    })?;
-    Ok(things)
-}
-
 /// Sorts rows into their units, by counting.
 fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     let chunk = rows.len().div_ceil(job.threads()).max(1);
@@ -232,7 +224,7 @@ fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     let located = job.run(|thread, state| {
         // Proof: a thread behind the last chunk has no rows; all are counted below.
         let mine = rows.chunks(chunk).nth(thread).unwrap_or_default();
-        let mut found: Vec<(u32, u32)> = reserved(mine.len())?;
+        let mut found: Vec<(u32, u32)> = reserved(mine.len(), TOO_MANY)?;
         for rows in mine.chunks(1 << 16) {
             state.check()?;
             found.extend(rows.iter().map(place));
@@ -252,7 +244,7 @@ fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     checked::equal("rows found in units", *checked::get(&ends, corpus.units())?, rows.len())?;
     let touched = ends.windows(2).enumerate().filter(|(_, span)| span[0] < span[1]);
     let units = touched.map(|(unit, span)| (unit, span[0]..span[1])).collect();
-    let mut sorted = reserved(rows.len())?;
+    let mut sorted = reserved(rows.len(), TOO_MANY)?;
     sorted.resize(rows.len(), (0, 0));
     // Proof: a pass has 2^32 rows at most, as the plan cuts it; so many are there, which was just compared.
     for (output, (unit, row)) in (0u32..).zip(located.into_iter().flatten()) {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::budget::available_memory;
+use super::budget::{available_memory, reserved};
 use super::corpus::Corpus;
 use crate::checked;
 use crate::error::{Error, Result};
@@ -90,9 +90,9 @@ impl Plan {
             return Err(Error::Value("num_shards and max_shard_size must be at least 1".to_owned()));
         }
         // A dataset of no rows is one shard of no rows: without a shard, load_from_disk fails.
-        let shards = cut(rows, count.min(rows.max(1)));
+        let shards = cut(rows, count.min(rows.max(1)))?;
         let block_rows = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
-        let blocks = blocks(&shards, block_rows);
+        let blocks = blocks(&shards, block_rows)?;
         // Proof: a part of the memory limit at most.
         let block_bytes = block_rows.saturating_mul(row_bytes);
         // Proof: as above.
@@ -167,21 +167,26 @@ fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64)
 }
 
 /// `rows` in `count` contiguous runs, the first of them one longer where they do not come out even.
-fn cut(rows: u64, count: u64) -> Vec<Range<u64>> {
+fn cut(rows: u64, count: u64) -> Result<Vec<Range<u64>>> {
     let (each, more) = (rows / count, rows % count);
+    // At most the number of rows, which is that of all shards.
     let start = |shard: u64| shard * each + shard.min(more);
-    (0..count).map(|shard| start(shard)..start(shard + 1)).collect()
+    let mut shards = reserved(checked::index(count)?, "shards; write fewer of them")?;
+    shards.extend((0..count).map(|shard| start(shard)..start(shard + 1)));
+    Ok(shards)
 }
 
-fn blocks(shards: &[Range<u64>], rows: u64) -> Vec<Block> {
-    let mut blocks = Vec::new();
+fn blocks(shards: &[Range<u64>], rows: u64) -> Result<Vec<Block>> {
+    let of_shard = |range: &Range<u64>| (range.end - range.start).div_ceil(rows);
+    let count = shards.iter().try_fold(0, |sum, range| checked::add(sum, of_shard(range)))?;
+    let mut blocks = reserved(checked::index(count)?, "blocks of rows; select fewer rows at once")?;
     for (shard, range) in shards.iter().enumerate() {
-        for index in 0..(range.end - range.start).div_ceil(rows) {
+        for index in 0..of_shard(range) {
             let start = range.start + index * rows;
             blocks.push(Block { shard, index, rows: start..range.end.min(start + rows) });
         }
     }
-    blocks
+    Ok(blocks)
 }
 
 /// Runs of blocks whose rows follow each other, of at most `room` rows, or of one block.
@@ -235,15 +240,29 @@ mod tests {
 
     #[test]
     fn shards_are_cut_as_datasets_cuts_them() {
-        assert_eq!(cut(10, 3), [0..4, 4..7, 7..10]);
-        assert_eq!(cut(0, 1), vec![0..0; 1]);
-        assert_eq!(cut(7, 7).len(), 7);
+        assert_eq!(cut(10, 3).unwrap(), [0..4, 4..7, 7..10]);
+        assert_eq!(cut(0, 1).unwrap(), vec![0..0; 1]);
+        assert_eq!(cut(7, 7).unwrap().len(), 7);
+    }
+
+    #[test]
+    fn more_shards_or_blocks_than_memory_holds_are_an_error() {
+        let error = cut(u64::MAX, u64::MAX).unwrap_err();
+        assert!(
+            matches!(&error, Error::Memory(said) if said.contains("18446744073709551615 shards")),
+            "{error}"
+        );
+        let error = blocks(&[0..u64::MAX], 1).unwrap_err();
+        assert!(
+            matches!(&error, Error::Memory(said) if said.contains("18446744073709551615 blocks")),
+            "{error}"
+        );
     }
 
     #[test]
     fn blocks_stay_within_their_shard_and_passes_hold_them_all() {
-        let shards = cut(4001, 2);
-        let blocks = blocks(&shards, 1000);
+        let shards = cut(4001, 2).unwrap();
+        let blocks = blocks(&shards, 1000).unwrap();
         assert_eq!(
             blocks.iter().map(|b| b.rows.end - b.rows.start).collect::<Vec<_>>(),
             [1000, 1000, 1, 1000, 1000]
@@ -255,8 +274,8 @@ mod tests {
 
     #[test]
     fn finished_shards_are_left_out_and_passes_have_no_gaps() {
-        let shards = cut(6000, 6);
-        let blocks = blocks(&shards, 500);
+        let shards = cut(6000, 6).unwrap();
+        let blocks = blocks(&shards, 500).unwrap();
         let room = 2000;
         let passes = passes(&blocks, room);
         let (row_bytes, memory_limit, in_place, for_blocks) = (1, 1 << 20, false, 0);
