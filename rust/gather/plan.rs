@@ -252,7 +252,7 @@ mod tests {
             matches!(&error, Error::Memory(said) if said.contains("18446744073709551615 shards")),
             "{error}"
         );
-        let error = blocks(&[0..u64::MAX], 1).unwrap_err();
+        let error = blocks(&[0..1, 1..u64::MAX], 1).unwrap_err();
         assert!(
             matches!(&error, Error::Memory(said) if said.contains("18446744073709551615 blocks")),
             "{error}"
