@@ -19,6 +19,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc_nodes::check_nodes;
+use crate::maps::schema_without_maps;
 use crate::mmap::Map;
 use crate::opened::Opened;
 
@@ -440,7 +441,8 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         }
         let at = At::Field("schema".to_owned());
         let schema: Schema = guard(self.file.path(), &at, "reading the schema", || try_fb_to_schema(schema))?;
-        Ok(SchemaRef::new(schema))
+        // Maps lie in their batches as lists do.
+        Ok(SchemaRef::new(schema_without_maps(&schema)))
     }
 
     /// Where the footer of a file lies.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `opened`,
+//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `opened`,
 //! `parquet_file`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
 //! sees the bindings.
 
@@ -17,6 +17,7 @@ pub mod identity;
 mod ipc;
 mod ipc_nodes;
 mod locks;
+mod maps;
 pub mod parallel;
 mod parquet_file;
 mod simd;

@@ -23,7 +23,7 @@ class Shards:
     """A corpus read where it lies: Arrow or Parquet shards, or a table, as one run of rows.
 
     Made by :func:`open_shards`. Rows come out in the types that ``datasets`` has: dictionary columns as
-    their values, string views as strings.
+    their values, string views as strings, maps as lists of key and value.
     """
 
     def __init__(self, source: Source) -> None:

@@ -12,6 +12,7 @@ use super::types::extent;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::maps::{batch_without_maps, schema_without_maps};
 
 /// Rows of a unit at most, so that one long chunk is still the work of many threads.
 const UNIT_ROWS: usize = 1 << 16;
@@ -39,14 +40,16 @@ impl Memory {
             }
         }
         let rows = units.iter().map(|unit| unit.num_rows() as u64).collect();
-        Self { schema, units, rows }
+        Self { schema: schema_without_maps(&schema).into(), units, rows }
     }
 
     /// Some columns of a unit, whose offsets are checked.
     fn columns(&self, unit: usize, columns: &[usize]) -> Result<RecordBatch> {
         let batch =
             self.units.get(unit).ok_or_else(|| Error::Internal(format!("there is no unit {unit}")))?;
-        let batch = guard(self.path(), &At::File, "taking the columns", || batch.project(columns))?;
+        let batch = guard(self.path(), &At::File, "taking the columns", || {
+            batch_without_maps(batch.project(columns)?)
+        })?;
         for (&column, array) in checked::zip(columns, batch.columns())? {
             check_offsets(self.schema.field(column).name(), array.as_ref())?;
         }

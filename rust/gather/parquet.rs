@@ -19,6 +19,7 @@ use super::types::fixed_bytes;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::maps::schema_without_maps;
 use crate::mmap::Map;
 use crate::parquet_file::{Corrected, check_sizes, hidden_flags, hides_compression, leaves};
 
@@ -36,6 +37,8 @@ pub(super) struct File {
     pub(super) map: Arc<Map>,
     bytes: Bytes,
     pub(super) metadata: ArrowReaderMetadata,
+    /// The schema that its rows have.
+    pub(super) schema: SchemaRef,
     /// The leaves of each column.
     leaves: Vec<Range<usize>>,
     /// Whether each column is only to be had as bytes that are checked.
@@ -70,8 +73,18 @@ impl File {
         let fields = checked::zip(metadata.schema().fields(), &leaves)?;
         let doubtful =
             fields.map(|(field, leaves)| needs_checks(field.data_type(), parquet, leaves)).collect();
+        let schema = Arc::new(schema_without_maps(metadata.schema()));
         let hides_compression = hides_compression(metadata.metadata().file_metadata().created_by());
-        Ok(Self { map, bytes, leaves, doubtful, as_bytes: OnceLock::new(), hides_compression, metadata })
+        Ok(Self {
+            map,
+            bytes,
+            leaves,
+            schema,
+            doubtful,
+            as_bytes: OnceLock::new(),
+            hides_compression,
+            metadata,
+        })
     }
 
     pub(super) fn group(&self, unit: usize) -> Result<&RowGroupMetaData> {
@@ -270,7 +283,7 @@ impl Part for Parquet {
     }
 
     fn schema(&self) -> &SchemaRef {
-        self.file.metadata.schema()
+        &self.file.schema
     }
 
     fn unit_rows(&self) -> &[u64] {

@@ -19,6 +19,7 @@ use super::types::project;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::maps::batch_without_maps;
 use crate::parquet_file::reader;
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
@@ -49,7 +50,7 @@ impl Rows {
             file: file.clone(),
             unit,
             columns: columns.to_vec(),
-            schema: project(file.metadata.schema(), columns)?,
+            schema: project(&file.schema, columns)?,
             wanted: wanted.to_vec(),
             given: 0,
             step: file.step(unit, columns)?,
@@ -204,7 +205,7 @@ impl Decoded {
             given: 0,
             start: 0,
             order: ordered(&columns),
-            schema: project(file.metadata.schema(), &columns)?,
+            schema: project(&file.schema, &columns)?,
             columns,
         })
     }
@@ -220,7 +221,9 @@ impl Decoded {
 
     /// What is wanted of the reader's next batch.
     fn step(&mut self) -> Result<Option<RecordBatch>> {
-        let next = guard(self.file.map.path(), &self.at, "decoding", || self.reader.next().transpose())?;
+        let next = guard(self.file.map.path(), &self.at, "decoding", || {
+            self.reader.next().map(|batch| batch_without_maps(batch?)).transpose()
+        })?;
         let wanted = checked::get(&self.wanted, self.given..)?;
         let batch = next.filter(|batch| !self.sparse || batch.num_rows() <= wanted.len());
         let Some(batch) = batch else {

@@ -1,7 +1,7 @@
 //! The Arrow types of rows: which are taken, what they become, how large a row is.
 //!
 //! Rows come out in the types that `datasets` has: dictionary columns as their values, views as plain
-//! strings, short decimals as long ones, list items named `item` and nullable. Everything else stays as it is.
+//! strings, short decimals as long ones, maps as lists of key and value, list items named `item` and nullable. Everything else stays as it is.
 
 use std::ops::Range;
 use std::path::Path;

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 
-def documented(kind):
-    """Give the type in which rows of a type come out: as values, as strings, and with nullable items."""
+def documented(kind):  # noqa: C901 - a type is a case
+    """Give the type in which rows of a type come out: values, strings, lists for maps, and items that may be null."""
     if isinstance(kind, pa.BaseExtensionType):
         return documented(kind.storage_type)
     if kinds.is_dictionary(kind):
@@ -18,6 +18,8 @@ def documented(kind):
         return pa.decimal128(kind.precision, kind.scale)
     if kinds.is_list(kind) or kinds.is_list_view(kind):
         return pa.list_(documented(kind.value_type))
+    if kinds.is_map(kind):
+        return pa.list_(pa.struct({"key": documented(kind.key_type), "value": documented(kind.item_type)}))
     if kinds.is_large_list(kind) or kinds.is_large_list_view(kind):
         return pa.large_list(documented(kind.value_type))
     if kinds.is_fixed_size_list(kind):

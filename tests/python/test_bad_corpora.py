@@ -412,7 +412,6 @@ def test_62_a_pickle_in_the_schema_is_never_read(tmp_path, make):
 @pytest.mark.parametrize(
     ("column", "name"),
     [
-        (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int32())), "Map"),
         (pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])]), "Union"),
         (pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([5])), "RunEndEncoded"),
         (pa.array([(1, 2, 3)], pa.month_day_nano_interval()), "Interval"),
