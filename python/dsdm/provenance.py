@@ -43,9 +43,10 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there are other numbers of scores and of rows, with both.
+        If there are other numbers of scores and of rows, with both; for a path that is not UTF-8.
 
     """
+    as_json(selection)
     if selection.get("by") not in _KNOWN:
         return dict(selection)
     told = {**selection, "source_rows": rows}
@@ -56,6 +57,7 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
         unchecked = _missing(missing)
         logger.warning("%s; its scores are not compared with the rows, which are written as they were given", unchecked)
         return {**told, "unchecked": unchecked}
+    as_json({"files": [str(path) for scores in opened for path in scores.paths]})
     files = [file for scores in opened for file in json.loads(scores.identities())]
     return {**told, "score_files": files} if files else told
 

@@ -26,7 +26,8 @@ def test_positional_parameters_are_the_references(name):
     assert [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY] == (
         SIGNATURES[name]
     )
-    assert all(parameter.default is None for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+    added = [parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    assert all(default is None or default is False for default in added)
 
 
 def test_constants_are_the_references():
