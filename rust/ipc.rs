@@ -18,7 +18,7 @@ use arrow::ipc::{
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-use crate::ipc_nodes::check_nodes;
+use crate::ipc_nodes::{check_nodes, has_dictionaries};
 use crate::maps::schema_without_maps;
 use crate::mmap::Map;
 use crate::opened::Opened;
@@ -308,9 +308,18 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         let schema = footer.schema().ok_or_else(|| self.broken(bounds.start, "the footer has no schema"))?;
         let schema = self.schema(bounds.start, schema)?;
         let mut messages = Vec::new();
-        for block in blocks(&footer) {
+        for (block, dictionary) in blocks(&footer) {
             let (place, header) = self.block(block, bounds.start)?;
             let kind = self.kind(&place, &header, &schema)?;
+            if dictionary != matches!(kind, Kind::Dictionary) {
+                // A batch that is taken for a dictionary would be missed by nobody.
+                let (named, found) =
+                    if dictionary { ("dictionary", "record batch") } else { ("record batch", "dictionary") };
+                let message = format!(
+                    "the footer names a {named} here, and the message is a {found}; the file is damaged"
+                );
+                return Err(self.broken(place.header.start, message));
+            }
             messages.push((place, kind));
         }
         self.check_disjoint(&messages)?;
@@ -401,6 +410,10 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             return Ok(Kind::Batch { rows, packed: batch.compression().is_some() });
         }
         if message.header_as_dictionary_batch().is_some() {
+            if !has_dictionaries(schema) {
+                let message = "the message is a dictionary, and no column has one; the file is damaged";
+                return Err(self.broken(place.header.start, message));
+            }
             return Ok(Kind::Dictionary);
         }
         let found = format!(
@@ -579,9 +592,10 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 }
 
 /// The blocks of a footer, dictionaries first: they hold for all batches, wherever they lie.
-fn blocks<'a>(footer: &Footer<'a>) -> impl Iterator<Item = &'a Block> {
+fn blocks<'a>(footer: &Footer<'a>) -> impl Iterator<Item = (&'a Block, bool)> {
     let dictionaries = footer.dictionaries().into_iter().flatten(); // Proof: a list that is not there is empty.
-    dictionaries.chain(footer.recordBatches().into_iter().flatten()) // Proof: as above.
+    let batches = footer.recordBatches().into_iter().flatten(); // Proof: as above.
+    dictionaries.map(|block| (block, true)).chain(batches.map(|block| (block, false)))
 }
 
 /// A range of a file out of bytes that begin at `start`, if it ends among them.

@@ -27,6 +27,16 @@ pub(crate) fn check_nodes(
     Ok(())
 }
 
+/// Whether any column, or what is in it, is stored as keys of a dictionary.
+pub(crate) fn has_dictionaries(schema: &Schema) -> bool {
+    schema.fields().iter().any(|field| is_by_keys(field.data_type()))
+}
+
+fn is_by_keys(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Dictionary(..))
+        || children(data_type).into_iter().any(|child| is_by_keys(child.data_type()))
+}
+
 /// Arrays in the order in which a batch lists them, and their buffers.
 struct Walk<'b, 'f> {
     batch: &'b RecordBatch<'f>,

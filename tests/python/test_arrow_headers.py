@@ -126,3 +126,32 @@ def test_sound_headers_of_all_layouts_are_read(tmp_path):
             path = written(tmp_path, unread, form, codec)
             assert dsdm.open_shards(path, columns=["last"]).take([3])["last"].to_pylist() == [3]
             assert dsdm.open_scores(path, column="last")[:].tolist() == list(range(ROWS))
+
+
+def renamed_kind(path, form, kind):
+    """Have the first batch say that it is a message of another kind."""
+    data = bytearray(path.read_bytes())
+    at = 8 if form == "file" else 0
+    (length,) = struct.unpack_from("<i", data, at + 4)
+    message = at + 8 + length
+    root = message + 8 + struct.unpack_from("<I", data, message + 8)[0]
+    vtable = root - struct.unpack_from("<i", data, root)[0]
+    place = root + struct.unpack_from("<H", data, vtable + 6)[0]
+    assert data[place] == 3
+    data[place] = kind
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("form", ["stream", "file"])
+@pytest.mark.parametrize("kind", ["string", "string_view", "int64"])
+def test_a_batch_that_says_it_is_a_dictionary_is_not_passed_over(tmp_path, form, kind):
+    text = pa.array([str(row % 5) for row in range(2 * ROWS)])
+    column = {
+        "string": text,
+        "string_view": text.cast(pa.string_view()),
+        "int64": pa.array(range(2 * ROWS)),
+    }
+    path = written(tmp_path, pa.table({"x": column[kind]}), form)
+    assert len(dsdm.open_shards(path)) == 2 * ROWS
+    renamed_kind(path, form, 2)
+    refused(path, score=False)
