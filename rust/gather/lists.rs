@@ -179,6 +179,9 @@ struct Reader<O, P: ArrowPrimitiveType> {
     numbers: usize,
     /// How many a row has on average.
     each: usize,
+    /// Rows of the row group, and levels of the pages that were not turned to.
+    rows: usize,
+    levels: usize,
     pages: Box<dyn PageReader>,
     dictionary: Vec<P::Native>,
     walk: Option<Walk>,
@@ -210,6 +213,8 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             meaning,
             numbers,
             each,
+            rows,
+            levels: numbers,
             pages,
             dictionary: Vec::new(),
             walk: None,
@@ -232,6 +237,9 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
                 return (alike.begins || goes_on).then_some(alike);
             }
             self.read_due()?;
+            if let Some(walk) = &mut self.walk {
+                walk.check_over::<P::Native>()?;
+            }
             if !self.turn_page()? {
                 return Some(Alike::default());
             }
@@ -255,11 +263,28 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
                     P::Native::all(&buf, &mut self.dictionary)?;
                 }
                 Some(page) => {
-                    self.walk = Some(Walk::new(&page, self.meaning)?);
+                    let walk = Walk::new(&page, self.meaning)?;
+                    self.check_rows(&page, &walk)?;
+                    self.walk = Some(walk);
                     return Some(true);
                 }
             }
         }
+    }
+
+    /// Whether as many rows begin in a page as it says, if it says, and by the last page as the row group has.
+    fn check_rows(&mut self, page: &Page, walk: &Walk) -> Option<()> {
+        self.levels = self.levels.checked_sub(walk.left)?;
+        let declared = match page {
+            Page::DataPageV2 { num_rows, .. } => Some(*num_rows as usize),
+            _ => None,
+        };
+        if declared.is_none() && self.levels > 0 {
+            return Some(());
+        }
+        let rows = walk.repetition.clone().zeros(walk.left)?;
+        let all = self.levels > 0 || (self.row as usize).checked_add(rows)? == self.rows;
+        (all && declared.is_none_or(|declared| declared == rows)).then_some(())
     }
 
     /// Goes to where the row begins.
@@ -417,6 +442,9 @@ impl Walk {
         if self.defined.1 == 0 {
             self.defined = self.definition.repeated(self.left)?;
         }
+        if self.repeated.0 > 1 {
+            return None; // There is one list.
+        }
         let count = self.repeated.1.min(self.defined.1);
         Some(Alike { begins: self.repeated.0 == 0, defined: self.defined.0, count })
     }
@@ -426,6 +454,17 @@ impl Walk {
         self.repeated.1 -= count;
         self.defined.1 -= count;
         self.left -= count;
+    }
+
+    /// Whether the bytes of the levels and of the numbers end where those do that were walked over.
+    fn check_over<T: Plain>(&mut self) -> Option<()> {
+        let none: &mut [T] = &mut [];
+        self.read(&[], none)?;
+        let numbers = match &self.numbers {
+            Numbers::Plain { bytes, position } => *position == bytes.len(),
+            Numbers::Keys(keys) => keys.is_over(),
+        };
+        (numbers && self.repetition.is_over() && self.definition.is_over()).then_some(())
     }
 
     fn read<T: Plain>(&mut self, dictionary: &[T], into: &mut [T]) -> Option<()> {

@@ -189,7 +189,7 @@ impl File {
         let rows = usize::try_from(group.num_rows()).ok()?;
         let bytes = self.corrected(group, &[column]).ok()?;
         // What is wrong with a page is told when it is read by the crate.
-        check_sizes(&bytes, chunk).ok()?;
+        check_sizes(&bytes, chunk, rows).ok()?;
         let pages = SerializedPageReader::new(Arc::new(bytes), chunk, rows, None).ok()?;
         lists::open(data_type, meaning, chunk, rows, Box::new(pages))
     }

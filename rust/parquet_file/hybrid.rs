@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 /// Numbers of one width, of which some are left.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hybrid {
     bytes: Bytes,
     /// Where the next run begins.
@@ -58,6 +58,17 @@ impl Hybrid {
         }
     }
 
+    /// How many of the next `count` numbers are 0.
+    pub(crate) fn zeros(mut self, mut count: usize) -> Option<usize> {
+        let mut zeros = 0;
+        while count > 0 {
+            let (value, times) = self.repeated(count)?;
+            zeros += if value == 0 { times } else { 0 };
+            count -= times;
+        }
+        Some(zeros)
+    }
+
     /// Leaves out `count` numbers.
     pub(crate) fn skip(&mut self, mut count: usize) -> Option<()> {
         while count > 0 {
@@ -101,6 +112,15 @@ impl Hybrid {
         Some(())
     }
 
+    /// Whether there is nothing behind the numbers that were walked over, but for what fills up a group of eight.
+    pub(crate) fn is_over(&self) -> bool {
+        let filled = match self.run {
+            Run::Same { left, .. } => left == 0,
+            Run::Packed { left, .. } => left < 8,
+        };
+        filled && self.position == self.bytes.len()
+    }
+
     /// Goes to the next run that is not empty, if this one is.
     fn begin(&mut self) -> Option<()> {
         loop {
@@ -109,7 +129,8 @@ impl Hybrid {
                 return Some(());
             }
             let header = self.header()?;
-            let count = usize::try_from(header >> 1).ok()?;
+            // No writer begins a run of nothing.
+            let count = usize::try_from(header >> 1).ok().filter(|&count| count > 0)?;
             if header & 1 == 0 {
                 let bytes = self.width.div_ceil(8);
                 let end = self.position.checked_add(bytes)?;

@@ -14,6 +14,8 @@ pub(super) struct PageHeader {
     pub(super) unpacked: usize,
     /// Bytes of levels before the values, which are never packed in a data page of version 2.
     pub(super) levels: usize,
+    /// Levels of a data page.
+    pub(super) values: Option<u64>,
     /// Where in the header the flag stands that says that a data page of version 2 is not compressed, if it does.
     pub(super) not_compressed: Option<usize>,
 }
@@ -23,6 +25,7 @@ const END: u8 = 0;
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const BYTE: u8 = 3;
+const I32: u8 = 5;
 const I64: u8 = 6;
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
@@ -35,7 +38,9 @@ const DEPTH: u8 = 8;
 // Fields of a page header, and of the header of a data page of version 2.
 const UNCOMPRESSED_PAGE_SIZE: i64 = 2;
 const COMPRESSED_PAGE_SIZE: i64 = 3;
+const DATA_PAGE_HEADER: i64 = 5;
 const DATA_PAGE_HEADER_V2: i64 = 8;
+const NUM_VALUES: i64 = 1;
 const LEVELS: [i64; 2] = [5, 6];
 const IS_COMPRESSED: i64 = 7;
 
@@ -48,11 +53,15 @@ impl PageHeader {
         loop {
             match (input.field(&mut field)?, field) {
                 (END, _) => break,
-                (BYTE..=I64, COMPRESSED_PAGE_SIZE) => header.page = usize::try_from(input.number()?).ok()?,
-                (BYTE..=I64, UNCOMPRESSED_PAGE_SIZE) => {
+                (I32, COMPRESSED_PAGE_SIZE) => header.page = usize::try_from(input.number()?).ok()?,
+                (I32, UNCOMPRESSED_PAGE_SIZE) => {
                     header.unpacked = usize::try_from(input.number()?).ok()?;
                 }
-                (STRUCT, DATA_PAGE_HEADER_V2) => input.data_page_header(&mut header)?,
+                (STRUCT, DATA_PAGE_HEADER) => input.data_page_header(&mut header, &[])?,
+                (STRUCT, DATA_PAGE_HEADER_V2) => input.data_page_header(&mut header, &LEVELS)?,
+                // The others are of these types too.
+                (kind, 1..=4) if kind != I32 => return None,
+                (kind, 5..=8) if kind != STRUCT => return None,
                 (kind, _) => input.skip(kind, DEPTH)?,
             }
         }
@@ -67,15 +76,18 @@ struct Input<'b> {
 }
 
 impl Input<'_> {
-    /// Steps over the header of a data page, and notes the levels and where its field "is not compressed" stands.
-    fn data_page_header(&mut self, header: &mut PageHeader) -> Option<()> {
+    /// Steps over the header of a data page, and notes its values and, of version 2, the bytes of its levels and where
+    /// its field "is not compressed" stands.
+    fn data_page_header(&mut self, header: &mut PageHeader, levels: &[i64]) -> Option<()> {
         let mut field = 0;
         loop {
             let start = self.position;
             match self.field(&mut field)? {
                 END => return Some(()),
-                FALSE if field == IS_COMPRESSED => header.not_compressed = Some(start),
-                BYTE..=I64 if LEVELS.contains(&field) => {
+                kind if (NUM_VALUES..=4).contains(&field) && kind != I32 => return None,
+                _ if field == NUM_VALUES => header.values = Some(u64::try_from(self.number()?).ok()?),
+                FALSE if field == IS_COMPRESSED && !levels.is_empty() => header.not_compressed = Some(start),
+                I32 if levels.contains(&field) => {
                     header.levels = usize::try_from(self.number()?).ok()?.checked_add(header.levels)?;
                 }
                 kind => self.skip(kind, DEPTH)?,
@@ -176,8 +188,14 @@ mod tests {
     #[test]
     fn the_flag_is_found_and_what_surrounds_it_is_stepped_over() {
         let bytes = header(FALSE);
-        let expected =
-            PageHeader { length: bytes.len(), page: 40, unpacked: 100, levels: 2, not_compressed: Some(20) };
+        let expected = PageHeader {
+            length: bytes.len(),
+            page: 40,
+            unpacked: 100,
+            levels: 2,
+            values: Some(10),
+            not_compressed: Some(20),
+        };
         assert_eq!(PageHeader::read(&bytes), Some(expected));
         assert_eq!(PageHeader::read(&header(TRUE)).unwrap().not_compressed, None);
     }

@@ -22,20 +22,31 @@ struct Column {
 pub(super) struct CheckedPages<P> {
     inner: P,
     column: Column,
+    seen: Seen,
+    /// Levels and rows of the column chunk.
+    chunk: (u64, u64),
+}
+
+/// What the pages before held.
+struct Seen {
     /// The definition level before the next page; none where that page was skipped.
     before: Option<u32>,
+    levels: u64,
+    /// Rows that began; none where a page was skipped.
+    rows: Option<u64>,
 }
 
 impl<P: PageReader> CheckedPages<P> {
-    pub(super) fn new(inner: P, schema: &SchemaDescriptor, leaf: usize) -> Self {
+    /// Of a column chunk of so many levels and rows.
+    pub(super) fn new(inner: P, schema: &SchemaDescriptor, leaf: usize, chunk: (u64, u64)) -> Self {
         let column = Column { leaf: schema.column(leaf), items: item_levels(schema, leaf) };
         // There is no list that the first value could go on with.
-        Self { inner, column, before: Some(0) }
+        Self { inner, column, seen: Seen { before: Some(0), levels: 0, rows: Some(0) }, chunk }
     }
 
     fn checked(&mut self, page: Option<Page>) -> Result<Option<Page>> {
         if let Some(page) = &page {
-            check(page, &self.column, &mut self.before).map_err(|what| {
+            check(page, &self.column, &mut self.seen, self.chunk).map_err(|what| {
                 ParquetError::General(format!("a page of column {} {what}", self.column.leaf.path()))
             })?;
         }
@@ -62,7 +73,10 @@ impl<P: PageReader> PageReader for CheckedPages<P> {
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        self.before = None;
+        // A dictionary has no rows.
+        if self.inner.peek_next_page()?.is_some_and(|page| !page.is_dict) {
+            (self.seen.before, self.seen.rows) = (None, None);
+        }
         self.inner.skip_next_page()
     }
 
@@ -83,15 +97,44 @@ impl<P: PageReader> PageReader for CheckedPages<P> {
 /// What is wrong with a page, after the words "a page".
 type Wrong = String;
 
-fn check(page: &Page, column: &Column, before: &mut Option<u32>) -> std::result::Result<(), Wrong> {
+fn check(page: &Page, column: &Column, seen: &mut Seen, chunk: (u64, u64)) -> std::result::Result<(), Wrong> {
     if let Page::DictionaryPage { buf, num_values, .. } = page {
-        return check_values(buf, Encoding::PLAIN, *num_values as usize, &column.leaf);
+        check_values(buf, Encoding::PLAIN, *num_values as usize, &column.leaf)?;
+        let is_text = column.leaf.physical_type() == Physical::BYTE_ARRAY;
+        let ends = !is_text || end_of_texts(buf, *num_values) == Some(buf.len());
+        return ends
+            .then_some(())
+            .ok_or(format!("does not end where the last of its {num_values} texts does"));
     }
     let count = page.num_values() as usize;
     let (repetition, definition, values) =
         parts(page, &column.leaf).ok_or("is shorter than the levels that it says to hold")?;
-    let defined = count_defined(repetition, definition, column, count, before)?;
+    let (defined, rows) = count_defined(repetition, definition, column, count, &mut seen.before)?;
+    check_rows(page, rows, seen, chunk)?;
     check_values(&values, page.encoding(), defined, &column.leaf)
+}
+
+/// Fails unless as many rows begin in a page as it says, if it says, and by the last page as the row group has.
+fn check_rows(
+    page: &Page,
+    rows: usize,
+    seen: &mut Seen,
+    (levels, all): (u64, u64),
+) -> std::result::Result<(), Wrong> {
+    if let Page::DataPageV2 { num_rows, .. } = page
+        && *num_rows as usize != rows
+    {
+        return Err(format!("says to have {num_rows} rows, and {rows} begin in it"));
+    }
+    // Proof: what saturates is not what any row group has.
+    seen.levels = seen.levels.saturating_add(u64::from(page.num_values()));
+    seen.rows = seen.rows.map(|before| before.saturating_add(rows as u64)); // Proof: as above.
+    match seen.rows {
+        Some(found) if seen.levels == levels && found != all => {
+            Err(format!("ends {found} rows of the column, and its row group has {all}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Levels of a page.
@@ -127,6 +170,16 @@ impl Levels {
                 *at += *width;
                 Some((level, 1))
             }
+        }
+    }
+}
+
+impl Levels {
+    /// Whether there is nothing behind those that were walked over.
+    fn are_over(&self) -> bool {
+        match self {
+            Self::None(_) | Self::Packed { .. } => true, // Proof: cut where they end.
+            Self::Hybrid(levels) => levels.is_over(),
         }
     }
 }
@@ -182,7 +235,7 @@ fn width(max: i16) -> u8 {
     bits as u8
 }
 
-/// How many values are there by their levels, after a look at whether all levels are, and whether they can be.
+/// How many values are there by their levels and how many rows begin, after a look at whether all levels are, and whether they can be.
 ///
 /// `before` is the definition level of the value before, if it is known.
 fn count_defined(
@@ -191,13 +244,13 @@ fn count_defined(
     column: &Column,
     count: usize,
     before: &mut Option<u32>,
-) -> std::result::Result<usize, Wrong> {
+) -> std::result::Result<(usize, usize), Wrong> {
     let missing = |what| format!("has fewer {what} levels than the {count} values that it says to hold");
     let too_high =
         |what, level, max| format!("has the {what} level {level}, and {max} is the highest of its column");
     let [most_repeated, most_defined] = [column.leaf.max_rep_level(), column.leaf.max_def_level()]
         .map(|level| u32::from(level.unsigned_abs()));
-    let (mut left, mut found) = (count, 0_usize);
+    let (mut left, mut found, mut rows) = (count, 0_usize, 0_usize);
     let (mut repeated, mut defined) = ((0, 0), (0, 0));
     while left > 0 {
         if repeated.1 == 0 {
@@ -223,10 +276,16 @@ fn count_defined(
         if defined.0 == most_defined {
             found += times;
         }
+        if repeated.0 == 0 {
+            rows += times;
+        }
         *before = Some(defined.0);
         (repeated.1, defined.1, left) = (repeated.1 - times, defined.1 - times, left - times);
     }
-    Ok(found)
+    if !repetition.are_over() || !definition.are_over() {
+        return Err(format!("has more levels than the {count} values that it says to hold"));
+    }
+    Ok((found, rows))
 }
 
 /// The least definition level of an item, for each list on the way to a leaf of a schema, the outermost first.
@@ -275,7 +334,7 @@ fn check_values(
 ) -> std::result::Result<(), Wrong> {
     let there = match encoding {
         Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => {
-            plain_bytes(column, count).is_none_or(|it| it <= bytes.len())
+            plain_bytes(column, count).is_none_or(|it| it == bytes.len() || may_be_longer(column, bytes, it))
         }
         Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => are_keys(bytes, count),
         Encoding::RLE => are_booleans(bytes, count),
@@ -289,7 +348,7 @@ fn check_values(
     };
     if !there {
         return Err(format!(
-            "holds fewer than the {count} values that its levels tell, or values that cannot be ({encoding})"
+            "holds other than the {count} values that its levels tell, or values that cannot be ({encoding})"
         ));
     }
     match small(column) {
@@ -313,9 +372,24 @@ fn plain_bytes(column: &ColumnDescPtr, count: usize) -> Option<usize> {
     count.checked_mul(width)
 }
 
+/// Whether values of so many bytes may be written in more: some writers put their length before each.
+fn may_be_longer(column: &ColumnDescPtr, bytes: &[u8], it: usize) -> bool {
+    column.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY && it <= bytes.len()
+}
+
+/// Where so many texts end, each behind its length.
+fn end_of_texts(bytes: &[u8], count: u32) -> Option<usize> {
+    let mut end = 0_usize;
+    for _ in 0..count {
+        let length = bytes.get(end..)?.first_chunk::<4>()?;
+        end = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_add(4)?.checked_add(end)?;
+    }
+    Some(end)
+}
+
 fn are_keys(bytes: &Bytes, count: usize) -> bool {
     let keys = bytes.first().and_then(|&width| Hybrid::new(bytes.slice(1..), width));
-    count == 0 || keys.is_some_and(|mut keys| keys.skip(count).is_some())
+    count == 0 || keys.is_some_and(|mut keys| keys.skip(count).is_some() && keys.is_over())
 }
 
 fn are_booleans(bytes: &Bytes, count: usize) -> bool {

@@ -71,11 +71,12 @@ impl<R: ChunkReader + 'static> RowGroups for Group<R> {
     fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
         let missing = || ParquetError::General(format!("there is no column chunk {leaf}"));
         let chunk = self.of()?.columns().get(leaf).ok_or_else(missing)?;
-        check_sizes(self.file.as_ref(), chunk)?;
+        check_sizes(self.file.as_ref(), chunk, self.num_rows())?;
         // The types of values are those of the schema that is decoded by, which may not be the file's own.
         let schema = self.metadata.file_metadata().schema_descr();
         let pages = SerializedPageReader::new(self.file.clone(), chunk, self.num_rows(), None)?;
-        Ok(Box::new(Once(Some(Box::new(CheckedPages::new(pages, schema, leaf))))))
+        let size = (chunk.num_values().unsigned_abs(), self.num_rows() as u64);
+        Ok(Box::new(Once(Some(Box::new(CheckedPages::new(pages, schema, leaf, size))))))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {

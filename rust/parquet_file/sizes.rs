@@ -11,17 +11,18 @@ use parquet::file::reader::ChunkReader;
 use super::corrected::header_at;
 use super::page_header::PageHeader;
 
-/// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell.
-pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData) -> Result<()> {
-    if chunk.compression() == Compression::UNCOMPRESSED {
-        return Ok(());
-    }
+/// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
+/// pages have another number of values than the chunk, or of rows than its row group.
+pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData, rows: usize) -> Result<()> {
+    let (declared, mut values) = (declared_values(chunk, rows)?, 0_u64);
     let (mut position, length) = chunk.byte_range();
     let end = position.saturating_add(length).min(file.len()); // Proof: there are no pages behind the file.
-    while position < end {
+    while position < end && values < declared {
         let header = header_at(file, position, end)?;
         let page = position.saturating_add(header.length as u64); // Proof: as above.
-        let found = if header.not_compressed.is_some() {
+        // Proof: what saturates is more than any chunk has.
+        values = values.saturating_add(header.values.unwrap_or(0)); // Proof: a dictionary has none of the chunk's.
+        let found = if header.not_compressed.is_some() || chunk.compression() == Compression::UNCOMPRESSED {
             Some(header.page)
         } else if chunk.compression() == Compression::SNAPPY {
             of_snappy(file, page, end, &header)?
@@ -36,7 +37,23 @@ pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData)
         }
         position = page.saturating_add(header.page as u64); // Proof: as above.
     }
-    Ok(())
+    if values == declared {
+        return Ok(());
+    }
+    Err(ParquetError::General(format!(
+        "the pages of column {} have {values} values, and {declared} are declared",
+        chunk.column_path()
+    )))
+}
+
+/// How many values, or levels of lists, a column chunk is said to have.
+fn declared_values(chunk: &ColumnChunkMetaData, rows: usize) -> Result<u64> {
+    let is_list = chunk.column_descr().max_rep_level() > 0;
+    let declared = u64::try_from(chunk.num_values()).ok();
+    declared.filter(|&declared| is_list || declared == rows as u64).ok_or_else(|| {
+        let (values, column) = (chunk.num_values(), chunk.column_path());
+        ParquetError::General(format!("column {column} is said to have {values} values in {rows} rows"))
+    })
 }
 
 /// How many bytes a page of snappy unpacks to, which its first bytes tell.
