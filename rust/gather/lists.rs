@@ -237,9 +237,6 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
                 return (alike.begins || goes_on).then_some(alike);
             }
             self.read_due()?;
-            if let Some(walk) = &mut self.walk {
-                walk.check_over::<P::Native>()?;
-            }
             if !self.turn_page()? {
                 return Some(Alike::default());
             }
@@ -264,7 +261,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
                 }
                 Some(page) => {
                     let walk = Walk::new(&page, self.meaning)?;
-                    self.check_rows(&page, &walk)?;
+                    self.check_rows(&walk)?;
                     self.walk = Some(walk);
                     return Some(true);
                 }
@@ -272,19 +269,14 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         }
     }
 
-    /// Whether as many rows begin in a page as it says, if it says, and by the last page as the row group has.
-    fn check_rows(&mut self, page: &Page, walk: &Walk) -> Option<()> {
+    /// Whether by the last page as many rows began as the row group has.
+    fn check_rows(&mut self, walk: &Walk) -> Option<()> {
         self.levels = self.levels.checked_sub(walk.left)?;
-        let declared = match page {
-            Page::DataPageV2 { num_rows, .. } => Some(*num_rows as usize),
-            _ => None,
-        };
-        if declared.is_none() && self.levels > 0 {
+        if self.levels > 0 {
             return Some(());
         }
         let rows = walk.repetition.clone().zeros(walk.left)?;
-        let all = self.levels > 0 || (self.row as usize).checked_add(rows)? == self.rows;
-        (all && declared.is_none_or(|declared| declared == rows)).then_some(())
+        ((self.row as usize).checked_add(rows)? == self.rows).then_some(())
     }
 
     /// Goes to where the row begins.
@@ -454,17 +446,6 @@ impl Walk {
         self.repeated.1 -= count;
         self.defined.1 -= count;
         self.left -= count;
-    }
-
-    /// Whether the bytes of the levels and of the numbers end where those do that were walked over.
-    fn check_over<T: Plain>(&mut self) -> Option<()> {
-        let none: &mut [T] = &mut [];
-        self.read(&[], none)?;
-        let numbers = match &self.numbers {
-            Numbers::Plain { bytes, position } => *position == bytes.len(),
-            Numbers::Keys(keys) => keys.is_over(),
-        };
-        (numbers && self.repetition.is_over() && self.definition.is_over()).then_some(())
     }
 
     fn read<T: Plain>(&mut self, dictionary: &[T], into: &mut [T]) -> Option<()> {

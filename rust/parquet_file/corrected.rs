@@ -55,7 +55,9 @@ pub(super) fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Re
             return Ok(header);
         }
         if length == there {
-            return Err(ParquetError::EOF(format!("the page header at byte {position} is broken off or damaged")));
+            return Err(ParquetError::EOF(format!(
+                "the page header at byte {position} is broken off or damaged"
+            )));
         }
         length = length.saturating_mul(16).min(there); // Proof: at most what is there.
     }

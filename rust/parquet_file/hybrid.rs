@@ -112,15 +112,6 @@ impl Hybrid {
         Some(())
     }
 
-    /// Whether there is nothing behind the numbers that were walked over, but for what fills up a group of eight.
-    pub(crate) fn is_over(&self) -> bool {
-        let filled = match self.run {
-            Run::Same { left, .. } => left == 0,
-            Run::Packed { left, .. } => left < 8,
-        };
-        filled && self.position == self.bytes.len()
-    }
-
     /// Goes to the next run that is not empty, if this one is.
     fn begin(&mut self) -> Option<()> {
         loop {

@@ -114,18 +114,13 @@ fn check(page: &Page, column: &Column, seen: &mut Seen, chunk: (u64, u64)) -> st
     check_values(&values, page.encoding(), defined, &column.leaf)
 }
 
-/// Fails unless as many rows begin in a page as it says, if it says, and by the last page as the row group has.
+/// Fails unless as many rows begin in all pages as the row group has.
 fn check_rows(
     page: &Page,
     rows: usize,
     seen: &mut Seen,
     (levels, all): (u64, u64),
 ) -> std::result::Result<(), Wrong> {
-    if let Page::DataPageV2 { num_rows, .. } = page
-        && *num_rows as usize != rows
-    {
-        return Err(format!("says to have {num_rows} rows, and {rows} begin in it"));
-    }
     // Proof: what saturates is not what any row group has.
     seen.levels = seen.levels.saturating_add(u64::from(page.num_values()));
     seen.rows = seen.rows.map(|before| before.saturating_add(rows as u64)); // Proof: as above.
@@ -170,16 +165,6 @@ impl Levels {
                 *at += *width;
                 Some((level, 1))
             }
-        }
-    }
-}
-
-impl Levels {
-    /// Whether there is nothing behind those that were walked over.
-    fn are_over(&self) -> bool {
-        match self {
-            Self::None(_) | Self::Packed { .. } => true, // Proof: cut where they end.
-            Self::Hybrid(levels) => levels.is_over(),
         }
     }
 }
@@ -282,9 +267,6 @@ fn count_defined(
         *before = Some(defined.0);
         (repeated.1, defined.1, left) = (repeated.1 - times, defined.1 - times, left - times);
     }
-    if !repetition.are_over() || !definition.are_over() {
-        return Err(format!("has more levels than the {count} values that it says to hold"));
-    }
     Ok((found, rows))
 }
 
@@ -334,7 +316,7 @@ fn check_values(
 ) -> std::result::Result<(), Wrong> {
     let there = match encoding {
         Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => {
-            plain_bytes(column, count).is_none_or(|it| it == bytes.len() || may_be_longer(column, bytes, it))
+            plain_bytes(column, count).is_none_or(|it| it <= bytes.len())
         }
         Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => are_keys(bytes, count),
         Encoding::RLE => are_booleans(bytes, count),
@@ -348,7 +330,7 @@ fn check_values(
     };
     if !there {
         return Err(format!(
-            "holds other than the {count} values that its levels tell, or values that cannot be ({encoding})"
+            "holds fewer than the {count} values that its levels tell, or values that cannot be ({encoding})"
         ));
     }
     match small(column) {
@@ -372,11 +354,6 @@ fn plain_bytes(column: &ColumnDescPtr, count: usize) -> Option<usize> {
     count.checked_mul(width)
 }
 
-/// Whether values of so many bytes may be written in more: some writers put their length before each.
-fn may_be_longer(column: &ColumnDescPtr, bytes: &[u8], it: usize) -> bool {
-    column.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY && it <= bytes.len()
-}
-
 /// Where so many texts end, each behind its length.
 fn end_of_texts(bytes: &[u8], count: u32) -> Option<usize> {
     let mut end = 0_usize;
@@ -389,7 +366,7 @@ fn end_of_texts(bytes: &[u8], count: u32) -> Option<usize> {
 
 fn are_keys(bytes: &Bytes, count: usize) -> bool {
     let keys = bytes.first().and_then(|&width| Hybrid::new(bytes.slice(1..), width));
-    count == 0 || keys.is_some_and(|mut keys| keys.skip(count).is_some() && keys.is_over())
+    count == 0 || keys.is_some_and(|mut keys| keys.skip(count).is_some())
 }
 
 fn are_booleans(bytes: &Bytes, count: usize) -> bool {
