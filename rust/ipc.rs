@@ -19,6 +19,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc_nodes::{check_nodes, has_dictionaries};
+use crate::ipc_offsets::{footer_leads_on, message_leads_on};
 use crate::maps::schema_without_maps;
 use crate::mmap::Map;
 use crate::opened::Opened;
@@ -305,6 +306,9 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         let bytes = self.file.read_at(bounds.start, checked::len(&bounds)?)?;
         let footer = root_as_footer(&bytes)
             .map_err(|e| self.broken(bounds.start, format!("the footer is no flatbuffer: {e}")))?;
+        if !footer_leads_on(&footer) {
+            return Err(self.broken(bounds.start, "the footer has an offset of zero; bytes were overwritten"));
+        }
         let schema = footer.schema().ok_or_else(|| self.broken(bounds.start, "the footer has no schema"))?;
         let schema = self.schema(bounds.start, schema)?;
         let mut messages = Vec::new();
@@ -344,7 +348,13 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             Some(header) => header,
             None => header_of(self.file, &place)?,
         };
-        let declared = message(self.file.path(), &place, &bytes)?.bodyLength();
+        let message = message(self.file.path(), &place, &bytes)?;
+        if !message_leads_on(&message) {
+            return Err(
+                self.broken(start, "the message header has an offset of zero; bytes were overwritten")
+            );
+        }
+        let declared = message.bodyLength();
         let there = checked::sub(self.file.size(), place.header.end)?;
         let body = u64::try_from(declared)
             .map_err(|_| self.broken(start, format!("a message body has the length {declared}")))?;

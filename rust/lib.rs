@@ -16,6 +16,7 @@ mod handle;
 pub mod identity;
 mod ipc;
 mod ipc_nodes;
+mod ipc_offsets;
 mod locks;
 mod maps;
 pub mod parallel;
