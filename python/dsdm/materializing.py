@@ -220,7 +220,9 @@ def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:
     left = unfinished(target)
     plan = {} if left is None else json.loads(left)
     same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(indices)
-    return plan["seed"] if same else None
+    seed = plan.get("seed")
+    # One that is no seed is damaged: the run draws its own then, and is told that the plan differs in it.
+    return seed if same and type(seed) is int and seed >= 0 else None
 
 
 def _extras(source: Source, indices: NDArray[np.int64], row_ids: str | None, scores: Any) -> "pa.Table | None":

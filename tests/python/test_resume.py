@@ -168,6 +168,20 @@ def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_p
     assert contents(out) == contents(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("damage", [None, "7", True, -1, 1.5])
+def test_a_plan_whose_seed_is_damaged_is_not_gone_on_with(corpus, tmp_path, damage):
+    out = tmp_path / "out"
+    rows = CHOSEN[:1500]
+    leave(corpus, out, order="shuffle", rows=rows, num_shards=250)
+    path = staging(out) / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["fields"].pop("seed")
+    plan["fields"].update({} if damage is None else {"seed": damage})
+    path.write_text(json.dumps(plan))
+    with pytest.raises(errors.ResumeMismatchError, match=r"seed: .* had .*, and this call has \d+;.*resume=False"):
+        write(corpus, out, rows, order="shuffle", num_shards=250)
+
+
 def test_an_overwrite_goes_on_and_leaves_what_was_there_until_its_end(corpus, tmp_path):
     out = tmp_path / "out"
     write(corpus, out, [1, 2, 3], num_shards=1)
