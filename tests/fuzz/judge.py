@@ -85,6 +85,30 @@ def judged(mutant, read, compare):
     return outcome
 
 
+def judged_in_part(outcome, shards, ours, rows, read_until_refused):
+    """Judge some rows of a file that the other reader refuses as a whole, where nothing else explains them.
+
+    Rows that are not asked for are stepped over here, with what they hold. Where one of them cannot be read, all rows
+    are refused here too, and then the others may be read without it: up to where the other reader refuses one, they
+    are compared.
+    """
+    try:
+        shards.take(np.arange(len(shards)))
+    except BaseException as error:  # noqa: BLE001 - a panic is no Exception
+        refused = refusal(error)
+        if refused[0] != REFUSED:
+            return refused
+    else:
+        return outcome
+    try:
+        before = read_until_refused()
+    except RefusedError:
+        return outcome
+    there = rows < len(before)
+    found = compared_rows(ours.filter(pa.array(there)), rows[there], len(before), before)
+    return found if found[0] == WRONG else (ALONE, "in some rows, of a file whose others are refused by both")
+
+
 def _as_of(data, mutant, read, compare):
     """Tell whether what was read here is what the other reader finds in another file, and what differs."""
     try:

@@ -52,16 +52,35 @@ def _refusals():
         raise RefusedError(message) from error
 
 
-def read_table(path, form, columns=None):
-    """Read a file, or columns of it, with pyarrow, and validate every value."""
+def read_table(path, form, columns=None, rows=None):
+    """Read a file, or columns of it, with pyarrow, and validate every value, or those of some rows."""
     with _refusals():
         table = _read(path, form, columns)
-        try:
-            table.validate(full=True)
-        except pa.ArrowInvalid as error:
-            if not any(words in str(error) for words in RANGES):
-                raise
+        for part in [table] if rows is None else _runs(table, rows):
+            try:
+                part.validate(full=True)
+            except pa.ArrowInvalid as error:
+                if not any(words in str(error) for words in RANGES):
+                    raise
         return table
+
+
+def _runs(table, rows):
+    wanted = np.unique(rows)
+    runs = np.split(wanted, np.flatnonzero(np.diff(wanted) != 1) + 1)
+    return [table.slice(run[0], len(run)) for run in runs if len(run)]
+
+
+def read_until_refused(path, columns):
+    """Read columns of a Parquet file with pyarrow, row by row, until it refuses one: give the rows before it."""
+    with _refusals():
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    rows = [file.schema_arrow.empty_table().select(columns)]
+    with file, contextlib.suppress(RefusedError), _refusals():
+        for batch in file.iter_batches(1, columns=columns, use_threads=False):
+            batch.validate(full=True)
+            rows.append(pa.Table.from_batches([batch]))
+    return pa.concat_tables(rows)
 
 
 def read_schema(path, form):

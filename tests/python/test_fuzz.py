@@ -6,17 +6,30 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm.errors import InternalError
+from dsdm.errors import FormatError, InternalError
 from tests.fuzz import folders
-from tests.fuzz.judge import AS_WHOLE, CRASH, EQUAL, REFUSED, WRONG, Mutant, judged
+from tests.fuzz.judge import (
+    ALONE,
+    AS_WHOLE,
+    CRASH,
+    EQUAL,
+    REFUSED,
+    UNKNOWN,
+    WRONG,
+    Mutant,
+    judged,
+    judged_in_part,
+)
 from tests.fuzz.mutants import CHANGES, SHARES, Damaged, Mutants
 from tests.fuzz.mutate import mutated
 from tests.fuzz.seeds import Seed
 from tests.fuzz.targets import read
-from tests.oracle.readers import RefusedError
+from tests.oracle.readers import STREAM, RefusedError, read_table, read_until_refused
 
 FILES = ["npy", "raw", "pt", "stream", "file", "parquet"]
 FOLDERS = {"folder", "unfinished"}
@@ -160,6 +173,69 @@ def test_what_differs_from_the_other_reader_is_right_only_beside_the_whole_file(
         "the other reader: no; beside the whole file: 3 expected",
     )
     assert judged(mutant, reads(damaged=None, whole=None, fewer=None), compare(1))[0] == "accepted, unexplained"
+
+
+def test_what_is_wrong_in_rows_that_nobody_asked_for_is_no_ones_refusal(tmp_path):
+    path = tmp_path / "a.arrow"
+    text = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
+    with pa.ipc.new_stream(path, pa.schema({"text": pa.string()})) as to:
+        to.write_table(pa.table({"text": text}))
+    assert len(read_table(path, STREAM, rows=np.array([2, 0, 0]))) == 3
+    for rows in (None, [1], [0, 1]):
+        with pytest.raises(RefusedError, match="UTF8"):
+            read_table(path, STREAM, rows=rows)
+
+
+class Shards:
+    """Rows of which all together are refused, or not."""
+
+    def __init__(self, count, error):
+        self.count, self.error = count, error
+
+    def __len__(self):
+        return self.count
+
+    def take(self, _):
+        if self.error:
+            raise self.error
+
+
+def test_rows_are_read_past_one_that_is_refused_only_if_all_are_and_as_far_as_they_are_known():
+    rows, unknown = np.array([4, 2, 0]), (UNKNOWN, "said")
+    ours, known = pa.table({"x": rows * 10}), pa.table({"x": np.arange(0, 30, 10)})
+    damaged = Shards(5, FormatError("row 3"))
+    judge = lambda shards, before: judged_in_part(unknown, shards, ours, rows, before)  # noqa: E731
+    assert judge(damaged, lambda: known)[0] == ALONE
+    assert judge(damaged, lambda: known.slice(0, 0))[0] == ALONE
+    assert judge(Shards(5, None), lambda: known) == unknown
+    assert judge(Shards(5, InternalError("a defect")), lambda: known)[0] == CRASH
+    assert judge(damaged, lambda: pa.table({"x": [0, 10, 21]}))[0] == WRONG
+    assert judge(damaged, lambda: pa.table({"y": [0, 10, 20]}))[0] == WRONG
+
+    def refused():
+        raise RefusedError
+
+    assert judge(damaged, refused) == unknown
+
+
+def test_the_rows_before_one_that_is_refused_are_read(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"x": pa.array(range(0, 500, 5), pa.int32())})
+    pq.write_table(table, path, compression="none", use_dictionary=True)
+    assert read_until_refused(path, ["x"]).equals(table)
+    # The last of the keys, of seven bits each, are beyond the dictionary.
+    keys = data_of_keys(data := path.read_bytes())
+    path.write_bytes(data[: keys - 4] + b"\xff" * 4 + data[keys:])
+    before = read_until_refused(path, ["x"])
+    assert 80 < len(before) < 100
+    assert before.equals(table.slice(0, len(before)))
+
+
+def data_of_keys(data):
+    """Give where the keys of 0 to 99 end, in groups of eight of seven bits each."""
+    bits = sum(key << (7 * key) for key in range(100))
+    keys = bits.to_bytes(88, "little")
+    return data.index(keys) + len(keys)
 
 
 def test_a_run_tells_its_seed_and_what_became_of_each_format():
