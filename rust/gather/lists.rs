@@ -269,14 +269,12 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         }
     }
 
-    /// Whether by the last page as many rows began as the row group has.
+    /// Whether by the last page as many rows began as the row group has, and by those before it no more.
     fn check_rows(&mut self, walk: &Walk) -> Option<()> {
         self.levels = self.levels.checked_sub(walk.left)?;
-        if self.levels > 0 {
-            return Some(());
-        }
         let rows = walk.repetition.clone().zeros(walk.left)?;
-        ((self.row as usize).checked_add(rows)? == self.rows).then_some(())
+        let rows = (self.row as usize).checked_add(rows)?;
+        (rows == self.rows || rows < self.rows && self.levels > 0).then_some(())
     }
 
     /// Goes to where the row begins.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
@@ -21,7 +21,7 @@ use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::maps::schema_without_maps;
 use crate::mmap::Map;
-use crate::parquet_file::{Corrected, check_sizes, hidden_flags, hides_compression, leaves};
+use crate::parquet_file::{Corrected, check_sizes, hidden_flags, hides_compression, leaves, load};
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;
@@ -57,9 +57,8 @@ impl Parquet {
             let message = "a Parquet file must end with PAR1, after its footer; the file was cut, or its writer did not finish: write or download it again";
             return Err(Error::truncated(map.path(), At::Byte(bytes.len() as u64), message));
         }
-        let metadata = guard(map.path(), &At::Field("footer".to_owned()), "reading the footer", || {
-            ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new())
-        })?;
+        let at = At::Field("footer".to_owned());
+        let metadata = guard(map.path(), &at, "reading the footer", || load(&bytes))?;
         let rows = row_counts(map.path(), &metadata, bytes.len() as u64)?;
         let file = File::new(map, bytes, metadata)?;
         Ok(Self { file: Arc::new(file), rows })

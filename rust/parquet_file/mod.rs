@@ -3,14 +3,17 @@
 
 mod corrected;
 mod delta;
+mod footer;
 mod hybrid;
 mod leaves;
 mod page_header;
 mod pages;
 mod reader;
 mod sizes;
+mod thrift;
 
 pub(crate) use corrected::{Corrected, hidden_flags, hides_compression};
+pub(crate) use footer::load;
 pub(crate) use hybrid::Hybrid;
 pub(crate) use leaves::leaves;
 pub(crate) use reader::reader;

@@ -114,7 +114,7 @@ fn check(page: &Page, column: &Column, seen: &mut Seen, chunk: (u64, u64)) -> st
     check_values(&values, page.encoding(), defined, &column.leaf)
 }
 
-/// Fails unless as many rows begin in all pages as the row group has.
+/// Fails unless as many rows begin in all pages as the row group has, and in those before the last no more.
 fn check_rows(
     page: &Page,
     rows: usize,
@@ -125,7 +125,7 @@ fn check_rows(
     seen.levels = seen.levels.saturating_add(u64::from(page.num_values()));
     seen.rows = seen.rows.map(|before| before.saturating_add(rows as u64)); // Proof: as above.
     match seen.rows {
-        Some(found) if seen.levels == levels && found != all => {
+        Some(found) if found > all || (seen.levels == levels && found != all) => {
             Err(format!("ends {found} rows of the column, and its row group has {all}"))
         }
         _ => Ok(()),
@@ -315,8 +315,10 @@ fn check_values(
     column: &ColumnDescPtr,
 ) -> std::result::Result<(), Wrong> {
     let there = match encoding {
-        Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => {
-            plain_bytes(column, count).is_none_or(|it| it <= bytes.len())
+        Encoding::PLAIN => plain_bytes(column, count).is_none_or(|it| it <= bytes.len()),
+        // How many bytes there are tells where the second bytes of all values begin.
+        Encoding::BYTE_STREAM_SPLIT => {
+            count == 0 || plain_bytes(column, count).is_none_or(|it| it == bytes.len())
         }
         Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => are_keys(bytes, count),
         Encoding::RLE => are_booleans(bytes, count),
@@ -330,7 +332,7 @@ fn check_values(
     };
     if !there {
         return Err(format!(
-            "holds fewer than the {count} values that its levels tell, or values that cannot be ({encoding})"
+            "holds other than the {count} values that its levels tell, or values that cannot be ({encoding})"
         ));
     }
     match small(column) {

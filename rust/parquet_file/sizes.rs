@@ -3,17 +3,19 @@
 //! The `parquet` crate fills up a page that unpacks to fewer bytes than its header says, and takes one that is said
 //! not to be packed as it is.
 
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Type as Physical};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, LevelHistogram};
 use parquet::file::reader::ChunkReader;
 
 use super::corrected::header_at;
 use super::page_header::PageHeader;
 
 /// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
-/// pages have another number of values than the chunk, or of rows than its row group.
+/// pages have another number of values than the chunk, or of rows than its row group, or if the chunk counts levels that
+/// its column has not.
 pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData, rows: usize) -> Result<()> {
+    check_size_statistics(chunk)?;
     let (declared, mut values) = (declared_values(chunk, rows)?, 0_u64);
     let (mut position, length) = chunk.byte_range();
     let end = position.saturating_add(length).min(file.len()); // Proof: there are no pages behind the file.
@@ -44,6 +46,30 @@ pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData,
         "the pages of column {} have {values} values, and {declared} are declared",
         chunk.column_path()
     )))
+}
+
+/// Fails if a chunk counts other levels than its column can have, or the bytes of texts where there are none.
+///
+/// The schema tells which levels there are, and here its writer told it once more: a column that has lost its nulls
+/// has pages whose levels would be taken for values.
+fn check_size_statistics(chunk: &ColumnChunkMetaData) -> Result<()> {
+    let column = chunk.column_descr();
+    let wrong = |what: String| Err(ParquetError::General(format!("column {} {what}", chunk.column_path())));
+    let counts = [
+        ("definition", column.max_def_level(), chunk.definition_level_histogram()),
+        ("repetition", column.max_rep_level(), chunk.repetition_level_histogram()),
+    ];
+    for (what, most, counts) in counts {
+        // Counts may be left out, and then they may be an empty list.
+        let found = counts.map(LevelHistogram::len).filter(|&found| found > 0);
+        if let Some(found) = found.filter(|&found| found != usize::from(most.unsigned_abs()) + 1) {
+            return wrong(format!("counts {found} {what} levels, and by the schema the highest is {most}"));
+        }
+    }
+    if chunk.unencoded_byte_array_data_bytes().is_some() && chunk.column_type() != Physical::BYTE_ARRAY {
+        return wrong(format!("counts the bytes of texts, and its type is {}", chunk.column_type()));
+    }
+    Ok(())
 }
 
 /// How many values, or levels of lists, a column chunk is said to have.

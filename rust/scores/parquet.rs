@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -21,7 +21,7 @@ use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
-use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves, reader};
+use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves, load, reader};
 
 /// Rows decoded at once.
 const STEP: usize = 1 << 16;
@@ -79,9 +79,7 @@ impl<'f> Reader<'f> {
         check_ends(file)?;
         let chunks = Chunks { file: file.clone(), failed: Arc::default() };
         let at = At::Field("footer".to_owned());
-        let metadata = chunks.guard(&at, "reading the footer", || {
-            ArrowReaderMetadata::load(&chunks, ArrowReaderOptions::new())
-        })?;
+        let metadata = chunks.guard(&at, "reading the footer", || load(&chunks))?;
         let column = Column::choose(file.path(), metadata.schema(), column)?;
         let leaves = leaves(file.path(), metadata.parquet_schema(), metadata.schema())?;
         let leaves = checked::get(&leaves, column.index)?.clone();

@@ -18,8 +18,8 @@ DAMAGED = {
     "list_levels": "goes on with a list that has no items",
     "lists": "goes on with a list that has no items|levels",
     "prefix": "values that cannot be",
-    "keys_end": "holds fewer than the",
-    "steps_end": "holds fewer than the",
+    "keys_end": "holds other than the",
+    "steps_end": "holds other than the",
     "size": "its header says 29",
     "size_v2": "unpacks to|its header says",
 }
