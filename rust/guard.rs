@@ -6,7 +6,10 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
 
+use parquet::errors::ParquetError;
+
 use crate::error::{At, Error, Result};
+use crate::room::NoRoom;
 use crate::threads::panic_message;
 
 thread_local! {
@@ -17,16 +20,30 @@ thread_local! {
 /// Runs a decoder of another crate: what it says, and a panic of it, become a [`Error::Format`] at this place.
 ///
 /// Such a panic prints nothing. For that the first call puts a panic hook before the one that is there.
-pub(crate) fn guard<R, E: std::fmt::Display>(
+pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
     path: &Path,
     at: &At,
     doing: &str,
     decode: impl FnOnce() -> Result<R, E>,
 ) -> Result<R> {
-    let broken = |what: String| {
+    let broken = |what| {
         Error::format(path, at.clone(), format!("{doing}: {what}; the file is damaged or written wrongly"))
     };
-    caught(decode, |_| "the decoder gave up on the bytes".to_owned()).map_err(broken)
+    match caught(decode) {
+        Ok(decoded) => decoded.map_err(|error| match no_room(&error) {
+            Some(said) => Error::Memory(format!("{}: {said}", path.display())),
+            None => broken(error.to_string()),
+        }),
+        Err(_) => Err(broken("the decoder gave up on the bytes".to_owned())),
+    }
+}
+
+/// What a decoder says that was not begun for want of memory.
+fn no_room(error: &dyn Any) -> Option<&NoRoom> {
+    match error.downcast_ref::<ParquetError>()? {
+        ParquetError::External(inner) => inner.downcast_ref(),
+        _ => None, // Proof: it is of another kind.
+    }
 }
 
 /// Runs what works on rows that were read and looked at: no file can have it fail, and a failure is a defect.
@@ -34,20 +51,19 @@ pub(crate) fn faultless<R, E: std::fmt::Display>(
     doing: &str,
     work: impl FnOnce() -> Result<R, E>,
 ) -> Result<R> {
-    let told = |panic: Box<dyn Any + Send>| panic_message(panic.as_ref());
-    caught(work, told).map_err(|what| Error::Internal(format!("{doing}: {what}")))
+    let failed = |what| Error::Internal(format!("{doing}: {what}"));
+    caught(work)
+        .map_err(|panic| failed(panic_message(panic.as_ref())))?
+        .map_err(|error| failed(error.to_string()))
 }
 
-/// What went wrong, in the words of the error or of the panic.
-fn caught<R, E: std::fmt::Display>(
-    work: impl FnOnce() -> Result<R, E>,
-    told: impl FnOnce(Box<dyn Any + Send>) -> String,
-) -> Result<R, String> {
+/// Runs what may panic, and prints nothing of it.
+fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     quieten();
     let outer = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(outer);
-    outcome.map_err(told)?.map_err(|error| error.to_string())
+    outcome
 }
 
 /// Makes panics print nothing on threads that are in a decoder; all others go where they went before.

@@ -6,7 +6,7 @@
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
 //! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `opened`,
-//! `parquet_file`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
+//! `parquet_file`, `room`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
 //! sees the bindings.
 
 mod checked;
@@ -21,6 +21,7 @@ mod locks;
 mod maps;
 pub mod parallel;
 mod parquet_file;
+mod room;
 mod simd;
 mod sniff;
 mod threads;

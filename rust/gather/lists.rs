@@ -182,6 +182,8 @@ struct Reader<O, P: ArrowPrimitiveType> {
     /// Rows of the row group, and levels of the pages that were not turned to.
     rows: usize,
     levels: usize,
+    /// Whether the rows that begin by the end of this page were compared with those of the row group.
+    counted: bool,
     pages: Box<dyn PageReader>,
     dictionary: Vec<P::Native>,
     walk: Option<Walk>,
@@ -215,6 +217,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             each,
             rows,
             levels: numbers,
+            counted: false,
             pages,
             dictionary: Vec::new(),
             walk: None,
@@ -261,19 +264,21 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
                 }
                 Some(page) => {
                     let walk = Walk::new(&page, self.meaning)?;
-                    self.check_rows(&walk)?;
-                    self.walk = Some(walk);
+                    self.levels = self.levels.checked_sub(walk.left)?;
+                    (self.walk, self.counted) = (Some(walk), false);
                     return Some(true);
                 }
             }
         }
     }
 
-    /// Whether by the last page as many rows began as the row group has, and by those before it no more.
-    fn check_rows(&mut self, walk: &Walk) -> Option<()> {
-        self.levels = self.levels.checked_sub(walk.left)?;
-        let rows = walk.repetition.clone().zeros(walk.left)?;
-        let rows = (self.row as usize).checked_add(rows)?;
+    /// Whether by the end of this page as many rows begin as the row group has, or fewer if another page follows.
+    fn check_rows(&mut self) -> Option<()> {
+        let Some(walk) = self.walk.as_ref().filter(|_| !self.counted) else {
+            return Some(()); // Proof: of a page that was not turned to, no row is given.
+        };
+        self.counted = true;
+        let rows = (self.row as usize).checked_add(walk.rows_ahead()?)?;
         (rows == self.rows || rows < self.rows && self.levels > 0).then_some(())
     }
 
@@ -360,6 +365,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             there.push(list);
             lengths.push(numbers);
         }
+        self.check_rows()?;
         let taken = std::mem::take(&mut self.taken);
         O::from_usize(taken.len())?;
         let nulls = there.contains(&false).then(|| NullBuffer::from(there));
@@ -444,6 +450,13 @@ impl Walk {
         self.repeated.1 -= count;
         self.defined.1 -= count;
         self.left -= count;
+    }
+
+    /// How many rows begin from here to the end of the page.
+    fn rows_ahead(&self) -> Option<usize> {
+        let (level, count) = self.repeated;
+        let here = if level == 0 { count } else { 0 };
+        here.checked_add(self.repetition.clone().zeros(self.left.checked_sub(count)?)?)
     }
 
     fn read<T: Plain>(&mut self, dictionary: &[T], into: &mut [T]) -> Option<()> {

@@ -10,6 +10,10 @@ use parquet::file::reader::ChunkReader;
 
 use super::corrected::header_at;
 use super::page_header::PageHeader;
+use crate::room::NoRoom;
+
+/// How often the bytes of a page are in memory at most: as they are, and as values that grow by twofold.
+const COPIES: usize = 3;
 
 /// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
 /// pages have another number of values than the chunk, or of rows than its row group, or if the chunk counts levels that
@@ -37,6 +41,7 @@ pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData,
                 header.unpacked
             )));
         }
+        check_room(chunk, position, header.unpacked)?;
         position = page.saturating_add(header.page as u64); // Proof: as above.
     }
     if values == declared {
@@ -70,6 +75,12 @@ fn check_size_statistics(chunk: &ColumnChunkMetaData) -> Result<()> {
         return wrong(format!("counts the bytes of texts, and its type is {}", chunk.column_type()));
     }
     Ok(())
+}
+
+/// Fails where memory has no room for what a page becomes.
+fn check_room(chunk: &ColumnChunkMetaData, position: u64, unpacked: usize) -> Result<()> {
+    let what = || format!("the page of column {} at byte {position}", chunk.column_path());
+    NoRoom::check(what, unpacked, COPIES).map_err(|error| ParquetError::External(Box::new(error)))
 }
 
 /// How many values, or levels of lists, a column chunk is said to have.

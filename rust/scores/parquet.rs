@@ -211,7 +211,7 @@ struct Chunks {
 
 impl Chunks {
     /// Runs the decoder; an error of reading is told as that error.
-    fn guard<R, E: std::fmt::Display>(
+    fn guard<R, E: std::fmt::Display + 'static>(
         &self,
         at: &At,
         doing: &str,

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 CHILD = """
@@ -53,3 +55,33 @@ def test_where_no_thread_can_be_started_that_is_said(tmp_path):
     assert last.startswith("MemoryError: the system starts no thread"), run.stderr
     assert "ulimit -u" in last
     assert list(tmp_path.iterdir()) == []
+
+
+LONG = """
+import resource, sys
+import dsdm
+shards = dsdm.open_shards(sys.argv[1])
+shards.take([1])  # what it imports and starts takes room too
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]) * 2**20,) * 2)
+print(*map(len, shards.take([0])["value"].to_pylist()))
+"""
+
+
+@pytest.mark.parametrize("dictionary", [False, True])
+@pytest.mark.parametrize(("room", "fits"), [(300, False), (1500, True)])
+def test_a_page_that_memory_has_no_room_for_is_said_to_be_one(tmp_path, dictionary, room, fits):
+    """A value of 200 MB takes some kB in the file, and a library that finds no room for it ends the process."""
+    path = tmp_path / "long.parquet"
+    table = pa.table({"value": ["a" * (200 << 20), "b"]})
+    pq.write_table(table, path, compression="zstd", use_dictionary=dictionary, row_group_size=1)
+    command = [sys.executable, "-c", LONG, str(path), str(room)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if fits:
+        assert (run.returncode, run.stdout.strip()) == (0, str(200 << 20)), run.stderr
+        return
+    last = run.stderr.strip().splitlines()[-1]
+    assert run.returncode == 1
+    assert last.startswith(f'MemoryError: {path}: the page of column "value" at byte '), run.stderr
+    assert "bytes of memory, which are not there" in last
