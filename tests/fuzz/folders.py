@@ -128,8 +128,11 @@ def lay(folder, files, place=None):
         path.write_bytes(data.replace(PLACE, os.fsencode(place)) if place else data)
 
 
-def mutated_folder(rng, seed, others):
-    """Change a file of a folder, most often one that tells of others; or take one away, or exchange two."""
+def mutated_folder(rng, seed, others, without=()):
+    """Change a file of a folder, most often one that tells of others; or take one away, or exchange two.
+
+    Some of the changes to a file may be left out.
+    """
     files = dict(seed.files)
     names = sorted(files)
     small = [name for name in names if "-of-" not in name]
@@ -138,7 +141,7 @@ def mutated_folder(rng, seed, others):
         return files
     name = rng.choice(small) if small and rng.random() < 0.8 else rng.choice(names)
     donors = [Seed(name, other.files[name]) for other in others if name in other.files]
-    files[name] = mutated(rng, Seed(name, files[name]), donors)
+    files[name] = mutated(rng, Seed(name, files[name]), donors, without)
     return files
 
 

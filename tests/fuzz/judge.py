@@ -36,7 +36,7 @@ class Mutant:
     """By which it is decided how it is read."""
     whole: bytes | dict[str, bytes]
     """What it was before it was damaged."""
-    fewer: Callable[[], list[bytes]] = list
+    fewer: Callable[[], list[bytes | dict[str, bytes]]] = list
     """The file with some of its changes and not all, if it has more than one."""
     name: str = ""
     files: dict[str, bytes] | None = None

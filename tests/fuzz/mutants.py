@@ -25,7 +25,7 @@ class Damaged:
     data: bytes | dict[str, bytes]
     seed: seeds.Seed | folders.Folder
     """What it was before."""
-    fewer: Callable[[], list[bytes]] = list
+    fewer: Callable[[], list[bytes | dict[str, bytes]]] = list
     """The same with some of its changes and not all."""
 
     @property
@@ -41,24 +41,31 @@ class Mutants:
         self._seed = seed
         self._seeds = {form: list(make()) for form, make in {**seeds.FILES, **FOLDERS}.items()}
 
+    @staticmethod
+    def form(number):
+        """Give the format of a mutant."""
+        return _ROUND[number % len(_ROUND)]
+
     def __getitem__(self, number):
-        form = _ROUND[number % len(_ROUND)]
+        form = self.form(number)
         rng = self._rng(number)
         chosen = rng.choice(self._seeds[form])
         name = f"{self._seed}-{number}{ENDINGS.get(form, '')}"
-        if form in FOLDERS:
-            return Damaged(form, name, folders.mutated_folder(rng, chosen, self._seeds[form]), chosen)
-        return Damaged(form, name, mutated(rng, chosen, self._seeds[form]), chosen, lambda: self._fewer(number, form))
+        change = folders.mutated_folder if form in FOLDERS else mutated
+        data = change(rng, chosen, self._seeds[form])
+        return Damaged(form, name, data, chosen, lambda: self._fewer(number, form, change))
 
     def _rng(self, number):
         return random.Random(f"{self._seed}/{number}")  # noqa: S311 - to be repeated, not to be secret
 
-    def _fewer(self, number, form):
+    def _fewer(self, number, form, change):
         """Make a mutant with every choice of its changes but none and all."""
-        made = set()
+        made = [self[number].data, self[number].whole]
         for count in range(1, CHANGES):
             for without in itertools.combinations(range(CHANGES), count):
                 rng = self._rng(number)
                 chosen = rng.choice(self._seeds[form])
-                made.add(mutated(rng, chosen, self._seeds[form], without))
-        return sorted(made - {chosen.data, self[number].data})
+                data = change(rng, chosen, self._seeds[form], without)
+                if data not in made:
+                    made.append(data)
+        return made[2:]

@@ -72,6 +72,17 @@ def test_without_all_of_its_changes_a_mutant_is_the_whole_file():
 
 
 @pytest.mark.parametrize("form", [*FILES, *sorted(FOLDERS)])
+def test_a_mutant_of_several_changes_is_to_be_had_with_some_of_them(mutants, form):
+    made = (mutants[number] for number in range(60 * ROUND) if mutants.form(number) == form)
+    several = next(damaged for damaged in made if len(damaged.fewer()) > 1)
+    fewer = several.fewer()
+    assert all(data not in (several.data, several.whole) for data in fewer)
+    assert all(type(data) is type(several.data) for data in fewer)
+    if form in FOLDERS:
+        assert all(data.keys() == several.data.keys() for data in fewer)
+
+
+@pytest.mark.parametrize("form", [*FILES, *sorted(FOLDERS)])
 def test_what_is_whole_is_read_and_equal(mutants, form, tmp_path):
     assert read(undamaged(mutants, form), tmp_path / undamaged(mutants, form).name, 1) == (EQUAL, "")
 
