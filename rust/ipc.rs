@@ -11,8 +11,8 @@ use std::path::Path;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::{
-    Block, Endianness, Footer, Message, RecordBatch as BatchHeader, Schema as SchemaHeader, root_as_footer,
-    root_as_message,
+    Block, Buffer, Endianness, Footer, Message, MetadataVersion, RecordBatch as BatchHeader,
+    Schema as SchemaHeader, root_as_footer, root_as_message,
 };
 
 use crate::checked::{self, impossible};
@@ -141,7 +141,7 @@ impl Contents {
     ///
     /// A stream must end with its end mark and a file with its footer: without them it was cut.
     pub(crate) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Self> {
-        let mut frames = Frames { file, rows: 0, messages: 0, marked: true };
+        let mut frames = Frames { file, rows: 0, messages: 0, marked: true, version: None };
         let start = file.read_at(0, checked::index(file.size().min(6))?)?;
         if *start == *MAGIC {
             frames.read_file()
@@ -194,26 +194,41 @@ pub(crate) fn buffer(
         let message = format!("the batch has {count} buffers, and its schema needs more than {index}");
         return Err(broken(message));
     };
-    let span = || {
-        let offset = u64::try_from(found.offset()).ok()?;
-        let start = place.body.start.checked_add(offset)?;
-        let end = start.checked_add(u64::try_from(found.length()).ok()?)?;
-        (end <= place.body.end).then_some(start..end)
-    };
     if found.offset() % 8 != 0 {
         return Err(broken(format!(
             "buffer {index} of the batch begins at byte {} of its body, and buffers begin at multiples of 8; the file is damaged",
             found.offset()
         )));
     }
-    span().ok_or_else(|| {
-        broken(format!(
-            "buffer {index} of the batch spans {} bytes from {}, and its body has {}",
-            found.length(),
-            found.offset(),
-            place.body.end - place.body.start
-        ))
-    })
+    span(place, &found).ok_or_else(|| outside(path, place, index, &found))
+}
+
+/// Fails if a buffer that is not empty is not within the body, whoever may want it.
+fn check_buffers(path: &Path, place: &Place, batch: &BatchHeader<'_>) -> Result<()> {
+    let buffers = batch.buffers().into_iter().flatten(); // Proof: a list that is not there is empty.
+    for (index, buffer) in buffers.enumerate() {
+        if buffer.length() != 0 && span(place, buffer).is_none() {
+            return Err(outside(path, place, index, buffer));
+        }
+    }
+    Ok(())
+}
+
+/// Where a buffer lies in the file, if it is within its body.
+fn span(place: &Place, buffer: &Buffer) -> Option<Range<u64>> {
+    let start = place.body.start.checked_add(u64::try_from(buffer.offset()).ok()?)?;
+    let end = start.checked_add(u64::try_from(buffer.length()).ok()?)?;
+    (end <= place.body.end).then_some(start..end)
+}
+
+fn outside(path: &Path, place: &Place, index: usize, buffer: &Buffer) -> Error {
+    let message = format!(
+        "buffer {index} of the batch spans {} bytes from {}, and its body has {}",
+        buffer.length(),
+        buffer.offset(),
+        place.body.end - place.body.start
+    );
+    Error::format(path, At::Byte(place.header.start), message)
 }
 
 /// A compressed buffer says how many bytes it unpacks to; this many times its own is more than any codec reaches.
@@ -258,6 +273,8 @@ struct Frames<'f, F: ?Sized> {
     messages: u64,
     /// Whether the marker begins each message, as it does since Arrow 0.15; before it, its length did.
     marked: bool,
+    /// The version of the format that the messages have, once one was read.
+    version: Option<MetadataVersion>,
 }
 
 impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
@@ -354,6 +371,15 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
                 self.broken(start, "the message header has an offset of zero; bytes were overwritten")
             );
         }
+        // Readers look for the compression of a batch by its version.
+        let version = *self.version.get_or_insert(message.version());
+        if version != message.version() {
+            let message = format!(
+                "the message is of version {:?} and another of {version:?}; bytes were overwritten",
+                message.version()
+            );
+            return Err(self.broken(start, message));
+        }
         let declared = message.bodyLength();
         let there = checked::sub(self.file.size(), place.header.end)?;
         let body = u64::try_from(declared)
@@ -411,6 +437,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         if let Some(batch) = message.header_as_record_batch() {
             check_nodes(schema, &batch, message.version())
                 .map_err(|what| self.broken(place.header.start, format!("{what}; the file is damaged")))?;
+            check_buffers(self.file.path(), place, &batch)?;
             let rows = u64::try_from(batch.length()).map_err(|_| {
                 self.broken(place.header.start, format!("a batch has {} rows", batch.length()))
             })?;

@@ -189,3 +189,32 @@ def test_a_header_of_which_four_bytes_are_zeros_is_refused_or_read_as_by_pyarrow
         assert table_difference(ours, theirs) is None, at
         pairs = zip(ours.schema, theirs.schema, strict=True)
         assert all(alike(mine.type, documented(other.type)) for mine, other in pairs), at
+
+
+@pytest.mark.parametrize("form", ["stream", "file"])
+def test_messages_of_two_versions(tmp_path, form):
+    """Of the version before, pyarrow takes compressed buffers as they are."""
+    path = written(tmp_path, numbers(), form, codec="zstd")
+    data = bytearray(path.read_bytes())
+    start = 8 if form == "file" else 0
+    (length,) = struct.unpack_from("<i", data, start + 4)
+    for message in (start + 8, start + 8 + length + 8):
+        root = message + struct.unpack_from("<I", data, message)[0]
+        vtable = root - struct.unpack_from("<i", data, root)[0]
+        place = root + struct.unpack_from("<H", data, vtable + 4)[0]
+        other = bytearray(data)
+        other[place] = pa.ipc.MetadataVersion.V4.value
+        path.write_bytes(other)
+        refused(path, "the message is of version V", "V4", "V5")
+
+
+@pytest.mark.parametrize("length", [9 * ROWS, 2**51, -1])
+def test_a_buffer_that_nobody_needs_is_within_the_body_too(tmp_path, length):
+    path = written(tmp_path, numbers(ROWS, y=pa.array(range(ROWS))))
+    # The bits that tell which are null, where none are.
+    buffers = struct.pack("<qqqq", 0, 0, 0, 8 * ROWS)
+    changed(path, buffers, struct.pack("<qqqq", 8 * ROWS + 8, length, 0, 8 * ROWS))
+    for columns in (["x"], ["y"]):
+        with pytest.raises(errors.FormatError, match=rf"buffer 0 of the batch spans {length} bytes"):
+            dsdm.open_shards(path, columns=columns)
+    refused(path, "buffer 0 of the batch", score=False)
