@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import _native
-from dsdm.errors import ChecksumError
+from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
+from dsdm.paths.strays import strays
 from dsdm.provenance import Files, choose_again, compare_files, score_files
 from dsdm.sizes import readable
 
@@ -64,7 +66,8 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     the manifest tells how the rows were chosen and the score files are at hand, they are chosen again and
     compared. The bytes are read once, in parallel. The files that the rows came from and were chosen by are
     compared, where they are still there, with their sizes and the digests of their first and last bytes
-    (headers, footers, directories); which could be is told.
+    (headers, footers, directories); which could be is told. A data file in the folder that is none of the output is an
+    error, where those who read the folder would take it; other files may lie there.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     ValueError
         If there are other numbers of scores and of rows in the source, with both.
     TruncatedError, FormatError
-        For a file of another size, or whose rows are others.
+        For a file of another size, or whose rows are others; for a data file that is not of the output.
 
     Examples
     --------
@@ -97,6 +100,7 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     """
     path = local(folder, "the folder")
     kind, rows, shards, size, told, came_from = _native.verify(path, threads=threads)
+    _refuse_strays(path, kind)
     selection = json.loads(told)
     how = selection.get("chosen", {})
     sources = compare_files(json.loads(came_from))
@@ -111,6 +115,20 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
             raise ChecksumError(_changed(path, what, files))
     remark = chosen if isinstance(chosen, str) else ""
     return Verified(path, kind, rows, shards, size, not remark, remark, sources, scores)
+
+
+def _refuse_strays(path: str, kind: str) -> None:
+    """Fail if something lies in the folder that its readers would take for a part of it."""
+    manifest = json.loads(Path(path, "dsdm.json").read_bytes())
+    parts = [*manifest["files"], *(file for shard in manifest["shards"] for file in shard["files"])]
+    found = list(dict.fromkeys(strays(path, kind, {str(file["name"]) for file in parts})))
+    if found:
+        more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+        message = (
+            f"{Path(path, found[0])}{more}: this is not of the output, whose dsdm.json does not name it, and readers of "
+            "the folder would take its rows as well; move it out of the folder"
+        )
+        raise FormatError(message)
 
 
 def _check_chosen(path: str, chosen: NDArray[np.int64], selection: dict[str, Any]) -> None:

@@ -301,6 +301,52 @@ def test_other_damage_is_named_too(copy):
         dsdm.verify(copy)
 
 
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("arrow", "data-00001-of-00004.arrow"),
+        ("arrow", "more/x.arrow"),
+        ("parquet", "data/train-00001-of-00002.parquet"),
+        ("parquet", "data/test-00000-of-00001.parquet"),
+        ("parquet", "data/train-00000-of-00001.csv"),
+        ("parquet", "x.parquet"),
+        ("parquet", "old/x.PARQUET"),
+        ("parquet", "state.json"),
+        ("tokens", "tokens-00003-of-00004.npy"),
+        ("tokens", "x.bin"),
+        ("tokens", "x.parquet"),
+    ],
+)
+def test_a_file_that_readers_would_take_as_well_is_named(written, tmp_path, form, name):
+    copy = shutil.copytree(written / form, tmp_path / "copy")
+    stray = copy / name
+    stray.parent.mkdir(exist_ok=True)
+    shutil.copy(copy / shards_of(copy)[0]["name"], stray)
+    with pytest.raises(errors.FormatError, match=rf"{stray}: this is not of the output.*move it out of the folder"):
+        dsdm.verify(copy)
+
+
+def test_a_data_set_in_an_output_is_named_where_it_would_be_read(written, tmp_path):
+    for form in FORMATS:
+        copy = shutil.copytree(written / form, tmp_path / form)
+        shutil.copytree(written / "arrow", copy / "inside")
+        if form == "arrow":
+            # What lies in its state.json is all that is read.
+            dsdm.verify(copy)
+            continue
+        with pytest.raises(errors.FormatError, match=rf"{copy / 'inside'}: this is not of the output"):
+            dsdm.verify(copy)
+
+
+def test_files_that_no_reader_takes_may_lie_in_an_output(copy):
+    for name in ("README.md", "notes.json", "_x.parquet", ".x.arrow", "x.txt"):
+        (copy / name).write_text("x")
+    if "state.json" in {path.name for path in copy.iterdir()}:
+        (copy / "cache-0123456789abcdef.arrow").write_text("x")
+        (copy / "x.parquet").write_text("x")
+    assert dsdm.verify(copy).rows == len(CHOSEN)
+
+
 # --- the selection, chosen again ---
 
 

@@ -309,3 +309,12 @@ def test_a_glob_of_files_and_a_folder_with_data_is_refused(tmp_path, use, suffix
     refused(ValueError, f"{tmp_path}/*", use, f"the file a{suffix} and the folder sub")
     (tmp_path / "sub" / f"b{suffix}").unlink()
     assert found(tmp_path, "[a-z]*", use) == ["a"]
+
+
+def test_a_shard_of_no_state_beside_an_output_is_not_taken_by_a_glob(tmp_path):
+    dsdm.materialize(pa.table({"id": [1, 2]}), [1, 0], tmp_path / "out")
+    assert ids(f"{tmp_path}/out/*.arrow") == [2, 1]
+    arrow(tmp_path / "out" / "data-00001-of-00002.arrow", [99])
+    for glob in ("out/*.arrow", "**/*.arrow"):
+        with pytest.raises(ValueError, match=r"data-00001-of-00002\.arrow, which the state\.json beside it does not"):
+            dsdm.open_shards(f"{tmp_path}/{glob}")

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import Use, data_set_kind, is_hidden, is_leftover, twice, walk
 from dsdm.paths.folders import Found, Options, check_data_sets, one_kind, open_folder, refuse_hive, refuse_table
-from dsdm.paths.saved import saved_shards
+from dsdm.paths.saved import STATE, saved_shards
 
 
 class Pattern:
@@ -167,7 +167,7 @@ def _data_sets_of(pattern: Pattern, files: list[str]) -> tuple[list[str], dict[s
             inside[root].append(path)
     sets = {root: str(kinds[root]) for root in inside if root}
     for root, paths in inside.items():
-        if kinds[root] == "state.json":
+        if kinds[root] in {"state.json", "dsdm.json"} and STATE in names[root]:
             _all_listed(pattern, root, paths)
     return kept, sets
 
