@@ -192,7 +192,7 @@ def materialize(
             resumable=in_files(opened),
             verify=verify,
             selection=as_json(told if chosen is None else {**told, "chosen": chosen}),
-            identity=json.dumps({**told, **identity_of(opened)}),
+            identity=as_json({**told, **identity_of(opened), **({} if selection is None else {"chosen": selection})}),
             datasets=installed(),
             embed=True,
             progress=moved,
@@ -213,6 +213,13 @@ def in_files(source: Source) -> bool:
 def identity_of(source: Source) -> dict[str, str]:
     """Give what must be the same in a run that continues another, beside the files: the rows of a dataset in them."""
     return {} if source.dataset is None else {"dataset": source.dataset._fingerprint}  # noqa: SLF001 - no public name
+
+
+def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | None:
+    """Give what an interrupted run told of how its rows were chosen."""
+    left = unfinished(target)
+    chosen = None if left is None else json.loads(left).get("chosen")
+    return chosen if isinstance(chosen, Mapping) else None
 
 
 def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:

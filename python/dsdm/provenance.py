@@ -137,6 +137,23 @@ def plain(value: Any) -> Any:
     raise TypeError(message)
 
 
+def seed_of_draw(earlier: Any, now: Mapping[str, Any]) -> int | None:
+    """Give the seed of an earlier draw, if it was told to be the same but for its seed and its size."""
+
+    def rest(selection: Any) -> Any:
+        arguments = selection.get("arguments") or {}
+        kept = {name: value for name, value in arguments.items() if name not in {"seed", "k"}}
+        return {**selection, "arguments": kept}
+
+    try:
+        seed = earlier["arguments"]["seed"]
+        same = rest(earlier) == rest(json.loads(as_json(now)))
+    except (KeyError, TypeError, AttributeError):
+        return None
+    # One that is no seed is damaged.
+    return seed if same and type(seed) is int and seed >= 0 else None
+
+
 @dataclass
 class Files:
     """What became of files that a manifest tells of."""

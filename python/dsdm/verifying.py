@@ -125,8 +125,8 @@ def _refuse_strays(path: str, kind: str) -> None:
     if found:
         more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
         message = (
-            f"{Path(path, found[0])}{more}: this is not of the output, whose dsdm.json does not name it, and readers of "
-            "the folder would take its rows as well; move it out of the folder"
+            f"{Path(path, found[0])}{more}: this is not of the output, whose dsdm.json does not name it, and readers "
+            "of the folder would take its rows as well; move it out of the folder"
         )
         raise FormatError(message)
 

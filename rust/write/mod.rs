@@ -79,7 +79,7 @@ pub struct Options {
     pub memory_limit: u64,
     /// What the manifest says of the rows.
     pub selection: Map<String, Value>,
-    /// What else must be the same in a run that continues this one.
+    /// What else must be the same in a run that continues this one, and `chosen`, which tells how rows were chosen.
     pub identity: Map<String, Value>,
     /// Keys for the JSON files beside the shards.
     pub extra_keys: ExtraKeys,

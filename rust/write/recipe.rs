@@ -20,6 +20,10 @@ use crate::identity::FileIdentity;
 /// The file that holds a recipe.
 const NAME: &str = "plan.json";
 
+/// The field that tells how rows were chosen. It is for those who would continue a run, and may be another: which rows
+/// were chosen is what counts.
+const CHOSEN: &str = "chosen";
+
 /// What a run makes, as named values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recipe {
@@ -90,22 +94,58 @@ impl Recipe {
         serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()
     }
 
-    /// The first thing in which an earlier recipe differs from this one: its name, the value there, the value here.
-    pub(super) fn difference(&self, earlier: &Self) -> Option<(String, String, String)> {
-        let names = self.fields.keys().chain(earlier.fields.keys());
+    /// The first thing in which an earlier recipe differs from this one: its name, and what the earlier run did
+    /// otherwise, as the end of a sentence that begins with it.
+    pub(super) fn difference(&self, earlier: &Self) -> Option<(String, String)> {
+        let names = self.fields.keys().chain(earlier.fields.keys()).filter(|name| *name != CHOSEN);
         for name in names {
             let (there, here) = (earlier.fields.get(name), self.fields.get(name));
             if there != here {
-                return Some(first_difference(name, there, here));
+                let (place, there, here) = first_difference(name, there, here);
+                return Some(match name.as_str() {
+                    "given" | "indices" => self.other_rows(earlier),
+                    _ => (place, in_words(name, &there, &here)),
+                });
             }
         }
         None
+    }
+
+    /// Says that an earlier run had other rows, and with which seed it drew them if it did.
+    fn other_rows(&self, earlier: &Self) -> (String, String) {
+        let other = "had other rows than this call, or the same in another order";
+        let (name, said) = match (earlier.seed_of_draw(), self.seed_of_draw()) {
+            (Some(there), Some(here)) if there != here => {
+                ("seed of the draw", format!("had {there}, and this call has {here}"))
+            }
+            (Some(there), None) => ("rows", format!("{other}, and drew them with seed {there}")),
+            _ => ("rows", other.to_owned()),
+        };
+        (name.to_owned(), said)
+    }
+
+    /// The seed with which its rows were drawn, if they were.
+    fn seed_of_draw(&self) -> Option<&Value> {
+        self.fields.get(CHOSEN)?.pointer("/arguments/seed").filter(|seed| seed.is_number())
     }
 
     /// Its values.
     pub(super) fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
+}
+
+/// Says what an earlier run did otherwise: by both values, or in words where these are digests.
+fn in_words(name: &str, there: &str, here: &str) -> String {
+    let said = match name {
+        "features" => "had columns with other features than this call",
+        "added columns" => "added other columns than this call, or other values in them",
+        "blocks" => "cut the rows into other blocks than this call, as another version of dsdm does",
+        "details" => "had other contents for the JSON files beside the shards than this call",
+        "dataset" => "had another datasets.Dataset of the same files than this call",
+        _ => return format!("had {there}, and this call has {here}"),
+    };
+    said.to_owned()
 }
 
 /// Goes into lists and objects for what differs, so that a message can show it.
@@ -239,7 +279,7 @@ mod tests {
         let source = |bytes: u64| json!([{"path": "a", "bytes": 1}, {"path": "b", "bytes": bytes}]);
         let mine = recipe(json!({"format": "arrow", "rows": 3, "sources": source(5)}));
         assert_eq!(mine.difference(&mine), None);
-        for (earlier, expected) in [
+        for (earlier, (place, there, here)) in [
             (json!({"format": "parquet", "rows": 3}), ("format", "\"parquet\"", "\"arrow\"")),
             (json!({"format": "arrow", "rows": 2}), ("rows", "2", "3")),
             (
@@ -255,8 +295,44 @@ mod tests {
                 ("seed", "1", "nothing"),
             ),
         ] {
-            let (name, there, here) = mine.difference(&recipe(earlier)).unwrap();
-            assert_eq!((name.as_str(), there.as_str(), here.as_str()), expected);
+            let (name, said) = mine.difference(&recipe(earlier)).unwrap();
+            assert_eq!((name.as_str(), said), (place, format!("had {there}, and this call has {here}")));
+        }
+    }
+
+    #[test]
+    fn what_is_known_by_a_digest_is_told_in_words() {
+        for (name, said) in [
+            ("given", "had other rows than this call, or the same in another order"),
+            ("indices", "had other rows than this call, or the same in another order"),
+            ("features", "had columns with other features than this call"),
+            ("added columns", "added other columns than this call, or other values in them"),
+            ("blocks", "cut the rows into other blocks than this call, as another version of dsdm does"),
+            ("details", "had other contents for the JSON files beside the shards than this call"),
+            ("dataset", "had another datasets.Dataset of the same files than this call"),
+        ] {
+            let fields = |digest: &str| recipe(json!({"rows": 3, name: digest}));
+            assert_eq!(fields("1f").difference(&fields("2e")).unwrap().1, said, "{name}");
+        }
+    }
+
+    #[test]
+    fn how_rows_were_chosen_may_be_another_and_tells_the_seeds_where_they_are_others() {
+        let drawn = |given: &str, seed: Value| {
+            recipe(json!({"given": given, "chosen": {"arguments": {"seed": seed}}, "shards": [3]}))
+        };
+        assert_eq!(drawn("a", json!(1)).difference(&drawn("a", json!(2))), None);
+        for (here, name, said) in [
+            (json!(7), "seed of the draw", "had 5, and this call has 7"),
+            (json!(5), "rows", "had other rows than this call, or the same in another order"),
+            (
+                Value::Null,
+                "rows",
+                "had other rows than this call, or the same in another order, and drew them with seed 5",
+            ),
+        ] {
+            let found = drawn("b", here).difference(&drawn("a", json!(5))).unwrap();
+            assert_eq!((found.0.as_str(), found.1.as_str()), (name, said));
         }
     }
 

@@ -63,15 +63,9 @@ fn finished(folder: &Path) -> Result<Option<(Journal, Vec<Done>)>> {
     Ok(Some((journal, kept)))
 }
 
-fn mismatch(
-    folder: &Path,
-    earlier: &Recipe,
-    difference: &(String, String, String),
-    finished: usize,
-) -> Error {
-    let (name, there, here) = difference;
+fn mismatch(folder: &Path, earlier: &Recipe, (name, said): &(String, String), finished: usize) -> Error {
     let message = format!(
-        "the interrupted run that left this folder had {there}, and this call has {here}; {finished} of its {} shards are finished: call as before to continue it, or with resume=False (--no-resume) to remove it and start over",
+        "the interrupted run that left this folder {said}; {finished} of its {} shards are finished: call as before to continue it, or with resume=False to remove it and start over",
         earlier.shards
     );
     Error::resume_mismatch(folder, At::Field(name.clone()), message)

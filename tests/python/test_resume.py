@@ -160,7 +160,7 @@ def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_p
     seed = json.loads((staging(out) / "plan.json").read_text())["fields"]["seed"]
     with pytest.raises(errors.ResumeMismatchError, match=rf"seed: .* had {seed}, and this call has 7"):
         write(corpus, out, rows, order="shuffle", num_shards=250, seed=7)
-    with pytest.raises(errors.ResumeMismatchError, match=r"given: "):
+    with pytest.raises(errors.ResumeMismatchError, match=r"rows: the interrupted run .* had other rows than"):
         write(corpus, out, rows[::-1], order="shuffle", num_shards=250, seed=seed)
     report = write(corpus, out, rows, order="shuffle", num_shards=250)
     assert (report.seed, report.kept) == (seed, finished)
@@ -180,6 +180,86 @@ def test_a_plan_whose_seed_is_damaged_is_not_gone_on_with(corpus, tmp_path, dama
     path.write_text(json.dumps(plan))
     with pytest.raises(errors.ResumeMismatchError, match=r"seed: .* had .*, and this call has \d+;.*resume=False"):
         write(corpus, out, rows, order="shuffle", num_shards=250)
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
+from dsdm.cli import main
+main()
+"""
+
+BIG = ["corpus.parquet", "out", "-k", "3000", "--row-order", "row", "--num-shards", str(SHARDS)]
+DRAWS = {
+    "scores": ["--by", "scores.npy", "--gumbel", "--temperature", "3"],
+    "random": ["--by", "random"],
+    "dsir": ["--by", "dsir", "--target", "squad", "--data-dir", "data"],
+    "semdedup": ["--by", "semdedup", "--data-dir", "data"],
+}
+
+
+def drawable(folder):
+    from dsdm.demo.torch_file import write_tensor
+
+    (folder / "data" / "dsir").mkdir(parents=True)
+    np.save(folder / "scores.npy", np.arange(ROWS, dtype=np.float32) / ROWS)
+    write_tensor(folder / "data" / "dsir" / "squad.pt", np.arange(ROWS, dtype=np.float32) / ROWS)
+    write_tensor(folder / "data" / "sdd.pt", np.arange(ROWS, dtype=np.int64))
+
+
+def leave_by_command(folder, *options):
+    command = [sys.executable, "-c", LIMITED, str(LIMIT), "materialize", *BIG, "--threads", "1", *options]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 1, done.stderr
+    assert "finished and kept" in done.stderr
+    return int(done.stderr.split("drawn with seed ")[1].split()[0])
+
+
+@pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize("draw", DRAWS)
+def test_a_draw_without_a_seed_goes_on_with_that_of_the_interrupted(run, tmp_path, draw):
+    drawable(tmp_path)
+    options = DRAWS[draw]
+    seed = leave_by_command(tmp_path, *options)
+    left = contents(staging(tmp_path / "out"))
+    code, _, wrong = run("materialize", *BIG, *options, "--seed", seed + 1)
+    assert code == 1
+    assert "seed of the draw: the interrupted run that left this folder" in wrong
+    assert f"had {seed}, and this call has {seed + 1};" in wrong
+    np.save(tmp_path / "rows.npy", np.arange(3000))
+    code, _, wrong = run("materialize", "corpus.parquet", "out", "-i", "rows.npy", *BIG[4:])
+    assert code == 1
+    assert f"had other rows than this call, or the same in another order, and drew them with seed {seed};" in wrong
+    assert contents(staging(tmp_path / "out")) | {"pid": b""} == left | {"pid": b""}
+    code, told, wrong = run("materialize", *BIG, *options)
+    assert (code, f"drawn with seed {seed}\n" in wrong) == (0, True), wrong
+    assert "of them kept from an interrupted run)" in told
+    out = ["corpus.parquet", "whole", *BIG[2:]]
+    assert run("materialize", *out, *options, "--seed", seed)[0] == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("corpus")
+def test_another_draw_than_that_of_the_interrupted_has_a_seed_of_its_own(run, tmp_path):
+    drawable(tmp_path)
+    seed = leave_by_command(tmp_path, *DRAWS["scores"])
+    for other in (["--by", "scores.npy", "--gumbel"], DRAWS["random"], [*DRAWS["scores"], "--no-resume", "--dry-run"]):
+        _, _, told = run("materialize", *BIG, *other)
+        assert "drawn with seed" in told
+        assert f"drawn with seed {seed}\n" not in told
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_plan_whose_draw_is_damaged_is_told_to_differ(run, tmp_path):
+    drawable(tmp_path)
+    leave_by_command(tmp_path, *DRAWS["random"])
+    path = staging(tmp_path / "out") / "plan.json"
+    for damage in (None, 7, [], {}, {"by": 3}, {"arguments": 3}, {"arguments": {"seed": True}}):
+        plan = json.loads(path.read_text())
+        plan["fields"]["chosen"] = damage
+        path.write_text(json.dumps(plan))
+        code, _, wrong = run("materialize", *BIG, *DRAWS["random"])
+        assert (code, "had other rows than this call" in wrong) == (1, True), wrong
 
 
 def test_an_overwrite_goes_on_and_leaves_what_was_there_until_its_end(corpus, tmp_path):
@@ -214,7 +294,7 @@ DIFFERENT = {
     "longer": (longer_source, r"sources\[0\] \(.*corpus.parquet\), bytes: .* had \d+, and this call has \d+;"),
     "rows": (
         lambda corpus, out: write(corpus, out, CHOSEN[::-1]),
-        r"given: the interrupted run .* had \"[0-9a-f]{32}\"",
+        r"rows: the interrupted run .* had other rows than this call, or the same in another order;",
     ),
     "fewer rows": (lambda corpus, out: write(corpus, out, CHOSEN[:9]), r"rows: .* had 3000, and this call has 9;"),
     "format": (lambda corpus, out: write(corpus, out, format="tokens"), r'format: .* had "arrow", and .* has "tokens"'),
@@ -270,7 +350,7 @@ def test_another_call_is_told_what_differs_and_can_start_over(corpus, tmp_path, 
         call(corpus, out)
     assert str(caught.value).startswith(str(staging(out)))
     assert "3 of its 6 shards are finished" in str(caught.value)
-    assert "resume=False (--no-resume) to remove it and start over" in str(caught.value)
+    assert "resume=False to remove it and start over" in str(caught.value)
     after = contents(staging(out))
     assert after | {"pid": b""} == before | {"pid": b""}
     report = write(corpus, out, [5, 3], num_shards=1, resume=False)

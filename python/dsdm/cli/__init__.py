@@ -14,6 +14,7 @@ _OPTIONS = {
     'sort="name"': "--sort name",
     'sort="natural"': "--sort natural",
     "partial=True": "--partial",
+    "resume=False": "--no-resume",
 }
 
 app = typer.Typer(

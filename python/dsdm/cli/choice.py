@@ -1,6 +1,6 @@
 """What a command is to select from and how: its options, and the selection itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -103,7 +103,14 @@ class Choice:
         self._rows: int | None = None
         self._candidates: Scores | None = None
         self._seed = choosing.seed
+        self.left: Mapping[str, Any] | None = None
+        """How the rows of an interrupted run were chosen. A draw without a seed that is the same has the seed of it."""
         self._check()
+
+    @property
+    def draws(self) -> bool:
+        """Whether rows are drawn."""
+        return self.given.gumbel or self.method in _DRAWING
 
     def _check(self) -> None:
         """End with a usage error where options do not go together."""
@@ -141,6 +148,10 @@ class Choice:
         """
         by = self._by_scores if self.method is None else self._by_method
         choose, population = by(corpus_rows)
+        if self.draws and self._seed is None and self.left is not None:
+            from dsdm.provenance import seed_of_draw
+
+            self._seed = seed_of_draw(self.left, self.told())
         order = _value(self.given.order)
         if lengths is None or self.size.tokens is None or lengths.fixed is not None:
             k = self.size.rows(population, row_tokens if lengths is None else lambda: lengths.fixed or row_tokens())
@@ -263,16 +274,14 @@ class Choice:
         _check_rows(len(whole), rows, corpus_rows)
         return len(scores)
 
-    def told(self, indices: "NDArray[np.int64]") -> dict[str, Any]:
-        """Tell how rows that were selected were chosen, so that they can be chosen again."""
-        from dsdm import last_seed
-
+    def told(self, indices: "NDArray[np.int64] | None" = None) -> dict[str, Any]:
+        """Tell how rows that were selected were chosen, so that they can be chosen again; or are to be chosen."""
         given = self.given
         arguments = {
-            "k": len(indices),
+            "k": None if indices is None else len(indices),
             "order": _value(given.order),
             "nan": given.nan.value,
-            "seed": last_seed() if given.gumbel or self.method in _DRAWING else None,
+            "seed": self._seed if self.draws else None,
             "temperature": given.temperature,
             "rng": _value(given.rng),
         }
@@ -293,10 +302,7 @@ class Choice:
         return _given({**told, "exclude": given.exclude})
 
     def _report(self, indices: "NDArray[np.int64]") -> None:
-        from dsdm import last_seed
-
-        drawn = self.given.gumbel or self.method in _DRAWING
-        seed = f", drawn with seed {last_seed()}" if drawn else ""
+        seed = f", drawn with seed {self._seed}" if self.draws else ""
         typer.echo(f"{len(indices):,} rows selected{seed}", err=True)
 
 

@@ -165,6 +165,7 @@ def materialize(
     import numpy as np
 
     import dsdm
+    from dsdm.materializing import how_unfinished_chose
 
     if (indices_file is None) == (not by):
         message = "give either --indices FILE or --by METHOD (or score files)"
@@ -179,6 +180,7 @@ def materialize(
         choice = Choice(by or [], choosing, reading)
         by_lengths = choice.size.tokens is not None and choosing.row_tokens is None
         lengths = Lengths(shards) if by_lengths else None
+        choice.left = how_unfinished_chose(out) if writing.resume else None
         rows = choice.select(lambda: choosing.row_tokens or 1, len(shards), lengths)
         told, opened = choice.told(rows), choice.opened
     arguments = writing.arguments(reading) | reading.files
