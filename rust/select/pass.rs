@@ -151,9 +151,10 @@ pub(super) fn collect_within<E: Entry>(
         slab_len: Slab::<E>::len_for(budget, job.threads()),
         slabs: Mutex::default(),
     };
+    let tasks = checked::index(ranker.rows().div_ceil(TASK))?;
     let (mut tally, mut cuts) = (Tally::default(), 0);
     loop {
-        for part in job.run(|_, state| pass.work(limit, budget, state))? {
+        for part in job.run_on(tasks, |_, state| pass.work(limit, budget, state))? {
             tally.merge(&part)?;
         }
         let mut pieces = Pieces { slabs: std::mem::take(&mut *lock(&pass.slabs)?), parting };

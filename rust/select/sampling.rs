@@ -8,10 +8,11 @@ use std::ops::Range;
 use super::entry::Entry;
 use super::pass::{Ranker, Workspace};
 use super::rng::Philox;
+use crate::checked;
 use crate::error::Result;
 use crate::parallel::{Job, Queue};
 
-/// Runs of rows in a sample, spread evenly and each at a random place of its stretch.
+/// Runs of rows in a sample at most, spread evenly and each at a random place of its stretch.
 const RUNS: u64 = 4096;
 /// Rows of a run: adjacent rows share a cache line and a page.
 const RUN: u64 = 64;
@@ -21,8 +22,12 @@ const ROUGH: u64 = 4;
 const PROBES: usize = 64;
 /// Runs that a thread takes at once.
 const AT_ONCE: u64 = 64;
-/// Vectors of so many rows are not worth a sample.
-const LEAST: u64 = 1 << 18;
+/// One row in so many is sampled at most.
+const SHARE: u64 = 4;
+/// Vectors of fewer rows are not worth a sample.
+const LEAST: u64 = AT_ONCE * RUN * SHARE;
+/// Parts of that size that are worth a thread.
+const WORTH_A_THREAD: u64 = 8;
 /// One in so many of the sampled entries within the limit may be better than the range of the buckets.
 const BEYOND: usize = 256;
 
@@ -39,25 +44,27 @@ pub(super) struct Estimate<E> {
 /// Estimates the limit of the `k` best.
 pub(super) fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) -> Result<Estimate<E>> {
     let rows = ranker.rows();
-    if rows <= LEAST {
+    if rows < LEAST {
         return Ok(Estimate { limit: E::WORST, low: 0, high: 0 });
     }
-    let sample = Sample { ranker, jitter: Philox::new(0, Philox::SAMPLING), stratum: rows / RUNS };
+    // As many as threads take at once, or a multiple of that.
+    let runs = (rows / LEAST * AT_ONCE).min(RUNS);
+    let sample = Sample { ranker, jitter: Philox::new(0, Philox::SAMPLING), runs, stratum: rows / runs };
     if let Some(source) = ranker.source() {
         let missing = |number: u64| source.announce(sample.run(number));
-        if (0..RUNS).step_by(PROBES).any(missing) {
-            (0..RUNS).for_each(|number| _ = missing(number));
+        if (0..runs).step_by(PROBES).any(missing) {
+            (0..runs).for_each(|number| _ = missing(number));
         }
     }
     let mut found = sample.collect(E::WORST, |number| number.is_multiple_of(ROUGH), job)?;
-    let rough = rank(k, rows, RUNS / ROUGH * RUN, 10.0);
+    let rough = rank(k, rows, runs / ROUGH * RUN, 10.0);
     if rough >= found.len() {
         return Ok(shown(&mut found, None));
     }
     let (_, &mut limit, _) = found.select_nth_unstable(rough);
     found.truncate(rough + 1);
     found.extend(sample.collect(limit, |number| !number.is_multiple_of(ROUGH), job)?);
-    let rank = rank(k, rows, RUNS * RUN, 5.0).min(found.len() - 1);
+    let rank = rank(k, rows, runs * RUN, 5.0).min(found.len() - 1);
     Ok(shown(&mut found, Some(rank)))
 }
 
@@ -86,6 +93,7 @@ fn shown<E: Entry>(found: &mut [E], rank: Option<usize>) -> Estimate<E> {
 struct Sample<'a, E: Entry> {
     ranker: &'a dyn Ranker<E>,
     jitter: Philox,
+    runs: u64,
     stratum: u64,
 }
 
@@ -100,8 +108,10 @@ impl<E: Entry> Sample<'_, E> {
 
     /// The entries within a limit of the runs that are chosen.
     fn collect(&self, limit: E, chosen: impl Fn(u64) -> bool + Sync, job: &Job<'_>) -> Result<Vec<E>> {
-        let queue = Queue::new(RUNS / AT_ONCE);
-        let parts = job.run(|_, _| {
+        let queue = Queue::new(self.runs / AT_ONCE);
+        // A thread takes as long to start as it takes to look at some parts.
+        let threads = checked::index(self.runs / AT_ONCE / WORTH_A_THREAD)?;
+        let parts = job.run_on(threads, |_, _| {
             let (mut work, mut mine) = (Workspace::default(), Vec::new());
             while let Some(part) = queue.take() {
                 for number in (part * AT_ONCE..(part + 1) * AT_ONCE).filter(|&number| chosen(number)) {

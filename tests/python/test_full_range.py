@@ -97,7 +97,7 @@ def test_top_k_of_any_bits(scores, data):
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64", "float64", "uint32", "float32"])
-@pytest.mark.parametrize("n", [262_145, 600_001])
+@pytest.mark.parametrize("n", [16_385, 262_145, 600_001])
 def test_many_rows_of_any_bits(dtype, n):
     """Several tasks, and a limit from a sample: keys of all 64 bits, by a stable sort."""
     scores = np.frombuffer(np.random.default_rng(n).bytes(n * np.dtype(dtype).itemsize), dtype)
