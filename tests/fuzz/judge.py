@@ -25,6 +25,8 @@ WRONG = "WRONG"
 CRASH = "crash"
 CLASSES = (REFUSED, EQUAL, ALONE, AS_WHOLE, UNKNOWN, WRONG, CRASH)
 BAD = {UNKNOWN, WRONG, CRASH}
+ARROW_SCHEMA = b"ARROW:schema"
+"""The key of a Parquet footer under which the Arrow schema is."""
 
 
 @dataclass
@@ -68,7 +70,9 @@ def judged(mutant, read, compare):
 
     Where the other reader refuses, the damage may be where nobody else looks: what was read is then what the whole
     file has. Or of several changes it refuses one that changes no value here: it then reads the same values from a
-    file without that change. All else is unexplained.
+    file without that change. Or it says that it cannot decode to a type, a dictionary of texts for one, which the
+    Arrow schema beside the Parquet schema tells: it then reads the same values where that schema is not found. All
+    else is unexplained.
     """
     try:
         theirs = read(mutant.path)
@@ -78,11 +82,24 @@ def judged(mutant, read, compare):
             return ALONE, "with the values of the undamaged file"
         if any(_as_of(data, mutant, read, compare)[0] for data in mutant.fewer()):
             return ALONE, "with the values that the other reader finds without one of the changes"
+        plain = _without_arrow_schema(mutant, error)
+        if plain is not None and _as_of(plain, mutant, read, compare)[0]:
+            return ALONE, "with the values that the other reader finds without the types that it cannot decode to"
         return UNKNOWN, f"the other reader: {error}; beside the whole file: {what}"
     outcome = compare(theirs)
     if outcome[0] == WRONG and _as_of(mutant.whole, mutant, read, compare)[0]:
         return AS_WHOLE, f"where the other reader differs: {outcome[1]}"
     return outcome
+
+
+def _without_arrow_schema(mutant, error):
+    """Give the file with its Arrow schema under another name, if the other reader has not implemented what it asks."""
+    path = Path(mutant.path)
+    if "Not yet implemented" not in str(error) or not path.is_file():
+        return None
+    data = path.read_bytes()
+    plain = data.replace(ARROW_SCHEMA, ARROW_SCHEMA.lower())
+    return plain if plain != data else None
 
 
 def judged_in_part(outcome, shards, ours, rows, read_until_refused):

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -195,6 +196,27 @@ def test_what_is_wrong_in_rows_that_nobody_asked_for_is_no_ones_refusal(tmp_path
     for rows in (None, [1], [0, 1]):
         with pytest.raises(RefusedError, match="UTF8"):
             read_table(path, STREAM, rows=rows)
+
+
+def test_what_the_other_reader_has_not_implemented_is_read_without_the_schema_that_asks_for_it(tmp_path):
+    mutant = Mutant(str(tmp_path / "a.parquet"), 0, b"whole")
+    (tmp_path / "a.parquet").write_bytes(b"values and ARROW:schema")
+    compare = lambda theirs: (EQUAL, "") if theirs == 1 else (WRONG, f"{theirs} expected")  # noqa: E731
+
+    def reads(said, plain):
+        def other(path):
+            content = Path(path).read_bytes()
+            if b"ARROW:schema" in content:
+                raise RefusedError(said)
+            return plain if content.startswith(b"values") else 3
+
+        return other
+
+    assert judged(mutant, reads("Not yet implemented: it", 1), compare)[0] == ALONE
+    assert judged(mutant, reads("Not yet implemented: it", 2), compare)[0] == UNKNOWN
+    assert judged(mutant, reads("it is damaged", 1), compare)[0] == UNKNOWN
+    (tmp_path / "a.parquet").write_bytes(b"damaged ARROW:schema")
+    assert judged(mutant, reads("Not yet implemented: it", 1), compare)[0] == UNKNOWN
 
 
 class Shards:
