@@ -62,8 +62,21 @@ impl Hybrid {
     pub(crate) fn zeros(mut self, mut count: usize) -> Option<usize> {
         let mut zeros = 0;
         while count > 0 {
-            let (value, times) = self.repeated(count)?;
-            zeros += if value == 0 { times } else { 0 };
+            self.begin()?;
+            let times = match &mut self.run {
+                Run::Packed { bit, left } if self.width == 1 => {
+                    let times = count.min(*left);
+                    zeros += zero_bits(&self.bytes, *bit, times);
+                    *bit += times;
+                    *left -= times;
+                    times
+                }
+                _ => {
+                    let (value, times) = self.repeated(count)?;
+                    zeros += if value == 0 { times } else { 0 };
+                    times
+                }
+            };
             count -= times;
         }
         Some(zeros)
@@ -195,6 +208,20 @@ fn equal_bits(bytes: &[u8], bit: usize, most: usize) -> usize {
     count.min(most)
 }
 
+/// How many of some bits are 0.
+fn zero_bits(bytes: &[u8], bit: usize, count: usize) -> usize {
+    let (mut zeros, mut done) = (0, 0);
+    while done < count {
+        let (start, shift) = ((bit + done) / 8, (bit + done) % 8);
+        let here = (64 - shift).min(count - done);
+        // The bits behind these are ones, which are not counted.
+        let others = if here < 64 { u64::MAX << here } else { 0 };
+        zeros += ((word(bytes, start) >> shift) | others).count_zeros() as usize;
+        done += here;
+    }
+    zeros
+}
+
 /// Looks up packed numbers, eight at once where they have 16 bits at most: two words hold them then.
 fn look_up_packed<T: Copy + Default>(
     bytes: &[u8],
@@ -324,6 +351,27 @@ mod tests {
                 }
             }
             let _ = hybrid.skip(1000);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn zeros_are_counted_as_numbers_are((width, runs) in runs(), narrow in any::<bool>(), part in 0usize..1000) {
+            let (width, runs) = if narrow {
+                let bits = |numbers: &Vec<u32>| numbers.iter().map(|number| number & 1).collect();
+                (1, runs.iter().map(|(packed, numbers)| (*packed, bits(numbers))).collect())
+            } else {
+                (width, runs)
+            };
+            let (bytes, numbers) = encode(&runs, width);
+            let hybrid = Hybrid::new(bytes.into(), byte(width)).unwrap();
+            let part = part.min(numbers.len());
+            let mut behind = hybrid.clone();
+            behind.skip(part).unwrap();
+            let zeros = |numbers: &[u32]| numbers.iter().filter(|&&number| number == 0).count();
+            prop_assert_eq!(hybrid.clone().zeros(part), Some(zeros(&numbers[..part])));
+            prop_assert_eq!(behind.zeros(numbers.len() - part), Some(zeros(&numbers[part..])));
+            prop_assert_eq!(hybrid.zeros(numbers.len() + 1), None);
         }
     }
 
