@@ -1,5 +1,6 @@
 """Parquet shards of a data set on the hub: where its cache has them, or as the hub gives them."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from dsdm.paths import PathLike, local
@@ -43,11 +44,12 @@ def snapshot(
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        into = "" if folder is None else f" --cache-dir {shlex.quote(folder)}"
         message = (
             f"{name}: the shards {', '.join(patterns)} are neither in the hub's cache nor to be had from the hub "
             f"({reason}). "
             "Name a folder that holds them by path=, or download them where there is a network with: "
-            f"huggingface-cli download --repo-type dataset {name}"
+            f"hf download --repo-type dataset {shlex.quote(name)}{into}"
         )
         raise FileNotFoundError(message) from error
     return where

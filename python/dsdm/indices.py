@@ -76,13 +76,13 @@ def top_k(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import dsdm, numpy as np
     >>> scores = np.array([0.5, 2.0, -1.0, 2.0], dtype=np.float32)
-    >>> top_k(scores, 3)
+    >>> dsdm.top_k(scores, 3)
     array([1, 3, 0])
-    >>> top_k(scores, 2, largest=False, order="row")
+    >>> dsdm.top_k(scores, 2, largest=False, order="row")
     array([0, 2])
-    >>> top_k(scores, 1, exclude=[1])
+    >>> dsdm.top_k(scores, 1, exclude=[1])
     array([3])
     """
     source = _source(scores)
@@ -134,8 +134,8 @@ def gumbel_top_k(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> gumbel_top_k(np.log([1.0, 100.0, 10_000.0]), 2, seed=0)
+    >>> import dsdm, numpy as np
+    >>> dsdm.gumbel_top_k(np.log([1.0, 100.0, 10_000.0]), 2, seed=0)
     array([2, 1])
     """
     source = _source(scores)
@@ -196,7 +196,8 @@ def sample(
 
     Examples
     --------
-    >>> first, more = sample(1_000_000_000, 3, seed=7), sample(1_000_000_000, 5, seed=7)
+    >>> import dsdm
+    >>> first, more = dsdm.sample(1_000_000, 3, seed=7), dsdm.sample(1_000_000, 5, seed=7)
     >>> bool((first == more[:3]).all())
     True
     """
@@ -219,8 +220,9 @@ def last_seed() -> int | None:
 
     Examples
     --------
-    >>> rows = sample(100, 5)
-    >>> again = sample(100, 5, seed=last_seed())
+    >>> import dsdm
+    >>> rows = dsdm.sample(100, 5)
+    >>> again = dsdm.sample(100, 5, seed=dsdm.last_seed())
     >>> bool((rows == again).all())
     True
     """

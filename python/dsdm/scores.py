@@ -79,16 +79,16 @@ def open_scores(
 
     Examples
     --------
-    >>> import numpy as np, tempfile, pathlib
+    >>> import dsdm, numpy as np, tempfile, pathlib
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> np.save(folder / "a.npy", np.float32([1, 2, 3]))
     >>> np.save(folder / "b.npy", np.float32([4, 5, 6]))
-    >>> scores = open_scores([folder / "a.npy", folder / "b.npy"])
+    >>> scores = dsdm.open_scores([folder / "a.npy", folder / "b.npy"])
     >>> len(scores), scores.dtype
     (6, dtype('float32'))
     >>> scores[2:4]
     array([3., 4.], dtype=float32)
-    >>> a, b = open_scores(folder / "a.npy"), open_scores(folder / "b.npy")
+    >>> a, b = dsdm.open_scores(folder / "a.npy"), dsdm.open_scores(folder / "b.npy")
     >>> np.asarray((a + b) / 2)
     array([2.5, 3.5, 4.5], dtype=float32)
 

@@ -1,5 +1,7 @@
 """The candidate corpus as a datasets.Dataset, from shards on this machine."""
 
+from importlib.metadata import entry_points
+
 import datasets
 import numpy as np
 import pyarrow as pa
@@ -47,7 +49,10 @@ def test_without_a_network_the_missing_corpus_and_the_way_to_it_are_named(monkey
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(FileNotFoundError, match=r"loganengstrom/dsdm-candidate-c4.*path=") as error:
         selections.get_candidate_dataset(cache_dir=tmp_path)
-    assert "download --repo-type dataset" in str(error.value)
+    command = f"hf download --repo-type dataset loganengstrom/dsdm-candidate-c4 --cache-dir {tmp_path}"
+    assert str(error.value).endswith(command)
+    # The package that is installed has it.
+    assert [command.name for command in entry_points(group="console_scripts", name="hf")] == ["hf"]
 
 
 def test_a_cache_that_holds_some_of_the_shards_is_not_taken_for_the_corpus(tmp_path):

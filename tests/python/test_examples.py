@@ -1,5 +1,7 @@
 """The examples, and the README's blocks, run as they stand in a folder with what `make demo` makes."""
 
+import ast
+import doctest
 import os
 import re
 import runpy
@@ -10,6 +12,9 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+
+import dsdm
+from dsdm import selections, utils
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -56,3 +61,40 @@ def test_the_drop_in_example(demo, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "the best row is" in printed
     assert "num_rows: 100" in printed
+
+
+def examples():
+    """Give the examples of everything that is public, each to be run with no name but its own."""
+    found = [(f"dsdm.{name}", getattr(dsdm, name)) for name in dsdm.__all__]
+    of_reference = {name: value for name, value in vars(selections).items() if name[0] != "_"}
+    home = selections.__name__
+    found += [(name, value) for name, value in of_reference.items() if getattr(value, "__module__", "") == home]
+    finder = doctest.DocTestFinder()
+    for name, value in found:
+        if callable(value):
+            yield from (test for test in finder.find(value, name, module=False, globs={}) if test.examples)
+    yield doctest.DocTestParser().get_doctest(dsdm.__doc__, {}, "dsdm", None, None)
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
+def test_an_example_runs_when_it_is_pasted_alone(example):
+    example.globs = {}
+    said = []
+    failed = doctest.DocTestRunner(verbose=False).run(example, out=said.append)
+    assert failed.failed == 0, "".join(said)
+
+
+def test_the_readme_names_what_can_be_found():
+    """A function of the package that is named there is one that users have: of dsdm, or of what stands in for it."""
+    inside, arguments = set(), set()
+    for path in (ROOT / "python" / "dsdm").rglob("*.py"):
+        functions = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)]
+        inside |= {function.name for function in functions}
+        arguments |= {argument.arg for function in functions for argument in function.args.kwonlyargs}
+    public = {*dsdm.__all__, *vars(selections), *vars(utils), *dir(dsdm.Scores), *dir(dsdm.Shards)}
+    named = {name for name in re.findall(r"[a-z]\w+", " ".join(re.findall(r"`([^`\n]+)`", README))) if "_" in name}
+    assert {"get_candidate_dataset", "open_shards"} <= named & inside
+    # What `datasets` calls so is named as well.
+    assert named & inside - public - arguments - {"save_to_disk"} == set()
+    for module, name in re.findall(r"\b(dsdm|selections|utils)\.([a-z]\w+)", README):
+        assert (module, name) == ("dsdm", "json") or hasattr({"dsdm": dsdm, **globals()}[module], name)
