@@ -271,7 +271,8 @@ def test_series_that_count_from_1_are_whole(tmp_path, use, suffix):
     [
         (["train-0-of-1", "train-0-of-2", "train-1-of-2"], "2 series of shards"),
         (["a-0-of-1", "b-0-of-1"], "2 series of shards"),
-        (["train-0-of-1", "extra"], "is none of it"),
+        (["x-0-of-1", "extra"], "is none of it"),
+        (["train-0-of-1", "extra"], "extra{} is of none"),
         (["x-0-of-1-0a1b2c3d", "x-0-of-1-ffffffff"], "are both shard 0 of 1"),
         (["train-0-of-1", "test-0-of-1"], "the splits ['test', 'train']"),
         (["train/0000", "validation/0000"], "the splits ['train', 'validation']"),
@@ -283,7 +284,7 @@ def test_series_that_count_from_1_are_whole(tmp_path, use, suffix):
 def test_what_is_no_one_table_is_refused_with_a_glob_that_chooses(tmp_path, use, suffix, names, message):
     touch(tmp_path, *names, suffix=suffix)
     for what in (str(tmp_path), f"{tmp_path}/**/*{suffix}"):
-        error = refused(ValueError, what, use, message)
+        error = refused(ValueError, what, use, message.format(suffix))
         assert "glob" in str(error) or "list" in str(error)
     whole = find([tmp_path / f"{name}{suffix}" for name in names], use)
     assert len(whole.files) == len(names)

@@ -8,21 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsdm.paths.order import HASH, children, is_numbered
+from dsdm.paths.splits import Named, named_splits, one_split
 
 _SERIES = re.compile(r"(?P<head>.*?)(?P<rank>[0-9]+)(?P<of>[-_.]of[-_.])(?P<count>[0-9]+)(?P<tail>.*)", re.DOTALL)
-_SEPARATORS = re.compile(r"[-._ ]+")
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "eval": "eval",
-    "evaluation": "eval",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "dev",
-}
 
 # Numbers that are looked for: a name may tell of any.
 _MOST = 1_000_000
@@ -91,9 +79,10 @@ def check(
 
     """
     files = list(paths)
-    _one_split(where, files)
+    named = named_splits(files)
+    one_split(where, named)
     if not many:
-        _one_configuration(where, files)
+        _one_configuration(where, named)
     by_folder: dict[str, list[str]] = defaultdict(list)
     for path in files:
         by_folder[os.path.dirname(path)].append(path)  # noqa: PTH120
@@ -129,38 +118,12 @@ def _shard(path: str) -> _Shard | None:
     return _Shard(path, folder, match["head"], rank, match["of"], count, tail, len(match["rank"]), match["count"])
 
 
-def _split_of(path: str) -> tuple[str, str] | None:
-    """Return the split that a path names, as it is written, and the folders in front of what names it."""
-    *folders, name = path.split("/")
-    stem = HASH.sub("", os.path.splitext(name)[0])  # noqa: PTH122
-    shard = _SERIES.fullmatch(stem)
-    words = [word for word in _SEPARATORS.split(shard["head"] if shard else stem) if word and not word.isdecimal()]
-    for word in words[:1] + words[-1:]:
-        if word.lower() in _SPLITS:
-            return word, "/".join(folders)
-    for depth in range(len(folders) - 1, -1, -1):
-        if folders[depth].lower() in _SPLITS:
-            return folders[depth], "/".join(folders[:depth])
-    return None
-
-
-def _one_split(where: str, files: list[str]) -> None:
-    named = {split[0] for split in map(_split_of, files) if split}
-    if len({_SPLITS[name.lower()] for name in named}) > 1:
-        message = (
-            f"{where}: there are the splits {sorted(named)}; choose one by a glob such as {where}/**/*{min(named)}*, "
-            "or give a list of globs"
-        )
-        raise ValueError(message)
-
-
-def _one_configuration(where: str, files: list[str]) -> None:
+def _one_configuration(where: str, named: dict[str, Named]) -> None:
     """Refuse folders that each hold a whole data set, but for those that are numbered from 0."""
     found = set()
-    for path in files:
-        split = _split_of(path)
-        if split or _shard(path):
-            found.add(split[1] if split else os.path.dirname(path))  # noqa: PTH120
+    for path, split in named.items():
+        if split.words or _shard(path):
+            found.add(split.above if split.words else os.path.dirname(path))  # noqa: PTH120
     if len(found) < 2:  # noqa: PLR2004
         return
     parents = {os.path.dirname(folder) for folder in found}  # noqa: PTH120

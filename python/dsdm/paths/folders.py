@@ -10,6 +10,7 @@ from dsdm.errors import FormatError
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
 from dsdm.paths.saved import saved_shards
+from dsdm.paths.splits import named_splits, one_split
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _data_sets(folder: str, tree: Tree, options: Options) -> Found:
     check_data_sets(folder, tree.sets, tree.files)
     # Each stands in the order as a file in it would.
     paths = {f"{path}/all": path for path in tree.sets}
+    one_split(folder, named_splits(paths))
     if not options.partial:
         complete.check_numbers(folder, list(paths), tree.folders)
     found = Found([], [folder, *tree.linked])

@@ -10,6 +10,7 @@ from dsdm.paths import complete, order
 from dsdm.paths.belongs import Use, data_set_kind, is_hidden, is_leftover, twice, walk
 from dsdm.paths.folders import Found, Options, check_data_sets, one_kind, open_folder, refuse_hive, refuse_table
 from dsdm.paths.saved import STATE, saved_shards
+from dsdm.paths.splits import named_splits, one_split
 
 
 class Pattern:
@@ -107,6 +108,7 @@ def _files(pattern: Pattern, files: list[str], options: Options) -> Found:
 def _folders(pattern: Pattern, folders: list[str], options: Options) -> Found:
     found = Found([], [pattern.text])
     paths = {f"{path}/all": path for path in folders}
+    one_split(pattern.base or ".", named_splits(paths))
     refuse_hive(pattern.text, list(paths))
     kinds = {path: data_set_kind(pattern.path(path), set(os.listdir(pattern.path(path)))) for path in folders}  # noqa: PTH208
     if "dsdm.json" in kinds.values():
