@@ -13,7 +13,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::Type;
 
-use super::thrift::{I32, Input, LIST, STRUCT};
+use super::thrift::{I32, I64, Input, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
 const END: u64 = 8;
@@ -23,6 +23,13 @@ const ROW_GROUPS: i64 = 4;
 const COLUMNS: i64 = 1;
 const META_DATA: i64 = 3;
 const TYPE: i64 = 1;
+
+// The required fields of a footer, a row group, a chunk and its column, and their types.
+const FILE: [(i64, u8); 4] = [(1, I32), (2, LIST), (3, I64), (ROW_GROUPS, LIST)];
+const GROUP: [(i64, u8); 3] = [(COLUMNS, LIST), (2, I64), (3, I64)];
+const CHUNK: [(i64, u8); 2] = [(2, I64), (META_DATA, STRUCT)];
+const COLUMN: [(i64, u8); 8] =
+    [(TYPE, I32), (2, LIST), (3, LIST), (4, I32), (5, I64), (6, I64), (7, I64), (9, I64)];
 
 /// Reads a footer.
 pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<ArrowReaderMetadata> {
@@ -63,30 +70,48 @@ fn check_types(footer: &[u8], metadata: &ParquetMetaData) -> Result<()> {
     }
     if walked.is_none() || chunks.next().is_some() {
         return Err(ParquetError::General(
-            "the row groups do not tell the types of their columns".to_owned(),
+            "its row groups do not tell the types of their columns, or its fields are not of their types"
+                .to_owned(),
         ));
     }
     Ok(())
 }
 
+/// Whether a field, if it is a required one, has the type that the format gives it.
+///
+/// The crate takes a number for what it is due, whatever type the field has: where another stands, bytes were changed.
+fn fits(required: &[(i64, u8)], kind: u8, field: i64) -> Option<()> {
+    required.iter().all(|&(number, due)| number != field || kind == due).then_some(())
+}
+
 /// Gives the numbers of the types of all chunks, in their order; nothing if it was told to stop, or they are not there.
 fn types(footer: &[u8], take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
-    Input::new(footer).fields(|input, kind, field| match (kind, field) {
-        (LIST, ROW_GROUPS) => structs(input, &mut |input| {
-            input.fields(|input, kind, field| match (kind, field) {
-                (LIST, COLUMNS) => structs(input, &mut |input| {
-                    input.fields(|input, kind, field| match (kind, field) {
-                        (STRUCT, META_DATA) => type_of(input, take),
-                        (_, META_DATA) => None,
-                        _ => input.skip(kind),
-                    })
-                }),
-                (_, COLUMNS) => None,
-                _ => input.skip(kind),
-            })
-        }),
-        (_, ROW_GROUPS) => None,
-        _ => input.skip(kind),
+    Input::new(footer).fields(|input, kind, field| {
+        fits(&FILE, kind, field)?;
+        match field {
+            ROW_GROUPS => structs(input, &mut |input| group(input, take)),
+            _ => input.skip(kind),
+        }
+    })
+}
+
+fn group(input: &mut Input<'_>, take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
+    input.fields(|input, kind, field| {
+        fits(&GROUP, kind, field)?;
+        match field {
+            COLUMNS => structs(input, &mut |input| chunk(input, take)),
+            _ => input.skip(kind),
+        }
+    })
+}
+
+fn chunk(input: &mut Input<'_>, take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
+    input.fields(|input, kind, field| {
+        fits(&CHUNK, kind, field)?;
+        match field {
+            META_DATA => type_of(input, take),
+            _ => input.skip(kind),
+        }
     })
 }
 
@@ -95,10 +120,12 @@ fn structs(input: &mut Input<'_>, read: &mut impl FnMut(&mut Input<'_>) -> Optio
 }
 
 fn type_of(input: &mut Input<'_>, take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
-    input.fields(|input, kind, field| match (kind, field) {
-        (I32, TYPE) => take(input.number()?).is_continue().then_some(()),
-        (_, TYPE) => None,
-        _ => input.skip(kind),
+    input.fields(|input, kind, field| {
+        fits(&COLUMN, kind, field)?;
+        match field {
+            TYPE => take(input.number()?).is_continue().then_some(()),
+            _ => input.skip(kind),
+        }
     })
 }
 

@@ -21,6 +21,7 @@ DAMAGED = {
     "chunk_type": r"footer.*a chunk of column \"id\" is of the type numbered 2, and the schema says INT32",
     "level_counts": r"row group 0.*column \"struct\.x\" counts 3 definition levels, and by the schema the highest is 1",
     "level_counts_flat": r"row group 0.*column \"score\" counts 2 definition levels, and .* the highest is 0",
+    "footer_type": r"footer.*its fields are not of their types",
     "byte_stream_split": r"row group 0.*holds other than the \d+ values .*BYTE_STREAM_SPLIT",
 }
 
