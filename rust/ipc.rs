@@ -533,6 +533,14 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             self.broken(start, "the footer names a block where the messages end; the file is damaged")
         })?;
         let body = place.body.end - place.body.start;
+        let before = checked::sub(place.body.start, start)?;
+        if u64::try_from(block.metaDataLength()) != Ok(before) {
+            let message = format!(
+                "the footer gives the message {} bytes before its body and it has {before}; the file is damaged",
+                block.metaDataLength()
+            );
+            return Err(self.broken(start, message));
+        }
         if place.body.start % 8 != 0 || u64::try_from(block.bodyLength()) != Ok(body) {
             let message = format!(
                 "the footer gives the block {} bytes and it has {body}, from byte {}; the file is damaged",

@@ -34,7 +34,12 @@ fn nonsense(field: &Field) -> Option<String> {
     if field.name().contains('\0') {
         return Some(format!("the name {:?} has a NUL in it", field.name()));
     }
-    match field.data_type() {
+    nonsense_type(field.data_type())
+}
+
+fn nonsense_type(data_type: &DataType) -> Option<String> {
+    match data_type {
+        DataType::Dictionary(_, values) => nonsense_type(values),
         DataType::Timestamp(_, Some(zone)) if zone.contains('\0') => {
             Some(format!("the time zone {zone:?} has a NUL in it"))
         }

@@ -218,3 +218,40 @@ def test_a_buffer_that_nobody_needs_is_within_the_body_too(tmp_path, length):
         with pytest.raises(errors.FormatError, match=rf"buffer 0 of the batch spans {length} bytes"):
             dsdm.open_shards(path, columns=columns)
     refused(path, "buffer 0 of the batch", score=False)
+
+
+def test_a_message_whose_body_begins_elsewhere_than_by_the_footer(tmp_path):
+    """Each value would be the one after it."""
+    path = written(tmp_path, numbers(), "file")
+    data = path.read_bytes()
+    (schema,) = struct.unpack_from("<i", data, 12)
+    batch = 16 + schema
+    (length,) = struct.unpack_from("<i", data, batch + 4)
+    path.write_bytes(data[: batch + 4] + struct.pack("<i", length + 8) + data[batch + 8 :])
+    refused(path, "the footer gives the message", f"it has {length + 16}")
+
+
+def test_a_dictionary_of_decimals_without_digits(tmp_path):
+    """A bit of the type of texts makes them decimals of no digits, which no library takes."""
+    table = pa.table({"k": pa.array(["a", "b"]).dictionary_encode()})
+    path = written(tmp_path, table)
+    data = bytearray(path.read_bytes())
+    root = 8 + struct.unpack_from("<I", data, 8)[0]
+    schema = follow(data, root, 8)
+    fields = follow(data, schema, 6)
+    field = fields + 4 + struct.unpack_from("<I", data, fields + 4)[0]
+    place = field_place(data, field, 8)
+    assert data[place] == 5
+    data[place] = 7
+    path.write_bytes(data)
+    refused(path, '"k"', "a decimal has 0 digits", score=False)
+
+
+def field_place(data, table, field):
+    vtable = table - struct.unpack_from("<i", data, table)[0]
+    return table + struct.unpack_from("<H", data, vtable + field)[0]
+
+
+def follow(data, table, field):
+    place = field_place(data, table, field)
+    return place + struct.unpack_from("<I", data, place)[0]
