@@ -20,12 +20,15 @@ const KEPT: u64 = 2;
 const SHARED: u64 = 8;
 
 /// What tells one state of a file from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Identity {
     /// Size in bytes.
     pub size: u64,
     /// Time of the last modification.
     pub modified: Option<SystemTime>,
+    /// Time of the last change of any kind in seconds and nanoseconds, where the system has it and the file a name. It
+    /// tells of writes after which the time of modification was put back; a file loses its name by being replaced.
+    pub changed: Option<(i64, i64)>,
     /// Device and inode, where the system has them.
     pub inode: Option<(u64, u64)>,
 }
@@ -39,21 +42,33 @@ impl Identity {
 
     fn told(meta: &Metadata) -> Self {
         #[cfg(unix)]
-        let inode = {
+        let (inode, changed) = {
             use std::os::unix::fs::MetadataExt;
-            Some((meta.dev(), meta.ino()))
+            let changed = (meta.nlink() > 0).then(|| (meta.ctime(), meta.ctime_nsec()));
+            (Some((meta.dev(), meta.ino())), changed)
         };
         #[cfg(not(unix))]
-        let inode = None;
-        Self { size: meta.len(), modified: meta.modified().ok(), inode }
+        let (inode, changed) = (None, None);
+        Self { size: meta.len(), modified: meta.modified().ok(), changed, inode }
+    }
+
+    /// Whether it was changed in a way that the time of modification does not tell.
+    fn is_touched(&self, now: &Self) -> bool {
+        // Proof: where the system does not tell, or the file has no name any more, the others have to.
+        self.changed.zip(now.changed).is_some_and(|(before, now)| before != now)
     }
 
     /// Fails unless it is that of the same file, unchanged.
     fn check(&self, path: &Path, now: &Self) -> Result<()> {
-        if now == self {
+        let same = (now.size, now.modified, now.inode) == (self.size, self.modified, self.inode);
+        if same && !self.is_touched(now) {
             return Ok(());
         }
-        let what = if now.size != self.size {
+        let what = if same {
+            "its time of modification is the same and its time of change (ctime) another, as after a write whose time \
+             was put back, a new name or a new mode; open it again"
+                .to_owned()
+        } else if now.size != self.size {
             format!("it had {} bytes and has {}", self.size, now.size)
         } else if now.inode == self.inode {
             "its modification time is another".to_owned()

@@ -254,8 +254,10 @@ impl Corpus {
     /// About how many bytes all rows take in memory.
     ///
     /// # Errors
-    /// Offsets of a table in memory that point outside of it.
+    /// [`Error::SourceChanged`]; offsets of a table in memory that point outside of it.
     pub fn bytes(&self) -> Result<u64> {
+        // Some of it is read of their maps.
+        self.check_unchanged()?;
         checked::zip(&self.parts, &self.columns)?
             .map(|(part, columns)| part.bytes(columns))
             // Proof: an estimate, cut at the largest that there can be.

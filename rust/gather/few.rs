@@ -26,6 +26,8 @@ impl Corpus {
             let count = left.ok_or_else(|| misplaced(next, unit))?.min(rows.end - next);
             let end = u32::try_from(u64::from(first) + count).map_err(|_| misplaced(next, unit))?;
             let wanted: Vec<u32> = (first..end).collect();
+            // A file that was cut since it was opened would end the process where its map is read.
+            self.check_unit_unchanged(unit)?;
             let read = self.read(unit, &wanted)?.collect::<Result<Vec<_>>>()?;
             let found: u64 = read.iter().map(|batch| batch.num_rows() as u64).sum();
             if found != count {

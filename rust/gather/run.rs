@@ -54,6 +54,8 @@ pub fn gather(
     sink: &dyn Sink,
 ) -> Result<()> {
     check_rows(rows, corpus.rows())?;
+    // A file that was cut since it was opened would end the process where its map is read.
+    corpus.check_unchanged()?;
     let (schema, put) = (output_schema(corpus, extras), AtomicU64::new(0));
     let output = Output { corpus, rows, extras, schema, sink, put };
     if !(plan.in_place && in_place::gather(job, &output, plan)?) {

@@ -15,6 +15,8 @@ pub const BLOCK: usize = 1 << 15;
 pub fn copy_rows(scores: &Scores, rows: &Range<u64>, into: &mut [u8], job: &Job<'_>) -> Result<()> {
     let size = scores.dtype().size();
     check_room(checked::len(rows)?, size, into)?;
+    // A file that was cut is seen here rather than by a signal.
+    scores.check_unchanged()?;
     by_blocks(into, size, job, |index, into, scratch| {
         let start = checked::add(rows.start, index as u64)?;
         let block = start..checked::add(start, (into.len() / size) as u64)?;

@@ -80,7 +80,8 @@ pub trait Source: Sync {
         false
     }
 
-    /// Fails if what was read changed since it was opened. Called after each pass over the rows.
+    /// Fails if what is read changed since it was opened. Called before each pass over the rows, as a file that was cut
+    /// since the last call ends the process where its map is read, and after it.
     fn check_unchanged(&self) -> Result<()> {
         Ok(())
     }

@@ -53,6 +53,7 @@ impl Sums {
 #[allow(clippy::cast_precision_loss)] // a mean over more than 2^53 rows has no exact count
 pub(super) fn moments(scores: &Scores, ddof: u64, job: &Job<'_>) -> Result<Moments> {
     scores.prepare(job)?;
+    scores.check_unchanged()?;
     let sums = block_sums(scores, job)?;
     scores.check_unchanged()?;
     let sums = sums.into_iter().reduce(Sums::join);

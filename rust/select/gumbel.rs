@@ -58,6 +58,7 @@ pub fn gumbel_top_k(
         )));
     }
     check_k(k, source.len(), options.exclude.count())?;
+    source.check_unchanged()?;
     source.prepare(job)?;
     if source.len() == options.exclude.count() {
         return Ok(());

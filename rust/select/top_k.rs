@@ -26,6 +26,7 @@ pub fn top_k(
     job: &Job<'_>,
 ) -> Result<()> {
     check_k(rows.len() as u64, source.len(), options.exclude.count())?;
+    source.check_unchanged()?;
     source.prepare(job)?;
     if source.len() == options.exclude.count() {
         return Ok(());
