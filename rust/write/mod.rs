@@ -25,6 +25,7 @@ mod release;
 mod rename;
 mod reopen;
 mod replace;
+mod replaceable;
 mod run;
 mod settle;
 mod shards;

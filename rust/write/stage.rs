@@ -122,6 +122,8 @@ impl Stage {
     /// Something took the name meanwhile, or the system refuses the rename.
     pub(super) fn commit(mut self) -> Result<()> {
         if self.replaces {
+            // What others put there while the rows were written is not removed either.
+            check_target(&self.target, true)?;
             let replaced = replace(&System, &self.folder, &self.output(), &self.target);
             self.holds_replaced = replaced.is_err() && holds_replaced(&self.folder);
             replaced?;
@@ -332,10 +334,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
         fs::create_dir(&target).unwrap();
-        fs::write(target.join("state.json"), "old").unwrap();
+        let old = crate::write::replaceable::saved_by_others(&target);
         let error = begin(&options(&target)).unwrap_err();
         let exists = std::io::ErrorKind::AlreadyExists;
         assert!(matches!(&error, Error::Io { source, .. } if source.kind() == exists), "{error}");
+        let stage = begin(&Options { naming: Naming::Replacing, ..options(&target) }).unwrap();
+        fs::write(target.join("notes.txt"), "put there meanwhile").unwrap();
+        let error = stage.commit().unwrap_err().to_string();
+        assert!(error.contains("notes.txt"), "{error}");
+        assert_eq!(fs::read_to_string(target.join("state.json")).unwrap(), old);
+        fs::remove_file(target.join("notes.txt")).unwrap();
         let stage = begin(&Options { naming: Naming::Replacing, ..options(&target) }).unwrap();
         fs::write(stage.output().join("state.json"), "new").unwrap();
         stage.commit().unwrap();

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
 use std::path::{Component, Path, PathBuf};
 
-use crate::error::{Error, Result};
+use super::replaceable::check_replaceable;
+use crate::error::{Error, Result, Shown};
 
-/// What tells a dataset directory, which may be replaced, from any other.
+/// What is in a dataset directory, into which nothing else is to be written.
 const MARKS: [&str; 3] = ["state.json", "dataset_info.json", "dsdm.json"];
 
 /// An output that is a source, or holds one or lies in one, would destroy what it is made from.
@@ -64,7 +65,6 @@ pub(super) fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
         Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(false),
         Err(e) => return Err(Error::io(target, "looking at what is there", e)),
     };
-    let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
     if !overwrite {
         let source = io::Error::from_raw_os_error(17);
         return Err(Error::io(
@@ -73,13 +73,13 @@ pub(super) fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
             source,
         ));
     }
-    if !meta.is_dir() || !(is_dataset(target) || empty()) {
+    if !meta.is_dir() {
         return Err(Error::Value(format!(
-            "{}: overwrite=True replaces a dataset directory, and this is none (no {}); remove it or choose another",
-            target.display(),
-            MARKS.join(", ")
+            "{}: overwrite=True replaces a dataset directory, and this is none but a file or a link; remove it or choose another",
+            Shown(target)
         )));
     }
+    check_replaceable(target)?;
     Ok(true)
 }
 

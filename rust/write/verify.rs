@@ -68,7 +68,7 @@ pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
 }
 
 /// Where a file of the manifest is, which is never outside of the folder.
-fn place(folder: &Path, name: &str) -> Result<PathBuf> {
+pub(super) fn place(folder: &Path, name: &str) -> Result<PathBuf> {
     let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\\');
     if name.split('/').all(plain) {
         return Ok(folder.join(name));

@@ -330,14 +330,15 @@ def test_an_old_dataset_that_was_put_aside_is_not_lost_to_another(corpus, tmp_pa
     out = tmp_path / "out"
     write(corpus, out, CHOSEN[:10])
     old = contents(out)
+    write(corpus, tmp_path / "mine", CHOSEN[:5])
+    mine = contents(tmp_path / "mine")
     staging(out).mkdir()
     out.rename(staging(out) / "replaced")
-    (out / "mine").mkdir(parents=True)
-    (out / "state.json").write_text("{}")
+    (tmp_path / "mine").rename(out)
     with pytest.raises(ValueError, match=r"put the dataset that was here aside, in .*replaced, and another is here"):
         write(corpus, out, overwrite=True)
     assert contents(staging(out) / "replaced") == old
-    assert (out / "mine").is_dir()
+    assert contents(out) == mine
 
 
 @pytest.mark.parametrize("what", DIFFERENT)
