@@ -3,7 +3,8 @@
 A selection is told by a mapping: ``by`` names the function (``"get_indices"``, ``"top_k"`` or ``"gumbel_top_k"``),
 ``arguments`` are its keyword arguments, and where these do not name score files, ``scores`` does, with ``reading``
 for the keyword arguments of :func:`dsdm.open_scores`, ``rows`` for a part of the vector, and ``exclude`` for a
-``.npy`` file. Other mappings are kept as they are, and cannot be done again.
+``.npy`` file. Other mappings are kept as they are, and cannot be done again; what looks like one of these and cannot
+be done again (:mod:`dsdm.telling`) is refused.
 """
 
 import errno
@@ -23,14 +24,13 @@ from dsdm._native import file_difference
 from dsdm.meeting import check_ids, check_meets, check_population
 from dsdm.paths import SCORES, PathLike, find, local
 from dsdm.reference import DATASET_SIZE, files_of, find_file
+from dsdm.telling import KNOWN, check_told
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 logger = logging.getLogger(__name__)
 
-_BY_SCORES = ("top_k", "gumbel_top_k")
-_KNOWN = ("get_indices", *_BY_SCORES)
 # A text in JSON with a character that stands for none.
 _HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
 
@@ -43,11 +43,13 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there are other numbers of scores and of rows, with both; for a path that is not UTF-8.
+        If there are other numbers of scores and of rows, with both; for a path that is not UTF-8; for what can never be
+        done again, naming the field.
 
     """
     as_json(selection)
-    if selection.get("by") not in _KNOWN:
+    check_told(selection)
+    if selection.get("by") not in KNOWN:
         return dict(selection)
     told = {**selection, "source_rows": rows}
     try:
@@ -180,12 +182,15 @@ def compare_files(told: list[dict[str, Any]]) -> Files:
 
 def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:
     """Give what was told of the score files of a selection, with the paths where they are now."""
+    if selection.get("by") not in KNOWN:
+        return []
     told = [dict(file) for file in selection.get("score_files", ())]
     if selection.get("by") != "get_indices":
         return told
     try:
+        check_told(selection)
         found = _files(selection, data_dir)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return told
     return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
 
@@ -199,20 +204,26 @@ def choose_again(selection: Mapping[str, Any], data_dir: PathLike | None) -> NDA
         If there are other numbers of scores and of rows, with both.
 
     """
-    if selection.get("by") not in _KNOWN:
+    if selection.get("by") not in KNOWN:
         return "the manifest does not tell how the rows were chosen"
-    arguments = dict(selection.get("arguments", {}))
-    if selection.get("by") == "get_indices" and data_dir is not None:
+    try:
+        check_told(selection)
+    except ValueError as error:
+        return f"what the manifest tells of it cannot be done again: {error}"
+    arguments = dict(selection["arguments"])
+    if selection["by"] == "get_indices" and data_dir is not None:
         arguments["data_dir"] = data_dir
     try:
         opened = _opened(selection, data_dir)
-        excluded = selection.get("exclude")
-        arguments["exclude"] = None if excluded is None else np.load(local(excluded), mmap_mode="r", allow_pickle=False)
+        if selection.get("exclude") is not None:
+            arguments["exclude"] = np.load(local(selection["exclude"]), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as missing:
         return _missing(missing)
+    except TypeError as error:
+        return f"what the manifest tells of it cannot be done again: {error}"
     if "source_rows" in selection:
         check_selection(selection, selection["source_rows"], opened)
-    return _choose(str(selection["by"]), selection, arguments, opened)
+    return _choose(selection["by"], selection, arguments, opened)
 
 
 def _choose(
@@ -235,7 +246,7 @@ def _opened(selection: Mapping[str, Any], data_dir: PathLike | None) -> "list[Sc
     files = _files(selection, data_dir)
     if selection.get("by") == "get_indices":
         return [open_scores(file) for file in files]
-    reading = {"key": None, "column": None, "dtype": None, **selection.get("reading", {})}
+    reading = {"key": None, "column": None, "dtype": None, **(selection.get("reading") or {})}
     return [open_leniently(files[0] if len(files) == 1 else files, **reading)]
 
 
@@ -246,9 +257,7 @@ def _files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]
         place = arguments.get("data_dir") if data_dir is None else data_dir
         method, target = arguments.get("method"), arguments.get("target")
         return [] if method == "random" else [str(find_file(file, place)) for file in files_of(method, target)]
-    if not selection.get("scores"):
-        raise FileNotFoundError(errno.ENOENT, "the selection names no score file", "scores")
-    reading = selection.get("reading", {})
+    reading = selection.get("reading") or {}
     asked = reading.get("sort"), reading.get("partial", False)
     files = find(selection["scores"], SCORES, sort=asked[0], partial=asked[1]).files
     for file in files:

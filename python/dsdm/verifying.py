@@ -38,15 +38,12 @@ class Verified:
 
     def __str__(self) -> str:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
-        rows = (
-            "the selection is that of the scores"
-            if self.selection
-            else f"the selection was not looked at: {self.remark}"
-        )
+        by = "scores" if self.score_files.same else "seed"
+        rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.remark}"
         files = [_told("sources", self.sources), _told("score files", self.score_files)]
         return (
             f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)}, as written; "
-            + "; ".join([rows, *filter(None, files)])
+            + "; ".join([f"the selection {rows}", *filter(None, files)])
         )
 
 
@@ -83,8 +80,8 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     FileNotFoundError
         If there is no ``dsdm.json``, or a file that it names is missing.
     ChecksumError
-        Naming the file and both checksums; or that the scores choose other rows; or the source or the score file
-        that is no longer what it was.
+        Naming the file and both checksums; or the score files, if they choose other rows; or the source or the score
+        file that is no longer what it was.
     ValueError
         If there are other numbers of scores and of rows in the source, with both.
     TruncatedError, FormatError
@@ -104,12 +101,13 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     selection = json.loads(told)
     how = selection.get("chosen", {})
     sources = compare_files(json.loads(came_from))
-    scores = compare_files(score_files(how, data_dir))
+    of_scores = score_files(how, data_dir)
+    scores = compare_files(of_scores)
     if scores.changed and any(": it had" in changed for changed in scores.changed):
         raise ChecksumError(_changed(path, "score file", scores))
     chosen = choose_again(how, data_dir)
     if not isinstance(chosen, str):
-        _check_chosen(path, chosen, selection)
+        _check_chosen(path, chosen, selection, of_scores)
     for what, files in (("score file", scores), ("source", sources)):
         if files.changed:
             raise ChecksumError(_changed(path, what, files))
@@ -131,15 +129,26 @@ def _refuse_strays(path: str, kind: str) -> None:
         raise FormatError(message)
 
 
-def _check_chosen(path: str, chosen: NDArray[np.int64], selection: dict[str, Any]) -> None:
+def _check_chosen(path: str, chosen: NDArray[np.int64], selection: dict[str, Any], files: list[dict[str, Any]]) -> None:
     """Fail if the scores choose other rows now."""
     digest = _native.digest_of_rows(chosen)
-    if digest != selection["given"]:
-        message = (
-            f"{path}: the scores choose {len(chosen):,} rows with the digest {digest}, and {selection['rows']:,} "
-            f"rows with the digest {selection['given']} were written; the scores are others now"
-        )
-        raise ChecksumError(message)
+    if digest == selection["given"]:
+        return
+    if files:
+        why = f"{_written_to(files)}: the scores are others now; {path} was written from other ones"
+    else:
+        why = f"{path}: the draw, which looks at no scores, is another now; was it told by hand?"
+    message = (
+        f"{why} (they choose {len(chosen):,} rows with the digest {digest}, and {selection['rows']:,} rows with the "
+        f"digest {selection['given']} were written)"
+    )
+    raise ChecksumError(message)
+
+
+def _written_to(files: list[dict[str, Any]]) -> str:
+    """Name the score files that were written to since, by their times; or all of them, where none tells it so."""
+    since = [file["path"] for file in files if Path(file["path"]).stat().st_mtime_ns != file.get("modified_ns")]
+    return ", ".join(map(str, since or [file["path"] for file in files]))
 
 
 def _changed(path: str, what: str, files: Files) -> str:

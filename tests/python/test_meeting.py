@@ -103,9 +103,9 @@ def test_the_methods_meet_the_rows_too(tmp_path, corpus, upstream_mini):
     wrong = [
         (of_method("dsdm", target="squad", data_dir=upstream_mini), "5,003 scores, 100 rows"),
         (of_method("dsdm", target="lm_task_mix", data_dir=upstream_mini), "5,003 scores, 100 rows"),
-        (of_method("random"), "rows were drawn from 216,948,746, and there are 100 rows"),
-        (of_method("random", rows=101), "rows were drawn from 101, and there are 100 rows"),
-        (of_method("semdedup", data_dir=upstream_mini), r"sdd\.pt: its row ids reach [\d,]+, and there are 100 rows"),
+        (of_method("random", seed=1), "rows were drawn from 216,948,746, and there are 100 rows"),
+        (of_method("random", seed=1, rows=101), "rows were drawn from 101, and there are 100 rows"),
+        (of_method("semdedup", seed=1, data_dir=upstream_mini), r"sdd\.pt: its row ids reach [\d,]+, and there"),
     ]
     for selection, message in wrong:
         for call in calls(corpus, tmp_path / "out", selection=selection):
@@ -113,8 +113,8 @@ def test_the_methods_meet_the_rows_too(tmp_path, corpus, upstream_mini):
                 call()
     right = [
         of_method("dsdm", target="squad", data_dir=upstream_mini, rows=100),
-        of_method("random", rows=100),
-        of_method("semdedup", data_dir=upstream_mini, rows=100),
+        of_method("random", seed=1, rows=100),
+        of_method("semdedup", seed=1, data_dir=upstream_mini, rows=100),
     ]
     for number, selection in enumerate(right):
         for call in calls(corpus, tmp_path / f"out{number}", selection=selection):
@@ -230,7 +230,7 @@ def test_a_score_file_that_is_another_is_named(tmp_path, written):
     with pytest.raises(errors.ChecksumError, match=rf"{path}: its first and last bytes .* this score file"):
         dsdm.verify(written)
     np.save(path, -values)
-    with pytest.raises(errors.ChecksumError, match="the scores are others now"):
+    with pytest.raises(errors.ChecksumError, match=rf"{path}: the scores are others now; {written} was written from"):
         dsdm.verify(written)
     saved(path, ROWS - 1)
     with pytest.raises(errors.ChecksumError, match=rf"{path}: it had 528 bytes and has 524"):
@@ -241,3 +241,107 @@ def test_a_copy_with_another_time_is_the_same(tmp_path, corpus, written):
     for path in (corpus, tmp_path / "s.npy"):
         os.utime(path, ns=(1, 1))
     assert dsdm.verify(written).selection
+
+
+def test_of_several_score_files_the_one_that_was_written_to_is_named(tmp_path, corpus):
+    paths = [saved(tmp_path / f"{name}.npy", ROWS // 2) for name in "ab"]
+    rows = dsdm.top_k(dsdm.open_scores(paths), 3)
+    dsdm.materialize(corpus, rows, tmp_path / "out", selection={"by": "top_k", "scores": paths, "arguments": {"k": 3}})
+    values = np.load(paths[1])
+    values[20] = 1e9
+    # Its first and last bytes are the same.
+    np.save(paths[1], values)
+    os.utime(paths[1], ns=(0, 5))
+    with pytest.raises(errors.ChecksumError, match=r"^[^,]*b\.npy: the scores are others now"):
+        dsdm.verify(tmp_path / "out")
+    told = manifest(tmp_path / "out")["selection"]["chosen"]["score_files"][1]
+    os.utime(paths[1], ns=(0, told["modified_ns"]))
+    with pytest.raises(errors.ChecksumError, match=r"a\.npy, .*b\.npy: the scores are others now"):
+        dsdm.verify(tmp_path / "out")
+
+
+def test_what_is_drawn_without_scores_is_that_of_its_seed(run, tmp_path, corpus):
+    assert run("materialize", corpus, "out", "--by", "random", "-k", 3)[0] == 0
+    code, told, _ = run("verify", "out")
+    assert (code, "the selection is that of the seed" in told, "scores" in told) == (0, True, False)
+    told = {"by": "get_indices", "arguments": {"method": "random", "k": 3, "rows": ROWS, "seed": 1}}
+    dsdm.materialize(corpus, [0, 1, 2], tmp_path / "other", selection=told)
+    with pytest.raises(errors.ChecksumError, match="other: the draw, which looks at no scores, is another now"):
+        dsdm.verify(tmp_path / "other")
+
+
+# --- what can never be chosen again ---
+
+TOP = {"by": "top_k", "scores": "s.npy", "arguments": {"k": 3}}
+DRAWN = {"by": "gumbel_top_k", "scores": "s.npy", "arguments": {"k": 3, "seed": 1}}
+METHOD = {"by": "get_indices", "arguments": {"method": "random", "k": 3, "seed": 1, "rows": ROWS}}
+
+
+def changed(told, **more):
+    arguments = {**told["arguments"], **more}
+    return {**told, "arguments": {name: value for name, value in arguments.items() if value != "left out"}}
+
+
+NEVER = [
+    ({**TOP, "by": "topk"}, "'by' is 'topk'; it is one of 'get_indices', 'top_k', 'gumbel_top_k'"),
+    ({"by": "Top-K"}, "'by' is 'Top-K'"),
+    ({"arguments": {}}, "'by' is None"),
+    ({"by": "top_k"}, "'arguments' is None; a mapping"),
+    ({**TOP, "arguments": [3]}, r"'arguments' is \[3\]; a mapping"),
+    (changed(TOP, k="left out"), "'arguments' has no 'k'"),
+    (changed(TOP, kk=3), "'arguments' has 'kk'; it may have 'k', 'largest', 'order'"),
+    (changed(TOP, seed=3), "'arguments' has 'seed'; it may have"),
+    (changed(TOP, k=-1), "'arguments' has 'k', of which: k is -1"),
+    (changed(TOP, k="3"), "'arguments' has 'k', of which: k is '3'"),
+    (changed(TOP, order=None), "'arguments' has 'order', of which: order is None"),
+    (changed(TOP, nan="no"), "'arguments' has 'nan', of which"),
+    (changed(TOP, largest=1), "'arguments' has 'largest', of which"),
+    (changed(DRAWN, seed="left out"), "'arguments' has no 'seed'.*last_seed"),
+    (changed(DRAWN, seed=None), "'arguments' has no 'seed'"),
+    (changed(DRAWN, temperature=0), "'arguments' has 'temperature', of which"),
+    (changed(DRAWN, rng="x"), "'arguments' has 'rng', of which"),
+    ({"by": "top_k", "arguments": {"k": 3}}, "'scores' is None; the path of the score file"),
+    ({**TOP, "scores": []}, r"'scores' is \[\]"),
+    ({**TOP, "scores": [3]}, r"'scores' is \[3\]"),
+    ({**TOP, "reading": {"colum": "x"}}, "'reading' has 'colum'; it may have 'key', 'column'"),
+    ({**TOP, "rows": "all"}, "'rows' is wrong: rows is 'all'"),
+    ({**TOP, "exclude": [1]}, "'exclude' is a list; the path of a .npy file"),
+    ({**TOP, "exlude": "no.npy"}, "'exlude' is no field; 'exclude' is one"),
+    (changed(METHOD, method="left out"), "'arguments' has no 'method'"),
+    (changed(METHOD, method="ranodm"), "'arguments' has 'method', of which"),
+    (changed(METHOD, target="squad"), "the method 'random' takes no target"),
+    (changed(METHOD, seed="left out"), "'arguments' has no 'seed'"),
+    (changed(METHOD, rng="numpy"), "'rng', which is for the method 'dsir'"),
+    (changed(METHOD, rows=-1), "'arguments' has 'rows', of which"),
+]
+
+
+@pytest.mark.parametrize(("told", "message"), NEVER, ids=[message[:40] for _, message in NEVER])
+def test_what_can_never_be_chosen_again_is_refused_and_found_in_older_manifests(
+    tmp_path, monkeypatch, corpus, told, message
+):
+    monkeypatch.chdir(tmp_path)
+    saved("s.npy", ROWS)
+    for call in calls(corpus, "out", selection=told):
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert not (tmp_path / "out").exists()
+    # A manifest of before that was looked at.
+    monkeypatch.setattr("dsdm.materializing.with_files", lambda selection, rows: {**selection, "source_rows": rows})
+    dsdm.materialize(corpus, [0, 1, 2], "out", selection=told)
+    found = dsdm.verify("out")
+    assert not found.selection
+    known = told.get("by") in {"top_k", "gumbel_top_k", "get_indices"}
+    assert ("cannot be done again: selection=: " if known else "does not tell how") in found.remark
+
+
+def test_what_is_told_of_ones_own_is_kept(tmp_path, corpus):
+    own = ({"by": "hand"}, {"note": 3, "score_files": "x"}, {**by_scores("gone.npy"), "why": 1})
+    for number, told in enumerate(own):
+        dsdm.materialize(corpus, [0, 1, 2], tmp_path / str(number), selection=told)
+        assert manifest(tmp_path / str(number))["selection"]["chosen"].items() >= told.items()
+        assert not dsdm.verify(tmp_path / str(number)).selection
+    saved(tmp_path / "s.npy", ROWS)
+    told = changed({**TOP, "scores": str(tmp_path / "s.npy")}, exclude=[99])
+    dsdm.materialize(corpus, [98, 97, 96], tmp_path / "excluded", selection=told)
+    assert dsdm.verify(tmp_path / "excluded").selection

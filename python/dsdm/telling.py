@@ -1,0 +1,158 @@
+"""Whether what is told of a selection can be done again: refused where it is written, and said where it is read."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter, signature
+from typing import Any
+
+from dsdm import checks
+from dsdm.reference import METHODS, check_method
+
+KNOWN = ("get_indices", "top_k", "gumbel_top_k")
+"""The functions by which rows can be chosen again."""
+
+_DRAWING = ("dsir", "random", "semdedup")
+_FIELDS = ("by", "arguments", "scores", "reading", "rows", "exclude")
+_CLOSE = 0.75
+
+
+def check_told(selection: Mapping[str, Any]) -> None:
+    """Fail if a selection is told as one that can be done again, and cannot.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, what it holds and what it may hold.
+
+    """
+    by = selection.get("by")
+    if by not in KNOWN:
+        _refuse_misspelt(selection)
+        return
+    for field in selection:
+        if field not in _FIELDS and (meant := _close(field, _FIELDS)):
+            message = f"selection=: {field!r} is no field; {meant!r} is one"
+            raise ValueError(message)
+    function = _function(str(by))
+    arguments = _mapping(selection, "arguments", required=True)
+    _check_names("arguments", arguments, _options_of(function))
+    for name in ("method", "k") if by == "get_indices" else ("k",):
+        if name not in arguments:
+            message = f"selection=: 'arguments' has no {name!r}, without which {by} chooses nothing"
+            raise ValueError(message)
+    _check_values(arguments, optional=by == "get_indices")
+    drawn = by == "gumbel_top_k" or arguments.get("method") in _DRAWING
+    if drawn and arguments.get("seed") is None:
+        message = "selection=: 'arguments' has no 'seed', without which no draw is repeated; dsdm.last_seed() gives it"
+        raise ValueError(message)
+    if by != "get_indices":
+        _check_files(selection)
+
+
+def _refuse_misspelt(selection: Mapping[str, Any]) -> None:
+    """Refuse what is told like a selection by one of the functions, and names none of them."""
+    by = selection.get("by")
+    if "arguments" in selection or _close(by, KNOWN):
+        choices = ", ".join(map(repr, KNOWN))
+        message = f"selection=: 'by' is {by!r}; it is one of {choices}, or without 'arguments' a text of your own"
+        raise ValueError(message)
+
+
+def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
+    """Look at each argument as its function will, some of which may be None by name as well."""
+
+    def or_none(look: Callable[[Any], object]) -> Callable[[Any], object]:
+        return lambda value: (optional and value is None) or look(value)
+
+    looks: dict[str, Callable[[Any], object]] = {
+        "k": checks.count_of,
+        "seed": checks.check_seed,
+        "threads": checks.check_threads,
+        "exclude": checks.excluded_rows,
+        "largest": lambda value: checks.check_flag("largest", value),
+        "nan": lambda value: checks.one_of("nan", value, checks.NANS),
+        "order": or_none(lambda value: checks.one_of("order", value, checks.ORDERS)),
+        "rng": or_none(lambda value: checks.one_of("rng", value, ("philox", "numpy"))),
+        "temperature": or_none(checks.check_temperature),
+        "method": lambda value: checks.one_of("method", value, METHODS),
+        "rows": checks.check_rows,
+        "data_dir": or_none(os.fspath),
+    }
+    for name, value in arguments.items():
+        try:
+            if name in looks:
+                looks[name](value)
+        except (TypeError, ValueError, LookupError) as error:
+            message = f"selection=: 'arguments' has {name!r}, of which: {error}"
+            raise ValueError(message) from error
+    method = arguments.get("method")
+    if method is not None:
+        try:
+            check_method(method, arguments.get("target"))
+        except ValueError as error:
+            message = f"selection=: 'arguments': {error}"
+            raise ValueError(message) from error
+    for name in ("temperature", "rng") if method not in {None, "dsir"} else ():
+        if arguments.get(name) is not None:
+            message = f"selection=: 'arguments' has {name!r}, which is for the method 'dsir', and not for {method!r}"
+            raise ValueError(message)
+
+
+def _check_files(selection: Mapping[str, Any]) -> None:
+    """Look at what is told of the score files of a selection."""
+    from dsdm.scores import open_scores
+
+    files = selection.get("scores")
+    listed = [files] if isinstance(files, str | os.PathLike) else files
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(f, str | os.PathLike) for f in listed):
+        message = f"selection=: 'scores' is {files!r}; the path of the score file is needed, or a list of them"
+        raise ValueError(message)
+    _check_names("reading", _mapping(selection, "reading"), _options_of(open_scores))
+    try:
+        checks.check_rows(selection.get("rows"))
+    except (TypeError, ValueError) as error:
+        message = f"selection=: 'rows' is wrong: {error}"
+        raise ValueError(message) from error
+    excluded = selection.get("exclude")
+    if excluded is not None and not isinstance(excluded, str | os.PathLike):
+        message = f"selection=: 'exclude' is a {type(excluded).__name__}; the path of a .npy file is needed"
+        raise ValueError(message)
+
+
+def _function(by: str) -> Callable[..., Any]:
+    import dsdm
+
+    function: Callable[..., Any] = getattr(dsdm, by)
+    return function
+
+
+def _options_of(function: Callable[..., Any]) -> list[str]:
+    """Give the names of the arguments of a function, but for the scores, which have a field of their own."""
+    parameters = signature(function).parameters.values()
+    named = [each.name for each in parameters if each.kind is not Parameter.VAR_KEYWORD]
+    return [name for name in named if name not in {"scores", "path_or_paths"}]
+
+
+def _mapping(selection: Mapping[str, Any], field: str, *, required: bool = False) -> Mapping[str, Any]:
+    value = selection.get(field)
+    if value is None and not required:
+        return {}
+    if not isinstance(value, Mapping):
+        message = f"selection=: {field!r} is {value!r}; a mapping of names to values is needed"
+        raise ValueError(message)  # noqa: TRY004 - what is told is wrong, whatever its type
+    return value
+
+
+def _check_names(field: str, given: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    for name in given:
+        if name not in allowed:
+            message = f"selection=: {field!r} has {name!r}; it may have {', '.join(map(repr, allowed))}"
+            raise ValueError(message)
+
+
+def _close(name: object, names: Iterable[str]) -> str | None:
+    """Give the name that was meant, perhaps."""
+    if not isinstance(name, str):
+        return None
+    return next(iter(difflib.get_close_matches(name.lower(), list(names), 1, _CLOSE)), None)
