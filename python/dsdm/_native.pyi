@@ -25,6 +25,7 @@ __all__ = [
     "UnsafePickleError",
     "__version__",
     "check_files",
+    "check_target",
     "default_memory_limit",
     "digest_of_rows",
     "file_difference",
@@ -266,6 +267,9 @@ class Corpus:
     ) -> dict[str, int]:
         """What `materialize` would read, write and hold; `extra_bytes` is the width of added columns."""
 
+    def check_format(self, format: str, added: list[str], *, datasets: str | None = None) -> None:  # noqa: A002
+        """Fail if rows cannot be written in a format, by their types, with columns of these names added."""
+
     def materialize(
         self,
         indices: NDArray[np.int64],
@@ -310,6 +314,9 @@ def default_memory_limit() -> int:
 
 def digest_of_rows(indices: NDArray[np.int64]) -> str:
     """The digest by which ``dsdm.json`` knows row numbers: XXH3 of 128 bits, in hexadecimal digits."""
+
+def check_target(target: str | PathLike[str], overwrite: bool) -> None:
+    """Fail if an output cannot get its name: there is something, and it is not to be replaced."""
 
 def unfinished(target: str | PathLike[str]) -> str | None:
     """What an interrupted run that would write `target` was to make, as a JSON object; None if nothing was left."""

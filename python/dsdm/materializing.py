@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import digest_of_rows, unfinished
+from dsdm._native import check_target, digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inside
@@ -136,7 +136,8 @@ def materialize(
     selection
         How the rows were chosen, for ``dsdm.json``: a mapping by which :func:`dsdm.verify` chooses them again, such as
         ``{"by": "get_indices", "arguments": {"method": "dsdm", "k": 100, "target": "squad"}}`` or
-        ``{"by": "top_k", "scores": ["scores.npy"], "arguments": {"k": 100}}``; or any other that JSON can hold.
+        ``{"by": "top_k", "scores": ["scores.npy"], "arguments": {"k": 100}}``; or without ``"arguments"`` any other
+        that JSON can hold. What can never be done again (a draw without its seed) is refused.
     progress
         A bar; on a terminal only, if not given.
     sort, partial
@@ -174,7 +175,7 @@ def materialize(
     wanted, seed = in_order(given, order, seed)
     chosen = None if selection is None else with_files(selection, len(opened))
     check_range(wanted, len(opened))
-    extras = _extras(opened, wanted, row_ids, scores)
+    extras = _extras(wanted, row_ids, added_vectors(opened, row_ids, scores))
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
     with _bar(len(wanted), opened.corpus.nbytes / max(len(opened.corpus), 1), shown=progress) as moved:
         rows, made, size, passes, fingerprint, kept = opened.corpus.materialize(
@@ -199,6 +200,17 @@ def materialize(
         )
     seconds = time.perf_counter() - begun
     return Report(target, rows, made, size, seconds, passes, fingerprint, seed, kept)
+
+
+def check_before(
+    source: Any, out_dir: str | os.PathLike[str], *, to_write: bool, overwrite: bool, **options: Any
+) -> None:
+    """Fail if :func:`materialize` would with these options, whatever the rows: before they are chosen."""
+    from dsdm.planning import plan
+
+    plan(source, [], out_dir, overwrite=overwrite, **options)
+    if to_write:
+        check_target(local(out_dir, "out_dir"), overwrite)
 
 
 def in_files(source: Source) -> bool:
@@ -232,19 +244,23 @@ def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:
     return seed if same and type(seed) is int and seed >= 0 else None
 
 
-def _extras(source: Source, indices: NDArray[np.int64], row_ids: str | None, scores: Any) -> "pa.Table | None":
-    """Give the columns to add to the rows, as long as the indices."""
-    added: dict[str, NDArray[Any]] = {}
+def added_vectors(source: Source, row_ids: str | None, scores: Any) -> dict[str, Any]:
+    """Give the vectors that are to be added as columns by their names, and refuse names that are there."""
     if row_ids is not None:
         refuse_name(source, row_ids, "row_ids=")
-        added[row_ids] = indices
     vectors = named_vectors(scores, len(source))
-    for name, vector in vectors.items():
+    for name in vectors:
         refuse_name(source, name, "scores=")
-        if name in added:
+        if name == row_ids:
             message = f"row_ids= and scores= both add a column {name!r}; give them different names"
             raise ValueError(message)
-        added[name] = _values(vector, indices)
+    return vectors
+
+
+def _extras(indices: NDArray[np.int64], row_ids: str | None, vectors: dict[str, Any]) -> "pa.Table | None":
+    """Give the columns to add to the rows, as long as the indices."""
+    added: dict[str, NDArray[Any]] = {} if row_ids is None else {row_ids: indices}
+    added |= {name: _values(vector, indices) for name, vector in vectors.items()}
     if not added:
         return None
     import pyarrow as pa

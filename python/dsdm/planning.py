@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dsdm.layout import check_added, check_layout, check_run, in_order
-from dsdm.meeting import named_vectors
+from dsdm.materializing import added_vectors
 from dsdm.paths import local, refuse_inside
 from dsdm.provenance import with_files
+from dsdm.releases import installed
 from dsdm.sizes import readable
 from dsdm.sources import check_range, open_source, row_numbers
 
@@ -96,6 +97,8 @@ def plan(
         For a row number out of range, with its position.
     ValueError
         If there are other numbers of scores and of rows, with both.
+    SchemaError
+        For a column that the format has not, or that is there and is to be added.
 
     Examples
     --------
@@ -118,10 +121,11 @@ def plan(
     if selection is not None:
         with_files(selection, len(opened))
     check_range(wanted, len(opened))
-    added = (row_ids is not None) + len(named_vectors(scores, len(opened)))
+    added = [*([] if row_ids is None else [row_ids]), *added_vectors(opened, row_ids, scores)]
+    opened.corpus.check_format(format, added, datasets=installed())
     found = opened.corpus.plan(
         opened.rows(wanted),
-        extra_bytes=_EXTRA_BYTES * added,
+        extra_bytes=_EXTRA_BYTES * len(added),
         max_shard_size=sizes[0],
         num_shards=shards,
         memory_limit=sizes[1],

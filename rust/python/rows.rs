@@ -163,6 +163,12 @@ impl Corpus {
         ]))
     }
 
+    /// Looks at whether rows can be written in a format, by their types, with columns of these names added.
+    #[pyo3(signature = (format, added, *, datasets=None))]
+    fn check_format(&self, format: &str, added: Vec<String>, datasets: Option<&str>) -> PyResult<()> {
+        Ok(write::check(&self.inner, &format_named(format)?, release(datasets)?, &added)?)
+    }
+
     /// Writes the rows at `indices` as a dataset directory.
     ///
     /// `datasets` is the version that is to open it, the newest if not given. With `embed`, the files that columns
@@ -295,6 +301,12 @@ fn unfinished(target: PathBuf) -> PyResult<Option<String>> {
     Ok(write::unfinished(&target)?.map(|fields| serde_json::Value::Object(fields).to_string()))
 }
 
+/// Fails if an output cannot get its name: there is something, and it is not to be replaced.
+#[pyfunction]
+fn check_target(target: PathBuf, overwrite: bool) -> PyResult<()> {
+    Ok(write::check_target(&target, overwrite).map(drop)?)
+}
+
 /// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, and as JSON the selection
 /// and the files that rows came from.
 #[pyfunction]
@@ -377,5 +389,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(verify, module)?)?;
     module.add_function(wrap_pyfunction!(file_difference, module)?)?;
     module.add_function(wrap_pyfunction!(check_files, module)?)?;
+    module.add_function(wrap_pyfunction!(check_target, module)?)?;
     module.add_function(wrap_pyfunction!(unfinished, module)?)
 }

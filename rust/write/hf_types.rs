@@ -124,5 +124,5 @@ fn is_zone(zone: &str) -> bool {
 
 fn refused(column: &str, what: &str, why: &str) -> Error {
     let message = format!("the column has {what}, {why}; leave it out with columns=, or store it otherwise");
-    Error::schema(Path::new("<rows>"), At::Field(format!("column {column:?}")), message)
+    Error::schema(Path::new("the rows"), At::Field(format!("column {column:?}")), message)
 }

@@ -48,8 +48,9 @@ pub use hf_types::for_datasets;
 pub use memory::take;
 pub use recipe::digest_of_rows;
 pub use release::Release;
-pub use run::materialize;
+pub use run::{check, materialize};
 pub use stage::{Left, unfinished};
+pub use target::check_target;
 pub use verify::{Verified, verify};
 
 /// What to write, and how.

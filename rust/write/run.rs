@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use twox_hash::XxHash3_64;
 
 use super::arrow::Streams;
@@ -22,7 +23,7 @@ use super::reopen::Output;
 use super::shards::Shards;
 use super::stage::{Left, Stage};
 use super::tokens::Tokens;
-use super::{Format, Naming, Options, Report};
+use super::{Format, Naming, Options, Release, Report};
 use crate::checked;
 use crate::error::{Error, Result, Shown};
 use crate::gather::{Corpus, Extra, Plan, gather, output_schema};
@@ -45,7 +46,7 @@ pub fn materialize(
     options: &Options,
 ) -> Result<Report, (Error, Option<Left>)> {
     let whole = |e| (e, None);
-    let corpus = &in_types_of(corpus, options).map_err(whole)?;
+    let corpus = &in_types_of(corpus, &options.format, options.release).map_err(whole)?;
     let schema = output_schema(corpus, extras);
     let features = output_features(&schema, options.release);
     let written = schema_with_features(&schema, &features);
@@ -78,11 +79,25 @@ pub fn materialize(
     }
 }
 
+/// Looks at whether rows can be written in a format, by their types, with columns added to them.
+///
+/// # Errors
+/// As [`materialize`] has them, before any row is chosen.
+pub fn check(corpus: &Corpus, format: &Format, release: Release, added: &[String]) -> Result<()> {
+    let corpus = in_types_of(corpus, format, release)?;
+    if *format == Format::Tokens {
+        let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
+        let fields: Vec<_> = corpus.schema().fields().iter().cloned().chain(added).collect();
+        Tokens::new(&Schema::new(fields))?;
+    }
+    Ok(())
+}
+
 /// The corpus in the types that the format has.
-fn in_types_of(corpus: &Corpus, options: &Options) -> Result<Corpus> {
-    let corpus = for_datasets(corpus, options.release)?;
-    match options.format {
-        Format::Parquet => for_parquet(&corpus, options.release),
+fn in_types_of(corpus: &Corpus, format: &Format, release: Release) -> Result<Corpus> {
+    let corpus = for_datasets(corpus, release)?;
+    match format {
+        Format::Parquet => for_parquet(&corpus, release),
         Format::Arrow | Format::Tokens => Ok(corpus),
     }
 }

@@ -59,7 +59,10 @@ fn is_dataset(folder: &Path) -> bool {
 }
 
 /// Whether there is something to replace.
-pub(super) fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
+///
+/// # Errors
+/// There is, and it is not to be replaced, or is no dataset.
+pub fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
     let meta = match fs::symlink_metadata(target) {
         Ok(meta) => meta,
         Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(false),

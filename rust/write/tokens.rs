@@ -44,8 +44,11 @@ impl Tokens {
             _ => None,
         };
         let kind = item.cloned().ok_or_else(|| {
-            let message = format!("is {}, and token files hold lists of whole numbers", field.data_type());
-            Error::schema("<rows>", At::Field(format!("column {:?}", field.name())), message)
+            let message = format!(
+                "it holds {}, and token files hold lists of whole numbers; name a column of these by columns=",
+                field.data_type()
+            );
+            Error::schema("the rows", At::Field(format!("column {:?}", field.name())), message)
         })?;
         Ok(Self { column: field.name().clone(), kind })
     }
@@ -67,7 +70,7 @@ impl Tokens {
             "the column {:?} {what}, and token files have no place for that; select other rows",
             self.column
         );
-        Error::schema("<rows>", At::Row(row), message)
+        Error::schema("the rows", At::Row(row), message)
     }
 
     /// The tokens of a column, and the length of each row.

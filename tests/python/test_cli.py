@@ -1,5 +1,6 @@
 """The command line."""
 
+import re
 import subprocess
 import sys
 
@@ -206,3 +207,75 @@ def test_as_a_module_and_with_a_traceback_on_demand(tmp_path):
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "none.npy" in done.stderr
+
+
+WRONG_OUT = [
+    (["-o", "rows.npy"], "rows.npy: it exists"),
+    (["-o", "none/y.npy"], "dsdm: none/y.npy: there is no folder none; make it, or name a file elsewhere"),
+    (["-o", "folder"], "folder: it is a folder; name a .npy file"),
+    (["-o", "y.npy", "--key", "x"], "--key is 'x', and no .pt file"),
+    (["-o", "y.npy", "--column", "x"], "--column is 'x', and no Arrow or Parquet"),
+]
+
+
+@pytest.mark.usefixtures("scores")
+@pytest.mark.parametrize(("options", "message"), WRONG_OUT)
+def test_where_indices_go_is_looked_at_before_they_are_selected(run, tmp_path, options, message):
+    (tmp_path / "folder").mkdir()
+    np.save(tmp_path / "rows.npy", np.arange(3))
+    code, _, errors = run("indices", "scores.npy", "-k", 3, *options)
+    assert code != 0
+    assert message in errors
+    assert "selected" not in errors
+
+
+WRONG_FOLDER = [
+    ([], "there.*there already"),
+    (["--overwrite"], "this is none"),
+    (["--keep", "none"], "none"),
+    (["--format", "tokens", "--keep", "id"], 'column "id": it holds Int64, and token files hold lists of'),
+    (["--format", "tokens"], "input_ids"),
+    (["--format", "tokens", "--keep", "doc", "--row-ids", "row"], "token files hold one column"),
+    (["--row-ids", "id"], "adds a column 'id', and there is one"),
+    (["--scores", "scores.npy", "--row-ids", "scores"], "both add a column 'scores'"),
+    (["--scores", "short.npy"], "have 3 values and the source has 1,000 rows"),
+    (["--max-shard-size", "much"], "'much'"),
+    (["--num-shards", "0"], "is 0; at least 1 is needed"),
+    (["--shuffle-seed", "3"], "=3"),
+    (["--key", "x"], "--key is 'x', and no .pt file"),
+    (["--column", "x"], "--column is 'x', and no Arrow or Parquet"),
+]
+
+
+@pytest.mark.usefixtures("scores")
+@pytest.mark.parametrize(("options", "message"), WRONG_FOLDER)
+def test_how_rows_are_written_is_looked_at_before_they_are_selected(run, tmp_path, options, message):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"id": range(1000), "doc": [[1, 2]] * 1000}), tmp_path / "c.parquet")
+    np.save(tmp_path / "short.npy", np.arange(3.0))
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("x")
+    out = "there" if options in ([], ["--overwrite"]) else "new"
+    before = sorted(tmp_path.rglob("*"))
+    code, _, errors = run("materialize", "c.parquet", out, "--by", "scores.npy", "-k", 3, *options)
+    assert code != 0
+    assert re.search(message, errors)
+    assert "selected" not in errors
+    assert sorted(tmp_path.rglob("*")) == before
+    # A plan looks at all of it but for what is there.
+    code, _, errors = run("materialize", "c.parquet", out, "--by", "scores.npy", "-k", 3, *options, "--dry-run")
+    assert (code == 0) == (out == "there")
+    assert ("selected" in errors) == (out == "there")
+
+
+@pytest.mark.usefixtures("scores")
+def test_a_file_that_cannot_be_written_is_told_by_its_name(run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "/other")
+
+    monkeypatch.setattr("numpy.save", full)
+    code, _, errors = run("indices", "scores.npy", "-k", 3, "-o", "y.npy")
+    assert (code, errors.splitlines()[-1]) == (1, "dsdm: y.npy: No space left on device")
+    assert not list(tmp_path.glob(".y*"))

@@ -125,9 +125,32 @@ def test_rows_without_a_number_of_tokens_are_refused(run, tmp_path):
     np.save(tmp_path / "s.npy", np.arange(3.0))
     for name, columns, message in (
         ("t", {"text": list("abc")}, "--tokens needs rows with a column 'input_ids'"),
+        ("w", {"text": list("abc")}, "name the column of lists of tokens by --tokens-column, or where all rows"),
         ("u", {"input_ids": list("abc")}, "--tokens needs lists in the column 'input_ids', and it holds string"),
         ("v", {"input_ids": [[1], None, [2]]}, "row 1: the column 'input_ids' is null"),
     ):
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
         code, _, err = run("materialize", f"{name}.parquet", "o", "--by", "s.npy", "--tokens", 2)
         assert (code, message in err) == (1, True), err
+
+
+@pytest.mark.parametrize(
+    "how",
+    [["--tokens-column", "doc"], ["--format", "tokens", "--keep", "doc"], ["--keep", "id", "--tokens-column", "doc"]],
+    ids=str,
+)
+def test_the_column_of_the_tokens_is_the_one_that_is_named(run, tmp_path, how):
+    lists = [[1, 2, 3], [1], [1, 2], [1, 2, 3, 4]]
+    pq.write_table(pa.table({"doc": lists, "id": range(4), "input_ids": [[7]] * 4}), tmp_path / "c.parquet")
+    np.save(tmp_path / "s.npy", np.array([1.0, 4, 3, 2]))
+    code, _, err = run("materialize", "c.parquet", "o", "--by", "s.npy", "--tokens", 7, *how)
+    assert (code, err) == (0, "3 rows selected\n")
+    assert dsdm.verify(tmp_path / "o").rows == 3
+
+
+@pytest.mark.parametrize("other", [["--tokens", 9, "--row-tokens", 3], ["-k", 3]])
+def test_a_column_of_tokens_without_a_use_is_refused(run, tmp_path, other):
+    pq.write_table(pa.table({"doc": [[1, 2, 3]]}), tmp_path / "c.parquet")
+    np.save(tmp_path / "s.npy", np.array([1.0]))
+    code, _, err = run("materialize", "c.parquet", "o", "--by", "s.npy", *other, "--tokens-column", "doc")
+    assert (code, "--tokens-column goes with --tokens, and without --row-tokens" in err) == (2, True)

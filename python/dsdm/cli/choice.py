@@ -139,19 +139,21 @@ class Choice:
             message = "--smallest and --gumbel do not go together: a draw prefers large scores; negate yours"
             raise typer.BadParameter(message)
 
-    def select(
-        self, row_tokens: Callable[[], int], corpus_rows: int | None = None, lengths: "Lengths | None" = None
-    ) -> "NDArray[np.int64]":
-        """Select rows, say on stderr what was selected, and give the rows.
-
-        With `lengths`, a number of tokens is that of the rows themselves, taken in the order of their ranks.
-        """
+    def open(self, corpus_rows: int | None = None) -> None:
+        """Open the scores and compare them with the rows of the shards: all that can be wrong before it takes time."""
         by = self._by_scores if self.method is None else self._by_method
-        choose, population = by(corpus_rows)
+        self._choose, self._population = by(corpus_rows)
         if self.draws and self._seed is None and self.left is not None:
             from dsdm.provenance import seed_of_draw
 
             self._seed = seed_of_draw(self.left, self.told())
+
+    def select(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "NDArray[np.int64]":
+        """Select rows, say on stderr what was selected, and give the rows.
+
+        With `lengths`, a number of tokens is that of the rows themselves, taken in the order of their ranks.
+        """
+        choose, population = self._choose, self._population
         order = _value(self.given.order)
         if lengths is None or self.size.tokens is None or lengths.fixed is not None:
             k = self.size.rows(population, row_tokens if lengths is None else lambda: lengths.fixed or row_tokens())
@@ -230,7 +232,7 @@ class Choice:
 
         method = str(self.method)
         self._rows = rows = self._method_rows(method, corpus_rows)
-        population = self._population(method, rows, corpus_rows)
+        population = self._candidates_of(method, rows, corpus_rows)
 
         def choose(k: int, order: Any) -> "NDArray[np.int64]":
             indices = get_indices(
@@ -259,7 +261,7 @@ class Choice:
             return self.given.rows
         return corpus_rows
 
-    def _population(self, method: str, rows: int | None, corpus_rows: int | None) -> int:
+    def _candidates_of(self, method: str, rows: int | None, corpus_rows: int | None) -> int:
         """The rows of which a fraction is a share."""
         if method == "random":
             return DATASET_SIZE if rows is None else rows

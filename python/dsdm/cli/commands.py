@@ -121,13 +121,11 @@ def indices(
       dsdm indices random --tokens 2.6e10 --row-tokens 1024 --seed 7 -o random.npy
       dsdm indices scores.npy --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
     """
-    if out.exists() and not overwrite:
-        message = f"{out}: it exists; remove it, name another file, or add --overwrite"
-        raise FileExistsError(message)
+    check_place(out, overwrite=overwrite)
     choice = Choice(what, choosing, reading)
-    rows = choice.select(lambda: _row_tokens_given(choosing.row_tokens))
+    choice.open()
     reading.check_used(choice.opened)
-    write_npy(out, rows)
+    write_npy(out, choice.select(lambda: _row_tokens_given(choosing.row_tokens)))
 
 
 @expanded
@@ -165,31 +163,36 @@ def materialize(
     import numpy as np
 
     import dsdm
-    from dsdm.materializing import how_unfinished_chose
+    from dsdm.materializing import check_before, how_unfinished_chose
 
     if (indices_file is None) == (not by):
         message = "give either --indices FILE or --by METHOD (or score files)"
         raise typer.BadParameter(message)
-    where = source[0] if len(source) == 1 else source
-    shards = dsdm.open_shards(where, **reading.files)
-    opened: list[dsdm.Scores] = []
     if indices_file is not None:
         choosing.refuse_all()
-        rows, told = np.load(indices_file, allow_pickle=False), None
-    else:
-        choice = Choice(by or [], choosing, reading)
-        by_lengths = choice.size.tokens is not None and choosing.row_tokens is None
-        lengths = Lengths(shards) if by_lengths else None
+    column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens)
+    choice = None if indices_file is not None else Choice(by or [], choosing, reading)
+    where = source[0] if len(source) == 1 else source
+    shards = dsdm.open_shards(where, **reading.files)
+    lengths = None if column is None else Lengths(shards, column)
+    if choice is not None:
         choice.left = how_unfinished_chose(out) if writing.resume else None
-        rows = choice.select(lambda: choosing.row_tokens or 1, len(shards), lengths)
-        told, opened = choice.told(rows), choice.opened
-    arguments = writing.arguments(reading) | reading.files
-    reading.check_used([*opened, *([arguments["scores"]] if "scores" in arguments else [])])
+        choice.open(len(shards))
+    arguments = writing.arguments(reading)
+    opened = [*([] if choice is None else choice.opened), *([arguments["scores"]] if "scores" in arguments else [])]
+    reading.check_used(opened)
+    check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
+    if choice is not None:
+        rows = choice.select(lambda: choosing.row_tokens or 1, lengths)
+        told = choice.told(rows)
+    else:
+        rows, told = np.load(str(indices_file), allow_pickle=False), None
+    arguments |= {**reading.files, "threads": choosing.threads, "selection": told}
     if writing.dry_run:
-        typer.echo(dsdm.plan(where, rows, out, threads=choosing.threads, selection=told, **arguments))
+        typer.echo(dsdm.plan(where, rows, out, **arguments))
         return
     with noted():
-        typer.echo(dsdm.materialize(where, rows, out, threads=choosing.threads, selection=told, **arguments))
+        typer.echo(dsdm.materialize(where, rows, out, **arguments))
 
 
 def verify(
@@ -213,6 +216,28 @@ def verify(
     typer.echo(dsdm.verify(folder, data_dir=data_dir, threads=threads))
 
 
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Fail if a file cannot get this name.
+
+    Raises
+    ------
+    FileExistsError, IsADirectoryError
+        If there is something.
+    FileNotFoundError
+        If there is no folder for it.
+
+    """
+    if path.is_dir():
+        message = f"{path}: it is a folder; name a .npy file"
+        raise IsADirectoryError(message)
+    if path.exists() and not overwrite:
+        message = f"{path}: it exists; remove it, name another file, or add --overwrite"
+        raise FileExistsError(message)
+    if not path.parent.is_dir():
+        message = f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere"
+        raise FileNotFoundError(message)
+
+
 def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
     """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
     import numpy as np
@@ -222,6 +247,8 @@ def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
         with unfinished.open("wb") as file:
             np.save(file, rows)
         unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

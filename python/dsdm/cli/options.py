@@ -58,7 +58,8 @@ Tokens = Annotated[
     str | None,
     typer.Option(
         "--tokens",
-        help="As many whole rows, best or drawn first, as make at most this many tokens; also as 2.6e10.",
+        help="As many whole rows, best or drawn first, as make at most this many tokens; also as 2.6e10. A row has as "
+        "many as its list in the column input_ids, in that of --tokens-column, or says --row-tokens.",
         rich_help_panel=_SIZE,
         metavar="N",
     ),
@@ -67,7 +68,7 @@ RowTokens = Annotated[
     int | None,
     typer.Option(
         "--row-tokens",
-        help="For --tokens: every row is taken to have this many, and none is looked at.",
+        help="For --tokens, where all rows have the same number: every row is taken to have this many, unseen.",
         rich_help_panel=_SIZE,
     ),
 ]

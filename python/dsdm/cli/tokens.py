@@ -9,16 +9,15 @@ if TYPE_CHECKING:
 
     from dsdm.dataset import Shards
 
-COLUMN = "input_ids"
 # Rows whose lengths are looked at first, and those that are read at once.
 _FIRST = 64
 _STEP = 4096
 
 
 class Lengths:
-    """The tokens of rows: the lengths of their ``input_ids``."""
+    """The tokens of rows: the lengths of their lists in a column."""
 
-    def __init__(self, shards: "Shards") -> None:
+    def __init__(self, shards: "Shards", column: str) -> None:
         """Look at the type of the column.
 
         Raises
@@ -29,19 +28,24 @@ class Lengths:
         """
         import pyarrow as pa
 
-        if COLUMN not in shards.column_names or not len(shards):
+        choose = (
+            "name the column of lists of tokens by --tokens-column, or where all rows have the same number of tokens, "
+            "say it by --row-tokens"
+        )
+        if column not in shards.column_names or not len(shards):
             message = (
-                f"--tokens needs rows with a column {COLUMN!r}, and the shards have {len(shards):,} rows "
-                f"with the columns {', '.join(shards.column_names)}; say how many tokens a row has by --row-tokens"
+                f"--tokens needs rows with a column {column!r}, and the shards have {len(shards):,} rows "
+                f"with the columns {', '.join(shards.column_names)}; {choose}"
             )
             raise ValueError(message)
-        kind = shards.schema.field(COLUMN).type
+        kind = shards.schema.field(column).type
         lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
         if not any(check(kind) for check in lists):
-            message = f"--tokens needs lists in the column {COLUMN!r}, and it holds {kind}; say by --row-tokens"
+            message = f"--tokens needs lists in the column {column!r}, and it holds {kind}; {choose}"
             raise ValueError(message)
+        self._name = column
         self._source = shards._source  # noqa: SLF001 - of this package
-        self._column = self._source.corpus.select([COLUMN])
+        self._column = self._source.corpus.select([column])
         self.fixed: int | None = kind.list_size if pa.types.is_fixed_size_list(kind) else None
         """That of every row, if the type says so."""
 
@@ -60,10 +64,10 @@ class Lengths:
         lengths = np.empty(len(rows), np.int64)
         for start in range(0, len(rows), _STEP):
             some = rows[start : start + _STEP]
-            values = self._column.take(self._source.rows(some))[COLUMN]
+            values = self._column.take(self._source.rows(some))[self._name]
             if values.null_count:
                 row = some[int(np.argmax(values.is_null().to_numpy()))]
-                message = f"row {row}: the column {COLUMN!r} is null, which has no number of tokens"
+                message = f"row {row}: the column {self._name!r} is null, which has no number of tokens"
                 raise ValueError(message)
             lengths[start : start + len(some)] = pc.list_value_length(values).to_numpy()
         return lengths

@@ -9,6 +9,8 @@ import typer
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Reading
 
+_COLUMN = "input_ids"
+
 
 class RowOrder(StrEnum):
     """In which order rows are written."""
@@ -53,6 +55,14 @@ class Writing:
     format: Annotated[
         OutputFormat, typer.Option("--format", help="For load_from_disk, for the hub, or to be mapped by a trainer.")
     ] = OutputFormat.arrow
+    tokens_column: Annotated[
+        str | None,
+        typer.Option(
+            "--tokens-column",
+            metavar="NAME",
+            help="For --tokens: the column whose lists are counted; that of --format tokens, or input_ids.",
+        ),
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Continue what an interrupted run left, or start over.")
     ] = True
@@ -63,6 +73,16 @@ class Writing:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False
+
+    def column_of_tokens(self, tokens: str | None, row_tokens: int | None) -> str | None:
+        """Give the column whose lists are counted for --tokens, or end with a usage error where it has no use."""
+        if tokens is None or row_tokens is not None:
+            if self.tokens_column is not None:
+                message = "--tokens-column goes with --tokens, and without --row-tokens, which says what it would count"
+                raise typer.BadParameter(message)
+            return None
+        written = self.columns if self.format is OutputFormat.tokens else None
+        return self.tokens_column or (written[0] if written else _COLUMN)
 
     def arguments(self, reading: Reading) -> dict[str, Any]:
         """Give the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""
