@@ -3,10 +3,10 @@
 //! The calling thread does no work of its own while workers run. It wakes a few times a second for the
 //! heartbeat, which the bindings use to see Ctrl-C and to move a progress bar.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -27,10 +27,23 @@ pub struct Job<'a> {
     state: State,
 }
 
+thread_local! {
+    /// Whether the job that this thread works for is to stop.
+    static CANCELLED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Fails if the job that this thread works for is to stop: for loops that are too deep to be handed a [`State`], and
+/// that may be run outside of a job.
+pub fn check_here() -> Result<()> {
+    let cancelled =
+        CANCELLED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)));
+    if cancelled { Err(Error::Interrupted) } else { Ok(()) }
+}
+
 /// What workers share with the calling thread.
 #[derive(Debug, Default)]
 pub struct State {
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
     done: AtomicU64,
 }
 
@@ -95,7 +108,9 @@ impl<'a> Job<'a> {
             let mut handles = Vec::new();
             for _ in 0..workers.min(threads::most()) {
                 let finished = finished.clone();
+                let cancelled = Arc::clone(&state.cancelled);
                 let work = move || {
+                    CANCELLED.set(Some(cancelled));
                     let mut mine = Vec::new();
                     while let Some(number) = queue.take() {
                         mine.push((number, Outcome::of(worker, number, state)));
@@ -124,6 +139,12 @@ impl<'a> Job<'a> {
             }
             stopped.and(first_cause(outcomes.into_iter().map(|(_, outcome)| outcome)))
         })
+    }
+
+    /// [`Job::run`] of one worker, which stops by [`check_here`].
+    pub fn run_one<R: Send>(&self, worker: impl Fn() -> Result<R> + Sync) -> Result<R> {
+        let mut done = self.run_on(1, |_, _| worker())?;
+        done.pop().ok_or_else(|| Error::Internal("one worker ended, and none was started".to_owned()))
     }
 
     /// Beats until the last worker has hung up; an error of the heartbeat cancels the job.

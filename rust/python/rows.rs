@@ -325,7 +325,7 @@ fn verify(
 #[pyfunction]
 fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResult<String> {
     let rows = indices.as_slice()?;
-    Ok(py.detach(|| write::digest_of_rows(rows)))
+    call::run(py, 1, None, |job| job.run_one(|| write::digest_of_rows(rows)))
 }
 
 /// In what a file differs from what was told of it, as JSON: nothing if it is the same.

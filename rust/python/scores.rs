@@ -243,10 +243,7 @@ pub(super) fn open_scores(
         _ => return Err(Error::Value(format!("io is {io:?}; it is one of \"mmap\", \"pread\"")).into()),
     };
     let options = OpenOptions { key, column, dtype: dtype.map(RawType::parse).transpose()?, io, verify };
-    let scores = call::run(py, 1, None, |job| {
-        let mut opened = job.run_on(1, |_, _| Scores::open(&paths, &options))?;
-        opened.pop().ok_or_else(|| Error::Internal("nothing was opened".into()))
-    })?;
+    let scores = call::run(py, 1, None, |job| job.run_one(|| Scores::open(&paths, &options)))?;
     Ok(PyScores::new(scores))
 }
 

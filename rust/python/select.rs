@@ -57,13 +57,23 @@ pub(super) enum ExcludeArgument<'py> {
     Mask(PyReadonlyArray1<'py, u8>),
 }
 
-/// The excluded rows of an argument, checked against the number of rows.
-fn exclude<'a>(argument: Option<&'a ExcludeArgument<'_>>, rows: u64) -> Result<Exclude<'a>> {
+/// The excluded rows of an argument, checked against the number of rows without the GIL.
+fn exclude<'a>(
+    py: Python<'_>,
+    argument: Option<&'a ExcludeArgument<'_>>,
+    rows: u64,
+) -> PyResult<Exclude<'a>> {
     let contiguous = |e: numpy::AsSliceError| Error::Internal(e.to_string());
     match argument {
         None => Ok(Exclude::Nothing),
-        Some(ExcludeArgument::Rows(ids)) => Exclude::rows(ids.as_slice().map_err(contiguous)?, rows),
-        Some(ExcludeArgument::Mask(mask)) => Exclude::mask(mask.as_slice().map_err(contiguous)?, rows),
+        Some(ExcludeArgument::Rows(ids)) => {
+            let ids = ids.as_slice().map_err(contiguous)?;
+            call::run(py, 1, None, |job| job.run_one(|| Exclude::rows(ids, rows)))
+        }
+        Some(ExcludeArgument::Mask(mask)) => {
+            let mask = mask.as_slice().map_err(contiguous)?;
+            call::run(py, 1, None, |job| job.run_one(|| Exclude::mask(mask, rows)))
+        }
     }
 }
 
@@ -132,7 +142,7 @@ pub(super) fn top_k<'py>(
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let borrowed = scores.borrow()?;
     let source = borrowed.source();
-    let exclude = exclude(excluded.as_ref(), source.len())?;
+    let exclude = exclude(py, excluded.as_ref(), source.len())?;
     let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
     filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
         select::top_k(source, rows, largest, &options, job)
@@ -155,7 +165,7 @@ pub(super) fn gumbel_top_k<'py>(
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let borrowed = scores.borrow()?;
     let source = borrowed.source();
-    let exclude = exclude(excluded.as_ref(), source.len())?;
+    let exclude = exclude(py, excluded.as_ref(), source.len())?;
     let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
     let noise = match noise {
         NoiseArgument::Philox(seed) => Noise::Philox { seed },
@@ -177,6 +187,6 @@ pub(super) fn sample<'py>(
     excluded: Option<ExcludeArgument<'py>>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let exclude = exclude(excluded.as_ref(), rows)?;
+    let exclude = exclude(py, excluded.as_ref(), rows)?;
     filled(py, k, (rows, &exclude), threads, |out, job| select::sample(rows, out, seed, &exclude, job))
 }

@@ -17,6 +17,7 @@ use super::unpack::{Unpacked, unpack};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::ipc::{self, Contents, Kind, Place, ReadAt};
+use crate::parallel::check_here;
 
 impl ReadAt for File {
     fn path(&self) -> &Path {
@@ -49,6 +50,7 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Opt
         let Kind::Batch { rows, .. } = *kind else {
             continue; // Proof: dictionaries hold no rows, and numbers are in none.
         };
+        check_here()?;
         total = checked::add(total, rows)?;
         nulls = checked::add(nulls, reader.batch(place, rows, &mut parts)?)?;
     }

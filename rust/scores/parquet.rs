@@ -21,6 +21,7 @@ use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
+use crate::parallel::check_here;
 use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves, load, reader};
 
 /// Rows decoded at once.
@@ -116,6 +117,7 @@ impl<'f> Reader<'f> {
         })?;
         // The allocation grows with what is decoded and not with what the footer says.
         while let Some(batch) = self.chunks.guard(&at, "decoding", || batches.next().transpose())? {
+            check_here()?;
             found = checked::add(found, batch.num_rows() as u64)?;
             nulls = checked::add(nulls, self.append(&batch, &mut values)?)?;
         }

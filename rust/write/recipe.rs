@@ -16,6 +16,10 @@ use super::rename::{sync_folder, write_synced};
 use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
 use crate::identity::FileIdentity;
+use crate::parallel::check_here;
+
+/// Bytes that a digest takes in between looks at whether the job is to stop.
+const AT_ONCE: usize = 64 << 20;
 
 /// The file that holds a recipe.
 const NAME: &str = "plan.json";
@@ -52,7 +56,7 @@ impl Recipe {
         plan: &Plan,
         options: &Options,
         embedded: &[String],
-    ) -> Self {
+    ) -> Result<Self> {
         let mut fields = Map::new();
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         add("dsdm", json!(env!("CARGO_PKG_VERSION")));
@@ -61,14 +65,14 @@ impl Recipe {
         for (name, value) in &options.identity {
             add(name, value.clone());
         }
-        add("indices", json!(digest_of_rows(rows)));
+        add("indices", json!(digest_of_rows(rows)?));
         add("columns", columns(schema));
         // Proof: no features are as a text without any.
         add(
             "features",
             json!(digest_of_text(&schema.metadata().get("huggingface").cloned().unwrap_or_default())),
         );
-        add("added columns", added(extras));
+        add("added columns", added(extras)?);
         add("shards", json!(plan.shards.iter().map(|shard| shard.end).collect::<Vec<_>>()));
         add("blocks", json!(blocks(plan)));
         if !embedded.is_empty() {
@@ -76,7 +80,7 @@ impl Recipe {
         }
         add("details", details(options));
         add("sources", sources.iter().map(absolute).collect());
-        Self { resumable: options.resumable, shards: plan.shards.len(), fields }
+        Ok(Self { resumable: options.resumable, shards: plan.shards.len(), fields })
     }
 
     /// Writes it into a folder, whole or not at all.
@@ -189,16 +193,22 @@ fn first_difference(name: &str, there: Option<&Value>, here: Option<&Value>) -> 
 }
 
 /// The digest by which row numbers are known: XXH3 of 128 bits over them as little-endian numbers of 64 bits.
-pub fn digest_of_rows(rows: &[i64]) -> String {
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn digest_of_rows(rows: &[i64]) -> Result<String> {
     let mut digest = XxHash3_128::new();
-    if cfg!(target_endian = "little") {
-        digest.write(bytemuck::cast_slice(rows));
-    } else {
-        for row in rows {
-            digest.write(&row.to_le_bytes());
+    for rows in rows.chunks(AT_ONCE / size_of::<i64>()) {
+        check_here()?;
+        if cfg!(target_endian = "little") {
+            digest.write(bytemuck::cast_slice(rows));
+        } else {
+            for row in rows {
+                digest.write(&row.to_le_bytes());
+            }
         }
     }
-    format!("{:032x}", digest.finish_128())
+    Ok(format!("{:032x}", digest.finish_128()))
 }
 
 fn digest_of_text(text: &str) -> String {
@@ -213,26 +223,27 @@ fn columns(schema: &Schema) -> Value {
         .collect()
 }
 
-fn added(extras: &[Extra]) -> Value {
+fn added(extras: &[Extra]) -> Result<Value> {
     let digests = extras.iter().map(|(field, values)| {
         let mut digest = XxHash3_128::new();
-        digest_of_array(&values.to_data(), &mut digest);
-        (field.name().clone(), json!(format!("{:032x}", digest.finish_128())))
+        digest_of_array(&values.to_data(), &mut digest)?;
+        Ok((field.name().clone(), json!(format!("{:032x}", digest.finish_128()))))
     });
-    Value::Object(digests.collect())
+    digests.collect::<Result<_>>().map(Value::Object)
 }
 
 /// Takes the values of a column of numbers in. Columns that are added hold nothing else.
-fn digest_of_array(data: &ArrayData, digest: &mut XxHash3_128) {
+fn digest_of_array(data: &ArrayData, digest: &mut XxHash3_128) -> Result<()> {
     digest.write(data.data_type().to_string().as_bytes());
     digest.write(&(data.len() as u64).to_le_bytes());
-    for buffer in data.buffers() {
-        digest.write(buffer.as_slice());
+    for bytes in data.buffers().iter().flat_map(|buffer| buffer.as_slice().chunks(AT_ONCE)) {
+        check_here()?;
+        digest.write(bytes);
     }
     if let Some(nulls) = data.nulls() {
         nulls.iter().for_each(|valid| digest.write(&[u8::from(valid)]));
     }
-    data.child_data().iter().for_each(|child| digest_of_array(child, digest));
+    data.child_data().iter().try_for_each(|child| digest_of_array(child, digest))
 }
 
 /// Blocks are cut the same way as long as the program is the same: a digest is enough.
@@ -270,8 +281,8 @@ mod tests {
     fn the_digest_of_rows_is_that_of_their_bytes() {
         let rows: Vec<i64> = (0..10_000).map(|row| row * row - 7).collect();
         let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-        assert_eq!(digest_of_rows(&rows), format!("{:032x}", XxHash3_128::oneshot(&bytes)));
-        assert_ne!(digest_of_rows(&[1, 2]), digest_of_rows(&[2, 1]));
+        assert_eq!(digest_of_rows(&rows).unwrap(), format!("{:032x}", XxHash3_128::oneshot(&bytes)));
+        assert_ne!(digest_of_rows(&[1, 2]).unwrap(), digest_of_rows(&[2, 1]).unwrap());
     }
 
     #[test]

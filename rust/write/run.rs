@@ -53,7 +53,9 @@ pub fn materialize(
     let files = if options.embed { Files::of(&features) } else { Files::default() };
     let of_files = files.bytes_of_a_row(job, corpus, options.memory_limit).map_err(whole)?;
     let (plan, sources) = prepare(corpus, rows, extras, of_files, options).map_err(whole)?;
-    let recipe = Recipe::new(rows, extras, &written, &sources, &plan, options, &files.names());
+    let names = files.names();
+    let recipe = || Recipe::new(rows, extras, &written, &sources, &plan, options, &names);
+    let recipe = job.run_one(recipe).map_err(whole)?;
     let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
     let begin = || {
         let wanted = options.clone();

@@ -20,6 +20,7 @@ use super::file::File;
 use super::stored::Part;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::parallel::check_here;
 use zip::{Archive, Entry};
 
 /// A pickle that describes some tensors is a few hundred bytes.
@@ -145,6 +146,7 @@ fn checksum(file: &File, entry: &Entry) -> Result<()> {
         let len = checked::index((entry.size - done).min(BLOCK as u64))?;
         hasher.update(&file.read_at(entry.payload + done, len)?);
         done += len as u64;
+        check_here()?;
     }
     let found = hasher.finalize();
     if found == entry.crc {
