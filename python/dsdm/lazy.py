@@ -23,7 +23,7 @@ from dsdm.lazy_cache import cache_folder, clean_up, shards_of, write_indices, wr
 from dsdm.lazy_info import told_of
 from dsdm.materializing import identity_of, in_files
 from dsdm.memory import select_rows, to_dataset
-from dsdm.paths import local, refuse_inside
+from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.runs import in_runs
 from dsdm.sizes import to_bytes
 from dsdm.sources import Source, blocks_of, check_range, files_of, open_source, row_numbers
@@ -280,6 +280,8 @@ class LazyDataset(Dataset):  # type: ignore[misc]
 
     def to_parquet(self, path_or_buf: Any, *args: Any, **kwargs: Any) -> int:
         """Write the rows as one Parquet file."""
+        if isinstance(path_or_buf, str | bytes | os.PathLike):
+            refuse_inputs(os.fsdecode(path_or_buf), open_source(self).files)
         if self._indices is None:
             return int(super().to_parquet(path_or_buf, *args, **kwargs))
         return int(self._gathered(default_memory_limit()).to_parquet(path_or_buf, *args, **kwargs))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dsdm._native import check_target, digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.meeting import named_vectors
-from dsdm.paths import local, refuse_inside
+from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.provenance import as_json, with_files
 from dsdm.releases import installed
 from dsdm.sizes import readable
@@ -169,11 +169,14 @@ def materialize(
     target = local(out_dir, "out_dir")
     opened = open_source(source, columns, threads, sort=sort, partial=partial)
     refuse_inside(target, opened.places)
+    refuse_inputs(target, files_read(indices, scores))
     given = row_numbers(indices)
     if order == "shuffle" and seed is None and resume:
         seed = _seed_of_unfinished(target, given)
     wanted, seed = in_order(given, order, seed)
     chosen = None if selection is None else with_files(selection, len(opened))
+    if chosen is not None:
+        refuse_inputs(target, [file["path"] for file in chosen.get("score_files", ())])
     check_range(wanted, len(opened))
     extras = _extras(wanted, row_ids, added_vectors(opened, row_ids, scores))
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
@@ -211,6 +214,16 @@ def check_before(
     plan(source, [], out_dir, overwrite=overwrite, **options)
     if to_write:
         check_target(local(out_dir, "out_dir"), overwrite)
+
+
+def files_read(indices: Any, scores: Any) -> list[str]:
+    """Give the files that indices and scores lie in: those of a :class:`dsdm.Scores`, or the one that numpy maps."""
+    vectors = scores.values() if isinstance(scores, Mapping) else [scores]
+    found = []
+    for vector in (indices, *vectors):
+        mapped = getattr(vector, "filename", None) if isinstance(vector, np.memmap) else None
+        found += [str(path) for path in (getattr(vector, "paths", None) or ())] + ([str(mapped)] if mapped else [])
+    return found
 
 
 def in_files(source: Source) -> bool:

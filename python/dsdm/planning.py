@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dsdm.layout import check_added, check_layout, check_run, in_order
-from dsdm.materializing import added_vectors
-from dsdm.paths import local, refuse_inside
+from dsdm.materializing import added_vectors, files_read
+from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.provenance import with_files
 from dsdm.releases import installed
 from dsdm.sizes import readable
@@ -117,6 +117,7 @@ def plan(
     opened = open_source(source, columns, threads, sort=sort, partial=partial)
     if target is not None:
         refuse_inside(target, opened.places)
+        refuse_inputs(target, files_read(indices, scores))
     wanted, _seed = in_order(row_numbers(indices), order, seed)
     if selection is not None:
         with_files(selection, len(opened))

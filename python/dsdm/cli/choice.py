@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from dsdm.cli import options as opt
+from dsdm.cli.files import load_rows
 from dsdm.cli.size import parse_size
 from dsdm.cli.tokens import Lengths, rows_within
 from dsdm.reference import DATASET_SIZE, METHODS, check_method
@@ -102,6 +104,7 @@ class Choice:
         """The score files of one's own that were opened."""
         self._rows: int | None = None
         self._candidates: Scores | None = None
+        self._ids: list[Path] = []
         self._seed = choosing.seed
         self.left: Mapping[str, Any] | None = None
         """How the rows of an interrupted run were chosen. A draw without a seed that is the same has the seed of it."""
@@ -111,6 +114,22 @@ class Choice:
     def draws(self) -> bool:
         """Whether rows are drawn."""
         return self.given.gumbel or self.method in _DRAWING
+
+    @property
+    def sources(self) -> list[str]:
+        """The files, folders and globs of scores that were named."""
+        return [] if self.method is not None else self.what
+
+    @property
+    def named(self) -> list[str | Path]:
+        """The files that were named."""
+        return [*self.sources, *([] if self.given.exclude is None else [self.given.exclude])]
+
+    @property
+    def read(self) -> list[str | Path]:
+        """The files that were read by a selection."""
+        scores = [] if self._candidates is None else [str(path) for path in self._candidates.paths]
+        return [*self.named, *scores, *self._ids]
 
     def _check(self) -> None:
         """End with a usage error where options do not go together."""
@@ -191,9 +210,7 @@ class Choice:
         return valid
 
     def _excluded(self) -> "NDArray[np.generic] | None":
-        from numpy import load
-
-        return None if self.given.exclude is None else load(self.given.exclude, mmap_mode="r", allow_pickle=False)
+        return None if self.given.exclude is None else load_rows(self.given.exclude, "--exclude", mask=True)
 
     def _by_scores(self, corpus_rows: int | None) -> tuple[_Choose, int]:
         from dsdm import gumbel_top_k, last_seed, top_k
@@ -267,7 +284,9 @@ class Choice:
             return DATASET_SIZE if rows is None else rows
         if method == "semdedup":
             from dsdm.methods import semdedup_ids
+            from dsdm.reference import files_of, find_file
 
+            self._ids = [find_file(path, self.given.data_dir) for path in files_of(method)]
             return len(semdedup_ids(self.given.data_dir, rows, None))
         from dsdm.methods import method_scores
 

@@ -1,22 +1,19 @@
 """The commands: parse, call, say what was done."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice, Choosing, Reading
+from dsdm.cli.files import check_place, load_rows, write_npy
 from dsdm.cli.groups import expanded
 from dsdm.cli.notes import noted
 from dsdm.cli.tokens import Lengths
 from dsdm.cli.writing import Writing
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from dsdm.paths import refuse_inputs, refuse_inside
 
 
 def register(app: typer.Typer) -> None:
@@ -121,10 +118,13 @@ def indices(
       dsdm indices random --tokens 2.6e10 --row-tokens 1024 --seed 7 -o random.npy
       dsdm indices scores.npy --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
     """
-    check_place(out, overwrite=overwrite)
     choice = Choice(what, choosing, reading)
+    check_place(out, overwrite=overwrite)
+    refuse_inputs(out, choice.named)
+    refuse_inside(str(out), choice.sources)
     choice.open()
     reading.check_used(choice.opened)
+    refuse_inputs(out, choice.read)
     write_npy(out, choice.select(lambda: _row_tokens_given(choosing.row_tokens)))
 
 
@@ -160,8 +160,6 @@ def materialize(
       dsdm materialize demo/corpus subset --by dsdm --target squad -k 100 --data-dir demo/data
       dsdm materialize 'corpus/data/*.parquet' subset --by scores.npy --tokens 1e9 --dry-run
     """
-    import numpy as np
-
     import dsdm
     from dsdm.materializing import check_before, how_unfinished_chose
 
@@ -172,12 +170,14 @@ def materialize(
         choosing.refuse_all()
     column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens)
     choice = None if indices_file is not None else Choice(by or [], choosing, reading)
+    refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
     where = source[0] if len(source) == 1 else source
     shards = dsdm.open_shards(where, **reading.files)
     lengths = None if column is None else Lengths(shards, column)
     if choice is not None:
         choice.left = how_unfinished_chose(out) if writing.resume else None
         choice.open(len(shards))
+        refuse_inputs(out, choice.read)
     arguments = writing.arguments(reading)
     opened = [*([] if choice is None else choice.opened), *([arguments["scores"]] if "scores" in arguments else [])]
     reading.check_used(opened)
@@ -186,7 +186,7 @@ def materialize(
         rows = choice.select(lambda: choosing.row_tokens or 1, lengths)
         told = choice.told(rows)
     else:
-        rows, told = np.load(str(indices_file), allow_pickle=False), None
+        rows, told = load_rows(Path(str(indices_file)), "--indices"), None
     arguments |= {**reading.files, "threads": choosing.threads, "selection": told}
     if writing.dry_run:
         typer.echo(dsdm.plan(where, rows, out, **arguments))
@@ -214,43 +214,6 @@ def verify(
     import dsdm
 
     typer.echo(dsdm.verify(folder, data_dir=data_dir, threads=threads))
-
-
-def check_place(path: Path, *, overwrite: bool) -> None:
-    """Fail if a file cannot get this name.
-
-    Raises
-    ------
-    FileExistsError, IsADirectoryError
-        If there is something.
-    FileNotFoundError
-        If there is no folder for it.
-
-    """
-    if path.is_dir():
-        message = f"{path}: it is a folder; name a .npy file"
-        raise IsADirectoryError(message)
-    if path.exists() and not overwrite:
-        message = f"{path}: it exists; remove it, name another file, or add --overwrite"
-        raise FileExistsError(message)
-    if not path.parent.is_dir():
-        message = f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere"
-        raise FileNotFoundError(message)
-
-
-def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
-    """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
-    import numpy as np
-
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            np.save(file, rows)
-        unfinished.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

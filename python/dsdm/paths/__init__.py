@@ -14,7 +14,18 @@ from dsdm.paths.globs import open_glob, would_read
 from dsdm.paths.local import PathLike, local
 from dsdm.paths.order import check_sort
 
-__all__ = ["ROWS", "SCORES", "Found", "PathLike", "Use", "check_sort", "find", "local", "refuse_inside"]
+__all__ = [
+    "ROWS",
+    "SCORES",
+    "Found",
+    "PathLike",
+    "Use",
+    "check_sort",
+    "find",
+    "local",
+    "refuse_inputs",
+    "refuse_inside",
+]
 
 
 def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = None, partial: bool = False) -> Found:
@@ -59,6 +70,28 @@ def refuse_inside(target: str, places: Iterable[str]) -> None:
                 f"replace the source {place}" if same else f"lie inside of the source {place} and become a part of it"
             )
             message = f"{target}: the output would {what}; choose another directory"
+            raise ValueError(message)
+
+
+def refuse_inputs(target: PathLike, inputs: Iterable[PathLike]) -> None:
+    """Fail if an output would replace a file that is read, by whatever name: a link, or a folder around it.
+
+    Raises
+    ------
+    ValueError
+        Naming both.
+
+    """
+    place = os.path.realpath(target)
+    for file in inputs:
+        if not os.path.exists(file):  # noqa: PTH110
+            continue
+        real = os.path.realpath(file)
+        same = os.path.exists(place) and os.path.samefile(place, real)  # noqa: PTH110, PTH121
+        if same or os.path.commonpath([place, real]) == place:
+            message = (
+                f"{os.fspath(target)!s}: the output would replace {os.fspath(file)!s}, which is read; choose another"
+            )
             raise ValueError(message)
 
 

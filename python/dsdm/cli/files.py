@@ -1,0 +1,87 @@
+"""Files of row numbers: read, and written in one step to where none of what was read is."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MAGIC = b"\x93NUMPY"
+_HOW = "write one by numpy.save('rows.npy', rows), where rows may be numpy.loadtxt('rows.txt', dtype='int64')"
+
+
+def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
+    """Read a ``.npy`` file of row numbers, or where that is taken of one boolean for each row.
+
+    Raises
+    ------
+    ValueError
+        For any other file, with what is needed and how to make it.
+
+    """
+    import numpy as np
+
+    needed = "whole numbers" + (", or of one boolean per row" if mask else "")
+    with path.open("rb") as file:
+        is_npy = file.read(len(_MAGIC)) == _MAGIC
+    if not is_npy:
+        message = f"{path}: {option} takes a .npy file of {needed}, and this is none; {_HOW}"
+        raise ValueError(message)
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        # What numpy advises for an array of objects is to run what the file says.
+        why = "it holds objects" if "allow_pickle" in str(error) else str(error)
+        message = f"{path}: {option} takes a .npy file of {needed}, and this cannot be read ({why}); {_HOW}"
+        raise ValueError(message) from error
+    if rows.ndim != 1 or (rows.dtype.kind not in ("iub" if mask else "iu") and rows.size):
+        hint = "; turn a mask into row numbers with numpy.flatnonzero" if rows.dtype.kind == "b" else ""
+        message = (
+            f"{path}: {option} takes one dimension of {needed}, and it holds {rows.dtype} of the shape {rows.shape}"
+        )
+        raise ValueError(message + hint)
+    return rows
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Fail if a file cannot get this name.
+
+    Raises
+    ------
+    FileExistsError, IsADirectoryError
+        If there is something.
+    FileNotFoundError
+        If there is no folder for it.
+
+    """
+    if path.is_dir():
+        message = f"{path}: it is a folder; name a .npy file"
+        raise IsADirectoryError(message)
+    if path.suffix.lower() != ".npy":
+        message = f"-o is {path}, and what is written is a .npy file, which readers know by its name: say {path}.npy"
+        raise typer.BadParameter(message)
+    if path.exists() and not overwrite:
+        message = f"{path}: it exists; remove it, name another file, or add --overwrite"
+        raise FileExistsError(message)
+    if not path.parent.is_dir():
+        message = f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere"
+        raise FileNotFoundError(message)
+
+
+def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
+    """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
+    import numpy as np
+
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            np.save(file, rows)
+        unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
