@@ -123,8 +123,8 @@ def as_json(told: Mapping[str, Any]) -> str:
     if found is None:
         return json.dumps(told, default=plain)
     message = (
-        f"selection= tells of {found[0]!r}, which is not UTF-8, and dsdm.json cannot hold it; rename the file, or link "
-        "to it by another name"
+        f"the selection tells of {found[0]!r}, which is not UTF-8, and dsdm.json cannot hold it; rename the file, or "
+        "link to it by another name"
     )
     raise ValueError(message)
 

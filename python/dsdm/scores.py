@@ -136,6 +136,10 @@ def _type_name(dtype: DTypeLike) -> str:
     """Name a type as the extension does, with the byte order before it."""
     if isinstance(dtype, str) and dtype == "bfloat16":
         return dtype
-    given = np.dtype(dtype)
+    try:
+        given = np.dtype(dtype)
+    except TypeError as error:
+        message = f'dtype is {dtype!r}, which is no type; "float32", ">f8" (big-endian) or "bfloat16" is one'
+        raise TypeError(message) from error
     order = {"<": "<", ">": ">"}.get(given.byteorder, "")
     return order + given.newbyteorder("=").name

@@ -239,9 +239,9 @@ WRONG_FOLDER = [
     (["--row-ids", "id"], "adds a column 'id', and there is one"),
     (["--scores", "scores.npy", "--row-ids", "scores"], "both add a column 'scores'"),
     (["--scores", "short.npy"], "have 3 values and the source has 1,000 rows"),
-    (["--max-shard-size", "much"], "'much'"),
+    (["--max-shard-size", "much"], "--max-shard-size much is no size"),
     (["--num-shards", "0"], "is 0; at least 1 is needed"),
-    (["--shuffle-seed", "3"], "=3"),
+    (["--shuffle-seed", "3"], "--shuffle-seed 3 belongs to --row-order shuffle"),
     (["--key", "x"], "--key is 'x', and no .pt file"),
     (["--column", "x"], "--column is 'x', and no Arrow or Parquet"),
 ]

@@ -82,7 +82,7 @@ def test_an_output_that_datasets_could_not_open_is_refused_before_any_work(odd, 
 )
 def test_a_selection_that_the_manifest_cannot_hold_is_refused_before_any_work(told):
     before = names()
-    with pytest.raises(ValueError, match=r"selection= tells of .*odd\\udcff.*not UTF-8, and dsdm.json cannot hold it"):
+    with pytest.raises(ValueError, match=r"the selection tells of .*odd\\udcff.*not UTF-8, and dsdm.json cannot hold"):
         dsdm.materialize(TABLE, [0], "out", selection=told)
     assert names() == before
 

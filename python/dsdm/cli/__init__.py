@@ -3,19 +3,18 @@
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dsdm import __version__
 from dsdm.cli import commands
+from dsdm.cli.words import as_options
 
-_OPTIONS = {
-    'sort="name"': "--sort name",
-    'sort="natural"': "--sort natural",
-    "partial=True": "--partial",
-    "resume=False": "--no-resume",
-}
+# What click calls wrong usage; typer has it inside of itself in some of its versions.
+_Usage: type[Exception] = typer.BadParameter.__mro__[1]
+# typer says so of what a function refuses.
+_PREFIX = "Value error, "
 
 app = typer.Typer(
     name="dsdm",
@@ -57,7 +56,12 @@ def _options(
 def main() -> None:
     """Run the command line: an error of dsdm is one line on stderr and exit code 1, wrong usage 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except _Usage as error:
+        _show(error)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(1)
     except (ValueError, TypeError, LookupError, OSError, MemoryError, ImportError, RuntimeError) as error:
         if os.environ.get("DSDM_DEBUG"):
             raise
@@ -65,15 +69,17 @@ def main() -> None:
         sys.exit(1)
 
 
+def _show(error: Any) -> None:
+    """Show how a command is used and what was wrong with it, without the words of those who found it."""
+    parameter = getattr(error, "param", None)
+    if type(error).__name__ == "MissingParameter" and getattr(parameter, "name", "") == "source":
+        message = "give SHARDS... and OUT: the corpus, and behind it the folder to write"
+        error = typer.BadParameter(message, ctx=error.ctx)
+    error.message = as_options(error.message.removeprefix(_PREFIX))
+    error.show()
+
+
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return _as_options(f"{error.filename}: {error.strerror}")
-    text = " ".join(str(error).split())
-    return _as_options(text) or type(error).__name__
-
-
-def _as_options(text: str) -> str:
-    """Say by a command's options what a message says by the arguments of a function."""
-    for argument, option in _OPTIONS.items():
-        text = text.replace(argument, option)
-    return text
+        return f"{error.filename}: {as_options(str(error.strerror))}"
+    return as_options(" ".join(str(error).split())) or type(error).__name__

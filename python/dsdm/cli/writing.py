@@ -36,7 +36,7 @@ class Writing:
         RowOrder, typer.Option("--row-order", help="Write rows as selected, as they lie, or shuffled.")
     ] = RowOrder.given
     shuffle_seed: Annotated[
-        int | None, typer.Option("--shuffle-seed", help="Repeat the shuffle that printed this seed.")
+        int | None, typer.Option("--shuffle-seed", min=0, help="Repeat the shuffle that printed this seed.")
     ] = None
     columns: Annotated[list[str] | None, typer.Option("--keep", help="Only this column (give it again for more).")] = (
         None
@@ -52,6 +52,10 @@ class Writing:
         str | None, typer.Option("--max-shard-size", metavar="SIZE", help="Such as 500MB, the default.")
     ] = None
     num_shards: Annotated[int | None, typer.Option("--num-shards", help="So many files instead.")] = None
+    memory_limit: Annotated[
+        str | None,
+        typer.Option("--memory-limit", metavar="SIZE", help="Memory to hold, about; else a quarter of what is free."),
+    ] = None
     format: Annotated[
         OutputFormat, typer.Option("--format", help="For load_from_disk, for the hub, or to be mapped by a trainer.")
     ] = OutputFormat.arrow
@@ -93,6 +97,7 @@ class Writing:
             "scores": reading.open(self.scores_from) if self.scores_from else None,
             "max_shard_size": self.max_shard_size,
             "num_shards": self.num_shards,
+            "memory_limit": self.memory_limit,
         }
         given = {name: value for name, value in asked.items() if value is not None}
         return {
