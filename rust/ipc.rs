@@ -20,13 +20,14 @@ use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc_nodes::{check_nodes, has_dictionaries};
 use crate::ipc_offsets::{footer_leads_on, message_leads_on};
+use crate::ipc_start::{bare_schema, framed_message};
 use crate::maps::schema_without_maps;
 use crate::mmap::Map;
 use crate::opened::Opened;
 
 /// The marker before each message and before the end mark, since Arrow 0.15.
-const CONTINUATION: [u8; 4] = [0xff; 4];
-/// Bytes of the schema of an old stream that are looked at: schemas take less.
+pub(crate) const CONTINUATION: [u8; 4] = [0xff; 4];
+/// Bytes of a schema without a frame of today that are looked at: schemas take less.
 const MAX_SCHEMA: u64 = 64 << 20;
 /// What a file, but not a stream, begins and ends with.
 const MAGIC: &[u8; 6] = b"ARROW1";
@@ -174,7 +175,14 @@ pub(crate) fn header_of<'f>(file: &'f (impl ReadAt + ?Sized), place: &Place) -> 
 /// Validates the bytes of a message's header.
 pub(crate) fn message<'b>(path: &Path, place: &Place, bytes: &'b [u8]) -> Result<Message<'b>> {
     root_as_message(bytes).map_err(|e| {
-        let message = format!("the message header is no flatbuffer: {e}; bytes were lost or overwritten");
+        let said = e.to_string();
+        let what = said.lines().next().unwrap_or_default(); // Proof: those after it tell the tables around it.
+        let cause = if what.contains("is unaligned") {
+            "bytes were overwritten, or an early polars 1 wrote string views: write the file again with a later one"
+        } else {
+            "bytes were lost or overwritten"
+        };
+        let message = format!("the message header is no flatbuffer: {what}; {cause}");
         Error::format(path, At::Byte(place.header.start), message)
     })
 }
@@ -344,7 +352,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             messages.push((place, kind));
         }
         self.check_disjoint(&messages)?;
-        self.check_complete(&messages, bounds.start)?;
+        self.check_complete(&messages, &schema, bounds.start)?;
         Ok(Contents { schema, messages })
     }
 
@@ -575,21 +583,60 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
     /// Fails if there are bytes between the schema and the footer that the footer does not name: a batch that it
     /// leaves out would be missed by nobody.
-    fn check_complete(&mut self, messages: &[(Place, Kind)], footer: u64) -> Result<()> {
-        let mut position = self.first_message(footer)?;
-        if position < footer {
-            self.next(&mut position)?;
-        }
+    fn check_complete(&mut self, messages: &[(Place, Kind)], schema: &SchemaRef, footer: u64) -> Result<()> {
         let mut spans = Vec::with_capacity(messages.len());
         for (place, _) in messages {
             spans.push((checked::sub(place.header.start, self.before_header())?, place.body.end));
         }
         spans.sort_unstable();
+        let named = spans.first().map_or(footer, |&(start, _)| start); // Proof: without blocks, none lies before it.
+        let mut position = self.behind_schema(named, schema, footer)?;
         for (start, end) in spans {
             self.check_gap(position..start, false)?;
             position = end;
         }
         self.check_gap(position..footer, true)
+    }
+
+    /// The byte behind the schema at the start of a file. The first message that the footer names begins at `named`.
+    fn behind_schema(&mut self, named: u64, schema: &SchemaRef, footer: u64) -> Result<u64> {
+        let mut position = self.first_message(footer)?;
+        let bare = position..named;
+        if self.marked && !bare.is_empty() && bare.end - bare.start <= MAX_SCHEMA {
+            let bytes = self.file.read_at(bare.start, checked::len(&bare)?)?;
+            if let Some(found) = bare_schema(&bytes) {
+                self.check_bare(&bare, &bytes, found, schema)?;
+                return Ok(bare.end);
+            }
+        }
+        if position < footer {
+            self.next(&mut position)?;
+        }
+        Ok(position)
+    }
+
+    /// A file that begins with a schema message without its frame: there is no message behind it up to the first that
+    /// the footer names, and the schema is that of the footer.
+    fn check_bare(
+        &self,
+        at: &Range<u64>,
+        bytes: &[u8],
+        found: SchemaHeader<'_>,
+        schema: &SchemaRef,
+    ) -> Result<()> {
+        if let Some(lost) = framed_message(bytes) {
+            let message = format!(
+                "a message of {} bytes or more begins here, before the first that the footer names, at byte {}; the footer is damaged: write or download the file again",
+                lost.len(),
+                at.end
+            );
+            return Err(self.broken(checked::add(at.start, lost.start as u64)?, message));
+        }
+        if self.schema(at.start, found)? != *schema {
+            let message = "the schema at the start of the file is not that of its footer; bytes were overwritten: write or download the file again";
+            return Err(self.broken(at.start, message));
+        }
+        Ok(())
     }
 
     /// Where the first message of a file begins. Some writers pad the magic to 64 bytes.

@@ -17,6 +17,7 @@ pub mod identity;
 mod ipc;
 mod ipc_nodes;
 mod ipc_offsets;
+mod ipc_start;
 mod locks;
 mod maps;
 pub mod parallel;
