@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `opened`,
+//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `numbers_as_text`, `opened`,
 //! `parquet_file`, `room`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
 //! sees the bindings.
 
@@ -20,6 +20,7 @@ mod ipc_offsets;
 mod ipc_start;
 mod locks;
 mod maps;
+mod numbers_as_text;
 pub mod parallel;
 mod parquet_file;
 mod room;

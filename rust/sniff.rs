@@ -129,6 +129,10 @@ const PICKLE: Advice = Advice::Each(
     "it could run code, and is not read; write the scores with torch.save(tensor, path) of torch 1.6 or later, or numpy.save",
     "it could run code, and is not read; write the rows as Parquet",
 );
+const NUMBERS: Advice = Advice::Each(
+    "save its numbers with numpy.save, for example numpy.save(\"scores.npy\", numpy.loadtxt(path, delimiter=\",\"))",
+    "write the rows as Parquet",
+);
 const TENSORS: Advice =
     Advice::Each("save the tensor of the scores with numpy.save or torch.save", "write the rows as Parquet");
 const SCORES: Advice = Advice::Do("scores are opened with open_scores; rows are read from Arrow and Parquet");
@@ -170,8 +174,8 @@ static TABLE: &[Format] = &[
     Format::weak(Kind::Arrow, "Arrow IPC", |h| h.starts(&[0xff; 4]), READ),
     Format::weak(Kind::Arrow, "an Arrow stream from before 0.15", is_old_stream, READ),
     Format::weak(Kind::Other, "a bare pickle", |h| matches!(h.bytes, [0x80, 2..=5, ..]), PICKLE),
-    Format::weak(Kind::Other, "JSON text", is_json, Advice::Convert),
-    Format::weak(Kind::Other, "text (CSV or the like)", |h| h.bytes.contains(&b'\n') && is_text(h.bytes), Advice::Convert),
+    Format::weak(Kind::Other, "JSON text", is_json, NUMBERS),
+    Format::weak(Kind::Other, "text (CSV or the like)", |h| h.bytes.contains(&b'\n') && is_text(h.bytes), NUMBERS),
 ];
 
 impl Head<'_> {
@@ -254,7 +258,7 @@ fn is_json(head: Head<'_>) -> bool {
 }
 
 /// Whether there is nothing but text; the last character may be cut.
-fn is_text(bytes: &[u8]) -> bool {
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let whole = match std::str::from_utf8(bytes) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,

@@ -9,6 +9,7 @@ use super::file::File;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::ipc::begins_unmarked;
+use crate::numbers_as_text::is_numbers;
 use crate::sniff::{self, Evidence, HEAD, Head, Kind, known, show};
 
 /// The formats that scores are read from.
@@ -45,9 +46,22 @@ enum Promise {
     One(Format),
     /// `.bin`, `.raw`: values and nothing else, or (`.bin`) what torch wrote.
     Bytes,
+    /// `.csv`, `.json` and the like: text.
+    Text,
+    /// `.dat`: whatever it may be.
+    Data,
     /// No known extension.
     Nothing,
 }
+
+/// The extensions of text.
+const TEXTS: &[&str] = &[
+    "csv", "tsv", "txt", "json", "jsonl", "ndjson", "xml", "htm", "html", "yaml", "yml", "toml", "ini", "md",
+    "log",
+];
+
+/// What makes values of text that are read.
+const FROM_TEXT: &str = "raw values are never read from text: save its numbers first, for example with numpy.save(\"scores.npy\", numpy.loadtxt(path, delimiter=\",\"))";
 
 /// Bytes of a message that is looked at: schemas take less.
 const MAX_SCHEMA: u64 = 64 << 20;
@@ -60,6 +74,8 @@ fn promise(path: &Path) -> Promise {
         Some("arrow" | "arrows" | "ipc" | "feather") => Promise::One(Format::Arrow),
         Some("parquet" | "pq") => Promise::One(Format::Parquet),
         Some("bin" | "raw") => Promise::Bytes,
+        Some("dat") => Promise::Data,
+        Some(extension) if TEXTS.contains(&extension) => Promise::Text,
         _ => Promise::Nothing,
     }
 }
@@ -78,7 +94,7 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
     let head = Head { bytes: &bytes, size: file.size() };
     let promised = promise(path);
     // Raw values may begin with any bytes: a few that mean something elsewhere are no evidence.
-    let doubted = raw && matches!(promised, Promise::Bytes | Promise::Nothing);
+    let doubted = raw && matches!(promised, Promise::Bytes | Promise::Data | Promise::Nothing);
     let known = match known(head) {
         Some(known) if known.evidence == Evidence::Weak && doubted && !is_proven(file, head)? => None,
         known => known,
@@ -102,12 +118,24 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
                 show(&bytes)
             ),
         )),
+        (None, Promise::Text) => {
+            let start = show(&bytes);
+            let message = format!("by its name this is text, and its first bytes are {start}; {FROM_TEXT}");
+            Err(Error::format(path, At::Byte(0), message))
+        }
+        (None, Promise::Nothing) if raw && is_numbers(&bytes, file.size()) => {
+            let start = show(&bytes);
+            let message = format!(
+                "these are numbers as text, and its first bytes are {start}; {FROM_TEXT}; raw values that look so are read from a file whose name ends with .bin"
+            );
+            Err(Error::format(path, At::Byte(0), message))
+        }
         (None, _) if raw => Ok(Format::Raw),
         (None, Promise::Bytes) => Err(Error::Type(format!(
             "{}: raw values do not say their type; give dtype=, for example dtype=\"float32\"",
             path.display()
         ))),
-        (None, Promise::Nothing) => Err(Error::format(
+        (None, Promise::Data | Promise::Nothing) => Err(Error::format(
             path,
             At::Byte(0),
             format!(

@@ -129,3 +129,65 @@ def test_scores_of_models_are_never_refused(tmp_path):
         values = random.normal(size=50).astype([np.float16, np.float32, np.float64][number % 3])
         values.tofile(tmp_path / f"{number}.bin")
         assert dsdm.open_scores(tmp_path / f"{number}.bin", dtype=values.dtype.name)[:].tobytes() == values.tobytes()
+
+
+TEXTS = {
+    "lines": b"0.5\n0.25\n0.125\n1.0\n",
+    "windows lines": b"0.5\r\n0.25\r\n0.125\r\n1\r\n\r\n\r\n",
+    "csv": b"id,score\n1,0.5\n2,0.25\n3,nan\n1234567",
+    "tsv": b"# id\tscore\n1\t0.5\n2\t-inf\n",
+    "one line": b"0.5, 0.25, 0.125, 1.0\x20\x20\x20",
+    "long": b"0.12345\n" * 1000,
+    "json": b"[0.5, 0.25, 1.0]",
+    "json lines": b'{"score": 0.5}\n{"score": 0.25}\n{"s": 1}',
+    "utf-16": "0.5\n0.25\n".encode("utf-16"),
+    "utf-8 mark": b"\xef\xbb\xbf0.5\n0.25\n",
+}
+
+
+def padded(text):
+    """As many bytes as some float32 take."""
+    return text + b"\n" * (-len(text) % 4)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", ["scores", "scores.f32", "scores.csv", "scores.TXT", "scores.jsonl"])
+def test_numbers_as_text_are_no_raw_values(tmp_path, text, name):
+    path = tmp_path / name
+    path.write_bytes(padded(TEXTS[text]))
+    for dtype in ("float32", "int8", None):
+        with pytest.raises(errors.FormatError) as refused:
+            dsdm.open_scores(path, dtype=dtype)
+        assert str(path) in str(refused.value)
+        assert dtype is None or "numpy.save" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.tsv", "a.txt", "a.json", "a.jsonl", "a.ndjson", "a.xml", "a.html", "a.yaml"]
+)
+def test_a_file_that_is_text_by_its_name_is_never_raw(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(VALUES.tobytes())
+    for dtype in ("float32", "uint8"):
+        with pytest.raises(errors.FormatError, match=r"by its name this is text.*numpy\.save.*numpy\.loadtxt"):
+            dsdm.open_scores(path, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.raw", "a.dat"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_values_that_look_like_text_are_read_where_the_name_says_that_they_are_raw(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_bytes(padded(TEXTS[text]))
+    for dtype in ("float32", "uint8"):
+        assert dsdm.open_scores(path, dtype=dtype)[:].tobytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a", "a.u8", "a.dat"])
+def test_bytes_that_are_printable_are_values(tmp_path, name):
+    random = np.random.default_rng(9)
+    for number in range(60):
+        letters = random.integers(32, 127, 400, np.uint8)
+        for values in (letters, letters[:3], random.integers(0, 256, 8, np.uint8), np.sort(letters)):
+            path = tmp_path / f"{number}{name}"
+            path.write_bytes(values.tobytes())
+            assert np.array_equal(dsdm.open_scores(path, dtype="uint8")[:], values)
