@@ -60,7 +60,17 @@ fn operand(value: &Bound<'_, PyAny>) -> PyResult<Option<Operand>> {
     if value.is_instance_of::<PyBool>() || !value.is_instance(&numbers)? {
         return Ok(None);
     }
-    Ok(Some(Operand::Number(value.extract()?)))
+    let number: f64 = value.extract()?;
+    let integers = value.py().import("numbers")?.getattr("Integral")?;
+    // An integer of numpy would be compared as the float64 that it is rounded to.
+    let exact = || value.py().import("operator")?.call_method1("index", (value,))?.eq(number);
+    if value.is_instance(&integers)? && !exact()? {
+        let message = format!(
+            "the number {value} is not exactly a float64, in which arithmetic on scores is done; give a float, or compute with numpy in integers"
+        );
+        return Err(Error::Value(message).into());
+    }
+    Ok(Some(Operand::Number(number)))
 }
 
 /// The result of an operator: a vector, or `NotImplemented`.

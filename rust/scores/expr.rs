@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::arithmetic::{Base, Step, compute, convert};
+use super::exact::check_exact;
 use super::stats::Moments;
 use super::stored::Stored;
 use super::{DType, Float, Scores, Scratch, Source, Values};
@@ -110,7 +111,11 @@ fn fill<F: Float>(scores: &Scores, rows: Range<u64>, out: &mut [F], scratch: &mu
         Node::Binary { .. } | Node::Negated(_) | Node::Standardized { .. } if scores.dtype() == F::DTYPE => {
             fill_chain(scores, rows, out, scratch)
         }
-        _ => convert(scores.read(rows, scratch)?, out),
+        _ => {
+            let values = scores.read(rows.clone(), scratch)?;
+            check_exact(scores, &rows, values)?;
+            convert(values, out)
+        }
     }
 }
 
@@ -198,7 +203,9 @@ fn values_of<'a, F: Float>(
     let len = checked::len(&rows)?;
     let (values, operands) = scratch.split::<F>(len, 1);
     let [inner] = operands else { return Err(no_scratch()) };
-    convert(operand.read(rows, inner)?, values)?;
+    let read = operand.read(rows.clone(), inner)?;
+    check_exact(operand, &rows, read)?;
+    convert(read, values)?;
     Ok(values)
 }
 

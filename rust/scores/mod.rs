@@ -12,6 +12,7 @@ pub mod collect;
 mod column;
 mod copy;
 mod dtype;
+mod exact;
 mod expr;
 pub(crate) mod file;
 mod float;

@@ -3,6 +3,7 @@
 //! Each block of a fixed number of rows gives its count, mean and sum of squared deviations; the blocks are
 //! joined in the order of the rows (Chan, Golub and `LeVeque` 1979), so that threads do not change a bit.
 
+use super::exact::check_exact;
 use super::expr::with_values;
 use super::float::ToFloat;
 use super::{Scores, Scratch, Source, Values};
@@ -12,6 +13,8 @@ use crate::parallel::{Job, Queue};
 
 /// Rows of a block.
 const BLOCK: u64 = 1 << 15;
+/// A sum of squares below it may have lost digits of them, as float64 has fewer near 2^-1022.
+const SMALLEST: f64 = 1e-280;
 
 /// What a vector is standardized by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +31,8 @@ struct Sums {
     count: f64,
     mean: f64,
     squares: f64,
+    /// The one value that all rows have, if they have one.
+    constant: Option<f64>,
 }
 
 impl Sums {
@@ -36,7 +41,8 @@ impl Sums {
         let count = values.len() as f64;
         let mean = values.iter().map(|value| value.to_f64()).sum::<f64>() / count;
         let squares = values.iter().map(|value| (value.to_f64() - mean).powi(2)).sum();
-        Self { count, mean, squares }
+        let constant = values.first().filter(|&first| values.iter().all(|value| value == first));
+        Self { count, mean, squares, constant: constant.map(|value| value.to_f64()) }
     }
 
     fn join(self, after: Self) -> Self {
@@ -45,6 +51,7 @@ impl Sums {
             count,
             mean: self.mean + gap * (after.count / count),
             squares: self.squares + after.squares + gap * gap * (self.count * after.count / count),
+            constant: self.constant.filter(|value| after.constant == Some(*value)),
         }
     }
 }
@@ -59,18 +66,26 @@ pub(super) fn moments(scores: &Scores, ddof: u64, job: &Job<'_>) -> Result<Momen
     let sums = sums.into_iter().reduce(Sums::join);
     let sums = sums.ok_or_else(|| Error::Value("zscore of no rows".into()))?;
     let std = (sums.squares / (sums.count - ddof as f64)).sqrt();
-    if std == 0.0 {
-        return Err(Error::Value(format!(
-            "zscore of {} rows that are all {}: the standard deviation is 0",
-            scores.len(),
-            sums.mean
-        )));
+    let rows = scores.len();
+    // The mean of equal values may be rounded, and none of them then is the mean.
+    if let Some(value) = sums.constant.filter(|value| value.is_finite()) {
+        let message = format!("zscore of {rows} rows that are all {value:?}: the standard deviation is 0");
+        return Err(Error::Value(message));
     }
     if !std.is_finite() {
+        let message = match first_not_finite(scores)? {
+            Some(row) => format!(
+                "zscore of {rows} rows: the standard deviation is {std}, because a score is NaN or infinite, the first at row {row}"
+            ),
+            None => format!(
+                "zscore of {rows} rows: they lie so far apart that the squares of their differences do not fit into float64; divide the scores first, for example (scores / 1e160).zscore()"
+            ),
+        };
+        return Err(Error::Value(message));
+    }
+    if sums.squares < SMALLEST {
         return Err(Error::Value(format!(
-            "zscore of {} rows: the standard deviation is {std}, because a score is NaN or infinite{}",
-            scores.len(),
-            first_not_finite(scores)?.map_or_else(String::new, |row| format!(", the first at row {row}"))
+            "zscore of {rows} rows: they differ so little that the squares of their differences are lost in float64 (the standard deviation is about {std:?}); multiply the scores first, for example (scores * 1e160).zscore()"
         )));
     }
     Ok(Moments { mean: sums.mean, std })
@@ -85,7 +100,8 @@ fn block_sums(scores: &Scores, job: &Job<'_>) -> Result<Vec<Sums>> {
             let start = checked::mul(block, BLOCK)?;
             let rows = start..start + BLOCK.min(checked::sub(len, start)?);
             scores.prefetch(rows.clone())?;
-            let values = scores.read(rows, &mut scratch)?;
+            let values = scores.read(rows.clone(), &mut scratch)?;
+            check_exact(scores, &rows, values)?;
             mine.push((block, with_values!(values, values => Sums::of(values))));
             state.check()?;
         }

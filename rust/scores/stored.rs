@@ -4,7 +4,7 @@
 //! byte order, unaligned, or across two parts is copied into the caller's scratch, a block at a time.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::chosen::Chosen;
@@ -178,6 +178,20 @@ impl Stored {
     /// The files, in the order given.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(File::path)
+    }
+
+    /// The file that a row lies in, and its number there.
+    pub(super) fn file_of(&self, row: u64) -> Result<(PathBuf, u64)> {
+        // A vector that was opened may have lost its first rows to a slice.
+        let start = self.origin.as_ref().map_or(0, |origin| origin.start); // Proof: then it is none.
+        let mut row = checked::add(row, start)?;
+        for (file, &rows) in checked::zip(self.files.iter(), self.file_rows.iter())? {
+            match row.checked_sub(rows) {
+                Some(rest) => row = rest,
+                None => return Ok((file.path().to_path_buf(), row)),
+            }
+        }
+        Err(impossible("a row lies behind those of all files"))
     }
 
     /// Whether every value is read through a map of its file.

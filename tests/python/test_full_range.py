@@ -186,6 +186,9 @@ def test_rows_that_no_index_can_name_are_not_drawn():
     with pytest.raises(TypeError, match="population is True"):
         dsdm.sample(True, 1)  # noqa: FBT003
     assert dsdm.sample(2**63 - 1, 0).tolist() == []
+    for population in (2**48 + 1, 2**63 - 1):
+        with pytest.raises(ValueError, match=f"the population is {population}, and at most {2**48} rows"):
+            dsdm.sample(population, 3)
 
 
 def test_ids_of_2_to_the_63_and_more_are_not_drawn(tmp_path):
@@ -281,6 +284,10 @@ def test_arithmetic_on_any_bits_is_numpys(folder, values, data):
         same(np.asarray(scores), values)
     short = values.dtype.kind == "f" and values.dtype.itemsize < 8
     kind = np.float32 if short else np.float64
+    if values.dtype.kind in "iu" and any(int(float(value)) != value for value in values.tolist()):
+        with pytest.raises(ValueError, match="is not exactly a float64"):
+            np.asarray(-scores)
+        return
     with np.errstate(all="ignore"):
         expected, found = values.astype(kind), scores
         for _ in range(data.draw(st.integers(1, 4))):

@@ -87,7 +87,7 @@ def test_bytes_that_are_not_aligned_are_copied(tmp_path, io):
 
 def test_a_column_is_a_vector(tmp_path):
     expected = values("f4", 10)
-    for name, array in {"c": expected[:, None], "f": np.asfortranarray(expected[:, None]), "r": expected[None]}.items():
+    for name, array in {"c": expected[:, None], "f": np.asfortranarray(expected[:, None])}.items():
         same(np.asarray(open_scores(saved(tmp_path / f"{name}.npy", array))), expected)
 
 
@@ -173,7 +173,11 @@ def test_expressions_have_numpys_bits(tmp_path):
 @pytest.mark.parametrize("left", ["f2", "f4", "f8", "i4", "u8"])
 @pytest.mark.parametrize("right", ["f2", "f4", "f8", "i4", "u8"])
 def test_mixed_types_are_float32_only_among_short_floats(tmp_path, left, right):
-    a, b = values(left), values(right, seed=1)
+    # Of integers, those that float64 holds.
+    a, b = (
+        part // 2**11 if part.dtype.itemsize == 8 and part.dtype.kind == "u" else part
+        for part in (values(left), values(right, seed=1))
+    )
     x, y = open_scores(saved(tmp_path / "a.npy", a)), open_scores(saved(tmp_path / "b.npy", b))
     wide = "f4" if {left, right} <= {"f2", "f4"} else "f8"
     with np.errstate(all="ignore"):
