@@ -13,7 +13,7 @@ use crate::error::{At, Error, Result};
 /// The longest header that numpy itself reads without being told to trust the file.
 const MAX_HEADER: usize = 10_000;
 
-/// The one vector of a file, of shape (n,), (n, 1) or (1, n).
+/// The one vector of a file, of shape (n,) or (n, 1).
 pub(crate) fn parts(file: &File) -> Result<Vec<Part>> {
     let (text, data) = header_text(file)?;
     let header = parse_header(&text).map_err(|(at, message)| {
@@ -96,11 +96,16 @@ fn refused_type(file: &File, descr: &str) -> Error {
             ),
         );
     }
+    // A conversion of complex numbers drops a part of them, and one of texts or times is no score.
+    let kind = descr.chars().nth(1).unwrap_or('V'); // Proof: of no kind, nothing is advised.
     let hint = match descr.get(1..) {
         Some("V2") => {
             "numpy does not say what its 2 bytes are (bfloat16 is saved so): save array.astype(\"float32\")"
         }
         Some("b1") => "booleans are no scores: save array.astype(\"uint8\")",
+        _ if !"fiu".contains(kind) => {
+            "scores are floats of 2, 4 or 8 bytes or integers of 1 to 8: save one number for each row as one of these"
+        }
         _ => {
             "scores are floats of 2, 4 or 8 bytes or integers of 1 to 8: convert with array.astype(\"float32\")"
         }
@@ -111,15 +116,19 @@ fn refused_type(file: &File, descr: &str) -> Error {
 /// The number of rows of a shape that is a vector.
 fn rows(file: &File, header: &Header) -> Result<u64> {
     match *header.shape.as_slice() {
-        [n] | [n, 1] | [1, n] => Ok(n),
+        [n] | [n, 1] => Ok(n),
         ref shape => {
             let shape: Vec<_> = shape.iter().map(u64::to_string).collect();
+            let advice = match header.shape.as_slice() {
+                [1, _] => "save its one row, array[0]",
+                _ => "save one column of it",
+            };
             let order = if header.fortran { " in Fortran order" } else { "" };
             Err(Error::schema(
                 file.path(),
                 At::Field("shape".into()),
                 format!(
-                    "the array has shape ({}){order}; one score per row is needed, as (n,) or (n, 1): save one column of it",
+                    "the array has shape ({}){order}; one score per row is needed, as (n,) or (n, 1): {advice}",
                     shape.join(", ")
                 ),
             ))
