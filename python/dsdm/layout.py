@@ -51,6 +51,9 @@ def check_added(row_ids: object, selection: object) -> None:
     if row_ids is not None and not isinstance(row_ids, str):
         message = f"row_ids is {row_ids!r}; the name of a column is needed"
         raise TypeError(message)
+    if row_ids is not None and "\0" in row_ids:
+        message = f"row_ids={row_ids!r} is the name of a column and has a NUL in it, where Arrow would cut it"
+        raise ValueError(message)
     if selection is not None and not isinstance(selection, Mapping):
         message = f"selection is a {type(selection).__name__}; a mapping that tells how rows were chosen is needed"
         raise TypeError(message)

@@ -32,7 +32,7 @@ def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        For another number of values than of rows, with the name and both.
+        For another number of values than of rows, with the name and both; for a name with a NUL.
     TypeError
         For a name that is no text, and a vector without a length.
 
@@ -42,6 +42,9 @@ def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
         if not isinstance(name, str):
             message = f"scores= has {name!r} as the name of a column; a text is needed"
             raise TypeError(message)
+        if "\0" in name:
+            message = f"scores= has {name!r} as the name of a column, and a NUL is in it, where Arrow would cut it"
+            raise ValueError(message)
         if not isinstance(vector, Sized) or isinstance(vector, str | bytes):
             message = f"scores= has a {type(vector).__name__} as {name!r}; a dsdm.Scores or an array is needed"
             raise TypeError(message)

@@ -114,7 +114,7 @@ def _again_from_files(
 
 
 def _again_from_table(table: "pa.Table", mapping: NDArray[np.int64] | None, label: str) -> Source:
-    return Source(Corpus.from_stream(table), mapping, (), label)
+    return Source(_corpus_of(table), mapping, (), label)
 
 
 def _again_from_dataset(dataset: "datasets.Dataset", columns: list[str]) -> Source:
@@ -130,12 +130,46 @@ def _open_table(source: Any, columns: list[str] | None) -> Source:
     if loaded is not None and isinstance(source, loaded.Dataset):
         return _open_dataset(source, columns)
     if hasattr(source, "__arrow_c_stream__"):
-        return Source(Corpus.from_stream(source, columns=columns))
+        return Source(_corpus_of(source, columns))
     message = (
         "rows are read from a folder, a glob, a list of .arrow or .parquet files, a datasets.Dataset or a "
         f"pyarrow.Table, and not from {type(source).__name__}"
     )
     raise TypeError(message)
+
+
+def _corpus_of(table: Any, columns: list[str] | None = None) -> Corpus:
+    """Borrow a table through Arrow's C interface, which cuts texts at a NUL without a word."""
+    schema: Any = getattr(table, "schema", None)
+    # What is no schema of pyarrow comes from a library that made the cut already, or refuses to.
+    if type(schema).__module__.partition(".")[0] == "pyarrow":
+        for field in schema:
+            _check_texts(field, repr(field.name))
+    return Corpus.from_stream(table, columns=columns)
+
+
+def _check_texts(field: Any, place: str) -> None:
+    """Refuse a NUL in the name or the time zone of a field, or of one within it."""
+    zone = getattr(field.type, "tz", None)
+    for what, text in (("name", field.name), ("time zone", zone)):
+        if text is not None and "\0" in text:
+            message = f"column {place}: the {what} {text!r} has a NUL in it, which would be cut there; rename it"
+            raise SchemaError(message)
+    for inner in _inner_fields(field.type):
+        _check_texts(inner, f"{place}, field {inner.name!r}")
+
+
+def _inner_fields(kind: Any) -> list[Any]:
+    """Give the fields within a type: those of structs, lists, maps, unions, dictionaries and extension types."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return _inner_fields(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return [pa.field("values", kind.value_type)]
+    if pa.types.is_run_end_encoded(kind):
+        return [pa.field("values", kind.value_type)]
+    return [kind.field(index) for index in range(kind.num_fields)]
 
 
 def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Source:
@@ -153,7 +187,7 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
         return Source(corpus, rows, data.files, "dataset", _chosen(dataset, columns), data.places)
     features = json.dumps({"info": {"features": dataset.features.to_dict()}})
     metadata = {**(data.schema.metadata or {}), b"huggingface": features.encode()}
-    corpus = Corpus.from_stream(data.table.replace_schema_metadata(metadata), columns=columns)
+    corpus = _corpus_of(data.table.replace_schema_metadata(metadata), columns)
     return Source(corpus, mapping, files, "dataset", _chosen(dataset, columns))
 
 
