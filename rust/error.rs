@@ -158,8 +158,36 @@ impl Error {
         resume_mismatch, ResumeMismatch
     );
 
+    /// What to say where reading a file failed: that it changed, if it did, for then the bytes prove nothing.
+    #[must_use]
+    pub fn unless_changed(self, check_unchanged: impl FnOnce() -> Result<()>) -> Self {
+        match self {
+            Self::SourceChanged(_) | Self::Interrupted => self,
+            other => match check_unchanged() {
+                Err(changed @ Self::SourceChanged(_)) => changed,
+                _ => other,
+            },
+        }
+    }
+
     /// [`Error::Io`] for something done to a path.
     pub fn io(path: impl AsRef<Path>, doing: impl Into<String>, source: io::Error) -> Self {
         Self::Io { path: path.as_ref().to_path_buf(), doing: doing.into(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_is_not_damaged() {
+        let damaged = || Error::format("a", At::File, "it is damaged");
+        let changed = || Err(Error::source_changed("a", At::File, "it is another"));
+        assert!(matches!(damaged().unless_changed(changed), Error::SourceChanged(_)));
+        assert!(matches!(damaged().unless_changed(|| Ok(())), Error::Format(_)));
+        let gone = || Err(Error::Value("it cannot be looked at".to_owned()));
+        assert!(matches!(damaged().unless_changed(gone), Error::Format(_)));
+        assert!(matches!(Error::Interrupted.unless_changed(changed), Error::Interrupted));
     }
 }

@@ -259,7 +259,7 @@ impl Corpus {
         // Some of it is read of their maps.
         self.check_unchanged()?;
         checked::zip(&self.parts, &self.columns)?
-            .map(|(part, columns)| part.bytes(columns))
+            .map(|(part, columns)| part.bytes(columns).map_err(|error| if_changed(part, error)))
             // Proof: an estimate, cut at the largest that there can be.
             .try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
@@ -300,9 +300,13 @@ impl Corpus {
     pub(super) fn read(&self, unit: usize, wanted: &[u32]) -> Result<Batches> {
         let (part, index, columns) = self.unit(unit)?;
         // Values that must be converted are picked first, so that only wanted rows are.
-        let batches = part.read(index, columns, wanted)?;
+        let batches = part.read(index, columns, wanted).map_err(|error| if_changed(part, error))?;
         let (schema, part) = (self.schema.clone(), part.clone());
-        Ok(Box::new(batches.map(move |batch| canonical(&schema, part.path(), &batch?))))
+        let canonical = move |batch: Result<_>| {
+            let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));
+            made.map_err(|error| if_changed(&part, error))
+        };
+        Ok(Box::new(batches.map(canonical)))
     }
 
     /// How many rows a unit has.
@@ -324,7 +328,8 @@ impl Corpus {
     /// All rows of a unit where they lie, in the types of the schema, if they have them there.
     pub(super) fn view(&self, unit: usize) -> Result<Option<RecordBatch>> {
         let (part, index, columns) = self.unit(unit)?;
-        let batch = part.view(index, columns)?.filter(|batch| alike(batch, &self.schema));
+        let batch = part.view(index, columns).map_err(|error| if_changed(part, error))?;
+        let batch = batch.filter(|batch| alike(batch, &self.schema));
         batch.map(|batch| canonical(&self.schema, part.path(), &batch)).transpose()
     }
 
@@ -348,6 +353,11 @@ impl Corpus {
     pub fn check_unchanged(&self) -> Result<()> {
         self.parts.iter().try_for_each(|part| part.check_unchanged())
     }
+}
+
+/// The error of reading a part, or that it changed since it was opened.
+fn if_changed(part: &Arc<dyn Part>, error: Error) -> Error {
+    error.unless_changed(|| part.check_unchanged())
 }
 
 fn missing(unit: usize) -> Error {
@@ -384,10 +394,11 @@ fn open_part(path: &Path) -> Result<Arc<dyn Part>> {
         return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
     }
     let head = Head { bytes: &bytes, size };
+    let changed = |error: Error| error.unless_changed(|| map.opened().check_unchanged());
     match known(head) {
         Some(format) => match format.kind {
-            Kind::Parquet => Ok(Arc::new(Parquet::open(map)?)),
-            Kind::Arrow => Ok(Arc::new(Stream::open(map)?)),
+            Kind::Parquet => Ok(Arc::new(Parquet::open(map.clone()).map_err(changed)?)),
+            Kind::Arrow => Ok(Arc::new(Stream::open(map.clone()).map_err(changed)?)),
             Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
         },
         None => Err(Error::format(path, At::Byte(0), not_rows(head))),

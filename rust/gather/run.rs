@@ -56,6 +56,20 @@ pub fn gather(
     check_rows(rows, corpus.rows())?;
     // A file that was cut since it was opened would end the process where its map is read.
     corpus.check_unchanged()?;
+    let given = gather_blocks(job, corpus, rows, extras, plan, sink);
+    // What a file gives that changed meanwhile proves nothing of it.
+    given.map_err(|error| error.unless_changed(|| corpus.check_unchanged()))?;
+    corpus.check_unchanged()
+}
+
+fn gather_blocks(
+    job: &Job<'_>,
+    corpus: &Corpus,
+    rows: &[i64],
+    extras: &[Extra],
+    plan: &Plan,
+    sink: &dyn Sink,
+) -> Result<()> {
     let (schema, put) = (output_schema(corpus, extras), AtomicU64::new(0));
     let output = Output { corpus, rows, extras, schema, sink, put };
     if !(plan.in_place && in_place::gather(job, &output, plan)?) {
@@ -70,8 +84,7 @@ pub fn gather(
         .blocks
         .iter()
         .try_fold(0, |sum, block| checked::add(sum, checked::sub(block.rows.end, block.rows.start)?))?;
-    checked::equal("rows handed on", output.put.into_inner(), planned)?;
-    corpus.check_unchanged()
+    checked::equal("rows handed on", output.put.into_inner(), planned)
 }
 
 /// What rows become.

@@ -39,7 +39,8 @@ impl Scores {
         let (mut found, mut names) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
         for path in paths {
             let file = File::open(path, options.io)?;
-            let (parts, chosen) = parts(&file, options)?;
+            let unchanged = || file.opened().check_unchanged();
+            let (parts, chosen) = parts(&file, options).map_err(|error| error.unless_changed(unchanged))?;
             if let Some(expected) = options.dtype {
                 check_type(&file, &parts, expected)?;
             }

@@ -246,7 +246,8 @@ impl Source for Scores {
         if rows.end > self.len {
             return Err(impossible(format_args!("row {} of {} rows is read", rows.end - 1, self.len)));
         }
-        let values = expr::read(self, rows, scratch)?;
+        let values = expr::read(self, rows, scratch)
+            .map_err(|error| error.unless_changed(|| self.check_unchanged()))?;
         checked::equal("values that were read", values.len() as u64, len)?;
         Ok(values)
     }
