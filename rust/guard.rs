@@ -26,8 +26,13 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
     doing: &str,
     decode: impl FnOnce() -> Result<R, E>,
 ) -> Result<R> {
-    let broken = |what| {
-        Error::format(path, at.clone(), format!("{doing}: {what}; the file is damaged or written wrongly"))
+    let broken = |what: String| {
+        let cause = if is_unknown(&what) {
+            "a type or form that is not read here (integers are of up to 64 bits): write the column in another type, or, if its writer knows no such one, get the file again"
+        } else {
+            "the file is damaged or written wrongly"
+        };
+        Error::format(path, at.clone(), format!("{doing}: {what}; {cause}"))
     };
     match caught(decode) {
         Ok(decoded) => decoded.map_err(|error| match no_room(&error) {
@@ -36,6 +41,13 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
         }),
         Err(_) => Err(broken("the decoder gave up on the bytes".to_owned())),
     }
+}
+
+/// Whether a decoder says that it knows no such type, codec or encoding, rather than that bytes contradict themselves.
+fn is_unknown(what: &str) -> bool {
+    ["not supported", "nsupported", "not implemented", "not yet implemented"]
+        .iter()
+        .any(|said| what.contains(said))
 }
 
 /// What a decoder says that was not begun for want of memory.

@@ -255,3 +255,12 @@ def field_place(data, table, field):
 def follow(data, table, field):
     place = field_place(data, table, field)
     return place + struct.unpack_from("<I", data, place)[0]
+
+
+def test_integers_of_more_bits_are_told_to_be_unknown_and_not_damaged(tmp_path):
+    """As polars writes them."""
+    path = written(tmp_path, numbers())
+    changed(path, struct.pack("<i", 64), struct.pack("<i", 128))
+    for opened in (dsdm.open_shards, dsdm.open_scores):
+        with pytest.raises(errors.FormatError, match=r"bit width of 128 .*up to 64 bits.*write the column in another"):
+            opened(path)
