@@ -165,7 +165,8 @@ def sample(
 
     Every row has 64 random bits that depend on nothing but the seed and the row; the ``k`` rows of the smallest are
     taken, in the order of their bits. So a smaller sample is the beginning of a larger one, and nothing of the
-    length of the population is stored.
+    length of the population is stored. The bits of every row are computed, in a nanosecond or less each: of 10^12
+    rows that takes minutes.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def sample(
     Raises
     ------
     ValueError
-        ``k`` is out of range; a population of 2^63 rows or more; an id that is negative, or 2^63 or more.
+        ``k`` is out of range; a population of more than 2^48 rows; an id that is negative, or 2^63 or more.
     TypeError
         A population of ids that are no integers.
     IndexError

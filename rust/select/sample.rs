@@ -11,6 +11,9 @@ use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
+/// Rows that are drawn from at most, 2^48: of so many, computing the bits takes days.
+const MOST: u64 = 1 << 48;
+
 /// Fills `rows` with rows of `0..population`, uniformly without replacement, in random order: `k`, as many as there
 /// is room for.
 ///
@@ -29,6 +32,11 @@ pub fn sample(
         return Err(Error::Value(format!("the population is {population}, and rows are below 2^63")));
     }
     check_k(k, population, exclude.count())?;
+    if population > MOST && k > 0 {
+        return Err(Error::Value(format!(
+            "the population is {population}, and at most {MOST} rows are drawn from: each has its own random bits, and computing those of more would take days; draw from parts of it, or use random.sample(range(n), k)"
+        )));
+    }
     if k == 0 {
         return Ok(());
     }
