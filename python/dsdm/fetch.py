@@ -108,7 +108,8 @@ class _Download:
         try:
             self._continue(url, part)
         except requests.RequestException as error:
-            message = f"{url}: {error}; what has arrived is kept in {part} and continued by the next call"
+            kept = f"what has arrived is kept in {part} and continued by the next call"
+            message = f"{url}: {error}; {kept if _size(part) else 'nothing has arrived; call again with a network'}"
             raise OSError(message) from error
         part.replace(output_file)
 

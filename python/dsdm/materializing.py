@@ -16,7 +16,7 @@ from dsdm._native import check_target, digest_of_rows, unfinished
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inputs, refuse_inside
-from dsdm.provenance import as_json, with_files
+from dsdm.provenance import as_json, score_files, with_files
 from dsdm.releases import installed
 from dsdm.sizes import readable
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
@@ -176,7 +176,7 @@ def materialize(
     wanted, seed = in_order(given, order, seed)
     chosen = None if selection is None else with_files(selection, len(opened))
     if chosen is not None:
-        refuse_inputs(target, [file["path"] for file in chosen.get("score_files", ())])
+        refuse_inputs(target, [file["path"] for file in score_files(chosen, None)])
     check_range(wanted, len(opened))
     extras = _extras(wanted, row_ids, added_vectors(opened, row_ids, scores))
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}

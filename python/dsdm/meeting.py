@@ -1,12 +1,14 @@
 """Scores meet rows: a vector and a corpus must be of the same rows, or one of them says that it is a part."""
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from dsdm.paths import PathLike
 
 
-def check_meets(scores: int, rows: int, *, prefix: int | None = None, what: str = "") -> None:
+def check_meets(
+    scores: int, rows: int, *, prefix: int | None = None, what: str = "", files: Sequence[int] = ()
+) -> None:
     """Fail unless there is one score for each row: of the whole corpus, or of its first `prefix` rows.
 
     Raises
@@ -19,11 +21,18 @@ def check_meets(scores: int, rows: int, *, prefix: int | None = None, what: str 
         return
     of = f" ({what})" if what else ""
     first = "" if prefix is None else f", of which the first {prefix:,} were taken"
-    message = (
-        f"{scores:,} scores{first}, {rows:,} rows{of}: each row needs one score; "
-        "for rows that are the first part of a corpus, cut the scores with rows="
-    )
+    message = f"{scores:,} scores{first}, {rows:,} rows{of}: each row needs one score; {how_to_meet(rows, files)}"
     raise ValueError(message)
+
+
+def how_to_meet(rows: int, files: Sequence[int]) -> str:
+    """Say what to do where there are other numbers of scores than of rows, by the scores in each file."""
+    if len(files) > 1 and all(scores == rows for scores in files):
+        return (
+            f"each of the {len(files)} files has one for each row, and several files are one vector, one after the "
+            "other: give one of them, or save a sum of them as one file"
+        )
+    return "for rows that are the first part of a corpus, cut the scores with rows="
 
 
 def named_vectors(scores: Any, rows: int) -> dict[str, Any]:

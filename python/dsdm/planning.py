@@ -40,9 +40,10 @@ class Plan:
     """On the disk of the output folder, where one is named."""
 
     def __str__(self) -> str:
+        passes = _many(self.passes, "pass", "es")
         lines = [
-            ("rows", f"{self.rows:,} in {self.shards:,} shard{'' if self.shards == 1 else 's'}"),
-            ("read", f"{readable(self.read_bytes)} in {self.reads:,} reads and {self.passes:,} passes"),
+            ("rows", f"{self.rows:,} in {_many(self.shards, 'shard')}"),
+            ("read", f"{readable(self.read_bytes)} in {_many(self.reads, 'read')} and {passes}"),
             ("how", self.strategy),
             ("write", f"{readable(self.write_bytes)} (about)"),
             ("memory", f"{readable(self.memory_bytes)} at most (about)"),
@@ -51,6 +52,10 @@ class Plan:
             short = "" if self.free_bytes > self.write_bytes else ", which is not enough"
             lines.append(("free disk", readable(self.free_bytes) + short))
         return "\n".join(f"{name:<10} {text}" for name, text in lines)
+
+
+def _many(count: int, what: str, more: str = "s") -> str:
+    return f"{count:,} {what}{'' if count == 1 else more}"
 
 
 def plan(

@@ -86,7 +86,12 @@ def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Score
             ids = ids if prefix is None else ids[ids < prefix]
             check_ids(int(ids.max()) if len(ids) else -1, rows, where)
         else:
-            check_meets(len(scores), rows, prefix=prefix, what=where)
+            check_meets(len(scores), rows, prefix=prefix, what=where, files=rows_of_files(scores))
+
+
+def rows_of_files(scores: "Scores") -> list[int]:
+    """Give the scores in each file of a vector."""
+    return [int(file["rows"]) for file in json.loads(scores.identities())]
 
 
 def check_method_rows(

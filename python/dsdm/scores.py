@@ -3,7 +3,9 @@
 Formats are told by their content: torch ``.pt`` (never unpickled), ``.npy``, Arrow, Parquet, and raw values.
 """
 
+import os
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -125,11 +127,27 @@ def open_leniently(
     one_of("io", io, ("mmap", "pread"))
     check_flag("verify", verify)
     check_flag("partial", partial)
-    paths = find(path_or_paths, SCORES, sort=sort, partial=partial).files
+    paths = find(_paths(path_or_paths), SCORES, sort=sort, partial=partial).files
     if not paths:
         message = "no score file was given"
         raise ValueError(message)
     return _native.open_scores(paths, key, column, None if dtype is None else _type_name(dtype), io, verify)
+
+
+def _paths(given: Any) -> Any:
+    """Give what was given, and refuse what is no path and no list of paths: scores that are in memory, say."""
+    if isinstance(given, str | bytes | os.PathLike):
+        return given
+    paths = []
+    for path in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(path, str | bytes | os.PathLike):
+            message = (
+                f"scores are opened by the paths of their files, and this is a {type(given).__name__}; top_k and the "
+                'others take values that are in memory as a numpy array, such as numpy.asarray(dataset["score"])'
+            )
+            raise TypeError(message)
+        paths.append(path)
+    return paths
 
 
 def _type_name(dtype: DTypeLike) -> str:

@@ -42,8 +42,8 @@ class Verified:
         rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.remark}"
         files = [_told("sources", self.sources), _told("score files", self.score_files)]
         return (
-            f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)}, as written; "
-            + "; ".join([f"the selection {rows}", *filter(None, files)])
+            f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)} with the "
+            "files beside them, as written; " + "; ".join([f"the selection {rows}", *filter(None, files)])
         )
 
 
@@ -52,7 +52,11 @@ def _told(what: str, files: Files) -> str:
     if not files.same and not files.missing:
         return ""
     count = len(files.same) + len(files.missing)
-    missing = f" ({files.missing[0]} is not there)" if files.missing else ""
+    missing = ""
+    if files.missing:
+        first = files.missing[0]
+        seen = "" if Path(first).is_absolute() else " from here; its path is relative to where the folder was written"
+        missing = f" ({first} is not there{seen})"
     return f"{len(files.same):,} of {count:,} {what} are as they were{missing}"
 
 
@@ -61,10 +65,15 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
 
     Sizes and checksums of all files are compared, the rows of each shard are counted, and the JSON files read. Where
     the manifest tells how the rows were chosen and the score files are at hand, they are chosen again and
-    compared. The bytes are read once, in parallel. The files that the rows came from and were chosen by are
-    compared, where they are still there, with their sizes and the digests of their first and last bytes
-    (headers, footers, directories); which could be is told. A data file in the folder that is none of the output is an
-    error, where those who read the folder would take it; other files may lie there.
+    compared. The bytes are read once, in parallel.
+
+    The files that the rows came from and were chosen by are compared, where they are still there, with their sizes
+    and the digests of their first and last bytes (headers, footers, directories). Which could be is told, and a file
+    that is not there is no error: relative paths are those of the directory in which the command or the program ran
+    that wrote the folder, and are looked for from the present one.
+
+    A data file in the folder that is none of the output is an error, where those who read the folder would take it;
+    other files may lie there.
 
     Parameters
     ----------

@@ -79,7 +79,9 @@ fn os_error(path: PathBuf, doing: &str, source: &io::Error) -> PyErr {
         (Some(errno), _) => {
             let message = source.to_string();
             let message = message.split_once(" (os error").map_or(message.as_str(), |(said, _)| said);
-            PyOSError::new_err((errno, format!("{doing}: {message}"), path.into_os_string()))
+            // That it was to be opened goes without saying.
+            let said = if doing == "opening" { message.to_owned() } else { format!("{doing}: {message}") };
+            PyOSError::new_err((errno, said, path.into_os_string()))
         }
         (None, io::ErrorKind::IsADirectory) => {
             PyIsADirectoryError::new_err((21, format!("{doing}: this is a directory"), path.into_os_string()))

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySlice};
 
@@ -57,6 +58,10 @@ fn operand(value: &Bound<'_, PyAny>) -> PyResult<Option<Operand>> {
         return Ok(Some(Operand::Scores(scores.get().scores.clone())));
     }
     let numbers = value.py().import("numbers")?.getattr("Real")?;
+    if value.cast::<PyUntypedArray>().is_ok() {
+        let message = "scores and a numpy array do not go together, as scores are read block by block; give numpy.asarray(scores) in their place for an array, or save the array with numpy.save and open it with dsdm.open_scores";
+        return Err(Error::Type(message.to_owned()).into());
+    }
     if value.is_instance_of::<PyBool>() || !value.is_instance(&numbers)? {
         return Ok(None);
     }
@@ -221,13 +226,19 @@ impl PyScores {
     #[pyo3(signature = (start = None, stop = None))]
     fn slice(&self, start: Option<i64>, stop: Option<i64>) -> Result<Self> {
         let len = self.scores.len();
+        let shown = |given: Option<i64>| given.map_or_else(|| "None".to_owned(), |row| row.to_string());
         let row = |given: Option<i64>, default: u64| match given {
             None => Ok(default),
             Some(row) => {
                 let back = row.unsigned_abs();
                 let row = if row < 0 { len.checked_sub(back) } else { Some(back) };
-                row.filter(|&row| row <= len)
-                    .ok_or_else(|| Error::Index(format!("start={start:?}, stop={stop:?} of {len} rows")))
+                row.filter(|&row| row <= len).ok_or_else(|| {
+                    Error::Index(format!(
+                        "the slice from {} to {} of {len} scores; its bounds are from -{len} to {len}",
+                        shown(start),
+                        shown(stop)
+                    ))
+                })
             }
         };
         let (start, stop) = (row(start, 0)?, row(stop, len)?);

@@ -43,6 +43,20 @@ def test_the_readmes_commands_run(demo, tmp_path):
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_the_examples_of_the_help_run_one_after_the_other(demo, tmp_path):
+    from dsdm.cli import commands
+
+    (tmp_path / "demo").symlink_to(demo / "demo")
+    run = [commands.scores, commands.indices, commands.materialize, commands.verify]
+    found = [re.findall(r"^ +(dsdm .*)", command.__doc__, re.MULTILINE) for command in run]
+    assert [len(lines) > 0 for lines in found] == [True] * 4
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    script = "set -eu\n" + "\n".join(line for lines in found for line in lines)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=False)  # noqa: S603, S607
+    assert done.returncode == 0, done.stderr.decode()
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.npy")) < 1 << 20
+
+
 def test_the_chain_of_mates(demo):
     runpy.run_path(str(ROOT / "examples" / "mates.py"))["main"](demo / "demo")
     corpus = np.array(datasets.load_from_disk(str(demo / "demo" / "mates"))["input_ids"][:])

@@ -66,5 +66,5 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(corpus, run):
     code, printed, _ = run("materialize", corpus / "a.parquet", "out", "-i", corpus / "rows.npy", "--dry-run")
     assert code == 0
     assert not (corpus / "out").exists()
-    for words in ("100 in 1 shard", "1 reads and 1 passes", "decoded", "free disk"):
+    for words in ("100 in 1 shard", "1 read and 1 pass", "decoded", "free disk"):
         assert words in printed

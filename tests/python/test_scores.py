@@ -221,7 +221,7 @@ def test_what_arithmetic_refuses(tmp_path):
             a + other
     with pytest.raises(ValueError, match="more than 200 operations"):
         reduce(operator.add, [1] * 1000, a)
-    with pytest.raises(IndexError, match="of 5 rows"):
+    with pytest.raises(IndexError, match="of 5 scores"):
         a.slice(0, 6)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import dsdm
 from dsdm.cli.words import OPTIONS, as_options
 
 ROOT = Path(__file__).parents[2]
@@ -117,3 +118,96 @@ def test_errors_of_the_command_speak_its_language(run, arguments, said):
     assert said in errors
     assert "Value error" not in errors
     assert not ARGUMENT.search(errors)
+
+
+# --- other words ---
+
+
+def test_a_plan_counts_one_as_one():
+    told = str(dsdm.plan(pa.table({"n": range(10)}), [1]))
+    assert "in 1 shard\n" in told
+    assert "1 pass\n" in told
+    assert " 0 reads" in told or " 1 read " in told
+
+
+@pytest.mark.usefixtures("files")
+def test_what_is_not_there_is_told_by_its_name_alone(run):
+    for arguments in (["scores", "none.npy"], ["materialize", "none.parquet", "o", "-i", "i.npy"]):
+        code, _, errors = run(*arguments)
+        assert (code, errors) == (1, f"dsdm: {arguments[1]}: No such file or directory\n")
+
+
+def test_scores_in_memory_are_told_where_they_go():
+    import datasets
+
+    for given in (datasets.Dataset.from_dict({"score": [1.0]}), np.arange(3.0), [1.0], 3, None, {"a": 1}.values()):
+        with pytest.raises(TypeError, match=r"scores are opened by the paths.*numpy\.asarray\(dataset\[\"score\"\]\)"):
+            dsdm.open_scores(given)
+
+
+@pytest.mark.usefixtures("files")
+def test_scores_and_arrays_do_not_go_together(tmp_path):
+    scores, array = dsdm.open_scores(tmp_path / "s.npy"), np.arange(10.0)
+    for operate in (lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b):
+        for left, right in ((scores, array), (array, scores), (scores, array[0:1]), (scores, np.array(1.0))):
+            with pytest.raises(TypeError, match=r"give numpy\.asarray\(scores\) in their place"):
+                operate(left, right)
+    assert (scores + np.float32(1))[0] == 1
+
+
+@pytest.mark.usefixtures("files")
+def test_a_slice_that_is_not_there_is_told_in_numbers(tmp_path):
+    scores = dsdm.open_scores(tmp_path / "s.npy")
+    with pytest.raises(IndexError, match=r"the slice from 0 to 1000000000 of 10 scores; its bounds are from -10 to 10"):
+        scores.slice(0, 10**9)
+    with pytest.raises(IndexError, match=r"the slice from -11 to None of 10 scores"):
+        scores.slice(-11)
+
+
+def test_a_type_that_token_files_have_not_is_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match=r'^the rows: column "n": it holds Int64, and token files hold lists'):
+        dsdm.materialize(pa.table({"n": [1]}), [0], tmp_path / "o", format="tokens", columns=["n"])
+
+
+@pytest.mark.usefixtures("files")
+def test_several_files_of_all_rows_are_told_to_be_one_vector(run, tmp_path):
+    np.save(tmp_path / "t.npy", np.arange(10.0))
+    code, _, errors = run("materialize", "c.parquet", "o", "--by", "s.npy", "--by", "t.npy", "-k", 3)
+    assert code == 1
+    assert "20 scores and 10 rows" in errors
+    assert "each of the 2 files has one for each row, and several files are one vector, one after the other" in errors
+    assert "--rows" not in errors
+    told = {"by": "top_k", "scores": [str(tmp_path / f"{name}.npy") for name in "st"], "arguments": {"k": 1}}
+    with pytest.raises(ValueError, match=r"20 scores, 10 rows.*each of the 2 files has one for each row"):
+        dsdm.plan(tmp_path / "c.parquet", [0], selection=told)
+    code, _, errors = run("materialize", "c.parquet", "o", "--by", "s.npy", "--by", "raw.bin", "-k", 3, "--dtype", "f4")
+    assert code == 1
+
+
+@pytest.mark.usefixtures("files")
+def test_verify_from_elsewhere_says_that_less_was_compared(run, tmp_path, monkeypatch):
+    assert run("materialize", "c.parquet", "o", "--by", "s.npy", "-k", 3)[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    real = str(tmp_path / "o")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = str(dsdm.verify(real))
+    assert "s.npy is not there from here; its path is relative to where the folder was written" in found
+    assert "with the files beside them, as written" in found
+
+
+def test_a_download_that_did_not_begin_keeps_nothing(monkeypatch, tmp_path):
+    import requests
+
+    from dsdm.fetch import fetch
+
+    def offline(*_, **__):
+        message = "no network"
+        raise requests.ConnectionError(message)
+
+    monkeypatch.setattr("requests.get", offline)
+    with pytest.raises(OSError, match="no network; nothing has arrived; call again with a network"):
+        fetch(["dsdm/squad.pt"], data_dir=tmp_path, url="http://localhost/")
+    part = tmp_path / "dsdm" / "squad.pt.part"
+    part.write_bytes(b"some")
+    with pytest.raises(OSError, match=r"what has arrived is kept in .*squad\.pt\.part"):
+        fetch(["dsdm/squad.pt"], data_dir=tmp_path, url="http://localhost/")

@@ -219,7 +219,7 @@ class Choice:
         opened = self.reading.open(self.what)
         self.opened.append(opened)
         self._candidates = scores = prefix(opened, self.given.rows, ", ".join(self.what))
-        _check_rows(len(opened), self.given.rows, corpus_rows)
+        _check_rows(opened, self.given.rows, corpus_rows)
         common: dict[str, Any] = {
             "nan": self.given.nan.value,
             "exclude": self._excluded(),
@@ -292,7 +292,7 @@ class Choice:
 
         self._candidates = scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
         whole = method_scores(method, self.given.target, data_dir=self.given.data_dir)
-        _check_rows(len(whole), rows, corpus_rows)
+        _check_rows(whole, rows, corpus_rows)
         return len(scores)
 
     def told(self, indices: "NDArray[np.int64] | None" = None) -> dict[str, Any]:
@@ -327,15 +327,19 @@ class Choice:
         typer.echo(f"{len(indices):,} rows selected{seed}", err=True)
 
 
-def _check_rows(scores: int, rows: int | None, corpus: int | None) -> None:
+def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:
     """Refuse scores that are neither those of the shards nor, cut by --rows, those of the first part of a corpus."""
-    if corpus is not None and corpus not in (scores, rows):
-        taken = "" if rows is None else f", of which --rows takes {rows:,},"
-        message = (
-            f"there are {scores:,} scores{taken} and {corpus:,} rows in the shards; one score per row is needed "
-            "(for shards that are the first part of a corpus, cut the scores with --rows)"
-        )
-        raise ValueError(message)
+    if corpus is None or corpus in (len(scores), rows):
+        return
+    from dsdm.meeting import how_to_meet
+    from dsdm.provenance import rows_of_files
+
+    taken = "" if rows is None else f", of which --rows takes {rows:,},"
+    how = how_to_meet(corpus, rows_of_files(scores))
+    message = (
+        f"there are {len(scores):,} scores{taken} and {corpus:,} rows in the shards; one score per row is needed: {how}"
+    )
+    raise ValueError(message)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

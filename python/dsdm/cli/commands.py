@@ -83,8 +83,7 @@ def scores(
     \b
     Examples:
       dsdm scores demo/data/dsdm/squad.pt
-      dsdm scores part-0.npy part-1.npy
-      dsdm scores predictions/ --column prediction
+      dsdm scores demo/data/dsdm/squad.pt demo/data/dsdm/lambada.pt
     """
     from dsdm.cli.summary import summarize
 
@@ -100,7 +99,12 @@ def scores(
 def indices(
     what: Annotated[
         list[str],
-        typer.Argument(metavar="WHAT...", help="dsdm, classifier, dsir, random or semdedup; or score files."),
+        typer.Argument(
+            metavar="WHAT...",
+            help="dsdm, classifier, dsir, random or semdedup; or score files, which "
+            "are one vector, one after the other, with a score for each row. random draws from the reference's "
+            "216,948,746 rows, or as many as --rows says.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", parser=opt.local_path, help="The .npy file to write: int64 row numbers.")
@@ -115,8 +119,8 @@ def indices(
     \b
     Examples:
       dsdm indices dsdm --target squad -k 100 --data-dir demo/data -o squad.npy
-      dsdm indices random --tokens 2.6e10 --row-tokens 1024 --seed 7 -o random.npy
-      dsdm indices scores.npy --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
+      dsdm indices random --rows 2000 --tokens 1e6 --row-tokens 1024 --seed 7 -o random.npy
+      dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
     """
     choice = Choice(what, choosing, reading)
     check_place(out, overwrite=overwrite)
@@ -141,7 +145,7 @@ def materialize(
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", help="Select by this: a method, or a score file (give it again for more)."),
+        typer.Option("--by", help="A method, or a score file; given again, these are one vector, one after the other."),
     ] = None,
     *,
     choosing: Choosing,
@@ -157,8 +161,8 @@ def materialize(
     \b
     Examples:
       dsdm materialize demo/corpus subset --indices squad.npy
-      dsdm materialize demo/corpus subset --by dsdm --target squad -k 100 --data-dir demo/data
-      dsdm materialize 'corpus/data/*.parquet' subset --by scores.npy --tokens 1e9 --dry-run
+      dsdm materialize demo/corpus best --by dsdm --target squad -k 100 --data-dir demo/data
+      dsdm materialize 'demo/corpus/data/*.parquet' drawn --by random --tokens 1e5 --dry-run
     """
     import dsdm
     from dsdm.materializing import check_before, how_unfinished_chose
@@ -205,7 +209,9 @@ def verify(
     """Check that a folder is still what was written.
 
     Reads all of it and compares sizes, checksums and rows with its dsdm.json. Where that tells how the rows were
-    chosen and the score files are at hand, the rows are chosen again and compared.
+    chosen and the score files are at hand, the rows are chosen again and compared. Paths that were relative are
+    looked for from where the command runs: from another directory less is compared, which is said and is no error.
+    A file in DIR that is none of it, and that readers would take for rows, is an error.
 
     \b
     Examples:
