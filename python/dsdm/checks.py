@@ -91,8 +91,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
     """Give the rows that must not be chosen: row numbers, or one boolean for each row."""
     if exclude is None:
         return None
-    refuse_masked("exclude", exclude)
-    rows = np.asarray(exclude)
+    rows = plain_array("exclude", exclude)
     if rows.ndim != 1:
         message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
         raise ValueError(message)
@@ -136,10 +135,30 @@ def row_ids(ids: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
     return ids.astype(np.int64, copy=False)
 
 
-def refuse_masked(what: str, array: object) -> None:
-    """Refuse an array with a mask, which would not be looked at: masked rows would be chosen."""
-    if isinstance(array, np.ma.MaskedArray):
+def plain_array(what: str, values: object) -> npt.NDArray[Any]:
+    """Give values as numpy has them, and refuse what says of some of them that they are none.
+
+    Raises
+    ------
+    TypeError
+        For a masked array, and for an Arrow array with nulls.
+
+    """
+    refuse_masked(what, values)
+    return np.asarray(values)
+
+
+def refuse_masked(what: str, values: object) -> None:
+    """Refuse an array with a mask or with nulls, which would not be looked at: masked rows would be chosen."""
+    if isinstance(values, np.ma.MaskedArray):
         message = f"{what} is a masked array, whose mask is not looked at; give {what}.filled(…) or {what}.compressed()"
+        raise TypeError(message)
+    if isinstance(values, list | tuple) and any(value is np.ma.masked for value in values):
+        message = f"{what} is a list with a masked value; leave it out, or give a value for it"
+        raise TypeError(message)
+    nulls = getattr(values, "null_count", 0)
+    if isinstance(nulls, int) and nulls:
+        message = f"{what} has {nulls:,} nulls, which are no values; give {what}.drop_null() or {what}.fill_null(…)"
         raise TypeError(message)
 
 

@@ -232,8 +232,7 @@ def last_seed() -> int | None:
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:
     """A sample of positions, taken from the ids."""
-    checks.refuse_masked("population", ids)
-    rows = checks.row_ids(np.asarray(ids), "population")
+    rows = checks.row_ids(checks.plain_array("population", ids), "population")
     excluded = _excluded(exclude)
     if excluded is not None and excluded.dtype == np.int64:
         excluded = np.isin(rows, excluded).view(np.uint8)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
+from dsdm.checks import refuse_masked
 from dsdm.paths import PathLike
 
 
@@ -57,6 +58,13 @@ def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
         if not isinstance(vector, Sized) or isinstance(vector, str | bytes):
             message = f"scores= has a {type(vector).__name__} as {name!r}; a dsdm.Scores or an array is needed"
             raise TypeError(message)
+        what = f"scores={name!r}" if isinstance(scores, Mapping) else "scores"
+        refuse_masked(what, vector)
+        shape = getattr(vector, "shape", (len(vector),))
+        if len(shape) != 1:
+            more = "; give its column [:, 0]" if tuple(shape[1:]) == (1,) else ""
+            message = f"{what} has the shape {tuple(shape)}; one dimension is needed, of one score for each row{more}"
+            raise ValueError(message)
         if len(vector) != rows:
             message = (
                 f"the scores {name!r} have {len(vector):,} values and the source has {rows:,} rows; "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, check_files
-from dsdm.checks import check_flag, check_threads
+from dsdm.checks import check_flag, check_threads, plain_array
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, check_sort, find
 
@@ -225,7 +225,7 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
             message = f"indices must be an array, list or range of row numbers, and are {type(indices).__name__}"
             raise TypeError(message)
         indices = list(indices)
-    array = np.asarray(indices)
+    array = plain_array("indices", indices)
     if array.ndim != 1:
         message = f"indices must have one dimension and have the shape {array.shape}"
         raise ValueError(message)

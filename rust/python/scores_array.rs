@@ -125,7 +125,7 @@ pub(super) fn index<'py>(
 /// An array of row numbers or of one boolean per row, as contiguous int64 row numbers.
 fn row_numbers<'py>(py: Python<'py>, key: &Bound<'py, PyAny>, len: u64) -> PyResult<Bound<'py, PyAny>> {
     let numpy = py.import("numpy")?;
-    let array = numpy.call_method1("asarray", (key,))?;
+    let array = py.import("dsdm.checks")?.call_method1("plain_array", ("rows", key))?;
     let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
     let size: u64 = array.getattr("size")?.extract()?;
     if array.getattr("ndim")?.extract::<usize>()? != 1 {

@@ -99,6 +99,12 @@ class Choice:
         """Take the options, or end with a usage error where they do not go together."""
         self.what, self.given, self.reading = what, choosing, reading
         self.method = what[0] if len(what) == 1 and what[0] in METHODS else None
+        beside = next((name for name in what if name in METHODS and not Path(name).exists()), None)
+        if self.method is None and beside is not None:
+            message = (
+                f"{beside} is a method, which goes alone, and {' and '.join(what)} were given; files may be several"
+            )
+            raise typer.BadParameter(message)
         self.size = parse_size(choosing.count, choosing.fraction, choosing.tokens, choosing.row_tokens)
         self.opened: list[Scores] = []
         """The score files of one's own that were opened."""
