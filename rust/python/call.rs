@@ -59,6 +59,11 @@ pub(super) fn threads(argument: Option<i64>) -> Result<usize> {
             })?;
             ("DSDM_NUM_THREADS", count)
         }
+        (None, Err(std::env::VarError::NotUnicode(text))) => {
+            return Err(Error::Value(format!(
+                "DSDM_NUM_THREADS is {text:?}; a whole number of at least 1 is needed"
+            )));
+        }
         _ => return Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     };
     usize::try_from(count)

@@ -16,6 +16,9 @@ _Usage: type[Exception] = typer.BadParameter.__mro__[1]
 # typer says so of what a function refuses.
 _PREFIX = "Value error, "
 
+# What turns an environment variable on; anything else is off.
+_YES = ("1", "true", "yes")
+
 app = typer.Typer(
     name="dsdm",
     help="Turn score vectors into training subsets.",
@@ -40,7 +43,7 @@ def _options(
     *,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done on the way.")] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar="DSDM_DEBUG", help="Show the traceback of an error.")
+        bool, typer.Option("--debug", help="Show the traceback of an error, as $DSDM_DEBUG=1 does.")
     ] = False,
     version: Annotated[
         bool,
@@ -63,7 +66,7 @@ def main() -> None:
     except typer.Abort:
         sys.exit(1)
     except (ValueError, TypeError, LookupError, OSError, MemoryError, ImportError, RuntimeError) as error:
-        if os.environ.get("DSDM_DEBUG"):
+        if os.environ.get("DSDM_DEBUG", "").strip().lower() in _YES:
             raise
         typer.echo(f"dsdm: {_one_line(error)}", err=True)
         sys.exit(1)
