@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 # Arguments that messages name and no command has: what only functions take, and what other programs do.
 OF_FUNCTIONS = {"path", "selection", "order", "ddof", "copy", "keep_in_memory", "indices_cache_file_name"}
-OF_FUNCTIONS |= {"weights_only", "full", "tz", "start", "stop"}
+OF_FUNCTIONS |= {"tz"}
+# Calls of other libraries that a message advises.
+CALL = re.compile(r"\b\w+\.\w+\((?:[^()]|\([^()]*\))*\)")
 ARGUMENT = re.compile(r"(?<![\w.`/<{-])([a-z][a-z_]*)=(?!=)")
 
 
@@ -46,7 +48,7 @@ def rust_messages():
 def test_every_argument_that_a_message_names_is_an_option_of_the_command():
     named = {}
     for where, text in [*python_messages(), *rust_messages()]:
-        for name in ARGUMENT.findall(text):
+        for name in ARGUMENT.findall(CALL.sub("", text)):
             named.setdefault(name, (where, text))
     assert {"overwrite", "column", "dtype", "data_dir", "columns", "row_ids", "memory_limit"} <= named.keys()
     assert {name: named[name] for name in named.keys() - OPTIONS.keys() - OF_FUNCTIONS} == {}
