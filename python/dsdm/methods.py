@@ -86,6 +86,9 @@ def get_indices(
     excluded = checks.excluded_rows(exclude)
     if method != "dsir":
         _refuse(method, temperature=temperature, rng=rng)
+    if method in ("random", "semdedup") and order not in (None, "row"):
+        message = f"order is {order!r}, and {method!r} has no scores to order by: leave it out (as drawn), or say 'row'"
+        raise ValueError(message)
     if method == "random":
         return _in_order(sample(_population(rows), k, seed=seed, exclude=excluded, threads=threads), order)
     if method == "semdedup":

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use pyo3::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Shown};
 use crate::parallel::Job;
 use crate::threads::panic_message;
 
@@ -60,8 +61,9 @@ pub(super) fn threads(argument: Option<i64>) -> Result<usize> {
             ("DSDM_NUM_THREADS", count)
         }
         (None, Err(std::env::VarError::NotUnicode(text))) => {
+            let text = Shown(Path::new(&text));
             return Err(Error::Value(format!(
-                "DSDM_NUM_THREADS is {text:?}; a whole number of at least 1 is needed"
+                "DSDM_NUM_THREADS is {text}; a whole number of at least 1 is needed"
             )));
         }
         _ => return Ok(std::thread::available_parallelism().map_or(1, usize::from)),

@@ -130,6 +130,13 @@ def test_reading_options_that_no_file_has_a_use_for_are_refused(tmp_path):
         dsdm.open_scores(tmp_path / "a.npy", dtype="nonsense")
 
 
+@pytest.mark.parametrize("order", ["best_first", "best_last"])
+@pytest.mark.parametrize("method", ["random", "semdedup"])
+def test_draws_without_scores_have_no_best(method, order):
+    with pytest.raises(ValueError, match="has no scores to order by"):
+        dsdm.get_indices(method, 1, rows=10, order=order)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -139,6 +146,15 @@ def test_reading_options_that_no_file_has_a_use_for_are_refused(tmp_path):
         (["indices", "random", "-k", 1, "-o", "o.npy", "--dtype", "f4"], "--dtype is 'f4', and no score files"),
         (["indices", "s.npy", "-k", 1, "-o", "o.npy", "--data-dir", "."], "--data-dir goes with a method"),
         (["indices", "random", "-k", 1, "-o", "o.npy", "--threads", -5], "threads is -5"),
+        (["indices", "random", "-k", 1, "-o", "o.npy", "--order", "best_last"], "no scores to order by"),
+        (["indices", "semdedup", "-k", 1, "-o", "o.npy", "--order", "best_first"], "no scores to order by"),
+        (["indices", "random", "-k", 1, "-o", "o.npy", "--nan", "omit"], "random has no use for --nan"),
+        (["indices", "random", "-k", 1, "-o", "o.npy", "--data-dir", "."], "random has no use for --data-dir"),
+        (["indices", "semdedup", "-k", 1, "-o", "o.npy", "--nan", "largest"], "semdedup has no use for --nan"),
+        (["indices", "dsdm", "-t", "squad", "-k", 1, "-o", "o.npy", "--seed", 1], "dsdm has no use for --seed"),
+        (["indices", "random", "-k", 1, "-o", "o.npy", "--sort", "name"], "random is a method"),
+        (["indices", "dsdm", "-t", "squad", "-k", 1, "-o", "o.npy", "--partial"], "dsdm is a method"),
+        (["materialize", "c", "o", "--by", "random", "-k", 1, "--order", "best_last"], "no scores to order by"),
         (["scores", "s.npy", "--column", "x"], "--column is 'x', and no Arrow or Parquet"),
         (["materialize", "c", "o", "-i", "i.npy", "-k", 3, "--seed", 1], "-k and --seed with --indices has no use"),
         (["materialize", "c", "o", "-i", "i.npy", "--nan", "omit"], "--nan with --indices has no use"),

@@ -24,6 +24,14 @@ _Choose = Callable[[int, str | None], "NDArray[np.int64]"]
 """Give so many rows in an order; without one, in that of their ranks or draws."""
 
 _BLOCK = 1 << 20
+# Options of a choice that a method would take and leave out of account.
+_UNUSED = {
+    "dsdm": ("seed", "temperature", "rng"),
+    "classifier": ("seed", "temperature", "rng"),
+    "dsir": (),
+    "random": ("data_dir", "nan", "temperature", "rng"),
+    "semdedup": ("nan", "temperature", "rng"),
+}
 _DRAWING = ("dsir", "random", "semdedup")
 
 
@@ -144,6 +152,7 @@ class Choice:
             if self.given.smallest or self.given.gumbel:
                 message = f"--smallest and --gumbel are for score files; {self.method} knows what it takes"
                 raise typer.BadParameter(message)
+            self._refuse_unused(self.method)
             return
         if self.given.target is not None:
             message = f"--target goes with a method ({', '.join(METHODS)}), and score files were given"
@@ -162,6 +171,17 @@ class Choice:
             raise typer.BadParameter(message)
         if self.given.smallest and self.given.gumbel:
             message = "--smallest and --gumbel do not go together: a draw prefers large scores; negate yours"
+            raise typer.BadParameter(message)
+
+    def _refuse_unused(self, method: str) -> None:
+        """End with a usage error where a method has no use for an option."""
+        unlike = {field.name for field in fields(self.given) if getattr(self.given, field.name) != field.default}
+        given = [f"--{name.replace('_', '-')}" for name in _UNUSED[method] if name in unlike]
+        if given:
+            message = f"{method} has no use for {' and '.join(given)}; leave it out"
+            raise typer.BadParameter(message)
+        if method in ("random", "semdedup") and self.given.order not in (None, opt.Order.row):
+            message = f"{method} has no scores to order by: leave --order out (as drawn), or say --order row"
             raise typer.BadParameter(message)
 
     def open(self, corpus_rows: int | None = None) -> None:

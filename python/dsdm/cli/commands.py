@@ -123,6 +123,9 @@ def indices(
       dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
     """
     choice = Choice(what, choosing, reading)
+    if choice.method is not None and (reading.sort is not None or reading.partial):
+        message = f"--sort and --partial are for folders and globs of score files, and {choice.method} is a method"
+        raise typer.BadParameter(message)
     check_place(out, overwrite=overwrite)
     refuse_inputs(out, choice.named)
     refuse_inside(str(out), choice.sources)
