@@ -5,13 +5,14 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::checksum::{Crc32, sync};
+use super::folder::Folder;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::locks::lock;
@@ -61,26 +62,31 @@ pub(super) struct Journal {
     file: Mutex<File>,
 }
 
+/// The file of a journal.
+pub(super) const JOURNAL: &str = "journal";
+
 impl Journal {
-    /// Begins a journal.
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        let file = File::create_new(path).map_err(|e| Error::io(path, "making the journal", e))?;
-        Ok(Self { path: path.to_path_buf(), file: Mutex::new(file) })
+    /// Begins a journal in a folder.
+    pub(super) fn create(folder: &Folder) -> Result<Self> {
+        let path = folder.at(JOURNAL);
+        let file = folder.create(JOURNAL).map_err(|e| Error::io(&path, "making the journal", e))?;
+        Ok(Self { path, file: Mutex::new(file) })
     }
 
-    /// Opens a journal to be continued, with the entries that are whole.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<Entry>)> {
-        let failed = |e| Error::io(path, "reading the journal", e);
-        let bytes = std::fs::read(path).map_err(failed)?;
+    /// Opens the journal of a folder to be continued, with the entries that are whole.
+    pub(super) fn open(folder: &Folder) -> Result<(Self, Vec<Entry>)> {
+        let path = folder.at(JOURNAL);
+        let failed = |e| Error::io(&path, "reading the journal", e);
+        let bytes = folder.read(JOURNAL).map_err(failed)?;
         // What follows the last line break was torn: the next line would be joined to it.
         // Proof: without a line break, no line is whole.
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         let lines = checked::get(&bytes, ..whole)?.split(|&byte| byte == b'\n');
         // Proof: the shard of a line that says nothing is made anew.
         let entries = lines.filter_map(parse).collect();
-        let file = File::options().append(true).open(path).map_err(failed)?;
-        file.set_len(whole as u64).map_err(|e| Error::io(path, "cutting a torn line", e))?;
-        Ok((Self { path: path.to_path_buf(), file: Mutex::new(file) }, entries))
+        let file = folder.append(JOURNAL).map_err(failed)?;
+        file.set_len(whole as u64).map_err(|e| Error::io(&path, "cutting a torn line", e))?;
+        Ok((Self { path, file: Mutex::new(file) }, entries))
     }
 
     /// Adds a line. It is on the disk only after [`Journal::sync`].
@@ -135,15 +141,15 @@ mod tests {
     #[test]
     fn a_journal_is_read_as_it_was_written_and_goes_on() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal");
-        let journal = Journal::create(&path).unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let journal = Journal::create(&folder).unwrap();
         journal.append(&done(0)).unwrap();
         journal.append(&Entry::Complete(1, 2)).unwrap();
         journal.sync().unwrap();
-        let (journal, entries) = Journal::open(&path).unwrap();
+        let (journal, entries) = Journal::open(&folder).unwrap();
         assert_eq!(entries, [done(0), Entry::Complete(1, 2)]);
         journal.append(&done(1)).unwrap();
-        assert_eq!(Journal::open(&path).unwrap().1, [done(0), Entry::Complete(1, 2), done(1)]);
+        assert_eq!(Journal::open(&folder).unwrap().1, [done(0), Entry::Complete(1, 2), done(1)]);
     }
 
     proptest! {
@@ -153,15 +159,15 @@ mod tests {
             let whole = written(count);
             let cut = cut.min(whole.len());
             let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("journal");
-            std::fs::write(&path, &whole[..cut]).unwrap();
+            let folder = Folder::open(dir.path()).unwrap();
+            std::fs::write(folder.at(JOURNAL), &whole[..cut]).unwrap();
             let lines = String::from_utf8_lossy(&whole[..cut]).matches('\n').count();
             let mut expected: Vec<_> = (0..lines).map(done).collect();
-            let (journal, entries) = Journal::open(&path).unwrap();
+            let (journal, entries) = Journal::open(&folder).unwrap();
             prop_assert_eq!(&entries, &expected);
             journal.append(&done(9)).unwrap();
             expected.push(done(9));
-            prop_assert_eq!(Journal::open(&path).unwrap().1, expected);
+            prop_assert_eq!(Journal::open(&folder).unwrap().1, expected);
         }
 
         /// A line with a wrong byte is ignored, and those around it are not.
@@ -171,9 +177,9 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("journal");
-            std::fs::write(&path, &bytes).unwrap();
-            let (_, entries) = Journal::open(&path).unwrap();
+            let folder = Folder::open(dir.path()).unwrap();
+            std::fs::write(folder.at(JOURNAL), &bytes).unwrap();
+            let (_, entries) = Journal::open(&folder).unwrap();
             prop_assert!(entries.len() < 3);
             prop_assert!(entries.iter().all(|entry| (0..3).any(|shard| *entry == done(shard))));
         }

@@ -1,11 +1,13 @@
 //! A folder that one run at a time has.
 
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use super::folder::Folder;
+use super::names::{Kind, Lock};
+use super::trust::{check_contents, check_ours, in_the_way, is_ours};
 use crate::error::{Error, Result};
 
 /// The file in a locked folder that names the process that has it.
@@ -15,137 +17,137 @@ const ATTEMPTS: u32 = 100;
 /// How long one that looks whether a run lives may hold a lock.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Makes a folder, if it is not there, and locks it; gives what holds the lock, where there are locks.
-pub(super) fn claim(folder: &Path, target: &Path) -> Result<Option<File>> {
+/// A folder that this run has. Dropped, it is removed, unless it is to be kept.
+#[derive(Debug)]
+pub(super) struct Claim {
+    parent: Folder,
+    name: OsString,
+    /// The folder.
+    pub(super) folder: Folder,
+    /// Held locked, so that another run does not take this one for dead; where there are locks.
+    lock: Option<File>,
+    /// Whether the folder stays.
+    pub(super) kept: bool,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Unlocked only after it is gone.
+        if !self.kept && is_still(&self.parent, &self.name, &self.folder) {
+            let _ = self.parent.remove_all(&self.name);
+        }
+        drop(self.lock.take());
+    }
+}
+
+/// Makes a folder, if it is not there, and locks it.
+///
+/// # Errors
+/// Something else has the name; the folder belongs to another user, or others may write in it; another run has it.
+pub(super) fn claim(parent: &Folder, name: &OsStr, target: &OsStr) -> Result<Claim> {
     let begun = Instant::now();
+    let path = parent.at(name);
     let mut attempts = 0;
     while attempts < ATTEMPTS {
-        match fs::create_dir(folder) {
+        match parent.make_private(name) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::io(folder, "making the folder of unfinished output", e)),
+            Err(e) => return Err(Error::io(path, "making the folder of unfinished output", e)),
         }
-        match lock(folder) {
-            // Another run may have given the folder its final name, or removed it, since it was made.
-            Lock::Held(file) if is_still(folder, &file) => {
-                write_holder(folder)?;
-                return Ok(Some(file));
+        let folder = match parent.sub(name) {
+            Ok(folder) => folder,
+            // Another run removed it since it was made.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                attempts += 1;
+                continue;
             }
-            Lock::Held(_) | Lock::Gone => attempts += 1,
-            Lock::Taken if begun.elapsed() < LOOK => std::thread::sleep(LOOK / 20),
-            Lock::Taken => return Err(busy(folder, target)),
-            Lock::None => return Ok(None),
+            Err(e) => return Err(in_the_way(parent, name, e)),
+        };
+        check_ours(parent, &folder)?;
+        let lock = match folder.lock() {
+            Lock::Held(file) => Some(file),
+            Lock::None => None,
+            Lock::Taken if begun.elapsed() < LOOK => {
+                std::thread::sleep(LOOK / 20);
+                continue;
+            }
+            Lock::Taken => return Err(busy(parent, target, &folder)),
+        };
+        // Another run may have given the folder its final name, or removed it, since it was made.
+        if is_still(parent, name, &folder) {
+            check_contents(&folder)?;
+            let kept = !is_empty(&folder);
+            let claim = Claim { parent: parent.clone(), name: name.to_owned(), folder, lock, kept };
+            write_holder(&claim.folder)?;
+            return Ok(claim);
         }
+        attempts += 1;
     }
-    Err(Error::io(folder, "locking the folder of unfinished output", io::ErrorKind::NotFound.into()))
+    Err(Error::io(path, "locking the folder of unfinished output", io::ErrorKind::NotFound.into()))
 }
 
-fn write_holder(folder: &Path) -> Result<()> {
-    let path = folder.join(HOLDER);
-    fs::write(&path, std::process::id().to_string())
-        .map_err(|e| Error::io(&path, "noting the process that writes here", e))
+/// Whether there is nothing in a folder, but the note of who has it.
+fn is_empty(folder: &Folder) -> bool {
+    folder.entries().is_ok_and(|entries| entries.iter().all(|(name, _)| name == HOLDER))
 }
 
-fn busy(folder: &Path, target: &Path) -> Error {
-    let holder = fs::read_to_string(folder.join(HOLDER)).ok().filter(|pid| !pid.is_empty());
+fn write_holder(folder: &Folder) -> Result<()> {
+    let removed = match folder.remove_file(HOLDER) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    let written = removed
+        .and_then(|()| folder.create(HOLDER))
+        .and_then(|mut file| file.write_all(std::process::id().to_string().as_bytes()));
+    written.map_err(|e| Error::io(folder.at(HOLDER), "noting the process that writes here", e))
+}
+
+fn busy(parent: &Folder, target: &OsStr, folder: &Folder) -> Error {
+    let holder = folder.read(HOLDER).ok().and_then(|pid| String::from_utf8(pid).ok());
+    let holder = holder.filter(|pid| pid.parse::<u32>().is_ok());
     let holder = holder.map_or_else(|| "another run".to_owned(), |pid| format!("the process {pid}"));
     let doing = format!(
         "{holder} is writing it now, in {}; wait for its end or choose another folder",
-        folder.display()
+        folder.path().display()
     );
-    Error::io(target, doing, io::Error::from_raw_os_error(16))
+    Error::io(parent.at(target), doing, io::Error::from_raw_os_error(16))
 }
 
-/// Removes the folders beside `but` whose names begin with `prefix` and that no living run has.
+/// Removes what `is_dead` says of a name that it may be left by a dead run, unless a living run has it, or it is not
+/// this user's.
 ///
 /// Proof: what cannot be looked at or removed takes room, and nobody reads it.
-pub(super) fn remove_dead(parent: &Path, prefix: &OsStr, but: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
-        if ours
-            && entry.path() != but
-            && entry.path().is_dir()
-            && let Lock::Held(_lock) = lock(&entry.path())
+pub(super) fn remove_dead(parent: &Folder, is_dead: impl Fn(&OsStr) -> bool) {
+    let Ok(entries) = parent.entries() else { return };
+    for (name, _) in entries.iter().filter(|(name, kind)| *kind == Kind::Folder && is_dead(name)) {
+        if let Ok(folder) = parent.sub(name)
+            && is_ours(parent, &folder)
+            && let Lock::Held(_lock) = folder.lock()
+            && is_still(parent, name, &folder)
         {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = parent.remove_all(name);
         }
     }
 }
 
 /// Removes everything in a folder but the note of who has it.
-pub(super) fn clear(folder: &Path) -> Result<()> {
-    let failed = |e| Error::io(folder, "removing what an earlier run left", e);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let removed = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
-            _ if entry.file_name() == HOLDER => Ok(()),
-            _ => fs::remove_file(entry.path()),
-        };
-        removed.map_err(|e| Error::io(entry.path(), "removing what an earlier run left", e))?;
+pub(super) fn clear(folder: &Folder) -> Result<()> {
+    let doing = "removing what an earlier run left";
+    for (name, _) in folder.entries().map_err(|e| Error::io(folder.path(), doing, e))? {
+        if name != HOLDER {
+            folder.remove_all(&name).map_err(|e| Error::io(folder.at(&name), doing, e))?;
+        }
     }
     Ok(())
 }
 
 /// Whether a living run has a folder.
-pub(super) fn is_held(folder: &Path) -> bool {
-    matches!(lock(folder), Lock::Taken)
+pub(super) fn is_held(folder: &Folder) -> bool {
+    matches!(folder.lock(), Lock::Taken)
 }
 
-/// What came of locking a directory.
-enum Lock {
-    /// It is locked for as long as the file is open.
-    Held(File),
-    /// Another run holds it.
-    Taken,
-    /// There is no such directory any more.
-    Gone,
-    /// It cannot be locked here.
-    None,
-}
-
-/// Locks a directory, unless another run holds it.
-#[cfg(unix)]
-fn lock(folder: &Path) -> Lock {
-    use rustix::fs::{FlockOperation, flock};
-    let file = match File::open(folder) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Lock::Gone,
-        Err(_) => return Lock::None,
-    };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Lock::Held(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Lock::Taken,
-        Err(_) => Lock::None,
-    }
-}
-
-#[cfg(not(unix))]
-fn lock(_folder: &Path) -> Lock {
-    Lock::None
-}
-
-/// Whether a directory that was locked is still the one of that name.
-fn is_still(folder: &Path, file: &File) -> bool {
-    let locked = file.metadata().ok().and_then(|meta| place(&meta));
-    place_of(folder) == locked
-}
-
-/// The device and inode of what has a path, which no other has as long as this is there.
-pub(super) fn place_of(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().and_then(|meta| place(&meta))
-}
-
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)] // other systems have none
-fn place(meta: &fs::Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    Some((meta.dev(), meta.ino()))
-}
-
-#[cfg(not(unix))]
-fn place(_meta: &fs::Metadata) -> Option<(u64, u64)> {
-    None
+/// Whether a directory that was opened is still the one of that name.
+fn is_still(parent: &Folder, name: &OsStr, folder: &Folder) -> bool {
+    let place = |meta: io::Result<super::names::Meta>| meta.map(|meta| meta.place);
+    place(parent.meta(name)).is_ok_and(|there| place(folder.itself()).is_ok_and(|open| there == open))
 }

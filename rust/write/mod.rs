@@ -11,18 +11,25 @@ mod embed;
 mod encoder;
 mod features;
 mod fits;
+#[cfg(unix)]
+mod folder;
+#[cfg(not(unix))]
+#[path = "folder_plain.rs"]
+mod folder;
+#[cfg(all(test, unix))]
+mod folder_plain;
 mod hf;
 mod hf_types;
 mod journal;
 mod lock;
 mod manifest;
 mod memory;
+mod names;
 mod pages;
 mod parquet;
 mod part;
 mod recipe;
 mod release;
-mod rename;
 mod reopen;
 mod replace;
 mod replaceable;
@@ -30,10 +37,13 @@ mod run;
 mod settle;
 mod shards;
 mod stage;
+mod staging;
+mod synced;
 mod takeover;
 mod target;
 mod token_header;
 mod tokens;
+mod trust;
 mod turn;
 mod verify;
 

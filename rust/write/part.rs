@@ -1,8 +1,9 @@
 //! A file in the making, under a name that tells so.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::folder::Folder;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::State;
@@ -10,14 +11,14 @@ use crate::parallel::State;
 /// Bytes that are written between two looks whether the job is to stop.
 const WRITE: usize = 1 << 20;
 
-/// Where a file is while it is being written.
-pub(super) fn part(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.part"))
+/// The name of a file while it is being written.
+pub(super) fn part(name: &str) -> String {
+    format!("{name}.part")
 }
 
 /// Creates a file that is not there yet.
-pub(super) fn create(path: &Path) -> Result<File> {
-    File::options().write(true).create_new(true).open(path).map_err(|e| Error::io(path, "creating", e))
+pub(super) fn create(folder: &Folder, name: &str) -> Result<File> {
+    folder.create(name).map_err(|e| Error::io(folder.at(name), "creating", e))
 }
 
 /// Writes bytes, unless the job is to stop.

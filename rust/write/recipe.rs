@@ -2,9 +2,6 @@
 //!
 //! It is written down when a run begins, and a run that would continue another must have the same.
 
-use std::fs;
-use std::path::Path;
-
 use arrow::array::{Array, ArrayData};
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -12,7 +9,8 @@ use serde_json::{Map, Value, json};
 use twox_hash::XxHash3_128;
 
 use super::Options;
-use super::rename::{sync_folder, write_synced};
+use super::folder::Folder;
+use super::synced::{sync_folder, write_synced};
 use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
 use crate::identity::FileIdentity;
@@ -84,18 +82,18 @@ impl Recipe {
     }
 
     /// Writes it into a folder, whole or not at all.
-    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+    pub(super) fn write(&self, folder: &Folder) -> Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::Internal(e.to_string()))?;
-        let unfinished = folder.join(format!("{NAME}.part"));
-        write_synced(&unfinished, text.as_bytes())?;
-        let path = folder.join(NAME);
-        fs::rename(&unfinished, &path).map_err(|e| Error::io(&path, "giving the plan its name", e))?;
+        let unfinished = format!("{NAME}.part");
+        write_synced(folder, &unfinished, text.as_bytes())?;
+        let named = folder.rename_file(&unfinished, NAME);
+        named.map_err(|e| Error::io(folder.at(NAME), "giving the plan its name", e))?;
         sync_folder(folder)
     }
 
     /// The recipe in a folder; nothing if there is none that can be read.
-    pub(super) fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()
+    pub(super) fn read(folder: &Folder) -> Option<Self> {
+        serde_json::from_slice(&folder.read(NAME).ok()?).ok()
     }
 
     /// The first thing in which an earlier recipe differs from this one: its name, and what the earlier run did
@@ -350,11 +348,12 @@ mod tests {
     #[test]
     fn a_recipe_is_read_as_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Recipe::read(dir.path()), None);
+        let folder = Folder::open(dir.path()).unwrap();
+        assert_eq!(Recipe::read(&folder), None);
         let written = recipe(json!({"rows": 3, "seed": u64::MAX}));
-        written.write(dir.path()).unwrap();
-        assert_eq!(Recipe::read(dir.path()), Some(written));
-        fs::write(dir.path().join(NAME), "{").unwrap();
-        assert_eq!(Recipe::read(dir.path()), None);
+        written.write(&folder).unwrap();
+        assert_eq!(Recipe::read(&folder), Some(written));
+        std::fs::write(dir.path().join(NAME), "{").unwrap();
+        assert_eq!(Recipe::read(&folder), None);
     }
 }

@@ -5,128 +5,133 @@
 //! systems, the old one is put aside first, into the folder of the unfinished output, and gets its name back if the
 //! new one does not get it. What a killed run has put aside, the next run of the same target finds.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
 
-use super::journal::{Entry, Journal};
-use super::lock::place_of;
-use super::rename::sync_folder;
-use super::stage::JOURNAL;
+use super::folder::Folder;
+use super::journal::{Entry, JOURNAL, Journal};
+use super::stage::OUTPUT;
+use super::synced::sync_folder;
 use crate::error::{Error, Result};
 
 /// The name of an old dataset that was put aside.
 const ASIDE: &str = "replaced";
 
+/// A name in a folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) name: &'a OsStr,
+}
+
 /// What gives names, so that tests can have it fail.
 pub(super) trait Names {
     /// Exchanges two names in one step.
-    fn exchange(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
     /// Gives another name.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
 }
 
 /// The system's own.
 pub(super) struct System;
 
 impl Names for System {
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    fn exchange(&self, from: &Path, to: &Path) -> io::Result<()> {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
-        renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE).map_err(|e| match e {
-            // A file system or kernel without the flag.
-            Errno::INVAL | Errno::NOSYS | Errno::NOTSUP => io::ErrorKind::Unsupported.into(),
-            other => other.into(),
-        })
+    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+        from.folder.exchange(from.name, to.folder, to.name)
     }
 
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-    fn exchange(&self, _from: &Path, _to: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+        from.folder.rename(from.name, to.folder, to.name)
     }
 }
 
 /// Where an old dataset is put aside in the folder of an unfinished output.
-fn aside_in(folder: &Path) -> PathBuf {
-    folder.join(ASIDE)
+fn aside_in(folder: &Folder) -> Named<'_> {
+    Named { folder, name: OsStr::new(ASIDE) }
 }
 
 /// Whether an old dataset lies in the folder of an unfinished output, which must then stay.
-pub(super) fn holds_replaced(folder: &Path) -> bool {
-    aside_in(folder).symlink_metadata().is_ok()
+pub(super) fn holds_replaced(folder: &Folder) -> bool {
+    folder.meta(ASIDE).is_ok()
 }
 
-/// Puts `new` in the place of `target`, whose old dataset is then at `new`, or gone.
+/// Puts the output in a folder in the place of `target`, whose old dataset is then where the output was, or gone.
 ///
 /// # Errors
 /// The system refuses a rename: the old dataset is where it was, or, if that is refused as well, aside.
-pub(super) fn replace(names: &impl Names, folder: &Path, new: &Path, target: &Path) -> Result<()> {
-    let failed = |e: io::Error| Error::io(target, "replacing the dataset that is there", e);
+pub(super) fn replace(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+    let path = target.folder.at(target.name);
+    let failed = |e: io::Error| Error::io(&path, "replacing the dataset that is there", e);
+    let new = Named { folder, name: OsStr::new(OUTPUT) };
     match names.exchange(new, target) {
         Ok(()) => return Ok(()),
         Err(e) if e.kind() == io::ErrorKind::Unsupported => {}
         Err(e) => return Err(failed(e)),
     }
     let aside = aside_in(folder);
-    names.rename(target, &aside).map_err(failed)?;
+    names.rename(target, aside).map_err(failed)?;
     // On the disk before the new one has the name: after a crash, the old one is in one of the two places.
     let put = sync_both(folder, target).and_then(|()| names.rename(new, target).map_err(failed));
-    put.map_err(|error| match names.rename(&aside, target) {
+    put.map_err(|error| match names.rename(aside, target) {
         Ok(()) => error,
         Err(e) => {
             let doing = format!(
                 "putting the old dataset back after {error}; it lies in {}, and the next call that writes here puts it back; this failed",
-                aside.display()
+                folder.at(ASIDE).display()
             );
-            Error::io(target, doing, e)
+            Error::io(&path, doing, e)
         }
     })?;
     sync_both(folder, target)?;
     // Before the journal goes, by which a run that finds half of it knows that it is to go.
-    fs::remove_dir_all(&aside).map_err(|e| Error::io(&aside, "removing the dataset that was replaced", e))
+    remove_aside(folder)
 }
 
-fn sync_both(folder: &Path, target: &Path) -> Result<()> {
+fn remove_aside(folder: &Folder) -> Result<()> {
+    let removed = folder.remove_all(OsStr::new(ASIDE));
+    removed.map_err(|e| Error::io(folder.at(ASIDE), "removing the dataset that was replaced", e))
+}
+
+fn sync_both(folder: &Folder, target: Named<'_>) -> Result<()> {
     sync_folder(folder)?;
-    target.parent().map_or(Ok(()), sync_folder)
+    sync_folder(target.folder)
 }
 
 /// Puts back the old dataset that a run was about to replace when it was killed; removes the one that it replaced.
 ///
 /// # Errors
 /// Something else has the name meanwhile, so that nobody knows which of the two is wanted; the system refuses.
-pub(super) fn restore(folder: &Path, target: &Path) -> Result<()> {
+pub(super) fn restore(folder: &Folder, target: Named<'_>) -> Result<()> {
     if !holds_replaced(folder) {
         return Ok(());
     }
-    let aside = aside_in(folder);
-    if target.symlink_metadata().is_err() {
-        fs::rename(&aside, target).map_err(|e| Error::io(target, "putting back the old dataset", e))?;
-        return sync_both(folder, target);
+    let path = target.folder.at(target.name);
+    match target.folder.meta(target.name) {
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let put = folder.rename_new(OsStr::new(ASIDE), target.folder, target.name);
+            put.map_err(|e| Error::io(path, "putting back the old dataset", e))?;
+            return sync_both(folder, target);
+        }
+        Err(e) => return Err(Error::io(path, "looking at what is there", e)),
     }
     if !is_what_was_finished(folder, target)? {
         return Err(Error::Value(format!(
             "{}: an interrupted run put the dataset that was here aside, in {}, and another is here now; remove or rename one of the two",
-            target.display(),
-            aside.display()
+            path.display(),
+            folder.at(ASIDE).display()
         )));
     }
-    fs::remove_dir_all(&aside).map_err(|e| Error::io(&aside, "removing the dataset that was replaced", e))
+    remove_aside(folder)
 }
 
 /// Whether a directory is the output that the run of a folder finished: the journal knows it by its place.
-fn is_what_was_finished(folder: &Path, target: &Path) -> Result<bool> {
-    let journal = folder.join(JOURNAL);
-    if !journal.exists() {
+fn is_what_was_finished(folder: &Folder, target: Named<'_>) -> Result<bool> {
+    if folder.meta(JOURNAL).is_err() {
         return Ok(false);
     }
-    let (_, entries) = Journal::open(&journal)?;
-    let place = place_of(target);
+    let (_, entries) = Journal::open(folder)?;
+    let place = target.folder.meta(target.name).ok().and_then(|meta| meta.place);
     Ok(entries
         .iter()
         .any(|entry| matches!(entry, Entry::Complete(device, inode) if place == Some((*device, *inode)))))
@@ -136,6 +141,8 @@ fn is_what_was_finished(folder: &Path, target: &Path) -> Result<bool> {
 mod tests {
     use super::*;
     use std::cell::Cell;
+    use std::fs;
+    use std::path::{Path, PathBuf};
 
     /// Has no exchange, and fails those renames whose number, from 0 on, has its bit set.
     struct Failing {
@@ -144,16 +151,16 @@ mod tests {
     }
 
     impl Names for Failing {
-        fn exchange(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        fn exchange(&self, _from: Named<'_>, _to: Named<'_>) -> io::Result<()> {
             Err(io::ErrorKind::Unsupported.into())
         }
 
-        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
             let number = self.number.replace(self.number.get() + 1);
             if self.renames >> number & 1 == 1 {
                 Err(io::Error::from_raw_os_error(5))
             } else {
-                fs::rename(from, to)
+                System.rename(from, to)
             }
         }
     }
@@ -161,7 +168,8 @@ mod tests {
     /// A folder of an unfinished output, and a dataset that it is to replace.
     struct Case {
         dir: tempfile::TempDir,
-        folder: PathBuf,
+        parent: Folder,
+        folder: Folder,
         new: PathBuf,
         target: PathBuf,
     }
@@ -169,20 +177,30 @@ mod tests {
     impl Case {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let folder = dir.path().join(".out.dsdm-unfinished");
-            let (new, target) = (folder.join("output"), dir.path().join("out"));
+            let place = dir.path().join(".out.dsdm-unfinished");
+            let (new, target) = (place.join("output"), dir.path().join("out"));
             for (place, text) in [(&new, "new"), (&target, "old")] {
                 fs::create_dir_all(place).unwrap();
                 fs::write(place.join("state.json"), text).unwrap();
             }
-            let (device, inode) = place_of(&new).unwrap();
-            let journal = Journal::create(&folder.join(JOURNAL)).unwrap();
+            let parent = Folder::open(dir.path()).unwrap();
+            let folder = parent.sub(".out.dsdm-unfinished").unwrap();
+            let (device, inode) = folder.meta(OUTPUT).unwrap().place.unwrap();
+            let journal = Journal::create(&folder).unwrap();
             journal.append(&Entry::Complete(device, inode)).unwrap();
-            Self { dir, folder, new, target }
+            Self { dir, parent, folder, new, target }
+        }
+
+        fn named(&self) -> Named<'_> {
+            Named { folder: &self.parent, name: OsStr::new("out") }
+        }
+
+        fn aside(&self) -> PathBuf {
+            self.folder.at(ASIDE)
         }
 
         fn replace(&self, renames: u32) -> Result<()> {
-            replace(&Failing { renames, number: Cell::new(0) }, &self.folder, &self.new, &self.target)
+            replace(&Failing { renames, number: Cell::new(0) }, &self.folder, self.named())
         }
 
         fn text(&self, place: &Path) -> Option<String> {
@@ -191,7 +209,7 @@ mod tests {
 
         /// What is at the target, what is to get its name, and what was put aside.
         fn all(&self) -> [Option<String>; 3] {
-            [self.text(&self.target), self.text(&self.new), self.text(&aside_in(&self.folder))]
+            [self.text(&self.target), self.text(&self.new), self.text(&self.aside())]
         }
     }
 
@@ -202,7 +220,7 @@ mod tests {
     #[test]
     fn names_are_exchanged_where_that_can_be_done() {
         let case = Case::new();
-        replace(&System, &case.folder, &case.new, &case.target).unwrap();
+        replace(&System, &case.folder, case.named()).unwrap();
         // Where the system cannot, the old one is gone.
         assert!([some(["new", "old", ""]), some(["new", "", ""])].contains(&case.all()));
     }
@@ -221,11 +239,11 @@ mod tests {
             assert_eq!(outcome.is_ok(), renames == 0);
             assert_eq!(case.all(), expected, "{renames:b}");
             if let Err(error) = outcome {
-                let aside = error.to_string().contains(&aside_in(&case.folder).display().to_string());
+                let aside = error.to_string().contains(&case.aside().display().to_string());
                 assert_eq!(aside, renames == 0b110, "{error}");
             }
             // And the next run: the old one is back, or the new one is there and the old one gone.
-            restore(&case.folder, &case.target).unwrap();
+            restore(&case.folder, case.named()).unwrap();
             assert_eq!(case.text(&case.target).as_deref(), Some(back));
             assert!(!holds_replaced(&case.folder));
         }
@@ -235,13 +253,13 @@ mod tests {
     #[test]
     fn what_a_killed_run_put_aside_goes_back_or_goes() {
         let case = Case::new();
-        fs::rename(&case.target, aside_in(&case.folder)).unwrap();
-        restore(&case.folder, &case.target).unwrap();
+        fs::rename(&case.target, case.aside()).unwrap();
+        restore(&case.folder, case.named()).unwrap();
         assert_eq!(case.all(), some(["old", "new", ""]));
-        fs::rename(&case.target, aside_in(&case.folder)).unwrap();
+        fs::rename(&case.target, case.aside()).unwrap();
         fs::rename(&case.new, &case.target).unwrap();
-        fs::remove_file(aside_in(&case.folder).join("state.json")).unwrap();
-        restore(&case.folder, &case.target).unwrap();
+        fs::remove_file(case.aside().join("state.json")).unwrap();
+        restore(&case.folder, case.named()).unwrap();
         assert_eq!(case.all(), some(["new", "", ""]));
         assert!(!holds_replaced(&case.folder));
     }
@@ -252,7 +270,7 @@ mod tests {
         case.replace(0b110).unwrap_err();
         fs::create_dir(&case.target).unwrap();
         fs::write(case.target.join("state.json"), "another").unwrap();
-        let error = restore(&case.folder, &case.target).unwrap_err();
+        let error = restore(&case.folder, case.named()).unwrap_err();
         let said = error.to_string();
         assert!(
             matches!(error, Error::Value(_)) && said.contains("replaced") && said.contains("another is here")

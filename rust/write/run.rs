@@ -18,10 +18,10 @@ use super::journal::Done;
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
 use super::recipe::{Recipe, check_unchanged};
-use super::rename::{sync_folder, write_synced};
 use super::reopen::Output;
 use super::shards::Shards;
 use super::stage::{Left, Stage};
+use super::synced::{sync_folder, write_synced};
 use super::tokens::Tokens;
 use super::{Format, Naming, Options, Release, Report};
 use crate::checked;
@@ -149,11 +149,11 @@ fn drop_damaged(job: &Job<'_>, stage: &mut Stage, options: &Options) -> Result<(
     if !options.verify {
         return Ok(());
     }
-    let output = stage.output();
+    let output = stage.output().clone();
     let kept = stage.kept().to_vec();
     let files: Vec<_> =
         kept.iter().flat_map(|done| done.files.iter().map(move |file| (done.shard, file))).collect();
-    let paths: Vec<PathBuf> = files.iter().map(|(_, file)| output.join(&file.name)).collect();
+    let paths: Vec<PathBuf> = files.iter().map(|(_, file)| output.at(&file.name)).collect();
     let found = checksum::of_files(job, &paths)?;
     let damaged =
         checked::zip(&files, found)?.filter(|((_, file), found)| *found != Some((file.bytes, file.crc32)));
@@ -197,14 +197,12 @@ impl Run<'_> {
                 return Err((self.explained(error), left));
             }
         };
+        let parent = stage.parent().clone();
         let committed = match self.options.naming {
             Naming::ByFingerprint => stage.commit_as(&report.fingerprint),
             Naming::New | Naming::Replacing => stage.commit(),
         };
-        let parent =
-            std::path::absolute(&self.options.target).ok().and_then(|p| p.parent().map(PathBuf::from));
-        let named = committed
-            .and_then(|()| parent.map_or(Ok(()), |parent| patiently(self.job, move || sync_folder(&parent))));
+        let named = committed.and_then(|()| patiently(self.job, move || sync_folder(&parent)));
         named.map(|()| report).map_err(|error| (error, None))
     }
 
@@ -242,8 +240,8 @@ impl Run<'_> {
         // Proof: where there is none, the manifest is the only one.
         files.insert(files.len().saturating_sub(1), (manifest::NAME.to_owned(), manifest.text()?));
         for (name, text) in files {
-            let path = stage.output().join(name);
-            shards.afterwards(move || write_synced(&path, text.as_bytes()))?;
+            let folder = stage.output().clone();
+            shards.afterwards(move || write_synced(&folder, &name, text.as_bytes()))?;
         }
         let output = self.output(stage, &done);
         shards.afterwards(move || output.check())?;
@@ -263,7 +261,7 @@ impl Run<'_> {
         Output {
             format: self.options.format.clone(),
             release: self.options.release,
-            folder: stage.output(),
+            folder: stage.output().path().to_path_buf(),
             schema: self.schema.clone(),
             shards: shards.to_vec(),
         }

@@ -1,24 +1,31 @@
 //! The last steps of a shard, once its bytes are written: it is brought to the disk, counted, given its name, and
 //! noted in the journal.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::sync::{Arc, Mutex};
 
 use super::background::Wanted;
 use super::checksum::sync;
 use super::encoder::Encoder;
+use super::folder::Folder;
 use super::journal::Done;
-use super::rename::sync_folder;
 use super::stage::Log;
+use super::synced::sync_folder;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::locks::lock;
 
+/// A file of a shard, which was written under another name than it is to have.
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) file: Arc<File>,
+}
+
 /// The last steps of a shard.
 pub(super) struct Settle<E> {
     pub(super) encoder: Arc<E>,
-    pub(super) folder: PathBuf,
+    pub(super) folder: Folder,
     pub(super) wanted: Wanted,
     pub(super) log: Log,
     /// The shards that are on the disk.
@@ -27,40 +34,60 @@ pub(super) struct Settle<E> {
 
 impl<E: Encoder> Settle<E> {
     /// Takes them, or removes the files.
-    pub(super) fn shard(&self, done: Done, parts: Vec<(PathBuf, Arc<File>)>) -> Result<()> {
+    pub(super) fn shard(&self, done: Done, parts: Vec<Part>) -> Result<()> {
         let settled = self.settle(&done, &parts);
         if settled.is_err() {
             // After a sync that failed nobody knows what is on the disk: the shard is made anew another time.
-            for (path, _) in &parts {
-                let _ =
-                    self.wanted.step(|| fs::remove_file(path).map_err(|e| Error::io(path, "removing", e)));
+            for Part { name, .. } in &parts {
+                let _ = self.wanted.step(|| {
+                    let removed = self.folder.remove_file(name);
+                    removed.map_err(|e| Error::io(self.folder.at(name), "removing", e))
+                });
             }
         }
         settled
     }
 
-    fn settle(&self, done: &Done, parts: &[(PathBuf, Arc<File>)]) -> Result<()> {
-        for (path, file) in parts {
-            sync(file, path)?;
+    fn settle(&self, done: &Done, parts: &[Part]) -> Result<()> {
+        for Part { name, file } in parts {
+            sync(file, &self.folder.at(name))?;
         }
-        let (first, _) = parts.first().ok_or_else(|| impossible("a shard has no file"))?;
-        let rows = self.encoder.count_rows(first)?;
+        let first = parts.first().ok_or_else(|| impossible("a shard has no file"))?;
+        let first = self.folder.at(&first.name);
+        let rows = self.encoder.count_rows(&first)?;
         if rows != done.rows {
             let message = format!("{} rows were written and {rows} are there", done.rows);
             return Err(Error::format(first, At::File, message));
         }
         self.wanted.step(|| {
-            for ((part, _), file) in checked::zip(parts, &done.files)? {
-                let path = self.folder.join(&file.name);
-                fs::rename(part, &path)
-                    .map_err(|e| Error::io(&path, "giving a finished shard its name", e))?;
+            for (part, file) in checked::zip(parts, &done.files)? {
+                let named = self.folder.rename_file(&part.name, &file.name);
+                named.map_err(|e| {
+                    Error::io(self.folder.at(&file.name), "giving a finished shard its name", e)
+                })?;
             }
             Ok(())
         })?;
-        sync_folder(first.parent().ok_or_else(|| impossible("a shard lies in no folder"))?)?;
+        self.sync_names(done)?;
         self.wanted.step(|| self.log.append(done.clone()))?;
         self.log.sync()?;
         lock(&self.all)?.push(done.clone());
+        Ok(())
+    }
+
+    /// Brings the names of a shard's files to the disk.
+    fn sync_names(&self, done: &Done) -> Result<()> {
+        let folders: BTreeSet<_> =
+            done.files.iter().map(|file| file.name.rsplit_once('/').map(|(folder, _)| folder)).collect();
+        for folder in folders {
+            match folder {
+                None => sync_folder(&self.folder)?,
+                Some(name) => {
+                    let opened = self.folder.sub(name);
+                    sync_folder(&opened.map_err(|e| Error::io(self.folder.at(name), "opening", e))?)?;
+                }
+            }
+        }
         Ok(())
     }
 }

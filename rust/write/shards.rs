@@ -3,8 +3,8 @@
 //! A thread encodes its piece on its own, and writes it when it is its turn ([`super::turn`]). A shard whose
 //! pieces are all written is handed to the thread that waits for the disk.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::{Arc, Condvar, Mutex};
 
 use arrow::record_batch::RecordBatch;
@@ -14,9 +14,10 @@ use twox_hash::XxHash3_64;
 use super::background::Background;
 use super::checksum::{Crc32, of_buffers, of_parts};
 use super::encoder::{Encoder, End, Piece};
+use super::folder::Folder;
 use super::journal::{Done, Written};
 use super::part::{create, part, write_all_at, write_at};
-use super::settle::Settle;
+use super::settle::{Part, Settle};
 use super::stage::{Log, Stage};
 use super::turn::{Encoded, Known, Turn, take_turn};
 use crate::checked::{self, impossible};
@@ -32,7 +33,7 @@ const WAITING: u64 = 8;
 /// All shards of an output.
 pub(super) struct Shards<E: Encoder> {
     encoder: Arc<E>,
-    folder: PathBuf,
+    folder: Folder,
     each: Vec<Shard<E::Note>>,
     background: Background,
     log: Log,
@@ -75,7 +76,7 @@ impl<E: Encoder + 'static> Shards<E> {
         }
         Ok(Self {
             encoder: Arc::new(encoder),
-            folder: stage.output(),
+            folder: stage.output().clone(),
             each,
             background: Background::start()?,
             log: stage.log(),
@@ -86,10 +87,11 @@ impl<E: Encoder + 'static> Shards<E> {
     /// Makes the folders that shards are in.
     pub(super) fn make_folders(&self) -> Result<()> {
         for shard in &self.each {
-            if let Some(folder) = self.folder.join(&shard.name).parent()
-                && !folder.is_dir()
+            if let Some((folder, _)) = shard.name.rsplit_once('/')
+                && let Err(e) = self.folder.make(folder)
+                && e.kind() != ErrorKind::AlreadyExists
             {
-                fs::create_dir(folder).map_err(|e| Error::io(folder, "making a folder of the output", e))?;
+                return Err(Error::io(self.folder.at(folder), "making a folder of the output", e));
             }
         }
         Ok(())
@@ -141,8 +143,8 @@ impl<E: Encoder + 'static> Shards<E> {
         if let Some(file) = &turn.file {
             return Ok(file.clone());
         }
-        let path = part(&self.folder, &shard.name);
-        let file = Arc::new(create(&path)?);
+        let name = part(&shard.name);
+        let (path, file) = (self.folder.at(&name), Arc::new(create(&self.folder, &name)?));
         write_at(&file, &path, self.encoder.head(), 0)?;
         turn.offset = self.encoder.head().len() as u64;
         turn.file = Some(file.clone());
@@ -163,7 +165,7 @@ impl<E: Encoder + 'static> Shards<E> {
         };
         let mut piece = Some(first);
         let file = self.open(shard, &mut turn)?;
-        let path = part(&self.folder, &shard.name);
+        let path = self.folder.at(part(&shard.name));
         while let Some(next) = piece {
             let (buffers, mut offset) = turn.place(next)?;
             drop(turn);
@@ -222,7 +224,7 @@ impl<E: Encoder + 'static> Shards<E> {
         state: &State,
     ) -> Result<()> {
         let file = turn.file.take().ok_or_else(|| impossible("a shard ends twice"))?;
-        let path = part(&self.folder, &shard.name);
+        let path = self.folder.at(part(&shard.name));
         let mut sums = Vec::new();
         let mut notes = Vec::new();
         for (offset, Known { sum, digest, note }) in turn.placed.drain(..) {
@@ -242,14 +244,14 @@ impl<E: Encoder + 'static> Shards<E> {
         let crc32 = combined(sums.iter().map(|(sum, _)| sum).chain([&of_parts([tail.as_slice()])]));
         let mut digests: Vec<u8> = sums.iter().flat_map(|(_, digest)| digest.to_le_bytes()).collect();
         let mut files = vec![Written { name: shard.name.clone(), bytes, crc32 }];
-        let mut parts = vec![(path, file)];
+        let mut parts = vec![Part { name: part(&shard.name), file }];
         for (name, bytes) in more {
-            let path = part(&self.folder, &name);
-            let file = Arc::new(create(&path)?);
-            write_all_at(&file, &path, &bytes, 0, state)?;
+            let part = part(&name);
+            let file = Arc::new(create(&self.folder, &part)?);
+            write_all_at(&file, &self.folder.at(&part), &bytes, 0, state)?;
             digests.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
             files.push(Written { name, bytes: bytes.len() as u64, crc32: Crc32::of(&bytes) });
-            parts.push((path, file));
+            parts.push(Part { name: part, file });
         }
         let digest = format!("{:016x}", XxHash3_64::oneshot(&digests));
         let done = Done { shard: index, rows: shard.rows, files, digest, facts };

@@ -4,33 +4,38 @@
 //! that are finished, and in `output` what will get the target's name. It is locked for as long as the run lives.
 //! What an interrupted run left there is taken over by the next one that makes the same.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::journal::{Done, Entry, Journal};
-use super::lock::{claim, clear, is_held, place_of, remove_dead};
+use super::folder::Folder;
+use super::journal::{Done, Entry, JOURNAL, Journal};
+use super::lock::{Claim, claim, clear, is_held, remove_dead};
+use super::names::Kind;
 use super::recipe::Recipe;
-use super::rename::{rename_new, sync_folder};
-use super::replace::{System, holds_replaced, replace, restore};
+use super::replace::{Named, System, holds_replaced, replace, restore};
+use super::staging::{Staging, beside};
+use super::synced::sync_folder;
 use super::takeover::{remove_unlisted, take_over};
 use super::target::{check_target, refuse_sources};
+use super::trust::is_ours;
 use super::{Naming, Options};
 use crate::error::{Error, Result};
 
-/// What a folder of an unfinished output holds.
+/// What a folder of an unfinished output holds, beside a journal.
 pub(super) const OUTPUT: &str = "output";
-pub(super) const JOURNAL: &str = "journal";
 
 /// Output in the making. Dropped without [`Stage::commit`], it is removed, unless there is something to resume.
 #[derive(Debug)]
 pub(super) struct Stage {
     target: PathBuf,
-    folder: PathBuf,
-    /// Held locked, so that another run does not take this one for dead.
-    lock: Option<File>,
+    /// The folder that the target is in.
+    parent: Folder,
+    claim: Claim,
+    /// The directory to write in.
+    output: Folder,
     replaces: bool,
     /// Whether the dataset that was to be replaced lies in the folder, and nowhere else.
     holds_replaced: bool,
@@ -59,43 +64,54 @@ impl Stage {
     pub(super) fn begin(options: &Options, sources: &[PathBuf], recipe: &Recipe) -> Result<Self> {
         let target = std::path::absolute(&options.target)
             .map_err(|e| Error::io(&options.target, "finding its place", e))?;
-        let (parent, prefix) = beside(&target)?;
+        let (place, name) = beside(&target)?;
         let overwrite = options.naming == Naming::Replacing;
         refuse_sources(&target, sources)?;
         check_target(&target, overwrite)?;
-        fs::create_dir_all(&parent).map_err(|e| Error::io(&parent, "making the folder of the output", e))?;
-        let folder = parent.join(staging_name(&prefix, options.naming == Naming::ByFingerprint));
-        remove_dead(&parent, &prefix, &folder);
-        let lock = claim(&folder, &target)?;
-        restore(&folder, &target)?;
+        fs::create_dir_all(place).map_err(|e| Error::io(place, "making the folder of the output", e))?;
+        let parent =
+            Folder::open(place).map_err(|e| Error::io(place, "opening the folder of the output", e))?;
+        let staging = Staging::of(name);
+        let own = if options.naming == Naming::ByFingerprint { staging.own() } else { staging.shared() };
+        remove_dead(&parent, |found| found != own && staging.is_one(found));
+        let mut claim = claim(&parent, &own, name)?;
+        // What an earlier run can be continued by stays; a folder that was just made does not.
+        claim.kept = claim.folder.meta(JOURNAL).is_ok() || holds_replaced(&claim.folder);
+        restore(&claim.folder, Named { folder: &parent, name })?;
+        claim.kept = claim.folder.meta(JOURNAL).is_ok();
         // What was there before the lock was waited for may be there no more, and the other way round.
-        let replaces = check_target(&target, overwrite).inspect_err(|_| {
-            // What an earlier run can be continued by stays; a folder that was just made does not.
-            if !folder.join(JOURNAL).exists() {
-                let _ = fs::remove_dir_all(&folder);
-            }
-        })?;
-        let finished = Arc::new(AtomicU64::new(0));
-        let (journal, kept) = match take_over(&folder, recipe, options)? {
-            Some(taken) => taken,
-            None => match begin_anew(&folder, recipe) {
-                Ok(journal) => (journal, Vec::new()),
-                Err(error) => {
-                    let _ = fs::remove_dir_all(&folder);
-                    return Err(error);
-                }
-            },
-        };
-        finished.store(kept.len() as u64, Ordering::Relaxed);
+        let replaces = check_target(&target, overwrite)?;
+        let taken = take_over(&claim.folder, recipe, options)?;
+        claim.kept &= taken.is_some();
+        let (journal, output, kept) = taken.map_or_else(|| begin_anew(&claim.folder, recipe), Ok)?;
         sync_folder(&parent)?;
+        // From here on, the stage itself knows.
+        claim.kept = false;
+        let finished = Arc::new(AtomicU64::new(kept.len() as u64));
         let (journal, resumable) = (Arc::new(journal), recipe.resumable);
         let holds_replaced = false;
-        Ok(Self { target, folder, lock, replaces, holds_replaced, resumable, journal, kept, finished })
+        Ok(Self {
+            target,
+            parent,
+            claim,
+            output,
+            replaces,
+            holds_replaced,
+            resumable,
+            journal,
+            kept,
+            finished,
+        })
     }
 
     /// The directory to write in.
-    pub(super) fn output(&self) -> PathBuf {
-        self.folder.join(OUTPUT)
+    pub(super) fn output(&self) -> &Folder {
+        &self.output
+    }
+
+    /// The folder that the output is to be in.
+    pub(super) fn parent(&self) -> &Folder {
+        &self.parent
     }
 
     /// Where finished shards are noted.
@@ -112,7 +128,7 @@ impl Stage {
     pub(super) fn drop_kept(&mut self, unwanted: &[usize]) -> Result<()> {
         self.kept.retain(|done| !unwanted.contains(&done.shard));
         self.finished.store(self.kept.len() as u64, Ordering::Relaxed);
-        remove_unlisted(&self.output(), &self.kept)
+        remove_unlisted(&self.output, &self.kept)
     }
 
     /// Gives the output its name, once it is complete. [`sync_folder`] of the folder around it brings that to the
@@ -121,14 +137,17 @@ impl Stage {
     /// # Errors
     /// Something took the name meanwhile, or the system refuses the rename.
     pub(super) fn commit(mut self) -> Result<()> {
+        let (_, name) = beside(&self.target)?;
+        let folder = &self.claim.folder;
         if self.replaces {
             // What others put there while the rows were written is not removed either.
             check_target(&self.target, true)?;
-            let replaced = replace(&System, &self.folder, &self.output(), &self.target);
-            self.holds_replaced = replaced.is_err() && holds_replaced(&self.folder);
+            let replaced = replace(&System, folder, Named { folder: &self.parent, name });
+            self.holds_replaced = replaced.is_err() && holds_replaced(folder);
             replaced?;
         } else {
-            rename_new(&self.output(), &self.target)
+            folder
+                .rename_new(OsStr::new(OUTPUT), &self.parent, name)
                 .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
         }
         self.resumable = false;
@@ -143,8 +162,9 @@ impl Stage {
     pub(super) fn commit_as(mut self, name: &str) -> Result<()> {
         self.resumable = false;
         let named = self.target.with_file_name(name);
-        match rename_new(&self.output(), &named) {
-            Err(_) if named.is_dir() => Ok(()),
+        let name = OsStr::new(name);
+        match self.claim.folder.rename_new(OsStr::new(OUTPUT), &self.parent, name) {
+            Err(_) if self.parent.meta(name).is_ok_and(|meta| meta.kind == Kind::Folder) => Ok(()),
             Err(e) => Err(Error::io(&named, "giving the finished output its name", e)),
             Ok(()) => Ok(()),
         }
@@ -152,7 +172,7 @@ impl Stage {
 
     /// What brings the folders of the output to the disk, and notes that all is there.
     pub(super) fn completion(&self) -> impl FnOnce() -> Result<()> + Send + 'static {
-        let (output, journal) = (self.output(), self.journal.clone());
+        let (output, journal) = (self.output.clone(), self.journal.clone());
         move || complete(&output, &journal)
     }
 
@@ -161,19 +181,16 @@ impl Stage {
         self.resumable &= resumable;
         let finished = self.finished.load(Ordering::Relaxed);
         // The folder may have been removed by others.
-        let left = self.resumable && finished > 0 && self.output().is_dir();
-        left.then(|| Left { folder: self.folder.clone(), finished })
+        let left = self.resumable && finished > 0 && self.claim.folder.meta(OUTPUT).is_ok();
+        left.then(|| Left { folder: self.claim.folder.path().to_path_buf(), finished })
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // Unlocked only after it is gone. After a commit there is nothing here, or the dataset replaced.
+        // After a commit there is nothing here, or the dataset replaced.
         let of_use = self.resumable && self.finished.load(Ordering::Relaxed) > 0;
-        if !of_use && !self.holds_replaced {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
-        drop(self.lock.take());
+        self.claim.kept = of_use || self.holds_replaced;
     }
 }
 
@@ -198,62 +215,43 @@ impl Log {
     }
 }
 
-fn complete(output: &Path, journal: &Journal) -> Result<()> {
-    let failed = |e| Error::io(output, "looking through the output", e);
-    for entry in fs::read_dir(output).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() {
-            sync_folder(&path)?;
+fn complete(output: &Folder, journal: &Journal) -> Result<()> {
+    let failed = |e| Error::io(output.path(), "looking through the output", e);
+    for (name, kind) in output.entries().map_err(failed)? {
+        if kind == Kind::Folder {
+            sync_folder(&output.sub(&name).map_err(failed)?)?;
         }
     }
     sync_folder(output)?;
-    if let Some((device, inode)) = place_of(output) {
+    if let Some((device, inode)) = output.itself().map_err(failed)?.place {
         journal.append(&Entry::Complete(device, inode))?;
         journal.sync()?;
     }
     Ok(())
 }
 
-/// What an interrupted run of a target left, with its recipe, unless a living run has it.
+/// What an interrupted run of a target left, with its recipe, unless a living run has it, or it is another user's.
+///
+/// Proof: what cannot be opened is none, and an error of the run that is to follow.
 pub fn unfinished(target: &Path) -> Result<Option<serde_json::Map<String, serde_json::Value>>> {
     let target = std::path::absolute(target).map_err(|e| Error::io(target, "finding its place", e))?;
-    let (parent, prefix) = beside(&target)?;
-    let folder = parent.join(staging_name(&prefix, false));
-    let recipe = Recipe::read(&folder).filter(|recipe| recipe.resumable && !is_held(&folder));
+    let (parent, name) = beside(&target)?;
+    let Ok(parent) = Folder::open(parent) else { return Ok(None) };
+    let Ok(folder) = parent.sub(Staging::of(name).shared()) else { return Ok(None) };
+    let recipe = Recipe::read(&folder).filter(|recipe| recipe.resumable);
+    let recipe = recipe.filter(|_| is_ours(&parent, &folder) && !is_held(&folder));
     Ok(recipe.map(|recipe| recipe.fields().clone()))
 }
 
-/// The folder that a target is in, and what the names of its unfinished output begin with.
-fn beside(target: &Path) -> Result<(PathBuf, OsString)> {
-    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-        return Err(Error::Value(format!("{}: a directory cannot be made here", target.display())));
-    };
-    let mut prefix = OsString::from(".");
-    prefix.push(name);
-    prefix.push(".dsdm-");
-    Ok((parent.to_path_buf(), prefix))
-}
-
-/// One name for all runs of a target, so that they find each other; or one of its own for each.
-fn staging_name(prefix: &OsString, own: bool) -> OsString {
-    let mut name = prefix.clone();
-    if own {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        name.push(format!("{}-{count}", std::process::id()));
-    } else {
-        name.push("unfinished");
-    }
-    name
-}
-
-fn begin_anew(folder: &Path, recipe: &Recipe) -> Result<Journal> {
+/// Makes the output and the journal in a folder, once what was there is gone.
+fn begin_anew(folder: &Folder, recipe: &Recipe) -> Result<(Journal, Folder, Vec<Done>)> {
     clear(folder)?;
-    let output = folder.join(OUTPUT);
-    fs::create_dir(&output).map_err(|e| Error::io(&output, "making the folder of the output", e))?;
-    let journal = Journal::create(&folder.join(JOURNAL))?;
+    let failed = |e| Error::io(folder.at(OUTPUT), "making the folder of the output", e);
+    folder.make(OUTPUT).map_err(failed)?;
+    let output = folder.sub(OUTPUT).map_err(failed)?;
+    let journal = Journal::create(folder)?;
     recipe.write(folder)?;
-    Ok(journal)
+    Ok((journal, output, Vec::new()))
 }
 
 #[cfg(test)]
@@ -298,7 +296,7 @@ mod tests {
     /// Writes a shard and notes it.
     fn finish_shard(stage: &Stage, shard: usize) -> Done {
         let name = format!("data-{shard}");
-        fs::write(stage.output().join(&name), &name).unwrap();
+        fs::write(stage.output().at(&name), &name).unwrap();
         let file = serde_json::json!({"name": name, "bytes": name.len(), "crc32": "00000000"});
         let done = serde_json::json!({"shard": shard, "rows": 1, "files": [file], "digest": ""});
         let done: Done = serde_json::from_value(done).unwrap();
@@ -318,12 +316,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
         let stage = begin(&options(&target)).unwrap();
-        fs::write(stage.output().join("a"), "x").unwrap();
+        fs::write(stage.output().at("a"), "x").unwrap();
         assert!(!target.exists());
         drop(stage);
         assert_eq!(names(dir.path()), Vec::<String>::new());
         let stage = begin(&options(&target)).unwrap();
-        fs::write(stage.output().join("state.json"), "x").unwrap();
+        fs::write(stage.output().at("state.json"), "x").unwrap();
         stage.commit().unwrap();
         assert_eq!(names(dir.path()), ["out"]);
         assert_eq!(names(&target), ["state.json"]);
@@ -345,7 +343,7 @@ mod tests {
         assert_eq!(fs::read_to_string(target.join("state.json")).unwrap(), old);
         fs::remove_file(target.join("notes.txt")).unwrap();
         let stage = begin(&Options { naming: Naming::Replacing, ..options(&target) }).unwrap();
-        fs::write(stage.output().join("state.json"), "new").unwrap();
+        fs::write(stage.output().at("state.json"), "new").unwrap();
         stage.commit().unwrap();
         assert_eq!(fs::read_to_string(target.join("state.json")).unwrap(), "new");
         assert_eq!(names(dir.path()), ["out"]);
@@ -374,18 +372,18 @@ mod tests {
         let target = dir.path().join("out");
         let stage = begin(&options(&target)).unwrap();
         let (first, second) = (finish_shard(&stage, 1), finish_shard(&stage, 0));
-        fs::write(stage.output().join("data-2.part"), "half").unwrap();
+        fs::write(stage.output().at("data-2.part"), "half").unwrap();
         let left = stage.leave(true).unwrap();
         assert_eq!((left.finished, names(dir.path())), (2, vec![".out.dsdm-unfinished".to_owned()]));
         let stage = begin(&options(&target)).unwrap();
         assert_eq!(stage.kept(), [second, first]);
-        assert_eq!(names(&stage.output()), ["data-0", "data-1"]);
+        assert_eq!(names(stage.output().path()), ["data-0", "data-1"]);
         stage.leave(true).unwrap();
         // One whose size is another is not kept, and its file goes.
         fs::write(left.folder.join("output/data-1"), "").unwrap();
         let stage = begin(&options(&target)).unwrap();
         assert_eq!(stage.kept().iter().map(|done| done.shard).collect::<Vec<_>>(), [0]);
-        assert_eq!(names(&stage.output()), ["data-0"]);
+        assert_eq!(names(stage.output().path()), ["data-0"]);
         stage.commit().unwrap();
         assert_eq!(names(dir.path()), ["out"]);
     }
@@ -423,7 +421,7 @@ mod tests {
         let living = begin(&options(&target)).unwrap();
         let error = begin(&options(&target)).unwrap_err().to_string();
         assert!(error.contains(&format!("the process {} is writing it", std::process::id())), "{error}");
-        assert!(living.output().exists());
+        assert!(living.output().path().exists());
         assert!(unfinished(&target).unwrap().is_none());
         finish_shard(&living, 0);
         living.leave(true).unwrap();
@@ -455,7 +453,7 @@ mod tests {
             .into_iter()
             .map(|text| {
                 let stage = begin_named(&target);
-                fs::write(stage.output().join("a"), text).unwrap();
+                fs::write(stage.output().at("a"), text).unwrap();
                 stage
             })
             .collect();
@@ -479,8 +477,8 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..50 {
                         let stage = begin_named(&target);
-                        fs::write(stage.output().join("a"), "x").unwrap();
-                        assert!(stage.output().join("a").exists());
+                        fs::write(stage.output().at("a"), "x").unwrap();
+                        assert!(stage.output().at("a").exists());
                     }
                 });
             }
@@ -501,7 +499,7 @@ mod tests {
                     for _ in 0..50 {
                         if let Ok(stage) = begin(&options(&target)) {
                             assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
-                            fs::write(stage.output().join("a"), "x").unwrap();
+                            fs::write(stage.output().at("a"), "x").unwrap();
                             holders.fetch_sub(1, Ordering::SeqCst);
                         }
                     }
@@ -509,6 +507,90 @@ mod tests {
             }
         });
         assert_eq!(names(dir.path()), Vec::<String>::new());
+    }
+
+    /// Of runs that begin at once and end well, one writes, and the others leave nothing behind.
+    #[cfg(unix)]
+    #[test]
+    fn runs_that_come_too_late_leave_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        for _ in 0..50 {
+            let run = || begin(&options(&target)).and_then(Stage::commit);
+            let made: Vec<_> = std::thread::scope(|scope| {
+                let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+                runs.into_iter().map(|run| run.join().unwrap()).collect()
+            });
+            assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1, "{made:?}");
+            assert_eq!(names(dir.path()), ["out"]);
+            fs::remove_dir_all(&target).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_outputs_of_other_names_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = begin(&options(&dir.path().join("out.dsdm-2"))).unwrap();
+        finish_shard(&stage, 0);
+        stage.leave(true).unwrap();
+        drop(begin(&options(&dir.path().join("out"))).unwrap());
+        assert_eq!(names(dir.path()), [".out.dsdm-2.dsdm-unfinished"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_or_removed_behind_a_link() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let (target, victim) = (dir.path().join("out"), dir.path().join("victim"));
+        let staging = dir.path().join(".out.dsdm-unfinished");
+        fs::create_dir_all(victim.join("sub")).unwrap();
+        fs::write(victim.join("thesis"), "years").unwrap();
+        let whole = || assert_eq!(names(&victim), ["sub", "thesis"]);
+        let refused = || {
+            let error = begin(&options(&target)).unwrap_err();
+            let exists = std::io::ErrorKind::AlreadyExists;
+            assert!(matches!(&error, Error::Io { source, .. } if source.kind() == exists), "{error}");
+            assert!(error.to_string().contains("is not followed"), "{error}");
+            whole();
+        };
+        symlink(&victim, &staging).unwrap();
+        refused();
+        assert!(unfinished(&target).unwrap().is_none());
+        fs::remove_file(&staging).unwrap();
+        for name in ["pid", "journal", "output", "plan.json"] {
+            fs::create_dir(&staging).unwrap();
+            symlink(
+                if name == "output" { victim.clone() } else { victim.join("thesis") },
+                staging.join(name),
+            )
+            .unwrap();
+            refused();
+            fs::remove_dir_all(&staging).unwrap();
+        }
+        // What looks as left by a dead run is not followed either.
+        symlink(&victim, dir.path().join(".out.dsdm-1-0")).unwrap();
+        let stage = begin(&options(&target)).unwrap();
+        // And a directory that takes the place of the one that is open is not that one.
+        fs::rename(&staging, dir.path().join("moved")).unwrap();
+        symlink(&victim, &staging).unwrap();
+        drop(stage);
+        whole();
+        assert_eq!(fs::read_to_string(victim.join("thesis")).unwrap(), "years");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_looks_into_what_is_unfinished() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let stage = begin(&options(&dir.path().join("out"))).unwrap();
+        assert_eq!(mode(&dir.path().join(".out.dsdm-unfinished")), 0o700);
+        stage.commit().unwrap();
+        let plain = dir.path().join("plain");
+        fs::create_dir(&plain).unwrap();
+        assert_eq!(mode(&dir.path().join("out")), mode(&plain));
     }
 
     #[test]

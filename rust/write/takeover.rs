@@ -1,49 +1,52 @@
 //! What an interrupted run left, taken over by the one that makes the same.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::journal::{Done, Entry, Journal};
-use super::lock::place_of;
+use super::folder::Folder;
+use super::journal::{Done, Entry, JOURNAL, Journal};
+use super::names::Kind;
 use super::recipe::Recipe;
-use super::stage::{JOURNAL, OUTPUT};
+use super::stage::OUTPUT;
 use super::{Options, Resume};
 use crate::error::{At, Error, Result};
+
+/// What is taken over: the journal, the output, and the shards that are finished.
+pub(super) type Taken = (Journal, Folder, Vec<Done>);
 
 /// Continues what an interrupted run left, if it is to be and can be.
 ///
 /// Proof: whatever cannot be continued is made anew.
-pub(super) fn take_over(
-    folder: &Path,
-    recipe: &Recipe,
-    options: &Options,
-) -> Result<Option<(Journal, Vec<Done>)>> {
+pub(super) fn take_over(folder: &Folder, recipe: &Recipe, options: &Options) -> Result<Option<Taken>> {
     let Some(earlier) = Recipe::read(folder).filter(|_| options.resume != Resume::Never) else {
         return Ok(None);
     };
-    let Some((journal, kept)) = finished(folder)? else { return Ok(None) };
+    let Some((journal, output, kept)) = finished(folder)? else { return Ok(None) };
     if kept.is_empty() || !earlier.resumable {
         return Ok(None);
     }
     if let Some(difference) = recipe.difference(&earlier) {
         return if options.resume == Resume::Same {
-            Err(mismatch(folder, &earlier, &difference, kept.len()))
+            Err(mismatch(folder.path(), &earlier, &difference, kept.len()))
         } else {
             Ok(None)
         };
     }
-    remove_unlisted(&folder.join(OUTPUT), &kept)?;
-    Ok(Some((journal, kept)))
+    remove_unlisted(&output, &kept)?;
+    Ok(Some((journal, output, kept)))
 }
 
 /// The journal of a folder, and the shards in it whose files are there.
 ///
 /// Proof: whatever cannot be continued is made anew.
-fn finished(folder: &Path) -> Result<Option<(Journal, Vec<Done>)>> {
-    let (journal, output) = (folder.join(JOURNAL), folder.join(OUTPUT));
-    let Some(place) = place_of(&output).filter(|_| journal.exists()) else { return Ok(None) };
-    let (journal, entries) = Journal::open(&journal)?;
+fn finished(folder: &Folder) -> Result<Option<Taken>> {
+    if folder.meta(JOURNAL).is_err() || folder.meta(OUTPUT).is_err() {
+        return Ok(None);
+    }
+    let failed = |e| Error::io(folder.at(OUTPUT), "opening what an interrupted run left", e);
+    let output = folder.sub(OUTPUT).map_err(failed)?;
+    let place = output.itself().map_err(failed)?.place;
+    let (journal, entries) = Journal::open(folder)?;
     let mut kept: Vec<Done> = Vec::new();
     for entry in entries {
         match entry {
@@ -52,15 +55,15 @@ fn finished(folder: &Path) -> Result<Option<(Journal, Vec<Done>)>> {
                 kept.push(done);
             }
             // It got its name, and what is here now is what it replaced.
-            Entry::Complete(device, inode) if (device, inode) != place => return Ok(None),
+            Entry::Complete(device, inode) if Some((device, inode)) != place => return Ok(None),
             Entry::Complete(..) => {}
         }
     }
     let there =
-        |name: &str, bytes: u64| fs::metadata(output.join(name)).is_ok_and(|meta| meta.len() == bytes);
+        |name: &str, bytes: u64| output.meta(name).is_ok_and(|m| m.kind == Kind::File && m.bytes == bytes);
     kept.retain(|done| done.files.iter().all(|file| there(&file.name, file.bytes)));
     kept.sort_by_key(|done| done.shard);
-    Ok(Some((journal, kept)))
+    Ok(Some((journal, output, kept)))
 }
 
 fn mismatch(folder: &Path, earlier: &Recipe, (name, said): &(String, String), finished: usize) -> Error {
@@ -72,19 +75,19 @@ fn mismatch(folder: &Path, earlier: &Recipe, (name, said): &(String, String), fi
 }
 
 /// Removes from the output what is no finished shard.
-pub(super) fn remove_unlisted(output: &Path, kept: &[Done]) -> Result<()> {
+pub(super) fn remove_unlisted(output: &Folder, kept: &[Done]) -> Result<()> {
     let listed: HashSet<PathBuf> =
-        kept.iter().flat_map(|done| &done.files).map(|file| output.join(&file.name)).collect();
-    let mut folders = vec![output.to_path_buf()];
+        kept.iter().flat_map(|done| &done.files).map(|file| output.at(&file.name)).collect();
+    let mut folders = vec![output.clone()];
     while let Some(folder) = folders.pop() {
-        let failed = |e| Error::io(&folder, "looking through what an interrupted run left", e);
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_dir() {
-                folders.push(path);
+        let failed = |e| Error::io(folder.path(), "looking through what an interrupted run left", e);
+        for (name, kind) in folder.entries().map_err(failed)? {
+            let path = folder.at(&name);
+            if kind == Kind::Folder {
+                folders.push(folder.sub(&name).map_err(failed)?);
             } else if !listed.contains(&path) {
-                fs::remove_file(&path)
-                    .map_err(|e| Error::io(&path, "removing what an interrupted run left", e))?;
+                let removed = folder.remove_all(&name);
+                removed.map_err(|e| Error::io(&path, "removing what an interrupted run left", e))?;
             }
         }
     }

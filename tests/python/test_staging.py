@@ -1,0 +1,109 @@
+"""The folder beside an output in which it is made, where others can write beside it as well, and what it is called."""
+
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+
+import dsdm
+
+TABLE = pa.table({"a": [1, 2, 3]})
+STAGING = ".out.dsdm-unfinished"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """Give a folder that is nobody's output, and fail if it is touched."""
+    folder = tmp_path / "victim"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "thesis.tex").write_text("years")
+    yield folder
+    assert names(folder) == ["sub", "thesis.tex"]
+    assert (folder / "thesis.tex").read_text() == "years"
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path, victim):
+    (tmp_path / STAGING).symlink_to(victim)
+    with pytest.raises(FileExistsError, match=rf"a link to {victim}, which is not followed.*remove it") as caught:
+        dsdm.materialize(TABLE, [0], tmp_path / "out")
+    assert caught.value.filename == str(tmp_path / STAGING)
+    assert names(tmp_path) == [STAGING, "victim"]
+
+
+@pytest.mark.parametrize("name", ["pid", "journal", "plan.json", "output", "replaced"])
+def test_a_link_in_it_is_not_followed(tmp_path, victim, name):
+    (tmp_path / STAGING).mkdir()
+    (tmp_path / STAGING / name).symlink_to(victim if name in {"output", "replaced"} else victim / "thesis.tex")
+    with pytest.raises(FileExistsError, match=r"a link to .*, which is not followed"):
+        dsdm.materialize(TABLE, [0], tmp_path / "out")
+
+
+def test_one_into_which_others_can_write_is_refused(tmp_path):
+    (tmp_path / STAGING).mkdir()
+    (tmp_path / STAGING / "theirs").write_text("theirs")
+    (tmp_path / STAGING).chmod(0o777)
+    with pytest.raises(PermissionError, match=r"can be written to by others .*777.*choose another output") as caught:
+        dsdm.materialize(TABLE, [0], tmp_path / "out", resume=False)
+    assert caught.value.filename == str(tmp_path / STAGING)
+    assert (tmp_path / STAGING / "theirs").read_text() == "theirs"
+
+
+def test_a_file_in_its_place_is_told(tmp_path):
+    (tmp_path / STAGING).write_text("")
+    with pytest.raises(FileExistsError, match="there is a file; see who made it"):
+        dsdm.materialize(TABLE, [0], tmp_path / "out")
+
+
+def test_a_link_above_the_output_is_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    dsdm.materialize(TABLE, [2, 0], tmp_path / "link" / "out")
+    assert dsdm.verify(tmp_path / "real" / "out").rows == 2
+    assert names(tmp_path / "real") == ["out"]
+
+
+def test_an_output_that_is_a_link_is_not_replaced(tmp_path):
+    dsdm.materialize(TABLE, [0], tmp_path / "other")
+    (tmp_path / "out").symlink_to(tmp_path / "other")
+    with pytest.raises(ValueError, match="is none but a file or a link; remove it"):
+        dsdm.materialize(TABLE, [1], tmp_path / "out", overwrite=True)
+    assert dsdm.verify(tmp_path / "other").rows == 1
+    assert (tmp_path / "out").is_symlink()
+
+
+@pytest.mark.parametrize("length", [240, 255])
+def test_names_may_be_as_long_as_the_file_system_takes(tmp_path, length):
+    for _ in range(2):
+        dsdm.materialize(TABLE, [0], tmp_path / ("n" * length), overwrite=True)
+    assert [len(name) for name in names(tmp_path)] == [length]
+
+
+WRITER = """
+import sys, dsdm, pyarrow as pa
+sys.stdin.readline()
+try:
+    dsdm.materialize(pa.table({"a": list(range(1000))}), range(1000), sys.argv[1])
+except FileExistsError:
+    sys.exit(17)
+except OSError as error:
+    sys.exit(error.errno)
+"""
+
+
+def test_of_four_that_write_at_once_one_does_and_nothing_else_is_left(tmp_path):
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "out")]
+    runs = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(4)]  # noqa: S603
+    for run in runs:
+        run.stdin.write("\n")
+        run.stdin.flush()
+    codes = sorted(run.wait() for run in runs)
+    for run in runs:
+        run.stdin.close()
+    assert codes[0] == 0
+    assert set(codes[1:]) <= {16, 17}
+    assert names(tmp_path) == ["out"]
