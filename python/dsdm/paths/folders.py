@@ -9,7 +9,7 @@ from pathlib import Path
 from dsdm.errors import FormatError
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
-from dsdm.paths.saved import saved_shards
+from dsdm.paths.saved import STATE, saved_shards
 from dsdm.paths.splits import named_splits, one_split
 
 
@@ -182,6 +182,8 @@ def _refuse_splits(folder: str) -> None:
 
 
 def _refuse_nothing(folder: str, use: Use) -> None:
+    if Path(folder, STATE).exists():
+        saved_shards(folder)  # says what is wrong with it
     if use is ROWS:
         message = "no *.arrow and no *.parquet files here or in folders below, and no state.json"
         raise FileNotFoundError(errno.ENOENT, message, folder)
