@@ -159,11 +159,21 @@ impl Folder {
         if self.meta(name)?.kind != Kind::Folder {
             return Ok(unlinkat(&self.descriptor, name, AtFlags::empty())?);
         }
-        let folder = self.sub(name)?;
-        for (name, _) in folder.entries()? {
-            folder.remove_all(&name)?;
-        }
+        self.sub(name)?.clear()?;
+        self.remove_empty(name)
+    }
+
+    /// Removes a directory in which nothing is left.
+    pub(super) fn remove_empty(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.descriptor, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Removes all that is in it.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for (name, _) in self.entries()? {
+            self.remove_all(&name)?;
+        }
+        Ok(())
     }
 
     /// What lies in it.

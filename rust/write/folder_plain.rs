@@ -108,6 +108,19 @@ impl Folder {
         fs::remove_file(self.path.join(name))
     }
 
+    /// Removes a directory in which nothing is left.
+    pub(super) fn remove_empty(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_dir(self.path.join(name))
+    }
+
+    /// Removes all that is in it.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for (name, _) in self.entries()? {
+            self.remove_all(&name)?;
+        }
+        Ok(())
+    }
+
     /// What lies in it.
     pub(super) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
         fs::read_dir(&self.path)?
@@ -207,9 +220,10 @@ mod tests {
             assert_eq!(folder.itself().unwrap().kind, Kind::Folder);
             assert!(!matches!(staging.lock(), Lock::Taken));
             staging.remove_file("text").unwrap();
-            for name in ["link", "staging"] {
-                folder.remove_all(OsStr::new(name)).unwrap();
-            }
+            assert!(folder.remove_empty(OsStr::new("staging")).is_err());
+            staging.clear().unwrap();
+            folder.remove_empty(OsStr::new("staging")).unwrap();
+            folder.remove_all(OsStr::new("link")).unwrap();
             folder.sync().unwrap();
             assert_eq!(fs::read(folder.at("out").join("a")).unwrap(), b"rows");
             folder.remove_all(out).unwrap();

@@ -33,8 +33,8 @@ pub(super) struct Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         // Unlocked only after it is gone.
-        if !self.kept && is_still(&self.parent, &self.name, &self.folder) {
-            let _ = self.parent.remove_all(&self.name);
+        if !self.kept {
+            remove(&self.parent, &self.name, &self.folder);
         }
         drop(self.lock.take());
     }
@@ -123,10 +123,17 @@ pub(super) fn remove_dead(parent: &Folder, is_dead: impl Fn(&OsStr) -> bool) {
         if let Ok(folder) = parent.sub(name)
             && is_ours(parent, &folder)
             && let Lock::Held(_lock) = folder.lock()
-            && is_still(parent, name, &folder)
         {
-            let _ = parent.remove_all(name);
+            remove(parent, name, &folder);
         }
+    }
+}
+
+/// Removes a folder and what is in it. What another run puts in its place once it is empty, is empty as well, and made
+/// anew by that run.
+fn remove(parent: &Folder, name: &OsStr, folder: &Folder) {
+    if folder.clear().is_ok() && is_still(parent, name, folder) {
+        let _ = parent.remove_empty(name);
     }
 }
 
