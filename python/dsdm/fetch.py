@@ -4,12 +4,16 @@
 target and is continued by the next call.
 """
 
+import errno
 import logging
 import os
 import shutil
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from dsdm.paths import PathLike, local
 from dsdm.reference import ReferenceFile, cache_dir, reference_files
@@ -26,6 +30,7 @@ DEFAULT_URL = "https://media.githubusercontent.com/media/MadryLab/DsDm/main/data
 _CHUNK = 1 << 16  # what is lost at most of a download that breaks off
 _TIMEOUT = 60
 _PARTIAL_CONTENT = 206
+_REDIRECTS = 10
 
 
 def fetch(
@@ -50,7 +55,8 @@ def fetch(
     ValueError
         For a name that is not among the 17, or bytes that have another sha256.
     OSError
-        If the disk has no room, or the server cannot be reached or does not have the file.
+        If the disk has no room; if the server cannot be reached, does not have the file, has one of another size, sends
+        it compressed, or redirects from https to an address without it; if ``<file>.part`` is a link or another user's.
 
     """
     import pooch
@@ -91,7 +97,10 @@ def _part_of(target: Path) -> Path:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class _Download:
@@ -108,27 +117,36 @@ class _Download:
         try:
             self._continue(url, part)
         except requests.RequestException as error:
-            kept = f"what has arrived is kept in {part} and continued by the next call"
-            message = f"{url}: {error}; {kept if _size(part) else 'nothing has arrived; call again with a network'}"
+            message = f"{url}: {error}; {_kept(part)}"
             raise OSError(message) from error
+        if (have := _size(part)) < self.size:
+            message = f"{url}: the server ended after {have:,} of {self.size:,} bytes; {_kept(part)}"
+            raise OSError(message)
         part.replace(output_file)
 
     def _continue(self, url: str, part: Path) -> None:
-        import requests
-
         have = _size(part)
         if have >= self.size:  # a whole file of the wrong content was refused by its sum: begin again
             have = 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        with requests.get(url, stream=True, headers=headers, timeout=_TIMEOUT) as answer:
-            answer.raise_for_status()
-            if answer.status_code != _PARTIAL_CONTENT:
+        with answer_to(url, have) as answer:
+            if not _begins_at(answer, have):
                 have = 0
+            self._check_length(url, answer, have)
             logger.info("downloading %s from byte %d of %d", url, have, self.size)
-            with part.open("ab" if have else "wb") as file:
-                self._copy(answer, file, have, part.name)
+            with open_part(part, keep=have > 0) as file:
+                self._copy(url, answer, file, have, part)
 
-    def _copy(self, answer: "requests.Response", file: IO[bytes], have: int, name: str) -> None:
+    def _check_length(self, url: str, answer: "requests.Response", have: int) -> None:
+        """Fail if another file is to come than the published one, by its length."""
+        told = answer.headers.get("Content-Length", "")
+        if told.isdecimal() and have + int(told) != self.size:
+            message = (
+                f"{url}: the server has a file of {have + int(told):,} bytes there, and the published one has "
+                f"{self.size:,}; nothing of it is kept: see what is at that address"
+            )
+            raise OSError(message)
+
+    def _copy(self, url: str, answer: "requests.Response", file: IO[bytes], have: int, part: Path) -> None:
         from tqdm.auto import tqdm
 
         bar = tqdm(
@@ -136,10 +154,110 @@ class _Download:
             initial=have,
             unit="B",
             unit_scale=True,
-            desc=name.removesuffix(".part"),
+            desc=part.name.removesuffix(".part"),
             disable=None,
         )
         with bar:
             for chunk in answer.iter_content(_CHUNK):
+                have += len(chunk)
+                if have > self.size:
+                    part.unlink()
+                    message = (
+                        f"{url}: the server sends more than the {self.size:,} bytes of the published file; nothing of "
+                        "it is kept: see what is at that address"
+                    )
+                    raise OSError(message)
                 file.write(chunk)
                 bar.update(len(chunk))
+
+
+def _kept(part: Path) -> str:
+    """Say what there is to be continued."""
+    if have := _size(part):
+        return f"the {have:,} bytes that have arrived are kept in {part} and continued by the next call"
+    return "nothing of it has arrived"
+
+
+@contextmanager
+def answer_to(url: str, have: int) -> Iterator["requests.Response"]:
+    """Ask for a file from a byte on, and follow redirects, but none from https to an address without it.
+
+    Raises
+    ------
+    OSError
+        For such a redirect, or an answer that is compressed, of which the size says nothing.
+
+    """
+    import requests
+
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+    asked = url
+    for _ in range(_REDIRECTS):
+        with requests.get(asked, stream=True, headers=headers, timeout=_TIMEOUT, allow_redirects=False) as answer:
+            if not answer.is_redirect:
+                answer.raise_for_status()
+                _refuse_encoded(asked, answer)
+                yield answer
+                return
+            target = urljoin(asked, answer.headers["Location"])
+        if urlsplit(asked).scheme == "https" and urlsplit(target).scheme != "https":
+            message = f"{url}: it is redirected from https to {target}, which nobody vouches for, and is not followed"
+            raise OSError(message)
+        asked = target
+    message = f"{url}: it is redirected {_REDIRECTS} times and more; see what is at that address"
+    raise OSError(message)
+
+
+def _refuse_encoded(url: str, answer: "requests.Response") -> None:
+    encoding = answer.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() not in {"", "identity"}:
+        message = f"{url}: the server sends it compressed ({encoding}), although it was asked for as it is"
+        raise OSError(message)
+
+
+def _begins_at(answer: "requests.Response", have: int) -> bool:
+    """Tell whether an answer begins where it was asked to, and not at the beginning of the file."""
+    if answer.status_code != _PARTIAL_CONTENT:
+        return False
+    told = answer.headers.get("Content-Range", "")
+    # A server that does not tell is believed: the sum finds what is wrong.
+    return not told or told.replace(" ", "").startswith(f"bytes{have}-")
+
+
+def open_part(part: Path, *, keep: bool) -> IO[bytes]:
+    """Open a file that is being downloaded, to add to it or anew; never through a link, nor a file of another user.
+
+    Raises
+    ------
+    FileExistsError
+        If something else than a file of this user has the name.
+
+    """
+    flags = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    if (there := _stat(part)) is not None and not _is_own(there):
+        message = (
+            "continuing a download: this is a link or a file of others, and is not written to; see who made it, "
+            "and remove it"
+        )
+        raise FileExistsError(errno.EEXIST, message, str(part))
+    if not keep:
+        part.unlink(missing_ok=True)
+        return os.fdopen(os.open(part, flags | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+    file = os.fdopen(os.open(part, flags | os.O_APPEND), "ab")
+    if not _is_own(os.fstat(file.fileno())):
+        file.close()
+        raise FileExistsError(errno.EEXIST, "continuing a download: it is another file now", str(part))
+    return file
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def _is_own(found: os.stat_result) -> bool:
+    """Tell a regular file that has no other name, and that is this user's, where users are told."""
+    user = getattr(os, "geteuid", lambda: found.st_uid)()
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == user

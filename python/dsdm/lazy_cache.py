@@ -40,8 +40,9 @@ def place_in_cache(shards: Sequence[str]) -> str:
     # A cache that cannot be written to is an error where something is written there.
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            place.write_text("".join(f"{shard}\n" for shard in shards), encoding="utf-8", errors="surrogateescape")
+        # One that is there is left, and nothing is written where a link leads.
+        with place.open("x", encoding="utf-8", errors="surrogateescape") as file:
+            file.write("".join(f"{shard}\n" for shard in shards))
     return str(place)
 
 

@@ -1,5 +1,7 @@
 """Downloads, from a server on this machine alone."""
 
+import contextlib
+import gzip
 import hashlib
 import http.server
 import threading
@@ -17,6 +19,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     asked: list[tuple[str, str | None]]
     break_off_at: int | None
+    body: bytes | None
+    headers_sent: dict[str, str]
 
     def do_GET(self):
         cls = type(self)
@@ -26,11 +30,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         start = int(asked_range.removeprefix("bytes=").rstrip("-")) if asked_range else 0
-        body = CONTENT[start:]
+        body = CONTENT[start:] if cls.body is None else cls.body
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in ({"Content-Length": str(len(body))} | cls.headers_sent).items():
+            if value:
+                self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: cls.break_off_at])
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body[: cls.break_off_at])
         cls.break_off_at = None
 
     def log_message(self, *_):
@@ -39,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    handler = type("Fresh", (Handler,), {"asked": [], "break_off_at": None})
+    handler = type("Fresh", (Handler,), {"asked": [], "break_off_at": None, "body": None, "headers_sent": {}})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
         threading.Thread(target=served.serve_forever, daemon=True).start()
         monkeypatch.setenv("DSDM_DATA_URL", f"http://127.0.0.1:{served.server_port}/files")
@@ -96,6 +103,95 @@ def test_what_the_server_does_not_have_is_named(server, table, tmp_path):
     with pytest.raises(OSError, match=r"404.*squad\.bin"):
         module.fetch(data_dir=tmp_path)
     assert len(server.asked) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_nothing_is_said_to_be_kept_where_nothing_has_arrived(table, tmp_path):
+    table(path="dsdm/squad.bin")
+    with pytest.raises(OSError, match=r"404.*nothing of it has arrived$"):
+        module.fetch(data_dir=tmp_path)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def files(folder):
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("length", ["told", ""])
+@pytest.mark.parametrize("body", [CONTENT * 50, CONTENT[:-1]], ids=["longer", "shorter"])
+def test_a_file_of_another_size_is_refused(server, table, tmp_path, length, body):
+    table()
+    server.body = body
+    if not length:
+        server.headers_sent = {"Content-Length": ""}
+    longer = len(body) > len(CONTENT)
+    what = "a file of .* bytes there" if length else ("sends more than the" if longer else "ended after .* kept in")
+    with pytest.raises(OSError, match=what):
+        module.fetch(data_dir=tmp_path)
+    assert files(tmp_path) == ([] if length or longer else ["squad.pt.part"])
+
+
+def test_a_compressed_answer_is_refused_and_not_asked_for(server, table, tmp_path):
+    table()
+    server.body = gzip.compress(CONTENT)
+    server.headers_sent = {"Content-Encoding": "gzip"}
+    with pytest.raises(OSError, match=r"compressed \(gzip\)"):
+        module.fetch(data_dir=tmp_path)
+    assert files(tmp_path) == []
+
+
+def test_a_range_that_begins_elsewhere_is_not_added(server, table, tmp_path):
+    table()
+    part = tmp_path / "dsdm" / "squad.pt.part"
+    part.parent.mkdir()
+    part.write_bytes(CONTENT[:1000])
+    server.body, server.headers_sent = CONTENT, {"Content-Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"}
+    [path] = module.fetch(data_dir=tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+class Answer:
+    """What requests gives for an address, without a server that has certificates."""
+
+    def __init__(self, location):
+        self.is_redirect, self.headers = True, {"Location": location}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("location", ["http://elsewhere.example/a", "ftp://elsewhere.example/a"])
+def test_a_redirect_from_https_to_less_is_not_followed(monkeypatch, table, tmp_path, location):
+    table()
+    asked = []
+
+    def get(url, **options):
+        assert not options["allow_redirects"]
+        asked.append(url)
+        return Answer("/moved" if len(asked) == 1 else location)
+
+    monkeypatch.setattr("requests.get", get)
+    with pytest.raises(OSError, match=f"redirected from https to {location}"):
+        module.fetch(data_dir=tmp_path, url="https://somewhere.example/data")
+    assert asked == ["https://somewhere.example/data/dsdm/squad.pt", "https://somewhere.example/moved"]
+
+
+@pytest.mark.parametrize("how", ["symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("content", [b"export A=1", b""])
+@pytest.mark.usefixtures("server")
+def test_what_arrives_is_not_written_through_a_link(table, tmp_path, how, content):
+    table()
+    victim, part = tmp_path / "bashrc", tmp_path / "dsdm" / "squad.pt.part"
+    part.parent.mkdir()
+    victim.write_bytes(content)
+    getattr(part, how)(victim)
+    with pytest.raises(FileExistsError, match="a link or a file of others, and is not written to") as caught:
+        module.fetch(data_dir=tmp_path)
+    assert caught.value.filename == str(part)
+    assert victim.read_bytes() == content
 
 
 def test_an_unknown_name_is_refused_before_anything_is_asked(server):

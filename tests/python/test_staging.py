@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import dsdm
+from dsdm.cli.files import write_npy
+from dsdm.lazy_cache import place_in_cache
 
 TABLE = pa.table({"a": [1, 2, 3]})
 STAGING = ".out.dsdm-unfinished"
@@ -107,3 +111,27 @@ def test_of_four_that_write_at_once_one_does_and_nothing_else_is_left(tmp_path):
     assert codes[0] == 0
     assert set(codes[1:]) <= {16, 17}
     assert names(tmp_path) == ["out"]
+
+
+def test_row_numbers_are_not_written_through_a_link_and_may_have_a_long_name(tmp_path, monkeypatch):
+    (tmp_path / "bashrc").write_text("export A=1")
+    out = tmp_path / f"{'n' * 251}.npy"
+    out.symlink_to(tmp_path / "bashrc")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    write_npy(out, np.arange(3))
+    assert not out.is_symlink()
+    assert np.load(out).tolist() == [0, 1, 2]
+    (tmp_path / ".dsdm-guessed").symlink_to(tmp_path / "bashrc")
+    with pytest.raises(FileExistsError):
+        write_npy(tmp_path / "rows.npy", np.arange(3))
+    assert (tmp_path / "bashrc").read_text() == "export A=1"
+
+
+def test_the_list_of_shards_in_the_cache_is_not_written_through_a_link(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    place = Path(place_in_cache(["a.parquet"]))
+    assert place.read_text() == "a.parquet\n"
+    place.unlink()
+    place.symlink_to(tmp_path / "not-there")
+    assert place_in_cache(["a.parquet"]) == str(place)
+    assert not (tmp_path / "not-there").exists()

@@ -1,6 +1,6 @@
 """Files of row numbers: read, and written in one step to where none of what was read is."""
 
-import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +76,10 @@ def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
     """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
     import numpy as np
 
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # A name that nobody can have put a link under, and that is short, as the other may not be.
+    unfinished = path.with_name(f".dsdm-{secrets.token_hex(8)}")
     try:
-        with unfinished.open("wb") as file:
+        with unfinished.open("xb") as file:
             np.save(file, rows)
         unfinished.replace(path)
     except OSError as error:
