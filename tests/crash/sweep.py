@@ -1,9 +1,10 @@
 """Kill a run, or fail its system calls, at every place there is; go on each time, and compare every byte.
 
-Needs strace, which counts system calls and injects the faults: signals, ENOSPC, EIO. For each call that writes, names
-or syncs, the first is hit, then in another run the second, and so on until a run ends unharmed. After each: nothing
-that is left loads as a dataset, the same call goes on, the output has the bytes of an undisturbed run, and its
-checksums hold. With root, a small tmpfs that fills up is tried as well.
+Needs strace, which counts system calls and injects the faults: signals, ENOSPC, EIO, EINTR, threads that do not begin.
+For each call that writes, names or syncs, the first is hit, then in another run the second, and so on until a run ends
+unharmed. After each: nothing that is left loads as a dataset, the same call goes on, the output has the bytes of an
+undisturbed run, and its checksums hold. A limit of the size of files has writes end short. With root, a small tmpfs
+that fills up is tried as well, and a folder of another user under the name of the unfinished output.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import datasets
@@ -27,23 +29,25 @@ from dsdm.dataset import Report
 ROWS = 20_000
 TOKENS = 256
 SHARDS = 5
-CALLS = ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync", "mkdir", "unlinkat")
+CALLS = ("write", "pwrite64", "renameat", "renameat2", "fdatasync", "fsync", "mkdirat", "unlinkat")
 ERRORS = {
-    "ENOSPC": ("write", "pwrite64", "fdatasync", "fsync", "mkdir"),
-    "EIO": ("write", "pwrite64", "rename", "renameat2", "fdatasync", "fsync"),
+    "ENOSPC": ("write", "pwrite64", "fdatasync", "fsync", "mkdirat"),
+    "EIO": ("write", "pwrite64", "renameat", "renameat2", "fdatasync", "fsync", "unlinkat"),
 }
 EVERY = 20
 
 CHILD = """
-import json, sys
+import json, resource, sys
 import numpy as np
 import dsdm
-corpus, out, options = json.loads(sys.argv[1])
+corpus, out, options, limit = json.loads(sys.argv[1])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 rows = np.load(corpus + ".npy")
 try:
     dsdm.materialize(corpus, rows, out, progress=False, **options)
 except OSError as error:
-    sys.exit({28: 28, 5: 5}.get(error.errno, 1))
+    sys.exit({28: 28, 5: 5, 27: 27, 11: 11}.get(error.errno, 1))
 """
 
 
@@ -69,15 +73,15 @@ class Sweep:
     def write(self, out: Path, **options: object) -> Report:
         return dsdm.materialize(self.corpus, self.rows, out, progress=False, **{**self.options, **options})
 
-    def child(self, out: Path, *inject: str) -> int:
+    def child(self, out: Path, *inject: str, limit: int = 0) -> int:
         """Run under strace, and give the exit code; negative for a signal."""
-        arguments = json.dumps([str(self.corpus), str(out), self.options])
+        arguments = json.dumps([str(self.corpus), str(out), self.options, limit])
         calls = ",".join({what.partition(":")[0] for what in inject})
         faults = [part for what in inject for part in ("-e", f"inject={what}")]
-        trace = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={calls}", *faults]
+        trace = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={calls}", *faults] if inject else []
         command = [*trace, sys.executable, "-c", CHILD, arguments]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if ran.returncode not in {0, 28, 5, 1, -9, 137}:
+        if ran.returncode not in {0, 28, 5, 27, 11, 1, -9, 137}:
             print(ran.stderr)  # noqa: T201
         return -9 if ran.returncode == 137 else ran.returncode
 
@@ -107,7 +111,7 @@ class Sweep:
                 assert code == -9, (call, number, code)
                 self.counts[f"{call} killed"] += 1
                 self.check(self.folder / "out", f"killed at {call} {number}")
-                number += step if call not in {"rename", "renameat2"} else 1
+                number += step if call not in {"renameat", "renameat2"} else 1
             self.check(self.folder / "out", f"{call} undisturbed")
 
     def errors(self, step: int) -> None:
@@ -117,7 +121,7 @@ class Sweep:
                 while (code := self.child(self.folder / "out", f"{call}:error={error}:when={number}")) != 0:
                     self.counts[f"{call} {error}"] += 1
                     self.check(self.folder / "out", f"{error} at {call} {number} ({code})")
-                    number += step if call not in {"rename", "renameat2"} else 1
+                    number += step if call not in {"renameat", "renameat2"} else 1
                 self.check(self.folder / "out", f"{call} undisturbed")
 
     def overwrites(self) -> None:
@@ -126,7 +130,7 @@ class Sweep:
         plain, self.options = self.options, {**self.options, "overwrite": True}
         dsdm.materialize(self.corpus, [1, 2, 3], self.folder / "old", format=self.form, num_shards=2)
         old = contents(self.folder / "old")
-        for call in ("rename", "renameat2", "fdatasync", "fsync", "unlinkat"):
+        for call in ("renameat", "renameat2", "fdatasync", "fsync", "unlinkat"):
             number, code = 1, -9
             while code != 0:
                 shutil.copytree(self.folder / "old", out)
@@ -148,7 +152,7 @@ class Sweep:
         out, plain = self.folder / "out", self.options
         self.options = {**plain, "overwrite": True}
         old = contents(self.folder / "old")
-        for call in ("rename", "fdatasync", "fsync", "unlinkat"):
+        for call in ("renameat", "fdatasync", "fsync", "unlinkat"):
             for fault in ("signal=KILL:when={}", "error=EIO:when={}", "error=EIO:when={}+"):
                 number, code = 1, -9
                 while code != 0:
@@ -177,6 +181,65 @@ class Sweep:
             assert contents(out) == old, what
         else:
             message = f"{what}: the old dataset is lost"
+            raise AssertionError(message)
+
+    def interruptions(self, step: int) -> None:
+        """Interrupt calls, which are made again then, and have threads not begin, as beyond RLIMIT_NPROC."""
+        for call in ("write", "pwrite64", "fdatasync", "fsync"):
+            for number in range(1, 40, step):
+                code = self.child(self.folder / "out", f"{call}:error=EINTR:when={number}")
+                assert code in {0, 1}, (call, number, code)
+                self.counts[f"{call} EINTR"] += 1
+                self.check(self.folder / "out", f"EINTR at {call} {number} ({code})")
+        number = 1
+        while (code := self.child(self.folder / "out", f"clone3:error=EAGAIN:when={number}+")) != 0:
+            self.counts["no thread"] += 1
+            self.check(self.folder / "out", f"no thread from {number} on ({code})")
+            number += 1
+        self.check(self.folder / "out", "all threads")
+
+    def limits(self) -> None:
+        """Have writes end short, where a file would get larger than it may, and then fail."""
+        largest = max(map(len, self.expected.values()))
+        for share in (0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0):
+            code = self.child(self.folder / "out", limit=int(largest * share) + (share == 1.0))
+            assert (code == 0) == (share == 1.0), (share, code)
+            self.counts["file limit"] += 1
+            self.check(self.folder / "out", f"files of {share} of the largest ({code})")
+
+    def in_the_way(self) -> None:
+        """Put a link, or a folder of another user, under the name of the unfinished output: nothing is touched."""
+        victim, left, out = self.folder / "victim", self.folder / ".out.dsdm-unfinished", self.folder / "out"
+        (victim / "sub").mkdir(parents=True)
+        (victim / "thesis.tex").write_text("years")
+        whole = contents(victim)
+        places = [("", victim), *((name, victim / "thesis.tex") for name in ("pid", "journal", "plan.json"))]
+        for name, target in [*places, ("output", victim), ("replaced", victim)]:
+            if name:
+                left.mkdir()
+            (left / name if name else left).symlink_to(target)
+            self.refused(out, FileExistsError)
+            assert contents(victim) == whole, name
+            shutil.rmtree(left) if name else left.unlink()
+        shutil.copytree(victim, left)
+        left.chmod(0o777)
+        self.refused(out, PermissionError)
+        assert contents(left) == whole
+        if os.geteuid() == 0:
+            left.chmod(0o700)
+            os.chown(left, 12345, 12345)
+            self.refused(out, PermissionError)
+            assert contents(left) == whole
+        shutil.rmtree(left)
+        self.check(out, "nothing in the way")
+
+    def refused(self, out: Path, kind: type[OSError]) -> None:
+        try:
+            self.write(out)
+        except kind:
+            self.counts[f"in the way, {kind.__name__}"] += 1
+        else:
+            message = f"{out}: written, although something was in the way"
             raise AssertionError(message)
 
     def again_and_again(self) -> None:
@@ -231,23 +294,41 @@ def mount(*command: str) -> None:
     subprocess.run(command, check=True)  # noqa: S603
 
 
+def replacing(sweep: Sweep) -> None:
+    sweep.overwrites()
+    sweep.overwrites_without_exchange()
+
+
+def small_disk(sweep: Sweep) -> None:
+    if os.geteuid() == 0:
+        full_disk(sweep)
+
+
+PARTS: dict[str, Callable[[Sweep, int], None]] = {
+    "way": lambda sweep, _: sweep.in_the_way(),
+    "kills": Sweep.kills,
+    "again": lambda sweep, _: sweep.again_and_again(),
+    "replacing": lambda sweep, _: replacing(sweep),
+    "errors": Sweep.errors,
+    "interruptions": Sweep.interruptions,
+    "limits": lambda sweep, _: sweep.limits(),
+    "disk": lambda sweep, _: small_disk(sweep),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--formats", nargs="+", default=["arrow", "parquet", "tokens"])
     parser.add_argument("--step", type=int, default=1, help="hit every so many-th call, not each")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
     if shutil.which("strace") is None:
         sys.exit("strace is not there; on Debian: apt install strace")
     for form in given.formats:
         with tempfile.TemporaryDirectory() as made:
             sweep = Sweep(Path(made), form)
-            sweep.kills(given.step)
-            sweep.again_and_again()
-            sweep.overwrites()
-            sweep.overwrites_without_exchange()
-            sweep.errors(given.step)
-            if os.geteuid() == 0:
-                full_disk(sweep)
+            for part in given.parts:
+                PARTS[part](sweep, given.step)
         done = sum(count for what, count in sweep.counts.items() if "kept" not in what and "named" not in what)
         print(f"{form}: {done} faults, every output the same", flush=True)  # noqa: T201
         print("  " + ", ".join(f"{what} {count}" for what, count in sweep.counts.items()), flush=True)  # noqa: T201
