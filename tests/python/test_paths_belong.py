@@ -258,6 +258,14 @@ def test_f15_a_shard_that_is_missing_is_named(tmp_path, use, suffix, tail):
 
 
 @BOTH
+@pytest.mark.parametrize("word", ["of", "-of-", "_of_", ".of.", " of "])
+def test_a_shard_that_is_missing_is_named_however_its_number_is_written(tmp_path, use, suffix, word):
+    names = [f"x-{rank}{word}4" for rank in (1, 2, 4)]
+    touch(tmp_path, *names, suffix=suffix)
+    refused(FileNotFoundError, str(tmp_path), use, "1 of the 4 shards", f"x-3{word}4", "partial=True")
+
+
+@BOTH
 def test_series_that_count_from_1_are_whole(tmp_path, use, suffix):
     touch(tmp_path, *(f"m_{rank}_of_3" for rank in (1, 2, 3)), suffix=suffix)
     assert found(tmp_path, "", use) == ["m_1_of_3", "m_2_of_3", "m_3_of_3"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dsdm.paths.order import HASH, children, is_numbered
 from dsdm.paths.splits import Named, named_splits, one_split
 
-_SERIES = re.compile(r"(?P<head>.*?)(?P<rank>[0-9]+)(?P<of>[-_.]of[-_.])(?P<count>[0-9]+)(?P<tail>.*)", re.DOTALL)
+_SERIES = re.compile(r"(?P<head>.*?)(?P<rank>[0-9]+)(?P<of>[-_. ]?of[-_. ]?)(?P<count>[0-9]+)(?P<tail>.*)", re.DOTALL)
 
 # Numbers that are looked for: a name may tell of any.
 _MOST = 1_000_000
