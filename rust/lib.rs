@@ -18,6 +18,7 @@ mod ipc;
 mod ipc_nodes;
 mod ipc_offsets;
 mod ipc_start;
+mod json;
 mod locks;
 mod maps;
 mod numbers_as_text;

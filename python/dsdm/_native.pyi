@@ -30,6 +30,7 @@ __all__ = [
     "digest_of_rows",
     "file_difference",
     "gumbel_top_k",
+    "json_bytes",
     "open_scores",
     "rebuild_scores",
     "sample",
@@ -321,11 +322,16 @@ def check_target(target: str | PathLike[str], overwrite: bool) -> None:
 def unfinished(target: str | PathLike[str]) -> str | None:
     """What an interrupted run that would write `target` was to make, as a JSON object; None if nothing was left."""
 
-def verify(folder: str | PathLike[str], *, threads: int | None = None) -> tuple[str, int, int, int, str, str]:
+def verify(
+    folder: str | PathLike[str], *, threads: int | None = None
+) -> tuple[str, int, int, int, list[str], str, str]:
     """Compare a directory with its ``dsdm.json``.
 
-    Gives format, rows, shards, bytes, and as JSON the selection and the files that rows came from.
+    Gives format, rows, shards, bytes, its files, and as JSON the selection and the files that rows came from.
     """
+
+def json_bytes(path: str | PathLike[str]) -> bytes:
+    """The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep."""
 
 def file_difference(told: str) -> str | None:
     """In what a file differs from what was told of it, a JSON object; None if it is the same."""

@@ -45,7 +45,10 @@ def check_temperature(temperature: object) -> float:
     if isinstance(temperature, bool | np.bool_) or not isinstance(temperature, Real | np.number):
         message = f"temperature is {temperature!r}; a number is needed"
         raise TypeError(message)
-    value = float(temperature)
+    try:
+        value = float(temperature)
+    except OverflowError:
+        value = math.inf
     if not (math.isfinite(value) and value > 0):
         message = f"temperature is {value}; a finite number above 0 is needed"
         raise ValueError(message)

@@ -10,6 +10,8 @@ from typing import Any
 from datasets import DatasetInfo, NamedSplit
 from datasets.data_files import SPLIT_KEYWORDS
 
+from dsdm._native import json_bytes
+
 _SHARD_OF_SPLIT = re.compile(r"(?P<split>\w+(?:\.\w+)*)-\d{5}-of-\d{5}.*\..*")
 _FORMAT = {
     "type": "_format_type",
@@ -33,11 +35,20 @@ def told_of(files: Sequence[str]) -> Told:
     state = _state_of(folder, files)
     if state is None:
         return Told(DatasetInfo(), NamedSplit(split_of(files)))
-    info = DatasetInfo.from_directory(str(folder)) if (folder / "dataset_info.json").is_file() else DatasetInfo()
+    info = _info_of(folder)
     split = state.get("_split")
     shown = {key: state[stored] for key, stored in _FORMAT.items() if stored in state}
     shown |= state.get("_format_kwargs") or {}
     return Told(info, None if split is None else NamedSplit(split), shown)
+
+
+def _info_of(folder: Path) -> DatasetInfo:
+    path = folder / "dataset_info.json"
+    if not path.is_file():
+        return DatasetInfo()
+    # Its reader knows no limits.
+    json_bytes(path)
+    return DatasetInfo.from_directory(str(folder))
 
 
 def _state_of(folder: Path, files: Sequence[str]) -> dict[str, Any] | None:
@@ -46,7 +57,7 @@ def _state_of(folder: Path, files: Sequence[str]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = json.loads(json_bytes(path))
         named = [str(folder / shard["filename"]) for shard in state["_data_files"]]
     except (ValueError, KeyError, TypeError):
         return None

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import check_target, digest_of_rows, unfinished
+from dsdm.again import score_files
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inputs, refuse_inside
-from dsdm.provenance import as_json, score_files, with_files
+from dsdm.provenance import as_json, with_files
 from dsdm.releases import installed
 from dsdm.sizes import readable
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers

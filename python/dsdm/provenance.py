@@ -13,16 +13,13 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dsdm._native import file_difference
 from dsdm.meeting import check_ids, check_meets, check_population
-from dsdm.paths import SCORES, PathLike, find, local
+from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.telling import KNOWN, check_told
 
@@ -53,10 +50,10 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
         return dict(selection)
     told = {**selection, "source_rows": rows}
     try:
-        opened = _opened(selection, None)
+        opened = opened_scores(selection, None)
         check_selection(selection, rows, opened)
     except FileNotFoundError as missing:
-        unchecked = _missing(missing)
+        unchecked = what_is_missing(missing)
         logger.warning("%s; its scores are not compared with the rows, which are written as they were given", unchecked)
         return {**told, "unchecked": unchecked}
     as_json({"files": [str(path) for scores in opened for path in scores.paths]})
@@ -109,7 +106,7 @@ def check_method_rows(
         "by": "get_indices",
         "arguments": {"method": method, "target": target, "data_dir": data_dir, "rows": rows},
     }
-    check_selection(selection, count, _opened(selection, None))
+    check_selection(selection, count, opened_scores(selection, None))
 
 
 def as_json(told: Mapping[str, Any]) -> str:
@@ -161,101 +158,18 @@ def seed_of_draw(earlier: Any, now: Mapping[str, Any]) -> int | None:
     return seed if same and type(seed) is int and seed >= 0 else None
 
 
-@dataclass
-class Files:
-    """What became of files that a manifest tells of."""
-
-    same: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    """With what is another in each."""
-
-
-def compare_files(told: list[dict[str, Any]]) -> Files:
-    """Compare files with what was told of them: sizes, and digests of their first and last bytes."""
-    found = Files()
-    for file in told:
-        path = str(file["path"])
-        if not Path(path).is_file():
-            found.missing.append(path)
-        elif what := file_difference(json.dumps(file)):
-            found.changed.append(f"{path}: {what}")
-        else:
-            found.same.append(path)
-    return found
-
-
-def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:
-    """Give what was told of the score files of a selection, with the paths where they are now."""
-    if selection.get("by") not in KNOWN:
-        return []
-    told = [dict(file) for file in selection.get("score_files", ())]
-    if selection.get("by") != "get_indices":
-        return told
-    try:
-        check_told(selection)
-        found = _files(selection, data_dir)
-    except (FileNotFoundError, ValueError):
-        return told
-    return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
-
-
-def choose_again(selection: Mapping[str, Any], data_dir: PathLike | None) -> NDArray[np.int64] | str:
-    """Give the rows of a selection that was told, or why they cannot be chosen again.
-
-    Raises
-    ------
-    ValueError
-        If there are other numbers of scores and of rows, with both.
-
-    """
-    if selection.get("by") not in KNOWN:
-        return "the manifest does not tell how the rows were chosen"
-    try:
-        check_told(selection)
-    except ValueError as error:
-        return f"what the manifest tells of it cannot be done again: {error}"
-    arguments = dict(selection["arguments"])
-    if selection["by"] == "get_indices" and data_dir is not None:
-        arguments["data_dir"] = data_dir
-    try:
-        opened = _opened(selection, data_dir)
-        if selection.get("exclude") is not None:
-            arguments["exclude"] = np.load(local(selection["exclude"]), mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as missing:
-        return _missing(missing)
-    except TypeError as error:
-        return f"what the manifest tells of it cannot be done again: {error}"
-    if "source_rows" in selection:
-        check_selection(selection, selection["source_rows"], opened)
-    return _choose(selection["by"], selection, arguments, opened)
-
-
-def _choose(
-    by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
-) -> NDArray[np.int64]:
-    import dsdm
-    from dsdm.methods import prefix
-
-    if by == "get_indices":
-        return dsdm.get_indices(**arguments)
-    scores = prefix(opened[0], selection.get("rows"), ", ".join(map(str, selection["scores"])))
-    chosen: NDArray[np.int64] = getattr(dsdm, by)(scores, **arguments)
-    return chosen
-
-
-def _opened(selection: Mapping[str, Any], data_dir: PathLike | None) -> "list[Scores]":
+def opened_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> "list[Scores]":
     """Open the scores of a selection: one vector, or for a method one for each of its files."""
     from dsdm.scores import open_leniently, open_scores
 
-    files = _files(selection, data_dir)
+    files = files_of_scores(selection, data_dir)
     if selection.get("by") == "get_indices":
         return [open_scores(file) for file in files]
     reading = {"key": None, "column": None, "dtype": None, **(selection.get("reading") or {})}
     return [open_leniently(files[0] if len(files) == 1 else files, **reading)]
 
 
-def _files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]:
+def files_of_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]:
     """Find the score files of a selection."""
     arguments = selection.get("arguments", {})
     if selection.get("by") == "get_indices":
@@ -271,7 +185,8 @@ def _files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[str]
     return files
 
 
-def _missing(missing: FileNotFoundError) -> str:
+def what_is_missing(missing: FileNotFoundError) -> str:
+    """Name the file that is not there."""
     if missing.filename is None:
         return f"a score file is not there: {missing}"
     return f"{missing.filename}: it is not there"

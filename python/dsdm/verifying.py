@@ -1,6 +1,8 @@
 """Whether a folder is still what :func:`dsdm.materialize` wrote."""
 
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import _native
+from dsdm.again import Files, choose_again, compare_files, score_files
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
 from dsdm.paths.strays import strays
-from dsdm.provenance import Files, choose_again, compare_files, score_files
 from dsdm.sizes import readable
+from dsdm.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,25 @@ class Verified:
 
 def _told(what: str, files: Files) -> str:
     """Put into words which files are as they were."""
-    if not files.same and not files.missing:
+    count = len(files.same) + len(files.missing) + len(files.outside)
+    if not count:
         return ""
-    count = len(files.same) + len(files.missing)
     missing = ""
     if files.missing:
         first = files.missing[0]
         seen = "" if Path(first).is_absolute() else " from here; its path is relative to where the folder was written"
         missing = f" ({first} is not there{seen})"
-    return f"{len(files.same):,} of {count:,} {what} are as they were{missing}"
+    outside = f" ({files.outside[0]})" if files.outside else ""
+    return f"{len(files.same):,} of {count:,} {what} are as they were{missing}{outside}"
 
 
-def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int | None = None) -> Verified:
+def verify(
+    folder: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    threads: int | None = None,
+    trust_paths: Iterable[PathLike] = (),
+) -> Verified:
     """Read everything in a folder that dsdm wrote, and compare it with ``dsdm.json``.
 
     Sizes and checksums of all files are compared, the rows of each shard are counted, and the JSON files read. Where
@@ -71,6 +81,10 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     and the digests of their first and last bytes (headers, footers, directories). Which could be is told, and a file
     that is not there is no error: relative paths are those of the directory in which the command or the program ran
     that wrote the folder, and are looked for from the present one.
+
+    A manifest can name any file, and whoever wrote it need not mean well. So of the files outside of the folder only
+    those are opened that lie, where links lead, below `data_dir`, ``$DSDM_DATA_DIR``, the user's cache, the current
+    directory, or one of `trust_paths`. Of others it is told that they were not looked at.
 
     A data file in the folder that is none of the output is an error, where those who read the folder would take it;
     other files may lie there.
@@ -83,6 +97,8 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
         Where score files of the reference's methods are looked for first, if not where they were.
     threads
         All that the process may run on, if not given.
+    trust_paths
+        Folders and files that may be opened as well, where the manifest names them as sources or score files.
 
     Raises
     ------
@@ -94,7 +110,8 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     ValueError
         If there are other numbers of scores and of rows in the source, with both.
     TruncatedError, FormatError
-        For a file of another size, or whose rows are others; for a data file that is not of the output.
+        For a file of another size, or whose rows are others; for a data file that is not of the output; for a manifest
+        that holds something else than manifests do, naming the field.
 
     Examples
     --------
@@ -105,17 +122,21 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     2
     """
     path = local(folder, "the folder")
-    kind, rows, shards, size, told, came_from = _native.verify(path, threads=threads)
-    _refuse_strays(path, kind)
+    trust = Trust(path, data_dir, trust_paths)
+    kind, rows, shards, size, written, told, came_from = _native.verify(path, threads=threads)
+    _refuse_strays(path, kind, written)
     selection = json.loads(told)
     how = selection.get("chosen", {})
-    sources = compare_files(json.loads(came_from))
+    sources = compare_files(json.loads(came_from), trust)
     of_scores = score_files(how, data_dir)
-    scores = compare_files(of_scores)
+    scores = compare_files(of_scores, trust)
     if scores.changed and any(": it had" in changed for changed in scores.changed):
         raise ChecksumError(_changed(path, "score file", scores))
-    chosen = choose_again(how, data_dir)
+    manifest = str(Path(path, "dsdm.json"))
+    count = _field(manifest, selection, "rows") if how else rows
+    chosen = choose_again(manifest, how, data_dir, trust=trust, written=count, threads=threads)
     if not isinstance(chosen, str):
+        _field(manifest, selection, "given")
         _check_chosen(path, chosen, selection, of_scores)
     for what, files in (("score file", scores), ("source", sources)):
         if files.changed:
@@ -124,11 +145,17 @@ def verify(folder: PathLike, *, data_dir: PathLike | None = None, threads: int |
     return Verified(path, kind, rows, shards, size, not remark, remark, sources, scores)
 
 
-def _refuse_strays(path: str, kind: str) -> None:
+def _field(manifest: str, selection: dict[str, Any], name: str) -> Any:
+    """Give a field that every selection has."""
+    if name in selection:
+        return selection[name]
+    message = f"{manifest}: selection.{name}: it is missing; write the dataset again"
+    raise FormatError(message)
+
+
+def _refuse_strays(path: str, kind: str, written: list[str]) -> None:
     """Fail if something lies in the folder that its readers would take for a part of it."""
-    manifest = json.loads(Path(path, "dsdm.json").read_bytes())
-    parts = [*manifest["files"], *(file for shard in manifest["shards"] for file in shard["files"])]
-    found = list(dict.fromkeys(strays(path, kind, {str(file["name"]) for file in parts})))
+    found = list(dict.fromkeys(strays(path, kind, set(written))))
     if found:
         more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
         message = (
@@ -156,7 +183,8 @@ def _check_chosen(path: str, chosen: NDArray[np.int64], selection: dict[str, Any
 
 def _written_to(files: list[dict[str, Any]]) -> str:
     """Name the score files that were written to since, by their times; or all of them, where none tells it so."""
-    since = [file["path"] for file in files if Path(file["path"]).stat().st_mtime_ns != file.get("modified_ns")]
+    there = [file for file in files if os.path.isfile(file["path"])]  # noqa: PTH113 - which raises for no path
+    since = [file["path"] for file in there if Path(file["path"]).stat().st_mtime_ns != file.get("modified_ns")]
     return ", ".join(map(str, since or [file["path"] for file in files]))
 
 

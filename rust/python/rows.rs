@@ -307,18 +307,19 @@ fn check_target(target: PathBuf, overwrite: bool) -> PyResult<()> {
     Ok(write::check_target(&target, overwrite).map(drop)?)
 }
 
-/// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, and as JSON the selection
-/// and the files that rows came from.
+/// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, its files, and as JSON the
+/// selection and the files that rows came from.
 #[pyfunction]
 #[pyo3(signature = (folder, *, threads=None))]
 fn verify(
     py: Python<'_>,
     folder: PathBuf,
     threads: Option<i64>,
-) -> PyResult<(String, u64, u64, u64, String, String)> {
+) -> PyResult<(String, u64, u64, u64, Vec<String>, String, String)> {
     let threads = call::threads(threads)?;
     let found = call::run(py, threads, None, |job| write::verify(job, &folder))?;
-    Ok((found.format, found.rows, found.shards, found.bytes, found.selection, json(&found.sources)?))
+    let sources = json(&found.sources)?;
+    Ok((found.format, found.rows, found.shards, found.bytes, found.files, found.selection, sources))
 }
 
 /// The digest by which `dsdm.json` knows row numbers: XXH3 of 128 bits, in hexadecimal digits.
@@ -326,6 +327,12 @@ fn verify(
 fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResult<String> {
     let rows = indices.as_slice()?;
     call::run(py, 1, None, |job| job.run_one(|| write::digest_of_rows(rows)))
+}
+
+/// The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep.
+#[pyfunction]
+fn json_bytes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
+    Ok(py.detach(|| crate::json::bytes_of(&path))?)
 }
 
 /// In what a file differs from what was told of it, as JSON: nothing if it is the same.
@@ -388,6 +395,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(digest_of_rows, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
     module.add_function(wrap_pyfunction!(file_difference, module)?)?;
+    module.add_function(wrap_pyfunction!(json_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(check_files, module)?)?;
     module.add_function(wrap_pyfunction!(check_target, module)?)?;
     module.add_function(wrap_pyfunction!(unfinished, module)?)

@@ -2,7 +2,6 @@
 //!
 //! It depends on the rows, their sources and the options alone: no times of the run, no number of threads.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +9,10 @@ use serde_json::{Map, Value};
 
 use super::checksum::Crc32;
 use super::journal::{Done, Written};
+use super::manifest_schema;
 use crate::error::{At, Error, Result};
 use crate::identity::FileIdentity;
+use crate::json;
 
 /// The file.
 pub(super) const NAME: &str = "dsdm.json";
@@ -99,17 +100,14 @@ impl Manifest {
     /// There is none, its checksum does not fit, or a newer version wrote it.
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
-        let bytes = fs::read(&path).map_err(|e| {
-            Error::io(&path, "opening the manifest, which is in every folder that dsdm writes", e)
+        let broken = |what: String| format!("this is no manifest of dsdm: {what}; it was damaged or edited");
+        let read = json::read(&path, broken);
+        let sealed: Sealed = read.map_err(|error| match error {
+            Error::Io { path, source, .. } => {
+                Error::io(path, "opening the manifest, which is in every folder that dsdm writes", source)
+            }
+            other => other,
         })?;
-        let broken = |e: serde_json::Error| {
-            Error::format(
-                &path,
-                At::File,
-                format!("this is no manifest of dsdm: {e}; it was damaged or edited"),
-            )
-        };
-        let sealed: Sealed = serde_json::from_slice(&bytes).map_err(broken)?;
         let found = seal(&sealed.contents)?;
         if found != sealed.crc32 {
             let message = format!(
@@ -126,7 +124,10 @@ impl Manifest {
                 format!("it has {version} and this dsdm reads version {VERSION}; use the dsdm that wrote it");
             return Err(Error::format(&path, At::Field("manifest".to_owned()), message));
         }
-        serde_json::from_value(Value::Object(sealed.contents)).map_err(broken)
+        manifest_schema::check(&sealed.contents)
+            .map_err(|(field, message)| Error::format(&path, At::Field(field), message))?;
+        let read = serde_json::from_value(Value::Object(sealed.contents));
+        read.map_err(|e| Error::format(&path, At::File, broken(e.to_string())))
     }
 }
 
@@ -138,6 +139,8 @@ fn seal(contents: &Map<String, Value>) -> Result<Crc32> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use serde_json::json;
 
@@ -149,7 +152,7 @@ mod tests {
             bytes: 5,
             modified_ns: u64::MAX,
             rows: Some(3),
-            ends: Some("0f".into()),
+            ends: Some("0f".repeat(16)),
         };
         let Value::Object(selection) = json!({"rows": 3, "seed": u64::MAX, "temperature": 0.1}) else {
             panic!("an object")

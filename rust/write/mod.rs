@@ -23,6 +23,7 @@ mod hf_types;
 mod journal;
 mod lock;
 mod manifest;
+mod manifest_schema;
 mod memory;
 mod names;
 mod pages;

@@ -164,8 +164,7 @@ impl Output {
 
     fn json(&self, name: &str) -> Result<Value> {
         let path = self.folder.join(name);
-        let bytes = fs::read(&path).map_err(|e| Error::io(&path, "opening what was written", e))?;
-        serde_json::from_slice(&bytes).map_err(|e| self.refused(&format!("{name} is no JSON: {e}")))
+        crate::json::read(&path, |e| format!("this is no JSON: {e}"))
     }
 
     fn refused(&self, what: &str) -> Error {

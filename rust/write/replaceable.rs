@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::manifest::{self, Manifest};
 use super::verify::place;
 use crate::error::{At, Error, Result, Shown};
+use crate::json;
 
 const STATE: &str = "state.json";
 const INFO: &str = "dataset_info.json";
@@ -92,10 +93,9 @@ fn of_save(target: &Path) -> Result<HashSet<PathBuf>> {
 }
 
 fn object(path: &Path) -> Result<Value> {
-    let bytes = fs::read(path).map_err(|e| Error::io(path, "opening", e))?;
-    let wrong = |what: String| Error::format(path, At::File, what);
-    let value: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(format!("this is no JSON: {e}")))?;
-    if value.is_object() { Ok(value) } else { Err(wrong("this is no JSON object".to_owned())) }
+    let value: Value = json::read(path, |e| format!("this is no JSON: {e}"))?;
+    let wrong = || Error::format(path, At::File, "this is no JSON object");
+    if value.is_object() { Ok(value) } else { Err(wrong()) }
 }
 
 /// The first path by name in a folder that is not listed, and is no folder around one that is.

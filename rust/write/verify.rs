@@ -11,6 +11,7 @@ use super::{arrow, checksum, parquet, tokens};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::identity::FileIdentity;
+use crate::json;
 use crate::parallel::Job;
 
 /// What was found to be as it was written.
@@ -24,6 +25,8 @@ pub struct Verified {
     pub shards: u64,
     /// Bytes that were read and compared with their checksums.
     pub bytes: u64,
+    /// The files that have them, as paths in the folder.
+    pub files: Vec<String>,
     /// What the manifest says of the rows, as a JSON object.
     pub selection: String,
     /// The files that the rows came from, as they were.
@@ -60,7 +63,8 @@ pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
     Ok(Verified {
         rows: manifest.rows,
         shards: manifest.shards.len() as u64,
-        bytes: files.iter().map(|file| file.bytes).sum(),
+        bytes: files.iter().try_fold(0, |sum, file| checked::add(sum, file.bytes))?,
+        files: files.iter().map(|file| file.name.clone()).collect(),
         selection: Value::Object(manifest.selection).to_string(),
         sources: manifest.sources,
         format: manifest.format,
@@ -78,7 +82,12 @@ pub(super) fn place(folder: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn check_size(file: &Written, path: &Path) -> Result<()> {
-    let size = fs::metadata(path).map_err(|e| Error::io(path, "opening what the manifest names", e))?.len();
+    let meta = fs::metadata(path).map_err(|e| Error::io(path, "opening what the manifest names", e))?;
+    if !meta.is_file() {
+        let message = "the manifest names it as a file, and it is a folder, pipe, socket or device";
+        return Err(Error::format(path, At::File, message));
+    }
+    let size = meta.len();
     if size == file.bytes {
         return Ok(());
     }
@@ -130,9 +139,7 @@ fn check_state(folder: &Path, manifest: &Manifest) -> Result<()> {
         return Ok(());
     }
     let path = folder.join("state.json");
-    let bytes = fs::read(&path).map_err(|e| Error::io(&path, "opening", e))?;
-    let state: Value = serde_json::from_slice(&bytes)
-        .map_err(|e| Error::format(&path, At::File, format!("this is no JSON: {e}")))?;
+    let state: Value = json::read(&path, |e| format!("this is no JSON: {e}"))?;
     let files = state.get("_data_files").and_then(Value::as_array);
     // Proof: names that are not there are missed by the comparison.
     let named = files.into_iter().flatten().map(|file| file.get("filename").and_then(Value::as_str));

@@ -15,6 +15,12 @@ from dsdm.demo.torch_file import write_tensor
 ROWS = 100
 
 
+@pytest.fixture(autouse=True)
+def _among_its_files(tmp_path, monkeypatch):
+    """Verify opens what lies below the current directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def corpus(tmp_path):
     path = tmp_path / "corpus.parquet"

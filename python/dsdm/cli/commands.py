@@ -208,12 +208,20 @@ def verify(
     ],
     data_dir: opt.DataDir = None,
     threads: opt.Threads = None,
+    trust_path: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trust-path", parser=opt.local_path, help="Open what dsdm.json names below this as well; can be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Check that a folder is still what was written.
 
     Reads all of it and compares sizes, checksums and rows with its dsdm.json. Where that tells how the rows were
     chosen and the score files are at hand, the rows are chosen again and compared. Paths that were relative are
     looked for from where the command runs: from another directory less is compared, which is said and is no error.
+    Files that dsdm.json names are opened below DIR, the data folder, the directory in which the command runs, and
+    --trust-path; of others it is said that they were not looked at.
     A file in DIR that is none of it, and that readers would take for rows, is an error.
 
     \b
@@ -222,7 +230,7 @@ def verify(
     """
     import dsdm
 
-    typer.echo(dsdm.verify(folder, data_dir=data_dir, threads=threads))
+    typer.echo(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

@@ -28,6 +28,7 @@ OPTIONS = {
     "target": "--target",
     "temperature": "--temperature",
     "threads": "--threads",
+    "trust_paths": "--trust-path",
     "verify": "--verify",
 }
 """The option for each argument that messages name."""

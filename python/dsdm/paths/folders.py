@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dsdm._native import json_bytes
 from dsdm.errors import FormatError
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
@@ -146,7 +147,7 @@ def check_data_sets(where: str, sets: dict[str, str], files: list[str]) -> None:
 def _refuse_made_here(where: str, path: str) -> None:
     """Fail for a subset that was made of what lies in the same folder."""
     try:
-        told = json.loads(Path(where, path, "dsdm.json").read_bytes())
+        told = json.loads(json_bytes(Path(where, path, "dsdm.json")))
         sources = [str(source["path"]) for source in told.get("sources", ()) if "path" in source]
     except (ValueError, AttributeError, TypeError) as error:
         message = f"{where}/{path}/dsdm.json: this is no manifest of dsdm ({error!r}); write the data set again"

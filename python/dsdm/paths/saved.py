@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dsdm._native import json_bytes
 from dsdm.errors import FormatError
 
 STATE = "state.json"
@@ -21,8 +22,6 @@ _KEYS = (
     "_output_all_columns",
     "_split",
 )
-# A state with a hundred thousand shards has about 6 MB.
-_MAX_BYTES = 64 << 20
 
 
 def is_saved(folder: str, names: set[str]) -> bool:
@@ -70,11 +69,7 @@ def saved_shards(folder: str) -> list[str]:
 
 
 def _read(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > _MAX_BYTES:
-        message = f"{path}: it has {size:,} bytes, and at most {_MAX_BYTES:,} are read"
-        raise FormatError(message)
-    return path.read_bytes()
+    return json_bytes(path)
 
 
 def _state(path: Path) -> dict[str, Any]:

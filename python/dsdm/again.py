@@ -1,0 +1,190 @@
+"""What a manifest tells of its files and of how rows were chosen, looked at again.
+
+Whoever wrote a manifest need not mean well: files are opened only where that is trusted (:mod:`dsdm.trust`), what goes
+wrong with one is said without any of its bytes, and nothing takes longer than the rows that are there are worth.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm import checks
+from dsdm._native import file_difference
+from dsdm.errors import ChecksumError, FormatError
+from dsdm.paths import PathLike, local
+from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
+from dsdm.telling import KNOWN, check_told
+from dsdm.trust import Trust
+
+if TYPE_CHECKING:
+    from dsdm.scores import Scores
+
+_MOST_DRAWN_FROM = 2**36
+"""Rows of which a draw is repeated: a minute or two."""
+
+_WRONG = (ValueError, TypeError, LookupError, OverflowError, EOFError, SyntaxError, MemoryError, RecursionError)
+"""What numpy and the readers say of a file that is none."""
+
+
+@dataclass
+class Files:
+    """What became of files that a manifest tells of."""
+
+    same: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    """With what is another in each."""
+    outside: list[str] = field(default_factory=list)
+    """Why each of those was not looked at that lie outside of what is trusted."""
+
+
+def compare_files(told: list[dict[str, Any]], trust: Trust) -> Files:
+    """Compare files with what was told of them: sizes, and digests of their first and last bytes."""
+    found = Files()
+    for file in told:
+        path = str(file["path"])
+        if outside := trust.outside(path, expand=False):
+            found.outside.append(outside)
+        elif not os.path.isfile(path):  # noqa: PTH113 - which raises for no path
+            found.missing.append(path)
+        elif what := file_difference(json.dumps(file)):
+            found.changed.append(f"{path}: {what}")
+        else:
+            found.same.append(path)
+    return found
+
+
+def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:
+    """Give what was told of the score files of a selection, with the paths where they are now."""
+    if selection.get("by") not in KNOWN:
+        return []
+    told = [dict(file) for file in selection.get("score_files", ())]
+    if selection.get("by") != "get_indices":
+        return told
+    try:
+        check_told(selection)
+        found = files_of_scores(selection, data_dir)
+    except (OSError, ValueError):
+        return told
+    return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
+
+
+def choose_again(
+    manifest: str,
+    selection: Mapping[str, Any],
+    data_dir: PathLike | None,
+    *,
+    trust: Trust,
+    written: int,
+    threads: int | None,
+) -> NDArray[np.int64] | str:
+    """Give the rows of a selection that a manifest tells, or why they cannot be chosen again.
+
+    Raises
+    ------
+    FormatError
+        If there are other numbers of scores and of rows, with both; for what is told and cannot be done.
+    ChecksumError
+        If it is of another number of rows than were written.
+
+    """
+    if selection.get("by") not in KNOWN:
+        return "the manifest does not tell how the rows were chosen"
+    try:
+        check_told(selection)
+    except ValueError as error:
+        return f"what the manifest tells of it cannot be done again: {error}"
+    arguments = dict(selection["arguments"])
+    if checks.count_of(arguments["k"]) != written:
+        message = f"{manifest}: k is {arguments['k']:,}, and {written:,} rows were written; it was told by hand"
+        raise ChecksumError(message)
+    if selection["by"] == "get_indices" and data_dir is not None:
+        arguments["data_dir"] = data_dir
+    if threads is not None or arguments.get("threads") is not None:
+        arguments["threads"] = threads
+    opened = _opened(selection, data_dir, trust)
+    if isinstance(opened, str):
+        return opened
+    excluded = selection.get("exclude")
+    if excluded is not None:
+        rows = _excluded(excluded, trust)
+        if isinstance(rows, str):
+            return rows
+        arguments["exclude"] = rows
+    return _checked(manifest, selection, arguments, opened)
+
+
+def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trust) -> "list[Scores] | str":
+    """Open the score files of a selection; or say which is missing, or not trusted."""
+    told = selection.get("scores", ())
+    named = [told] if isinstance(told, str) else list(map(str, told))
+    if selection["by"] != "get_indices" and (outside := trust.first_outside(named)):
+        return outside
+    try:
+        files = files_of_scores(selection, data_dir)
+        return trust.first_outside(files) or opened_scores(selection, data_dir)
+    except FileNotFoundError as missing:
+        return what_is_missing(missing)
+    except (*_WRONG, OSError):
+        # What its reader says of a file can be its first bytes.
+        message = (
+            f"{', '.join(named) or selection['arguments'].get('method')}: the manifest tells that this holds scores, "
+            "and it cannot be read as such; `dsdm scores` says why"
+        )
+        raise FormatError(message) from None
+
+
+def _excluded(path: str, trust: Trust) -> NDArray[Any] | str:
+    """Read the rows that were not to be chosen; or say that the file is missing, or not trusted."""
+    if outside := trust.outside(path):
+        return outside
+    file = local(path)
+    if not os.path.exists(file):  # noqa: PTH110 - which raises for no path
+        return f"{path}: it is not there"
+    try:
+        # A pipe would be waited for.
+        array = np.load(file, mmap_mode="r", allow_pickle=False) if Path(file).is_file() else None
+        rows = checks.excluded_rows(array)
+    except (*_WRONG, OSError):
+        rows = None
+    if rows is None:
+        message = f"{path}: the manifest tells that this holds row numbers to exclude, and it is no .npy file of them"
+        raise FormatError(message)
+    return rows
+
+
+def _checked(
+    manifest: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
+) -> NDArray[np.int64] | str:
+    """Choose rows by what was looked at so far."""
+    drawn_from = max(arguments.get("rows") or 0, selection.get("source_rows", 0))
+    if arguments.get("method") == "random" and drawn_from > _MOST_DRAWN_FROM:
+        return f"it is a draw from {drawn_from:,} rows, and draws from more than {_MOST_DRAWN_FROM:,} are not repeated"
+    try:
+        if "source_rows" in selection:
+            check_selection(selection, selection["source_rows"], opened)
+        return _choose(selection["by"], selection, arguments, opened)
+    except _WRONG as error:
+        files = ", ".join(str(path) for scores in opened for path in scores.paths)
+        by = f" by {files}" if files else ""
+        message = f"{manifest}: what it tells of the selection cannot be done{by}: {error}"
+        raise FormatError(message) from error
+
+
+def _choose(
+    by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
+) -> NDArray[np.int64]:
+    import dsdm
+    from dsdm.methods import prefix
+
+    if by == "get_indices":
+        return dsdm.get_indices(**arguments)
+    scores = prefix(opened[0], selection.get("rows"), ", ".join(map(str, selection["scores"])))
+    chosen: NDArray[np.int64] = getattr(dsdm, by)(scores, **arguments)
+    return chosen

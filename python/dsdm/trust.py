@@ -1,0 +1,59 @@
+"""Which files a manifest may have opened: it can name any, and whoever wrote it need not mean well."""
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterable, Sequence
+
+from dsdm.paths import PathLike, local
+from dsdm.reference import places
+
+# A pattern with more of them walks the same folders again and again.
+_MOST_WALKS = 1
+
+
+class Trust:
+    """The folders below which files that a manifest names are opened."""
+
+    def __init__(self, folder: str, data_dir: PathLike | None, trusted: Iterable[PathLike] = ()) -> None:
+        """Trust the output, the folders of score files, the current directory, and what the caller names."""
+        if isinstance(trusted, str | bytes | os.PathLike):
+            message = f"trust_paths is {trusted!r}; a list of folders and files is needed"
+            raise TypeError(message)
+        named = [local(path, "trust_paths") for path in trusted]
+        folders = [folder, *(str(place) for _, place in places(data_dir)), *named]
+        # Where the current directory was removed, nothing lies below it.
+        with contextlib.suppress(FileNotFoundError):
+            folders.append(os.getcwd())  # noqa: PTH109
+        self._roots = [os.path.realpath(place) for place in folders]
+
+    def outside(self, path: str, *, expand: bool = True) -> str | None:
+        """Say why a file is not opened; None for one that is. It is known by where links lead."""
+        try:
+            # As those who open it will.
+            place = _without_pattern(local(path) if expand else path)
+            real = os.path.realpath(place)
+            inside = any(os.path.commonpath([root, real]) == root for root in self._roots)
+        except (OSError, ValueError):
+            return f"not looked at: {path} is no path of this machine"
+        if not inside:
+            return (
+                f"not looked at: {path} is outside of the folder, the data directory and the current directory; if "
+                f"you trust it, allow it by trust_paths="
+            )
+        if path.count("**") > _MOST_WALKS and glob.has_magic(path):
+            return f"not looked at: the pattern {path} has more than one **"
+        return None
+
+    def first_outside(self, paths: Sequence[str]) -> str | None:
+        """Say of the first of these that is not opened why."""
+        return next(filter(None, map(self.outside, paths)), None)
+
+
+def _without_pattern(path: str) -> str:
+    """Give the folder in which a pattern begins; a path that is none as it is."""
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return path
+    while path and glob.has_magic(path):
+        path = os.path.dirname(path)  # noqa: PTH120
+    return path or os.curdir
