@@ -34,10 +34,16 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
         };
         Error::format(path, at.clone(), format!("{doing}: {what}; {cause}"))
     };
-    match caught(decode) {
-        Ok(decoded) => decoded.map_err(|error| match no_room(&error) {
-            Some(said) => Error::Memory(format!("{}: {said}", path.display())),
-            None => broken(error.to_string()),
+    match silently(decode) {
+        Ok(decoded) => decoded.map_err(|error| {
+            if let Some(said) = no_room(&error) {
+                return Error::Memory(format!("{}: {said}", path.display()));
+            }
+            let said = error.to_string();
+            if is_for_want_of_memory(&said) {
+                return Error::Memory(format!("{}: {doing}: {said}", path.display()));
+            }
+            broken(said)
         }),
         Err(_) => Err(broken("the decoder gave up on the bytes".to_owned())),
     }
@@ -46,6 +52,13 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
 /// Whether a decoder says that it knows no such type, codec or encoding, rather than that bytes contradict themselves.
 fn is_unknown(what: &str) -> bool {
     ["not supported", "nsupported", "not implemented", "not yet implemented"]
+        .iter()
+        .any(|said| what.contains(said))
+}
+
+/// Whether a decoder says that it found no memory to work in. They tell of it in words alone.
+fn is_for_want_of_memory(what: &str) -> bool {
+    ["not enough memory", "memory allocation failed", "out of memory", "Cannot allocate memory"]
         .iter()
         .any(|said| what.contains(said))
 }
@@ -64,13 +77,13 @@ pub(crate) fn faultless<R, E: std::fmt::Display>(
     work: impl FnOnce() -> Result<R, E>,
 ) -> Result<R> {
     let failed = |what| Error::Internal(format!("{doing}: {what}"));
-    caught(work)
+    silently(work)
         .map_err(|panic| failed(panic_message(panic.as_ref())))?
         .map_err(|error| failed(error.to_string()))
 }
 
 /// Runs what may panic, and prints nothing of it.
-fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+pub(crate) fn silently<R>(work: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     quieten();
     let outer = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
@@ -97,6 +110,13 @@ mod tests {
 
     fn give_up() -> Result<()> {
         guard(Path::new("a"), &At::File, "decoding", || -> Result<()> { panic!("a panic within") })
+    }
+
+    #[test]
+    fn a_decoder_that_found_no_memory_does_not_make_the_file_damaged() {
+        let fails = || Err::<(), _>("Allocation error : not enough memory");
+        let error = guard(Path::new("a"), &At::File, "unpacking", fails).unwrap_err();
+        assert!(matches!(&error, Error::Memory(said) if said.starts_with("a: unpacking: ")), "{error}");
     }
 
     #[test]

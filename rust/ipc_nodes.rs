@@ -3,6 +3,8 @@
 //! The lengths of a batch stand in its header twice, for the batch and for each column. Where they differ, rows would
 //! be lost or made up without a word; and so would nulls, where there are no bits that tell which rows are null.
 
+use std::ops::Range;
+
 use arrow::datatypes::{DataType, Field, Schema, UnionMode};
 use arrow::ipc::{FieldNode, MetadataVersion, RecordBatch};
 
@@ -25,6 +27,21 @@ pub(crate) fn check_nodes(
         }
     }
     Ok(())
+}
+
+/// Which of the buffers of a batch are those of each column of its schema.
+pub(crate) fn buffers_of_columns(
+    schema: &Schema,
+    batch: &RecordBatch<'_>,
+    version: MetadataVersion,
+) -> Result<Vec<Range<usize>>, String> {
+    let mut walk = Walk { batch, version, node: 0, buffer: 0, view: 0 };
+    let buffers = schema.fields().iter().map(|field| {
+        let start = walk.buffer;
+        walk.array(field.data_type(), field.name())?;
+        Ok(start..walk.buffer)
+    });
+    buffers.collect()
 }
 
 /// Whether any column, or what is in it, is stored as keys of a dictionary.

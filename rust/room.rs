@@ -1,17 +1,30 @@
 //! Room in memory for what libraries allocate.
 //!
-//! A library that finds none ends the process. So what is large is looked at before: whether there is room for it now.
+//! A library that finds none ends the process. So what is large is looked at before: whether a caller allows as much,
+//! and whether there is room for it now. What is small finds room in what is left free before each step.
 
 use std::fmt;
+use std::hint::black_box;
 
-/// Of less, nobody asks: an allocator finds so much, or the process is at its end anyway.
-const LARGE: usize = 16 << 20;
+use crate::error::{Error, Result};
+
+/// What is less finds its place in what is left [free](FREE) for it.
+const LARGE: usize = 8 << 20;
+
+/// What must be free before a step begins: more than the small things take that it makes. An allocator that gives so
+/// much back gives it to the system, and changes nothing else of what it does.
+const FREE: usize = 40 << 20;
+
+/// A limit below this is taken for this: so much is read at once whatever a caller says.
+const LEAST_LIMIT: u64 = 64 << 20;
 
 /// There is no room for so many bytes.
 #[derive(Debug)]
 pub(crate) struct NoRoom {
     what: String,
     bytes: u128,
+    /// What a caller allows, where it is not the memory that is too small.
+    limit: Option<u64>,
 }
 
 impl NoRoom {
@@ -20,21 +33,73 @@ impl NoRoom {
         if bytes < LARGE {
             return Ok(());
         }
-        let room = bytes.checked_mul(times).map(|need| Vec::<u8>::new().try_reserve_exact(need));
-        if matches!(room, Some(Ok(()))) {
+        let need = bytes.checked_mul(times).and_then(|need| need.checked_add(FREE));
+        if need.is_some_and(is_there) {
             return Ok(());
         }
-        Err(Self { what: what(), bytes: bytes as u128 * times as u128 })
+        Err(Self { what: what(), bytes: bytes as u128 * times as u128, limit: None })
+    }
+}
+
+/// Fails where too little memory is free to go on.
+pub(crate) fn check_free(doing: &str) -> Result<()> {
+    if is_there(FREE) {
+        return Ok(());
+    }
+    Err(Error::Memory(format!(
+        "{doing}: fewer than {FREE} bytes of memory are left; raise the limit of this process (ulimit -v), or use a machine with more"
+    )))
+}
+
+/// Fails where so many bytes find no room.
+pub(crate) fn check_bytes(what: impl Fn() -> String, bytes: u64, times: usize) -> Result<()> {
+    // Proof: what no machine can address finds no room either.
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    NoRoom::check(what, bytes, times).map_err(|none| Error::Memory(none.to_string()))
+}
+
+/// Whether the allocator gives so much, which is given back at once.
+fn is_there(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let given = room.try_reserve_exact(bytes).is_ok();
+    // Otherwise it is known to be unused, and never asked for.
+    black_box(&mut room);
+    given
+}
+
+/// How many bytes may be unpacked at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Most(Option<u64>);
+
+impl Most {
+    /// As many as a caller allows.
+    pub(crate) fn told(limit: u64) -> Self {
+        Self(Some(limit))
+    }
+
+    /// Fails where so many are not allowed, or find no room, `times` over.
+    pub(crate) fn check(self, what: impl Fn() -> String, bytes: u64, times: usize) -> Result<(), NoRoom> {
+        if let Some(limit) = self.0.filter(|&limit| bytes > limit.max(LEAST_LIMIT)) {
+            return Err(NoRoom { what: what(), bytes: u128::from(bytes), limit: Some(limit) });
+        }
+        // Proof: what no machine can address finds no room either.
+        NoRoom::check(what, usize::try_from(bytes).unwrap_or(usize::MAX), times)
     }
 }
 
 impl fmt::Display for NoRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, bytes } = self;
-        write!(
-            f,
-            "{what} takes {bytes} bytes of memory, which are not there; raise the limit of this process, or use a machine with more"
-        )
+        let Self { what, bytes, limit } = self;
+        write!(f, "{what} takes {bytes} bytes of memory")?;
+        match limit {
+            Some(limit) => {
+                write!(f, " at once, and the memory limit allows {limit}; give memory_limit={bytes} or more")
+            }
+            None => write!(
+                f,
+                ", which are not there; raise the limit of this process (ulimit -v), or use a machine with more"
+            ),
+        }
     }
 }
 
@@ -54,5 +119,17 @@ mod tests {
             let need = bytes as u128 * times as u128;
             assert!(said.starts_with(&format!("a page takes {need} bytes of memory")), "{said}");
         }
+    }
+
+    #[test]
+    fn a_limit_that_was_told_is_named_with_what_is_needed() {
+        let check = |most: Most, bytes| most.check(|| "a batch".to_owned(), bytes, 1);
+        assert!(check(Most::told(1), LEAST_LIMIT).is_ok());
+        assert!(check(Most::told(100 << 20), 100 << 20).is_ok());
+        assert!(check(Most::default(), (100 << 20) + 1).is_ok());
+        let said = check(Most::told(100 << 20), (100 << 20) + 1).unwrap_err().to_string();
+        let expected = "a batch takes 104857601 bytes of memory at once, and the memory limit allows 104857600; \
+                        give memory_limit=104857601 or more";
+        assert_eq!(said, expected);
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::error::Error;
+use crate::room::check_free;
 
 /// Memory that a thread is left where the memory of the process is limited: its stack, what it works in, and the
 /// arena that glibc reserves for it.
@@ -35,6 +36,9 @@ pub(crate) fn start<'scope, R: Send + 'scope>(
 ) -> io::Result<ScopedJoinHandle<'scope, R>> {
     #[cfg(test)]
     tests::may_start()?;
+    // One that has a stack and nothing else ends the process.
+    check_free("starting a thread")
+        .map_err(|none| io::Error::new(io::ErrorKind::OutOfMemory, none.to_string()))?;
     Builder::new().name("dsdm-worker".to_owned()).spawn_scoped(scope, work)
 }
 

@@ -21,8 +21,10 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::ipc::{self, Contents, Kind, Place};
+use crate::ipc_nodes::buffers_of_columns;
 use crate::locks::lock;
 use crate::mmap::Map;
+use crate::room::{Most, check_bytes};
 
 /// One row in so many must be wanted for the whole body to be brought into memory at once.
 const DENSE: u64 = 32;
@@ -137,6 +139,10 @@ impl Stream {
         if let Some(data) = batch.data() {
             self.check_buffers(place, &data)?;
         }
+        if let Some(data) = batch.data().filter(|data| data.compression().is_some()) {
+            let bytes = self.unpacked_buffers(place, &data)?;
+            check_bytes(|| self.naming(place, "the dictionary"), bytes, 1)?;
+        }
         let body = self.body(place)?;
         guard(self.map.path(), &At::Byte(place.header.start), "decoding a dictionary", || {
             read_dictionary(&body, batch, &told.schema, all, &message.version())
@@ -168,9 +174,10 @@ impl Stream {
     ///
     /// The bytes of one row that are no text make all of its batch unreadable: they then come as bytes, of which
     /// [`checked_batch`] makes the texts of wanted rows.
-    fn decode(&self, batch: &Batch, columns: &[usize]) -> Result<Decoded> {
-        let error = match self.decode_as(&self.told, batch, columns) {
+    fn decode(&self, batch: &Batch, columns: &[usize], most: Most) -> Result<Decoded> {
+        let error = match self.decode_as(&self.told, batch, columns, most) {
             Ok(batch) => return Ok(Decoded::Told(batch)),
+            Err(error @ Error::Memory(_)) => return Err(error),
             Err(error) => error,
         };
         let fields = self.told.schema.fields();
@@ -181,10 +188,11 @@ impl Stream {
         let metadata = self.told.schema.metadata().clone();
         let told = || Told::new(Arc::new(Schema::new_with_metadata(stored, metadata)));
         let told = self.as_bytes.get_or_init(told);
-        self.decode_as(told, batch, columns).map(Decoded::Bytes).map_err(|_| error)
+        self.decode_as(told, batch, columns, most).map(Decoded::Bytes).map_err(|_| error)
     }
 
-    fn decode_as(&self, told: &Told, batch: &Batch, columns: &[usize]) -> Result<RecordBatch> {
+    fn decode_as(&self, told: &Told, batch: &Batch, columns: &[usize], most: Most) -> Result<RecordBatch> {
+        self.check_room(batch, columns, most)?;
         let decode =
             |header: BatchHeader<'_>, version| self.decode_with(told, batch, columns, header, version);
         let batch = self.header(&batch.place, decode)?;
@@ -237,6 +245,33 @@ impl Stream {
         Ok(())
     }
 
+    /// Fails where some columns of a batch unpack to more than may be, or than memory has room for.
+    fn check_room(&self, batch: &Batch, columns: &[usize], most: Most) -> Result<()> {
+        if !batch.packed {
+            return Ok(());
+        }
+        let place = &batch.place;
+        let bytes = self.header(place, |header, version| {
+            let broken = |what| Error::format(self.map.path(), At::Byte(place.header.start), what);
+            let buffers = buffers_of_columns(&self.told.schema, &header, version).map_err(broken)?;
+            let mut bytes = 0u64;
+            for &column in columns {
+                for buffer in checked::get(&buffers, column)?.clone() {
+                    let span = ipc::buffer(self.map.path(), place, &header, buffer)?;
+                    // Proof: what saturates finds no room.
+                    bytes = bytes.saturating_add(ipc::unpacked(self.map.as_ref(), span)?);
+                }
+            }
+            Ok(bytes)
+        })?;
+        most.check(|| self.naming(place, "the batch"), bytes, 1)
+            .map_err(|none| Error::Memory(none.to_string()))
+    }
+
+    fn naming(&self, place: &Place, what: &str) -> String {
+        format!("{}: {what} at byte {}", self.map.path().display(), place.header.start)
+    }
+
     /// Bytes of all batches, unpacked: those of compressed buffers stand before them.
     fn unpacked(&self) -> Result<u64> {
         if let Some(&known) = self.unpacked.get() {
@@ -285,7 +320,8 @@ impl Stream {
     fn sampled(&self, columns: &[usize]) -> Result<u64> {
         // Proof: no rows take no bytes.
         let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
-        let (Decoded::Told(batch) | Decoded::Bytes(batch)) = self.decode(self.batch(first)?, columns)?;
+        let (Decoded::Told(batch) | Decoded::Bytes(batch)) =
+            self.decode(self.batch(first)?, columns, Most::default())?;
         let bytes = batch.columns().iter().map(|c| extent(c.as_ref(), 0, c.len()));
         let bytes = bytes.fold(0, u64::saturating_add);
         let rows: u64 = self.rows.iter().sum();
@@ -323,7 +359,7 @@ impl Part for Stream {
         Ok(self.unpacked()?.saturating_add(values)) // Proof: an estimate.
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches> {
         let batch = self.batch(unit)?;
         let place = &batch.place;
         let rows = *checked::get(&self.rows, unit)?;
@@ -331,7 +367,7 @@ impl Part for Stream {
             self.map.opened().read_ahead(place.header.start..place.body.end);
             self.map.populate(self.span(place.header.start..place.body.end)?)?;
         }
-        match self.decode(batch, columns)? {
+        match self.decode(batch, columns, most)? {
             Decoded::Told(batch) => Ok(picked(self.map.path(), batch, wanted.to_vec())),
             Decoded::Bytes(batch) => self.checked(unit, columns, batch, wanted.to_vec()),
         }
@@ -346,7 +382,7 @@ impl Part for Stream {
         if batch.packed {
             return Ok(None);
         }
-        match self.decode(batch, columns)? {
+        match self.decode(batch, columns, Most::default())? {
             Decoded::Told(batch) => Ok(Some(batch)),
             Decoded::Bytes(_) => Ok(None),
         }

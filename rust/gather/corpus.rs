@@ -24,10 +24,13 @@ use crate::identity::FileIdentity;
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
+use crate::room::{Most, check_bytes};
 use crate::sniff::{HEAD, Head, Kind, known, not_rows};
 
 /// Bytes of values that are converted at once, about.
 const CONVERTED_BYTES: u64 = 4 << 20;
+/// How often values are in memory at most while they are copied: as they are, and in what grows by twofold.
+pub(super) const COPIES: usize = 3;
 
 /// The wanted rows of one unit in ascending order, in as many batches as they are read in.
 ///
@@ -48,8 +51,8 @@ pub(super) trait Part: Send + Sync {
     /// About how many bytes these columns take in memory, from what is known without reading them.
     fn bytes(&self, columns: &[usize]) -> Result<u64>;
 
-    /// The rows `wanted` (ascending, each once) of a unit.
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches>;
+    /// The rows `wanted` (ascending, each once) of a unit, unless what must be unpacked for them is more than may be.
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches>;
 
     /// Whether rows may be used where they lie, with nothing unpacked into memory.
     fn in_place(&self) -> bool {
@@ -89,6 +92,8 @@ pub struct Corpus {
     /// Each unit's part and its number there.
     units: Vec<(u32, u32)>,
     locator: Arc<Locator>,
+    /// What may be unpacked at once.
+    most: Most,
 }
 
 impl Corpus {
@@ -150,7 +155,8 @@ impl Corpus {
         let schema = common_schema(&parts, &columns)?;
         let (units, starts) = number_units(&parts)?;
         let locator = Arc::new(Locator::new(starts));
-        Ok(Self { parts, schema: Arc::new(own_features(schema)), columns, units, locator })
+        let schema = Arc::new(own_features(schema));
+        Ok(Self { parts, schema, columns, units, locator, most: Most::default() })
     }
 
     /// The same rows with these columns alone, in this order.
@@ -167,6 +173,12 @@ impl Corpus {
         let columns = self.columns.iter().map(picked).collect::<Result<_>>()?;
         let schema = own_features(Schema::clone(project(&self.schema, &places)?.as_ref()));
         Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
+    }
+
+    /// The same rows, of which none is read where more must be unpacked for it than a caller allows.
+    #[must_use]
+    pub fn within(&self, memory_limit: u64) -> Self {
+        Self { most: Most::told(memory_limit), ..self.clone() }
     }
 
     /// The same rows with other names for the columns and other metadata of the schema.
@@ -300,7 +312,8 @@ impl Corpus {
     pub(super) fn read(&self, unit: usize, wanted: &[u32]) -> Result<Batches> {
         let (part, index, columns) = self.unit(unit)?;
         // Values that must be converted are picked first, so that only wanted rows are.
-        let batches = part.read(index, columns, wanted).map_err(|error| if_changed(part, error))?;
+        let batches =
+            part.read(index, columns, wanted, self.most).map_err(|error| if_changed(part, error))?;
         let (schema, part) = (self.schema.clone(), part.clone());
         let canonical = move |batch: Result<_>| {
             let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));
@@ -370,7 +383,11 @@ pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batch
     let runs = cut_by_bytes(&wanted, |&row| row_bytes(&batch, row as usize), CONVERTED_BYTES);
     let path = path.to_path_buf();
     Box::new(runs.into_iter().map(move |run| {
-        let rows = UInt32Array::from(checked::get(&wanted, run)?.to_vec());
+        let wanted = checked::get(&wanted, run)?;
+        // Proof: what saturates finds no room.
+        let bytes = wanted.iter().fold(0u64, |sum, &row| sum.saturating_add(row_bytes(&batch, row as usize)));
+        check_bytes(|| format!("{}: a run of {} rows", path.display(), wanted.len()), bytes, COPIES)?;
+        let rows = UInt32Array::from(wanted.to_vec());
         guard(&path, &At::File, "taking rows", || take_rows(&batch, &rows))
     }))
 }

@@ -15,7 +15,7 @@ use arrow::compute::interleave;
 use arrow::record_batch::RecordBatch;
 
 use super::budget::reserved;
-use super::corpus::Corpus;
+use super::corpus::{COPIES, Corpus};
 use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
 use super::shares::Shares;
@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::guard::faultless;
 use crate::locks;
 use crate::parallel::{Job, Queue, State};
+use crate::room::{check_bytes, check_free};
 
 /// The place of a row that was not read: that of no batch.
 const NOWHERE: u64 = u64::MAX;
@@ -84,6 +85,7 @@ fn part_of_pass(
     job.run_on(plan.makers(), |_, state| {
         let mut mine = None;
         while let Some(number) = shares.take(&mut mine) {
+            check_free("gathering rows")?;
             let (block, start) = (checked::get(blocks, number)?, *checked::get(&starts, number)?);
             output.put(block, make(output, &pieces, block, start)?, state)?;
         }
@@ -161,8 +163,13 @@ impl Read<'_> {
         distinct.dedup();
         let mut outputs = wanted.chunk_by(|a, b| a.0 == b.0);
         let mut read = 0;
-        for batch in self.corpus.read(unit, &distinct)? {
-            let batch = batch?;
+        check_free("reading rows")?;
+        let mut batches_of_unit = self.corpus.read(unit, &distinct)?;
+        let mut next = || {
+            check_free("reading rows")?;
+            batches_of_unit.next().transpose()
+        };
+        while let Some(batch) = next()? {
             state.check()?;
             if !self.hold(&batch)? {
                 self.stopped.store(true, Ordering::Relaxed);
@@ -190,7 +197,7 @@ impl Read<'_> {
         if held <= self.budget || self.may_stop {
             return Ok(held <= self.budget);
         }
-        Err(Error::Value(format!(
+        Err(Error::Memory(format!(
             "the decoded rows take {held} bytes so far, far more than the files' own numbers tell; the memory limit allows {}: raise memory_limit= or select fewer rows at once",
             self.budget
         )))
@@ -296,6 +303,9 @@ pub(super) fn interleaved<'b>(
     let made = |run: Range<usize>| {
         let extras = output.extras_of(block, &run)?;
         let places = checked::get(&numbered, run)?;
+        // Proof: what saturates finds no room.
+        let bytes = places.iter().map(bytes_of).fold(0, u64::saturating_add);
+        check_bytes(|| format!("{doing}: a batch of {} rows", places.len()), bytes, COPIES)?;
         faultless(&doing, || interleave_run(output, &batches, places, extras))
     };
     let runs = faultless(&doing, || Ok::<_, Error>(cut_by_bytes(&numbered, bytes_of, BATCH_BYTES)))?;

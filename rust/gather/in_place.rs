@@ -23,6 +23,7 @@ use crate::checked;
 use crate::error::{Error, Result};
 use crate::guard::faultless;
 use crate::parallel::{Job, State};
+use crate::room::{check_bytes, check_free};
 
 /// Bytes that are asked of the disk before blocks are made of them, with all that is read around them: as much as
 /// stays in memory until then.
@@ -74,6 +75,7 @@ impl<'a> Make<'a> {
         job.run_on(plan.makers(), |_, state| {
             let (mut mine, mut spare) = (None, Spare::default());
             while let Some(number) = shares.take(&mut mine) {
+                check_free("gathering rows")?;
                 self.put(checked::get(blocks, number)?, &mut spare, state)?;
             }
             Ok(())
@@ -148,7 +150,12 @@ impl<'a> Make<'a> {
 
     /// The bytes of some rows of a column, one behind the other.
     fn copy(&self, column: usize, stride: usize, rows: &[i64], mut bytes: MutableBuffer) -> Result<Buffer> {
-        bytes.resize(checked::mul(rows.len(), stride)?, 0);
+        let size = checked::mul(rows.len(), stride)?;
+        if size > bytes.capacity() {
+            // What is grown is moved to another place.
+            check_bytes(|| format!("gathering {} rows", rows.len()), size as u64, 2)?;
+        }
+        bytes.resize(size, 0);
         let mut missing = Vec::new();
         // Proof: as many chunks as rows, by the length just given; rows of no bytes have nothing to copy.
         for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {

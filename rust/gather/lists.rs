@@ -22,6 +22,7 @@ use parquet::schema::types::Type;
 
 use crate::error::{Error, Result};
 use crate::parquet_file::Hybrid;
+use crate::room::{Most, NoRoom};
 
 /// A column of lists in a row group, read forward.
 pub(super) trait Lists {
@@ -70,10 +71,11 @@ pub(super) fn open(
     chunk: &ColumnChunkMetaData,
     rows: usize,
     pages: Box<dyn PageReader>,
+    most: Most,
 ) -> Option<Box<dyn Lists>> {
     match data_type {
-        DataType::List(item) => open_items::<i32>(item, meaning, chunk, rows, pages),
-        DataType::LargeList(item) => open_items::<i64>(item, meaning, chunk, rows, pages),
+        DataType::List(item) => open_items::<i32>(item, meaning, chunk, rows, pages, most),
+        DataType::LargeList(item) => open_items::<i64>(item, meaning, chunk, rows, pages, most),
         _ => None,
     }
 }
@@ -84,12 +86,13 @@ fn open_items<O: OffsetSizeTrait>(
     chunk: &ColumnChunkMetaData,
     rows: usize,
     pages: Box<dyn PageReader>,
+    most: Most,
 ) -> Option<Box<dyn Lists>> {
     macro_rules! choose {
         ($($data_type:ident, $physical:ident, $arrow:ty;)*) => {
             match (item.data_type(), chunk.column_type()) {
                 $((DataType::$data_type, Physical::$physical) => {
-                    Some(Box::new(Reader::<O, $arrow>::new(item.clone(), meaning, chunk, rows, pages)))
+                    Some(Box::new(Reader::<O, $arrow>::new(item.clone(), meaning, chunk, rows, pages, most)))
                 })*
                 _ => None,
             }
@@ -194,8 +197,10 @@ struct Reader<O, P: ArrowPrimitiveType> {
     /// The numbers of the rows taken, and how many of them are still to be read.
     taken: Vec<P::Native>,
     due: usize,
-    /// How many numbers found no room, if some did not.
-    no_room: Option<usize>,
+    /// What may be held at once.
+    most: Most,
+    /// What found no room, if something did not.
+    no_room: Option<NoRoom>,
     offset: std::marker::PhantomData<O>,
 }
 
@@ -206,6 +211,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         chunk: &ColumnChunkMetaData,
         rows: usize,
         pages: Box<dyn PageReader>,
+        most: Most,
     ) -> Self {
         // Proof: of fewer than none, none is read here, and the crate says what is wrong.
         let numbers = usize::try_from(chunk.num_values()).unwrap_or(0);
@@ -225,6 +231,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
             before: 0,
             taken: Vec::new(),
             due: 0,
+            most,
             no_room: None,
             offset: std::marker::PhantomData,
         }
@@ -335,16 +342,26 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
         Some((true, count))
     }
 
+    /// Notes it where so many numbers in all are more than may be held, or than memory has room for.
+    ///
+    /// Proof: what saturates finds no room.
+    fn check_room(&mut self, numbers: usize) -> Option<()> {
+        let bytes = numbers.saturating_mul(P::Native::get_byte_width());
+        // Those that are there, and the place to which they are moved as they grow.
+        let checked = self.most.check(|| format!("a run of lists of {numbers} numbers"), bytes as u64, 3);
+        checked.map_err(|none| self.no_room = Some(none)).ok()
+    }
+
     /// Reads the numbers of this page that are due.
     fn read_due(&mut self) -> Option<()> {
-        // Proof: none are due before the first page.
-        let Some(walk) = self.walk.as_mut().filter(|_| self.due > 0) else { return Some(()) };
+        if self.due == 0 {
+            return Some(());
+        }
         let start = self.taken.len();
         let end = start.checked_add(self.due).filter(|&end| end <= self.numbers)?;
-        if self.taken.try_reserve(self.due).is_err() {
-            self.no_room = Some(end);
-            return None;
-        }
+        self.check_room(end)?;
+        self.taken.try_reserve(self.due).ok()?;
+        let walk = self.walk.as_mut()?;
         self.taken.resize(end, P::Native::default());
         walk.read(&self.dictionary, self.taken.get_mut(start..)?)?;
         self.due = 0;
@@ -356,7 +373,10 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
     fn lists(&mut self, wanted: &[u32]) -> Option<ArrayRef> {
         // Proof: a guess of what will be due, which is looked at when it is.
         let expected = wanted.len().saturating_mul(self.each).min(self.numbers);
-        let _ = self.taken.try_reserve(expected);
+        if self.check_room(expected).is_some() {
+            let _ = self.taken.try_reserve(expected);
+        }
+        self.no_room = None;
         let mut lengths = Vec::with_capacity(wanted.len());
         let mut there = Vec::with_capacity(wanted.len());
         for &row in wanted {
@@ -379,11 +399,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Reader<O, P> {
 impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> Lists for Reader<O, P> {
     fn take(&mut self, wanted: &[u32]) -> Result<Option<ArrayRef>> {
         let lists = self.lists(wanted);
-        self.no_room.take().map_or(Ok(lists), |numbers| {
-            Err(Error::Memory(format!(
-                "lists of {numbers} numbers find no room in memory; select fewer rows at once"
-            )))
-        })
+        self.no_room.take().map_or(Ok(lists), |none| Err(Error::Memory(none.to_string())))
     }
 }
 
@@ -523,7 +539,8 @@ mod tests {
         let chunk = ColumnChunkMetaData::builder(column).set_num_values(i64::MAX).build().unwrap();
         let item = Arc::new(Field::new("item", DataType::Int64, true));
         let meaning = Meaning { number: 2, empty: 1 };
-        let mut reader = Reader::<i64, Int64Type>::new(item, meaning, &chunk, 1, Box::new(NoPages));
+        let mut reader =
+            Reader::<i64, Int64Type>::new(item, meaning, &chunk, 1, Box::new(NoPages), Most::default());
         let levels = || Hybrid::new(Bytes::new(), 1).unwrap();
         let most = usize::try_from(i64::MAX).unwrap();
         // One row whose levels say that all of these are in it.
@@ -538,7 +555,7 @@ mod tests {
         });
         reader.due = most;
         let error = reader.take(&[0]).unwrap_err();
-        let said = format!("lists of {most} numbers find no room in memory");
+        let said = format!("lists of {most} numbers takes ");
         assert!(matches!(&error, Error::Memory(message) if message.contains(&said)), "{error}");
     }
 }

@@ -13,6 +13,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::maps::{batch_without_maps, schema_without_maps};
+use crate::room::Most;
 
 /// Rows of a unit at most, so that one long chunk is still the work of many threads.
 const UNIT_ROWS: usize = 1 << 16;
@@ -88,7 +89,7 @@ impl Part for Memory {
         Ok(u64::try_from(scaled).unwrap_or(u64::MAX)) // Proof: as above.
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], _most: Most) -> Result<Batches> {
         Ok(picked(self.path(), self.columns(unit, columns)?, wanted.to_vec()))
     }
 

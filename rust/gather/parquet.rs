@@ -22,6 +22,7 @@ use crate::guard::guard;
 use crate::maps::schema_without_maps;
 use crate::mmap::Map;
 use crate::parquet_file::{Corrected, check_sizes, hidden_flags, hides_compression, leaves, load};
+use crate::room::Most;
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;
@@ -173,14 +174,19 @@ impl File {
     }
 
     /// Readers of those columns that are lists of numbers, with their places among the columns.
-    pub(super) fn lists(&self, unit: usize, columns: &[usize]) -> Result<Vec<(usize, Box<dyn Lists>)>> {
+    pub(super) fn lists(
+        &self,
+        unit: usize,
+        columns: &[usize],
+        most: Most,
+    ) -> Result<Vec<(usize, Box<dyn Lists>)>> {
         let group = self.group(unit)?;
-        let list = |(place, &column): (usize, &usize)| Some((place, self.list(group, column)?));
+        let list = |(place, &column): (usize, &usize)| Some((place, self.list(group, column, most)?));
         // Proof: the others are read by the crate.
         Ok(columns.iter().enumerate().filter_map(list).collect())
     }
 
-    fn list(&self, group: &RowGroupMetaData, column: usize) -> Option<Box<dyn Lists>> {
+    fn list(&self, group: &RowGroupMetaData, column: usize, most: Most) -> Option<Box<dyn Lists>> {
         let data_type = self.metadata.schema().fields().get(column)?.data_type();
         let leaf = self.leaves.get(column)?.start;
         let meaning = Meaning::of(self.metadata.parquet_schema().get_column_root(leaf))?;
@@ -188,9 +194,9 @@ impl File {
         let rows = usize::try_from(group.num_rows()).ok()?;
         let bytes = self.corrected(group, &[column]).ok()?;
         // What is wrong with a page is told when it is read by the crate.
-        check_sizes(&bytes, chunk, rows).ok()?;
+        check_sizes(&bytes, chunk, rows, most).ok()?;
         let pages = SerializedPageReader::new(Arc::new(bytes), chunk, rows, None).ok()?;
-        lists::open(data_type, meaning, chunk, rows, Box::new(pages))
+        lists::open(data_type, meaning, chunk, rows, Box::new(pages), most)
     }
 
     fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<u64> {
@@ -296,13 +302,13 @@ impl Part for Parquet {
         bytes.try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Batches> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches> {
         let group = self.file.group(unit)?;
         for (chunk, _) in self.file.chunks(group, columns)? {
             let (start, length) = chunk.byte_range();
             self.file.map.populate(checked::span(&(start..checked::add(start, length)?))?)?;
         }
-        Ok(Box::new(Rows::new(&self.file, unit, columns, wanted)?))
+        Ok(Box::new(Rows::new(&self.file, unit, columns, wanted, most)?))
     }
 
     fn stored_bytes(&self, unit: usize, columns: &[usize]) -> Result<u64> {

@@ -21,6 +21,7 @@ use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::maps::batch_without_maps;
 use crate::parquet_file::reader;
+use crate::room::Most;
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
 const SPARSE: usize = 16;
@@ -42,10 +43,18 @@ pub(super) struct Rows {
     others: Option<Decoded>,
     /// Whether their texts are read as bytes, of which those of wanted rows are looked at.
     as_bytes: bool,
+    /// What may be unpacked at once.
+    most: Most,
 }
 
 impl Rows {
-    pub(super) fn new(file: &Arc<File>, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Self> {
+    pub(super) fn new(
+        file: &Arc<File>,
+        unit: usize,
+        columns: &[usize],
+        wanted: &[u32],
+        most: Most,
+    ) -> Result<Self> {
         let mut rows = Self {
             file: file.clone(),
             unit,
@@ -54,9 +63,10 @@ impl Rows {
             wanted: wanted.to_vec(),
             given: 0,
             step: file.step(unit, columns)?,
-            lists: file.lists(unit, columns)?,
+            lists: file.lists(unit, columns, most)?,
             others: None,
             as_bytes: false,
+            most,
         };
         rows.begin_others()?;
         Ok(rows)
@@ -70,7 +80,7 @@ impl Rows {
         let wanted = checked::get(&self.wanted, self.given..)?;
         let needed = !others.is_empty() && !wanted.is_empty();
         self.as_bytes |= self.file.is_doubtful(&others);
-        let decode = || Decoded::new(&self.file, self.unit, others, wanted, self.as_bytes);
+        let decode = || Decoded::new(&self.file, self.unit, others, wanted, self.as_bytes, self.most);
         self.others = needed.then(decode).transpose()?;
         Ok(())
     }
@@ -104,9 +114,14 @@ impl Rows {
         let count = others.as_ref().map_or(self.step.min(left), RecordBatch::num_rows);
         let wanted = checked::get(&self.wanted, self.given..checked::add(self.given, count)?)?;
         let at = At::Field(format!("row group {}", self.unit));
-        let lists = guard(self.file.map.path(), &at, "decoding", || {
+        let path = self.file.map.path();
+        let lists = guard(path, &at, "decoding", || {
             let take = |(place, list): &mut (usize, Box<dyn Lists>)| {
-                Ok(list.take(wanted)?.map(|taken| (*place, taken)))
+                let taken = list.take(wanted).map_err(|error| match error {
+                    Error::Memory(said) => Error::Memory(format!("{}: {said}", path.display())),
+                    other => other,
+                })?;
+                Ok(taken.map(|taken| (*place, taken)))
             };
             let lists = self.lists.iter_mut().map(take);
             Ok::<_, Error>(lists.collect::<Result<Option<Vec<_>>>>())
@@ -184,6 +199,7 @@ impl Decoded {
         columns: Vec<usize>,
         wanted: &[u32],
         as_bytes: bool,
+        most: Most,
     ) -> Result<Self> {
         let at = At::Field(format!("row group {unit}"));
         let rows = checked::index(file.group(unit)?.num_rows())?;
@@ -194,7 +210,7 @@ impl Decoded {
         let metadata = if as_bytes { file.as_bytes()? } else { &file.metadata };
         let selection = sparse.then(|| runs(wanted, rows));
         let reader = guard(file.map.path(), &at, "decoding", || {
-            reader(bytes, metadata, unit, leaves, step, selection)
+            reader(bytes, metadata, unit, leaves, step, selection, most)
         })?;
         Ok(Self {
             file: file.clone(),

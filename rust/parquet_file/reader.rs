@@ -14,6 +14,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::pages::CheckedPages;
 use super::sizes::check_sizes;
+use crate::room::Most;
 
 /// A decoder of some leaves of a row group, `step` rows at once: of all rows, or of a selection.
 pub(crate) fn reader<R: ChunkReader + 'static>(
@@ -23,9 +24,10 @@ pub(crate) fn reader<R: ChunkReader + 'static>(
     leaves: impl IntoIterator<Item = usize>,
     step: usize,
     selection: Option<RowSelection>,
+    most: Most,
 ) -> Result<ParquetRecordBatchReader> {
     let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
-    let group = Group { file: Arc::new(file), metadata: metadata.metadata().clone(), unit };
+    let group = Group { file: Arc::new(file), metadata: metadata.metadata().clone(), unit, most };
     let step = step.min(group.num_rows());
     let reader = |hint| {
         let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask.clone(), hint)?;
@@ -53,6 +55,8 @@ struct Group<R> {
     file: Arc<R>,
     metadata: Arc<ParquetMetaData>,
     unit: usize,
+    /// What a page may unpack to.
+    most: Most,
 }
 
 impl<R> Group<R> {
@@ -71,7 +75,7 @@ impl<R: ChunkReader + 'static> RowGroups for Group<R> {
     fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
         let missing = || ParquetError::General(format!("there is no column chunk {leaf}"));
         let chunk = self.of()?.columns().get(leaf).ok_or_else(missing)?;
-        check_sizes(self.file.as_ref(), chunk, self.num_rows())?;
+        check_sizes(self.file.as_ref(), chunk, self.num_rows(), self.most)?;
         // The types of values are those of the schema that is decoded by, which may not be the file's own.
         let schema = self.metadata.file_metadata().schema_descr();
         let pages = SerializedPageReader::new(self.file.clone(), chunk, self.num_rows(), None)?;

@@ -10,15 +10,20 @@ use parquet::file::reader::ChunkReader;
 
 use super::corrected::header_at;
 use super::page_header::PageHeader;
-use crate::room::NoRoom;
+use crate::room::Most;
 
 /// How often the bytes of a page are in memory at most: as they are, and as values that grow by twofold.
 const COPIES: usize = 3;
 
 /// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
 /// pages have another number of values than the chunk, or of rows than its row group, or if the chunk counts levels that
-/// its column has not.
-pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData, rows: usize) -> Result<()> {
+/// its column has not, or if a page unpacks to more than may be.
+pub(crate) fn check_sizes<R: ChunkReader>(
+    file: &R,
+    chunk: &ColumnChunkMetaData,
+    rows: usize,
+    most: Most,
+) -> Result<()> {
     check_size_statistics(chunk)?;
     let (declared, mut values) = (declared_values(chunk, rows)?, 0_u64);
     let (mut position, length) = chunk.byte_range();
@@ -41,7 +46,7 @@ pub(crate) fn check_sizes<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData,
                 header.unpacked
             )));
         }
-        check_room(chunk, position, header.unpacked)?;
+        check_room(chunk, position, header.unpacked, most)?;
         position = page.saturating_add(header.page as u64); // Proof: as above.
     }
     if values == declared {
@@ -77,10 +82,10 @@ fn check_size_statistics(chunk: &ColumnChunkMetaData) -> Result<()> {
     Ok(())
 }
 
-/// Fails where memory has no room for what a page becomes.
-fn check_room(chunk: &ColumnChunkMetaData, position: u64, unpacked: usize) -> Result<()> {
+/// Fails where a page becomes more than may be, or than memory has room for.
+fn check_room(chunk: &ColumnChunkMetaData, position: u64, unpacked: usize, most: Most) -> Result<()> {
     let what = || format!("the page of column {} at byte {position}", chunk.column_path());
-    NoRoom::check(what, unpacked, COPIES).map_err(|error| ParquetError::External(Box::new(error)))
+    most.check(what, unpacked as u64, COPIES).map_err(|error| ParquetError::External(Box::new(error)))
 }
 
 /// How many values, or levels of lists, a column chunk is said to have.

@@ -111,7 +111,8 @@ impl Corpus {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
-        let batches = call::run(py, threads, None, |job| write::take(job, &self.inner, rows, limit))?;
+        let batches =
+            call::run(py, threads, None, |job| write::take(job, &self.within(memory_limit), rows, limit))?;
         table(batches, &self.inner)
     }
 
@@ -234,9 +235,9 @@ impl Corpus {
             identity: object("identity", identity)?,
             extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
         };
-        let mut left = None;
+        let (mut left, corpus) = (None, self.within(memory_limit));
         let work = |job: &Job<'_>| {
-            write::materialize(job, &self.inner, rows, &extras, &options).map_err(|(error, leaves)| {
+            write::materialize(job, &corpus, rows, &extras, &options).map_err(|(error, leaves)| {
                 left = leaves;
                 error
             })
@@ -247,6 +248,14 @@ impl Corpus {
                 left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
             })?;
         Ok((rows, shards, bytes, passes, fingerprint, kept))
+    }
+}
+
+impl Corpus {
+    /// The rows within the memory that a caller allows, if one says how much.
+    fn within(&self, memory_limit: Option<u64>) -> gather::Corpus {
+        // Proof: of all that is there otherwise.
+        memory_limit.map_or_else(|| self.inner.clone(), |limit| self.inner.within(limit))
     }
 }
 

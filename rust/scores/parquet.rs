@@ -23,6 +23,7 @@ use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::parallel::check_here;
 use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves, load, reader};
+use crate::room::{Most, check_free};
 
 /// Rows decoded at once.
 const STEP: usize = 1 << 16;
@@ -113,11 +114,15 @@ impl<'f> Reader<'f> {
         let (mut values, mut nulls, mut found) = (Vec::new(), 0_u64, 0_u64);
         let bytes = Corrected::new(self.chunks.clone(), self.hidden_flags(group, &at)?);
         let mut batches = self.chunks.guard(&at, "decoding", || {
-            reader(bytes, &self.metadata, group, self.leaves.clone(), STEP, None)
+            reader(bytes, &self.metadata, group, self.leaves.clone(), STEP, None, Most::default())
         })?;
         // The allocation grows with what is decoded and not with what the footer says.
-        while let Some(batch) = self.chunks.guard(&at, "decoding", || batches.next().transpose())? {
+        let mut next = || {
             check_here()?;
+            check_free("reading scores")?;
+            self.chunks.guard(&at, "decoding", || batches.next().transpose())
+        };
+        while let Some(batch) = next()? {
             found = checked::add(found, batch.num_rows() as u64)?;
             nulls = checked::add(nulls, self.append(&batch, &mut values)?)?;
         }

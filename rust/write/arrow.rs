@@ -16,6 +16,7 @@ use super::journal::Done;
 use crate::checked::impossible;
 use crate::error::{Error, Result};
 use crate::ipc::{Contents, Kind};
+use crate::room::check_free;
 use crate::scores::Io;
 use crate::scores::file::File;
 
@@ -60,6 +61,7 @@ impl Encoder for Streams {
     }
 
     fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<()>> {
+        check_free("writing Arrow")?;
         let mut encoder = StreamEncoder::try_new(&self.schema).map_err(|e| cannot_encode(&e))?;
         // The first thing that an encoder gives is the schema, which the shard has.
         let empty = RecordBatch::new_empty(self.schema.clone());

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayData};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -32,6 +33,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::gather::Plan;
 use crate::guard::guard;
+use crate::room::{check_bytes, check_free};
 
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -87,6 +89,7 @@ impl Groups {
             .with_page_store_factory(Arc::new(pages.clone()));
         let mut writers = factory.create_column_writers(0)?;
         for batch in batches {
+            check_room(batch)?;
             let mut leaves = writers.iter_mut();
             for (field, column) in checked::zip(self.schema.fields(), batch.columns()).map_err(own)? {
                 for leaf in compute_leaves(field, column)? {
@@ -176,6 +179,7 @@ impl Encoder for Groups {
     }
 
     fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Group>> {
+        check_free("writing Parquet")?;
         let (buffers, note) = self.group(&batches).map_err(cannot_encode)?;
         Ok(Piece { buffers, note })
     }
@@ -192,6 +196,31 @@ impl Encoder for Groups {
     fn companions(&self, _fingerprint: &str, _shards: &[Done]) -> Result<Vec<(String, String)>> {
         Ok(Vec::new())
     }
+}
+
+/// Fails where there is no room for what becomes of a batch on its way into pages.
+///
+/// Rows are not cut: the crate takes those of a batch at once, and a row as a whole.
+fn check_room(batch: &RecordBatch) -> Result<(), ParquetError> {
+    /// Bytes of each value: its levels and its place, both of which grow by twofold, and itself as it is stored.
+    const VALUE: u64 = 2 * (2 + 2 + 8) + 8;
+    /// How often its bytes are there besides.
+    const COPIES: u64 = 2;
+    let mut need = 0u64;
+    for column in batch.columns() {
+        let data = column.to_data();
+        let bytes = data.get_slice_memory_size().map_err(ParquetError::from)? as u64;
+        // Proof: what saturates finds no room.
+        let of_column = values_in(&data).saturating_mul(VALUE).saturating_add(bytes.saturating_mul(COPIES));
+        need = need.saturating_add(of_column); // Proof: as above.
+    }
+    check_bytes(|| format!("writing a batch of {} rows as Parquet", batch.num_rows()), need, 1).map_err(own)
+}
+
+/// How many values an array has at most, with those within it.
+fn values_in(data: &ArrayData) -> u64 {
+    // Proof: they are in memory.
+    data.child_data().iter().map(values_in).fold(data.len() as u64, u64::saturating_add)
 }
 
 /// The rows of a Parquet file, by its footer.

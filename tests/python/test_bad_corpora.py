@@ -583,7 +583,7 @@ def peak():
 before = peak()
 try:
     dsdm.materialize(sys.argv[1], range(int(sys.argv[2])), sys.argv[3], memory_limit="1MB")
-except ValueError as error:
+except MemoryError as error:
     print(before, peak(), type(error).__name__, error)
 """
 
@@ -593,7 +593,7 @@ def test_64_a_small_file_of_large_rows_is_refused_before_it_fills_the_memory(tmp
     path = bomb(tmp_path / name)
     ran = python(PEAK, path, BOMB_ROWS, tmp_path / "out")
     before, after, kind, message = ran.stdout.split(maxsplit=3)
-    assert kind == "ValueError"
+    assert kind == "MemoryError"
     assert "decoded rows take" in message
     assert "memory limit allows 268435456" in message
     assert "memory_limit=" in message

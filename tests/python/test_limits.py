@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+import dsdm
 
 CHILD = """
 import resource, sys
@@ -85,3 +88,99 @@ def test_a_page_that_memory_has_no_room_for_is_said_to_be_one(tmp_path, dictiona
     assert run.returncode == 1
     assert last.startswith(f'MemoryError: {path}: the page of column "value" at byte '), run.stderr
     assert "bytes of memory, which are not there" in last
+
+
+GATHER = """
+import os, resource, sys
+import pyarrow as pa, pyarrow.dataset
+import dsdm
+path, room, how, limit, out = sys.argv[1:]
+shards = dsdm.open_shards(path)
+shards.take([])  # what it imports and starts takes room too
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+if int(room):
+    resource.setrlimit(resource.RLIMIT_AS, (used + int(room) * 2**20,) * 2)
+try:
+    if how == "take":
+        print(shards.take([0] * 10, memory_limit=limit or None, threads=2).nbytes)
+    else:
+        dsdm.materialize(shards, [0] * 10, out, format=how, memory_limit=limit or None, threads=2, progress=False)
+        print("written")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def gathered(path, room, how, out, limit=""):
+    """Take the first row ten times, in a process that may have so many more MiB of memory; give what it printed."""
+    command = [sys.executable, "-c", GATHER, str(path), str(room), how, limit, str(out)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def long_row(tmp_path_factory):
+    """A row of 2^24 tokens, which take some hundred bytes in the file and 32 MB in memory."""
+    path = tmp_path_factory.mktemp("long") / "row.parquet"
+    offsets = pa.array([0, 1 << 24], pa.int32())
+    row = pa.ListArray.from_arrays(offsets, pa.array(np.zeros(1 << 24, np.uint16)))
+    pq.write_table(pa.table({"input_ids": row}), path, compression="zstd")
+    return path
+
+
+@pytest.mark.parametrize("room", [50, 150, 250, 400])
+def test_rows_that_are_taken_again_and_again_end_as_an_error(tmp_path, long_row, room):
+    """Each copy of a row is there at once in what take gives, whatever the row takes in the file."""
+    said = gathered(long_row, room, "take", tmp_path / "out", "10MB")
+    assert said.startswith("MemoryError") or said == str(10 * ((2 << 24) + 8)), said
+    assert "bytes of memory" in said or room == 400
+
+
+@pytest.mark.parametrize("room", [200, 300, 450])
+def test_a_row_that_becomes_larger_while_parquet_is_written_ends_as_an_error(tmp_path, long_row, room):
+    """Levels and places of its values take twelve times the bytes of tokens, and are grown by twofold."""
+    said = gathered(long_row, room, "parquet", tmp_path / "out")
+    assert said.startswith("MemoryError"), said
+    assert "bytes of memory, which are not there" in said
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """Two rows of 100 MB, which take some kB in the file: one batch."""
+    path = tmp_path_factory.mktemp("packed") / "rows.arrow"
+    table = pa.table({"a": ["x" * (100 << 20), "y" * (100 << 20)], "b": [1, 2]})
+    with pa.ipc.new_stream(path, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as sink:
+        sink.write_table(table)
+    return path
+
+
+@pytest.mark.parametrize("room", [60, 150, 230, 300, 600])
+def test_a_packed_batch_that_finds_no_room_is_not_called_damaged(tmp_path, packed, room):
+    said = gathered(packed, room, "take", tmp_path / "out")
+    assert said.startswith(f"MemoryError {packed}: ") or "gathering the output rows" in said, said
+    assert "bytes of memory, which are not there" in said
+    assert "damaged" not in said
+
+
+def test_a_packed_batch_beyond_the_limit_that_was_told_is_refused_with_both(tmp_path, packed):
+    """Of a packed batch, no row is had without all of them."""
+    said = gathered(packed, 0, "arrow", tmp_path / "out", "100MB")
+    need = (200 << 20) + 3 * 4 + 2 * 8
+    assert said.startswith(f"MemoryError {packed}: the batch at byte "), said
+    assert f" takes {need} bytes of memory at once, and the memory limit allows 100000000; " in said
+    assert f"give memory_limit={need} or more" in said
+    assert gathered(packed, 0, "arrow", tmp_path / "out", f"{need}") == "written"
+    # Columns that are not wanted are not unpacked.
+    chosen = dsdm.open_shards(packed, columns=["b"]).take([1, 0], memory_limit="64MB")
+    assert chosen["b"].to_pylist() == [2, 1]
+
+
+def test_a_page_beyond_the_limit_that_was_told_is_refused_with_both(tmp_path):
+    path = tmp_path / "long.parquet"
+    pq.write_table(pa.table({"a": ["x" * (100 << 20)]}), path, compression="zstd", use_dictionary=False)
+    said = gathered(path, 0, "arrow", tmp_path / "out", "70MB")
+    assert said.startswith(f'MemoryError {path}: the page of column "a" at byte '), said
+    assert "of memory at once, and the memory limit allows 70000000; give memory_limit=" in said
+    assert gathered(path, 0, "arrow", tmp_path / "out", "110MB") == "written"
