@@ -32,6 +32,7 @@ __all__ = [
     "gumbel_top_k",
     "json_bytes",
     "open_scores",
+    "prepare_arrays",
     "rebuild_scores",
     "sample",
     "top_k",
@@ -338,3 +339,6 @@ def file_difference(told: str) -> str | None:
 
 def check_files(told: str) -> None:
     """Fail if files, told as a JSON list, are no longer what they were."""
+
+def prepare_arrays() -> None:
+    """Look up numpy's functions, so that no later call fails at it."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import checks
-from dsdm._native import file_difference
+from dsdm._native import file_difference, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
 from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
@@ -24,6 +24,9 @@ from dsdm.trust import Trust
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
+
+# Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
+prepare_arrays()
 
 _MOST_DRAWN_FROM = 2**36
 """Rows of which a draw is repeated: a minute or two."""

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from dsdm import _native, checks
 
+# Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
+_native.prepare_arrays()
+
 Order: TypeAlias = Literal["best_first", "best_last", "row"]
 Nan: TypeAlias = Literal["raise", "omit", "largest", "smallest"]
 Rng: TypeAlias = Literal["philox", "numpy"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import Corpus, check_files
+from dsdm._native import Corpus, check_files, prepare_arrays
 from dsdm.checks import check_flag, check_threads, plain_array
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, check_sort, find
@@ -18,6 +18,9 @@ from dsdm.paths import ROWS, check_sort, find
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
+
+# Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
+prepare_arrays()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 //!
 //! The only folder that knows Python. One file per part of the flow, and `call.rs` for what every call shares.
 
+mod arrays;
 mod call;
 mod errors;
 mod rows;
@@ -23,6 +24,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::errors::register(module)?;
+        super::arrays::register(module)?;
         super::rows::register(module)?;
         super::scores::register(module)
     }

@@ -258,6 +258,7 @@ pub(super) fn open_scores(
     io: &str,
     verify: bool,
 ) -> PyResult<PyScores> {
+    super::arrays::prepare(py)?;
     let io = match io {
         "mmap" => Io::Mmap,
         "pread" => Io::Pread,
@@ -271,6 +272,7 @@ pub(super) fn open_scores(
 /// Opens the files of scores that were pickled again, if they are still the same.
 #[pyfunction]
 pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
+    super::arrays::prepare(py)?;
     Ok(PyScores::new(py.detach(|| Scores::rebuild(text))?))
 }
 
