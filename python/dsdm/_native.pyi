@@ -31,6 +31,7 @@ __all__ = [
     "file_difference",
     "gumbel_top_k",
     "json_bytes",
+    "located",
     "open_scores",
     "prepare_arrays",
     "rebuild_scores",
@@ -289,6 +290,7 @@ class Corpus:
         resumable: bool = False,
         verify: bool = False,
         by_fingerprint: bool = False,
+        absolute: bool = False,
         selection: str | None = None,
         identity: str | None = None,
         state: str | None = None,
@@ -308,7 +310,7 @@ class Corpus:
         a run that continues this one. `resume` is "same", "either" or "never": what
         an interrupted run left is continued or an error, continued or removed, removed. With `by_fingerprint`
         the directory is named by its fingerprint, beside `target`; where one of that name is there, it is left
-        as it is.
+        as it is. With `absolute`, the manifest names the sources by their absolute paths.
         """
 
 def default_memory_limit() -> int:
@@ -333,6 +335,9 @@ def verify(
 
 def json_bytes(path: str | PathLike[str]) -> bytes:
     """The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep."""
+
+def located(path: str | PathLike[str], target: str | PathLike[str], absolute: bool) -> Path:
+    """A file as the manifest of an output at `target` names it: by the way from there, or by its name alone."""
 
 def file_difference(told: str) -> str | None:
     """In what a file differs from what was told of it, a JSON object; None if it is the same."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dsdm import checks
 from dsdm._native import file_difference, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError
+from dsdm.manifest_paths import tells_place, without_place
 from dsdm.paths import PathLike, local
 from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.telling import KNOWN, check_told
@@ -52,7 +53,9 @@ def compare_files(told: list[dict[str, Any]], trust: Trust) -> Files:
     found = Files()
     for file in told:
         path = str(file["path"])
-        if outside := trust.outside(path, expand=False):
+        if not tells_place(path):
+            found.missing.append(path)
+        elif outside := trust.outside(path, expand=False):
             found.outside.append(outside)
         elif not os.path.isfile(path):  # noqa: PTH113 - which raises for no path
             found.missing.append(path)
@@ -103,6 +106,8 @@ def choose_again(
         check_told(selection)
     except ValueError as error:
         return f"what the manifest tells of it cannot be done again: {error}"
+    if (unknown := without_place(selection)) is not None:
+        return f"{unknown}: dsdm.json does not tell where it is"
     arguments = dict(selection["arguments"])
     if checks.count_of(arguments["k"]) != written:
         message = f"{manifest}: k is {arguments['k']:,}, and {written:,} rows were written; it was told by hand"

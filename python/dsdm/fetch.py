@@ -117,10 +117,13 @@ class _Download:
         try:
             self._continue(url, part)
         except requests.RequestException as error:
-            message = f"{url}: {error}; {_kept(part)}"
+            again = "" if error.response is not None else "; call again with a network"
+            message = f"{url}: {error}; {_kept(part) or 'nothing has arrived' + again}"
             raise OSError(message) from error
         if (have := _size(part)) < self.size:
-            message = f"{url}: the server ended after {have:,} of {self.size:,} bytes; {_kept(part)}"
+            message = (
+                f"{url}: the server ended after {have:,} of {self.size:,} bytes; {_kept(part) or 'nothing has arrived'}"
+            )
             raise OSError(message)
         part.replace(output_file)
 
@@ -174,8 +177,8 @@ class _Download:
 def _kept(part: Path) -> str:
     """Say what there is to be continued."""
     if have := _size(part):
-        return f"the {have:,} bytes that have arrived are kept in {part} and continued by the next call"
-    return "nothing of it has arrived"
+        return f"what has arrived is kept in {part} and continued by the next call ({have:,} bytes)"
+    return ""
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.checks import check_flag, check_seed
+from dsdm.checks import check_flag, check_seed, one_of
 from dsdm.sizes import to_bytes
 
 _FORMATS = ("arrow", "parquet", "tokens")
@@ -36,10 +36,12 @@ def check_run(
     verify: object,
     overwrite: object,
     progress: object,
+    paths: object,
 ) -> tuple[int, int | None]:
     """Refuse what there is not, and give the size of a shard and the memory in bytes."""
     for name, flag in (("resume", resume), ("verify", verify), ("overwrite", overwrite)):
         check_flag(name, flag)
+    one_of("paths", paths, ("relative", "absolute"))
     if progress is not None:
         check_flag("progress", progress)
     limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")

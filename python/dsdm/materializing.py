@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dsdm._native import check_target, digest_of_rows, unfinished
 from dsdm.again import score_files
 from dsdm.layout import check_added, check_layout, check_run, in_order
+from dsdm.manifest_paths import from_output
 from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.provenance import as_json, with_files
@@ -76,6 +77,7 @@ def materialize(
     verify: bool = False,
     overwrite: bool = False,
     selection: Mapping[str, Any] | None = None,
+    paths: str = "relative",
     progress: bool | None = None,
     sort: str | None = None,
     partial: bool = False,
@@ -139,6 +141,12 @@ def materialize(
         ``{"by": "get_indices", "arguments": {"method": "dsdm", "k": 100, "target": "squad"}}`` or
         ``{"by": "top_k", "scores": ["scores.npy"], "arguments": {"k": 100}}``; or without ``"arguments"`` any other
         that JSON can hold. What can never be done again (a draw without its seed) is refused.
+    paths
+        How ``dsdm.json`` names the sources and the score files. ``"relative"``: by the way from the output, such as
+        ``../corpus/a.parquet``, where both lie in one folder that is neither the root nor one in which the user's home
+        lies, and the way does not name the user; else by the name of the file alone, without its place, so that
+        nothing is told of the machine and its users. :func:`dsdm.verify` finds files that lie where they were from the
+        output. ``"absolute"``: by absolute paths.
     progress
         A bar; on a terminal only, if not given.
     sort, partial
@@ -164,9 +172,10 @@ def materialize(
     begun = time.perf_counter()
     columns, shards = check_layout(format, order, columns, num_shards)
     sizes = check_run(
-        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress
+        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress, paths=paths
     )
     check_added(row_ids, selection)
+    absolute = paths == "absolute"
     target = local(out_dir, "out_dir")
     opened = open_source(source, columns, threads, sort=sort, partial=partial)
     refuse_inside(target, opened.places)
@@ -178,6 +187,7 @@ def materialize(
     chosen = None if selection is None else with_files(selection, len(opened))
     if chosen is not None:
         refuse_inputs(target, [file["path"] for file in score_files(chosen, None)])
+        chosen = from_output(chosen, target, absolute=absolute)
     check_range(wanted, len(opened))
     extras = _extras(wanted, row_ids, added_vectors(opened, row_ids, scores))
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
@@ -196,6 +206,7 @@ def materialize(
             resume="same" if resume else "never",
             resumable=in_files(opened),
             verify=verify,
+            absolute=absolute,
             selection=as_json(told if chosen is None else {**told, "chosen": chosen}),
             identity=as_json({**told, **identity_of(opened), **({} if selection is None else {"chosen": selection})}),
             datasets=installed(),

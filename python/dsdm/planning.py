@@ -77,6 +77,7 @@ def plan(
     verify: bool = False,
     overwrite: bool = False,
     selection: Mapping[str, Any] | None = None,
+    paths: str = "relative",
     progress: bool | None = None,
     sort: str | None = None,
     partial: bool = False,
@@ -93,7 +94,7 @@ def plan(
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
     sort, partial
         As there.
-    resume, verify, overwrite, selection, progress
+    resume, verify, overwrite, paths, selection, progress
         Are looked at as there, and change nothing here. Scores of another number of rows are refused as there.
 
     Raises
@@ -115,7 +116,7 @@ def plan(
     """
     columns, shards = check_layout(format, order, columns, num_shards)
     sizes = check_run(
-        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress
+        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress, paths=paths
     )
     check_added(row_ids, selection)
     target = None if out_dir is None else local(out_dir, "out_dir")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dsdm.manifest_paths import NOT_THERE
 from dsdm.meeting import check_ids, check_meets, check_population
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
@@ -189,4 +190,4 @@ def what_is_missing(missing: FileNotFoundError) -> str:
     """Name the file that is not there."""
     if missing.filename is None:
         return f"a score file is not there: {missing}"
-    return f"{missing.filename}: it is not there"
+    return f"{missing.filename}{NOT_THERE}"

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from dsdm import _native
 from dsdm._native import Scores
 from dsdm.checks import check_flag, one_of
-from dsdm.paths import SCORES, PathLike, find
+from dsdm.paths import SCORES, PathLike, absolute, find
 
 __all__ = ["Scores", "open_scores"]
 
@@ -131,6 +131,8 @@ def open_leniently(
     if not paths:
         message = "no score file was given"
         raise ValueError(message)
+    # A working directory that is another later changes nothing.
+    paths = [absolute(path) for path in paths]
     return _native.open_scores(paths, key, column, None if dtype is None else _type_name(dtype), io, verify)
 
 

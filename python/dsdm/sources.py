@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dsdm._native import Corpus, check_files, prepare_arrays
 from dsdm.checks import check_flag, check_threads, plain_array
 from dsdm.errors import SchemaError
-from dsdm.paths import ROWS, check_sort, find
+from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
 
 if TYPE_CHECKING:
     import datasets
@@ -92,8 +92,10 @@ def open_source(
             message = "the list of shards is empty; name at least one .arrow or .parquet file"
             raise ValueError(message)
         label = f"{len(found.files)} files" if paths else os.fspath(source)
-        corpus = Corpus.open(found.files, columns=columns, threads=threads)
-        return Source(corpus, None, tuple(found.files), label, places=tuple(found.places))
+        # A working directory that is another later changes nothing.
+        files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
+        corpus = Corpus.open(files, columns=columns, threads=threads)
+        return Source(corpus, None, files, label, places=places)
     opened = getattr(source, "_source", source)
     if isinstance(opened, Source):
         return opened if columns is None else replace(opened, corpus=opened.corpus.select(columns), dataset=None)

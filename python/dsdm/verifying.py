@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dsdm import _native
 from dsdm.again import Files, choose_again, compare_files, score_files
 from dsdm.errors import ChecksumError, FormatError
+from dsdm.manifest_paths import at_hand, place_of
 from dsdm.paths import PathLike, local
 from dsdm.paths.strays import strays
 from dsdm.sizes import readable
@@ -58,7 +59,7 @@ def _told(what: str, files: Files) -> str:
     missing = ""
     if files.missing:
         first = files.missing[0]
-        seen = "" if Path(first).is_absolute() else " from here; its path is relative to where the folder was written"
+        seen = "" if Path(first).is_absolute() else "; dsdm.json tells its name and not its place"
         missing = f" ({first} is not there{seen})"
     outside = f" ({files.outside[0]})" if files.outside else ""
     return f"{len(files.same):,} of {count:,} {what} are as they were{missing}{outside}"
@@ -79,8 +80,8 @@ def verify(
 
     The files that the rows came from and were chosen by are compared, where they are still there, with their sizes
     and the digests of their first and last bytes (headers, footers, directories). Which could be is told, and a file
-    that is not there is no error: relative paths are those of the directory in which the command or the program ran
-    that wrote the folder, and are looked for from the present one.
+    that is not there is no error: relative paths are the way from the folder, wherever it is now, and a name without a
+    way is that of a file whose place is not told (``paths`` of :func:`dsdm.materialize`).
 
     A manifest can name any file, and whoever wrote it need not mean well. So of the files outside of the folder only
     those are opened that lie, where links lead, below `data_dir`, ``$DSDM_DATA_DIR``, the user's cache, the current
@@ -126,8 +127,9 @@ def verify(
     kind, rows, shards, size, written, told, came_from = _native.verify(path, threads=threads)
     _refuse_strays(path, kind, written)
     selection = json.loads(told)
-    how = selection.get("chosen", {})
-    sources = compare_files(json.loads(came_from), trust)
+    how = at_hand(selection.get("chosen", {}), path)
+    came = [{**file, "path": place_of(file["path"], path)} for file in json.loads(came_from)]
+    sources = compare_files(came, trust)
     of_scores = score_files(how, data_dir)
     scores = compare_files(of_scores, trust)
     if scores.changed and any(": it had" in changed for changed in scores.changed):

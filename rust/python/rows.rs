@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::gather::{self, Extra, Split};
 use crate::identity::FileIdentity;
 use crate::parallel::Job;
-use crate::write::{self, Format, Left, Naming, Options, Release, Report, Resume};
+use crate::write::{self, Format, Left, Naming, Options, Places, Release, Report, Resume};
 
 /// A table in files or in memory, read where it lies.
 #[pyclass(frozen, module = "dsdm._native")]
@@ -179,12 +179,13 @@ impl Corpus {
     /// corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
     /// `state.json` and `dataset_info.json`, `selection` is one for `dsdm.json`, and
     /// `identity` one that must be the same in a run that continues this one.
+    /// With `absolute`, the manifest names the sources by their absolute paths.
     /// `resume` is "same", "either" or "never". With `by_fingerprint` the directory is named by its fingerprint,
     /// beside `target`.
     #[pyo3(signature = (indices, target, *, format="arrow", sources=None, extras=None, max_shard_size=None,
                         num_shards=None, memory_limit=None, threads=None, overwrite=false, resume="never",
-                        resumable=false, verify=false, by_fingerprint=false, selection=None, identity=None, state=None, info=None,
-                        datasets=None, embed=false, progress=None))]
+                        resumable=false, verify=false, by_fingerprint=false, absolute=false, selection=None, identity=None,
+                        state=None, info=None, datasets=None, embed=false, progress=None))]
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // they are keywords
     fn materialize(
         &self,
@@ -203,6 +204,7 @@ impl Corpus {
         resumable: bool,
         verify: bool,
         by_fingerprint: bool,
+        absolute: bool,
         selection: Option<&str>,
         identity: Option<&str>,
         state: Option<&str>,
@@ -231,6 +233,7 @@ impl Corpus {
             verify,
             split,
             memory_limit: memory_limit.unwrap_or_else(gather::default_memory_limit), // Proof: as above.
+            places: places(absolute),
             selection: object("selection", selection)?,
             identity: object("identity", identity)?,
             extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
@@ -257,6 +260,11 @@ impl Corpus {
         // Proof: of all that is there otherwise.
         memory_limit.map_or_else(|| self.inner.clone(), |limit| self.inner.within(limit))
     }
+}
+
+/// How files outside of an output are named in its manifest.
+fn places(absolute: bool) -> Places {
+    if absolute { Places::Absolute } else { Places::Relative }
 }
 
 /// The version of `datasets` that is to open what is written: the newest if nobody says.
@@ -316,15 +324,14 @@ fn check_target(target: PathBuf, overwrite: bool) -> PyResult<()> {
     Ok(write::check_target(&target, overwrite).map(drop)?)
 }
 
+/// Format, rows, shards, bytes, files, and as JSON the selection and the sources.
+type VerifiedParts = (String, u64, u64, u64, Vec<String>, String, String);
+
 /// Compares a directory that was written with its `dsdm.json`: format, rows, shards, bytes, its files, and as JSON the
 /// selection and the files that rows came from.
 #[pyfunction]
 #[pyo3(signature = (folder, *, threads=None))]
-fn verify(
-    py: Python<'_>,
-    folder: PathBuf,
-    threads: Option<i64>,
-) -> PyResult<(String, u64, u64, u64, Vec<String>, String, String)> {
+fn verify(py: Python<'_>, folder: PathBuf, threads: Option<i64>) -> PyResult<VerifiedParts> {
     let threads = call::threads(threads)?;
     let found = call::run(py, threads, None, |job| write::verify(job, &folder))?;
     let sources = json(&found.sources)?;
@@ -342,6 +349,12 @@ fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResul
 #[pyfunction]
 fn json_bytes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
     Ok(py.detach(|| crate::json::bytes_of(&path))?)
+}
+
+/// A file as the manifest of an output at `target` names it.
+#[pyfunction]
+fn located(path: PathBuf, target: PathBuf, absolute: bool) -> PyResult<PathBuf> {
+    Ok(write::located(&path, &target, places(absolute))?)
 }
 
 /// In what a file differs from what was told of it, as JSON: nothing if it is the same.
@@ -406,6 +419,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(file_difference, module)?)?;
     module.add_function(wrap_pyfunction!(json_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(check_files, module)?)?;
+    module.add_function(wrap_pyfunction!(located, module)?)?;
     module.add_function(wrap_pyfunction!(check_target, module)?)?;
     module.add_function(wrap_pyfunction!(unfinished, module)?)
 }

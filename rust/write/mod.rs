@@ -21,6 +21,7 @@ mod folder_plain;
 mod hf;
 mod hf_types;
 mod journal;
+mod located;
 mod lock;
 mod manifest;
 mod manifest_schema;
@@ -56,6 +57,7 @@ use crate::gather::Split;
 
 pub use hf::ExtraKeys;
 pub use hf_types::for_datasets;
+pub use located::{Places, located};
 pub use memory::take;
 pub use recipe::digest_of_rows;
 pub use release::Release;
@@ -90,6 +92,8 @@ pub struct Options {
     pub split: Split,
     /// Bytes that may be held in memory.
     pub memory_limit: u64,
+    /// How the manifest names the files that the rows come from.
+    pub places: Places,
     /// What the manifest says of the rows.
     pub selection: Map<String, Value>,
     /// What else must be the same in a run that continues this one, and `chosen`, which tells how rows were chosen.

@@ -15,6 +15,7 @@ use super::encoder::Encoder;
 use super::hf::{output_features, schema_with_features};
 use super::hf_types::{for_datasets, for_parquet};
 use super::journal::Done;
+use super::located::located;
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
 use super::recipe::{Recipe, check_unchanged};
@@ -227,11 +228,12 @@ impl Run<'_> {
         let fingerprint = format!("{:016x}", XxHash3_64::oneshot(digests.as_bytes()));
         let companions = shards.encoder().companions(&fingerprint, &done)?;
         let options = self.options;
+        let sources = self.sources_from_output()?;
         let manifest = Manifest::new(
             options.format.name(),
             &fingerprint,
             &options.selection,
-            &self.sources,
+            &sources,
             &done,
             &companions,
         );
@@ -255,6 +257,15 @@ impl Run<'_> {
             passes: self.plan.passes.len() as u64,
             fingerprint,
         })
+    }
+
+    /// The sources as the manifest names them.
+    fn sources_from_output(&self) -> Result<Vec<FileIdentity>> {
+        let named = self.sources.iter().map(|source| {
+            let path = located(&source.path, &self.options.target, self.options.places)?;
+            Ok(FileIdentity { path, ..source.clone() })
+        });
+        named.collect()
     }
 
     fn output(&self, stage: &Stage, shards: &[Done]) -> Output {

@@ -274,6 +274,7 @@ mod tests {
             verify: false,
             split: Split::Shards(2),
             memory_limit: 1,
+            places: crate::write::Places::Relative,
             selection: Map::new(),
             identity: Map::new(),
             extra_keys: ExtraKeys::default(),

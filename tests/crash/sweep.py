@@ -80,7 +80,9 @@ class Sweep:
         faults = [part for what in inject for part in ("-e", f"inject={what}")]
         trace = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={calls}", *faults] if inject else []
         command = [*trace, sys.executable, "-c", CHILD, arguments]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        # Without threads of other libraries, the first one that does not begin is one of this.
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, env=alone)  # noqa: S603
         if ran.returncode not in {0, 28, 5, 27, 11, 1, -9, 137}:
             print(ran.stderr)  # noqa: T201
         return -9 if ran.returncode == 137 else ran.returncode

@@ -108,7 +108,7 @@ def test_what_the_server_does_not_have_is_named(server, table, tmp_path):
 @pytest.mark.usefixtures("server")
 def test_nothing_is_said_to_be_kept_where_nothing_has_arrived(table, tmp_path):
     table(path="dsdm/squad.bin")
-    with pytest.raises(OSError, match=r"404.*nothing of it has arrived$"):
+    with pytest.raises(OSError, match=r"404.*nothing has arrived$"):
         module.fetch(data_dir=tmp_path)
     assert not list(tmp_path.rglob("*.part"))
 

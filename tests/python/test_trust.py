@@ -115,7 +115,7 @@ TESTS = {
     "F8": (SWEEP, "fdatasync"),
     "F9": (CORPORA, "test_a_file_that_may_not_grow_further_leaves_nothing"),
     "F10": (RESUME, "test_killed_again_and_again_a_run_ends_with_the_same_bytes"),
-    "F11": (SWEEP, "rename"),
+    "F11": (SWEEP, "renameat"),
     "F12": (SWEEP, "renameat2"),
     "F13": (RESUME, "test_a_shard_that_is_not_as_it_was_noted_is_made_again"),
     "F14": (RESUME, "test_a_torn_line_of_the_journal_is_ignored"),

@@ -59,7 +59,7 @@ def test_every_argument_that_a_message_names_is_an_option_of_the_command():
 
 
 def test_every_option_is_there(run):
-    helps = " ".join(run(command, "--help")[1] for command in ("materialize", "indices", "fetch", "scores"))
+    helps = " ".join(run(command, "--help")[1] for command in ("materialize", "indices", "fetch", "scores", "verify"))
     for option in OPTIONS.values():
         assert re.search(rf"(?<![\w-]){option}\b", helps), option
 
@@ -193,7 +193,7 @@ def test_verify_from_elsewhere_says_that_less_was_compared(run, tmp_path, monkey
     real = str(tmp_path / "o")
     monkeypatch.chdir(tmp_path / "elsewhere")
     found = str(dsdm.verify(real))
-    assert "s.npy is not there from here; its path is relative to where the folder was written" in found
+    assert f"not looked at: {tmp_path / 's.npy'} is outside of the folder" in found
     assert "with the files beside them, as written" in found
 
 

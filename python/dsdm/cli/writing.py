@@ -20,6 +20,13 @@ class RowOrder(StrEnum):
     shuffle = "shuffle"
 
 
+class PathNames(StrEnum):
+    """How files outside of the output are named in dsdm.json."""
+
+    relative = "relative"
+    absolute = "absolute"
+
+
 class OutputFormat(StrEnum):
     """What shards are."""
 
@@ -74,6 +81,9 @@ class Writing:
         bool, typer.Option("--verify", help="Check the shards that an interrupted run finished by their checksums.")
     ] = False
     overwrite: opt.Overwrite = False
+    paths: Annotated[
+        PathNames, typer.Option("--paths", help="How dsdm.json names sources: from the output, or by absolute paths.")
+    ] = PathNames.relative
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False
@@ -106,5 +116,6 @@ class Writing:
             "resume": self.resume,
             "verify": self.verify,
             "overwrite": self.overwrite,
+            "paths": self.paths.value,
             **given,
         }

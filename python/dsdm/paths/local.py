@@ -1,5 +1,6 @@
 """Paths of this machine: `~` is expanded, and addresses of other places are refused by name."""
 
+import glob
 import os
 import re
 
@@ -29,3 +30,20 @@ def local(path: PathLike, what: str = "the path") -> str:
         )
         raise ValueError(message)
     return os.path.expanduser(text)  # noqa: PTH111 - Path would drop "./" and a slash at the end
+
+
+def absolute(path: str) -> str:
+    """Give a path from the root; links and ``..`` stay, and so does a path to nothing, for the error that names it.
+
+    >>> absolute("/a/../b")
+    '/a/../b'
+    """
+    there = os.path.lexists(path) and not os.path.isabs(path)  # noqa: PTH117 - as text
+    return os.path.join(os.getcwd(), path) if there else path  # noqa: PTH109, PTH118 - as text
+
+
+def absolute_place(place: str) -> str:
+    """Give a path or a glob from the root; in a glob, what stands before it is taken as it is."""
+    if os.path.isabs(place) or os.path.lexists(place) or not glob.has_magic(place):  # noqa: PTH117 - as text
+        return absolute(place)
+    return os.path.join(glob.escape(os.getcwd()), place)  # noqa: PTH109, PTH118 - as text
