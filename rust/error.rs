@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::shown::told;
+
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -65,28 +67,28 @@ impl fmt::Display for Fault {
 #[non_exhaustive]
 pub enum Error {
     /// The bytes are not the format they should be, or a part of it that is not supported.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Format(Fault),
     /// A pickle asks for something that is not data. Nothing of it was run.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     UnsafePickle(Fault),
     /// The file ends before what it promises.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Truncated(Fault),
     /// Stored and computed checksums differ.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Checksum(Fault),
     /// Readable, but not of the type or shape that is needed.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Schema(Fault),
     /// A file changed while it was read.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     SourceChanged(Fault),
     /// An interrupted run cannot be continued by this call.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     ResumeMismatch(Fault),
     /// The operating system refused; the source keeps its errno.
-    #[error("{}: {doing}: {source}", Shown(path))]
+    #[error("{}", told(format_args!("{}: {doing}: {source}", Shown(path))))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -96,22 +98,22 @@ pub enum Error {
         source: io::Error,
     },
     /// An argument has a value that is not allowed.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Value(String),
     /// An argument has a type that is not allowed.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Type(String),
     /// A row number lies outside the rows there are.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Index(String),
     /// A size asked for cannot be allocated.
-    #[error("{0}")]
+    #[error("{}", told(.0))]
     Memory(String),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
     /// A defect of this crate: please report it.
-    #[error("internal error, please report it: {0}")]
+    #[error("{}", told(format_args!("internal error, please report it: {0}", .0)))]
     Internal(String),
 }
 

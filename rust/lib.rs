@@ -25,6 +25,7 @@ mod numbers_as_text;
 pub mod parallel;
 mod parquet_file;
 mod room;
+mod shown;
 mod simd;
 mod sniff;
 mod threads;

@@ -13,6 +13,7 @@ from dsdm.digests import digest_of_files
 from dsdm.lazy_cache import place_in_cache
 from dsdm.releases import installed
 from dsdm.runs import in_runs
+from dsdm.shown import shown
 from dsdm.sizes import readable
 
 # A run of rows of so many bytes is read by the calling thread alone.
@@ -129,7 +130,8 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
         return list(self._schema.names)
 
     def __repr__(self) -> str:
-        return f"CorpusTable({self.num_rows:,} rows of {', '.join(self.column_names)} in {len(self.files)} files)"
+        names = shown(", ".join(self.column_names))
+        return f"CorpusTable({self.num_rows:,} rows of {names} in {len(self.files)} files)"
 
     __str__ = __repr__
 

@@ -9,6 +9,7 @@ from dsdm import _native
 from dsdm.materializing import Report, materialize
 from dsdm.releases import for_datasets
 from dsdm.runs import in_runs
+from dsdm.shown import shown, telling
 from dsdm.sizes import readable, to_bytes
 from dsdm.sources import Source, open_source, row_numbers
 
@@ -112,12 +113,13 @@ class Shards:
         return self._shown
 
     def __repr__(self) -> str:
-        return (
+        return shown(
             f"Shards({self._source.label!r}: {len(self):,} rows of {', '.join(self.column_names)}, "
             f"about {readable(self._source.corpus.nbytes)})"
         )
 
 
+@telling
 def open_shards(
     source: Any,
     *,
@@ -164,6 +166,7 @@ def open_shards(
     return Shards(open_source(source, columns, threads, sort=sort, partial=partial))
 
 
+@telling
 def select(
     source: Any,
     indices: Any,

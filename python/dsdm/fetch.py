@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from dsdm.paths import PathLike, local
 from dsdm.reference import ReferenceFile, cache_dir, reference_files
+from dsdm.shown import telling
 
 if TYPE_CHECKING:
     import pooch
@@ -33,6 +34,7 @@ _PARTIAL_CONTENT = 206
 _REDIRECTS = 10
 
 
+@telling
 def fetch(
     paths: Iterable[str] | None = None, *, data_dir: PathLike | None = None, url: str | None = None
 ) -> list[Path]:

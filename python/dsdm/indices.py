@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dsdm import _native, checks
+from dsdm.shown import telling
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 _native.prepare_arrays()
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 _drawn = threading.local()
 
 
+@telling
 def top_k(
     scores: ScoresLike,
     k: SupportsIndex,
@@ -94,6 +96,7 @@ def top_k(
     return _native.top_k(source, checks.count_of(k), best, order, nan, _excluded(exclude), threads)
 
 
+@telling
 def gumbel_top_k(
     scores: ScoresLike,
     k: SupportsIndex,
@@ -156,6 +159,7 @@ def gumbel_top_k(
     return _native.gumbel_top_k(source, count, noise, heat, order, nan, excluded, threads)
 
 
+@telling
 def sample(
     population: SupportsIndex | ScoresLike,
     k: SupportsIndex,

@@ -20,6 +20,7 @@ from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.provenance import as_json, with_files
 from dsdm.releases import installed
+from dsdm.shown import shown, telling
 from dsdm.sizes import readable
 from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
 
@@ -52,12 +53,13 @@ class Report:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
         shards += f" ({self.kept:,} of them kept from an interrupted run)" if self.kept else ""
         seed = "" if self.seed is None else f", shuffled with seed {self.seed}"
-        return (
+        return shown(
             f"{self.path}: {self.rows:,} rows in {shards}, {readable(self.bytes)}, "
             f"in {self.seconds:.2f} s ({rate}/s){seed}"
         )
 
 
+@telling
 def materialize(
     source: Any,
     indices: Any,

@@ -12,6 +12,7 @@ from dsdm import checks
 from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file
+from dsdm.shown import telling
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@telling
 def get_indices(
     method: str,
     k: int,

@@ -12,6 +12,7 @@ from dsdm.materializing import added_vectors, files_read
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.provenance import with_files
 from dsdm.releases import installed
+from dsdm.shown import shown, telling
 from dsdm.sizes import readable
 from dsdm.sources import check_range, open_source, row_numbers
 
@@ -51,13 +52,14 @@ class Plan:
         if self.free_bytes is not None:
             short = "" if self.free_bytes > self.write_bytes else ", which is not enough"
             lines.append(("free disk", readable(self.free_bytes) + short))
-        return "\n".join(f"{name:<10} {text}" for name, text in lines)
+        return shown("\n".join(f"{name:<10} {text}" for name, text in lines))
 
 
 def _many(count: int, what: str, more: str = "s") -> str:
     return f"{count:,} {what}{'' if count == 1 else more}"
 
 
+@telling
 def plan(
     source: Any,
     indices: Any,

@@ -14,10 +14,12 @@ from dsdm import _native
 from dsdm._native import Scores
 from dsdm.checks import check_flag, one_of
 from dsdm.paths import SCORES, PathLike, absolute, find
+from dsdm.shown import telling
 
 __all__ = ["Scores", "open_scores"]
 
 
+@telling
 def open_scores(
     path_or_paths: PathLike | Iterable[PathLike],
     *,

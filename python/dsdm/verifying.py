@@ -16,6 +16,7 @@ from dsdm.errors import ChecksumError, FormatError
 from dsdm.manifest_paths import at_hand, place_of
 from dsdm.paths import PathLike, local
 from dsdm.paths.strays import strays
+from dsdm.shown import shown, telling
 from dsdm.sizes import readable
 from dsdm.trust import Trust
 
@@ -45,7 +46,7 @@ class Verified:
         by = "scores" if self.score_files.same else "seed"
         rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.remark}"
         files = [_told("sources", self.sources), _told("score files", self.score_files)]
-        return (
+        return shown(
             f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)} with the "
             "files beside them, as written; " + "; ".join([f"the selection {rows}", *filter(None, files)])
         )
@@ -65,6 +66,7 @@ def _told(what: str, files: Files) -> str:
     return f"{len(files.same):,} of {count:,} {what} are as they were{missing}{outside}"
 
 
+@telling
 def verify(
     folder: PathLike,
     *,

@@ -11,6 +11,7 @@ use pyo3::exceptions::{
 use pyo3::prelude::*;
 
 use crate::error::{Error, Shown};
+use crate::shown::told;
 
 create_exception!(
     dsdm,
@@ -81,11 +82,11 @@ fn os_error(path: PathBuf, doing: &str, source: &io::Error) -> PyErr {
             let message = message.split_once(" (os error").map_or(message.as_str(), |(said, _)| said);
             // That it was to be opened goes without saying.
             let said = if doing == "opening" { message.to_owned() } else { format!("{doing}: {message}") };
-            PyOSError::new_err((errno, said, path.into_os_string()))
+            PyOSError::new_err((errno, told(said), path.into_os_string()))
         }
         (None, io::ErrorKind::IsADirectory) => {
             PyIsADirectoryError::new_err((21, format!("{doing}: this is a directory"), path.into_os_string()))
         }
-        _ => PyOSError::new_err(format!("{}: {doing}: {source}", Shown(&path))),
+        _ => PyOSError::new_err(told(format_args!("{}: {doing}: {source}", Shown(&path)))),
     }
 }

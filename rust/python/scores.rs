@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PySlice};
 use super::{call, scores_array};
 use crate::error::{Error, Result, Shown};
 use crate::scores::{Chosen, DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
+use crate::shown::told;
 
 /// One score per row, in files or computed from files.
 #[pyclass(frozen, name = "Scores", module = "dsdm")]
@@ -161,7 +162,7 @@ impl PyScores {
         let how = if self.scores.is_computed() { "computed from " } else { "" };
         let chosen = self.scores.chosen().into_iter().map(|chosen| chosen.to_string());
         let of = std::iter::once(of).chain(chosen).collect::<Vec<_>>().join(", ");
-        format!("<dsdm.Scores of {} rows, {}, {how}{of}>", self.scores.len(), self.scores.dtype())
+        told(format_args!("<dsdm.Scores of {} rows, {}, {how}{of}>", self.scores.len(), self.scores.dtype()))
     }
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -9,7 +9,9 @@ import typer
 
 from dsdm import __version__
 from dsdm.cli import commands
+from dsdm.cli.saying import Formatter, say
 from dsdm.cli.words import as_options
+from dsdm.shown import told
 
 # What click calls wrong usage; typer has it inside of itself in some of its versions.
 _Usage: type[Exception] = typer.BadParameter.__mro__[1]
@@ -34,7 +36,7 @@ commands.register(app)
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the form that typer calls
     if wanted:
-        typer.echo(f"dsdm {__version__}")
+        say(f"dsdm {__version__}")
         raise typer.Exit
 
 
@@ -51,7 +53,9 @@ def _options(
     ] = False,
 ) -> None:
     del version
-    logging.basicConfig(format="%(message)s", level=logging.INFO if verbose else logging.WARNING)
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(Formatter("%(message)s"))
+    logging.basicConfig(handlers=[to_stderr], level=logging.INFO if verbose else logging.WARNING)
     if debug:
         os.environ["DSDM_DEBUG"] = "1"
 
@@ -68,7 +72,7 @@ def main() -> None:
     except (ValueError, TypeError, LookupError, OSError, MemoryError, ImportError, RuntimeError) as error:
         if os.environ.get("DSDM_DEBUG", "").strip().lower() in _YES:
             raise
-        typer.echo(f"dsdm: {_one_line(error)}", err=True)
+        say(f"dsdm: {_one_line(error)}", err=True)
         sys.exit(1)
 
 
@@ -78,11 +82,11 @@ def _show(error: Any) -> None:
     if type(error).__name__ == "MissingParameter" and getattr(parameter, "name", "") == "source":
         message = "give SHARDS... and OUT: the corpus, and behind it the folder to write"
         error = typer.BadParameter(message, ctx=error.ctx)
-    error.message = as_options(error.message.removeprefix(_PREFIX))
+    error.message = told(as_options(error.message.removeprefix(_PREFIX)))
     error.show()
 
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {as_options(str(error.strerror))}"
-    return as_options(" ".join(str(error).split())) or type(error).__name__
+        return told(f"{error.filename}: {as_options(str(error.strerror))}")
+    return told(as_options(" ".join(str(error).split()))) or type(error).__name__

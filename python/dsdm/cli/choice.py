@@ -10,6 +10,7 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.files import load_rows
+from dsdm.cli.saying import say
 from dsdm.cli.size import parse_size
 from dsdm.cli.tokens import Lengths, rows_within
 from dsdm.reference import DATASET_SIZE, METHODS, check_method
@@ -350,7 +351,7 @@ class Choice:
 
     def _report(self, indices: "NDArray[np.int64]") -> None:
         seed = f", drawn with seed {self._seed}" if self.draws else ""
-        typer.echo(f"{len(indices):,} rows selected{seed}", err=True)
+        say(f"{len(indices):,} rows selected{seed}", err=True)
 
 
 def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:

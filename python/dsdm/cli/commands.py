@@ -11,6 +11,7 @@ from dsdm.cli.choice import Choice, Choosing, Reading
 from dsdm.cli.files import check_place, load_rows, write_npy
 from dsdm.cli.groups import expanded
 from dsdm.cli.notes import noted
+from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths
 from dsdm.cli.writing import Writing
 from dsdm.paths import refuse_inputs, refuse_inside
@@ -64,7 +65,7 @@ def fetch(
     from dsdm.fetch import fetch as download
 
     for path in download(files or None, data_dir=data_dir, url=url):
-        typer.echo(path)
+        say(path)
 
 
 def scores(
@@ -92,7 +93,7 @@ def scores(
     reading.check_used([vector])
     width = max(len(name) for name, _ in summarize(vector))
     for name, value in summarize(vector):
-        typer.echo(f"{name:<{width}}  {value}")
+        say(f"{name:<{width}}  {value}")
 
 
 @expanded
@@ -196,10 +197,10 @@ def materialize(
         rows, told = load_rows(Path(str(indices_file)), "--indices"), None
     arguments |= {**reading.files, "threads": choosing.threads, "selection": told}
     if writing.dry_run:
-        typer.echo(dsdm.plan(where, rows, out, **arguments))
+        say(dsdm.plan(where, rows, out, **arguments))
         return
     with noted():
-        typer.echo(dsdm.materialize(where, rows, out, **arguments))
+        say(dsdm.materialize(where, rows, out, **arguments))
 
 
 def verify(
@@ -230,7 +231,7 @@ def verify(
     """
     import dsdm
 
-    typer.echo(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))
+    say(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

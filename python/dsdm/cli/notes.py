@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
+from dsdm.cli.saying import say
+
 _INTERRUPTED = 130
 
 
@@ -15,7 +17,7 @@ def noted() -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         _print(error)
-        typer.echo("dsdm: interrupted", err=True)
+        say("dsdm: interrupted", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     except Exception as error:
         _print(error)
@@ -24,4 +26,4 @@ def noted() -> Iterator[None]:
 
 def _print(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
-        typer.echo(f"dsdm: {note}", err=True)
+        say(f"dsdm: {note}", err=True)

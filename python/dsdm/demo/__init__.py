@@ -17,6 +17,7 @@ import dsdm
 from dsdm.demo.corpus import ROW_TOKENS, make_rows, text_of, write_shards
 from dsdm.demo.scores import write_scores
 from dsdm.reference import DSDM_MIX, METHODS, SEMDEDUP_FILE, targets_of
+from dsdm.shown import shown
 
 SEED = 1337
 _SHARE = 10
@@ -60,13 +61,17 @@ def run(folder: Path, limit: int) -> None:
     _claim(folder)
     made = _make(folder, limit)
     k = len(made.rows) // _SHARE
-    print(f"\nEvery method on every target: {k} of {len(made.rows):,} rows\n")
-    print(f"  {'method':<11}{'target':<15}{'indices':<15}{'dataset':<15}folder")
+    _say(f"\nEvery method on every target: {k} of {len(made.rows):,} rows\n")
+    _say(f"  {'method':<11}{'target':<15}{'indices':<15}{'dataset':<15}folder")
     for method in METHODS:
         for target in targets_of(method) or (None,):
             _run_one(made, method, target, k)
     _show_best(made)
-    print(f"\nDone in {time.perf_counter() - began:.1f} s. {_next_steps(folder)}")
+    _say(f"\nDone in {time.perf_counter() - began:.1f} s. {_next_steps(folder)}")
+
+
+def _say(line: str) -> None:
+    print(shown(line))
 
 
 def _claim(folder: Path) -> None:
@@ -81,10 +86,10 @@ def _make(folder: Path, limit: int) -> Made:
     rows = make_rows(limit)
     _remove_old_shards(folder / "corpus" / "data")
     shards = write_shards(rows, folder / "corpus" / "data")
-    print(f"corpus  {folder / 'corpus'}  {len(rows):,} rows of {ROW_TOKENS:,} tokens in {len(shards)} Parquet shards")
-    print("        documentation and licences found on this machine; a token is a byte")
+    _say(f"corpus  {folder / 'corpus'}  {len(rows):,} rows of {ROW_TOKENS:,} tokens in {len(shards)} Parquet shards")
+    _say("        documentation and licences found on this machine; a token is a byte")
     vectors = write_scores(rows, folder / "data")
-    print(f"scores  {folder / 'data'}  {len(vectors)} .pt files of the reference layout, one score per row")
+    _say(f"scores  {folder / 'data'}  {len(vectors)} .pt files of the reference layout, one score per row")
     return Made(folder, rows, vectors)
 
 
@@ -101,7 +106,7 @@ def _run_one(made: Made, method: str, target: str | None, k: int) -> None:
     dsdm.materialize(made.folder / "corpus", indices, out, overwrite=True)
     same = _holds(out, made.rows[indices])
     as_it_must_be = "= numpy" if target else "as drawn"
-    print(f"  {method:<11}{target or '':<15}{_tick(right, as_it_must_be):<15}{_tick(same, 'same rows'):<15}{out}")
+    _say(f"  {method:<11}{target or '':<15}{_tick(right, as_it_must_be):<15}{_tick(same, 'same rows'):<15}{out}")
     if not (right and same):
         message = f"{method} {target or ''}: the result differs from the plain computation; please report it"
         raise WrongError(message)
@@ -141,11 +146,11 @@ def _holds(folder: Path, rows: NDArray[np.uint16]) -> bool:
 
 
 def _show_best(made: Made) -> None:
-    print("\nThe best row, as text:")
+    _say("\nThe best row, as text:")
     for method, target in _SHOWN:
         best = int(dsdm.get_indices(method, 1, target, data_dir=made.folder / "data")[0])
         text = " ".join(text_of(made.rows[best]).split())
-        print(f"  {method} {target}, row {best}: {text[:_SNIPPET]}…".encode(_encoding(), "replace").decode(_encoding()))
+        _say(f"  {method} {target}, row {best}: {text[:_SNIPPET]}…".encode(_encoding(), "replace").decode(_encoding()))
 
 
 def _next_steps(folder: Path) -> str:

@@ -1,0 +1,63 @@
+"""Text for people: what files and their makers named is shown, and does nothing else.
+
+A name can hold the characters by which terminals are told to clear the screen or to write backwards, and can be a
+million characters long. What the commands print and what exceptions say goes through here; what the extension says
+went through its own like of this.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_MAX_NAME = 200
+_MAX_MESSAGE = 4_000
+_KEPT_START = 3_000
+
+# Control characters but line breaks, marks of direction, and characters of no width.
+_ACTING = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+_LONG = re.compile(rf"(?<!\w)(?P<quote>['\"])(?P<name>(?:(?!(?P=quote)).){{{_MAX_NAME + 1},}})(?P=quote)(?!\w)")
+
+
+def shown(text: object) -> str:
+    r"""Give a text in which no character acts on a terminal.
+
+    >>> shown("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+
+
+def told(message: str) -> str:
+    """Give a message in which no character acts on a terminal, names are cut, and so is the whole."""
+    length = len(message)
+    if length > _MAX_NAME:
+        message = _LONG.sub(_cut, message)
+    if len(message) > _MAX_MESSAGE:
+        end = message[-(_MAX_MESSAGE - _KEPT_START) :]
+        message = f"{message[:_KEPT_START]}… ({length:,} characters) …{end}"
+    return shown(message)
+
+
+def _cut(found: re.Match[str]) -> str:
+    quote, name = found["quote"], found["name"]
+    return f"{quote}{name[:_MAX_NAME]}… ({len(name):,} characters){quote}"
+
+
+def telling(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Have the exceptions of a function say what they say in such words. Files keep their names in `filename`."""
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            error.args = tuple(told(arg) if isinstance(arg, str) else arg for arg in error.args)
+            raise
+
+    return call
