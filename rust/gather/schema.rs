@@ -1,5 +1,6 @@
 //! The schema that parts of a corpus share: which columns are wanted, where each part has them, that types agree.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,42 +11,79 @@ use super::types::{canonical_field, project, same_layout};
 use crate::checked;
 use crate::error::{At, Error, Result};
 
+/// Names that a message lists.
+const MOST_NAMES: usize = 100;
+
+/// The columns of a schema by their names: each with its place, and whether it is the only one of its name.
+struct ByName<'s>(HashMap<&'s str, (usize, bool)>);
+
+impl<'s> ByName<'s> {
+    fn new(schema: &'s Schema) -> Self {
+        let mut places = HashMap::with_capacity(schema.fields().len());
+        for (place, field) in schema.fields().iter().enumerate() {
+            places
+                .entry(field.name().as_str())
+                .and_modify(|(_, only)| *only = false)
+                .or_insert((place, true));
+        }
+        Self(places)
+    }
+
+    fn get(&self, name: &str) -> Option<(usize, bool)> {
+        self.0.get(name).copied()
+    }
+}
+
 pub(super) fn check_names(schema: &Schema, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Err(Error::Value("no column is left; name at least one in columns=".to_owned()));
     }
-    for (index, name) in names.iter().enumerate() {
-        if names.get(..index).is_some_and(|before| before.contains(name)) {
+    let there = ByName::new(schema);
+    let mut before = HashSet::with_capacity(names.len());
+    for name in names {
+        if !before.insert(name.as_str()) {
             return Err(Error::Value(format!("the column {name:?} is there twice; names must differ")));
         }
-        if schema.index_of(name).is_err() {
-            let have: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
-            return Err(Error::Value(format!("there is no column {name:?}; the columns are {have:?}")));
+        if there.get(name).is_none() {
+            return Err(Error::Value(format!(
+                "there is no column {name:?}; the columns are {}",
+                listing(schema)
+            )));
         }
     }
     Ok(())
 }
 
+/// The names of the columns; of many, the first.
+fn listing(schema: &Schema) -> String {
+    let names: Vec<_> = schema.fields().iter().take(MOST_NAMES).map(|field| field.name()).collect();
+    let all = schema.fields().len();
+    if all > MOST_NAMES { format!("{names:?} and {} more", all - names.len()) } else { format!("{names:?}") }
+}
+
 /// Where the named columns are in a part.
 pub(super) fn positions(part: &dyn Part, names: &[String], first: &Path) -> Result<Vec<usize>> {
-    let find = |name: &String| {
-        if part.schema().fields().iter().filter(|field| field.name() == name).count() > 1 {
+    let there = ByName::new(part.schema());
+    let find = |name: &String| match there.get(name) {
+        Some((place, true)) => Ok(place),
+        Some((_, false)) => {
             let message = "there are two columns of this name; write the file again with names that differ";
-            return Err(Error::schema(part.path(), At::Field(format!("column {name:?}")), message));
+            Err(Error::schema(part.path(), At::Field(format!("column {name:?}")), message))
         }
-        part.schema().index_of(name).map_err(|_| {
+        None => {
             let message = format!(
                 "the column is missing here and present in {}; shards must have the same columns",
                 first.display()
             );
-            Error::schema(part.path(), At::Field(format!("column {name:?}")), message)
-        })
+            Err(Error::schema(part.path(), At::Field(format!("column {name:?}")), message))
+        }
     };
     names.iter().map(find).collect()
 }
 
 pub(super) fn no_more_columns(first: &dyn Part, part: &dyn Part) -> Result<()> {
-    let more = part.schema().fields().iter().find(|field| first.schema().index_of(field.name()).is_err());
+    let there = ByName::new(first.schema());
+    let more = part.schema().fields().iter().find(|field| there.get(field.name()).is_none());
     more.map_or(Ok(()), |field| {
         let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=", first.path().display());
         Err(Error::schema(part.path(), At::Field(format!("column {:?}", field.name())), message))

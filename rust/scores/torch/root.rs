@@ -10,22 +10,22 @@ use crate::scores::file::File;
 /// An item of the root by its name.
 struct Item<'p> {
     /// The key, or the place in a list.
-    name: Name,
+    name: Name<'p>,
     value: Value<'p>,
 }
 
 /// What an item is called.
 #[derive(PartialEq)]
-enum Name {
-    /// A str, which `key=` can name.
-    Text(String),
+enum Name<'p> {
+    /// A str, which `key=` can name. It lies in the pickle: many items can share one long key.
+    Text(&'p str),
     /// An int or a place, which `key=` names by its digits.
     Number(i64),
     /// What no `key=` names.
     Other(&'static str),
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(name) => f.write_str(name),
@@ -75,7 +75,7 @@ pub(super) fn choose<'p>(
 /// The item that a key names, or why there is no such one.
 fn by_key<'i, 'p>(kind: &str, items: &'i [Item<'p>], key: &str) -> Result<&'i Item<'p>, String> {
     let mut named = items.iter().rev().filter(|item| match &item.name {
-        Name::Text(name) => name == key,
+        Name::Text(name) => *name == key,
         Name::Number(number) => number.to_string() == key,
         Name::Other(_) => false,
     });
@@ -141,8 +141,8 @@ fn may_hold_scores(heap: &Heap<'_>, value: Value<'_>) -> bool {
 }
 
 fn dict_items<'p>(heap: &Heap<'p>, place: usize) -> Result<Vec<Item<'p>>> {
-    let name = |key: &Value<'_>| match key {
-        Value::Str(key) => Name::Text((*key).to_owned()),
+    let name = |key: &Value<'p>| match key {
+        Value::Str(key) => Name::Text(key),
         Value::Int(key) => Name::Number(*key),
         other => Name::Other(other.kind()),
     };
