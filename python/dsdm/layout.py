@@ -87,4 +87,7 @@ def _count(num_shards: int | None) -> int | None:
     if num_shards is not None and num_shards < 1:
         message = f"num_shards is {num_shards}; at least 1 is needed"
         raise ValueError(message)
+    if num_shards is not None and num_shards >= 2**63:
+        message = f"num_shards is {num_shards}; it must be below 2^63"
+        raise ValueError(message)
     return None if num_shards is None else int(num_shards)

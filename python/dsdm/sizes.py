@@ -24,6 +24,9 @@ def to_bytes(size: int | str, name: str) -> int:
     if size < 1:
         message = f"{name} is {size} bytes; at least 1 is needed"
         raise ValueError(message)
+    if size >= 2**63:
+        message = f"{name} is {size} bytes; it must be below 2^63"
+        raise ValueError(message)
     return size
 
 

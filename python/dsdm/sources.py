@@ -85,13 +85,13 @@ def open_source(
             message = f"columns={columns!r} is one name; a list of names is needed: [{columns!r}]"
             raise TypeError(message)
         columns = list(columns)
-    paths = isinstance(source, list | tuple) and all(isinstance(item, str | os.PathLike) for item in source)
-    if paths or isinstance(source, str | os.PathLike):
+    paths = isinstance(source, list | tuple) and all(isinstance(item, str | bytes | os.PathLike) for item in source)
+    if paths or isinstance(source, str | bytes | os.PathLike):
         found = find(source, ROWS, sort=sort, partial=partial)
         if not found.files:
             message = "the list of shards is empty; name at least one .arrow or .parquet file"
             raise ValueError(message)
-        label = f"{len(found.files)} files" if paths else os.fspath(source)
+        label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
         corpus = Corpus.open(files, columns=columns, threads=threads)

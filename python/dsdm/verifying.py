@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dsdm import _native
 from dsdm.again import Files, choose_again, compare_files, score_files
+from dsdm.checks import check_threads
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.manifest_paths import at_hand, place_of
 from dsdm.paths import PathLike, local
@@ -124,6 +125,7 @@ def verify(
     >>> dsdm.verify(folder).rows
     2
     """
+    check_threads(threads)
     path = local(folder, "the folder")
     trust = Trust(path, data_dir, trust_paths)
     kind, rows, shards, size, written, told, came_from = _native.verify(path, threads=threads)
