@@ -10,6 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::room::check_free;
 use crate::threads::{self, no_thread, panic_message};
 
 /// How often the calling thread looks up from a running job.
@@ -181,7 +182,10 @@ enum Outcome<R> {
 impl<R> Outcome<R> {
     /// Runs a worker; the others are to stop unless it ends well.
     fn of(worker: &(impl Fn(usize, &State) -> Result<R> + Sync), number: u64, state: &State) -> Self {
-        let run = || worker(usize::try_from(number).map_err(|e| Error::Internal(e.to_string()))?, state);
+        let run = || {
+            check_free("starting the work")?;
+            worker(usize::try_from(number).map_err(|e| Error::Internal(e.to_string()))?, state)
+        };
         // What it shares with others is behind locks, which tell that it failed, and its job ends.
         let outcome = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(result)) => return Self::Done(result),

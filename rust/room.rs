@@ -11,9 +11,11 @@ use crate::error::{Error, Result};
 /// What is less finds its place in what is left [free](FREE) for it.
 const LARGE: usize = 8 << 20;
 
-/// What must be free before a step begins: more than the small things take that it makes. An allocator that gives so
-/// much back gives it to the system, and changes nothing else of what it does.
-const FREE: usize = 40 << 20;
+/// What must be free before a step begins: more than the small things take that it makes.
+const FREE: usize = 32 << 20;
+
+/// What must be free before a thread begins: its stack, and what is its own.
+const THREAD: usize = 8 << 20;
 
 /// A limit below this is taken for this: so much is read at once whatever a caller says.
 const LEAST_LIMIT: u64 = 64 << 20;
@@ -58,13 +60,26 @@ pub(crate) fn check_bytes(what: impl Fn() -> String, bytes: u64, times: usize) -
     NoRoom::check(what, bytes, times).map_err(|none| Error::Memory(none.to_string()))
 }
 
-/// Whether the allocator gives so much, which is given back at once.
+/// Whether the system has room for a thread to begin: it looks itself whether there is room to go on.
+///
+/// The allocator is not asked: what it kept for this thread is of no use to another.
+pub(crate) fn is_free_for_a_thread() -> bool {
+    is_mapped(THREAD)
+}
+
+/// Whether this thread gets so much, which is given back at once: of the system, or of what the allocator keeps for it.
 fn is_there(bytes: usize) -> bool {
-    let mut room = Vec::<u8>::new();
-    let given = room.try_reserve_exact(bytes).is_ok();
-    // Otherwise it is known to be unused, and never asked for.
-    black_box(&mut room);
-    given
+    is_mapped(bytes) || {
+        let mut room = Vec::<u8>::new();
+        let given = room.try_reserve_exact(bytes).is_ok();
+        // Otherwise it is known to be unused, and never asked for.
+        black_box(&mut room);
+        given
+    }
+}
+
+fn is_mapped(bytes: usize) -> bool {
+    memmap2::MmapMut::map_anon(bytes).is_ok()
 }
 
 /// How many bytes may be unpacked at once.

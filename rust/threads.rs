@@ -5,7 +5,7 @@ use std::io;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::error::Error;
-use crate::room::check_free;
+use crate::room::is_free_for_a_thread;
 
 /// Memory that a thread is left where the memory of the process is limited: its stack, what it works in, and the
 /// arena that glibc reserves for it.
@@ -36,10 +36,15 @@ pub(crate) fn start<'scope, R: Send + 'scope>(
 ) -> io::Result<ScopedJoinHandle<'scope, R>> {
     #[cfg(test)]
     tests::may_start()?;
-    // One that has a stack and nothing else ends the process.
-    check_free("starting a thread")
-        .map_err(|none| io::Error::new(io::ErrorKind::OutOfMemory, none.to_string()))?;
+    check_room()?;
     Builder::new().name("dsdm-worker".to_owned()).spawn_scoped(scope, work)
+}
+
+/// Fails where a thread would find no room for what it begins with: one that has a stack and nothing else ends the process.
+pub(crate) fn check_room() -> io::Result<()> {
+    let none =
+        || io::Error::new(io::ErrorKind::OutOfMemory, "too little memory is left for what it begins with");
+    if is_free_for_a_thread() { Ok(()) } else { Err(none()) }
 }
 
 /// Not one thread can be started.

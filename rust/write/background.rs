@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::locks::{self, lock};
 use crate::parallel::{Job, State};
-use crate::threads::{no_thread, panic_message};
+use crate::room::check_free;
+use crate::threads::{check_room, no_thread, panic_message};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -57,13 +58,15 @@ impl Background {
         let wanted = shared.clone();
         let work = move || {
             while let Ok(task) = received.recv() {
-                let outcome = wanted.step(|| Ok(())).and_then(|()| caught(task));
+                let outcome =
+                    wanted.step(|| Ok(())).and_then(|()| check_free("writing")).and_then(|()| caught(task));
                 if wanted.ended(outcome).is_err() {
                     // Whoever waits finds the lock as this thread did.
                     return;
                 }
             }
         };
+        check_room().map_err(|e| no_thread(&e))?;
         std::thread::Builder::new().name("dsdm-sync".to_owned()).spawn(work).map_err(|e| no_thread(&e))?;
         Ok(Self { tasks, shared })
     }

@@ -41,7 +41,7 @@ def child(room, work, out):
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-@pytest.mark.parametrize("room", [60, 200])
+@pytest.mark.parametrize("room", [60, 400])
 @pytest.mark.parametrize(
     ("work", "found"), [("top_k", "[99999, 99998, 99997]"), ("take", "[4999, 7, 7]"), ("write", "[4999, 7, 7]")]
 )
@@ -58,6 +58,17 @@ def test_where_no_thread_can_be_started_that_is_said(tmp_path):
     assert last.startswith("MemoryError: the system starts no thread"), run.stderr
     assert "ulimit -u" in last
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("room", [0, 8, 24])
+@pytest.mark.parametrize("work", ["top_k", "take", "write"])
+def test_where_there_is_less_than_a_call_needs_it_is_an_error(tmp_path, room, work):
+    """A thread that has a stack and nothing else ends the process (`make memory` tries every call and amount)."""
+    run = child(room, work, tmp_path / "out")
+    # What the allocator kept may be enough.
+    assert (run.returncode == 0 and room == 24) or run.returncode == 1, run.stderr
+    last = (run.stderr.strip().splitlines() or [""])[-1]
+    assert last.startswith("MemoryError") == bool(run.returncode), run.stderr
 
 
 LONG = """
