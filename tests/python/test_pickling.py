@@ -13,6 +13,7 @@ import pytest
 
 import dsdm
 from dsdm import errors
+from dsdm._native import rebuild_scores
 from dsdm.demo.torch_file import write_tensor
 
 VALUES = np.random.default_rng(3).normal(size=1000).astype(np.float32)
@@ -120,10 +121,9 @@ def test_a_file_that_changed_is_refused_by_its_name(files, which):
 
 
 def test_a_pickle_of_another_origin_is_refused():
-    rebuild = dsdm.open_scores.__globals__["_native"].rebuild_scores
     for text in ("", "[]", "{}", '[{"Negated": {"of": 0}}]', '[{"Slice": {"of": 7, "start": 0, "end": 1}}]'):
         with pytest.raises(ValueError, match=r"this (does not tell how scores are made|tells of no scores)"):
-            rebuild(text)
+            rebuild_scores(text)
 
 
 def best(scores, shards, results):
