@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash memory foreign fuzz datasets-suite check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash interrupts memory foreign fuzz datasets-suite check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -67,6 +67,8 @@ crash: $(VENV)/.built ## Kill runs, and fail their system calls, at every place;
 
 memory: $(VENV)/.built ## Give each public call a little more memory until it succeeds: below that it is a MemoryError; a quarter of an hour.
 	$(BIN)/python tests/crash/memory.py $(MEMORY)
+interrupts: $(VENV)/.built ## Interrupt every long call at ten moments; a quarter of an hour, and 4 GB of disk.
+	$(BIN)/python tests/crash/interrupts.py $(CALLS)
 
 # Parquet, Arrow and .npy files of any origin, which are never part of this repository: clone apache/parquet-testing, for one.
 foreign: $(VENV)/.built ## Read all files below DIR=… here and with pyarrow and numpy, and compare the values; LIST=1 for all.
