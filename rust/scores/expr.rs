@@ -10,13 +10,13 @@ use super::arithmetic::{Base, Step, compute, convert};
 use super::exact::check_exact;
 use super::stats::Moments;
 use super::stored::Stored;
-use super::{DType, Float, Scores, Scratch, Source, Values};
+use super::{DType, Float, Scores, Scratch, Source, Values, shared};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
-/// Operations that one expression may have one inside the other; reading recurses so deep.
-pub(super) const MAX_DEPTH: u32 = 200;
+/// Operations that one expression may have, each counted once; reading recurses so deep.
+pub(super) const MAX_OPERATIONS: u32 = 200;
 
 /// An operation of two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -95,7 +95,11 @@ fn computed<'a, F: Float>(scores: &Scores, rows: Range<u64>, scratch: &'a mut Sc
     let len = checked::len(&rows)?;
     let (out, operands) = scratch.split::<F>(len, 1);
     let [operand] = operands else { return Err(no_scratch()) };
-    fill(scores, rows, out, operand)?;
+    if scores.operations().are_shared() {
+        shared::read(scores, &rows, out)?;
+    } else {
+        fill(scores, rows, out, operand)?;
+    }
     Ok(F::wrap(out))
 }
 

@@ -24,6 +24,7 @@ mod raw;
 mod rebuild;
 #[allow(clippy::module_inception)] // it is what the module is about
 mod scores;
+mod shared;
 mod sniff;
 mod stats;
 pub(crate) mod stored;

@@ -1,10 +1,12 @@
 //! One vector of scores, stored or computed: what opening files gives, and arithmetic on it.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::expr::{self, MAX_DEPTH, Node, Operand, Operator};
+use super::expr::{self, MAX_OPERATIONS, Node, Operand, Operator};
+use super::shared::{Operations, address};
 use super::stats::{self, Moments};
 use super::stored::Stored;
 use super::{Chosen, DType, Scratch, Source, Values};
@@ -20,24 +22,28 @@ pub struct Scores {
     node: Arc<Node>,
     len: u64,
     dtype: DType,
-    /// Operations from here to the deepest file.
-    depth: u32,
+    operations: Operations,
 }
 
 impl Scores {
     /// A vector in files.
     pub(crate) fn stored(stored: Stored) -> Self {
         let (len, dtype) = (stored.len(), Source::dtype(&stored));
-        Self { node: Arc::new(Node::Stored(stored)), len, dtype, depth: 0 }
+        Self { node: Arc::new(Node::Stored(stored)), len, dtype, operations: Operations::default() }
     }
 
-    fn computed(node: Node, len: u64, dtype: DType, depth: u32) -> Result<Self> {
-        if depth > MAX_DEPTH {
+    fn computed(node: Node, len: u64, dtype: DType) -> Result<Self> {
+        let operations = Operations::of(&node, MAX_OPERATIONS);
+        if operations.count > MAX_OPERATIONS {
             return Err(Error::Value(format!(
-                "an expression of more than {MAX_DEPTH} operations over scores; compute a part of it and store it"
+                "an expression of more than {MAX_OPERATIONS} operations over scores; compute a part of it and store it"
             )));
         }
-        Ok(Self { node: Arc::new(node), len, dtype, depth })
+        Ok(Self { node: Arc::new(node), len, dtype, operations })
+    }
+
+    pub(super) fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     pub(super) fn node(&self) -> &Node {
@@ -77,30 +83,29 @@ impl Scores {
         }
         let float32 = vectors.iter().all(|scores| scores.computed_dtype() == DType::F32);
         let dtype = if float32 { DType::F32 } else { DType::F64 };
-        let depth = vectors.iter().fold(0, |deepest, scores| deepest.max(scores.depth)) + 1;
         let len = first.len;
-        Self::computed(Node::Binary { operator, left, right }, len, dtype, depth)
+        Self::computed(Node::Binary { operator, left, right }, len, dtype)
     }
 
     /// Every value with the other sign, in the type that arithmetic has.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for an expression that is too deep.
+    /// [`Error::Value`] for an expression of too many operations.
     pub fn negated(&self) -> Result<Self> {
-        Self::computed(Node::Negated(self.clone()), self.len, self.computed_dtype(), self.depth + 1)
+        Self::computed(Node::Negated(self.clone()), self.len, self.computed_dtype())
     }
 
     /// The values in float32 or float64, whichever holds them: what bfloat16 is shown as.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for an expression that is too deep.
+    /// [`Error::Value`] for an expression of too many operations.
     pub fn widened(&self) -> Result<Self> {
         if self.dtype == self.computed_dtype() {
             return Ok(self.clone());
         }
-        Self::computed(Node::Widened(self.clone()), self.len, self.computed_dtype(), self.depth + 1)
+        Self::computed(Node::Widened(self.clone()), self.len, self.computed_dtype())
     }
 
     /// The values less their mean, divided by their standard deviation, both over all rows and in float64.
@@ -119,7 +124,7 @@ impl Scores {
             )));
         }
         let node = Node::Standardized { of: self.clone(), ddof, moments: Arc::new(Mutex::new(None)) };
-        Self::computed(node, self.len, self.computed_dtype(), self.depth + 1)
+        Self::computed(node, self.len, self.computed_dtype())
     }
 
     /// The rows `rows` as a vector; nothing is read.
@@ -140,11 +145,11 @@ impl Scores {
             Node::Stored(stored) => Ok(Self::stored(stored.cut(&rows)?)),
             Node::Slice { of, start } => {
                 let start = checked::add(*start, rows.start)?;
-                Self::computed(Node::Slice { of: of.clone(), start }, len, self.dtype, self.depth)
+                Self::computed(Node::Slice { of: of.clone(), start }, len, self.dtype)
             }
             _ => {
                 let node = Node::Slice { of: self.clone(), start: rows.start };
-                Self::computed(node, len, self.dtype, self.depth + 1)
+                Self::computed(node, len, self.dtype)
             }
         }
     }
@@ -200,12 +205,47 @@ impl Scores {
         }
     }
 
-    /// Calls `visit` for every stored vector of the expression.
+    /// Calls `visit` for every stored vector of the expression, in its order.
     pub(super) fn each_stored(&self, visit: &mut dyn FnMut(&Stored)) {
-        match self.node() {
-            Node::Stored(stored) => visit(stored),
-            node => node.operands().for_each(|scores| scores.each_stored(visit)),
+        self.each_read(0, &mut |stored, _| visit(stored));
+    }
+
+    /// Calls `visit` for every stored vector of the expression, in its order, and how far its rows lie ahead of the
+    /// expression's. What is used more than once is gone through once.
+    fn each_read(&self, ahead: u64, visit: &mut dyn FnMut(&Stored, u64)) {
+        let (mut seen, mut waiting) = (HashSet::new(), vec![(self, ahead)]);
+        while let Some((scores, ahead)) = waiting.pop() {
+            if self.operations.are_shared() && !seen.insert((address(scores), ahead)) {
+                continue;
+            }
+            let start = match scores.node() {
+                Node::Stored(stored) => {
+                    visit(stored, ahead);
+                    0
+                }
+                Node::Slice { start, .. } => *start,
+                _ => 0,
+            };
+            // Proof: rows of a slice are rows of what it is cut from, whose numbers fit.
+            let ahead = ahead.saturating_add(start);
+            let first = waiting.len();
+            waiting.extend(scores.node().operands().map(|operand| (operand, ahead)));
+            if let Some(operands) = waiting.get_mut(first..) {
+                operands.reverse();
+            }
         }
+    }
+
+    /// Computes what values need to know of all rows, the innermost first.
+    fn prepare_once(&self, job: &Job<'_>, done: &mut HashSet<usize>) -> Result<()> {
+        if !done.insert(address(self)) {
+            return Ok(());
+        }
+        self.node().operands().try_for_each(|scores| scores.prepare_once(job, done))?;
+        if let Node::Standardized { of, ddof, moments } = self.node() {
+            Self::moments(of, *ddof, moments, job)?;
+        }
+        Ok(())
     }
 
     /// The moments of a [`Node::Standardized`], computed the first time.
@@ -234,11 +274,7 @@ impl Source for Scores {
     }
 
     fn prepare(&self, job: &Job<'_>) -> Result<()> {
-        self.node().operands().try_for_each(|scores| scores.prepare(job))?;
-        if let Node::Standardized { of, ddof, moments } = self.node() {
-            Self::moments(of, *ddof, moments, job)?;
-        }
-        Ok(())
+        self.prepare_once(job, &mut HashSet::new())
     }
 
     fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
@@ -253,19 +289,21 @@ impl Source for Scores {
     }
 
     fn prefetch(&self, rows: Range<u64>) -> Result<()> {
-        match self.node() {
-            Node::Stored(stored) => stored.prefetch(rows),
-            Node::Slice { of, start } => of.prefetch(rows.start + start..rows.end + start),
-            node => node.operands().try_for_each(|scores| scores.prefetch(rows.clone())),
-        }
+        let mut outcome = Ok(());
+        self.each_read(0, &mut |stored, ahead| {
+            if outcome.is_ok() {
+                outcome = stored.prefetch(rows.start + ahead..rows.end + ahead);
+            }
+        });
+        outcome
     }
 
     fn announce(&self, rows: Range<u64>) -> bool {
-        match self.node() {
-            Node::Stored(stored) => stored.announce(rows),
-            Node::Slice { of, start } => of.announce(rows.start + start..rows.end + start),
-            node => node.operands().fold(false, |missing, scores| missing | scores.announce(rows.clone())),
-        }
+        let mut missing = false;
+        self.each_read(0, &mut |stored, ahead| {
+            missing |= stored.announce(rows.start + ahead..rows.end + ahead);
+        });
+        missing
     }
 
     fn check_unchanged(&self) -> Result<()> {
