@@ -67,6 +67,7 @@ crash: $(VENV)/.built ## Kill runs, and fail their system calls, at every place;
 
 memory: $(VENV)/.built ## Give each public call a little more memory until it succeeds: below that it is a MemoryError; a quarter of an hour.
 	$(BIN)/python tests/crash/memory.py $(MEMORY)
+
 interrupts: $(VENV)/.built ## Interrupt every long call at ten moments; a quarter of an hour, and 4 GB of disk.
 	$(BIN)/python tests/crash/interrupts.py $(CALLS)
 
