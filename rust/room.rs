@@ -9,7 +9,7 @@ use std::hint::black_box;
 use crate::error::{Error, Result};
 
 /// What is less finds its place in what is left [free](FREE) for it.
-const LARGE: usize = 8 << 20;
+const LARGE: u64 = 8 << 20;
 
 /// What must be free before a step begins: more than the small things take that it makes.
 const FREE: usize = 32 << 20;
@@ -19,6 +19,9 @@ const THREAD: usize = 8 << 20;
 
 /// A limit below this is taken for this: so much is read at once whatever a caller says.
 const LEAST_LIMIT: u64 = 64 << 20;
+
+/// How often values are in memory at most while they are copied: as they are, and in what grows by twofold.
+pub(crate) const COPIES: usize = 3;
 
 /// There is no room for so many bytes.
 #[derive(Debug)]
@@ -31,15 +34,15 @@ pub(crate) struct NoRoom {
 
 impl NoRoom {
     /// Fails where memory has no room for so many bytes, `times` over.
-    pub(crate) fn check(what: impl Fn() -> String, bytes: usize, times: usize) -> Result<(), Self> {
+    pub(crate) fn check(what: impl Fn() -> String, bytes: u64, times: usize) -> Result<(), Self> {
         if bytes < LARGE {
             return Ok(());
         }
-        let need = bytes.checked_mul(times).and_then(|need| need.checked_add(FREE));
+        let need = usize::try_from(bytes).ok().and_then(|bytes| bytes.checked_mul(times)?.checked_add(FREE));
         if need.is_some_and(is_there) {
             return Ok(());
         }
-        Err(Self { what: what(), bytes: bytes as u128 * times as u128, limit: None })
+        Err(Self { what: what(), bytes: u128::from(bytes) * times as u128, limit: None })
     }
 }
 
@@ -55,9 +58,15 @@ pub(crate) fn check_free(doing: &str) -> Result<()> {
 
 /// Fails where so many bytes find no room.
 pub(crate) fn check_bytes(what: impl Fn() -> String, bytes: u64, times: usize) -> Result<()> {
-    // Proof: what no machine can address finds no room either.
-    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     NoRoom::check(what, bytes, times).map_err(|none| Error::Memory(none.to_string()))
+}
+
+/// Room for so many things, or an error that says of what they are too many.
+pub(crate) fn reserved<T>(count: usize, what: &str) -> Result<Vec<T>> {
+    let mut things = Vec::new();
+    let room = things.try_reserve_exact(count);
+    room.map_err(|_| Error::Memory(format!("there is no room in memory for {count} {what}")))?;
+    Ok(things)
 }
 
 /// Whether the system has room for a thread to begin: it looks itself whether there is room to go on.
@@ -97,8 +106,7 @@ impl Most {
         if let Some(limit) = self.0.filter(|&limit| bytes > limit.max(LEAST_LIMIT)) {
             return Err(NoRoom { what: what(), bytes: u128::from(bytes), limit: Some(limit) });
         }
-        // Proof: what no machine can address finds no room either.
-        NoRoom::check(what, usize::try_from(bytes).unwrap_or(usize::MAX), times)
+        NoRoom::check(what, bytes, times)
     }
 }
 
@@ -129,9 +137,9 @@ mod tests {
         let check = |bytes, times| NoRoom::check(|| "a page".to_owned(), bytes, times);
         assert!(check(LARGE - 1, usize::MAX).is_ok());
         assert!(check(LARGE, 1).is_ok());
-        for (bytes, times) in [(usize::MAX, 1), (usize::MAX / 2, 3), (1 << 62, 1)] {
+        for (bytes, times) in [(u64::MAX, 1), (u64::MAX / 2, 3), (1 << 62, 1)] {
             let said = check(bytes, times).unwrap_err().to_string();
-            let need = bytes as u128 * times as u128;
+            let need = u128::from(bytes) * times as u128;
             assert!(said.starts_with(&format!("a page takes {need} bytes of memory")), "{said}");
         }
     }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::cgroup;
-use crate::error::{Error, Result};
 
 /// Where the amount of memory cannot be learned.
 const FALLBACK: u64 = 4 << 30;
@@ -19,14 +18,6 @@ pub fn default_memory_limit() -> u64 {
 pub(super) fn available_memory() -> u64 {
     let machine = available().unwrap_or(FALLBACK); // Proof: a default that is meant, where nothing is told.
     cgroup::room(Path::new("/")).map_or(machine, |room| machine.min(room))
-}
-
-/// Room for so many things, or an error that says of what they are too many.
-pub(super) fn reserved<T>(count: usize, what: &str) -> Result<Vec<T>> {
-    let mut things = Vec::new();
-    let room = things.try_reserve_exact(count);
-    room.map_err(|_| Error::Memory(format!("there is no room in memory for {count} {what}")))?;
-    Ok(things)
 }
 
 /// `MemAvailable` of the kernel.

@@ -24,13 +24,11 @@ use crate::identity::FileIdentity;
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
-use crate::room::{Most, check_bytes};
+use crate::room::{COPIES, Most, check_bytes};
 use crate::sniff::{HEAD, Head, Kind, known, not_rows};
 
 /// Bytes of values that are converted at once, about.
 const CONVERTED_BYTES: u64 = 4 << 20;
-/// How often values are in memory at most while they are copied: as they are, and in what grows by twofold.
-pub(super) const COPIES: usize = 3;
 
 /// The wanted rows of one unit in ascending order, in as many batches as they are read in.
 ///

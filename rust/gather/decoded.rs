@@ -14,8 +14,7 @@ use arrow::array::{Array, ArrayRef, RecordBatchOptions};
 use arrow::compute::interleave;
 use arrow::record_batch::RecordBatch;
 
-use super::budget::reserved;
-use super::corpus::{COPIES, Corpus};
+use super::corpus::Corpus;
 use super::plan::{Block, Plan};
 use super::run::{BATCH_BYTES, Output, index};
 use super::shares::Shares;
@@ -25,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::guard::faultless;
 use crate::locks;
 use crate::parallel::{Job, Queue, State};
-use crate::room::{check_bytes, check_free};
+use crate::room::{COPIES, check_bytes, check_free, reserved};
 
 /// The place of a row that was not read: that of no batch.
 const NOWHERE: u64 = u64::MAX;

@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::budget::{available_memory, reserved};
+use super::budget::available_memory;
 use super::corpus::Corpus;
 use crate::checked;
 use crate::error::{Error, Result};
+use crate::room::reserved;
 
 /// Rows of an output batch, as `datasets` writes them.
 const BLOCK_ROWS: u64 = 1000;

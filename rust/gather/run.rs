@@ -56,25 +56,18 @@ pub fn gather(
     check_rows(rows, corpus.rows())?;
     // A file that was cut since it was opened would end the process where its map is read.
     corpus.check_unchanged()?;
-    let given = gather_blocks(job, corpus, rows, extras, plan, sink);
+    let (schema, put) = (output_schema(corpus, extras), AtomicU64::new(0));
+    let output = Output { corpus, rows, extras, schema, sink, put };
+    let given = gather_blocks(job, output, plan);
     // What a file gives that changed meanwhile proves nothing of it.
     given.map_err(|error| error.unless_changed(|| corpus.check_unchanged()))?;
     corpus.check_unchanged()
 }
 
-fn gather_blocks(
-    job: &Job<'_>,
-    corpus: &Corpus,
-    rows: &[i64],
-    extras: &[Extra],
-    plan: &Plan,
-    sink: &dyn Sink,
-) -> Result<()> {
-    let (schema, put) = (output_schema(corpus, extras), AtomicU64::new(0));
-    let output = Output { corpus, rows, extras, schema, sink, put };
+fn gather_blocks(job: &Job<'_>, output: Output<'_>, plan: &Plan) -> Result<()> {
     if !(plan.in_place && in_place::gather(job, &output, plan)?) {
         // A batch turned out to be compressed, or of a type that is converted.
-        let other = plan.in_place.then(|| plan.read_first(corpus));
+        let other = plan.in_place.then(|| plan.read_first(output.corpus));
         let plan = other.as_ref().unwrap_or(plan); // Proof: the plan itself reads rows first.
         for pass in &plan.passes {
             decoded::pass(job, &output, plan, checked::get(&plan.blocks, pass.clone())?)?;

@@ -2,6 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::parallel::check_here;
+use crate::room::reserved;
+
+/// What there are too many of, where memory has no room for them.
+const EXCLUDED: &str = "excluded rows";
 
 /// Rows that are looked at between looks at whether the job is to stop.
 const AT_ONCE: usize = 1 << 20;
@@ -31,7 +35,7 @@ impl<'a> Exclude<'a> {
     /// # Errors
     /// [`Error::Index`] for a row that is not there, [`Error::Memory`], and [`Error::Interrupted`].
     pub fn rows(rows: &[i64], len: u64) -> Result<Self> {
-        let mut sorted = reserved(rows.len())?;
+        let mut sorted = reserved(rows.len(), EXCLUDED)?;
         for (block, rows) in rows.chunks(AT_ONCE).enumerate() {
             check_here()?;
             for (position, &row) in rows.iter().enumerate() {
@@ -91,13 +95,6 @@ impl<'a> Exclude<'a> {
     }
 }
 
-fn reserved(rows: usize) -> Result<Vec<u64>> {
-    let mut room = Vec::new();
-    let no_room = |_| Error::Memory(format!("no memory for {rows} excluded rows"));
-    room.try_reserve_exact(rows).map_err(no_room)?;
-    Ok(room)
-}
-
 /// The same numbers in ascending order, digit by digit from the lowest: a sort that can be stopped.
 fn ascending(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
     if numbers.is_sorted() {
@@ -105,7 +102,7 @@ fn ascending(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
     }
     // Proof: of no numbers, no bit differs.
     let bits = u64::BITS - numbers.iter().copied().max().unwrap_or(0).leading_zeros();
-    let mut spare = reserved(numbers.len())?;
+    let mut spare = reserved(numbers.len(), EXCLUDED)?;
     spare.resize(numbers.len(), 0);
     for shift in (0..bits).step_by(DIGIT as usize) {
         by_digit(&numbers, shift, &mut spare)?;
