@@ -2,6 +2,7 @@
 
 import math
 import operator
+import sys
 from numbers import Real
 from typing import Any
 
@@ -153,10 +154,11 @@ def plain_array(what: str, values: object) -> npt.NDArray[Any]:
 
 def refuse_masked(what: str, values: object) -> None:
     """Refuse an array with a mask or with nulls, which would not be looked at: masked rows would be chosen."""
-    if isinstance(values, np.ma.MaskedArray):
+    masks = sys.modules.get("numpy.ma")  # it is imported, for 20 ms, by whoever makes a masked array
+    if masks and isinstance(values, masks.MaskedArray):
         message = f"{what} is a masked array, whose mask is not looked at; give {what}.filled(…) or {what}.compressed()"
         raise TypeError(message)
-    if isinstance(values, list | tuple) and any(value is np.ma.masked for value in values):
+    if masks and isinstance(values, list | tuple) and any(value is masks.masked for value in values):
         message = f"{what} is a list with a masked value; leave it out, or give a value for it"
         raise TypeError(message)
     nulls = getattr(values, "null_count", 0)
