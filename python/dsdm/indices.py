@@ -135,8 +135,8 @@ def gumbel_top_k(
     Raises
     ------
     ValueError
-        As for :func:`top_k`; a finite score divided by the temperature is infinite; fewer than ``k`` rows can be
-        drawn.
+        As for :func:`top_k`; a finite score divided by the temperature is infinite, of either sign; fewer than
+        ``k`` rows can be drawn.
 
     Examples
     --------

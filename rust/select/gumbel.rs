@@ -42,7 +42,8 @@ pub enum Noise {
 /// many as there is room for: `k`.
 ///
 /// Keys are float64; the best key comes first, ties to the lower row. A score of -inf is never drawn, one of
-/// +inf always, by row. Integers are taken as float64. Memory: as for `top_k`.
+/// +inf always, by row. A finite score that the temperature makes infinite is an error. Integers are taken as float64.
+/// Memory: as for `top_k`.
 pub fn gumbel_top_k(
     source: &dyn Source,
     rows: &mut [i64],
@@ -131,7 +132,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         let Workspace { scratch, bits, rounded, hits, drawn, noise, weights, tally, .. } = work;
         let values = self.source.read(rows.clone(), scratch)?;
         checked::equal("scores of a run of rows", values.len() as u64, checked::sub(rows.end, rows.start)?)?;
-        let approximate = noisy::rounded(values, rounded)?;
+        let approximate = noisy::rounded(values, self.temperature, rounded)?;
         bits.resize(values.len());
         hits.resize(values.len(), 0);
         self.noise.fill(rows.start, bits);
@@ -232,7 +233,7 @@ impl<N> ByNoisyScore<'_, N> {
             }
         };
         let scaled = score / self.temperature;
-        if scaled == f64::INFINITY && score.is_finite() {
+        if scaled.is_infinite() && score.is_finite() {
             tally.add_overflow(row);
         }
         if scaled == f64::NEG_INFINITY {

@@ -6,6 +6,7 @@
 //! fraction of its float32, read as one integer, which is less by at most 0.0861. So the test is a
 //! multiplication, some additions and a comparison for each row, and lets through few that it should not.
 
+use crate::checked;
 use crate::error::Result;
 use crate::scores::Values;
 use crate::simd::{Kernel, dispatch};
@@ -85,16 +86,23 @@ impl Kernel for Reaching<'_> {
 }
 
 /// The values as float32: their own, or rounded into `into`. None is below its value by more than rounding, as
-/// what float32 does not reach becomes its lowest number.
-pub(super) fn rounded<'a>(values: Values<'a>, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
+/// what float32 does not reach becomes its lowest number; or NaN, which passes every bound, where the temperature
+/// makes a finite value infinite: that is an error, which must be seen whatever the limit is.
+///
+/// Only float64 has such values beside [`TEMPERATURES`], below which all rows pass.
+pub(super) fn rounded<'a>(values: Values<'a>, temperature: f64, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
     if let Values::F32(values) = values {
         return Ok(values);
     }
     into.resize(values.len(), 0.0);
     values.round_to_f32(into)?;
-    if let Values::F64(_) = values {
-        let lowest = |value: &&mut f32| **value == f32::NEG_INFINITY;
-        into.iter_mut().filter(lowest).for_each(|value| *value = f32::MIN);
+    if let Values::F64(values) = values {
+        for (rounded, value) in checked::zip(into.iter_mut(), values)? {
+            if *rounded == f32::NEG_INFINITY {
+                let overflows = value.is_finite() && (value / temperature).is_infinite();
+                *rounded = if overflows { f32::NAN } else { f32::MIN };
+            }
+        }
     }
     Ok(into)
 }
@@ -114,7 +122,8 @@ mod tests {
 
     fn passes(score: f64, bits: u64, least: f64, temperature: f64) -> bool {
         let mut into = Vec::new();
-        let scores = rounded(Values::F64(std::slice::from_ref(&score)), &mut into).unwrap().to_vec();
+        let scores =
+            rounded(Values::F64(std::slice::from_ref(&score)), temperature, &mut into).unwrap().to_vec();
         let high = u32::try_from(bits >> 32).unwrap();
         Bound::new(least, temperature).reaching(&scores, &[high], &mut [0]) == 1
     }
@@ -148,5 +157,13 @@ mod tests {
         assert!(passes(f64::INFINITY, !0, 50.0, 1.0));
         assert!(!passes(f64::NEG_INFINITY, 0, -50.0, 1.0));
         assert!(passes(0.0, !0, f64::NEG_INFINITY, 1.0));
+    }
+
+    #[test]
+    fn what_the_temperature_makes_infinite_passes_whatever_the_limit_is() {
+        assert!(passes(-1e308, !0, 50.0, 0.5));
+        assert!(passes(-1e279, !0, 50.0, 1e-30));
+        assert!(!passes(-1e308, !0, 50.0, 1.0));
+        assert!(!passes(f64::NEG_INFINITY, !0, 50.0, 0.5));
     }
 }

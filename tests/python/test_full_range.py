@@ -118,7 +118,7 @@ def test_a_draw_with_numpys_noise_of_any_bits(scores, data):
     with np.errstate(over="ignore", invalid="ignore"):
         wide = scores.astype(np.float64)
         weights = wide / temperature
-    overflown = np.flatnonzero(np.isposinf(weights) & np.isfinite(wide))
+    overflown = np.flatnonzero(np.isinf(weights) & np.isfinite(wide))
     keys = weights + np.random.default_rng(seed).gumbel(size=n)
     possible = np.flatnonzero(~np.isnan(keys) & (keys != -np.inf))
     best = possible[np.argsort(-keys[possible], kind="stable")].tolist()
