@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash interrupts memory foreign fuzz datasets-suite check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts memory foreign fuzz datasets-suite check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -64,6 +64,9 @@ compat: $(VENV)/.built ## Run dsdm with older versions of datasets, and open wha
 
 crash: $(VENV)/.built ## Kill runs, and fail their system calls, at every place; some minutes, and needs strace.
 	$(BIN)/python tests/crash/sweep.py $(CRASH)
+
+kills: $(VENV)/.built ## Kill 500 runs at random moments, which go on; a quarter of an hour; KILLS="--seed 1" for the same again.
+	$(BIN)/python tests/crash/kills.py $(KILLS)
 
 memory: $(VENV)/.built ## Give each public call a little more memory until it succeeds: below that it is a MemoryError; a quarter of an hour.
 	$(BIN)/python tests/crash/memory.py $(MEMORY)

@@ -380,10 +380,8 @@ fn missing(unit: usize) -> Error {
 pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batches {
     let runs = cut_by_bytes(&wanted, |&row| row_bytes(&batch, row as usize), CONVERTED_BYTES);
     let path = path.to_path_buf();
-    Box::new(runs.into_iter().map(move |run| {
+    Box::new(runs.into_iter().map(move |(run, bytes)| {
         let wanted = checked::get(&wanted, run)?;
-        // Proof: what saturates finds no room.
-        let bytes = wanted.iter().fold(0u64, |sum, &row| sum.saturating_add(row_bytes(&batch, row as usize)));
         check_bytes(|| format!("{}: a run of {} rows", path.display(), wanted.len()), bytes, COPIES)?;
         let rows = UInt32Array::from(wanted.to_vec());
         guard(&path, &At::File, "taking rows", || take_rows(&batch, &rows))

@@ -299,11 +299,9 @@ pub(super) fn interleaved<'b>(
     let bytes_of =
         // Proof: each place has the number of a batch that was just added.
         |&(batch, row): &(usize, usize)| batches.get(batch).map_or(0, |b: &&RecordBatch| row_bytes(b, row));
-    let made = |run: Range<usize>| {
+    let made = |(run, bytes): (Range<usize>, u64)| {
         let extras = output.extras_of(block, &run)?;
         let places = checked::get(&numbered, run)?;
-        // Proof: what saturates finds no room.
-        let bytes = places.iter().map(bytes_of).fold(0, u64::saturating_add);
         check_bytes(|| format!("{doing}: a batch of {} rows", places.len()), bytes, COPIES)?;
         faultless(&doing, || interleave_run(output, &batches, places, extras))
     };

@@ -119,7 +119,7 @@ impl<'a> Make<'a> {
         };
         let row_bytes = self.row_bytes(strides);
         let mut batches = Vec::new();
-        for run in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
+        for (run, _) in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
             let rows = checked::get(rows, run.clone())?;
             let mut columns = Vec::with_capacity(self.output.schema.fields().len());
             // Proof: one for each field, before those of the added columns.

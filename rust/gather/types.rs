@@ -165,21 +165,21 @@ pub(super) fn row_bytes(batch: &RecordBatch, row: usize) -> u64 {
     columns.map(|column| extent(column.as_ref(), row, row + 1)).fold(0, u64::saturating_add)
 }
 
-/// Runs of rows that take `limit` bytes at most; a larger row is alone.
-pub(super) fn cut_by_bytes<T>(rows: &[T], bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<Range<usize>> {
+/// Runs of rows that take `limit` bytes at most, and their bytes; a larger row is alone.
+pub(super) fn cut_by_bytes<T>(rows: &[T], bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<(Range<usize>, u64)> {
     let mut runs = Vec::new();
     let (mut start, mut sum) = (0, 0u64);
     for (index, row) in rows.iter().enumerate() {
         let more = bytes(row);
         // Proof: a sum that is cut at 2^64 is above the limit all the same.
         if index > start && sum.saturating_add(more) > limit {
-            runs.push(start..index);
+            runs.push((start..index, sum));
             (start, sum) = (index, 0);
         }
         sum = sum.saturating_add(more); // Proof: as above.
     }
     if start < rows.len() {
-        runs.push(start..rows.len());
+        runs.push((start..rows.len(), sum));
     }
     runs
 }
@@ -340,10 +340,14 @@ mod tests {
     #[test]
     fn runs_stay_within_their_bytes_and_a_larger_row_is_alone() {
         let sizes = [3u64, 3, 3, 20, 1, 9, 9];
-        assert_eq!(cut_by_bytes(&sizes, |&size| size, 10), [0..3, 3..4, 4..6, 6..7]);
-        assert_eq!(cut_by_bytes(&sizes, |&size| size, u64::MAX), vec![0..7; 1]);
-        assert_eq!(cut_by_bytes(&[u64::MAX; 2], |&size| size, 10), [0..1, 1..2]);
-        assert_eq!(cut_by_bytes(&[0u64; 0], |&size| size, 10), Vec::<Range<usize>>::new());
+        let cut = |sizes: &[u64], limit| cut_by_bytes(sizes, |&size| size, limit);
+        let summed = |runs: &[Range<usize>], sizes: &[u64]| -> Vec<_> {
+            runs.iter().map(|run| (run.clone(), sizes[run.clone()].iter().sum::<u64>())).collect()
+        };
+        assert_eq!(cut(&sizes, 10), summed(&[0..3, 3..4, 4..6, 6..7], &sizes));
+        assert_eq!(cut(&sizes, u64::MAX), summed(&vec![0..7; 1], &sizes));
+        assert_eq!(cut(&[u64::MAX; 2], 10), [(0..1, u64::MAX), (1..2, u64::MAX)]);
+        assert_eq!(cut(&[], 10), []);
     }
 
     /// Items of no width are counted too: the bytes of a run are never fewer than its items (TRUST 76).
@@ -354,7 +358,8 @@ mod tests {
         let schema = Schema::new(vec![Field::new("x", nulls.data_type().clone(), true)]);
         let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(nulls)]).unwrap();
         let limit = 256 << 20;
-        assert_eq!(cut_by_bytes(&[0, 1, 0], |&row| row_bytes(&batch, row), limit), [0..1, 1..2, 2..3]);
+        let runs = cut_by_bytes(&[0, 1, 0], |&row| row_bytes(&batch, row), limit);
+        assert_eq!(runs.into_iter().map(|(run, _)| run).collect::<Vec<_>>(), [0..1, 1..2, 2..3]);
         assert!(row_bytes(&batch, 0) >= half as u64);
     }
 }
