@@ -9,6 +9,7 @@ use std::sync::Once;
 use parquet::errors::ParquetError;
 
 use crate::error::{At, Error, Result};
+use crate::parquet_file::Encrypted;
 use crate::room::NoRoom;
 use crate::threads::panic_message;
 
@@ -36,8 +37,11 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
     };
     match silently(decode) {
         Ok(decoded) => decoded.map_err(|error| {
-            if let Some(said) = no_room(&error) {
+            if let Some(said) = own::<NoRoom>(&error) {
                 return Error::Memory(format!("{}: {said}", path.display()));
+            }
+            if let Some(said) = own::<Encrypted>(&error) {
+                return Error::format(path, at.clone(), said.to_string());
             }
             let said = error.to_string();
             if is_for_want_of_memory(&said) {
@@ -63,8 +67,8 @@ fn is_for_want_of_memory(what: &str) -> bool {
         .any(|said| what.contains(said))
 }
 
-/// What a decoder says that was not begun for want of memory.
-fn no_room(error: &dyn Any) -> Option<&NoRoom> {
+/// What is no word of a decoder, but of this crate where it is called by one.
+fn own<T: std::error::Error + 'static>(error: &dyn Any) -> Option<&T> {
     match error.downcast_ref::<ParquetError>()? {
         ParquetError::External(inner) => inner.downcast_ref(),
         _ => None, // Proof: it is of another kind.

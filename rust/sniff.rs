@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{At, Error};
+use crate::parquet_file::{DECRYPT, ENCRYPTED};
 
 /// Bytes that are looked at: a tar archive says what it is at byte 257.
 pub(crate) const HEAD: u64 = 512;
@@ -149,7 +150,7 @@ static TABLE: &[Format] = &[
     Format::sure(Kind::Npy, "a numpy .npy file", |h| h.starts(b"\x93NUMPY"), SCORES),
     Format::sure(Kind::Arrow, "Arrow IPC", |h| h.starts(b"ARROW1"), READ),
     Format::sure(Kind::Parquet, "Parquet", |h| h.starts(b"PAR1"), READ),
-    Format::sure(Kind::Other, "Parquet with an encrypted footer", |h| h.starts(b"PARE"), Advice::Do("decrypt it first: write it again without encryption")),
+    Format::sure(Kind::Other, "Parquet with an encrypted footer", |h| h.starts(ENCRYPTED), Advice::Do(DECRYPT)),
     Format::sure(Kind::Other, "Feather of version 1", |h| h.starts(b"FEA1"), Advice::Do("write it again with pyarrow.feather.write_feather, as version 2")),
     Format::sure(Kind::Other, "HDF5", |h| h.starts(b"\x89HDF\r\n\x1a\n"), Advice::Convert),
     Format::sure(Kind::Other, "safetensors", is_safetensors, TENSORS),

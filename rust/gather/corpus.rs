@@ -49,6 +49,11 @@ pub(super) trait Part: Send + Sync {
     /// About how many bytes these columns take in memory, from what is known without reading them.
     fn bytes(&self, columns: &[usize]) -> Result<u64>;
 
+    /// Fails if one of these columns cannot be read, whatever the rows.
+    fn check_readable(&self, _columns: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
     /// The rows `wanted` (ascending, each once) of a unit, unless what must be unpacked for them is more than may be.
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches>;
 
@@ -259,6 +264,14 @@ impl Corpus {
         self.check_unchanged()?;
         let files = self.file_rows()?.into_iter().filter(|(path, _)| *path != Path::new("<table>"));
         files.map(|(path, rows)| FileIdentity::of_path(path, Some(rows))).collect()
+    }
+
+    /// Fails if one of the columns cannot be read: it is encrypted.
+    ///
+    /// # Errors
+    /// [`Error::Format`], naming the file and the column.
+    pub fn check_readable(&self) -> Result<()> {
+        checked::zip(&self.parts, &self.columns)?.try_for_each(|(part, columns)| part.check_readable(columns))
     }
 
     /// About how many bytes all rows take in memory.

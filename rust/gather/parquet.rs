@@ -21,7 +21,9 @@ use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::maps::schema_without_maps;
 use crate::mmap::Map;
-use crate::parquet_file::{Corrected, check_sizes, hidden_flags, hides_compression, leaves, load};
+use crate::parquet_file::{
+    Corrected, Footer, check_end, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves, load,
+};
 use crate::room::Most;
 
 /// Decoded bytes of one step through a row group, about.
@@ -42,6 +44,8 @@ pub(super) struct File {
     pub(super) schema: SchemaRef,
     /// The leaves of each column.
     leaves: Vec<Range<usize>>,
+    /// Of each column, the name of its first leaf that is encrypted.
+    encrypted: Vec<Option<String>>,
     /// Whether each column is only to be had as bytes that are checked.
     doubtful: Vec<bool>,
     /// The metadata of the same file with bytes in place of texts and INT96 times, once it was needed.
@@ -54,36 +58,37 @@ impl Parquet {
     /// Opens a file and reads its footer.
     pub(super) fn open(map: Arc<Map>) -> Result<Self> {
         let bytes = map.shared_bytes();
-        if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
-            let message = "a Parquet file must end with PAR1, after its footer; the file was cut, or its writer did not finish: write or download it again";
-            return Err(Error::truncated(map.path(), At::Byte(bytes.len() as u64), message));
-        }
+        check_end(map.path(), bytes.len() as u64, &bytes)?;
         let at = At::Field("footer".to_owned());
-        let metadata = guard(map.path(), &at, "reading the footer", || load(&bytes))?;
-        let rows = row_counts(map.path(), &metadata, bytes.len() as u64)?;
-        let file = File::new(map, bytes, metadata)?;
+        let footer = guard(map.path(), &at, "reading the footer", || load(&bytes))?;
+        let rows = row_counts(map.path(), &footer.metadata, bytes.len() as u64)?;
+        let file = File::new(map, bytes, footer)?;
         Ok(Self { file: Arc::new(file), rows })
     }
 }
 
 impl File {
-    fn new(map: Arc<Map>, bytes: Bytes, metadata: ArrowReaderMetadata) -> Result<Self> {
-        let parquet = metadata.parquet_schema();
+    fn new(map: Arc<Map>, bytes: Bytes, footer: Footer) -> Result<Self> {
+        let parquet = footer.metadata.parquet_schema();
+        let name = |leaf| parquet.column(leaf).path().string();
+        let metadata = &footer.metadata;
         let leaves = leaves(map.path(), parquet, metadata.schema())?;
         let fields = checked::zip(metadata.schema().fields(), &leaves)?;
         let doubtful =
             fields.map(|(field, leaves)| needs_checks(field.data_type(), parquet, leaves)).collect();
+        let encrypted = leaves.iter().map(|leaves| footer.encrypted_of(leaves.clone()).map(name)).collect();
         let schema = Arc::new(schema_without_maps(metadata.schema()));
         let hides_compression = hides_compression(metadata.metadata().file_metadata().created_by());
         Ok(Self {
             map,
             bytes,
             leaves,
+            encrypted,
             schema,
             doubtful,
             as_bytes: OnceLock::new(),
             hides_compression,
-            metadata,
+            metadata: footer.metadata,
         })
     }
 
@@ -97,6 +102,17 @@ impl File {
         let before = self.metadata.metadata().row_groups().iter().take(unit);
         // They were added up when the file was opened.
         before.map(|group| group.num_rows().unsigned_abs()).sum()
+    }
+
+    /// Fails if one of the columns is encrypted.
+    fn check_plain(&self, columns: &[usize]) -> Result<()> {
+        for &column in columns {
+            if let Some(leaf) = checked::get(&self.encrypted, column)? {
+                let otherwise = "leave the column out: name the others with columns=";
+                return Err(is_encrypted(self.map.path(), leaf, otherwise));
+            }
+        }
+        Ok(())
     }
 
     /// Whether some of the columns are only to be had as bytes that are checked.
@@ -302,7 +318,12 @@ impl Part for Parquet {
         bytes.try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
 
+    fn check_readable(&self, columns: &[usize]) -> Result<()> {
+        self.file.check_plain(columns)
+    }
+
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches> {
+        self.file.check_plain(columns)?;
         let group = self.file.group(unit)?;
         for (chunk, _) in self.file.chunks(group, columns)? {
             let (start, length) = chunk.byte_range();

@@ -77,8 +77,9 @@ impl Plan {
     /// Plans `rows` output rows of a corpus; `extra` is the width of columns that are added to each row.
     ///
     /// # Errors
-    /// No shards, or shards of no bytes.
+    /// No shards, or shards of no bytes; a column that cannot be read.
     pub fn new(corpus: &Corpus, rows: u64, extra: u64, split: Split, memory_limit: u64) -> Result<Self> {
+        corpus.check_readable()?;
         // Proof: bytes are estimated here; what is cut at 2^64 is as large as an estimate can be.
         let row_bytes = corpus.bytes()?.div_ceil(corpus.rows().max(1)).saturating_add(extra).max(1);
         let count = match split {

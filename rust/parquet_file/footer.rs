@@ -4,15 +4,16 @@
 //! two ways. The crate looks at one of the two: where they differ, one of them is damaged, and values would be read as
 //! of another type.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::Type;
 
+use super::encrypted::Encrypted;
 use super::thrift::{I32, I64, Input, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
@@ -23,6 +24,9 @@ const ROW_GROUPS: i64 = 4;
 const COLUMNS: i64 = 1;
 const META_DATA: i64 = 3;
 const TYPE: i64 = 1;
+// The fields of a chunk that is encrypted.
+const CRYPTO: i64 = 8;
+const ENCRYPTED_META_DATA: i64 = 9;
 
 // The required fields of a footer, a row group, a chunk and its column, and their types.
 const FILE: [(i64, u8); 4] = [(1, I32), (2, LIST), (3, I64), (ROW_GROUPS, LIST)];
@@ -31,12 +35,40 @@ const CHUNK: [(i64, u8); 2] = [(2, I64), (META_DATA, STRUCT)];
 const COLUMN: [(i64, u8); 8] =
     [(TYPE, I32), (2, LIST), (3, LIST), (4, I32), (5, I64), (6, I64), (7, I64), (9, I64)];
 
+/// What a footer says.
+pub(crate) struct Footer {
+    pub(crate) metadata: ArrowReaderMetadata,
+    /// Whether some chunk of each leaf is encrypted.
+    encrypted: Vec<bool>,
+}
+
+impl Footer {
+    /// The first of some leaves that is encrypted.
+    pub(crate) fn encrypted_of(&self, leaves: Range<usize>) -> Option<usize> {
+        leaves.into_iter().find(|&leaf| self.encrypted.get(leaf) == Some(&true))
+    }
+}
+
 /// Reads a footer.
-pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<ArrowReaderMetadata> {
-    let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())?;
+pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<Footer> {
+    let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|error| {
+        if hides_columns(file) { ParquetError::External(Box::new(Encrypted)) } else { error }
+    })?;
     check_groups(metadata.parquet_schema().root_schema())?;
-    check_types(&footer(file)?, metadata.metadata())?;
-    Ok(metadata)
+    let encrypted = check_chunks(&footer(file)?, metadata.metadata())?;
+    Ok(Footer { metadata, encrypted })
+}
+
+/// Whether a footer that cannot be read has chunks of which all is encrypted.
+fn hides_columns<R: ChunkReader>(file: &R) -> bool {
+    let mut hides = false;
+    let looked_at = footer(file).map(|bytes| {
+        chunks(&bytes, &mut |chunk| {
+            hides |= chunk.encrypted && chunk.kind.is_none();
+            ControlFlow::Continue(())
+        })
+    });
+    hides && looked_at.is_ok()
 }
 
 /// The bytes of a footer that was read before.
@@ -49,17 +81,24 @@ fn footer<R: ChunkReader>(file: &R) -> Result<bytes::Bytes> {
     file.get_bytes(start, usize::try_from(length).map_err(|_| lost())?)
 }
 
-/// Fails if a chunk is said to have another type than its column.
-fn check_types(footer: &[u8], metadata: &ParquetMetaData) -> Result<()> {
-    let mut chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+/// Which leaves are encrypted. Fails if a chunk is said to have another type than its column.
+fn check_chunks(footer: &[u8], metadata: &ParquetMetaData) -> Result<Vec<bool>> {
+    let mut known = metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
+    let mut encrypted = vec![false; metadata.file_metadata().schema_descr().num_columns()];
     let mut wrong = None;
-    let walked = types(footer, &mut |found| {
-        let chunk = chunks.next();
-        if chunk.is_some_and(|chunk| number_of(chunk.column_type()) == found) {
-            return ControlFlow::Continue(());
+    let walked = chunks(footer, &mut |found| {
+        let (Some((leaf, chunk)), Some(kind)) = (known.next(), found.kind) else {
+            // Proof: there is one chunk too many, or one without a type, which ends the walk as an error.
+            return ControlFlow::Break(());
+        };
+        if number_of(chunk.column_type()) != kind {
+            wrong = Some((chunk, kind));
+            return ControlFlow::Break(());
         }
-        wrong = chunk.map(|chunk| (chunk, found));
-        ControlFlow::Break(())
+        if let Some(encrypted) = encrypted.get_mut(leaf) {
+            *encrypted |= found.encrypted;
+        }
+        ControlFlow::Continue(())
     });
     if let Some((chunk, found)) = wrong {
         return Err(ParquetError::General(format!(
@@ -68,13 +107,21 @@ fn check_types(footer: &[u8], metadata: &ParquetMetaData) -> Result<()> {
             chunk.column_type()
         )));
     }
-    if walked.is_none() || chunks.next().is_some() {
+    if walked.is_none() || known.next().is_some() {
         return Err(ParquetError::General(
             "its row groups do not tell the types of their columns, or its fields are not of their types"
                 .to_owned(),
         ));
     }
-    Ok(())
+    Ok(encrypted)
+}
+
+/// What a footer says of a column chunk.
+#[derive(Default)]
+struct Chunk {
+    /// The number of its type.
+    kind: Option<i64>,
+    encrypted: bool,
 }
 
 /// Whether a field, if it is a required one, has the type that the format gives it.
@@ -84,8 +131,8 @@ fn fits(required: &[(i64, u8)], kind: u8, field: i64) -> Option<()> {
     required.iter().all(|&(number, due)| number != field || kind == due).then_some(())
 }
 
-/// Gives the numbers of the types of all chunks, in their order; nothing if it was told to stop, or they are not there.
-fn types(footer: &[u8], take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
+/// Gives all chunks, in their order; nothing if it was told to stop, or they are not there.
+fn chunks(footer: &[u8], take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Option<()> {
     Input::new(footer).fields(|input, kind, field| {
         fits(&FILE, kind, field)?;
         match field {
@@ -95,35 +142,39 @@ fn types(footer: &[u8], take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option
     })
 }
 
-fn group(input: &mut Input<'_>, take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
+fn group(input: &mut Input<'_>, take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Option<()> {
     input.fields(|input, kind, field| {
         fits(&GROUP, kind, field)?;
         match field {
-            COLUMNS => structs(input, &mut |input| chunk(input, take)),
+            COLUMNS => structs(input, &mut |input| take(chunk(input)?).is_continue().then_some(())),
             _ => input.skip(kind),
         }
     })
 }
 
-fn chunk(input: &mut Input<'_>, take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
+fn chunk(input: &mut Input<'_>) -> Option<Chunk> {
+    let mut chunk = Chunk::default();
     input.fields(|input, kind, field| {
         fits(&CHUNK, kind, field)?;
+        chunk.encrypted |= matches!(field, CRYPTO | ENCRYPTED_META_DATA);
         match field {
-            META_DATA => type_of(input, take),
+            META_DATA => read_type(input, &mut chunk.kind),
             _ => input.skip(kind),
         }
-    })
+    })?;
+    Some(chunk)
 }
 
 fn structs(input: &mut Input<'_>, read: &mut impl FnMut(&mut Input<'_>) -> Option<()>) -> Option<()> {
     (0..input.structs()?).try_for_each(|_| read(input))
 }
 
-fn type_of(input: &mut Input<'_>, take: &mut impl FnMut(i64) -> ControlFlow<()>) -> Option<()> {
+/// Reads the number of a type, which is told once.
+fn read_type(input: &mut Input<'_>, into: &mut Option<i64>) -> Option<()> {
     input.fields(|input, kind, field| {
         fits(&COLUMN, kind, field)?;
         match field {
-            TYPE => take(input.number()?).is_continue().then_some(()),
+            TYPE => into.replace(input.number()?).is_none().then_some(()),
             _ => input.skip(kind),
         }
     })
@@ -165,4 +216,41 @@ fn check_groups(node: &Type) -> Result<()> {
         )));
     }
     node.get_fields().iter().try_for_each(|child| check_groups(child))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A footer of one row group with one chunk, whose fields are given.
+    fn file(chunk: &[u8]) -> Bytes {
+        let mut footer = vec![0x49, 0x1c, 0x19, 0x1c];
+        footer.extend_from_slice(chunk);
+        footer.extend_from_slice(&[0, 0x16, 0, 0x16, 0, 0, 0]);
+        let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+        [b"PAR1".as_slice(), &footer, &length, b"PAR1"].concat().into()
+    }
+
+    #[test]
+    fn chunks_of_which_all_is_encrypted_are_said_to_be() {
+        let said = |chunk: &[u8]| load(&file(chunk)).err().unwrap().to_string();
+        // Its offset, an empty union and two bytes of what is encrypted.
+        assert!(said(&[0x26, 0, 0x6c, 0, 0x18, 2, 1, 2]).contains("encrypted itself"));
+        assert!(said(&[0x26, 0, 0x6c, 0]).contains("encrypted itself"));
+        // Neither is there, or the type is.
+        assert!(!said(&[0x26, 0]).contains("encrypted"));
+        assert!(!said(&[0x26, 0, 0x1c, 0x15, 0, 0, 0x5c, 0]).contains("encrypted"));
+    }
+
+    #[test]
+    fn a_type_is_told_once() {
+        let types = |fields: &[u8]| {
+            let mut into = None;
+            read_type(&mut Input::new(fields), &mut into).and(into)
+        };
+        assert_eq!(types(&[0x15, 8, 0]), Some(4));
+        assert_eq!(types(&[0x15, 8, 0x05, 2, 8, 0]), None);
+    }
 }

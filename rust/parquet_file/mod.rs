@@ -3,6 +3,7 @@
 
 mod corrected;
 mod delta;
+mod encrypted;
 mod footer;
 mod hybrid;
 mod leaves;
@@ -13,7 +14,8 @@ mod sizes;
 mod thrift;
 
 pub(crate) use corrected::{Corrected, hidden_flags, hides_compression};
-pub(crate) use footer::load;
+pub(crate) use encrypted::{DECRYPT, ENCRYPTED, Encrypted, check_end, is_encrypted};
+pub(crate) use footer::{Footer, load};
 pub(crate) use hybrid::Hybrid;
 pub(crate) use leaves::leaves;
 pub(crate) use reader::reader;

@@ -2,6 +2,7 @@
 //!
 //! Row groups are decoded one by one, so that memory is the column's size and one batch more.
 
+use std::borrow::Cow;
 use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
@@ -22,7 +23,9 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::parallel::check_here;
-use crate::parquet_file::{Corrected, hidden_flags, hides_compression, leaves, load, reader};
+use crate::parquet_file::{
+    Corrected, check_end, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
+};
 use crate::room::{Most, check_free};
 
 /// Rows decoded at once.
@@ -78,14 +81,23 @@ struct Reader<'f> {
 
 impl<'f> Reader<'f> {
     fn open(file: &'f File, column: Option<&str>) -> Result<Self> {
-        check_ends(file)?;
+        let end = match file.size().checked_sub(4) {
+            Some(start) => file.read_at(start, 4)?,
+            None => Cow::default(), // it ends before that
+        };
+        check_end(file.path(), file.size(), &end)?;
         let chunks = Chunks { file: file.clone(), failed: Arc::default() };
         let at = At::Field("footer".to_owned());
-        let metadata = chunks.guard(&at, "reading the footer", || load(&chunks))?;
+        let footer = chunks.guard(&at, "reading the footer", || load(&chunks))?;
+        let metadata = &footer.metadata;
         let column = Column::choose(file.path(), metadata.schema(), column)?;
         let leaves = leaves(file.path(), metadata.parquet_schema(), metadata.schema())?;
         let leaves = checked::get(&leaves, column.index)?.clone();
-        Ok(Self { file, chunks, metadata, column, leaves })
+        if footer.encrypted_of(leaves.clone()).is_some() {
+            let otherwise = "name another column with column=";
+            return Err(is_encrypted(file.path(), &column.name, otherwise));
+        }
+        Ok(Self { file, chunks, metadata: footer.metadata, column, leaves })
     }
 
     /// The rows of each row group, whose sum is compared with the footer's.
@@ -186,19 +198,6 @@ impl<'f> Reader<'f> {
         let dtype = self.column.dtype;
         Part { storage: Storage::Memory(bytes), offset: 0, stride: 1, len, dtype, swapped: false }
     }
-}
-
-/// A Parquet file ends with its magic, behind the footer: without it, the file was cut.
-fn check_ends(file: &File) -> Result<()> {
-    let size = file.size();
-    let whole = size >= 12 && *file.read_at(size - 4, 4)? == *b"PAR1";
-    if whole {
-        return Ok(());
-    }
-    let message = format!(
-        "a Parquet file must end with PAR1, after its footer, and this one of {size} bytes does not; it was cut, encrypted, or its writer did not finish: write or download it again"
-    );
-    Err(Error::truncated(file.path(), At::Byte(size), message))
 }
 
 /// What the system says is available, in bytes.

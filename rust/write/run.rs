@@ -87,6 +87,7 @@ pub fn materialize(
 /// # Errors
 /// As [`materialize`] has them, before any row is chosen.
 pub fn check(corpus: &Corpus, format: &Format, release: Release, added: &[String]) -> Result<()> {
+    corpus.check_readable()?;
     let corpus = in_types_of(corpus, format, release)?;
     if *format == Format::Tokens {
         let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));

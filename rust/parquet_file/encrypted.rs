@@ -1,0 +1,52 @@
+//! Encrypted files. No key is taken here, so that what is encrypted is refused by that name, and the rest is read.
+//!
+//! A file with an encrypted footer begins and ends with a magic of its own. One with a plain footer tells with each
+//! chunk whether it is encrypted.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::error::{At, Error, Result};
+
+/// The last bytes of a file whose footer is to be read.
+const PLAIN: &[u8; 4] = b"PAR1";
+/// The first and the last bytes of a file whose footer is encrypted.
+pub(crate) const ENCRYPTED: &[u8; 4] = b"PARE";
+/// The least bytes of a file: its magic at both ends, and the length of the footer.
+const LEAST: u64 = 12;
+
+/// What to do about what is encrypted.
+pub(crate) const DECRYPT: &str = "write the file again without encryption: pyarrow.parquet.read_table reads it with decryption_properties=, and pyarrow.parquet.write_table writes it";
+
+/// What cannot be read without a key.
+#[derive(Debug)]
+pub(crate) struct Encrypted;
+
+impl fmt::Display for Encrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "what it says of encrypted columns is encrypted itself; {DECRYPT}")
+    }
+}
+
+impl std::error::Error for Encrypted {}
+
+/// Fails unless a file of that many bytes ends as Parquet does, behind a footer that can be read.
+pub(crate) fn check_end(path: &Path, size: u64, end: &[u8]) -> Result<()> {
+    if size >= LEAST && end.ends_with(PLAIN) {
+        return Ok(());
+    }
+    if size >= LEAST && end.ends_with(ENCRYPTED) {
+        let message = format!("this is Parquet with an encrypted footer: it ends with PARE; {DECRYPT}");
+        return Err(Error::format(path, At::Byte(size), message));
+    }
+    let message = format!(
+        "a Parquet file must end with PAR1, after its footer, and this one of {size} bytes does not; it was cut, or its writer did not finish: write or download it again"
+    );
+    Err(Error::truncated(path, At::Byte(size), message))
+}
+
+/// The error for a column that is wanted and encrypted; `otherwise` says what else than it can be had.
+pub(crate) fn is_encrypted(path: &Path, column: &str, otherwise: &str) -> Error {
+    let message = format!("it is encrypted, and no key is taken here; {DECRYPT}; or {otherwise}");
+    Error::format(path, At::Field(format!("column {column:?}")), message)
+}
