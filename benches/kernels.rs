@@ -10,7 +10,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use dsdm::parallel::Job;
-use dsdm::select::kernels::{Collected, RandomBits, philox, scan};
+use dsdm::select::bench_api::{Collected, RandomBits, philox, scan};
 
 /// Rows of a block of the pass: their scores stay in the cache.
 const BLOCK: usize = 1 << 14;

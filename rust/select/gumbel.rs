@@ -7,14 +7,18 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, Halved, Wide};
-use super::noise::{NoiseSource, NumpyNoise};
-use super::noisy::Bound;
-use super::pass::{Collected, Ranker, Workspace, collect};
-use super::rank::Rank;
-use super::rng::{Pcg64, Philox};
-use super::top_k::{check_count, check_nan};
-use super::{Exclude, Nan, Options, Order, check_k, noisy, order};
+use super::candidates::entry::{Entry, Halved, Wide};
+use super::candidates::order;
+use super::exclude::Exclude;
+use super::key::Rank;
+use super::noise::gumbel::{NoiseSource, NumpyNoise};
+use super::noise::pcg64::Pcg64;
+use super::noise::philox::Philox;
+use super::noise::prefilter::{self, Bound};
+use super::options::{Nan, Options, Order};
+use super::pass::ranker::{Ranker, Tally, Workspace};
+use super::pass::{Collected, collect};
+use super::validate::{check_count, check_k, check_nan};
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
@@ -132,7 +136,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         let Workspace { scratch, bits, rounded, hits, drawn, noise, weights, tally, .. } = work;
         let values = self.source.read(rows.clone(), scratch)?;
         checked::equal("scores of a run of rows", values.len() as u64, checked::sub(rows.end, rows.start)?)?;
-        let approximate = noisy::rounded(values, self.temperature, rounded)?;
+        let approximate = prefilter::rounded(values, self.temperature, rounded)?;
         bits.resize(values.len());
         hits.resize(values.len(), 0);
         self.noise.fill(rows.start, bits);
@@ -222,7 +226,7 @@ impl<E: Entry> Kernel for Extend<'_, E> {
 
 impl<N> ByNoisyScore<'_, N> {
     /// The score over the temperature, unless the row cannot be drawn; that is counted.
-    fn log_weight(&self, score: f64, row: u64, tally: &mut super::pass::Tally) -> Option<f64> {
+    fn log_weight(&self, score: f64, row: u64, tally: &mut Tally) -> Option<f64> {
         let score = match (score.is_nan(), self.nan) {
             (false, _) => score,
             (true, Nan::Largest) => f64::INFINITY,

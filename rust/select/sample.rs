@@ -2,11 +2,15 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, Packed, Wide};
-use super::parting::{Parting, significant};
-use super::pass::{Ranker, Workspace, collect_within};
-use super::rng::Philox;
-use super::{Exclude, Order, check_k, order, scan};
+use super::candidates::buckets::{Parting, significant};
+use super::candidates::entry::{Entry, Packed, Wide};
+use super::candidates::order;
+use super::exclude::Exclude;
+use super::noise::philox::Philox;
+use super::options::Order;
+use super::pass::ranker::{Ranker, Workspace};
+use super::pass::{collect_within, scan};
+use super::validate::check_k;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;

@@ -3,12 +3,16 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::entry::{Entry, Halved, Packed, Wide};
-use super::pass::{Collected, Ranker, Tally, Workspace, collect};
-use super::rank::Rank;
-use super::{Exclude, Nan, Options, Order, check_k, order, scan};
+use super::candidates::entry::{Entry, Halved, Packed, Wide};
+use super::candidates::order;
+use super::exclude::Exclude;
+use super::key::Rank;
+use super::options::{Nan, Options, Order};
+use super::pass::ranker::{Ranker, Workspace};
+use super::pass::{Collected, collect, scan};
+use super::validate::{check_count, check_k, check_nan};
 use crate::checked::{self, impossible};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::parallel::Job;
 use crate::scores::Source;
 use crate::simd::{Kernel, dispatch};
@@ -58,40 +62,6 @@ fn best<T: Rank, E: Entry>(
     }
     check_count(k, pieces.count() as u64, source.len(), exclude.count(), tally)?;
     order::fill(pieces, rows, order, None, job)
-}
-
-/// Fails if NaN is an error and there is one.
-pub(super) fn check_nan(nan: Nan, tally: Tally) -> Result<()> {
-    match (nan, tally.first_nan) {
-        (Nan::Raise, Some(first)) => Err(Error::Value(format!(
-            "{} of the scores {} NaN, the first at row {first}; say what they mean: \
-             nan=\"omit\", \"largest\" or \"smallest\"",
-            tally.nan,
-            if tally.nan == 1 { "is" } else { "are" },
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Fails if fewer than `k` rows can be chosen.
-pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, tally: Tally) -> Result<()> {
-    if count >= k {
-        return Ok(());
-    }
-    // All that can be chosen were collected then: no row may be lacking without a reason.
-    let valid = [excluded, tally.nan, tally.never].into_iter().try_fold(rows, checked::sub)?;
-    checked::equal("rows that can be chosen", count, valid)?;
-    let mut reasons = vec![format!("there are {rows} rows")];
-    for (number, what) in [
-        (excluded, "excluded"),
-        (tally.nan, "NaN and omitted"),
-        (tally.never, "of score -inf, which is never drawn"),
-    ] {
-        if number > 0 {
-            reasons.push(format!("{number} {what}"));
-        }
-    }
-    Err(Error::Value(format!("k is {k}, and {count} rows are valid: {}", reasons.join(", "))))
 }
 
 /// Ranks rows by the scores of a source, which are of type `T`.
@@ -190,24 +160,5 @@ impl<T: Rank, E: Entry> Ranker<E> for ByScore<'_, T> {
 
     fn source(&self) -> Option<&dyn Source> {
         Some(self.source)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_that_are_lacking_have_a_reason_or_are_a_defect() {
-        let tally = Tally { nan: 2, never: 1, ..Tally::default() };
-        assert!(check_count(5, 5, 10, 3, tally).is_ok());
-        let error = check_count(5, 4, 10, 3, tally).unwrap_err();
-        assert!(
-            matches!(&error, Error::Value(message) if message.contains("k is 5, and 4 rows are valid")),
-            "{error}"
-        );
-        let error = check_count(5, 3, 10, 3, tally).unwrap_err();
-        let expected = "rows that can be chosen: 3 are there and 4 must be";
-        assert!(matches!(&error, Error::Internal(message) if message.contains(expected)), "{error}");
     }
 }

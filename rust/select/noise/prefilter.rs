@@ -9,9 +9,8 @@
 use crate::checked;
 use crate::error::Result;
 use crate::scores::Values;
+use crate::select::hits::{Found, STRIDE};
 use crate::simd::{Kernel, dispatch};
-
-use super::scan::{Found, STRIDE};
 
 /// Temperatures beyond these would leave the range of float32; all rows then pass.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
@@ -22,7 +21,7 @@ const SLACK: f32 = 1.0 / 2_097_152.0;
 
 /// What a row's score and random bits are tested against.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bound {
+pub(crate) struct Bound {
     scale: f32,
     offset: f32,
 }
@@ -30,7 +29,7 @@ pub(super) struct Bound {
 impl Bound {
     /// For rows whose score over the temperature plus noise is at least `least`.
     #[allow(clippy::cast_possible_truncation)] // rounding is allowed for
-    pub(super) fn new(least: f64, temperature: f64) -> Self {
+    pub(crate) fn new(least: f64, temperature: f64) -> Self {
         use std::f64::consts::LOG2_E;
         if !TEMPERATURES.contains(&temperature) {
             return Self { scale: 0.0, offset: f32::INFINITY };
@@ -44,7 +43,7 @@ impl Bound {
 
     /// Writes the offsets of the rows that may reach the bound, NaN among them, into `hits`, ascending, and
     /// gives their number. There are as many scores as halves of bits, and room for as many hits.
-    pub(super) fn reaching(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
+    pub(crate) fn reaching(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
         let (high, hits) = (&high[..scores.len()], &mut hits[..scores.len()]);
         dispatch(Reaching { bound: self, scores, high, hits })
     }
@@ -90,7 +89,7 @@ impl Kernel for Reaching<'_> {
 /// makes a finite value infinite: that is an error, which must be seen whatever the limit is.
 ///
 /// Only float64 has such values beside [`TEMPERATURES`], below which all rows pass.
-pub(super) fn rounded<'a>(values: Values<'a>, temperature: f64, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
+pub(crate) fn rounded<'a>(values: Values<'a>, temperature: f64, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
     if let Values::F32(values) = values {
         return Ok(values);
     }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::logarithm::{exponential, ln};
-use super::rng::{Bits, Pcg64, Philox};
+use super::bits::Bits;
+use super::ln::{exponential, ln};
+use super::pcg64::Pcg64;
+use super::philox::Philox;
 use crate::simd::{Kernel, dispatch};
 
 /// Random bits for each row, and the noise that they mean.
-pub(super) trait NoiseSource: Sync {
+pub(crate) trait NoiseSource: Sync {
     /// The bits of the rows from `start` on.
     fn fill(&self, start: u64, bits: &mut Bits);
 
@@ -51,7 +53,7 @@ impl Kernel for Gumbel<'_> {
 ///
 /// numpy throws a draw away when its 53 bits are all 0, one in 2^53, and draws again, which shifts the rows
 /// after it. Where that happened is remembered, and the pass repeated with what was learned.
-pub(super) struct NumpyNoise {
+pub(crate) struct NumpyNoise {
     start: Pcg64,
     /// Bits of a draw that count; all 0 means it is thrown away.
     mantissa: u64,
@@ -63,12 +65,12 @@ pub(super) struct NumpyNoise {
 
 impl NumpyNoise {
     /// The stream from its start.
-    pub(super) fn new(start: Pcg64) -> Self {
+    pub(crate) fn new(start: Pcg64) -> Self {
         Self { start, mantissa: !0 << 11, rejected: Vec::new(), met: Mutex::default() }
     }
 
     /// Takes over the rejected positions that were met; whether there were new ones.
-    pub(super) fn learn(&mut self) -> bool {
+    pub(crate) fn learn(&mut self) -> bool {
         // Proof: positions are put in while it is held, each of which was met.
         let met = self.met.get_mut().unwrap_or_else(PoisonError::into_inner);
         met.extend(&self.rejected);

@@ -3,7 +3,7 @@
 
 use half::{bf16, f16};
 
-use super::Nan;
+use super::options::Nan;
 use crate::scores::Value;
 
 /// A score that can be ranked.

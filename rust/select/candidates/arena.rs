@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 
 use memmap2::MmapMut;
 
+use super::buckets::{Parting, Piece};
 use super::entry::Entry;
-use super::parting::{Parting, Piece};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ const LARGE: usize = 4 << 20;
 
 /// Entries of some tasks, one run of them after the other.
 #[derive(Debug)]
-pub(super) struct Slab<E> {
+pub(crate) struct Slab<E> {
     memory: MmapMut,
     used: usize,
     runs: Vec<Run>,
@@ -40,13 +40,13 @@ struct Run {
 impl<E: Entry> Slab<E> {
     #[allow(clippy::cast_possible_truncation)] // at most `MOST`
     /// How many entries a slab should have where so many are kept by so many threads.
-    pub(super) fn len_for(entries: u64, threads: usize) -> usize {
+    pub(crate) fn len_for(entries: u64, threads: usize) -> usize {
         let each = entries / (4 * threads.max(1) as u64);
         each.clamp(LEAST as u64, MOST as u64) as usize
     }
 
     /// Room for `len` entries.
-    pub(super) fn new(len: usize) -> Result<Self> {
+    pub(crate) fn new(len: usize) -> Result<Self> {
         let bytes = checked::mul(len.max(1), size_of::<E>())?;
         let memory = MmapMut::map_anon(bytes)
             .map_err(|e| Error::Memory(format!("no memory for {len} rows ({bytes} bytes): {e}")))?;
@@ -59,12 +59,12 @@ impl<E: Entry> Slab<E> {
     }
 
     /// How many entries still fit.
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.memory.len() / size_of::<E>() - self.used
     }
 
     /// Adds the entries of a task, in ascending rows; they must fit. `parted` is memory to work in.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         task: u64,
         entries: &[E],
@@ -126,7 +126,7 @@ impl<E: Entry> Slab<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::entry::Wide;
+    use crate::select::candidates::entry::Wide;
 
     #[test]
     fn what_stays_moves_together_and_leaves_room() {

@@ -1,110 +1,30 @@
 //! The one pass over the rows: a limit from a sample, then every entry within it, collected in parallel.
 
-use std::ops::Range;
+pub(super) mod ranker;
+pub(super) mod scan;
+mod threshold;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::entry::Entry;
-use super::parting::Parting;
-use super::pieces::Pieces;
-use super::rng::Bits;
-use super::sampling::{Estimate, estimate};
-use super::slab::Slab;
+use ranker::{BLOCK, Ranker, Tally, Workspace};
+use threshold::{Estimate, estimate};
+
 use crate::checked;
 use crate::error::Result;
 use crate::locks::lock;
 use crate::parallel::{Job, Queue, State};
-use crate::scores::{Scratch, Source};
+use crate::scores::Source;
+use crate::select::candidates::Pieces;
+use crate::select::candidates::arena::Slab;
+use crate::select::candidates::buckets::Parting;
+use crate::select::candidates::entry::Entry;
 
 /// Rows that a thread takes at once.
 const TASK: u64 = 1 << 18;
-/// Rows that are read, compared and resolved at once: their scores stay in the first-level caches.
-pub(super) const BLOCK: u64 = 1 << 14;
-
-/// Something that gives each row an entry.
-pub(super) trait Ranker<E: Entry>: Sync {
-    /// The number of rows.
-    fn rows(&self) -> u64;
-
-    /// Appends the entries of `rows` (at most [`BLOCK`]) that are not worse than `limit`, in ascending rows.
-    fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()>;
-
-    /// What the rows are ranked by, if it is read.
-    fn source(&self) -> Option<&dyn Source> {
-        None
-    }
-}
-
-/// What one thread works with and what it counts.
-#[derive(Debug, Default)]
-pub(super) struct Workspace {
-    /// For the source of the scores.
-    pub scratch: Scratch,
-    /// Offsets of rows in a block.
-    pub hits: Vec<u32>,
-    /// Scores of a block as float32, rounded.
-    pub rounded: Vec<f32>,
-    /// Random bits of the rows of a block.
-    pub bits: Bits,
-    /// Random bits of the hits.
-    pub drawn: Vec<u64>,
-    /// The noise that they mean.
-    pub noise: Vec<f64>,
-    /// Scores of the hits.
-    pub weights: Vec<f64>,
-    /// Values of a block that hits were picked from.
-    pub picked: Scratch,
-    /// What the pass came across.
-    pub tally: Tally,
-}
-
-/// What a pass came across besides entries.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    /// Rows that were looked at.
-    pub rows: u64,
-    /// Rows whose score is NaN.
-    pub nan: u64,
-    /// The first of them.
-    pub first_nan: Option<u64>,
-    /// Rows that can never be drawn: of probability 0.
-    pub never: u64,
-    /// The first row whose score overflows when divided by the temperature.
-    pub overflow: Option<u64>,
-}
-
-impl Tally {
-    /// Counts a NaN.
-    pub(super) fn add_nan(&mut self, row: u64) {
-        self.nan += 1;
-        self.first_nan = first(self.first_nan, Some(row));
-    }
-
-    /// Remembers a row whose score overflows.
-    pub(super) fn add_overflow(&mut self, row: u64) {
-        self.overflow = first(self.overflow, Some(row));
-    }
-
-    fn merge(&mut self, other: &Self) -> Result<()> {
-        self.rows = checked::add(self.rows, other.rows)?;
-        self.nan = checked::add(self.nan, other.nan)?;
-        self.never = checked::add(self.never, other.never)?;
-        self.first_nan = first(self.first_nan, other.first_nan);
-        self.overflow = first(self.overflow, other.overflow);
-        Ok(())
-    }
-}
-
-fn first(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
-}
-
 /// The entries within a limit: at least the k best, if there are as many.
 #[derive(Debug)]
-pub(super) struct Collected<E> {
+pub(crate) struct Collected<E> {
     /// The entries.
     pub pieces: Pieces<E>,
     /// What the pass came across.
@@ -114,7 +34,7 @@ pub(super) struct Collected<E> {
 }
 
 /// Collects at least the `k` best entries, or all if there are fewer; in buckets, if they are to be sorted.
-pub(super) fn collect<E: Entry>(
+pub(crate) fn collect<E: Entry>(
     ranker: &dyn Ranker<E>,
     k: u64,
     to_be_sorted: bool,
@@ -135,7 +55,7 @@ pub(super) fn collect<E: Entry>(
 ///
 /// When more entries lie within the limit than are to be kept in memory, the threads stop, the entries are
 /// cut to the k best, and the worst of those is the limit for the rows that remain.
-pub(super) fn collect_within<E: Entry>(
+pub(crate) fn collect_within<E: Entry>(
     ranker: &dyn Ranker<E>,
     k: u64,
     mut limit: E,

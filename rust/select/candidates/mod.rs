@@ -4,12 +4,19 @@
 //! ascending rows, and within a bucket of a piece rows ascend. It lets everything after the pass look at badness
 //! alone.
 
+pub(super) mod arena;
+pub(super) mod buckets;
+pub(super) mod entry;
+pub(super) mod order;
+pub(super) mod radix_sort;
+
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
-use super::entry::Entry;
-use super::parting::{Parting, Piece, digit, significant};
-use super::slab::Slab;
+use arena::Slab;
+use buckets::{Parting, Piece, digit, significant};
+use entry::Entry;
+
 use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::locks::lock;
@@ -42,14 +49,14 @@ impl<E: Entry> Kernel for Range<'_, E> {
 
 /// Entries in pieces of ascending rows.
 #[derive(Debug)]
-pub(super) struct Pieces<E> {
-    pub(super) slabs: Vec<Slab<E>>,
-    pub(super) parting: Parting,
+pub(crate) struct Pieces<E> {
+    pub(crate) slabs: Vec<Slab<E>>,
+    pub(crate) parting: Parting,
 }
 
 impl<E: Entry> Pieces<E> {
     /// Each run of entries as a piece, in their order.
-    pub(super) fn of<'a>(runs: impl Iterator<Item = &'a [E]>, parting: Parting) -> Result<Self>
+    pub(crate) fn of<'a>(runs: impl Iterator<Item = &'a [E]>, parting: Parting) -> Result<Self>
     where
         E: 'a,
     {
@@ -62,14 +69,14 @@ impl<E: Entry> Pieces<E> {
     }
 
     /// The pieces in the order of their rows.
-    pub(super) fn all(&self) -> Vec<Piece<'_, E>> {
+    pub(crate) fn all(&self) -> Vec<Piece<'_, E>> {
         let mut all: Vec<_> = self.slabs.iter().flat_map(Slab::pieces).collect();
         all.sort_unstable_by_key(|&(task, _)| task);
         all.into_iter().map(|(_, piece)| piece).collect()
     }
 
     /// Their number.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.slabs.iter().flat_map(Slab::pieces).map(|(_, piece)| piece.entries.len()).sum()
     }
 
@@ -83,7 +90,7 @@ impl<E: Entry> Pieces<E> {
     }
 
     /// The worst entry; that than which none is worse, if there are none.
-    pub(super) fn worst(&self, job: &Job<'_>) -> Result<E> {
+    pub(crate) fn worst(&self, job: &Job<'_>) -> Result<E> {
         let worst =
             self.fold(job, || None, |worst, _, piece| *worst = piece.iter().copied().max().max(*worst))?;
         // Proof: a thread without pieces has no worst, and of no entries the default is what is asked for.
@@ -91,7 +98,7 @@ impl<E: Entry> Pieces<E> {
     }
 
     /// Cuts to the `k` best: all, if there are no more.
-    pub(super) fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<()> {
+    pub(crate) fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<()> {
         if self.count() <= k {
             return Ok(());
         }
@@ -207,7 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::entry::{Halved, Packed, Wide};
+    use crate::select::candidates::entry::{Halved, Packed, Wide};
 
     fn check<E: Entry>(badness: &[u64], piece: usize, k: usize) {
         let entries: Vec<E> = badness.iter().zip(0..).map(|(&badness, row)| E::new(badness, row)).collect();

@@ -1,12 +1,12 @@
 //! Collected entries to the rows of the k best, in the order asked for.
 
-use super::Order;
+use super::Pieces;
 use super::entry::Entry;
-use super::pieces::Pieces;
-use super::sort::{self, Finer};
+use super::radix_sort::{self, Finer};
 use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::parallel::Job;
+use crate::select::options::Order;
 
 /// No row: what tests find where a row was not filled.
 const UNWRITTEN: i64 = -1;
@@ -15,7 +15,7 @@ const UNWRITTEN: i64 = -1;
 ///
 /// `finer` decides between entries that are as bad as each other, for entries that do not hold all bits of
 /// what rows are ranked by; else the lower row is better.
-pub(super) fn fill<E: Entry>(
+pub(crate) fn fill<E: Entry>(
     mut pieces: Pieces<E>,
     rows: &mut [i64],
     order: Order,
@@ -33,8 +33,8 @@ pub(super) fn fill<E: Entry>(
         pieces.cut(k, job)?;
     }
     match order {
-        Order::BestFirst => sort::fill(&pieces, rows, false, finer, job)?,
-        Order::BestLast => sort::fill(&pieces, rows, true, finer, job)?,
+        Order::BestFirst => radix_sort::fill(&pieces, rows, false, finer, job)?,
+        Order::BestLast => radix_sort::fill(&pieces, rows, true, finer, job)?,
         Order::Row => ascending(&pieces, rows)?,
     }
     debug_assert!(!rows.contains(&UNWRITTEN));
@@ -70,8 +70,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::entry::Wide;
-    use crate::select::parting::Parting;
+    use crate::select::candidates::buckets::Parting;
+    use crate::select::candidates::entry::Wide;
 
     proptest! {
         #[test]
@@ -116,7 +116,7 @@ mod tests {
         );
         assert!(ascending(&pieces, &mut [0; 8]).unwrap_err().to_string().contains("more entries than rows"));
         for best_last in [false, true] {
-            let error = sort::fill(&pieces, &mut [0; 10], best_last, None, &Job::new(1)).unwrap_err();
+            let error = radix_sort::fill(&pieces, &mut [0; 10], best_last, None, &Job::new(1)).unwrap_err();
             assert!(error.to_string().contains("rows without an entry"), "{error}");
         }
     }

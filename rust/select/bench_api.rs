@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, Packed};
-use super::noisy::Bound;
-use super::parting::Parting;
-use super::pieces::Pieces;
-use super::rank::Rank;
-use super::rng::{Bits, Pcg64, Philox};
-use super::{Nan, scan, sort};
+use super::candidates::buckets::Parting;
+use super::candidates::entry::{Entry, Packed};
+use super::candidates::{Pieces, radix_sort};
+use super::key::Rank;
+use super::noise::bits::Bits;
+use super::noise::pcg64::Pcg64;
+use super::noise::philox::Philox;
+use super::noise::prefilter::Bound;
+use super::options::Nan;
+use super::pass::scan;
 use crate::checked;
 use crate::error::Result;
 use crate::parallel::Job;
@@ -45,7 +48,7 @@ impl Collected {
 
     /// Fills `rows` with the best, best first.
     pub fn order(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
-        sort::fill(&self.0, rows, false, None, job)
+        radix_sort::fill(&self.0, rows, false, None, job)
     }
 }
 

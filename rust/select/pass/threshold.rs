@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use super::entry::Entry;
-use super::pass::{Ranker, Workspace};
-use super::rng::Philox;
+use super::ranker::{Ranker, Workspace};
 use crate::checked;
 use crate::error::Result;
 use crate::parallel::{Job, Queue};
+use crate::select::candidates::entry::Entry;
+use crate::select::noise::philox::Philox;
 
 /// Runs of rows in a sample at most, spread evenly and each at a random place of its stretch.
 const RUNS: u64 = 4096;

@@ -19,7 +19,7 @@ const MOST: u64 = 1 << 10;
 
 /// Which bucket an entry belongs to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parting {
+pub(crate) struct Parting {
     low: u64,
     shift: u32,
     buckets: usize,
@@ -27,11 +27,11 @@ pub(super) struct Parting {
 
 impl Parting {
     /// One bucket: entries stay in the order of their rows.
-    pub(super) const WHOLE: Self = Self { low: 0, shift: 0, buckets: 1 };
+    pub(crate) const WHOLE: Self = Self { low: 0, shift: 0, buckets: 1 };
 
     /// For `count` entries, nearly all of a badness from `low` to `high`.
     #[allow(clippy::cast_possible_truncation)] // there are few buckets
-    pub(super) fn new<E: Entry>(low: u64, high: u64, count: u64) -> Self {
+    pub(crate) fn new<E: Entry>(low: u64, high: u64, count: u64) -> Self {
         // Proof: buckets decide no result, and there are at most `MOST`.
         let fitting = count.saturating_mul(size_of::<E>() as u64) / BUCKET;
         let wanted = fitting.max((count / FEW).min(AT_LEAST)).min(MOST);
@@ -80,11 +80,11 @@ impl Parting {
 
 /// Entries of a run of rows, in buckets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a, E> {
+pub(crate) struct Piece<'a, E> {
     /// All entries, bucket after bucket.
-    pub(super) entries: &'a [E],
+    pub(crate) entries: &'a [E],
     /// Where each bucket ends.
-    pub(super) ends: &'a [u32],
+    pub(crate) ends: &'a [u32],
 }
 
 impl<'a, E: Entry> Piece<'a, E> {
@@ -97,7 +97,7 @@ impl<'a, E: Entry> Piece<'a, E> {
 }
 
 /// Bits up to the highest that is set.
-pub(super) fn significant(number: u64) -> u32 {
+pub(crate) fn significant(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::entry::Wide;
+    use crate::select::candidates::entry::Wide;
 
     proptest! {
         #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 /// One row and its rank. Smaller is better.
-pub(super) trait Entry: bytemuck::Pod + Ord + Send + Sync + Debug {
+pub(crate) trait Entry: bytemuck::Pod + Ord + Send + Sync + Debug {
     /// No entry is worse.
     const WORST: Self;
 
@@ -18,13 +18,13 @@ pub(super) trait Entry: bytemuck::Pod + Ord + Send + Sync + Debug {
 }
 
 /// 32 bits of badness over 32 bits of row.
-pub(super) type Packed = u64;
+pub(crate) type Packed = u64;
 
 /// 64 bits of badness, in halves, over 32 bits of row: three quarters of the memory of [`Wide`].
-pub(super) type Halved = [u32; 3];
+pub(crate) type Halved = [u32; 3];
 
 /// 64 bits of badness over 64 bits of row.
-pub(super) type Wide = u128;
+pub(crate) type Wide = u128;
 
 impl Entry for Packed {
     const WORST: Self = u64::MAX;

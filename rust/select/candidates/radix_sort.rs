@@ -6,9 +6,9 @@
 
 use std::sync::Mutex;
 
+use super::buckets::{Piece, digit, significant};
 use super::entry::Entry;
-use super::parting::{Piece, digit, significant};
-use super::pieces::{Pieces, range};
+use super::{Pieces, range};
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::locks::lock;
@@ -26,10 +26,10 @@ const CACHED: usize = if cfg!(test) { 64 << 10 } else { 2 << 20 };
 const FEW: usize = 256;
 
 /// Tells entries apart that are as bad as each other and would else go by row: less is better.
-pub(super) type Finer<'a> = &'a (dyn Fn(u64) -> u64 + Sync);
+pub(crate) type Finer<'a> = &'a (dyn Fn(u64) -> u64 + Sync);
 
 /// Fills `rows` with the rows of the best entries, best first or best last. Fails if there are fewer.
-pub(super) fn fill<E: Entry>(
+pub(crate) fn fill<E: Entry>(
     pieces: &Pieces<E>,
     rows: &mut [i64],
     best_last: bool,
@@ -269,8 +269,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::entry::{Halved, Packed, Wide};
-    use crate::select::parting::Parting;
+    use crate::select::candidates::buckets::Parting;
+    use crate::select::candidates::entry::{Halved, Packed, Wide};
 
     fn pieces<E: Entry>(entries: &[E], piece: usize, parting: Parting) -> Pieces<E> {
         Pieces::of(entries.chunks(piece), parting).unwrap()
@@ -309,7 +309,7 @@ mod tests {
             piece in 1_000usize..12_000,
         ) {
             let mask = (1u64 << bits) - 1;
-            let philox = super::super::rng::Philox::new(seed, 9);
+            let philox = crate::select::noise::philox::Philox::new(seed, 9);
             let badness: Vec<u64> = (0..len as u64).map(|row| (low & !mask) + (philox.bits(row) & mask)).collect();
             check::<Wide>(&badness, piece, len * 3 / 4);
             check::<Halved>(&badness, piece, len * 3 / 4);

@@ -1,38 +1,7 @@
 //! Random bits by counter and by stream.
 
+use super::bits::{Bits, join};
 use crate::simd::{Kernel, dispatch};
-
-/// 64 random bits for each of some rows, the halves apart: what rules a row out needs the upper one alone.
-#[derive(Debug, Default)]
-pub(super) struct Bits {
-    pub(super) high: Vec<u32>,
-    pub(super) low: Vec<u32>,
-}
-
-impl Bits {
-    /// Room for `len` rows, of any content.
-    pub(super) fn resize(&mut self, len: usize) {
-        self.high.resize(len, 0);
-        self.low.resize(len, 0);
-    }
-
-    /// The bits of one row.
-    #[inline]
-    pub(super) fn get(&self, at: usize) -> u64 {
-        join(self.low[at], self.high[at])
-    }
-
-    /// Sets the bits of one row.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation)] // halves
-    pub(super) fn set(&mut self, at: usize, bits: u64) {
-        (self.low[at], self.high[at]) = (bits as u32, (bits >> 32) as u32);
-    }
-}
-
-fn join(low: u32, high: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
-}
 
 /// Philox4x32-10 (Salmon et al. 2011): a block cipher of a counter, so that the bits of a row depend on
 /// nothing but the seed and the row.
@@ -41,7 +10,7 @@ fn join(low: u32, high: u32) -> u64 {
 /// consecutive rows can be made side by side: of every [`GROUP`] rows, the first half has the first 64 bits of
 /// the blocks `group * HALF..`, and the second half the other 64 bits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Philox {
+pub(crate) struct Philox {
     key: [u32; 2],
     domain: u32,
 }
@@ -53,26 +22,26 @@ const GROUP: u64 = 2 * HALF;
 
 impl Philox {
     /// Domain of the Gumbel noise of `gumbel_top_k`.
-    pub(super) const GUMBEL: u32 = 1;
+    pub(crate) const GUMBEL: u32 = 1;
     /// Domain of the keys of `sample`.
-    pub(super) const SAMPLE: u32 = 2;
+    pub(crate) const SAMPLE: u32 = 2;
     /// Domain of the positions that limits are estimated at.
-    pub(super) const SAMPLING: u32 = 3;
+    pub(crate) const SAMPLING: u32 = 3;
 
     /// The generator of a seed, for one purpose.
     #[allow(clippy::cast_possible_truncation)] // halves
-    pub(super) fn new(seed: u64, domain: u32) -> Self {
+    pub(crate) fn new(seed: u64, domain: u32) -> Self {
         Self { key: [seed as u32, (seed >> 32) as u32], domain }
     }
 
     /// The 64 bits of one row.
-    pub(super) fn bits(self, row: u64) -> u64 {
+    pub(crate) fn bits(self, row: u64) -> u64 {
         let [first, second, third, fourth] = self.block(Self::counter(row));
         if row % GROUP < HALF { join(first, second) } else { join(third, fourth) }
     }
 
     /// The 64 bits of each row from `start` on.
-    pub(super) fn fill(self, start: u64, bits: &mut Bits) {
+    pub(crate) fn fill(self, start: u64, bits: &mut Bits) {
         dispatch(Fill { philox: self, start, bits });
     }
 
@@ -170,50 +139,6 @@ fn encrypt(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     block.map(|word| word as u32)
 }
 
-/// PCG64 (XSL-RR 128/64) as numpy's `default_rng` has it, from the state that numpy's seeding gives.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pcg64 {
-    state: u128,
-    increment: u128,
-}
-
-/// Proof: all its arithmetic is modulo 2^128, as the generator has it.
-impl Pcg64 {
-    const MULTIPLIER: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;
-
-    /// From the state and increment that `numpy.random.PCG64(seed).state` shows.
-    pub(super) fn new(state: u128, increment: u128) -> Self {
-        Self { state, increment }
-    }
-
-    /// The generator `steps` draws later (Brown 1994: the step is an affine map, raised by squaring).
-    #[must_use]
-    pub(super) fn advanced(self, mut steps: u64) -> Self {
-        let (mut multiplier, mut increment) = (Self::MULTIPLIER, self.increment);
-        let (mut all_multiplier, mut all_increment) = (1u128, 0u128);
-        while steps > 0 {
-            if steps % 2 == 1 {
-                all_multiplier = all_multiplier.wrapping_mul(multiplier);
-                all_increment = all_increment.wrapping_mul(multiplier).wrapping_add(increment);
-            }
-            increment = multiplier.wrapping_add(1).wrapping_mul(increment);
-            multiplier = multiplier.wrapping_mul(multiplier);
-            steps /= 2;
-        }
-        let state = all_multiplier.wrapping_mul(self.state).wrapping_add(all_increment);
-        Self { state, ..self }
-    }
-
-    /// The next 64 bits.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation)]
-    pub(super) fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_mul(Self::MULTIPLIER).wrapping_add(self.increment);
-        let folded = (self.state >> 64) as u64 ^ self.state as u64;
-        folded.rotate_right((self.state >> 122) as u32)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,31 +182,5 @@ mod tests {
         bits.sort_unstable();
         bits.dedup();
         assert_eq!(bits.len(), 10_000);
-    }
-
-    /// `numpy.random.PCG64(42).random_raw(3)`.
-    #[test]
-    fn pcg64_gives_what_numpy_gives() {
-        let mut pcg = Pcg64::new(
-            274_674_114_334_540_486_603_088_602_300_644_985_544,
-            332_724_090_758_049_132_448_979_897_138_935_081_983,
-        );
-        let drawn: Vec<u64> = (0..3).map(|_| pcg.next()).collect();
-        assert_eq!(
-            drawn,
-            [14_276_969_152_011_380_360, 8_095_878_257_575_067_585, 15_838_336_090_824_644_132]
-        );
-    }
-
-    #[test]
-    fn advancing_is_drawing() {
-        let start = Pcg64::new(1 << 100, 12_345 * 2 + 1);
-        for steps in [0, 1, 2, 3, 1000, 4097] {
-            let mut drawn = start;
-            for _ in 0..steps {
-                drawn.next();
-            }
-            assert_eq!(drawn.state, start.advanced(steps).state);
-        }
     }
 }
