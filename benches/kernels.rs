@@ -10,7 +10,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use dsdm::parallel::Job;
-use dsdm::select::bench_api::{Collected, RandomBits, philox, scan};
+use dsdm::select::bench_api::{BenchCandidates, RandomBits, philox, scan};
 
 /// Rows of a block of the pass: their scores stay in the cache.
 const BLOCK: usize = 1 << 14;
@@ -51,16 +51,16 @@ fn cutting_and_ordering(c: &mut Criterion) {
     sorted.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let job = Job::new(1);
     let k = ENTRIES / 3;
-    assert_eq!(Collected::of(&scores).unwrap().cut(k, &job).unwrap(), sorted[k - 1] as u64);
+    assert_eq!(BenchCandidates::of(&scores).unwrap().cut(k, &job).unwrap(), sorted[k - 1] as u64);
     let mut rows = vec![0; ENTRIES];
-    let collected = Collected::of(&scores).unwrap();
+    let collected = BenchCandidates::of(&scores).unwrap();
     collected.order(&mut rows, &job).unwrap();
     assert!(rows.iter().zip(&sorted).all(|(&row, &expected)| row.cast_unsigned() == expected as u64));
     let mut group = c.benchmark_group("entries");
     group.throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("cut to a third", |b| {
         b.iter_batched(
-            || Collected::of(&scores).unwrap(),
+            || BenchCandidates::of(&scores).unwrap(),
             |mut all| all.cut(k, &job).unwrap(),
             BatchSize::LargeInput,
         );
@@ -95,14 +95,14 @@ fn bounding(c: &mut Criterion) {
         let p = (bits.get(row) as f64 + 0.5) * 2f64.powi(-64);
         f64::from(scores[row]) - (-(-p).ln_1p()).ln()
     };
-    let count = bits.gumbel_bound(&scores, least, &mut hits);
+    let count = bits.gumbel_prefilter(&scores, least, &mut hits);
     let reach: Vec<u32> = (0..BLOCK as u32).filter(|&row| key(row as usize) >= least).collect();
     assert!(!reach.is_empty() && reach.iter().all(|row| hits[..count].contains(row)));
     assert!(hits[..count].iter().all(|&row| key(row as usize) >= least - 0.1));
-    let mut group = c.benchmark_group("gumbel bound");
+    let mut group = c.benchmark_group("gumbel prefilter");
     group.throughput(Throughput::Elements(BLOCK as u64));
     group.bench_function("1 in 1,000", |b| {
-        b.iter(|| bits.gumbel_bound(black_box(&scores), least, &mut hits));
+        b.iter(|| bits.gumbel_prefilter(black_box(&scores), least, &mut hits));
     });
 }
 

@@ -8,7 +8,7 @@ use super::scores::PyScores;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 use crate::scores::{DType, Scores, Source, Values};
-use crate::select::{self, Exclude, Nan, Noise, Options, Order};
+use crate::select::{self, Exclude, Nan, Noise, Order, SelectOptions};
 
 /// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
 #[derive(FromPyObject)]
@@ -143,7 +143,7 @@ pub(super) fn top_k<'py>(
     let borrowed = scores.borrow()?;
     let source = borrowed.source();
     let exclude = exclude(py, excluded.as_ref(), source.len())?;
-    let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
+    let options = SelectOptions { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
     filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
         select::top_k(source, rows, largest, &options, job)
     })
@@ -166,7 +166,7 @@ pub(super) fn gumbel_top_k<'py>(
     let borrowed = scores.borrow()?;
     let source = borrowed.source();
     let exclude = exclude(py, excluded.as_ref(), source.len())?;
-    let options = Options { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
+    let options = SelectOptions { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
     let noise = match noise {
         NoiseArgument::Philox(seed) => Noise::Philox { seed },
         NoiseArgument::Numpy(state, increment) => Noise::Numpy { state, increment },

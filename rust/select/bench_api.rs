@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::candidates::buckets::Parting;
-use super::candidates::entry::{Entry, Packed};
-use super::candidates::{Pieces, radix_sort};
-use super::key::Rank;
-use super::noise::bits::Bits;
+use super::candidates::buckets::Buckets;
+use super::candidates::entry::{Entry, Key32Row32};
+use super::candidates::{Candidates, radix_sort};
+use super::key::Keyed;
+use super::noise::bits::BlockBits;
 use super::noise::pcg64::Pcg64;
 use super::noise::philox::Philox;
-use super::noise::prefilter::Bound;
+use super::noise::prefilter::GumbelPrefilter;
 use super::options::Nan;
 use super::pass::scan;
 use crate::checked;
@@ -17,27 +17,27 @@ use crate::error::Result;
 use crate::parallel::Job;
 
 /// Rows of a task.
-const TASK: usize = 1 << 18;
+const TASK_ROWS: usize = 1 << 18;
 
 /// How many scores reach a bound; their offsets and values are left in `hits` and `picked`.
 pub fn scan(scores: &[f32], bound: f32, hits: &mut [u32], picked: &mut [f32]) -> usize {
-    scan::reaching(scores, f32::bound::<true>(bound.key_with(Nan::Largest)), true, hits, picked)
+    scan::select_at_least(scores, f32::bound::<true>(bound.key_with(Nan::Largest)), true, hits, picked)
 }
 
 /// Entries of scores, as a pass collects them.
 #[derive(Debug)]
-pub struct Collected(Pieces<Packed>);
+pub struct BenchCandidates(Candidates<Key32Row32>);
 
-impl Collected {
+impl BenchCandidates {
     /// One entry for each score, in buckets for sorting.
     pub fn of(scores: &[f32]) -> Result<Self> {
-        let entry = |(&score, row): (&f32, u64)| Packed::new(u64::from(u32::MAX) - score.key(), row);
-        let entries: Vec<Packed> = scores.iter().zip(0..).map(entry).collect();
+        let entry = |(&score, row): (&f32, u64)| Key32Row32::new(u64::from(u32::MAX) - score.key(), row);
+        let entries: Vec<Key32Row32> = scores.iter().zip(0..).map(entry).collect();
         let (best, worst) = (entries.iter().min(), entries.iter().max());
-        // Proof: of none, no badness is needed.
-        let (low, high) = (best.map_or(0, |e| e.badness()), worst.map_or(0, |e| e.badness()));
-        let parting = Parting::new::<Packed>(low, high, scores.len() as u64);
-        Ok(Self(Pieces::of(entries.chunks(TASK), parting)?))
+        // Proof: of none, no sort key is needed.
+        let (low, high) = (best.map_or(0, |e| e.sort_key()), worst.map_or(0, |e| e.sort_key()));
+        let buckets = Buckets::new::<Key32Row32>(low, high, scores.len() as u64);
+        Ok(Self(Candidates::of_runs(entries.chunks(TASK_ROWS), buckets)?))
     }
 
     /// Cuts them to the `k` best, and gives the row of the worst of those.
@@ -54,7 +54,7 @@ impl Collected {
 
 /// Random bits of consecutive rows.
 #[derive(Debug, Default)]
-pub struct RandomBits(Bits);
+pub struct RandomBits(BlockBits);
 
 impl RandomBits {
     /// Philox bits of some rows.
@@ -80,8 +80,8 @@ impl RandomBits {
     }
 
     /// How many of the rows with these scores may have a score plus noise of at least `least`.
-    pub fn gumbel_bound(&self, scores: &[f32], least: f64, hits: &mut [u32]) -> usize {
-        Bound::new(least, 1.0).reaching(scores, &self.0.high, hits)
+    pub fn gumbel_prefilter(&self, scores: &[f32], least: f64, hits: &mut [u32]) -> usize {
+        GumbelPrefilter::new(least, 1.0).select_passing(scores, &self.0.high, hits)
     }
 }
 

@@ -8,9 +8,9 @@ use crate::room::reserved;
 const EXCLUDED: &str = "excluded rows";
 
 /// Rows that are looked at between looks at whether the job is to stop.
-const AT_ONCE: usize = 1 << 20;
+const ROWS_PER_CHECK: usize = 1 << 20;
 /// Bits that rows are sorted by at once.
-const DIGIT: u32 = 11;
+const DIGIT_BITS: u32 = 11;
 
 /// Rows that are not there, as far as a selection is concerned: their scores are not looked at.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ impl<'a> Exclude<'a> {
     /// [`Error::Index`] for a row that is not there, [`Error::Memory`], and [`Error::Interrupted`].
     pub fn rows(rows: &[i64], len: u64) -> Result<Self> {
         let mut sorted = reserved(rows.len(), EXCLUDED)?;
-        for (block, rows) in rows.chunks(AT_ONCE).enumerate() {
+        for (block, rows) in rows.chunks(ROWS_PER_CHECK).enumerate() {
             check_here()?;
             for (position, &row) in rows.iter().enumerate() {
                 match u64::try_from(row) {
@@ -44,14 +44,14 @@ impl<'a> Exclude<'a> {
                     _ => {
                         return Err(Error::Index(format!(
                             "exclude[{}] is {row}, and there are {len} rows: 0 to {}",
-                            block * AT_ONCE + position,
+                            block * ROWS_PER_CHECK + position,
                             i128::from(len) - 1
                         )));
                     }
                 }
             }
         }
-        let mut sorted = ascending(sorted)?;
+        let mut sorted = self::sorted(sorted)?;
         check_here()?;
         sorted.dedup();
         Ok(Self::Rows(sorted))
@@ -69,7 +69,7 @@ impl<'a> Exclude<'a> {
             )));
         }
         let mut count = 0;
-        for mask in mask.chunks(AT_ONCE) {
+        for mask in mask.chunks(ROWS_PER_CHECK) {
             check_here()?;
             count += mask.iter().filter(|&&byte| byte != 0).count() as u64;
         }
@@ -86,17 +86,17 @@ impl<'a> Exclude<'a> {
     }
 
     /// A view that is asked for ascending rows from `start` on.
-    pub(super) fn from(&self, start: u64) -> Cursor<'_> {
+    pub(super) fn cursor(&self, start: u64) -> ExcludeCursor<'_> {
         match self {
-            Self::Nothing => Cursor::Nothing,
-            Self::Rows(rows) => Cursor::Rows(&rows[rows.partition_point(|&row| row < start)..]),
-            Self::Mask { mask, .. } => Cursor::Mask(mask),
+            Self::Nothing => ExcludeCursor::Nothing,
+            Self::Rows(rows) => ExcludeCursor::Rows(&rows[rows.partition_point(|&row| row < start)..]),
+            Self::Mask { mask, .. } => ExcludeCursor::Mask(mask),
         }
     }
 }
 
 /// The same numbers in ascending order, digit by digit from the lowest: a sort that can be stopped.
-fn ascending(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
+fn sorted(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
     if numbers.is_sorted() {
         return Ok(numbers);
     }
@@ -104,18 +104,18 @@ fn ascending(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
     let bits = u64::BITS - numbers.iter().copied().max().unwrap_or(0).leading_zeros();
     let mut spare = reserved(numbers.len(), EXCLUDED)?;
     spare.resize(numbers.len(), 0);
-    for shift in (0..bits).step_by(DIGIT as usize) {
-        by_digit(&numbers, shift, &mut spare)?;
+    for shift in (0..bits).step_by(DIGIT_BITS as usize) {
+        sort_by_digit(&numbers, shift, &mut spare)?;
         std::mem::swap(&mut numbers, &mut spare);
     }
     Ok(numbers)
 }
 
 /// Puts numbers into the order of one digit, keeping the order of those that agree in it.
-fn by_digit(numbers: &[u64], shift: u32, into: &mut [u64]) -> Result<()> {
-    let digit = |number: u64| (number >> shift & ((1 << DIGIT) - 1)) as usize;
-    let mut next = [0_usize; 1 << DIGIT];
-    for block in numbers.chunks(AT_ONCE) {
+fn sort_by_digit(numbers: &[u64], shift: u32, into: &mut [u64]) -> Result<()> {
+    let digit = |number: u64| (number >> shift & ((1 << DIGIT_BITS) - 1)) as usize;
+    let mut next = [0_usize; 1 << DIGIT_BITS];
+    for block in numbers.chunks(ROWS_PER_CHECK) {
         check_here()?;
         for &number in block {
             next[digit(number)] += 1;
@@ -125,7 +125,7 @@ fn by_digit(numbers: &[u64], shift: u32, into: &mut [u64]) -> Result<()> {
     for count in &mut next {
         (*count, before) = (before, before + *count);
     }
-    for block in numbers.chunks(AT_ONCE) {
+    for block in numbers.chunks(ROWS_PER_CHECK) {
         check_here()?;
         for &number in block {
             let place = &mut next[digit(number)];
@@ -136,14 +136,14 @@ fn by_digit(numbers: &[u64], shift: u32, into: &mut [u64]) -> Result<()> {
     Ok(())
 }
 
-/// See [`Exclude::from`].
-pub(super) enum Cursor<'a> {
+/// See [`Exclude::cursor`].
+pub(super) enum ExcludeCursor<'a> {
     Nothing,
     Rows(&'a [u64]),
     Mask(&'a [u8]),
 }
 
-impl Cursor<'_> {
+impl ExcludeCursor<'_> {
     /// Whether a row is excluded. Rows are asked for in ascending order.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // a mask has one byte per row

@@ -2,21 +2,21 @@
 //!
 //! Add independent Gumbel noise to each log-weight and take the k largest: that is such a draw (Kool, van
 //! Hoof, Welling 2019, "Stochastic Beams and Where to Find Them"). The noise is `-ln(-ln(1 - p))` with `p`
-//! uniform, so it is large where `p` is small, and for a limit on the sum a row's score bounds the `p` it
+//! uniform, so it is large where `p` is small, and for a threshold on the sum a row's score bounds the `p` it
 //! needs. Rows above that bound, nearly all of them, are ruled out by [`noisy`] without a logarithm.
 
 use std::ops::Range;
 
-use super::candidates::entry::{Entry, Halved, Wide};
+use super::candidates::entry::{Entry, Key64Row32, Key64Row64};
 use super::candidates::order;
 use super::exclude::Exclude;
-use super::key::Rank;
+use super::key::Keyed;
 use super::noise::gumbel::{NoiseSource, NumpyNoise};
 use super::noise::pcg64::Pcg64;
 use super::noise::philox::Philox;
-use super::noise::prefilter::{self, Bound};
-use super::options::{Nan, Options, Order};
-use super::pass::ranker::{Ranker, Tally, Workspace};
+use super::noise::prefilter::{self, GumbelPrefilter};
+use super::options::{Nan, Order, SelectOptions};
+use super::pass::ranker::{PassStats, Ranker, Workspace};
 use super::pass::{Collected, collect};
 use super::validate::{check_count, check_k, check_nan};
 use crate::checked;
@@ -53,7 +53,7 @@ pub fn gumbel_top_k(
     rows: &mut [i64],
     noise: Noise,
     temperature: f64,
-    options: &Options<'_>,
+    options: &SelectOptions<'_>,
     job: &Job<'_>,
 ) -> Result<()> {
     let k = rows.len() as u64;
@@ -68,27 +68,31 @@ pub fn gumbel_top_k(
     if source.len() == options.exclude.count() {
         return Ok(());
     }
-    let draw = Draw { source, noise, temperature, options };
-    if source.len() <= 1 << 32 { draw.fill::<Halved>(rows, job) } else { draw.fill::<Wide>(rows, job) }
+    let draw = GumbelDraw { source, noise, temperature, options };
+    if source.len() <= 1 << 32 {
+        draw.fill::<Key64Row32>(rows, job)
+    } else {
+        draw.fill::<Key64Row64>(rows, job)
+    }
 }
 
 /// What is drawn from, and how.
-struct Draw<'a> {
+struct GumbelDraw<'a> {
     source: &'a dyn Source,
     noise: Noise,
     temperature: f64,
-    options: &'a Options<'a>,
+    options: &'a SelectOptions<'a>,
 }
 
-impl Draw<'_> {
+impl GumbelDraw<'_> {
     /// Fills `rows` by entries that have room for the number of any row.
     fn fill<E: Entry>(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
         let &Self { source, noise, temperature, options } = self;
         // Of no rows, the scores are looked at as for one: what is wrong with them is told for every k.
         let k = (rows.len() as u64).max(1);
-        let Options { order, nan, ref exclude } = *options;
+        let SelectOptions { order, nan, ref exclude } = *options;
         let sorted = order != Order::Row;
-        let Collected { pieces, tally, .. } = match noise {
+        let Collected { candidates, stats, .. } = match noise {
             Noise::Philox { seed } => {
                 let noise = Philox::new(seed, Philox::GUMBEL);
                 collect::<E>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
@@ -98,14 +102,14 @@ impl Draw<'_> {
                 loop {
                     let ranker = ByNoisyScore { source, noise: &noise, temperature, nan, exclude };
                     let collected = collect::<E>(&ranker, k, sorted, job)?;
-                    if !noise.learn() {
+                    if !noise.learn_rejected() {
                         break collected;
                     }
                 }
             }
         };
-        check_nan(nan, tally)?;
-        if let Some(row) = tally.overflow {
+        check_nan(nan, stats)?;
+        if let Some(row) = stats.first_overflow {
             return Err(Error::Value(format!(
                 "the score of row {row} divided by the temperature {temperature:?} is infinite; use a higher one"
             )));
@@ -113,8 +117,8 @@ impl Draw<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        check_count(k, pieces.count() as u64, source.len(), exclude.count(), tally)?;
-        order::fill(pieces, rows, order, None, job)
+        check_count(k, candidates.count() as u64, source.len(), exclude.count(), stats)?;
+        order::fill(candidates, rows, order, None, job)
     }
 }
 
@@ -132,16 +136,23 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         self.source.len()
     }
 
-    fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
-        let Workspace { scratch, bits, rounded, hits, drawn, noise, weights, tally, .. } = work;
+    fn collect(
+        &self,
+        rows: Range<u64>,
+        threshold: E,
+        work: &mut Workspace,
+        found: &mut Vec<E>,
+    ) -> Result<()> {
+        let Workspace { scratch, bits, rounded, hits, drawn, noise, weights, stats, .. } = work;
         let values = self.source.read(rows.clone(), scratch)?;
         checked::equal("scores of a run of rows", values.len() as u64, checked::sub(rows.end, rows.start)?)?;
-        let approximate = prefilter::rounded(values, self.temperature, rounded)?;
+        let approximate = prefilter::to_f32(values, self.temperature, rounded)?;
         bits.resize(values.len());
         hits.resize(values.len(), 0);
-        self.noise.fill(rows.start, bits);
-        let bound = Bound::new(f64::bound::<true>(u64::MAX - limit.badness()), self.temperature);
-        let count = bound.reaching(approximate, &bits.high, hits);
+        self.noise.fill_bits(rows.start, bits);
+        let prefilter =
+            GumbelPrefilter::new(f64::bound::<true>(u64::MAX - threshold.sort_key()), self.temperature);
+        let count = prefilter.select_passing(approximate, &bits.high, hits);
         let hits = &hits[..count];
         drawn.clear();
         drawn.extend(hits.iter().map(|&at| bits.get(at as usize)));
@@ -149,21 +160,21 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         self.noise.gumbel(drawn, noise);
         values.pick_f64(hits, weights);
         let plain = matches!(self.exclude, Exclude::Nothing);
-        if plain && dispatch(Divide { weights, by: self.temperature }) {
-            dispatch(Extend { start: rows.start, hits, weights, noise, limit, found });
+        if plain && dispatch(DivideAll { weights, by: self.temperature }) {
+            dispatch(PushEntries { start: rows.start, hits, weights, noise, threshold, found });
             return Ok(());
         }
-        let mut excluded = self.exclude.from(rows.start);
+        let mut excluded = self.exclude.cursor(rows.start);
         for (&offset, noise) in checked::zip(hits, &*noise)? {
             let (at, row) = (offset as usize, rows.start + u64::from(offset));
             if excluded.excludes(row) {
                 continue;
             }
             // Proof: such a row cannot be drawn, and was counted.
-            let Some(log_weight) = self.log_weight(values.to_f64(at), row, tally) else { continue };
+            let Some(log_weight) = self.log_weight(values.to_f64(at), row, stats) else { continue };
             let key = (log_weight + *noise).key();
             let entry = E::new(u64::MAX - key, row);
-            if entry <= limit {
+            if entry <= threshold {
                 found.push(entry);
             }
         }
@@ -176,12 +187,12 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
 }
 
 /// Divides scores; says whether all quotients are finite.
-struct Divide<'a> {
+struct DivideAll<'a> {
     weights: &'a mut [f64],
     by: f64,
 }
 
-impl Kernel for Divide<'_> {
+impl Kernel for DivideAll<'_> {
     type Output = bool;
 
     #[inline(always)]
@@ -194,22 +205,22 @@ impl Kernel for Divide<'_> {
     }
 }
 
-/// Appends an entry for each hit within the limit.
-struct Extend<'a, E> {
+/// Appends an entry for each hit within the threshold.
+struct PushEntries<'a, E> {
     start: u64,
     hits: &'a [u32],
     weights: &'a [f64],
     noise: &'a [f64],
-    limit: E,
+    threshold: E,
     found: &'a mut Vec<E>,
 }
 
-impl<E: Entry> Kernel for Extend<'_, E> {
+impl<E: Entry> Kernel for PushEntries<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { start, hits, weights, noise, limit, found } = self;
+        let Self { start, hits, weights, noise, threshold, found } = self;
         let before = found.len();
         found.resize(before + hits.len(), E::WORST);
         let mut end = before;
@@ -218,7 +229,7 @@ impl<E: Entry> Kernel for Extend<'_, E> {
         for ((&hit, weight), noise) in hits.iter().zip(weights).zip(noise) {
             let entry = E::new(u64::MAX - (weight + noise).key(), start + u64::from(hit));
             found[end] = entry;
-            end += usize::from(entry <= limit);
+            end += usize::from(entry <= threshold);
         }
         found.truncate(end);
     }
@@ -226,22 +237,22 @@ impl<E: Entry> Kernel for Extend<'_, E> {
 
 impl<N> ByNoisyScore<'_, N> {
     /// The score over the temperature, unless the row cannot be drawn; that is counted.
-    fn log_weight(&self, score: f64, row: u64, tally: &mut Tally) -> Option<f64> {
+    fn log_weight(&self, score: f64, row: u64, stats: &mut PassStats) -> Option<f64> {
         let score = match (score.is_nan(), self.nan) {
             (false, _) => score,
             (true, Nan::Largest) => f64::INFINITY,
             (true, Nan::Smallest) => f64::NEG_INFINITY,
             (true, Nan::Raise | Nan::Omit) => {
-                tally.add_nan(row);
+                stats.add_nan(row);
                 return None;
             }
         };
         let scaled = score / self.temperature;
         if scaled.is_infinite() && score.is_finite() {
-            tally.add_overflow(row);
+            stats.add_overflow(row);
         }
         if scaled == f64::NEG_INFINITY {
-            tally.never += 1;
+            stats.never_drawn += 1;
             return None;
         }
         Some(scaled)
@@ -261,12 +272,12 @@ mod tests {
         let source = Values::F32(&scores);
         for noise in [Noise::Philox { seed: 5 }, Noise::Numpy { state: 1 << 90, increment: 12_345 }] {
             for order in [Order::BestFirst, Order::BestLast, Order::Row] {
-                let options = Options { order, ..Options::default() };
-                let draw = Draw { source: &source, noise, temperature: 0.5, options: &options };
-                let (mut halved, mut wide) = (vec![0; 40_000], vec![1; 40_000]);
-                draw.fill::<Halved>(&mut halved, &Job::new(2)).unwrap();
-                draw.fill::<Wide>(&mut wide, &Job::new(2)).unwrap();
-                assert_eq!(halved, wide);
+                let options = SelectOptions { order, ..SelectOptions::default() };
+                let draw = GumbelDraw { source: &source, noise, temperature: 0.5, options: &options };
+                let (mut short, mut wide) = (vec![0; 40_000], vec![1; 40_000]);
+                draw.fill::<Key64Row32>(&mut short, &Job::new(2)).unwrap();
+                draw.fill::<Key64Row64>(&mut wide, &Job::new(2)).unwrap();
+                assert_eq!(short, wide);
             }
         }
     }

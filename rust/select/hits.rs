@@ -3,32 +3,32 @@
 /// Values whose comparisons become one mask.
 pub(super) const STRIDE: usize = 64;
 /// Offsets that are written at once: hardly more of a stride are found, where few rows are wanted.
-const AT_ONCE: usize = 4;
+const WRITTEN_AT_ONCE: usize = 4;
 
 /// The offsets found so far.
-pub(super) struct Found<'a> {
-    pub(super) hits: &'a mut [u32],
+pub(super) struct Hits<'a> {
+    pub(super) offsets: &'a mut [u32],
     pub(super) count: usize,
     /// The offset of the next stride.
-    pub(super) offset: u32,
+    pub(super) next: u32,
 }
 
-impl Found<'_> {
+impl Hits<'_> {
     /// Adds the offsets of a stride.
     #[inline(always)]
-    pub(super) fn stride(&mut self, reaches: impl Fn(usize) -> bool) {
-        let answers = Answers::of(reaches);
-        if answers.any() {
-            let mut mask = answers.mask();
+    pub(super) fn push_stride(&mut self, passes: impl Fn(usize) -> bool) {
+        let mask = ByteMask::of(passes);
+        if mask.any() {
+            let mut mask = mask.mask();
             let end = self.count + mask.count_ones() as usize;
             let mut write = |hit: &mut u32| {
-                *hit = self.offset + mask.trailing_zeros();
+                *hit = self.next + mask.trailing_zeros();
                 mask &= mask.wrapping_sub(1); // Proof: a mask without bits stays one.
                 mask
             };
             // Some more than there are, and these are overwritten by the next: one branch for all of them, which
             // is seldom mispredicted.
-            let (chunks, rest) = self.hits[self.count..].as_chunks_mut::<AT_ONCE>();
+            let (chunks, rest) = self.offsets[self.count..].as_chunks_mut::<WRITTEN_AT_ONCE>();
             let done = chunks.iter_mut().any(|hits| hits.iter_mut().fold(!0, |_, hit| write(hit)) == 0);
             if !done {
                 for hit in rest {
@@ -37,34 +37,34 @@ impl Found<'_> {
             }
             self.count = end;
         }
-        self.offset += 64;
+        self.next += 64;
     }
 
     /// Adds the offsets of what is shorter than a stride.
     #[inline(always)]
-    pub(super) fn rest(&mut self, len: usize, reaches: impl Fn(usize) -> bool) {
-        for (at, offset) in (0..len).zip(self.offset..) {
-            if reaches(at) {
-                self.hits[self.count] = offset;
+    pub(super) fn push_rest(&mut self, len: usize, passes: impl Fn(usize) -> bool) {
+        for (at, offset) in (0..len).zip(self.next..) {
+            if passes(at) {
+                self.offsets[self.count] = offset;
                 self.count += 1;
             }
         }
     }
 }
 
-/// The answers for the values of a stride: a byte each, 0 or 1, eight to a word, the first lowest.
-struct Answers([u64; STRIDE / 8]);
+/// The mask for the values of a stride: a byte each, 0 or 1, eight to a word, the first lowest.
+struct ByteMask([u64; STRIDE / 8]);
 
-impl Answers {
+impl ByteMask {
     #[inline(always)]
-    fn of(reaches: impl Fn(usize) -> bool) -> Self {
-        let mut answers = [0u8; STRIDE];
-        for (at, answer) in answers.iter_mut().enumerate() {
-            *answer = u8::from(reaches(at));
+    fn of(passes: impl Fn(usize) -> bool) -> Self {
+        let mut mask = [0u8; STRIDE];
+        for (at, answer) in mask.iter_mut().enumerate() {
+            *answer = u8::from(passes(at));
         }
-        let (words, _) = answers.as_chunks::<8>();
+        let (words, _) = mask.as_chunks::<8>();
         let mut all = [0; STRIDE / 8];
-        // Proof: eight answers to a word, of as many.
+        // Proof: eight mask to a word, of as many.
         for (word, &bytes) in all.iter_mut().zip(words) {
             *word = u64::from_le_bytes(bytes);
         }
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn masks_have_a_bit_for_each_answer() {
         for bit in 0..STRIDE {
-            assert_eq!(Answers::of(|at| at == bit).mask(), 1 << bit);
-            assert_eq!(Answers::of(|at| at <= bit).mask(), !0 >> (63 - bit));
+            assert_eq!(ByteMask::of(|at| at == bit).mask(), 1 << bit);
+            assert_eq!(ByteMask::of(|at| at <= bit).mask(), !0 >> (63 - bit));
         }
     }
 }

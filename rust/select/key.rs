@@ -7,11 +7,11 @@ use super::options::Nan;
 use crate::scores::Value;
 
 /// A score that can be ranked.
-pub(super) trait Rank: Value {
+pub(super) trait Keyed: Value {
     /// The bits that a key has: 32 or 64.
     const KEY_BITS: u32;
 
-    /// What [`Rank::may_reach`] compares with.
+    /// What [`Keyed::passes`] compares with.
     type Bound: Copy + Send + Sync;
 
     /// Whether it is NaN.
@@ -23,11 +23,11 @@ pub(super) trait Rank: Value {
     /// The bound for the scores whose key is at least (`LARGEST`) or at most `key`.
     fn bound<const LARGEST: bool>(key: u64) -> Self::Bound;
 
-    /// Whether no number reaches the bound. [`Rank::may_reach`] is then not asked.
-    fn nothing_reaches(bound: Self::Bound) -> bool;
+    /// Whether no number passes the bound. [`Keyed::passes`] is then not asked.
+    fn nothing_passes(bound: Self::Bound) -> bool;
 
     /// False only for a number on the wrong side of the bound: NaN always may.
-    fn may_reach<const LARGEST: bool>(self, bound: Self::Bound) -> bool;
+    fn passes<const LARGEST: bool>(self, bound: Self::Bound) -> bool;
 
     /// The key of any score, NaN included.
     fn key_with(self, nan: Nan) -> u64 {
@@ -39,9 +39,9 @@ pub(super) trait Rank: Value {
     }
 }
 
-macro_rules! rank_integer {
+macro_rules! keyed_integer {
     ($($int:ident as $unsigned:ident, $bits:literal);* $(;)?) => {$(
-        impl Rank for $int {
+        impl Keyed for $int {
             const KEY_BITS: u32 = $bits;
             type Bound = Option<Self>;
 
@@ -57,7 +57,7 @@ macro_rules! rank_integer {
 
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)] // the key is at most the last of the type
             fn bound<const LARGEST: bool>(key: u64) -> Option<Self> {
-                // A key past the type's range is one that no score reaches, or that every score does.
+                // A key past the type's range is one that no score passes, or that every score does.
                 let last = $unsigned::MAX as u64;
                 match (LARGEST, key > last) {
                     (true, true) => None,
@@ -66,26 +66,26 @@ macro_rules! rank_integer {
             }
 
             #[inline(always)]
-            fn may_reach<const LARGEST: bool>(self, bound: Option<Self>) -> bool {
+            fn passes<const LARGEST: bool>(self, bound: Option<Self>) -> bool {
                 let bound = bound.unwrap_or_default(); // Proof: not asked without a bound.
                 if LARGEST { self >= bound } else { self <= bound }
             }
 
-            fn nothing_reaches(bound: Option<Self>) -> bool {
+            fn nothing_passes(bound: Option<Self>) -> bool {
                 bound.is_none()
             }
         }
     )*};
 }
 
-rank_integer! {
+keyed_integer! {
     i8 as u8, 32; i16 as u16, 32; i32 as u32, 32; i64 as u64, 64;
     u8 as u8, 32; u16 as u16, 32; u32 as u32, 32; u64 as u64, 64;
 }
 
-macro_rules! rank_float {
+macro_rules! keyed_float {
     ($($float:ident as $bits:ident, $key_bits:literal);* $(;)?) => {$(
-        impl Rank for $float {
+        impl Keyed for $float {
             const KEY_BITS: u32 = $key_bits;
             type Bound = Self;
 
@@ -118,24 +118,24 @@ macro_rules! rank_float {
                 $float::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
             }
 
-            fn nothing_reaches(bound: Self) -> bool {
+            fn nothing_passes(bound: Self) -> bool {
                 bound.is_nan()
             }
 
             #[inline(always)]
             #[allow(clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass, and one comparison is all there is time for
-            fn may_reach<const LARGEST: bool>(self, bound: Self) -> bool {
+            fn passes<const LARGEST: bool>(self, bound: Self) -> bool {
                 if LARGEST { !(self < bound) } else { !(self > bound) }
             }
         }
     )*};
 }
 
-rank_float! { f32 as u32, 32; f64 as u64, 64 }
+keyed_float! { f32 as u32, 32; f64 as u64, 64 }
 
-macro_rules! rank_half {
+macro_rules! keyed_half {
     ($($half:ident, $infinity:literal);* $(;)?) => {$(
-        impl Rank for $half {
+        impl Keyed for $half {
             const KEY_BITS: u32 = 32;
             /// In the ascending integers of [`ascending`].
             type Bound = i16;
@@ -164,22 +164,22 @@ macro_rules! rank_half {
                 }
             }
 
-            fn nothing_reaches(_bound: i16) -> bool {
+            fn nothing_passes(_bound: i16) -> bool {
                 false
             }
 
             #[inline(always)]
-            fn may_reach<const LARGEST: bool>(self, bound: i16) -> bool {
+            fn passes<const LARGEST: bool>(self, bound: i16) -> bool {
                 let bits = self.to_bits();
                 let ascending = ascending(bits);
-                let reaches = if LARGEST { ascending >= bound } else { ascending <= bound };
-                reaches | (bits & 0x7fff > $infinity)
+                let passes = if LARGEST { ascending >= bound } else { ascending <= bound };
+                passes | (bits & 0x7fff > $infinity)
             }
         }
     )*};
 }
 
-rank_half! { f16, 0x7c00; bf16, 0x7f80 }
+keyed_half! { f16, 0x7c00; bf16, 0x7f80 }
 
 /// Sign and magnitude as two's complement, so that integers order as the floats do; -0.0 becomes -1.
 #[inline(always)]
@@ -195,22 +195,22 @@ mod tests {
 
     use super::*;
 
-    fn reaches<T: Rank, const LARGEST: bool>(value: T, bound: T::Bound) -> bool {
-        if T::nothing_reaches(bound) { value.is_nan() } else { value.may_reach::<LARGEST>(bound) }
+    fn passes<T: Keyed, const LARGEST: bool>(value: T, bound: T::Bound) -> bool {
+        if T::nothing_passes(bound) { value.is_nan() } else { value.passes::<LARGEST>(bound) }
     }
 
     /// Keys order as the values do, and the bound of a value's key lets just the values through that reach it.
-    fn check<T: Rank>(a: T, b: T) {
+    fn check<T: Keyed>(a: T, b: T) {
         if a.is_nan() || b.is_nan() {
-            assert!(!a.is_nan() || reaches::<T, true>(a, T::bound::<true>(b.key_with(Nan::Largest))));
+            assert!(!a.is_nan() || passes::<T, true>(a, T::bound::<true>(b.key_with(Nan::Largest))));
             return;
         }
         assert_eq!(a.partial_cmp(&b), a.key().partial_cmp(&b.key()), "{a:?} {b:?}");
-        assert_eq!(reaches::<T, true>(a, T::bound::<true>(b.key())), a >= b, "{a:?} >= {b:?}");
-        assert_eq!(reaches::<T, false>(a, T::bound::<false>(b.key())), a <= b, "{a:?} <= {b:?}");
-        assert_eq!(reaches::<T, true>(a, T::bound::<true>(b.key() + 1)), a.key() > b.key());
+        assert_eq!(passes::<T, true>(a, T::bound::<true>(b.key())), a >= b, "{a:?} >= {b:?}");
+        assert_eq!(passes::<T, false>(a, T::bound::<false>(b.key())), a <= b, "{a:?} <= {b:?}");
+        assert_eq!(passes::<T, true>(a, T::bound::<true>(b.key() + 1)), a.key() > b.key());
         if let Some(below) = b.key().checked_sub(1) {
-            assert_eq!(reaches::<T, false>(a, T::bound::<false>(below)), a.key() <= below);
+            assert_eq!(passes::<T, false>(a, T::bound::<false>(below)), a.key() <= below);
         }
         assert!(a.key() >> (T::KEY_BITS - 1) <= 1);
     }

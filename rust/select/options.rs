@@ -30,7 +30,7 @@ pub enum Nan {
 
 /// How rows are selected, whatever by.
 #[derive(Debug, Clone, Default)]
-pub struct Options<'a> {
+pub struct SelectOptions<'a> {
     /// The order of the result.
     pub order: Order,
     /// What a NaN score means.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::candidates::buckets::{Parting, significant};
-use super::candidates::entry::{Entry, Packed, Wide};
+use super::candidates::buckets::{Buckets, bit_length};
+use super::candidates::entry::{Entry, Key32Row32, Key64Row64};
 use super::candidates::order;
 use super::exclude::Exclude;
 use super::noise::philox::Philox;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::parallel::Job;
 
 /// Rows that are drawn from at most, 2^48: of so many, computing the bits takes days.
-const MOST: u64 = 1 << 48;
+const MAX_POPULATION: u64 = 1 << 48;
 
 /// Fills `rows` with rows of `0..population`, uniformly without replacement, in random order: `k`, as many as there
 /// is room for.
@@ -36,20 +36,24 @@ pub fn sample(
         return Err(Error::Value(format!("the population is {population}, and rows are below 2^63")));
     }
     check_k(k, population, exclude.count())?;
-    if population > MOST && k > 0 {
+    if population > MAX_POPULATION && k > 0 {
         return Err(Error::Value(format!(
-            "the population is {population}, and at most {MOST} rows are drawn from: each has its own random bits, and computing those of more would take days; draw from parts of it, or use random.sample(range(n), k)"
+            "the population is {population}, and at most {MAX_POPULATION} rows are drawn from: each has its own random bits, and computing those of more would take days; draw from parts of it, or use random.sample(range(n), k)"
         )));
     }
     if k == 0 {
         return Ok(());
     }
-    let draw = Draw { population, k, philox: Philox::new(seed, Philox::SAMPLE), exclude };
+    let draw = UniformDraw { population, k, philox: Philox::new(seed, Philox::SAMPLE), exclude };
     let mut spread = 6.0;
     loop {
         let ceiling = ceiling(k, checked::sub(population, exclude.count())?, spread);
         let short = population <= 1 << 32;
-        let enough = if short { draw.short(ceiling, rows, job)? } else { draw.long(ceiling, rows, job)? };
+        let enough = if short {
+            draw.by_leading_bits(ceiling, rows, job)?
+        } else {
+            draw.by_all_bits(ceiling, rows, job)?
+        };
         if enough {
             return Ok(());
         }
@@ -69,76 +73,82 @@ fn ceiling(k: u64, valid: u64, spread: f64) -> u64 {
     (share * 2f64.powi(64)) as u64
 }
 
-struct Draw<'a> {
+struct UniformDraw<'a> {
     population: u64,
     k: u64,
     philox: Philox,
     exclude: &'a Exclude<'a>,
 }
 
-impl Draw<'_> {
+impl UniformDraw<'_> {
     /// By entries of the leading 32 bits below the ceiling; the few rows that agree in them are told apart by
     /// computing their bits again. Says whether there were enough.
-    fn short(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
-        let shift = significant(ceiling) - significant(ceiling).min(32);
-        let finer = |row| self.philox.bits(row);
-        let ranker = ByChance { draw: self, shift };
-        let parting = Parting::new::<Packed>(0, ceiling >> shift, self.k);
-        let limit = Packed::new(ceiling >> shift, u64::from(u32::MAX));
-        let collected = collect_within::<Packed>(&ranker, self.k, limit, parting, job)?;
-        if (collected.pieces.count() as u64) < self.k {
+    fn by_leading_bits(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
+        let shift = bit_length(ceiling) - bit_length(ceiling).min(32);
+        let tie_break = |row| self.philox.bits(row);
+        let ranker = ByRandomBits { draw: self, shift };
+        let buckets = Buckets::new::<Key32Row32>(0, ceiling >> shift, self.k);
+        let threshold = Key32Row32::new(ceiling >> shift, u64::from(u32::MAX));
+        let collected = collect_within::<Key32Row32>(&ranker, self.k, threshold, buckets, job)?;
+        if (collected.candidates.count() as u64) < self.k {
             return Ok(false);
         }
         if collected.cuts > 0 {
             // A cut looks at the leading bits alone. It takes many more rows below the ceiling than were due.
             drop(collected);
-            return self.long(ceiling, rows, job);
+            return self.by_all_bits(ceiling, rows, job);
         }
-        order::fill(collected.pieces, rows, Order::BestFirst, Some(&finer), job)?;
+        order::fill(collected.candidates, rows, Order::BestFirst, Some(&tie_break), job)?;
         Ok(true)
     }
 
     /// By entries of all bits, for more rows than 32 bits number.
-    fn long(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
-        let ranker = ByChance { draw: self, shift: 0 };
-        let parting = Parting::new::<Wide>(0, ceiling, self.k);
-        let limit = Wide::new(ceiling, u64::MAX);
-        let collected = collect_within::<Wide>(&ranker, self.k, limit, parting, job)?;
-        if (collected.pieces.count() as u64) < self.k {
+    fn by_all_bits(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
+        let ranker = ByRandomBits { draw: self, shift: 0 };
+        let buckets = Buckets::new::<Key64Row64>(0, ceiling, self.k);
+        let threshold = Key64Row64::new(ceiling, u64::MAX);
+        let collected = collect_within::<Key64Row64>(&ranker, self.k, threshold, buckets, job)?;
+        if (collected.candidates.count() as u64) < self.k {
             return Ok(false);
         }
-        order::fill(collected.pieces, rows, Order::BestFirst, None, job)?;
+        order::fill(collected.candidates, rows, Order::BestFirst, None, job)?;
         Ok(true)
     }
 }
 
 /// Ranks rows by their random bits, without the lowest `shift` of them.
-struct ByChance<'a> {
-    draw: &'a Draw<'a>,
+struct ByRandomBits<'a> {
+    draw: &'a UniformDraw<'a>,
     shift: u32,
 }
 
-impl<E: Entry> Ranker<E> for ByChance<'_> {
+impl<E: Entry> Ranker<E> for ByRandomBits<'_> {
     fn rows(&self) -> u64 {
         self.draw.population
     }
 
     #[allow(clippy::cast_possible_truncation)] // the upper half is a half
-    fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()> {
+    fn collect(
+        &self,
+        rows: Range<u64>,
+        threshold: E,
+        work: &mut Workspace,
+        found: &mut Vec<E>,
+    ) -> Result<()> {
         let Workspace { bits, hits, picked, .. } = work;
         let len = checked::len(&rows)?;
         bits.resize(len);
         hits.resize(len, 0);
         self.draw.philox.fill(rows.start, bits);
-        // The upper half of the most bits that the limit's badness is the start of.
-        let most = ((limit.badness() << self.shift) | !(!0 << self.shift)) >> 32;
+        // The upper half of the most bits that the threshold's sort key is the start of.
+        let most = ((threshold.sort_key() << self.shift) | !(!0 << self.shift)) >> 32;
         let picked = picked.values::<u32>(len);
-        let count = scan::reaching(&bits.high, Some(most as u32), false, hits, picked);
-        let mut excluded = self.draw.exclude.from(rows.start);
+        let count = scan::select_at_least(&bits.high, Some(most as u32), false, hits, picked);
+        let mut excluded = self.draw.exclude.cursor(rows.start);
         for &offset in &hits[..count] {
             let row = rows.start + u64::from(offset);
             let entry = E::new(bits.get(offset as usize) >> self.shift, row);
-            if entry <= limit && !excluded.excludes(row) {
+            if entry <= threshold && !excluded.excludes(row) {
                 found.push(entry);
             }
         }
@@ -155,18 +165,18 @@ mod tests {
     fn a_ceiling_that_lets_too_many_through_costs_no_row() {
         let (population, k) = (3 << 19, 40_000);
         let exclude = Exclude::rows(&(0..100_000).collect::<Vec<i64>>(), population).unwrap();
-        let draw = Draw { population, k, philox: Philox::new(8, Philox::SAMPLE), exclude: &exclude };
+        let draw = UniformDraw { population, k, philox: Philox::new(8, Philox::SAMPLE), exclude: &exclude };
         let mut expected = vec![0; 40_000];
         sample(population, &mut expected, 8, &exclude, &Job::new(2)).unwrap();
         for ceiling in [u64::MAX, u64::MAX >> 4] {
             for threads in [1, 7] {
                 let (mut short, mut long) = (vec![0; 40_000], vec![0; 40_000]);
-                assert!(draw.short(ceiling, &mut short, &Job::new(threads)).unwrap());
-                assert!(draw.long(ceiling, &mut long, &Job::new(threads)).unwrap());
+                assert!(draw.by_leading_bits(ceiling, &mut short, &Job::new(threads)).unwrap());
+                assert!(draw.by_all_bits(ceiling, &mut long, &Job::new(threads)).unwrap());
                 assert!(short == expected && long == expected, "{ceiling} {threads}");
             }
         }
-        assert!(!draw.short(1 << 32, &mut expected, &Job::new(2)).unwrap());
+        assert!(!draw.by_leading_bits(1 << 32, &mut expected, &Job::new(2)).unwrap());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What must hold before a selection and after its pass, or is an error.
 
 use super::options::Nan;
-use super::pass::ranker::Tally;
+use super::pass::ranker::PassStats;
 use crate::checked;
 use crate::error::{Error, Result};
 
@@ -22,31 +22,31 @@ pub fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
 }
 
 /// Fails if NaN is an error and there is one.
-pub(super) fn check_nan(nan: Nan, tally: Tally) -> Result<()> {
-    match (nan, tally.first_nan) {
+pub(super) fn check_nan(nan: Nan, stats: PassStats) -> Result<()> {
+    match (nan, stats.first_nan) {
         (Nan::Raise, Some(first)) => Err(Error::Value(format!(
             "{} of the scores {} NaN, the first at row {first}; say what they mean: \
              nan=\"omit\", \"largest\" or \"smallest\"",
-            tally.nan,
-            if tally.nan == 1 { "is" } else { "are" },
+            stats.nan,
+            if stats.nan == 1 { "is" } else { "are" },
         ))),
         _ => Ok(()),
     }
 }
 
 /// Fails if fewer than `k` rows can be chosen.
-pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, tally: Tally) -> Result<()> {
+pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, stats: PassStats) -> Result<()> {
     if count >= k {
         return Ok(());
     }
     // All that can be chosen were collected then: no row may be lacking without a reason.
-    let valid = [excluded, tally.nan, tally.never].into_iter().try_fold(rows, checked::sub)?;
+    let valid = [excluded, stats.nan, stats.never_drawn].into_iter().try_fold(rows, checked::sub)?;
     checked::equal("rows that can be chosen", count, valid)?;
     let mut reasons = vec![format!("there are {rows} rows")];
     for (number, what) in [
         (excluded, "excluded"),
-        (tally.nan, "NaN and omitted"),
-        (tally.never, "of score -inf, which is never drawn"),
+        (stats.nan, "NaN and omitted"),
+        (stats.never_drawn, "of score -inf, which is never drawn"),
     ] {
         if number > 0 {
             reasons.push(format!("{number} {what}"));
@@ -61,14 +61,14 @@ mod tests {
 
     #[test]
     fn rows_that_are_lacking_have_a_reason_or_are_a_defect() {
-        let tally = Tally { nan: 2, never: 1, ..Tally::default() };
-        assert!(check_count(5, 5, 10, 3, tally).is_ok());
-        let error = check_count(5, 4, 10, 3, tally).unwrap_err();
+        let stats = PassStats { nan: 2, never_drawn: 1, ..PassStats::default() };
+        assert!(check_count(5, 5, 10, 3, stats).is_ok());
+        let error = check_count(5, 4, 10, 3, stats).unwrap_err();
         assert!(
             matches!(&error, Error::Value(message) if message.contains("k is 5, and 4 rows are valid")),
             "{error}"
         );
-        let error = check_count(5, 3, 10, 3, tally).unwrap_err();
+        let error = check_count(5, 3, 10, 3, stats).unwrap_err();
         let expected = "rows that can be chosen: 3 are there and 4 must be";
         assert!(matches!(&error, Error::Internal(message) if message.contains(expected)), "{error}");
     }

@@ -7,42 +7,42 @@ use std::marker::PhantomData;
 
 use memmap2::MmapMut;
 
-use super::buckets::{Parting, Piece};
+use super::buckets::{Buckets, TaskEntries};
 use super::entry::Entry;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 
-/// Entries of a slab at least: as many as a task can have.
-pub(super) const LEAST: usize = 1 << 18;
-/// Entries of a slab at most.
-const MOST: usize = 1 << 22;
-/// Bytes from which on a slab is in large pages. Those of a smaller one would be mostly empty.
-const LARGE: usize = 4 << 20;
+/// Entries of an arena at least: as many as a task can have.
+pub(super) const MIN_ENTRIES: usize = 1 << 18;
+/// Entries of an arena at most.
+const MAX_ENTRIES: usize = 1 << 22;
+/// Bytes from which on an arena is in large pages. Those of a smaller one would be mostly empty.
+const HUGE_PAGE_BYTES: usize = 4 << 20;
 
-/// Entries of some tasks, one run of them after the other.
+/// Entries of some tasks, one span of them after the other.
 #[derive(Debug)]
-pub(crate) struct Slab<E> {
+pub(crate) struct Arena<E> {
     memory: MmapMut,
     used: usize,
-    runs: Vec<Run>,
+    spans: Vec<TaskSpan>,
     entry: PhantomData<E>,
 }
 
 /// The entries of a task.
 #[derive(Debug)]
-struct Run {
+struct TaskSpan {
     task: u64,
     start: usize,
     /// Where each bucket ends, counted from the start.
     ends: Vec<u32>,
 }
 
-impl<E: Entry> Slab<E> {
-    #[allow(clippy::cast_possible_truncation)] // at most `MOST`
-    /// How many entries a slab should have where so many are kept by so many threads.
-    pub(crate) fn len_for(entries: u64, threads: usize) -> usize {
+impl<E: Entry> Arena<E> {
+    #[allow(clippy::cast_possible_truncation)] // at most `MAX_ENTRIES`
+    /// How many entries an arena should have where so many are kept by so many threads.
+    pub(crate) fn capacity_for(entries: u64, threads: usize) -> usize {
         let each = entries / (4 * threads.max(1) as u64);
-        each.clamp(LEAST as u64, MOST as u64) as usize
+        each.clamp(MIN_ENTRIES as u64, MAX_ENTRIES as u64) as usize
     }
 
     /// Room for `len` entries.
@@ -51,58 +51,59 @@ impl<E: Entry> Slab<E> {
         let memory = MmapMut::map_anon(bytes)
             .map_err(|e| Error::Memory(format!("no memory for {len} rows ({bytes} bytes): {e}")))?;
         #[cfg(target_os = "linux")]
-        if bytes >= LARGE {
+        if bytes >= HUGE_PAGE_BYTES {
             // A kernel without them gives small ones.
             let _ = memory.advise(memmap2::Advice::HugePage);
         }
-        Ok(Self { memory, used: 0, runs: Vec::new(), entry: PhantomData })
+        Ok(Self { memory, used: 0, spans: Vec::new(), entry: PhantomData })
     }
 
     /// How many entries still fit.
-    pub(crate) fn room(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         self.memory.len() / size_of::<E>() - self.used
     }
 
-    /// Adds the entries of a task, in ascending rows; they must fit. `parted` is memory to work in.
-    pub(crate) fn add(
+    /// Adds the entries of a task, in ascending rows; they must fit. `bucketed` is memory to work in.
+    pub(crate) fn push_task(
         &mut self,
         task: u64,
         entries: &[E],
-        parting: Parting,
-        parted: &mut Vec<E>,
+        buckets: Buckets,
+        bucketed: &mut Vec<E>,
     ) -> Result<()> {
         // The ends of buckets are counted in 32 bits.
         checked::to::<u32, _>(entries.len())?;
         let (start, end) = (self.used, checked::add(self.used, entries.len())?);
         // Parted in the cache, and then copied: memory that is cold is written to fastest from end to end.
-        parted.resize(parted.len().max(entries.len()), E::WORST);
-        let parted = &mut parted[..entries.len()];
-        let ends = parting.part(entries, parted);
+        bucketed.resize(bucketed.len().max(entries.len()), E::WORST);
+        let bucketed = &mut bucketed[..entries.len()];
+        let ends = buckets.distribute(entries, bucketed);
         let into = self.entries_mut().get_mut(start..end);
-        into.ok_or_else(|| impossible("the entries of a task do not fit its slab"))?.copy_from_slice(parted);
+        into.ok_or_else(|| impossible("the entries of a task do not fit its arena"))?
+            .copy_from_slice(bucketed);
         self.used = end;
-        self.runs.push(Run { task, start, ends });
+        self.spans.push(TaskSpan { task, start, ends });
         Ok(())
     }
 
-    /// The pieces, each with its task.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = (u64, Piece<'_, E>)> {
+    /// The candidates, each with its task.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = (u64, TaskEntries<'_, E>)> {
         let entries: &[E] = bytemuck::cast_slice(&self.memory);
-        self.runs.iter().map(|run| {
-            let len = run.ends.last().map_or(0, |&end| end as usize); // Proof: there is a bucket.
-            (run.task, Piece { entries: &entries[run.start..run.start + len], ends: &run.ends })
+        self.spans.iter().map(|span| {
+            let len = span.ends.last().map_or(0, |&end| end as usize); // Proof: there is a bucket.
+            (span.task, TaskEntries { entries: &entries[span.start..span.start + len], ends: &span.ends })
         })
     }
 
     /// Keeps the entries of which that is true. They are asked for in their order, with the number of their piece;
     /// what stays moves together.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(usize, E) -> bool) -> Result<()> {
-        let mut runs = std::mem::take(&mut self.runs);
+        let mut spans = std::mem::take(&mut self.spans);
         let entries = self.entries_mut();
         let mut kept = 0;
-        for (number, run) in runs.iter_mut().enumerate() {
-            let (mut read, from, start) = (run.start, run.start, kept);
-            for end in &mut run.ends {
+        for (number, span) in spans.iter_mut().enumerate() {
+            let (mut read, from, start) = (span.start, span.start, kept);
+            for end in &mut span.ends {
                 while read < from + *end as usize {
                     let entry = entries[read];
                     entries[kept] = entry;
@@ -111,10 +112,10 @@ impl<E: Entry> Slab<E> {
                 }
                 *end = checked::to(kept - start)?;
             }
-            run.start = start;
+            span.start = start;
         }
-        runs.retain(|run| run.ends.last().is_some_and(|&end| end > 0));
-        (self.runs, self.used) = (runs, kept);
+        spans.retain(|span| span.ends.last().is_some_and(|&end| end > 0));
+        (self.spans, self.used) = (spans, kept);
         Ok(())
     }
 
@@ -126,30 +127,30 @@ impl<E: Entry> Slab<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::candidates::entry::Wide;
+    use crate::select::candidates::entry::Key64Row64;
 
     #[test]
     fn what_stays_moves_together_and_leaves_room() {
-        let parting = Parting::new::<Wide>(0, 99, 1 << 20);
-        assert!(parting.buckets() > 1);
-        let mut slab = Slab::new(300).unwrap();
-        let entries = |task: u64| -> Vec<Wide> {
-            (0..100).map(|row| Wide::new(row * 37 % 100, task * 100 + row)).collect()
+        let buckets = Buckets::new::<Key64Row64>(0, 99, 1 << 20);
+        assert!(buckets.count() > 1);
+        let mut arena = Arena::new(300).unwrap();
+        let entries = |task: u64| -> Vec<Key64Row64> {
+            (0..100).map(|row| Key64Row64::new(row * 37 % 100, task * 100 + row)).collect()
         };
         for task in 0..3 {
-            slab.add(task, &entries(task), parting, &mut Vec::new()).unwrap();
+            arena.push_task(task, &entries(task), buckets, &mut Vec::new()).unwrap();
         }
-        assert_eq!(slab.room(), 0);
-        assert!(slab.add(3, &entries(3), parting, &mut Vec::new()).is_err());
-        slab.retain(|number, entry| number != 1 && entry.badness() % 2 == 0).unwrap();
-        assert_eq!(slab.room(), 200);
-        slab.add(9, &entries(9), parting, &mut Vec::new()).unwrap();
-        let tasks: Vec<u64> = slab.pieces().map(|(task, _)| task).collect();
+        assert_eq!(arena.remaining(), 0);
+        assert!(arena.push_task(3, &entries(3), buckets, &mut Vec::new()).is_err());
+        arena.retain(|number, entry| number != 1 && entry.sort_key() % 2 == 0).unwrap();
+        assert_eq!(arena.remaining(), 200);
+        arena.push_task(9, &entries(9), buckets, &mut Vec::new()).unwrap();
+        let tasks: Vec<u64> = arena.tasks().map(|(task, _)| task).collect();
         assert_eq!(tasks, [0, 2, 9]);
-        for (task, piece) in slab.pieces() {
+        for (task, piece) in arena.tasks() {
             let mut expected = entries(task);
-            expected.retain(|entry| task == 9 || entry.badness() % 2 == 0);
-            for bucket in 0..parting.buckets() {
+            expected.retain(|entry| task == 9 || entry.sort_key() % 2 == 0);
+            for bucket in 0..buckets.count() {
                 let here = piece.bucket(bucket).unwrap();
                 assert!(here.is_sorted_by_key(|entry| entry.row()));
                 expected.retain(|entry| !here.contains(entry));
@@ -160,8 +161,8 @@ mod tests {
 
     #[test]
     fn slabs_are_large_where_much_is_kept() {
-        assert_eq!(Slab::<Wide>::len_for(0, 1), LEAST);
-        assert_eq!(Slab::<Wide>::len_for(u64::MAX, 2), MOST);
-        assert!((LEAST..MOST).contains(&Slab::<Wide>::len_for(1 << 23, 2)));
+        assert_eq!(Arena::<Key64Row64>::capacity_for(0, 1), MIN_ENTRIES);
+        assert_eq!(Arena::<Key64Row64>::capacity_for(u64::MAX, 2), MAX_ENTRIES);
+        assert!((MIN_ENTRIES..MAX_ENTRIES).contains(&Arena::<Key64Row64>::capacity_for(1 << 23, 2)));
     }
 }

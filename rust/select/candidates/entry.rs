@@ -7,36 +7,36 @@ pub(crate) trait Entry: bytemuck::Pod + Ord + Send + Sync + Debug {
     /// No entry is worse.
     const WORST: Self;
 
-    /// Of a badness (0 is best; [`Packed`] keeps its low 32 bits) and a row.
-    fn new(badness: u64, row: u64) -> Self;
+    /// Of a sort key (0 is best; [`Key32Row32`] keeps its low 32 bits) and a row.
+    fn new(sort_key: u64, row: u64) -> Self;
 
     /// What it was made of.
-    fn badness(self) -> u64;
+    fn sort_key(self) -> u64;
 
     /// What it was made of.
     fn row(self) -> u64;
 }
 
-/// 32 bits of badness over 32 bits of row.
-pub(crate) type Packed = u64;
+/// 32 bits of sort key over 32 bits of row.
+pub(crate) type Key32Row32 = u64;
 
-/// 64 bits of badness, in halves, over 32 bits of row: three quarters of the memory of [`Wide`].
-pub(crate) type Halved = [u32; 3];
+/// 64 bits of sort key, in halves, over 32 bits of row: three quarters of the memory of [`Key64Row64`].
+pub(crate) type Key64Row32 = [u32; 3];
 
-/// 64 bits of badness over 64 bits of row.
-pub(crate) type Wide = u128;
+/// 64 bits of sort key over 64 bits of row.
+pub(crate) type Key64Row64 = u128;
 
-impl Entry for Packed {
+impl Entry for Key32Row32 {
     const WORST: Self = u64::MAX;
 
     #[inline(always)]
-    fn new(badness: u64, row: u64) -> Self {
+    fn new(sort_key: u64, row: u64) -> Self {
         debug_assert!(u32::try_from(row).is_ok());
-        badness << 32 | row
+        sort_key << 32 | row
     }
 
     #[inline(always)]
-    fn badness(self) -> u64 {
+    fn sort_key(self) -> u64 {
         self >> 32
     }
 
@@ -46,18 +46,18 @@ impl Entry for Packed {
     }
 }
 
-impl Entry for Halved {
+impl Entry for Key64Row32 {
     const WORST: Self = [u32::MAX; 3];
 
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // halves
-    fn new(badness: u64, row: u64) -> Self {
+    fn new(sort_key: u64, row: u64) -> Self {
         debug_assert!(u32::try_from(row).is_ok());
-        [(badness >> 32) as u32, badness as u32, row as u32]
+        [(sort_key >> 32) as u32, sort_key as u32, row as u32]
     }
 
     #[inline(always)]
-    fn badness(self) -> u64 {
+    fn sort_key(self) -> u64 {
         u64::from(self[0]) << 32 | u64::from(self[1])
     }
 
@@ -67,17 +67,17 @@ impl Entry for Halved {
     }
 }
 
-impl Entry for Wide {
+impl Entry for Key64Row64 {
     const WORST: Self = u128::MAX;
 
     #[inline(always)]
-    fn new(badness: u64, row: u64) -> Self {
-        u128::from(badness) << 64 | u128::from(row)
+    fn new(sort_key: u64, row: u64) -> Self {
+        u128::from(sort_key) << 64 | u128::from(row)
     }
 
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // halves
-    fn badness(self) -> u64 {
+    fn sort_key(self) -> u64 {
         (self >> 64) as u64
     }
 

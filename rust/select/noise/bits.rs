@@ -2,12 +2,12 @@
 
 /// 64 random bits for each of some rows, the halves apart: what rules a row out needs the upper one alone.
 #[derive(Debug, Default)]
-pub(crate) struct Bits {
+pub(crate) struct BlockBits {
     pub(crate) high: Vec<u32>,
     pub(crate) low: Vec<u32>,
 }
 
-impl Bits {
+impl BlockBits {
     /// Room for `len` rows, of any content.
     pub(crate) fn resize(&mut self, len: usize) {
         self.high.resize(len, 0);

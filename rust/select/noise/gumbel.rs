@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::bits::Bits;
-use super::ln::{exponential, ln};
+use super::bits::BlockBits;
+use super::ln::{exponential_quantile, ln};
 use super::pcg64::Pcg64;
 use super::philox::Philox;
 use crate::simd::{Kernel, dispatch};
@@ -12,14 +12,14 @@ use crate::simd::{Kernel, dispatch};
 /// Random bits for each row, and the noise that they mean.
 pub(crate) trait NoiseSource: Sync {
     /// The bits of the rows from `start` on.
-    fn fill(&self, start: u64, bits: &mut Bits);
+    fn fill_bits(&self, start: u64, bits: &mut BlockBits);
 
     /// The noise of some bits, into as many places: it falls as the bits, read as an integer, rise.
     fn gumbel(&self, bits: &[u64], noise: &mut [f64]);
 }
 
 impl NoiseSource for Philox {
-    fn fill(&self, start: u64, bits: &mut Bits) {
+    fn fill_bits(&self, start: u64, bits: &mut BlockBits) {
         Philox::fill(*self, start, bits);
     }
 
@@ -44,7 +44,7 @@ impl Kernel for Gumbel<'_> {
             // p lies in the middle of its cell, so it is never 0; rounding could make it 1.
             let p =
                 ((bits as f64 + 0.5) * (1.0 / 18_446_744_073_709_551_616.0)).min(1.0 - f64::EPSILON / 2.0);
-            *noise = -ln(exponential(p));
+            *noise = -ln(exponential_quantile(p));
         }
     }
 }
@@ -70,7 +70,7 @@ impl NumpyNoise {
     }
 
     /// Takes over the rejected positions that were met; whether there were new ones.
-    pub(crate) fn learn(&mut self) -> bool {
+    pub(crate) fn learn_rejected(&mut self) -> bool {
         // Proof: positions are put in while it is held, each of which was met.
         let met = self.met.get_mut().unwrap_or_else(PoisonError::into_inner);
         met.extend(&self.rejected);
@@ -86,7 +86,7 @@ impl NumpyNoise {
 }
 
 impl NoiseSource for &NumpyNoise {
-    fn fill(&self, start: u64, bits: &mut Bits) {
+    fn fill_bits(&self, start: u64, bits: &mut BlockBits) {
         let mut position = self.position(start);
         let mut stream = self.start.advanced(position);
         for at in 0..bits.high.len() {
@@ -133,13 +133,13 @@ mod tests {
         let mut drawn = Vec::new();
         loop {
             drawn.clear();
-            let mut bits = Bits::default();
+            let mut bits = BlockBits::default();
             bits.resize(100);
             for start in (0..10_000).step_by(100) {
-                (&noise).fill(start, &mut bits);
+                (&noise).fill_bits(start, &mut bits);
                 drawn.extend((0..100).map(|at| bits.get(at)));
             }
-            if !noise.learn() {
+            if !noise.learn_rejected() {
                 break;
             }
         }

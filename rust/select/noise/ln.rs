@@ -7,7 +7,7 @@
 /// `1 - p` rounds to `u`; what the rounding took, `e`, is known exactly, and `ln(u + e)` is `ln(u) + e / u` to far
 /// more digits than there are. For small `p`, where `u` is 1, that is `p` itself.
 #[inline(always)]
-pub(super) fn exponential(p: f64) -> f64 {
+pub(super) fn exponential_quantile(p: f64) -> f64 {
     let u = 1.0 - p;
     let error = (1.0 - u) - p;
     -(ln(u) + error / u)
@@ -60,7 +60,7 @@ mod tests {
         ) {
             prop_assert!(units(ln(x), libm::log(x)) <= 2, "ln({x:e}) is {:e}, {:e}", ln(x), libm::log(x));
             let expected = -libm::log1p(-p);
-            prop_assert!(units(exponential(p), expected) <= 2, "{p:e}: {:e}, {expected:e}", exponential(p));
+            prop_assert!(units(exponential_quantile(p), expected) <= 2, "{p:e}: {:e}, {expected:e}", exponential_quantile(p));
         }
     }
 
@@ -68,8 +68,8 @@ mod tests {
     fn the_ends_are_exact() {
         assert_eq!(ln(1.0).to_bits(), 0.0f64.to_bits());
         assert_eq!(units(ln(2.0), std::f64::consts::LN_2), 0);
-        assert_eq!(units(exponential(2f64.powi(-65)), 2f64.powi(-65)), 0);
+        assert_eq!(units(exponential_quantile(2f64.powi(-65)), 2f64.powi(-65)), 0);
         let last = 1.0 - f64::EPSILON / 2.0;
-        assert!(units(exponential(last), -libm::log1p(-last)) <= 1);
+        assert!(units(exponential_quantile(last), -libm::log1p(-last)) <= 1);
     }
 }

@@ -1,14 +1,14 @@
 //! Random bits by counter and by stream.
 
-use super::bits::{Bits, join};
+use super::bits::{BlockBits, join};
 use crate::simd::{Kernel, dispatch};
 
 /// Philox4x32-10 (Salmon et al. 2011): a block cipher of a counter, so that the bits of a row depend on
 /// nothing but the seed and the row.
 ///
-/// The key is the seed. A block of 128 bits serves two rows, which lie [`HALF`] apart so that the blocks of
+/// The key is the seed. A block of 128 bits serves two rows, which lie [`HALF_GROUP`] apart so that the blocks of
 /// consecutive rows can be made side by side: of every [`GROUP`] rows, the first half has the first 64 bits of
-/// the blocks `group * HALF..`, and the second half the other 64 bits.
+/// the blocks `group * HALF_GROUP..`, and the second half the other 64 bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Philox {
     key: [u32; 2],
@@ -16,17 +16,17 @@ pub(crate) struct Philox {
 }
 
 /// Rows that use the same halves of consecutive blocks.
-const HALF: u64 = 1024;
+const HALF_GROUP: u64 = 1024;
 /// Rows that share blocks.
-const GROUP: u64 = 2 * HALF;
+const GROUP: u64 = 2 * HALF_GROUP;
 
 impl Philox {
     /// Domain of the Gumbel noise of `gumbel_top_k`.
     pub(crate) const GUMBEL: u32 = 1;
     /// Domain of the keys of `sample`.
     pub(crate) const SAMPLE: u32 = 2;
-    /// Domain of the positions that limits are estimated at.
-    pub(crate) const SAMPLING: u32 = 3;
+    /// Domain of the positions that thresholds are estimated at.
+    pub(crate) const THRESHOLD: u32 = 3;
 
     /// The generator of a seed, for one purpose.
     #[allow(clippy::cast_possible_truncation)] // halves
@@ -37,31 +37,31 @@ impl Philox {
     /// The 64 bits of one row.
     pub(crate) fn bits(self, row: u64) -> u64 {
         let [first, second, third, fourth] = self.block(Self::counter(row));
-        if row % GROUP < HALF { join(first, second) } else { join(third, fourth) }
+        if row % GROUP < HALF_GROUP { join(first, second) } else { join(third, fourth) }
     }
 
     /// The 64 bits of each row from `start` on.
-    pub(crate) fn fill(self, start: u64, bits: &mut Bits) {
+    pub(crate) fn fill(self, start: u64, bits: &mut BlockBits) {
         dispatch(Fill { philox: self, start, bits });
     }
 
     /// The number of the block that a row has a half of.
     #[inline(always)]
     fn counter(row: u64) -> u64 {
-        row / GROUP * HALF + row % HALF
+        row / GROUP * HALF_GROUP + row % HALF_GROUP
     }
 
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // halves
     fn block(self, counter: u64) -> [u32; 4] {
-        encrypt(self.key, [counter as u32, (counter >> 32) as u32, self.domain, 0])
+        philox4x32_10(self.key, [counter as u32, (counter >> 32) as u32, self.domain, 0])
     }
 }
 
 struct Fill<'a> {
     philox: Philox,
     start: u64,
-    bits: &'a mut Bits,
+    bits: &'a mut BlockBits,
 }
 
 impl Kernel for Fill<'_> {
@@ -75,16 +75,17 @@ impl Kernel for Fill<'_> {
         let mut row = start;
         while !high.is_empty() {
             let whole = row % GROUP == 0 && high.len() as u64 >= GROUP;
-            let run = if whole { GROUP } else { HALF - row % HALF }.min(high.len() as u64) as usize;
+            let run =
+                if whole { GROUP } else { HALF_GROUP - row % HALF_GROUP }.min(high.len() as u64) as usize;
             let (high_here, low_here);
             (high_here, high) = high.split_at_mut(run);
             (low_here, low) = low.split_at_mut(run);
             if whole {
-                both_halves(philox, row, high_here, low_here);
-            } else if row % GROUP < HALF {
-                one_half::<0>(philox, row, high_here, low_here);
+                fill_group(philox, row, high_here, low_here);
+            } else if row % GROUP < HALF_GROUP {
+                fill_half::<0>(philox, row, high_here, low_here);
             } else {
-                one_half::<2>(philox, row, high_here, low_here);
+                fill_half::<2>(philox, row, high_here, low_here);
             }
             row += run as u64;
         }
@@ -94,10 +95,10 @@ impl Kernel for Fill<'_> {
 /// The bits of a group of rows. The loop becomes vectors of blocks.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // a constant
-fn both_halves(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
-    let (high, later_high) = high.split_at_mut(HALF as usize);
-    let (low, later_low) = low.split_at_mut(HALF as usize);
-    // Proof: halves of a group, each of `HALF` rows.
+fn fill_group(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
+    let (high, later_high) = high.split_at_mut(HALF_GROUP as usize);
+    let (low, later_low) = low.split_at_mut(HALF_GROUP as usize);
+    // Proof: halves of a group, each of `HALF_GROUP` rows.
     let first = high.iter_mut().zip(low);
     let second = later_high.iter_mut().zip(later_low); // Proof: as above.
     // Proof: as above.
@@ -108,7 +109,7 @@ fn both_halves(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
 
 /// The bits of rows of one half of a group, which begin at word `WORD` of their blocks.
 #[inline(always)]
-fn one_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
+fn fill_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
     // Proof: both were cut off after as many rows.
     for ((high, low), counter) in high.iter_mut().zip(low).zip(Philox::counter(row)..) {
         let block = philox.block(counter);
@@ -120,7 +121,7 @@ fn one_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: 
 /// halves then need no move.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // lower halves
-fn encrypt(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
+fn philox4x32_10(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     const LOW: u64 = u32::MAX as u64;
     let mut block = counter.map(u64::from);
     for _ in 0..10 {
@@ -156,7 +157,7 @@ mod tests {
             ),
         ];
         for (counter, key, expected) in cases {
-            assert_eq!(encrypt(key, counter), expected);
+            assert_eq!(philox4x32_10(key, counter), expected);
         }
     }
 
@@ -165,7 +166,7 @@ mod tests {
         let philox = Philox::new(0x1234_5678_9abc_def0, Philox::GUMBEL);
         for start in [0, 1, 1023, 1024, 2047, 2048, (1 << 33) - 3, u64::MAX / 2] {
             for len in [0, 1, 2, 33, 1023, 1025, 2048, 5000] {
-                let mut bits = Bits::default();
+                let mut bits = BlockBits::default();
                 bits.resize(len);
                 philox.fill(start, &mut bits);
                 for (at, row) in (0..len).zip(start..) {

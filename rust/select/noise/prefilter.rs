@@ -1,6 +1,6 @@
 //! Rules rows out before their noise is computed: the kernel of a Gumbel draw.
 //!
-//! A row reaches the limit `least` if `score / temperature - ln(-ln(1 - p)) >= least`, that is if
+//! A row reaches the threshold `least` if `score / temperature - ln(-ln(1 - p)) >= least`, that is if
 //! `p <= 1 - exp(-exp(z))` with `z = score / temperature - least`. As `1 - exp(-x) <= x`, it must have
 //! `log2(p) <= z * log2(e)`. The binary logarithm of a number is bounded from below by the exponent and the
 //! fraction of its float32, read as one integer, which is less by at most 0.0861. So the test is a
@@ -9,7 +9,7 @@
 use crate::checked;
 use crate::error::Result;
 use crate::scores::Values;
-use crate::select::hits::{Found, STRIDE};
+use crate::select::hits::{Hits, STRIDE};
 use crate::simd::{Kernel, dispatch};
 
 /// Temperatures beyond these would leave the range of float32; all rows then pass.
@@ -21,12 +21,12 @@ const SLACK: f32 = 1.0 / 2_097_152.0;
 
 /// What a row's score and random bits are tested against.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bound {
+pub(crate) struct GumbelPrefilter {
     scale: f32,
     offset: f32,
 }
 
-impl Bound {
+impl GumbelPrefilter {
     /// For rows whose score over the temperature plus noise is at least `least`.
     #[allow(clippy::cast_possible_truncation)] // rounding is allowed for
     pub(crate) fn new(least: f64, temperature: f64) -> Self {
@@ -34,24 +34,24 @@ impl Bound {
         if !TEMPERATURES.contains(&temperature) {
             return Self { scale: 0.0, offset: f32::INFINITY };
         }
-        // The upper half of the bits, halved to fit a signed integer, is below p * 2^31; its exponent has a
+        // The upper half of the bits, short to fit a signed integer, is below p * 2^31; its exponent has a
         // bias of 127; as a float32 that integer is off by at most 64.
         let offset = (31.0 + 127.0 - least * LOG2_E) * OCTAVE;
         let offset = offset + offset.abs() * f64::from(SLACK) + 64.0;
         Self { scale: (LOG2_E / temperature * OCTAVE) as f32, offset: offset as f32 }
     }
 
-    /// Writes the offsets of the rows that may reach the bound, NaN among them, into `hits`, ascending, and
+    /// Writes the offsets of the rows that may reach the prefilter, NaN among them, into `hits`, ascending, and
     /// gives their number. There are as many scores as halves of bits, and room for as many hits.
-    pub(crate) fn reaching(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
+    pub(crate) fn select_passing(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
         let (high, hits) = (&high[..scores.len()], &mut hits[..scores.len()]);
-        dispatch(Reaching { bound: self, scores, high, hits })
+        dispatch(SelectPassing { prefilter: self, scores, high, hits })
     }
 
-    /// False only for a row that cannot reach the bound.
+    /// False only for a row that cannot reach the prefilter.
     #[inline(always)]
     #[allow(clippy::cast_precision_loss, clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass
-    fn may_reach(self, score: f32, high: u32) -> bool {
+    fn passes(self, score: f32, high: u32) -> bool {
         let logarithm = ((high >> 1).cast_signed() as f32).to_bits().cast_signed() as f32;
         let scaled = score * self.scale;
         let slack = scaled.abs().min(f32::MAX) * SLACK;
@@ -59,37 +59,37 @@ impl Bound {
     }
 }
 
-struct Reaching<'a> {
-    bound: Bound,
+struct SelectPassing<'a> {
+    prefilter: GumbelPrefilter,
     scores: &'a [f32],
     high: &'a [u32],
     hits: &'a mut [u32],
 }
 
-impl Kernel for Reaching<'_> {
+impl Kernel for SelectPassing<'_> {
     type Output = usize;
 
     #[inline(always)]
     fn run(self) -> usize {
-        let Self { bound, scores, high, hits } = self;
-        let mut found = Found { hits, count: 0, offset: 0 };
+        let Self { prefilter, scores, high, hits } = self;
+        let mut found = Hits { offsets: hits, count: 0, next: 0 };
         let (scores, last_scores) = scores.as_chunks::<STRIDE>();
         let (high, last_high) = high.as_chunks::<STRIDE>();
         // Proof: strides of slices of one length.
         for (scores, high) in scores.iter().zip(high) {
-            found.stride(|at| bound.may_reach(scores[at], high[at]));
+            found.push_stride(|at| prefilter.passes(scores[at], high[at]));
         }
-        found.rest(last_scores.len(), |at| bound.may_reach(last_scores[at], last_high[at]));
+        found.push_rest(last_scores.len(), |at| prefilter.passes(last_scores[at], last_high[at]));
         found.count
     }
 }
 
 /// The values as float32: their own, or rounded into `into`. None is below its value by more than rounding, as
-/// what float32 does not reach becomes its lowest number; or NaN, which passes every bound, where the temperature
-/// makes a finite value infinite: that is an error, which must be seen whatever the limit is.
+/// what float32 does not reach becomes its lowest number; or NaN, which passes every prefilter, where the temperature
+/// makes a finite value infinite: that is an error, which must be seen whatever the threshold is.
 ///
 /// Only float64 has such values beside [`TEMPERATURES`], below which all rows pass.
-pub(crate) fn rounded<'a>(values: Values<'a>, temperature: f64, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
+pub(crate) fn to_f32<'a>(values: Values<'a>, temperature: f64, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
     if let Values::F32(values) = values {
         return Ok(values);
     }
@@ -122,9 +122,9 @@ mod tests {
     fn passes(score: f64, bits: u64, least: f64, temperature: f64) -> bool {
         let mut into = Vec::new();
         let scores =
-            rounded(Values::F64(std::slice::from_ref(&score)), temperature, &mut into).unwrap().to_vec();
+            to_f32(Values::F64(std::slice::from_ref(&score)), temperature, &mut into).unwrap().to_vec();
         let high = u32::try_from(bits >> 32).unwrap();
-        Bound::new(least, temperature).reaching(&scores, &[high], &mut [0]) == 1
+        GumbelPrefilter::new(least, temperature).select_passing(&scores, &[high], &mut [0]) == 1
     }
 
     proptest! {

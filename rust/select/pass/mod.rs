@@ -1,4 +1,4 @@
-//! The one pass over the rows: a limit from a sample, then every entry within it, collected in parallel.
+//! The one pass over the rows: a threshold from a sample, then every entry within it, collected in parallel.
 
 pub(super) mod ranker;
 pub(super) mod scan;
@@ -7,7 +7,7 @@ mod threshold;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ranker::{BLOCK, Ranker, Tally, Workspace};
+use ranker::{BLOCK_ROWS, PassStats, Ranker, Workspace};
 use threshold::{Estimate, estimate};
 
 use crate::checked;
@@ -15,20 +15,20 @@ use crate::error::Result;
 use crate::locks::lock;
 use crate::parallel::{Job, Queue, State};
 use crate::scores::Source;
-use crate::select::candidates::Pieces;
-use crate::select::candidates::arena::Slab;
-use crate::select::candidates::buckets::Parting;
+use crate::select::candidates::Candidates;
+use crate::select::candidates::arena::Arena;
+use crate::select::candidates::buckets::Buckets;
 use crate::select::candidates::entry::Entry;
 
 /// Rows that a thread takes at once.
-const TASK: u64 = 1 << 18;
-/// The entries within a limit: at least the k best, if there are as many.
+const TASK_ROWS: u64 = 1 << 18;
+/// The entries within a threshold: at least the k best, if there are as many.
 #[derive(Debug)]
 pub(crate) struct Collected<E> {
     /// The entries.
-    pub pieces: Pieces<E>,
+    pub candidates: Candidates<E>,
     /// What the pass came across.
-    pub tally: Tally,
+    pub stats: PassStats,
     /// How often what was collected was cut to the k best on the way.
     pub cuts: u32,
 }
@@ -40,55 +40,55 @@ pub(crate) fn collect<E: Entry>(
     to_be_sorted: bool,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
-    let Estimate { limit, low, high } = estimate(ranker, k, job)?;
-    let parting = if to_be_sorted { Parting::new::<E>(low, high, k) } else { Parting::WHOLE };
-    let collected = collect_within(ranker, k, limit, parting, job)?;
-    if collected.pieces.count() as u64 >= k || limit == E::WORST {
+    let Estimate { threshold, low, high } = estimate(ranker, k, job)?;
+    let buckets = if to_be_sorted { Buckets::new::<E>(low, high, k) } else { Buckets::ONE };
+    let collected = collect_within(ranker, k, threshold, buckets, job)?;
+    if collected.candidates.count() as u64 >= k || threshold == E::WORST {
         return Ok(collected);
     }
-    // The sample misled: it happens to vectors made for it. Without a limit the pass finds its own.
+    // The sample misled: it happens to vectors made for it. Without a threshold the pass finds its own.
     drop(collected);
-    collect_within(ranker, k, E::WORST, parting, job)
+    collect_within(ranker, k, E::WORST, buckets, job)
 }
 
-/// Collects the entries within `limit`, in as many rounds as memory in proportion to `k` asks for.
+/// Collects the entries within `threshold`, in as many rounds as memory in proportion to `k` asks for.
 ///
-/// When more entries lie within the limit than are to be kept in memory, the threads stop, the entries are
-/// cut to the k best, and the worst of those is the limit for the rows that remain.
+/// When more entries lie within the threshold than are to be kept in memory, the threads stop, the entries are
+/// cut to the k best, and the worst of those is the threshold for the rows that remain.
 pub(crate) fn collect_within<E: Entry>(
     ranker: &dyn Ranker<E>,
     k: u64,
-    mut limit: E,
-    parting: Parting,
+    mut threshold: E,
+    buckets: Buckets,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
     let budget = checked::add(checked::add(k, k / 2)?, 1 << 20)?;
     let pass = Pass {
         ranker,
-        queue: Queue::new(ranker.rows().div_ceil(TASK)),
+        queue: Queue::new(ranker.rows().div_ceil(TASK_ROWS)),
         count: AtomicU64::new(0),
-        parting,
-        slab_len: Slab::<E>::len_for(budget, job.threads()),
-        slabs: Mutex::default(),
+        buckets,
+        arena_len: Arena::<E>::capacity_for(budget, job.threads()),
+        arenas: Mutex::default(),
     };
-    let tasks = checked::index(ranker.rows().div_ceil(TASK))?;
-    let (mut tally, mut cuts) = (Tally::default(), 0);
+    let tasks = checked::index(ranker.rows().div_ceil(TASK_ROWS))?;
+    let (mut stats, mut cuts) = (PassStats::default(), 0);
     loop {
-        for part in job.run_on(tasks, |_, state| pass.work(limit, budget, state))? {
-            tally.merge(&part)?;
+        for part in job.run_on(tasks, |_, state| pass.work(threshold, budget, state))? {
+            stats.merge(&part)?;
         }
-        let mut pieces = Pieces { slabs: std::mem::take(&mut *lock(&pass.slabs)?), parting };
+        let mut candidates = Candidates { arenas: std::mem::take(&mut *lock(&pass.arenas)?), buckets };
         if pass.queue.is_empty() {
-            checked::equal("rows that were looked at", tally.rows, ranker.rows())?;
+            checked::equal("rows that were looked at", stats.rows, ranker.rows())?;
             ranker.source().map_or(Ok(()), Source::check_unchanged)?;
-            return Ok(Collected { pieces, tally, cuts });
+            return Ok(Collected { candidates, stats, cuts });
         }
-        pieces.cut(checked::index(k)?, job)?;
-        limit = pieces.worst(job)?;
+        candidates.cut(checked::index(k)?, job)?;
+        threshold = candidates.worst(job)?;
         cuts = checked::add(cuts, 1)?;
-        pass.count.store(pieces.count() as u64, Ordering::Relaxed);
-        // What was cut leaves room in the slabs, which are filled up in the next round.
-        *lock(&pass.slabs)? = pieces.slabs;
+        pass.count.store(candidates.count() as u64, Ordering::Relaxed);
+        // What was cut leaves room in the arenas, which are filled up in the next round.
+        *lock(&pass.arenas)? = candidates.arenas;
     }
 }
 
@@ -98,66 +98,70 @@ struct Pass<'a, E: Entry> {
     queue: Queue,
     /// Entries that are kept.
     count: AtomicU64,
-    parting: Parting,
-    slab_len: usize,
+    buckets: Buckets,
+    arena_len: usize,
     /// Slabs that no thread is filling.
-    slabs: Mutex<Vec<Slab<E>>>,
+    arenas: Mutex<Vec<Arena<E>>>,
 }
 
 impl<E: Entry> Pass<'_, E> {
     /// Does tasks while there are some and their entries are within the budget.
-    fn work(&self, limit: E, budget: u64, state: &State) -> Result<Tally> {
+    fn work(&self, threshold: E, budget: u64, state: &State) -> Result<PassStats> {
         let mut work = Workspace::default();
-        // Collected in memory that stays in the cache, and kept in a slab.
-        let (mut slab, mut entries, mut parted) = (None, Vec::new(), Vec::new());
+        // Collected in memory that stays in the cache, and kept in an arena.
+        let (mut arena, mut entries, mut scratch) = (None, Vec::new(), Vec::new());
         while self.count.load(Ordering::Relaxed) < budget {
             let Some(task) = self.queue.take() else { break }; // Proof: every task was taken.
             entries.clear();
-            self.task(task, limit, &mut work, &mut entries, state)?;
+            self.run_task(task, threshold, &mut work, &mut entries, state)?;
             if !entries.is_empty() {
                 self.count.fetch_add(entries.len() as u64, Ordering::Relaxed);
-                let slab = self.with_room(&mut slab, entries.len())?;
-                slab.add(task, &entries, self.parting, &mut parted)?;
+                let arena = self.arena_with_room(&mut arena, entries.len())?;
+                arena.push_task(task, &entries, self.buckets, &mut scratch)?;
             }
         }
-        lock(&self.slabs)?.extend(slab);
-        Ok(work.tally)
+        lock(&self.arenas)?.extend(arena);
+        Ok(work.stats)
     }
 
-    /// The slab that a thread fills: another, if so many entries do not fit.
-    fn with_room<'s>(&self, slab: &'s mut Option<Slab<E>>, entries: usize) -> Result<&'s mut Slab<E>> {
-        if slab.as_ref().is_none_or(|slab| slab.room() < entries) {
-            let mut slabs = lock(&self.slabs)?;
-            slabs.extend(slab.take());
-            let fitting = slabs.iter().position(|slab| slab.room() >= entries);
-            *slab = fitting.map(|at| slabs.swap_remove(at));
+    /// The arena that a thread fills: another, if so many entries do not fit.
+    fn arena_with_room<'s>(
+        &self,
+        arena: &'s mut Option<Arena<E>>,
+        entries: usize,
+    ) -> Result<&'s mut Arena<E>> {
+        if arena.as_ref().is_none_or(|arena| arena.remaining() < entries) {
+            let mut arenas = lock(&self.arenas)?;
+            arenas.extend(arena.take());
+            let fitting = arenas.iter().position(|arena| arena.remaining() >= entries);
+            *arena = fitting.map(|at| arenas.swap_remove(at));
         }
-        match slab {
-            Some(slab) => Ok(slab),
-            None => Ok(slab.insert(Slab::new(self.slab_len.max(entries))?)),
+        match arena {
+            Some(arena) => Ok(arena),
+            None => Ok(arena.insert(Arena::new(self.arena_len.max(entries))?)),
         }
     }
 
-    fn task(
+    fn run_task(
         &self,
         task: u64,
-        limit: E,
+        threshold: E,
         work: &mut Workspace,
         found: &mut Vec<E>,
         state: &State,
     ) -> Result<()> {
-        let start = checked::mul(task, TASK)?;
+        let start = checked::mul(task, TASK_ROWS)?;
         // Proof: the end of the last task may lie beyond all numbers, and so beyond the rows.
-        let rows = start..self.ranker.rows().min(start.saturating_add(TASK));
+        let rows = start..self.ranker.rows().min(start.saturating_add(TASK_ROWS));
         self.ranker.source().map_or(Ok(()), |source| source.prefetch(rows.clone()))?;
         let mut start = rows.start;
         while start < rows.end {
-            let end = start + BLOCK.min(rows.end - start);
-            self.ranker.collect(start..end, limit, work, found)?;
+            let end = start + BLOCK_ROWS.min(rows.end - start);
+            self.ranker.collect(start..end, threshold, work, found)?;
             start = end;
         }
         let len = checked::sub(rows.end, rows.start)?;
-        work.tally.rows += len;
+        work.stats.rows += len;
         state.advance(len)
     }
 }

@@ -6,18 +6,19 @@ use crate::checked;
 use crate::error::Result;
 use crate::scores::{Scratch, Source};
 use crate::select::candidates::entry::Entry;
-use crate::select::noise::bits::Bits;
+use crate::select::noise::bits::BlockBits;
 
 /// Rows that are read, compared and resolved at once: their scores stay in the first-level caches.
-pub(super) const BLOCK: u64 = 1 << 14;
+pub(super) const BLOCK_ROWS: u64 = 1 << 14;
 
 /// Something that gives each row an entry.
 pub(crate) trait Ranker<E: Entry>: Sync {
     /// The number of rows.
     fn rows(&self) -> u64;
 
-    /// Appends the entries of `rows` (at most [`BLOCK`]) that are not worse than `limit`, in ascending rows.
-    fn collect(&self, rows: Range<u64>, limit: E, work: &mut Workspace, found: &mut Vec<E>) -> Result<()>;
+    /// Appends the entries of `rows` (at most [`BLOCK_ROWS`]) that are not worse than `threshold`, in ascending rows.
+    fn collect(&self, rows: Range<u64>, threshold: E, work: &mut Workspace, found: &mut Vec<E>)
+    -> Result<()>;
 
     /// What the rows are ranked by, if it is read.
     fn source(&self) -> Option<&dyn Source> {
@@ -35,7 +36,7 @@ pub(crate) struct Workspace {
     /// Scores of a block as float32, rounded.
     pub rounded: Vec<f32>,
     /// Random bits of the rows of a block.
-    pub bits: Bits,
+    pub bits: BlockBits,
     /// Random bits of the hits.
     pub drawn: Vec<u64>,
     /// The noise that they mean.
@@ -45,12 +46,12 @@ pub(crate) struct Workspace {
     /// Values of a block that hits were picked from.
     pub picked: Scratch,
     /// What the pass came across.
-    pub tally: Tally,
+    pub stats: PassStats,
 }
 
 /// What a pass came across besides entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct PassStats {
     /// Rows that were looked at.
     pub rows: u64,
     /// Rows whose score is NaN.
@@ -58,12 +59,12 @@ pub(crate) struct Tally {
     /// The first of them.
     pub first_nan: Option<u64>,
     /// Rows that can never be drawn: of probability 0.
-    pub never: u64,
+    pub never_drawn: u64,
     /// The first row whose score overflows when divided by the temperature.
-    pub overflow: Option<u64>,
+    pub first_overflow: Option<u64>,
 }
 
-impl Tally {
+impl PassStats {
     /// Counts a NaN.
     pub(crate) fn add_nan(&mut self, row: u64) {
         self.nan += 1;
@@ -72,15 +73,15 @@ impl Tally {
 
     /// Remembers a row whose score overflows.
     pub(crate) fn add_overflow(&mut self, row: u64) {
-        self.overflow = first(self.overflow, Some(row));
+        self.first_overflow = first(self.first_overflow, Some(row));
     }
 
     pub(super) fn merge(&mut self, other: &Self) -> Result<()> {
         self.rows = checked::add(self.rows, other.rows)?;
         self.nan = checked::add(self.nan, other.nan)?;
-        self.never = checked::add(self.never, other.never)?;
+        self.never_drawn = checked::add(self.never_drawn, other.never_drawn)?;
         self.first_nan = first(self.first_nan, other.first_nan);
-        self.overflow = first(self.overflow, other.overflow);
+        self.first_overflow = first(self.first_overflow, other.first_overflow);
         Ok(())
     }
 }

@@ -1,18 +1,18 @@
 //! The kernel that looks at every value: which rows may be chosen at all.
 
-use crate::select::hits::{Found, STRIDE};
-use crate::select::key::Rank;
+use crate::select::hits::{Hits, STRIDE};
+use crate::select::key::Keyed;
 use crate::simd::{Kernel, dispatch};
 
 /// Values that are compared before anything is done about one of them.
-const LINES: usize = 256;
+const LINE: usize = 256;
 /// Writes the values that may reach the bound, NaN among them, into `picked`, and their offsets, ascending, into
 /// `hits`; gives their number. Both have room for as many as there are values.
 ///
 /// A run without any (the common case: few rows are wanted) costs one comparison a value. In the others the
 /// comparisons become a mask, whose bits are walked: one branch to mispredict for a stride and not one for a
 /// value.
-pub(crate) fn reaching<T: Rank>(
+pub(crate) fn select_at_least<T: Keyed>(
     values: &[T],
     bound: T::Bound,
     largest: bool,
@@ -21,57 +21,57 @@ pub(crate) fn reaching<T: Rank>(
 ) -> usize {
     let (hits, picked) = (&mut hits[..values.len()], &mut picked[..values.len()]);
     if largest {
-        dispatch(Reaching::<T, true> { values, bound, hits, picked })
+        dispatch(SelectAtLeast::<T, true> { values, bound, hits, picked })
     } else {
-        dispatch(Reaching::<T, false> { values, bound, hits, picked })
+        dispatch(SelectAtLeast::<T, false> { values, bound, hits, picked })
     }
 }
 
-struct Reaching<'a, T: Rank, const LARGEST: bool> {
+struct SelectAtLeast<'a, T: Keyed, const LARGEST: bool> {
     values: &'a [T],
     bound: T::Bound,
     hits: &'a mut [u32],
     picked: &'a mut [T],
 }
 
-impl<T: Rank, const LARGEST: bool> Kernel for Reaching<'_, T, LARGEST> {
+impl<T: Keyed, const LARGEST: bool> Kernel for SelectAtLeast<'_, T, LARGEST> {
     type Output = usize;
 
     #[inline(always)]
     fn run(self) -> usize {
         let Self { values, bound, hits, picked } = self;
-        let found = Found { hits, count: 0, offset: 0 };
-        if T::nothing_reaches(bound) {
+        let found = Hits { offsets: hits, count: 0, next: 0 };
+        if T::nothing_passes(bound) {
             pick(values, picked, found, T::is_nan)
         } else {
-            pick(values, picked, found, |value| value.may_reach::<LARGEST>(bound))
+            pick(values, picked, found, |value| value.passes::<LARGEST>(bound))
         }
     }
 }
 
 #[inline(always)]
-fn pick<T: Rank>(values: &[T], picked: &mut [T], mut found: Found<'_>, reaches: impl Fn(T) -> bool) -> usize {
-    let (lines, rest) = values.as_chunks::<LINES>();
+fn pick<T: Keyed>(values: &[T], picked: &mut [T], mut found: Hits<'_>, passes: impl Fn(T) -> bool) -> usize {
+    let (lines, rest) = values.as_chunks::<LINE>();
     for line in lines {
-        if line.iter().fold(false, |any, &value| any | reaches(value)) {
-            let (before, offset) = (found.count, found.offset);
+        if line.iter().fold(false, |any, &value| any | passes(value)) {
+            let (before, offset) = (found.count, found.next);
             let (strides, _) = line.as_chunks::<STRIDE>();
             for stride in strides {
-                found.stride(|at| reaches(stride[at]));
+                found.push_stride(|at| passes(stride[at]));
             }
             // Proof: as many hits as were found, and those behind them are not looked at.
-            for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
-                *picked = line[(hit - offset) as usize % LINES];
+            for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.offsets[before..]) {
+                *picked = line[(hit - offset) as usize % LINE];
             }
         } else {
-            found.offset += 256;
+            found.next += 256;
         }
     }
     let before = found.count;
-    let offset = found.offset;
-    found.rest(rest.len(), |at| reaches(rest[at]));
+    let offset = found.next;
+    found.push_rest(rest.len(), |at| passes(rest[at]));
     // Proof: as above.
-    for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.hits[before..]) {
+    for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.offsets[before..]) {
         *picked = rest[(hit - offset) as usize];
     }
     found.count
@@ -84,11 +84,11 @@ mod tests {
     use super::*;
     use crate::select::options::Nan;
 
-    fn check<T: Rank>(values: &[T], bound: T) {
+    fn check<T: Keyed>(values: &[T], bound: T) {
         let (mut hits, mut picked) = (vec![0; values.len()], values.to_vec());
         let bound = T::bound::<true>(bound.key_with(Nan::Smallest));
-        let count = reaching(values, bound, true, &mut hits, &mut picked);
-        let expected = values.iter().zip(0..).filter(|(value, _)| value.may_reach::<true>(bound));
+        let count = select_at_least(values, bound, true, &mut hits, &mut picked);
+        let expected = values.iter().zip(0..).filter(|(value, _)| value.passes::<true>(bound));
         let (expected, offsets): (Vec<T>, Vec<u32>) = expected.unzip();
         assert_eq!(hits[..count], offsets);
         assert_eq!(bytemuck::cast_slice::<T, u8>(&picked[..count]), bytemuck::cast_slice::<T, u8>(&expected));
