@@ -3,7 +3,7 @@
 import math
 import operator
 import sys
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ ORDERS = ("best_first", "best_last", "row")
 NANS = ("raise", "omit", "largest", "smallest")
 
 _MOST_THREADS = 1024
+# More of them tell a reader nothing, and Python writes no more than some thousand.
+_DIGITS = 100
+_SEED_DIGITS = 1_000
 
 
 def one_of(name: str, value: object, accepted: tuple[str, ...]) -> None:
@@ -29,7 +32,7 @@ def check_threads(threads: object) -> None:
         return
     count = whole("threads", threads)
     if not 1 <= count <= _MOST_THREADS:
-        message = f"threads is {count}; a number from 1 to {_MOST_THREADS} is needed"
+        message = f"threads is {said(count)}; a number from 1 to {_MOST_THREADS} is needed"
         raise ValueError(message)
 
 
@@ -58,15 +61,21 @@ def check_temperature(temperature: object) -> float:
 
 def check_seed(seed: object) -> None:
     """Refuse a seed that no draw takes."""
-    if seed is not None and whole("seed", seed) < 0:
-        message = f"seed is {seed}; it cannot be negative"
+    if seed is None:
+        return
+    number = whole("seed", seed)
+    if number < 0:
+        message = f"seed is {said(number)}; it cannot be negative"
+        raise ValueError(message)
+    if number >= 10**_SEED_DIGITS:
+        message = f"seed is {said(number)}; what tells of a draw has room for {_SEED_DIGITS:,} of them"
         raise ValueError(message)
 
 
 def check_rows(rows: object) -> None:
     """Refuse a number of rows that there cannot be."""
     if rows is not None and not 0 <= whole("rows", rows) < 2**63:
-        message = f"rows is {rows}; a number of rows is at least 0 and below 2^63"
+        message = f"rows is {said(rows)}; a number of rows is at least 0 and below 2^63"
         raise ValueError(message)
 
 
@@ -82,11 +91,25 @@ def whole(name: str, value: Any) -> int:
         raise TypeError(message) from error
 
 
-def count_of(k: object) -> int:
+def said(number: object) -> str:
+    """Give a number as a message has it: of very many digits, how many there are.
+
+    >>> said(-(2**64)), said(10**5000)
+    ('-18446744073709551616', 'a number of 5001 digits')
+    """
+    if not isinstance(number, Integral) or abs(int(number)) < 10**_DIGITS:
+        return str(number)
+    digits = math.floor(math.log10(abs(int(number))))
+    while abs(int(number)) >= 10**digits:
+        digits += 1
+    return f"a {'negative ' if number < 0 else ''}number of {digits} digits"
+
+
+def count_of(k: object, name: str = "k") -> int:
     """Give the number of rows that are asked for."""
-    count = whole("k", k)
+    count = whole(name, k)
     if not 0 <= count < 2**63:
-        message = f"k is {count}; it must be at least 0 and at most the number of rows"
+        message = f"{name} is {said(count)}; it must be at least 0 and at most the number of rows"
         raise ValueError(message)
     return count
 
@@ -101,17 +124,27 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
         raise ValueError(message)
     if rows.dtype == np.bool_:
         return np.ascontiguousarray(rows)
-    if rows.dtype.kind == "O" and all(isinstance(row, int) and not isinstance(row, bool) for row in rows):
-        beyond = next((position for position, row in enumerate(rows) if not -(2**63) <= row < 2**63), None)
-        if beyond is not None:
-            raise IndexError(_no_row("exclude", beyond, rows[beyond]))
+    beyond = first_beyond(rows)
+    if beyond is not None:
+        raise IndexError(_no_row("exclude", *beyond))
     if rows.size and rows.dtype.kind not in "iu":
         message = f"exclude holds {rows.dtype}; row numbers are integers, and a mask is boolean"
         raise TypeError(message)
-    if rows.dtype == np.uint64 and rows.size and rows.max() >= 2**63:
-        beyond = int((rows >= 2**63).argmax())
-        raise IndexError(_no_row("exclude", beyond, rows[beyond]))
     return np.ascontiguousarray(rows, dtype=np.int64)
+
+
+def first_beyond(rows: npt.NDArray[Any]) -> tuple[int, str] | None:
+    """Give the position of the first whole number that int64 has no room for, and the number; None if there is none."""
+    if rows.dtype.kind == "O":
+        if not all(isinstance(row, Integral) and not isinstance(row, bool) for row in rows):
+            return None  # which is an error of its own
+        beyond = (position for position, row in enumerate(rows) if not -(2**63) <= int(row) < 2**63)
+        position = next(beyond, None)
+    elif rows.dtype.kind == "u" and rows.size and int(rows.max()) >= 2**63:
+        position = int((rows >= 2**63).argmax())
+    else:
+        return None
+    return None if position is None else (position, said(rows[position]))
 
 
 def row_ids(ids: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsdm import _native
+from dsdm.checks import check_threads, said
 from dsdm.materializing import Report, materialize
 from dsdm.releases import for_datasets
 from dsdm.runs import in_runs
@@ -69,6 +70,7 @@ class Shards:
             For a row number that is negative or too large.
 
         """
+        check_threads(threads)
         limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
         rows = self._source.rows(row_numbers(indices))
         return self._source.corpus.take(rows, memory_limit=limit, threads=threads)
@@ -84,7 +86,7 @@ class Shards:
         if isinstance(key, int | np.integer) and not isinstance(key, bool):
             row = int(key) + len(self) if key < 0 else int(key)
             if not 0 <= row < len(self):
-                message = f"row {key} is out of range: there are {len(self)} rows"
+                message = f"row {said(key)} is out of range: there are {len(self)} rows"
                 raise IndexError(message)
             return dict(to_dataset(self._run(row, row + 1))[0])
         rows = row_numbers(range(*key.indices(len(self))) if isinstance(key, slice) else key)

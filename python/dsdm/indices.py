@@ -119,7 +119,7 @@ def gumbel_top_k(
     scores, k, order, nan, exclude, threads
         As in :func:`top_k`; "best" is the largest sum. Integers are taken as float64.
     seed
-        A whole number from 0 to 2**64 - 1 (any that is not negative for ``rng="numpy"``). None draws one, which is
+        A whole number from 0 to 2**64 - 1 (any of up to 1,000 digits for ``rng="numpy"``). None draws one, which is
         logged and which :func:`last_seed` gives.
     temperature
         Above 0. Small values approach :func:`top_k`, large ones :func:`sample`.
@@ -215,10 +215,12 @@ def sample(
         return _sample_ids(population, checks.count_of(k), chosen, exclude, threads)
     rows = checks.whole("population", population)
     if rows < 0:
-        message = f"population is {rows}; a number of rows cannot be negative"
+        message = f"population is {checks.said(rows)}; a number of rows cannot be negative"
         raise ValueError(message)
     if rows >= 2**63:
-        message = f"population is {rows}; row numbers are below 2^63, so that there are at most 2^63 - 1 rows"
+        message = (
+            f"population is {checks.said(rows)}; row numbers are below 2^63, so that there are at most 2^63 - 1 rows"
+        )
         raise ValueError(message)
     return _native.sample(rows, checks.count_of(k), chosen, _excluded(exclude), threads)
 
@@ -293,6 +295,6 @@ def _seed(seed: SupportsIndex | None) -> int:
 
 def _word(seed: int) -> int:
     if seed >= 2**64:
-        message = f"seed is {seed}; it can be at most 2**64 - 1"
+        message = f"seed is {checks.said(seed)}; it can be at most 2**64 - 1"
         raise ValueError(message)
     return seed

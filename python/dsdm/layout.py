@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.checks import check_flag, check_seed, one_of
+from dsdm.checks import check_flag, check_seed, one_of, said
 from dsdm.sizes import to_bytes
 
 _FORMATS = ("arrow", "parquet", "tokens")
@@ -65,7 +65,7 @@ def in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple[
     """Give the indices in the order asked for, and the seed if they are shuffled."""
     if order != "shuffle":
         if seed is not None:
-            message = f"seed={seed} belongs to order='shuffle', and the order is {order!r}"
+            message = f"seed={said(seed)} belongs to order='shuffle', and the order is {order!r}"
             raise ValueError(message)
         return (np.sort(indices) if order == "row" else indices), None
     check_seed(seed)
@@ -85,9 +85,9 @@ def _count(num_shards: int | None) -> int | None:
         message = f"num_shards must be a whole number and is {num_shards!r}"
         raise TypeError(message)
     if num_shards is not None and num_shards < 1:
-        message = f"num_shards is {num_shards}; at least 1 is needed"
+        message = f"num_shards is {said(num_shards)}; at least 1 is needed"
         raise ValueError(message)
     if num_shards is not None and num_shards >= 2**63:
-        message = f"num_shards is {num_shards}; it must be below 2^63"
+        message = f"num_shards is {said(num_shards)}; it must be below 2^63"
         raise ValueError(message)
     return None if num_shards is None else int(num_shards)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import methods, provenance, reference
-from dsdm.checks import whole
+from dsdm.checks import count_of, said, whole
 from dsdm.paths import PathLike, local
 from dsdm.reference import DATASET_SIZE
 
@@ -73,7 +73,9 @@ def dsdm_select(
     rows: int | None = None,
 ) -> NDArray[np.int64]:
     """Select the rows that the datamodels find best for the target, the best last."""
-    return methods.get_indices("dsdm", selection_size, target_task, data_dir=data_dir, rows=rows, order="best_last")
+    return methods.get_indices(
+        "dsdm", _size(selection_size), target_task, data_dir=data_dir, rows=rows, order="best_last"
+    )
 
 
 def classifier_select(
@@ -84,7 +86,7 @@ def classifier_select(
     rows: int | None = None,
 ) -> NDArray[np.int64]:
     """Select the rows that the classifier finds most like the target, the best first."""
-    return methods.get_indices("classifier", selection_size, target_task, data_dir=data_dir, rows=rows)
+    return methods.get_indices("classifier", _size(selection_size), target_task, data_dir=data_dir, rows=rows)
 
 
 def dsir_select(
@@ -96,12 +98,12 @@ def dsir_select(
     seed: int | None = None,
 ) -> NDArray[np.int64]:
     """Draw rows with probability proportional to their importance for the target, without replacement."""
-    return methods.get_indices("dsir", selection_size, target_task, data_dir=data_dir, rows=rows, seed=seed)
+    return methods.get_indices("dsir", _size(selection_size), target_task, data_dir=data_dir, rows=rows, seed=seed)
 
 
 def random_select(selection_size: int, *, rows: int | None = None, seed: int | None = None) -> NDArray[np.int64]:
     """Draw rows uniformly from all `DATASET_SIZE` (or the first `rows`) rows, in random order."""
-    return methods.get_indices("random", selection_size, rows=rows, seed=seed)
+    return methods.get_indices("random", _size(selection_size), rows=rows, seed=seed)
 
 
 def semdedup_select(
@@ -112,7 +114,12 @@ def semdedup_select(
     seed: int | None = None,
 ) -> NDArray[np.int64]:
     """Draw rows uniformly from those that SemDeDup keeps, in random order."""
-    return methods.get_indices("semdedup", selection_size, data_dir=data_dir, rows=rows, seed=seed)
+    return methods.get_indices("semdedup", _size(selection_size), data_dir=data_dir, rows=rows, seed=seed)
+
+
+def _size(selection_size: int) -> int:
+    """Give how many rows are asked for, under the reference's name for it."""
+    return count_of(selection_size, "selection_size")
 
 
 TARGETED_METHODS = {"dsdm": dsdm_select, "classifier": classifier_select, "dsir": dsir_select}
@@ -136,7 +143,7 @@ def get_indices(
     """
     rows_selected = methods.get_indices(
         method,
-        selection_size,
+        _size(selection_size),
         target_task,
         data_dir=data_dir,
         rows=rows,
@@ -165,12 +172,13 @@ def dataset_select(
 
     The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`.
     """
+    size = _size(selection_size)
     candidates = get_candidate_dataset(
         path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc, sort=sort, partial=partial
     )
     indices = methods.get_indices(
         method,
-        selection_size,
+        size,
         target_task,
         data_dir=data_dir,
         rows=rows,
@@ -218,7 +226,7 @@ def get_candidate_dataset(
     from dsdm.dataset import open_dataset
 
     if num_proc is not None and whole("num_proc", num_proc) < 1:
-        message = f"num_proc is {num_proc}; at least 1 is needed"
+        message = f"num_proc is {said(num_proc)}; at least 1 is needed"
         raise ValueError(message)
     where = CANDIDATE_DATASET if path is None else local(path)
     globs = [data_files] if isinstance(data_files, str) else data_files

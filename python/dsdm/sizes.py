@@ -1,6 +1,10 @@
 """Sizes as people write them."""
 
 import re
+from decimal import Decimal
+from numbers import Integral
+
+from dsdm.checks import said
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?)?B?\s*", re.IGNORECASE)
@@ -12,7 +16,7 @@ def to_bytes(size: int | str, name: str) -> int:
     >>> to_bytes("500MB", "max_shard_size"), to_bytes("1GiB", "memory_limit"), to_bytes(7, "x")
     (500000000, 1073741824, 7)
     """
-    if isinstance(size, bool) or not isinstance(size, int | str):
+    if isinstance(size, bool) or not isinstance(size, Integral | str):
         message = f"{name} must be a number of bytes or text such as '500MB', and is {size!r}"
         raise TypeError(message)
     if isinstance(size, str):
@@ -20,12 +24,17 @@ def to_bytes(size: int | str, name: str) -> int:
         if not match:
             message = f"{name}={size!r} is no size; write it as '500MB', '2GB' or '1GiB'"
             raise ValueError(message)
-        size = int(float(match[1]) * _UNITS[(match[2] or "").upper()])
+        amount = Decimal(match[1]) * _UNITS[(match[2] or "").upper()]
+        if amount >= 2**63:
+            message = f"{name}={size!r} is too large; it must be below 2^63 bytes"
+            raise ValueError(message)
+        size = int(amount)
+    size = int(size)
     if size < 1:
-        message = f"{name} is {size} bytes; at least 1 is needed"
+        message = f"{name} is {said(size)} bytes; at least 1 is needed"
         raise ValueError(message)
     if size >= 2**63:
-        message = f"{name} is {size} bytes; it must be below 2^63"
+        message = f"{name} is {said(size)} bytes; it must be below 2^63"
         raise ValueError(message)
     return size
 

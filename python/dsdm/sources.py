@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, check_files, prepare_arrays
-from dsdm.checks import check_flag, check_threads, plain_array
+from dsdm.checks import check_flag, check_threads, first_beyond, plain_array, said
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
 
@@ -220,11 +220,13 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
     TypeError
         For anything but whole numbers.
     ValueError
-        For another number of dimensions, or a number of 2^63 or more.
+        For another number of dimensions.
+    IndexError
+        For a number that 64 bits have no room for, as no row has.
 
     """
     if isinstance(indices, range):
-        return np.arange(indices.start, indices.stop, indices.step, dtype=np.int64)
+        return _numbers_of(indices)
     if not hasattr(indices, "__array__") and not isinstance(indices, list | tuple):
         if not hasattr(indices, "__iter__") or isinstance(indices, str | bytes | dict):
             message = f"indices must be an array, list or range of row numbers, and are {type(indices).__name__}"
@@ -236,20 +238,33 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
         raise ValueError(message)
     if array.size == 0 and array.dtype.kind in "fiuO":
         return np.empty(0, dtype=np.int64)
+    beyond = first_beyond(array)
+    if beyond is not None:
+        raise IndexError(_no_index(*beyond))
     if array.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in array):
-        large = next((value for value in array if not -(2**63) <= value < 2**63), None)
-        if large is not None:
-            message = f"the index {large} does not fit 64 bits; row numbers are below 2^63"
-            raise ValueError(message)
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         hint = "; turn a mask into row numbers with numpy.flatnonzero" if array.dtype.kind == "b" else ""
         message = f"indices must be whole numbers and are {array.dtype}{hint}"
         raise TypeError(message)
-    if array.dtype == np.uint64 and array.max() >= 2**63:
-        message = f"the index {array.max()} does not fit 63 bits; row numbers are below 2^63"
-        raise ValueError(message)
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _numbers_of(indices: range) -> NDArray[np.int64]:
+    """Give the numbers of a range, which may begin and end anywhere."""
+    for end in (0, -1) if indices else ():
+        if not -(2**63) < indices[end] < 2**63 - 1:
+            position = (indices[end] - indices.start) // indices.step
+            raise IndexError(_no_index(position, said(indices[end])))
+    # Of three numbers that 64 bits have room for, the step has room as well.
+    few = list(indices[:3])
+    if len(few) < 3:  # noqa: PLR2004 - as above
+        return np.array(few, dtype=np.int64)
+    return np.arange(indices.start, indices[-1] + (1 if indices.step > 0 else -1), indices.step, dtype=np.int64)
+
+
+def _no_index(position: int, number: str) -> str:
+    return f"index {number} at position {position} is out of range: row numbers are at least 0 and below 2^63"
 
 
 def check_range(indices: NDArray[np.int64], rows: int) -> None:

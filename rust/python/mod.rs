@@ -5,6 +5,7 @@
 mod arrays;
 mod call;
 mod errors;
+mod numbers;
 mod rows;
 mod scores;
 mod scores_array;

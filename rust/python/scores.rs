@@ -7,6 +7,7 @@ use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySlice};
 
+use super::numbers::{Given, if_there_is_room, said, whole};
 use super::{call, scores_array};
 use crate::error::{Error, Result, Shown};
 use crate::scores::{Chosen, DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
@@ -40,6 +41,20 @@ impl PyScores {
         all.next().filter(|_| all.next().is_none())
     }
 
+    /// The number by which a deviation divides less than by that of the rows.
+    fn ddof(&self, given: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let number = whole("ddof", given)?.and_then(|number| u64::try_from(number).ok());
+        match number {
+            Some(number) => Ok(number),
+            None => Err(Error::Value(format!(
+                "ddof is {}; a number of at least 0 and below that of the rows, {}, is needed",
+                said(given)?,
+                self.scores.len()
+            ))
+            .into()),
+        }
+    }
+
     fn operate(
         &self,
         operator: Operator,
@@ -66,7 +81,11 @@ fn operand(value: &Bound<'_, PyAny>) -> PyResult<Option<Operand>> {
     if value.is_instance_of::<PyBool>() || !value.is_instance(&numbers)? {
         return Ok(None);
     }
-    let number: f64 = value.extract()?;
+    let Some(number) = if_there_is_room(value.py(), value.extract::<f64>())? else {
+        let message =
+            format!("the number {} is beyond a float64, in which arithmetic on scores is done", said(value)?);
+        return Err(Error::Value(message).into());
+    };
     let integers = value.py().import("numbers")?.getattr("Integral")?;
     // An integer of numpy would be compared as the float64 that it is rounded to.
     let exact = || value.py().import("operator")?.call_method1("index", (value,))?.eq(number);
@@ -219,32 +238,38 @@ impl PyScores {
         Ok(Self::new(self.scores.negated()?))
     }
 
-    #[pyo3(signature = (ddof = 0))]
-    fn zscore(&self, ddof: u64) -> Result<Self> {
+    #[pyo3(signature = (ddof = Given(None)), text_signature = "($self, /, ddof=0)")]
+    fn zscore(&self, ddof: Given<'_>) -> PyResult<Self> {
+        let ddof = ddof.0.map_or(Ok(0), |given| self.ddof(&given))?;
         Ok(Self::new(self.scores.zscore(ddof)?))
     }
 
     #[pyo3(signature = (start = None, stop = None))]
-    fn slice(&self, start: Option<i64>, stop: Option<i64>) -> Result<Self> {
+    fn slice(&self, start: Option<Bound<'_, PyAny>>, stop: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let len = self.scores.len();
-        let shown = |given: Option<i64>| given.map_or_else(|| "None".to_owned(), |row| row.to_string());
-        let row = |given: Option<i64>, default: u64| match given {
-            None => Ok(default),
-            Some(row) => {
-                let back = row.unsigned_abs();
-                let row = if row < 0 { len.checked_sub(back) } else { Some(back) };
-                row.filter(|&row| row <= len).ok_or_else(|| {
-                    Error::Index(format!(
-                        "the slice from {} to {} of {len} scores; its bounds are from -{len} to {len}",
-                        shown(start),
-                        shown(stop)
-                    ))
-                })
-            }
+        let bounds = (bound("start", start.as_ref(), 0, len)?, bound("stop", stop.as_ref(), len, len)?);
+        let (Some(first), Some(last)) = bounds else {
+            let shown =
+                |given: Option<Bound<'_, PyAny>>| given.map_or(Ok("None".to_owned()), |row| said(&row));
+            return Err(Error::Index(format!(
+                "the slice from {} to {} of {len} scores; its bounds are from -{len} to {len}",
+                shown(start)?,
+                shown(stop)?
+            ))
+            .into());
         };
-        let (start, stop) = (row(start, 0)?, row(stop, len)?);
-        Ok(Self::new(self.scores.slice(start..stop.max(start))?))
+        Ok(Self::new(self.scores.slice(first..last.max(first))?))
     }
+}
+
+/// A bound of a slice of `len` rows: counted from the end, if it is negative. Nothing, if it lies outside.
+fn bound(name: &str, given: Option<&Bound<'_, PyAny>>, default: u64, len: u64) -> PyResult<Option<u64>> {
+    let Some(given) = given else { return Ok(Some(default)) }; // Proof: Python's own default.
+    let row = whole(name, given)?.and_then(|row| {
+        let back = row.unsigned_abs();
+        if row < 0 { len.checked_sub(back) } else { Some(back) }
+    });
+    Ok(row.filter(|&row| row <= len))
 }
 
 /// Opens files as one vector, in the order given.

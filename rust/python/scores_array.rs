@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PySlice};
+use pyo3::types::{PyBool, PyDict, PySlice};
 
 use super::call;
+use super::numbers::said;
 use super::scores::PyScores;
 use crate::error::{Error, Result};
 use crate::parallel::Job;
@@ -108,12 +109,12 @@ pub(super) fn index<'py>(
     let py = this.py();
     let scores = &this.get().scores;
     if !key.is_instance_of::<PyBool>() {
-        if let Ok(row) = key.extract::<i64>() {
-            return taken(py, scores, &[row])?.get_item(0);
-        }
-        if key.is_instance_of::<PyInt>() {
-            let message = format!("row {key} lies outside the {} rows there are", scores.len());
-            return Err(PyIndexError::new_err(message));
+        match key.extract::<i64>() {
+            Ok(row) => return taken(py, scores, &[row])?.get_item(0),
+            Err(error) if error.is_instance_of::<PyOverflowError>(py) => {
+                return Err(outside(&said(key)?, scores.len()));
+            }
+            Err(_) => {} // it may be several
         }
     }
     let rows = row_numbers(py, key, scores.len())?;
@@ -140,6 +141,10 @@ fn row_numbers<'py>(py: Python<'py>, key: &Bound<'py, PyAny>, len: u64) -> PyRes
     if kind == "b" && size != len {
         return Err(PyIndexError::new_err(format!("{size} booleans for {len} rows; one per row is needed")));
     }
+    let beyond = py.import("dsdm.checks")?.call_method1("first_beyond", (&array,))?;
+    if let Some((_, row)) = beyond.extract::<Option<(u64, String)>>()? {
+        return Err(outside(&row, len));
+    }
     if size > 0 && !matches!(kind.as_str(), "b" | "i" | "u") {
         let dtype = array.getattr("dtype")?;
         return Err(PyTypeError::new_err(format!("rows are whole numbers or booleans, and not {dtype}")));
@@ -147,11 +152,12 @@ fn row_numbers<'py>(py: Python<'py>, key: &Bound<'py, PyAny>, len: u64) -> PyRes
     if kind == "b" {
         return numpy.call_method1("flatnonzero", (array,))?.call_method1("astype", ("int64",));
     }
-    if kind == "u" && size > 0 && array.call_method0("max")?.extract::<u64>()? >= len {
-        let largest = array.call_method0("max")?;
-        return Err(PyIndexError::new_err(format!("row {largest} lies outside the {len} rows there are")));
-    }
     numpy.call_method1("ascontiguousarray", (array, "int64"))
+}
+
+/// The error for a row that 64 bits have no room for.
+fn outside(row: &str, len: u64) -> PyErr {
+    PyIndexError::new_err(format!("row {row} lies outside the {len} rows there are"))
 }
 
 /// All values as an array: where they lie if they can be, else copied.

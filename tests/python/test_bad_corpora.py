@@ -702,10 +702,10 @@ def test_66_repeated_rows_are_kept(tmp_path):
     [
         ([0.0, 1.0], TypeError, "whole numbers and are float64"),
         (np.array([1], np.float32), TypeError, "float32"),
-        ([2**63], ValueError, "9223372036854775808 does not fit"),
-        ([1, 2**70], ValueError, "1180591620717411303424 does not fit"),
+        ([2**63], IndexError, "index 9223372036854775808 at position 0 is out of range"),
+        ([1, 2**70], IndexError, "index 1180591620717411303424 at position 1 is out of range"),
         ([-(2**70), 0.5], TypeError, "whole numbers"),
-        (np.array([1, 2**63 + 5], np.uint64), ValueError, "9223372036854775813 does not fit"),
+        (np.array([1, 2**63 + 5], np.uint64), IndexError, "index 9223372036854775813 at position 1"),
         (np.ones(ROWS, bool), TypeError, "bool; .*flatnonzero"),
         ([True, False], TypeError, "bool; .*flatnonzero"),
         ([[1, 2]], ValueError, r"one dimension and have the shape \(1, 2\)"),
@@ -837,7 +837,7 @@ import numpy as np
 class Told:
     def __enter__(self): return self
     def __exit__(self, *_): return None
-    def __call__(self, done): print("begun", flush=True)
+    def __call__(self, done): done and print("begun", flush=True)
 
 dsdm.materializing._bar = lambda *_, **__: Told()
 try:

@@ -1,5 +1,6 @@
 """``dsdm bench SUBJECT``: measuring on the user's own machine. The subject is select where none is named."""
 
+import math
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,10 @@ _DEFAULT = "select"
 _WHAT = "What is measured"
 _OUTPUT = "What becomes of it"
 
+# More than any machine holds, and more than anyone waits for.
+_MOST_ROWS = 10**12
+_MOST_REPEATS = 10_000
+
 
 class _WithDefault(TyperGroup):
     """A group of commands, of which one is meant where none is named."""
@@ -24,6 +29,13 @@ class _WithDefault(TyperGroup):
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
+
+
+def _number(seconds: float) -> float:
+    if math.isnan(seconds):
+        message = f"--budget is {seconds}; a number of seconds is needed"
+        raise typer.BadParameter(message)
+    return seconds
 
 
 app = typer.Typer(cls=_WithDefault, no_args_is_help=False, rich_markup_mode=None)
@@ -57,7 +69,14 @@ def select(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option("--rows", min=20, help="Scores in a vector.", show_default="216948746", rich_help_panel=_WHAT),
+        typer.Option(
+            "--rows",
+            min=20,
+            max=_MOST_ROWS,
+            help="Scores in a vector.",
+            show_default="216948746",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     k: Annotated[
         list[int] | None,
@@ -81,13 +100,20 @@ def select(
     ] = None,
     repeats: Annotated[
         int,
-        typer.Option("--repeats", min=1, help="Turns; brief ones run more than once in each.", rich_help_panel=_WHAT),
+        typer.Option(
+            "--repeats",
+            min=1,
+            max=_MOST_REPEATS,
+            help="Turns; brief ones run more than once in each.",
+            rich_help_panel=_WHAT,
+        ),
     ] = 5,
     budget: Annotated[
         float,
         typer.Option(
             "--budget",
             min=0,
+            callback=_number,
             help="Seconds: whose first run takes longer is not repeated.",
             rich_help_panel=_WHAT,
         ),
@@ -145,7 +171,9 @@ def select(
       dsdm bench select --dir /data/scratch --keep --cold --billion --json bench.json
     """
     from dsdm.bench import LIBRARIES, Settings, run
+    from dsdm.checks import check_threads
 
+    check_threads(threads)
     given = {"rows": rows, "k": tuple(k or ()) or None, "peers": _names(peers, LIBRARIES)}
     settings = Settings(
         jobs=_jobs(jobs, cold=cold, billion=billion),
@@ -190,10 +218,20 @@ def gather(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option("--rows", min=20, help="Rows of all shards.", show_default="1947912", rich_help_panel=_WHAT),
+        typer.Option(
+            "--rows",
+            min=20,
+            max=_MOST_ROWS,
+            help="Rows of all shards.",
+            show_default="1947912",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     runs: Annotated[
-        int, typer.Option("--runs", "--repeats", min=1, help="Runs of each, in turns.", rich_help_panel=_WHAT)
+        int,
+        typer.Option(
+            "--runs", "--repeats", min=1, max=_MOST_REPEATS, help="Runs of each, in turns.", rich_help_panel=_WHAT
+        ),
     ] = 3,
     budget: Annotated[
         float,

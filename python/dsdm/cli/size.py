@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 
 import typer
 
+_MOST = 2**63
+
 
 @dataclass(frozen=True)
 class Size:
@@ -50,5 +52,8 @@ def _whole(text: str) -> int:
         number = Decimal(-1)
     if not number.is_finite() or number < 0:
         message = f"--tokens is {text!r}; a number such as 26_000_000_000 or 2.6e10 is needed"
+        raise typer.BadParameter(message)
+    if number >= _MOST:
+        message = f"--tokens is {text!r}; it must be below 2^63"
         raise typer.BadParameter(message)
     return int(number)
