@@ -36,6 +36,16 @@ def demo(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def bench_corpus(tmp_path_factory):
+    """A folder in which `dsdm bench gather` has made its corpus of 403 rows."""
+    from dsdm_bench.gather.corpus.files import Corpus
+
+    folder = tmp_path_factory.mktemp("corpus")
+    Corpus(folder, 403, 2).files("arrow")
+    return folder
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch, capfd):
     """Run the command in the test's folder, and give exit code, output and errors."""

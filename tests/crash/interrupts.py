@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dsdm.bench.report import say
 from dsdm.demo.torch_file import write_tensor
+from dsdm_bench.harness.console import say
 
 MOMENTS = 10
 LIMIT = 1.0  # seconds from the signal to the end

@@ -1,4 +1,4 @@
-"""`dsdm bench`: right answers, wrong ones caught, and what it writes."""
+"""`dsdm bench select`: right answers, wrong ones caught, and what it writes."""
 
 import json
 import statistics
@@ -8,15 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dsdm import bench
-from dsdm.bench import adverse, billion, data, memory, oracle, peers, timing
-from dsdm.bench.answers import Promise, WrongAnswerError, check
-from dsdm.bench.cold import drop_from_cache
-from dsdm.bench.oracle import Expected, expected, largest
-from dsdm.bench.results import Measured
-from dsdm.bench.settings import Settings
-from dsdm.bench.tasks import Operation, Task
-from dsdm.bench.timing import Contestant, alternate
+from dsdm_bench import select as bench
+from dsdm_bench.harness import contest, machine, page_cache
+from dsdm_bench.harness.contest import Contestant, alternate
+from dsdm_bench.harness.errors import ChildError, WrongAnswerError
+from dsdm_bench.harness.results import Measured
+from dsdm_bench.select import memory, oracle, peers
+from dsdm_bench.select.answers import Promise, check
+from dsdm_bench.select.jobs import billion
+from dsdm_bench.select.jobs.adverse import VECTORS
+from dsdm_bench.select.oracle import Expected, expected, largest
+from dsdm_bench.select.score_files import mapped
+from dsdm_bench.select.settings import SelectSettings
+from dsdm_bench.select.tasks import Operation, Task
+from dsdm_bench.select.vectors import Vectors, normal
 
 ROWS = 20_000
 
@@ -24,7 +29,7 @@ ROWS = 20_000
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
     """Nothing here spins, and no time matters."""
-    monkeypatch.setattr("dsdm.bench.timing._SETTLE", 0)
+    monkeypatch.setattr("dsdm_bench.harness.contest._SETTLE", 0)
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def settings(tmp_path, monkeypatch):
     """The least of everything, in a folder of the test's own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(billion, "ROWS", 50_000)
-    return Settings(jobs=("top-k",), rows=ROWS, repeats=1, memory=False)
+    return SelectSettings(jobs=("top-k",), rows=ROWS, repeats=1, memory=False)
 
 
 @pytest.fixture
@@ -62,13 +67,13 @@ def test_every_answer_is_right(settings, job):
 
 def test_nothing_is_left_and_every_peer_takes_part(settings, tmp_path):
     (result,) = bench.run(replace(settings, jobs=("mean",)))
-    installed = {name for name in (*peers.LIBRARIES, "dsdm") if name == "reference" or peers.is_installed(name)}
+    installed = {name for name in (*peers.LIBRARIES, "dsdm") if name == "reference" or machine.is_installed(name)}
     assert {one.library for one in result.systems} == installed
     assert list(tmp_path.iterdir()) == []
 
 
 def test_sizes_are_the_references_and_their_shares(settings):
-    whole = Settings(jobs=())
+    whole = SelectSettings(jobs=())
     assert whole.sizes == (100_000, 6_350_000, 54_237_186)
     assert whole.drawn == (25_400_000,)
     assert settings.sizes == (9, 585, 5000)
@@ -105,8 +110,8 @@ def test_dsdm_must_not_die(settings, replaced):
 
 
 def test_what_is_not_installed_is_named(settings, monkeypatch, capsys):
-    monkeypatch.setattr(peers, "is_installed", lambda name: name not in ("torch", "polars"))
-    monkeypatch.setattr(peers, "version", lambda _: "1.0")
+    monkeypatch.setattr(machine, "is_installed", lambda name: name not in ("torch", "polars"))
+    monkeypatch.setattr(machine, "version", lambda _: "1.0")
     monkeypatch.setattr(
         peers, "PEERS", [one for one in peers.PEERS if one.library in ("dsdm", "polars", "torch", "numpy")]
     )
@@ -125,14 +130,14 @@ def test_memory_is_measured_in_other_processes(settings):
 
 
 def test_the_peak_holds_the_result_and_not_the_map(tmp_path):
-    path = data.Vectors(tmp_path, 2_000_000).path("a")
+    path = Vectors(tmp_path, 2_000_000).path("a")
     choice = next(one for one in peers.PEERS if one.name == "numpy choice, not shuffled")
     drawing = Task(Operation.sample, (path,), 2_000_000, 1_000_000, 1)
     assert 7_500_000 < memory.peak(choice, drawing) < 60_000_000
     ours = next(one for one in peers.PEERS if one.name == "dsdm")
     best = Task(Operation.top_k, (path,), 2_000_000, 10, 1)
     assert memory.peak(ours, best) < 6_000_000
-    with pytest.raises(memory.ChildError, match="ended with code 1"):
+    with pytest.raises(ChildError, match="ended with code 1"):
         memory.peak(ours, replace(best, paths=(tmp_path / "none.pt",)))
 
 
@@ -203,7 +208,7 @@ def test_vectors_are_kept_and_used_again(settings, tmp_path):
     before = path.stat()
     bench.run(replace(kept, keep=False))
     assert path.stat().st_mtime_ns == before.st_mtime_ns
-    np.testing.assert_array_equal(data.mapped(path), data.normal(ROWS, "a"))
+    np.testing.assert_array_equal(mapped(path), normal(ROWS, "a"))
     path.unlink()
     bench.run(replace(kept, keep=False))
     assert list(folder.iterdir()) == []
@@ -221,7 +226,7 @@ def test_an_interrupt_leaves_nothing(settings, replaced, tmp_path):
 
 def test_runs_are_in_turns_and_slow_ones_are_not_repeated(monkeypatch):
     clock, ran = [0.0], []
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(contest.time, "perf_counter", lambda: clock[0])
 
     def taking(name, took):
         def run():
@@ -237,7 +242,7 @@ def test_runs_are_in_turns_and_slow_ones_are_not_repeated(monkeypatch):
     # A brief one runs four times in a turn, and the first is not counted; but not where something is done before it.
     ran.clear()
     contestants = [taking("a", 0.5), taking("b", 1.5), taking("c", 0.5)]
-    contestants[2].before = lambda: ran.append("-")
+    contestants[2].setup = lambda: ran.append("-")
     alternate(contestants, 2, budget=2.5)
     assert "".join(ran) == "ab-caaaab-caaaab-c"
     assert [one.times for one in contestants] == [[0.5] * 6, [1.5, 1.5], [0.5, 0.5]]
@@ -250,11 +255,11 @@ def test_noise_is_that_of_the_authors():
     assert [int(word[0]) for word in words] == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
 
 
-@pytest.mark.parametrize("name", adverse.VECTORS)
+@pytest.mark.parametrize("name", VECTORS)
 @pytest.mark.parametrize("k", [1, 100, 999, 1000])
 def test_blocks_do_not_change_what_is_largest(monkeypatch, name, k):
     monkeypatch.setattr(oracle, "_MANY", 64)
-    values = adverse.VECTORS[name](1000, k)
+    values = VECTORS[name](1000, k)
     np.testing.assert_array_equal(largest(values, k), np.argsort(-values, kind="stable")[:k])
     monkeypatch.setattr(oracle, "_MANY", 10_000)
     np.testing.assert_array_equal(largest(values, k), np.argsort(-values, kind="stable")[:k])
@@ -262,7 +267,7 @@ def test_blocks_do_not_change_what_is_largest(monkeypatch, name, k):
 
 @pytest.fixture
 def task(tmp_path):
-    return Task(Operation.gumbel, (data.Vectors(tmp_path, ROWS).path("a"),), ROWS, 500, 1)
+    return Task(Operation.gumbel, (Vectors(tmp_path, ROWS).path("a"),), ROWS, 500, 1)
 
 
 def test_wrong_rows_are_found(task):
@@ -304,5 +309,5 @@ def test_ties_may_go_to_any_row_unless_more_is_promised(task):
 def test_dropping_a_file_from_the_cache_keeps_its_bytes(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abc" * 10_000)
-    drop_from_cache(path)
+    page_cache.drop(path)
     assert path.read_bytes() == b"abc" * 10_000

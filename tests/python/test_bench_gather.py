@@ -4,28 +4,23 @@ import json
 import os
 import shutil
 import signal
-import sys
 import threading
 import time
 from dataclasses import replace
 from itertools import cycle, product
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pyarrow import ipc, parquet
 
-from dsdm.bench import gather, process
-from dsdm.bench.answers import WrongAnswerError
-from dsdm.bench.gather import contest, corpus, outputs, places, reads, systems
-from dsdm.bench.gather.copies import copies
-from dsdm.bench.gather.settings import ROW_BYTES, ROW_TOKENS, Case, Settings
-from dsdm.bench.gather.systems import LIBRARIES, System
+from dsdm_bench import gather
+from dsdm_bench.gather import measure, places, systems
+from dsdm_bench.gather.corpus import shards
+from dsdm_bench.gather.settings import ROW_BYTES, Case, GatherSettings
+from dsdm_bench.gather.systems import LIBRARIES, System
+from dsdm_bench.harness import machine
+from dsdm_bench.harness.errors import WrongAnswerError
 
-ROWS = 403
+ROWS = 403  # as `bench_corpus` has
 SUBSET = 40  # 10 %
 
 RECIPES = """
@@ -66,23 +61,14 @@ def waits(task):
 """
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory):
-    """A folder with the corpus in it."""
-    folder = tmp_path_factory.mktemp("corpus")
-    files = corpus.Corpus(folder, ROWS, 2)
-    files.files("arrow")
-    return folder
-
-
 @pytest.fixture
-def settings(tmp_path, monkeypatch, made):
+def settings(tmp_path, monkeypatch, bench_corpus):
     """The least of everything, in folders of the test's own."""
-    monkeypatch.setattr("dsdm.bench.timing._SETTLE", 0)
+    monkeypatch.setattr("dsdm_bench.harness.contest._SETTLE", 0)
     (tmp_path / "memory").mkdir()
     monkeypatch.setattr(places, "_MEMORY", tmp_path / "memory")
-    shutil.copytree(made, tmp_path / "data")
-    return Settings(cases=(Case(),), rows=ROWS, repeats=1, budget=0, folder=tmp_path / "data", peers=())
+    shutil.copytree(bench_corpus, tmp_path / "data")
+    return GatherSettings(cases=(Case(),), rows=ROWS, repeats=1, budget=0, folder=tmp_path / "data", peers=())
 
 
 @pytest.fixture
@@ -108,7 +94,7 @@ def left(folder):
 @pytest.mark.parametrize("source", ["arrow", "parquet"])
 def test_every_system_gives_the_rows(settings, source):
     (result,) = gather.run(replace(settings, cases=(Case(source=source),), peers=None))
-    installed = {name for name in LIBRARIES if systems.is_installed(name) and (name != "lance" or source == "arrow")}
+    installed = {name for name in LIBRARIES if machine.is_installed(name) and (name != "lance" or source == "arrow")}
     assert {one.library for one in result.systems} == installed | {"dsdm"}
     assert (result.rows, result.k, result.source) == (ROWS, SUBSET, source)
     for one in result.systems:
@@ -143,7 +129,7 @@ def test_every_case(settings):
 
 
 def test_rows_are_the_same_in_each_order():
-    given, ascending = (contest.choose(ROWS, Case(order=order)) for order in ("random", "sorted"))
+    given, ascending = (measure.choose(ROWS, Case(order=order)) for order in ("random", "sorted"))
     assert (np.sort(given) == ascending).all()
     assert (given != ascending).any()
     assert len(np.unique(given)) == SUBSET
@@ -184,8 +170,8 @@ def test_dsdm_must_not_die(settings, with_systems, monkeypatch):
 
 
 def test_what_is_not_installed_is_named(settings, monkeypatch, capsys):
-    there = systems.is_installed
-    monkeypatch.setattr(systems, "is_installed", lambda name: name in ("dsdm", "pyarrow") and there(name))
+    there = machine.is_installed
+    monkeypatch.setattr(machine, "is_installed", lambda name: name in ("dsdm", "pyarrow") and there(name))
     (result,) = gather.run(replace(settings, peers=None))
     assert {one.library for one in result.systems} == {"dsdm", "pyarrow"}
     assert "not installed, so not compared with: datasets, polars, duckdb, lance\n" in capsys.readouterr().out
@@ -266,7 +252,7 @@ def test_a_chart_that_cannot_be_is_refused_first(run, tmp_path):
 
 def test_too_little_room_is_said_before_anything_is_made(run, monkeypatch, tmp_path):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(corpus.shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     monkeypatch.setattr(places, "_MEMORY", tmp_path)
     for output, why in (("memory", "the largest output in memory"), ("disk", "a corpus of 9,000 rows")):
         code, out, errors = run("bench", "gather", "--rows", 9000, "--output", output)
@@ -314,261 +300,15 @@ def test_an_interrupt_ends_the_process_and_leaves_nothing(settings, with_systems
 
 
 def test_an_interrupt_while_shards_are_made_leaves_nothing(settings, monkeypatch, tmp_path):
-    class Interrupted(corpus._Stoppable):
+    class Interrupted(shards._Stoppable):
         def write(self, piece):
             if self._file.name.endswith("train-00002-of-00008.parquet"):
                 raise KeyboardInterrupt
             return super().write(piece)
 
-    monkeypatch.setattr(corpus, "_Stoppable", Interrupted)
+    monkeypatch.setattr(shards, "_Stoppable", Interrupted)
     before = left(settings.folder)
     with pytest.raises(KeyboardInterrupt):
         gather.run(replace(settings, rows=ROWS + 1, keep=True))
     assert left(settings.folder) == before
     assert list((tmp_path / "memory").iterdir()) == []
-
-
-def test_shards_stop_when_told():
-    stop = threading.Event()
-    file = corpus._Stoppable(sys.stdout, stop)
-    assert file.name == sys.stdout.name
-    stop.set()
-    with pytest.raises(InterruptedError):
-        file.write(b"")
-
-
-# --- the corpus ------------------------------------------------------------------------------------------------
-
-
-def test_both_sources_have_the_rows_of_the_hashes(made):
-    files = corpus.Corpus(made, ROWS, 2)
-    counts = [parquet.ParquetFile(file).metadata.num_rows for file in files.files("parquet")]
-    assert len(counts) == 8
-    assert max(counts) - min(counts) == 1
-    tokens = np.concatenate([piece for rank, rows in enumerate(counts) for piece in corpus.draw(rank, rows)])
-    assert tokens.shape == (ROWS, ROW_TOKENS)
-    from_parquet = pa.concat_tables(map(parquet.read_table, files.files("parquet")))
-    from_arrow = pa.concat_tables(ipc.open_stream(file).read_all() for file in files.files("arrow"))
-    for table in (from_parquet, from_arrow):
-        assert table.column_names == ["input_ids"]
-        assert table.schema.types[0].value_type == pa.uint16()
-        np.testing.assert_array_equal(np.array(table["input_ids"].to_pylist()), tokens)
-    np.testing.assert_array_equal(files.hashes, corpus.hash_rows(tokens))
-    (chunk,) = {
-        parquet.ParquetFile(file).metadata.row_group(0).column(0).compression for file in files.files("parquet")
-    }
-    assert chunk == "SNAPPY"
-
-
-def test_a_hash_is_the_sum_of_weighted_words():
-    tokens = next(corpus.draw(0, 3))
-    weights = [int(weight) for weight in corpus._weights()]
-    for row, found in zip(tokens, corpus.hash_rows(tokens), strict=True):
-        words = np.frombuffer(row.tobytes(), "<u8")
-        assert found == sum(int(word) * weight for word, weight in zip(words, weights, strict=True)) % 2**64
-
-
-def test_tokens_are_as_frequent_as_words():
-    tokens = np.concatenate(list(corpus.draw(3, 5_000))).ravel()
-    assert tokens.max() < 50_257
-    counts = np.bincount(tokens, minlength=50_257)
-    frequencies = 1 / (np.arange(50_257) + 2.7)
-    expected = frequencies / frequencies.sum() * len(tokens)
-    for rank in (0, 1, 10, 100, 1_000):
-        assert counts[rank] == pytest.approx(expected[rank], rel=0.15)
-    # The rarest half is there too, as often as it should be.
-    assert counts[25_000:].sum() == pytest.approx(expected[25_000:].sum(), rel=0.02)
-
-
-# --- what is compared with -------------------------------------------------------------------------------------
-
-
-def test_where_arrow_rows_lie(made):
-    files = corpus.Corpus(made, ROWS, 2)
-    rows = np.array([ROWS - 1, 0, 7, 8, 200, 7])
-    hashes, heads = [], []
-    for one in reads.needed(files.files("arrow"), rows):
-        content = one.file.read_bytes()
-        assert sorted(one.ranges[:, 0]) == one.ranges[:, 0].tolist()
-        spans = [content[start:end] for start, end in one.ranges]
-        hashes += [
-            corpus.hash_rows(np.frombuffer(span, np.uint16)[None])[0] for span in spans if len(span) == ROW_BYTES
-        ]
-        heads += [span for span in spans if len(span) != ROW_BYTES]
-    np.testing.assert_array_equal(hashes, files.hashes[np.unique(rows)])
-    assert heads
-    assert all(b"\xff\xff\xff\xff" in head for head in heads)
-
-
-def test_where_parquet_row_groups_lie(tmp_path):
-    tokens = next(corpus.draw(0, 100))
-    parquet.write_table(corpus.as_table(tokens), tmp_path / "a.parquet", row_group_size=30)
-    parquet.write_table(corpus.as_table(tokens), tmp_path / "b.parquet", row_group_size=30)
-    first, second = reads.needed([tmp_path / "a.parquet", tmp_path / "b.parquet"], np.array([95, 31, 59, 130]))
-    groups = [parquet.ParquetFile(tmp_path / "a.parquet").metadata.row_group(number).column(0) for number in range(4)]
-    assert first.ranges.tolist() == [
-        [
-            groups[number].dictionary_page_offset,
-            groups[number].dictionary_page_offset + groups[number].total_compressed_size,
-        ]
-        for number in (1, 3)
-    ]
-    assert len(second.ranges) == 1
-    assert second.ranges[0, 0] == groups[1].dictionary_page_offset
-
-
-@given(
-    starts=st.lists(st.integers(0, 200_000), max_size=30, unique=True).map(sorted),
-    length=st.integers(1, 5_000),
-    gap=st.sampled_from([0, 4_096, 20_000]),
-)
-def test_merged_ranges_are_the_blocks_and_the_gaps(starts, length, gap):
-    ranges = np.array([[start, start + length] for start in starts], np.int64).reshape(-1, 2)
-    blocks = sorted({block for start, end in ranges for block in range(start // 4096, (end - 1) // 4096 + 1)})
-    expected = []
-    for block in blocks:
-        if expected and block * 4096 <= expected[-1][1] + gap:
-            expected[-1][1] = (block + 1) * 4096
-        else:
-            expected.append([block * 4096, (block + 1) * 4096])
-    assert reads._merged(ranges, gap) == expected
-
-
-@pytest.mark.parametrize("written", [None, 0, 2_500_000])
-def test_ways_of_reading_read_what_is_needed_and_write_as_much(made, tmp_path, written):
-    files = corpus.Corpus(made, ROWS, 2).files("arrow")
-    wanted = reads.needed(files, np.arange(0, ROWS, 5))
-    for one in reads.reads(wanted, written or 0, None if written is None else tmp_path):
-        if hasattr(os, "O_DIRECT"):
-            assert "past the page cache" in one.check(one.run())
-            assert [path.stat().st_size for path in tmp_path.iterdir()] == ([] if written is None else [written])
-        with pytest.raises(WrongAnswerError, match=f"7 bytes were read of {sum(one.bytes for one in wanted):,}"):
-            one.check(7)
-
-
-@pytest.mark.parametrize("size", [1, ROW_BYTES * 100, 25_000_000])
-def test_copies_have_the_bytes_of_the_sources(tmp_path, size):
-    content = [np.random.default_rng(seed).bytes(5_000_000 + seed) for seed in range(2)]
-    files = [tmp_path / "a", tmp_path / "b"]
-    for path, one in zip(files, content, strict=True):
-        path.write_bytes(one)
-    again = (b"".join(content) * (size // 10_000_000 + 1))[:size]
-    out = tmp_path / "out"
-    for one in copies(files, size, out, 3, flush=True):
-        out.mkdir()
-        assert one.check(one.run()) == "all bytes"
-        assert b"".join(path.read_bytes() for path in sorted(out.iterdir())) == again
-        shutil.rmtree(out)
-    out.mkdir()
-    with pytest.raises(WrongAnswerError, match="0 bytes were copied"):
-        one.check(None)
-
-
-# --- the check -------------------------------------------------------------------------------------------------
-
-
-def written(folder, rows, *, column="input_ids", form="stream"):
-    table = rows if isinstance(rows, pa.Table) else corpus.as_table(rows).rename_columns([column])
-    folder.mkdir(exist_ok=True)
-    if form == "parquet":
-        parquet.write_table(table, folder / "rows.parquet")
-        return folder
-    new = ipc.new_file if form == "file" else ipc.new_stream
-    with new(str(folder / "rows.arrow"), table.schema) as writer:
-        writer.write_table(table, max_chunksize=7)
-    return folder
-
-
-@pytest.mark.parametrize("form", ["stream", "file", "parquet"])
-def test_right_rows_are_found_in_every_form(tmp_path, form):
-    tokens = next(corpus.draw(0, 20))
-    hashes = corpus.hash_rows(tokens)
-    out = written(tmp_path / "out", tokens, form=form)
-    assert outputs.check(out, hashes, ordered=True) == "the rows asked for, in order"
-    assert outputs.check(out, hashes[::-1], ordered=False) == "the rows asked for, in another order"
-    with pytest.raises(WrongAnswerError, match="20 rows are not those asked for at their place, the first at 0"):
-        outputs.check(out, hashes[::-1], ordered=True)
-
-
-def test_shards_are_read_in_the_order_of_the_state(tmp_path):
-    tokens = next(corpus.draw(0, 20))
-    for name, part in (("b", tokens[:15]), ("a", tokens[15:])):
-        written(tmp_path, part)
-        (tmp_path / "rows.arrow").rename(tmp_path / f"{name}.arrow")
-    state = {"_data_files": [{"filename": "b.arrow"}, {"filename": "a.arrow"}]}
-    (tmp_path / "state.json").write_text(json.dumps(state))
-    assert outputs.check(tmp_path, corpus.hash_rows(tokens), ordered=True)
-
-
-def test_wrong_rows_are_found(tmp_path):
-    tokens = next(corpus.draw(0, 20))
-    hashes = corpus.hash_rows(tokens)
-    one_token = tokens.copy()
-    one_token[11, 1023] ^= 1
-    twice = tokens.copy()
-    twice[3] = twice[4]
-    wrong = {
-        "19 rows in place of 20": tokens[:19],
-        "0 rows in place of 20": tokens[:0],
-        "1 rows are not those asked for at their place, the first at 11": one_token,
-        "first at 3": twice,
-        r"\['tokens'\] in place of input_ids": corpus.as_table(tokens).rename_columns(["tokens"]),
-        "int32.* in place of lists of uint16": corpus.as_table(tokens).cast(
-            pa.schema({"input_ids": pa.list_(pa.int32())})
-        ),
-        "another length than 1,024": pa.table(
-            {"input_ids": [[1] * 1023]}, pa.schema({"input_ids": pa.list_(pa.uint16())})
-        ),
-        "1 nulls": pa.table({"input_ids": [None]}, pa.schema({"input_ids": pa.list_(pa.uint16())})),
-    }
-    for message, rows in wrong.items():
-        with pytest.raises(WrongAnswerError, match=message):
-            outputs.check(written(tmp_path / "out", rows), hashes, ordered=True)
-    with pytest.raises(WrongAnswerError, match=r"about \d+ rows are others"):
-        outputs.check(written(tmp_path / "out", twice), hashes, ordered=False)
-    with pytest.raises(WrongAnswerError, match="no shard was written"):
-        outputs.check(tmp_path / "none", hashes, ordered=True)
-
-
-# --- processes -------------------------------------------------------------------------------------------------
-
-FAMILY = """
-import subprocess, sys
-print("ready", flush=True)
-sys.stdin.readline()
-child = subprocess.Popen([sys.executable, "-c", "x = b'x' * 50_000_000; print('done', flush=True); input()"])
-child.wait()
-"""
-
-
-def test_the_memory_of_a_process_has_that_of_its_children():
-    with process.Child([sys.executable, "-c", FAMILY]) as child:
-        child.next_word("ready")
-        before = child.anonymous()
-        child.proceed()
-        most = child.watch(0.002)
-        child.next_word("done")
-        assert max(most, child.anonymous()) - before > 50_000_000
-        child.proceed()
-
-
-def test_no_process_outlives_an_error():
-    sleeper = (
-        "import subprocess, sys; child = subprocess.Popen(['sleep', '60']); print('ready', child.pid, flush=True); "
-        "child.wait()"
-    )
-    pids = []
-
-    def fail():
-        with process.Child([sys.executable, "-c", sleeper]) as child:
-            pids.append(int(child.next_word("ready")))
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    for _ in range(500):
-        status = Path(f"/proc/{pids[0]}/status")
-        if not status.exists() or "State:\tZ" in status.read_text():
-            return
-        time.sleep(0.01)
-    pytest.fail("the process of the process is still there")

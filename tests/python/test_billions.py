@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dsdm
-from dsdm.bench.oracle import philox_bits
+from dsdm_bench.select.oracle import philox_bits
 
 PART = 1 << 29
 PARTS = 8

@@ -32,10 +32,10 @@ def test_the_version_is_the_modules(run):
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        ("import dsdm", "numpy pyarrow pandas datasets pooch requests tqdm platformdirs typer click rich dsdm.bench"),
+        ("import dsdm", "numpy pyarrow pandas datasets pooch requests tqdm platformdirs typer click rich dsdm_bench"),
         (
             "from dsdm.cli import main; sys.argv = ['dsdm', '--help']; main()",
-            "numpy pyarrow pandas datasets pooch requests tqdm platformdirs rich dsdm.bench dsdm.demo",
+            "numpy pyarrow pandas datasets pooch requests tqdm platformdirs rich dsdm_bench dsdm.demo",
         ),
     ],
 )

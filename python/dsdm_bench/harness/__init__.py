@@ -1,0 +1,1 @@
+"""What both benchmarks use: contests in turns, watched processes, and reports."""
