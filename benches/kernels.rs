@@ -1,4 +1,4 @@
-//! The kernels of selection, each after its answer was compared with that of a plain loop.
+//! Times the kernels of selection, each after its answer was compared with that of a plain loop.
 //!
 //! ```text
 //! cargo bench
@@ -12,14 +12,14 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use dsdm::parallel::Job;
 use dsdm::select::bench_api::{BenchCandidates, RandomBits, philox, scan};
 
-/// Rows of a block of the pass: their scores stay in the cache.
+/// Rows of a block of the pass. Their scores stay in the cache.
 const BLOCK: usize = 1 << 14;
-/// Blocks that are scanned in turn: of fewer, the processor learns by heart where the hits are.
+/// Blocks that are scanned in turn. With fewer, the branch predictor would learn where the hits are.
 const BLOCKS: usize = 64;
 /// Entries that are cut and ordered.
 const ENTRIES: usize = 1 << 20;
 
-/// Scores that are spread about as a normal distribution's: sums of uniform numbers.
+/// Returns scores in about a normal distribution: sums of uniform numbers.
 fn scores(len: usize) -> Vec<f32> {
     let uniform = |row: u64, draw: u64| (philox(draw, row) >> 40) as f32 / (1 << 24) as f32;
     (0..len as u64).map(|row| (0..6).map(|draw| uniform(row, draw) - 0.5).sum()).collect()

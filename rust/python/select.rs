@@ -24,7 +24,7 @@ pub(super) enum Borrowed<'a> {
 }
 
 impl ScoresArgument<'_> {
-    /// What can be read without the GIL.
+    /// Borrows what can be read without the GIL.
     pub(super) fn borrow(&self) -> Result<Borrowed<'_>> {
         match self {
             Self::Scores(scores) => Ok(Borrowed::Scores(scores.get().scores.clone())),
@@ -41,7 +41,7 @@ impl ScoresArgument<'_> {
 }
 
 impl Borrowed<'_> {
-    /// The source to select from.
+    /// Returns the source to select from.
     pub(super) fn source(&self) -> &dyn Source {
         match self {
             Self::Scores(scores) => scores,
@@ -57,7 +57,7 @@ pub(super) enum ExcludeArgument<'py> {
     Mask(PyReadonlyArray1<'py, u8>),
 }
 
-/// The excluded rows of an argument, checked against the number of rows without the GIL.
+/// Checks the excluded rows of an argument against the number of rows, without the GIL.
 fn exclude<'a>(
     py: Python<'_>,
     argument: Option<&'a ExcludeArgument<'_>>,
@@ -107,9 +107,9 @@ pub(super) enum NoiseArgument {
     Numpy(u128, u128),
 }
 
-/// A new array of `k` rows that `fill` fills without the GIL, once it is known that so many can be chosen.
+/// Returns a new array of `k` rows that `fill` fills without the GIL. Fails first if so many cannot be chosen.
 ///
-/// numpy makes it: large arrays of it lie in large pages, which cost far less to touch first.
+/// numpy allocates it, because numpy puts large arrays in huge pages, which cost far less at their first touch.
 fn filled<'py>(
     py: Python<'py>,
     k: u64,
@@ -127,7 +127,7 @@ fn filled<'py>(
     Ok(array)
 }
 
-/// The `k` best rows, as int64.
+/// Returns the `k` best rows as int64.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // the face of the Python function
 pub(super) fn top_k<'py>(
@@ -149,7 +149,7 @@ pub(super) fn top_k<'py>(
     })
 }
 
-/// `k` rows drawn with probability proportional to `exp(score / temperature)`, as int64.
+/// Draws `k` rows with probability proportional to `exp(score / temperature)`; returns them as int64.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
 pub(super) fn gumbel_top_k<'py>(
@@ -176,7 +176,7 @@ pub(super) fn gumbel_top_k<'py>(
     })
 }
 
-/// `k` of `0..rows`, uniformly without replacement, in random order, as int64.
+/// Draws `k` of `0..rows` uniformly without replacement; returns them in random order as int64.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)]
 pub(super) fn sample<'py>(

@@ -4,36 +4,37 @@ use crate::error::{Error, Result};
 use crate::parallel::check_here;
 use crate::room::reserved;
 
-/// What there are too many of, where memory has no room for them.
+/// Names these rows in the error when memory has no room for them.
 const EXCLUDED: &str = "excluded rows";
 
-/// Rows that are looked at between looks at whether the job is to stop.
+/// Rows between two looks at whether the job was stopped.
 const ROWS_PER_CHECK: usize = 1 << 20;
-/// Bits that rows are sorted by at once.
+/// Bits that one sorting step resolves.
 const DIGIT_BITS: u32 = 11;
 
-/// Rows that are not there, as far as a selection is concerned: their scores are not looked at.
+/// Rows that a selection treats as absent. It ignores their scores, even if they are NaN.
 #[derive(Debug, Clone, Default)]
 pub enum Exclude<'a> {
-    /// None.
+    /// No rows.
     #[default]
     Nothing,
-    /// These rows, ascending and without repeats: made by [`Exclude::rows`].
+    /// These rows, ascending and without repeats. Made by [`Exclude::rows`].
     Rows(Vec<u64>),
-    /// The rows whose byte is not 0: made by [`Exclude::mask`].
+    /// The rows whose byte is not 0. Made by [`Exclude::mask`].
     Mask {
         /// One byte per row.
         mask: &'a [u8],
-        /// How many are not 0.
+        /// How many bytes are not 0.
         count: u64,
     },
 }
 
 impl<'a> Exclude<'a> {
-    /// Row numbers in any order, repeats allowed, each in `0..len`. Memory: 16 bytes for each.
+    /// Excludes row numbers in any order, with or without repeats, each in `0..len`. Takes 16 bytes of memory each.
     ///
     /// # Errors
-    /// [`Error::Index`] for a row that is not there, [`Error::Memory`], and [`Error::Interrupted`].
+    ///
+    /// [`Error::Index`] for a number outside that range, [`Error::Memory`], and [`Error::Interrupted`].
     pub fn rows(rows: &[i64], len: u64) -> Result<Self> {
         let mut sorted = reserved(rows.len(), EXCLUDED)?;
         for (block, rows) in rows.chunks(ROWS_PER_CHECK).enumerate() {
@@ -57,10 +58,11 @@ impl<'a> Exclude<'a> {
         Ok(Self::Rows(sorted))
     }
 
-    /// One byte per row, not 0 where the row is excluded.
+    /// Excludes the rows whose byte in `mask` is not 0.
     ///
     /// # Errors
-    /// [`Error::Value`] for a mask of another length, and [`Error::Interrupted`].
+    ///
+    /// [`Error::Value`] unless the mask has one byte per row, and [`Error::Interrupted`].
     pub fn mask(mask: &'a [u8], len: u64) -> Result<Self> {
         if mask.len() as u64 != len {
             return Err(Error::Value(format!(
@@ -76,7 +78,7 @@ impl<'a> Exclude<'a> {
         Ok(Self::Mask { mask, count })
     }
 
-    /// How many rows are excluded.
+    /// Returns how many rows are excluded.
     pub fn count(&self) -> u64 {
         match self {
             Self::Nothing => 0,
@@ -85,7 +87,7 @@ impl<'a> Exclude<'a> {
         }
     }
 
-    /// A view that is asked for ascending rows from `start` on.
+    /// Returns a cursor for questions about ascending rows from `start` on.
     pub(super) fn cursor(&self, start: u64) -> ExcludeCursor<'_> {
         match self {
             Self::Nothing => ExcludeCursor::Nothing,
@@ -95,12 +97,12 @@ impl<'a> Exclude<'a> {
     }
 }
 
-/// The same numbers in ascending order, digit by digit from the lowest: a sort that can be stopped.
+/// Sorts numbers by digits, the lowest first. Unlike the library's sort it stops when the job does.
 fn sorted(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
     if numbers.is_sorted() {
         return Ok(numbers);
     }
-    // Proof: of no numbers, no bit differs.
+    // Proof: without numbers there are no bits to sort by.
     let bits = u64::BITS - numbers.iter().copied().max().unwrap_or(0).leading_zeros();
     let mut spare = reserved(numbers.len(), EXCLUDED)?;
     spare.resize(numbers.len(), 0);
@@ -111,7 +113,7 @@ fn sorted(mut numbers: Vec<u64>) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Puts numbers into the order of one digit, keeping the order of those that agree in it.
+/// Moves numbers to their places by one digit. Numbers with equal digits keep their order.
 fn sort_by_digit(numbers: &[u64], shift: u32, into: &mut [u64]) -> Result<()> {
     let digit = |number: u64| (number >> shift & ((1 << DIGIT_BITS) - 1)) as usize;
     let mut next = [0_usize; 1 << DIGIT_BITS];
@@ -136,7 +138,7 @@ fn sort_by_digit(numbers: &[u64], shift: u32, into: &mut [u64]) -> Result<()> {
     Ok(())
 }
 
-/// See [`Exclude::cursor`].
+/// Answers whether rows are excluded. See [`Exclude::cursor`].
 pub(super) enum ExcludeCursor<'a> {
     Nothing,
     Rows(&'a [u64]),
@@ -144,7 +146,7 @@ pub(super) enum ExcludeCursor<'a> {
 }
 
 impl ExcludeCursor<'_> {
-    /// Whether a row is excluded. Rows are asked for in ascending order.
+    /// Returns whether a row is excluded. Callers ask about rows in ascending order.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // a mask has one byte per row
     pub(super) fn excludes(&mut self, row: u64) -> bool {
@@ -183,6 +185,22 @@ mod tests {
             expected.dedup();
             let Exclude::Rows(found) = Exclude::rows(&rows, i64::MAX as u64).unwrap() else { panic!() };
             prop_assert_eq!(found, expected.iter().map(|row| row.cast_unsigned()).collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cursors_agree_with_a_look_at_every_row(mask in proptest::collection::vec(0u8..3, 1..200), start in 0usize..200) {
+            let len = mask.len() as u64;
+            let rows: Vec<i64> = (0..).zip(&mask).filter(|&(_, &byte)| byte != 0).map(|(row, _)| row).collect();
+            for exclude in [Exclude::mask(&mask, len).unwrap(), Exclude::rows(&rows, len).unwrap()] {
+                prop_assert_eq!(exclude.count(), rows.len() as u64);
+                let mut cursor = exclude.cursor(start as u64);
+                for row in (start..mask.len()).step_by(1 + start % 3) {
+                    prop_assert_eq!(cursor.excludes(row as u64), mask[row] != 0);
+                }
+            }
+            prop_assert!(!Exclude::Nothing.cursor(0).excludes(start as u64));
         }
     }
 }

@@ -1,9 +1,14 @@
-//! Rows drawn without replacement with probability proportional to `exp(score / temperature)`.
+//! Draws rows without replacement, with probability proportional to `exp(score / temperature)`.
 //!
-//! Add independent Gumbel noise to each log-weight and take the k largest: that is such a draw (Kool, van
-//! Hoof, Welling 2019, "Stochastic Beams and Where to Find Them"). The noise is `-ln(-ln(1 - p))` with `p`
-//! uniform, so it is large where `p` is small, and for a threshold on the sum a row's score bounds the `p` it
-//! needs. Rows above that bound, nearly all of them, are ruled out by [`noisy`] without a logarithm.
+//! ```text
+//! for each row: key = score / temperature + Gumbel noise of the row
+//! rows = those of the k largest keys
+//! ```
+//!
+//! This is such a draw (Kool, van Hoof, Welling 2019, "Stochastic Beams and Where to Find Them"). The noise is
+//! `-ln(-ln(1 - p))` with `p` uniform, which takes two logarithms a row. It deviates from the above to avoid nearly all
+//! of them: for a threshold on the key, a row's score bounds the `p` that the row needs, and [`prefilter`] rules out
+//! the rows above that bound by comparing integers.
 
 use std::ops::Range;
 
@@ -28,26 +33,26 @@ use crate::simd::{Kernel, dispatch};
 /// Where the noise comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum Noise {
-    /// Philox4x32-10 keyed by the seed and counted by the row; 64-bit uniforms, exact in the far tail.
+    /// Philox4x32-10, with the seed as the key and the row as the counter. Its 64-bit uniforms reach far into the tail.
     Philox {
-        /// The key.
+        /// The seed.
         seed: u64,
     },
-    /// Bit for bit what `numpy.random.Generator(PCG64).gumbel(size=n)` draws from this state.
+    /// The noise that `numpy.random.Generator(PCG64).gumbel(size=n)` draws from this state, bit for bit.
     Numpy {
-        /// As `numpy.random.PCG64(seed).state` shows it.
+        /// As in `numpy.random.PCG64(seed).state`.
         state: u128,
-        /// As `numpy.random.PCG64(seed).state` shows it.
+        /// As in `numpy.random.PCG64(seed).state`.
         increment: u128,
     },
 }
 
-/// Fills `rows` with rows drawn without replacement with probability proportional to `exp(score / temperature)`, as
-/// many as there is room for: `k`.
+/// Fills `rows` with `k = rows.len()` rows, drawn without replacement with probability proportional to
+/// `exp(score / temperature)`.
 ///
-/// Keys are float64; the best key comes first, ties to the lower row. A score of -inf is never drawn, one of
-/// +inf always, by row. A finite score that the temperature makes infinite is an error. Integers are taken as float64.
-/// Memory: as for `top_k`.
+/// Keys are float64. The largest key comes first, and ties go to the lower row. A score of -inf is never drawn. Scores
+/// of +inf are always drawn, in row order. A finite score that the temperature makes infinite is an error. Integers
+/// count as float64. Memory: as for `top_k`.
 pub fn gumbel_top_k(
     source: &dyn Source,
     rows: &mut [i64],
@@ -76,7 +81,7 @@ pub fn gumbel_top_k(
     }
 }
 
-/// What is drawn from, and how.
+/// The arguments of a draw.
 struct GumbelDraw<'a> {
     source: &'a dyn Source,
     noise: Noise,
@@ -85,10 +90,10 @@ struct GumbelDraw<'a> {
 }
 
 impl GumbelDraw<'_> {
-    /// Fills `rows` by entries that have room for the number of any row.
+    /// Fills `rows`, using entries of type `E`.
     fn fill<E: Entry>(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
         let &Self { source, noise, temperature, options } = self;
-        // Of no rows, the scores are looked at as for one: what is wrong with them is told for every k.
+        // For k = 0 this ranks rows as for k = 1, so that every k reports the same errors in the scores.
         let k = (rows.len() as u64).max(1);
         let SelectOptions { order, nan, ref exclude } = *options;
         let sorted = order != Order::Row;
@@ -122,7 +127,7 @@ impl GumbelDraw<'_> {
     }
 }
 
-/// Ranks rows by their score over the temperature plus noise.
+/// Ranks rows by their score over the temperature, plus noise.
 struct ByNoisyScore<'a, N> {
     source: &'a dyn Source,
     noise: N,
@@ -170,7 +175,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
             if excluded.excludes(row) {
                 continue;
             }
-            // Proof: such a row cannot be drawn, and was counted.
+            // Proof: `log_weight` counted the row, which cannot be drawn.
             let Some(log_weight) = self.log_weight(values.to_f64(at), row, stats) else { continue };
             let key = (log_weight + *noise).key();
             let entry = E::new(u64::MAX - key, row);
@@ -186,7 +191,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
     }
 }
 
-/// Divides scores; says whether all quotients are finite.
+/// Divides scores. Returns whether every quotient is finite.
 struct DivideAll<'a> {
     weights: &'a mut [f64],
     by: f64,
@@ -205,7 +210,7 @@ impl Kernel for DivideAll<'_> {
     }
 }
 
-/// Appends an entry for each hit within the threshold.
+/// Appends the entries of the hits that lie within the threshold.
 struct PushEntries<'a, E> {
     start: u64,
     hits: &'a [u32],
@@ -225,7 +230,7 @@ impl<E: Entry> Kernel for PushEntries<'_, E> {
         found.resize(before + hits.len(), E::WORST);
         let mut end = before;
         let (weights, noise) = (&weights[..hits.len()], &noise[..hits.len()]);
-        // Proof: slices of one length.
+        // Proof: the line above cut both to the length of `hits`.
         for ((&hit, weight), noise) in hits.iter().zip(weights).zip(noise) {
             let entry = E::new(u64::MAX - (weight + noise).key(), start + u64::from(hit));
             found[end] = entry;
@@ -236,7 +241,7 @@ impl<E: Entry> Kernel for PushEntries<'_, E> {
 }
 
 impl<N> ByNoisyScore<'_, N> {
-    /// The score over the temperature, unless the row cannot be drawn; that is counted.
+    /// Returns the score over the temperature, or counts the row and returns `None` if it cannot be drawn.
     fn log_weight(&self, score: f64, row: u64, stats: &mut PassStats) -> Option<f64> {
         let score = match (score.is_nan(), self.nan) {
             (false, _) => score,
@@ -260,12 +265,12 @@ impl<N> ByNoisyScore<'_, N> {
 }
 
 #[cfg(test)]
-#[allow(clippy::cast_precision_loss)] // few scores, of few bits
+#[allow(clippy::cast_precision_loss)] // small scores of few bits
 mod tests {
     use super::*;
     use crate::scores::Values;
 
-    /// Vectors of more than 2^32 rows are too large for a test, so what they take is compared with what others do.
+    /// More than 2^32 rows are too many for a test, so this compares their wider entries with those of fewer rows.
     #[test]
     fn entries_of_every_width_give_the_same_rows() {
         let scores: Vec<f32> = (0..300_000u32).map(|row| (row * 7919 % 1000) as f32 / 100.0).collect();
@@ -278,6 +283,60 @@ mod tests {
                 draw.fill::<Key64Row32>(&mut short, &Job::new(2)).unwrap();
                 draw.fill::<Key64Row64>(&mut wide, &Job::new(2)).unwrap();
                 assert_eq!(short, wide);
+            }
+        }
+    }
+
+    /// Returns the rows by computing the key of every one, and sorting all.
+    fn sorted(scores: &[f64], noise: Noise, temperature: f64) -> Vec<i64> {
+        let bits: Vec<u64> = match noise {
+            Noise::Philox { seed } => {
+                (0..scores.len() as u64).map(|row| Philox::new(seed, Philox::GUMBEL).bits(row)).collect()
+            }
+            Noise::Numpy { state, increment } => {
+                let mut stream = Pcg64::new(state, increment);
+                scores.iter().map(|_| stream.next()).collect()
+            }
+        };
+        let mut all = vec![0.0; bits.len()];
+        match noise {
+            Noise::Philox { seed } => Philox::new(seed, Philox::GUMBEL).gumbel(&bits, &mut all),
+            Noise::Numpy { state, increment } => {
+                (&NumpyNoise::new(Pcg64::new(state, increment))).gumbel(&bits, &mut all);
+            }
+        }
+        let keys: Vec<f64> =
+            scores.iter().zip(&all).map(|(score, noise)| score / temperature + noise).collect();
+        let mut rows: Vec<usize> = (0..scores.len()).filter(|&row| keys[row] > f64::NEG_INFINITY).collect();
+        rows.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]));
+        rows.into_iter().map(|row| i64::try_from(row).unwrap()).collect()
+    }
+
+    #[test]
+    fn rows_are_those_of_a_sort_by_noisy_score() {
+        let special = [f64::INFINITY, f64::NEG_INFINITY, -0.0];
+        let score = |row: u32| match row % 97 {
+            at @ 0..3 => special[at as usize],
+            _ => f64::from(row * 7919 % 1000) / 100.0,
+        };
+        for noise in [Noise::Philox { seed: 11 }, Noise::Numpy { state: 3 << 90, increment: 12_345 }] {
+            for (len, temperature) in [(1, 1.0), (5000, 0.1), (60_000, 3.0)] {
+                let scores: Vec<f64> = (1..=len).map(score).collect();
+                let expected = sorted(&scores, noise, temperature);
+                for k in [expected.len() / 50, expected.len()] {
+                    let mut found = vec![-1; k];
+                    let options = SelectOptions::default();
+                    gumbel_top_k(
+                        &Values::F64(&scores),
+                        &mut found,
+                        noise,
+                        temperature,
+                        &options,
+                        &Job::new(2),
+                    )
+                    .unwrap();
+                    assert_eq!(found, expected[..k]);
+                }
             }
         }
     }

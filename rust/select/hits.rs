@@ -1,33 +1,49 @@
-//! Offsets of the rows that pass a comparison, written a stride at a time.
+//! Collects the offsets of the rows that pass a test, a stride of 64 rows at a time.
+//!
+//! ```text
+//! for each stride:
+//!     bytes = test(row) for each of its rows         (one byte per row, so the loop becomes vector code)
+//!     if all bytes are 0: continue
+//!     mask = the bytes as 64 bits
+//!     while mask is not 0:
+//!         write the offset of its lowest bit, and clear that bit
+//! ```
+//!
+//! It deviates in two places:
+//!
+//! - The bits of a mask are walked four at a time, with one branch per four. Where few rows pass, four are nearly
+//!   always enough, so the branch is predictable. The surplus writes land behind `count`, where the next stride
+//!   overwrites them.
+//! - The bytes become bits by multiplication (see [`ByteMask::bits`]), because not every processor has an instruction
+//!   for it.
 
-/// Values whose comparisons become one mask.
+/// Rows that share one mask.
 pub(super) const STRIDE: usize = 64;
-/// Offsets that are written at once: hardly more of a stride are found, where few rows are wanted.
+/// Offsets written per branch. Where few rows pass, a stride seldom has more.
 const WRITTEN_AT_ONCE: usize = 4;
 
-/// The offsets found so far.
+/// The offsets that passed so far.
 pub(super) struct Hits<'a> {
     pub(super) offsets: &'a mut [u32],
     pub(super) count: usize,
-    /// The offset of the next stride.
+    /// The offset of the next row to test.
     pub(super) next: u32,
 }
 
 impl Hits<'_> {
-    /// Adds the offsets of a stride.
+    /// Tests the next 64 rows.
     #[inline(always)]
     pub(super) fn push_stride(&mut self, passes: impl Fn(usize) -> bool) {
-        let mask = ByteMask::of(passes);
-        if mask.any() {
-            let mut mask = mask.mask();
+        let bytes = ByteMask::of(passes);
+        if bytes.any() {
+            let mut mask = bytes.bits();
             let end = self.count + mask.count_ones() as usize;
             let mut write = |hit: &mut u32| {
                 *hit = self.next + mask.trailing_zeros();
-                mask &= mask.wrapping_sub(1); // Proof: a mask without bits stays one.
+                mask &= mask.wrapping_sub(1); // Proof: for an empty mask, & keeps it empty.
                 mask
             };
-            // Some more than there are, and these are overwritten by the next: one branch for all of them, which
-            // is seldom mispredicted.
+            // Writes up to three offsets too many, which the next stride overwrites.
             let (chunks, rest) = self.offsets[self.count..].as_chunks_mut::<WRITTEN_AT_ONCE>();
             let done = chunks.iter_mut().any(|hits| hits.iter_mut().fold(!0, |_, hit| write(hit)) == 0);
             if !done {
@@ -40,7 +56,7 @@ impl Hits<'_> {
         self.next += 64;
     }
 
-    /// Adds the offsets of what is shorter than a stride.
+    /// Tests the last rows, fewer than a stride.
     #[inline(always)]
     pub(super) fn push_rest(&mut self, len: usize, passes: impl Fn(usize) -> bool) {
         for (at, offset) in (0..len).zip(self.next..) {
@@ -52,23 +68,23 @@ impl Hits<'_> {
     }
 }
 
-/// The mask for the values of a stride: a byte each, 0 or 1, eight to a word, the first lowest.
+/// The answers for a stride: one byte each, 0 or 1, eight to a word, the first in the lowest byte.
 struct ByteMask([u64; STRIDE / 8]);
 
 impl ByteMask {
     #[inline(always)]
     fn of(passes: impl Fn(usize) -> bool) -> Self {
-        let mut mask = [0u8; STRIDE];
-        for (at, answer) in mask.iter_mut().enumerate() {
+        let mut answers = [0u8; STRIDE];
+        for (at, answer) in answers.iter_mut().enumerate() {
             *answer = u8::from(passes(at));
         }
-        let (words, _) = mask.as_chunks::<8>();
-        let mut all = [0; STRIDE / 8];
-        // Proof: eight mask to a word, of as many.
-        for (word, &bytes) in all.iter_mut().zip(words) {
-            *word = u64::from_le_bytes(bytes);
+        let (eights, _) = answers.as_chunks::<8>();
+        let mut words = [0; STRIDE / 8];
+        // Proof: 64 answers are as many words of eight.
+        for (word, &eight) in words.iter_mut().zip(eights) {
+            *word = u64::from_le_bytes(eight);
         }
-        Self(all)
+        Self(words)
     }
 
     #[inline(always)]
@@ -76,14 +92,14 @@ impl ByteMask {
         self.0.iter().fold(0, |any, word| any | word) != 0
     }
 
-    /// As bits, the first lowest.
+    /// Returns the answers as bits, the first in the lowest bit.
     ///
-    /// Eight bytes become eight bits by one multiplication: its partial products that fall into the top byte are
-    /// byte `i` at bit `i`, and no two of all fall on one bit, so that nothing carries.
+    /// One multiplication gathers eight bytes into eight bits. The partial product of byte `i` that falls into the top
+    /// byte lands on bit `i`. No two partial products share a bit anywhere, so nothing carries.
     #[inline(always)]
-    fn mask(&self) -> u64 {
+    fn bits(&self) -> u64 {
         const GATHER: u64 = 0x0102_0408_1020_4080;
-        // Proof: the product's upper half is of no use.
+        // Proof: only the low 64 bits of the product are needed.
         self.0.iter().rev().fold(0, |mask, word| mask << 8 | word.wrapping_mul(GATHER) >> 56)
     }
 }
@@ -95,8 +111,8 @@ mod tests {
     #[test]
     fn masks_have_a_bit_for_each_answer() {
         for bit in 0..STRIDE {
-            assert_eq!(ByteMask::of(|at| at == bit).mask(), 1 << bit);
-            assert_eq!(ByteMask::of(|at| at <= bit).mask(), !0 >> (63 - bit));
+            assert_eq!(ByteMask::of(|at| at == bit).bits(), 1 << bit);
+            assert_eq!(ByteMask::of(|at| at <= bit).bits(), !0 >> (63 - bit));
         }
     }
 }

@@ -1,35 +1,38 @@
-//! How a score of each type ranks: an integer key that orders as the scores do, and the plain comparison
-//! that rules most rows out before any key is computed.
+//! Keys: integers that order as the scores of a type do, and the comparison that replaces computing them.
+//!
+//! A key costs several instructions a value, a comparison one. The pass therefore turns the threshold into a bound of
+//! the score's own type once, compares each value with it, and computes keys for the few values that pass.
 
 use half::{bf16, f16};
 
 use super::options::Nan;
 use crate::scores::Value;
 
-/// A score that can be ranked.
+/// A score type whose values have keys.
 pub(super) trait Keyed: Value {
-    /// The bits that a key has: 32 or 64.
+    /// The bits of a key: 32 or 64.
     const KEY_BITS: u32;
 
     /// What [`Keyed::passes`] compares with.
     type Bound: Copy + Send + Sync;
 
-    /// Whether it is NaN.
+    /// Returns whether the score is NaN.
     fn is_nan(self) -> bool;
 
-    /// Ascending in the score. -0.0 and 0.0 have one key; infinities are ordinary; NaN is not asked for.
+    /// Returns the key, which ascends with the score. -0.0 and 0.0 share one key, and infinities have keys. NaN has
+    /// none; callers use [`Keyed::key_with`].
     fn key(self) -> u64;
 
-    /// The bound for the scores whose key is at least (`LARGEST`) or at most `key`.
+    /// Returns the bound that the scores pass whose key is at least `key` (`LARGEST`) or at most `key`.
     fn bound<const LARGEST: bool>(key: u64) -> Self::Bound;
 
-    /// Whether no number passes the bound. [`Keyed::passes`] is then not asked.
+    /// Returns whether no number passes the bound. Callers must not ask [`Keyed::passes`] then.
     fn nothing_passes(bound: Self::Bound) -> bool;
 
-    /// False only for a number on the wrong side of the bound: NaN always may.
+    /// Returns false only for a number on the wrong side of the bound. NaN always passes.
     fn passes<const LARGEST: bool>(self, bound: Self::Bound) -> bool;
 
-    /// The key of any score, NaN included.
+    /// Returns the key of any score: NaN gets the last key or the first.
     fn key_with(self, nan: Nan) -> u64 {
         match nan {
             _ if !self.is_nan() => self.key(),
@@ -55,9 +58,9 @@ macro_rules! keyed_integer {
                 (self ^ $int::MIN) as $unsigned as u64
             }
 
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)] // the key is at most the last of the type
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)] // the key is clamped to the type
             fn bound<const LARGEST: bool>(key: u64) -> Option<Self> {
-                // A key past the type's range is one that no score passes, or that every score does.
+                // A key beyond the type's range is one that no score reaches (`LARGEST`), or that all stay below.
                 let last = $unsigned::MAX as u64;
                 match (LARGEST, key > last) {
                     (true, true) => None,
@@ -67,7 +70,7 @@ macro_rules! keyed_integer {
 
             #[inline(always)]
             fn passes<const LARGEST: bool>(self, bound: Option<Self>) -> bool {
-                let bound = bound.unwrap_or_default(); // Proof: not asked without a bound.
+                let bound = bound.unwrap_or_default(); // Proof: callers do not ask where there is no bound.
                 if LARGEST { self >= bound } else { self <= bound }
             }
 
@@ -98,11 +101,11 @@ macro_rules! keyed_float {
             #[allow(clippy::cast_lossless)]
             fn key(self) -> u64 {
                 const SIGN: $bits = 1 << ($bits::BITS - 1);
-                let bits = (self + 0.0).to_bits(); // -0.0 + 0.0 is 0.0
+                let bits = (self + 0.0).to_bits(); // turns -0.0 into 0.0
                 (if bits & SIGN == 0 { bits | SIGN } else { !bits }) as u64
             }
 
-            #[allow(clippy::cast_possible_truncation)] // the key is at most that of infinity
+            #[allow(clippy::cast_possible_truncation)] // keys beyond that of infinity returned above
             fn bound<const LARGEST: bool>(key: u64) -> Self {
                 const SIGN: $bits = 1 << ($bits::BITS - 1);
                 let (lowest, highest) = ($float::NEG_INFINITY.key(), $float::INFINITY.key());
@@ -113,7 +116,7 @@ macro_rules! keyed_float {
                     return if LARGEST { $float::NAN } else { $float::INFINITY };
                 }
                 let key = key as $bits;
-                // The key that -0.0 would have is no score's: what is at most that lies below both zeros.
+                // No score has the key of -0.0, because that became 0.0. At most this key means below both zeros.
                 let key = if !LARGEST && key == SIGN - 1 { key - 1 } else { key };
                 $float::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
             }
@@ -123,7 +126,7 @@ macro_rules! keyed_float {
             }
 
             #[inline(always)]
-            #[allow(clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass, and one comparison is all there is time for
+            #[allow(clippy::neg_cmp_op_on_partial_ord)] // NaN must pass, and a second comparison would take time
             fn passes<const LARGEST: bool>(self, bound: Self) -> bool {
                 if LARGEST { !(self < bound) } else { !(self > bound) }
             }
@@ -137,7 +140,7 @@ macro_rules! keyed_half {
     ($($half:ident, $infinity:literal);* $(;)?) => {$(
         impl Keyed for $half {
             const KEY_BITS: u32 = 32;
-            /// In the ascending integers of [`ascending`].
+            /// In the integers of [`ascending`].
             type Bound = i16;
 
             #[inline(always)]
@@ -148,16 +151,16 @@ macro_rules! keyed_half {
             #[inline(always)]
             fn key(self) -> u64 {
                 let ascending = ascending(self.to_bits());
-                // -0.0 lies one below 0.0 and nothing between them.
+                // -0.0 becomes 0.0, its neighbour.
                 let ascending = if ascending == -1 { 0 } else { ascending };
                 u64::from(ascending.cast_unsigned() ^ 0x8000)
             }
 
-            #[allow(clippy::cast_possible_truncation)] // at most 16 bits are left
+            #[allow(clippy::cast_possible_truncation)] // at most 16 bits
             fn bound<const LARGEST: bool>(key: u64) -> i16 {
                 let ascending = (key.min(0xffff) as u16 ^ 0x8000).cast_signed();
                 match ascending {
-                    // From 0.0 up, -0.0 counts too; below 0.0, it does not.
+                    // At least 0.0 includes -0.0, and below 0.0 excludes it.
                     0 if LARGEST => -1,
                     -1 if !LARGEST => -2,
                     _ => ascending,
@@ -181,7 +184,7 @@ macro_rules! keyed_half {
 
 keyed_half! { f16, 0x7c00; bf16, 0x7f80 }
 
-/// Sign and magnitude as two's complement, so that integers order as the floats do; -0.0 becomes -1.
+/// Turns sign and magnitude into two's complement, so that integers order as the floats do. -0.0 becomes -1.
 #[inline(always)]
 fn ascending(bits: u16) -> i16 {
     let bits = bits.cast_signed();
@@ -199,7 +202,7 @@ mod tests {
         if T::nothing_passes(bound) { value.is_nan() } else { value.passes::<LARGEST>(bound) }
     }
 
-    /// Keys order as the values do, and the bound of a value's key lets just the values through that reach it.
+    /// Keys order as the values do, and the bound of a key passes exactly the values that reach it.
     fn check<T: Keyed>(a: T, b: T) {
         if a.is_nan() || b.is_nan() {
             assert!(!a.is_nan() || passes::<T, true>(a, T::bound::<true>(b.key_with(Nan::Largest))));

@@ -1,9 +1,19 @@
-//! Score vector to row indices.
+//! Turns a vector of scores into row numbers.
 //!
-//! Every selection is the same four steps over a [`Ranker`](pass::ranker::Ranker), which turns rows into entries that
-//! sort best first: a threshold is estimated from a sample ([`pass::threshold`]), one parallel pass collects the entries
-//! within the threshold ([`pass`]), they are cut to the k best, exactly ([`candidates`]), and ordered
-//! ([`candidates::radix_sort`]). Nothing of the length of the vector is ever stored.
+//! ```text
+//! threshold = estimate from a sample of the rows              pass/threshold
+//! for each block of rows, in parallel:                        pass
+//!     hits = rows whose score passes threshold                pass/scan, noise/prefilter
+//!     store an entry (sort key, row) for each hit             candidates
+//! cut the candidates to the k best                            candidates
+//! sort them by key, lower rows first, and return the rows     candidates/order, candidates/radix_sort
+//! ```
+//!
+//! Selections differ in what they rank a row by: its score ([`top_k()`]), its score plus noise ([`gumbel_top_k`]), or
+//! random bits alone ([`sample()`]). Each is a `Ranker`, and they share the rest. Memory is proportional to k and not
+//! to the length of the vector.
+//!
+//! Two words: a key ascends with the score; a sort key ascends from the best row to the worst.
 
 #[doc(hidden)]
 pub mod bench_api;

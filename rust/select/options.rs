@@ -1,40 +1,40 @@
-//! How rows are selected, whatever by.
+//! The options that every selection by score takes.
 
 use super::exclude::Exclude;
 
 /// The order of the selected rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// Best first, ties to the lower row.
+    /// Best first. Ties go to the lower row.
     #[default]
     BestFirst,
     /// The exact reverse of [`Order::BestFirst`].
     BestLast,
-    /// Ascending rows.
+    /// Ascending row numbers.
     Row,
 }
 
 /// What a NaN score means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Nan {
-    /// It is an error, which names their number and the first row.
+    /// An error, which tells how many there are and the first row.
     #[default]
     Raise,
-    /// Such rows are never chosen.
+    /// Its row is never chosen.
     Omit,
-    /// Greater than every number. All NaN are equal.
+    /// It is greater than every number, and ties with every other NaN.
     Largest,
-    /// Less than every number. All NaN are equal.
+    /// It is less than every number, and ties with every other NaN.
     Smallest,
 }
 
-/// How rows are selected, whatever by.
+/// How rows are selected, whatever they are ranked by.
 #[derive(Debug, Clone, Default)]
 pub struct SelectOptions<'a> {
     /// The order of the result.
     pub order: Order,
     /// What a NaN score means.
     pub nan: Nan,
-    /// Rows that are not there.
+    /// Rows that must not be chosen.
     pub exclude: Exclude<'a>,
 }

@@ -1,4 +1,17 @@
-//! Rows drawn uniformly without replacement.
+//! Draws rows uniformly without replacement.
+//!
+//! ```text
+//! for each row: bits = 64 random bits of the seed and the row
+//! rows = those of the k smallest bits, in the order of their bits
+//! ```
+//!
+//! It deviates from that in two ways, neither of which changes the result:
+//!
+//! - The k-th smallest of uniform bits is known in advance but for its spread. So the pass needs no sample: its
+//!   threshold is a ceiling that at least k rows stay below, with near certainty. If it fails, the draw repeats with
+//!   a higher ceiling.
+//! - Entries hold the leading 32 bits below the ceiling, in half the memory of all bits. The few rows that tie in them
+//!   are ordered by computing their bits again.
 
 use std::ops::Range;
 
@@ -15,15 +28,14 @@ use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::parallel::Job;
 
-/// Rows that are drawn from at most, 2^48: of so many, computing the bits takes days.
+/// The largest population, 2^48. Computing the bits of that many rows takes days.
 const MAX_POPULATION: u64 = 1 << 48;
 
-/// Fills `rows` with rows of `0..population`, uniformly without replacement, in random order: `k`, as many as there
-/// is room for.
+/// Fills `rows` with `k = rows.len()` rows of `0..population`, drawn uniformly without replacement, in random order.
 ///
-/// Every row has 64 random bits that depend on the seed and the row alone; the `k` rows of the smallest are
-/// the sample, in the order of their bits. So a smaller sample is the beginning of a larger one, and the
-/// result does not depend on the threads. Memory: in proportion to `k`.
+/// Every row has 64 random bits, which depend on the seed and the row alone. The `k` rows with the smallest bits are
+/// the sample, in the order of their bits. So a smaller sample is the beginning of a larger one, and the result does
+/// not depend on the threads. Memory: proportional to `k`.
 pub fn sample(
     population: u64,
     rows: &mut [i64],
@@ -60,13 +72,13 @@ pub fn sample(
         if ceiling == u64::MAX {
             return Err(impossible(format_args!("fewer than {k} of {population} rows were found")));
         }
-        // One draw in 10^9 falls short of six standard deviations.
+        // Six standard deviations fail for one draw in 10^9.
         spread *= 4.0;
     }
 }
 
-/// The bits that at least `k` of `valid` rows have or stay below, but for a chance of so many standard deviations.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share; it saturates
+/// Returns bits that at least `k` of `valid` rows stay below, but for a chance of so many standard deviations.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of 2^64; casts saturate
 fn ceiling(k: u64, valid: u64, spread: f64) -> u64 {
     let share = (k as f64 + spread * (k as f64).sqrt() + 16.0) / valid as f64;
     // The cast saturates.
@@ -81,8 +93,8 @@ struct UniformDraw<'a> {
 }
 
 impl UniformDraw<'_> {
-    /// By entries of the leading 32 bits below the ceiling; the few rows that agree in them are told apart by
-    /// computing their bits again. Says whether there were enough.
+    /// Draws with entries of the leading 32 bits below `ceiling`, and breaks ties by all bits. Returns whether there
+    /// were enough.
     fn by_leading_bits(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
         let shift = bit_length(ceiling) - bit_length(ceiling).min(32);
         let tie_break = |row| self.philox.bits(row);
@@ -94,7 +106,7 @@ impl UniformDraw<'_> {
             return Ok(false);
         }
         if collected.cuts > 0 {
-            // A cut looks at the leading bits alone. It takes many more rows below the ceiling than were due.
+            // A cut breaks ties by row, so it may have kept the wrong ones. It is rare: that takes far too many rows.
             drop(collected);
             return self.by_all_bits(ceiling, rows, job);
         }
@@ -102,7 +114,7 @@ impl UniformDraw<'_> {
         Ok(true)
     }
 
-    /// By entries of all bits, for more rows than 32 bits number.
+    /// Draws with entries of all bits, which also hold rows beyond 32 bits. Returns whether there were enough.
     fn by_all_bits(&self, ceiling: u64, rows: &mut [i64], job: &Job<'_>) -> Result<bool> {
         let ranker = ByRandomBits { draw: self, shift: 0 };
         let buckets = Buckets::new::<Key64Row64>(0, ceiling, self.k);
@@ -127,7 +139,7 @@ impl<E: Entry> Ranker<E> for ByRandomBits<'_> {
         self.draw.population
     }
 
-    #[allow(clippy::cast_possible_truncation)] // the upper half is a half
+    #[allow(clippy::cast_possible_truncation)] // the upper half
     fn collect(
         &self,
         rows: Range<u64>,
@@ -140,7 +152,7 @@ impl<E: Entry> Ranker<E> for ByRandomBits<'_> {
         bits.resize(len);
         hits.resize(len, 0);
         self.draw.philox.fill(rows.start, bits);
-        // The upper half of the most bits that the threshold's sort key is the start of.
+        // The upper half of the greatest bits whose leading bits equal the threshold's sort key.
         let most = ((threshold.sort_key() << self.shift) | !(!0 << self.shift)) >> 32;
         let picked = picked.values::<u32>(len);
         let count = scan::select_at_least(&bits.high, Some(most as u32), false, hits, picked);
@@ -160,7 +172,7 @@ impl<E: Entry> Ranker<E> for ByRandomBits<'_> {
 mod tests {
     use super::*;
 
-    /// Were entries of the leading bits cut on the way, rows that agree in them would stay by their numbers.
+    /// If a cut on the way were kept, ties in the leading bits would be broken by row.
     #[test]
     fn a_ceiling_that_lets_too_many_through_costs_no_row() {
         let (population, k) = (3 << 19, 40_000);
@@ -186,5 +198,22 @@ mod tests {
             matches!(&error, Error::Value(message) if message.contains("9223372036854775808")),
             "{error}"
         );
+    }
+
+    #[test]
+    fn rows_are_those_of_a_sort_by_random_bits() {
+        for population in [1, 100, 70_000] {
+            let excluded: Vec<i64> = (0..population / 10).map(|row| row * 7).collect();
+            let exclude = Exclude::rows(&excluded, population.cast_unsigned()).unwrap();
+            let philox = Philox::new(3, Philox::SAMPLE);
+            let mut expected: Vec<i64> =
+                (0..population).filter(|row| excluded.binary_search(row).is_err()).collect();
+            expected.sort_by_key(|row| philox.bits(row.cast_unsigned()));
+            for k in [0, 1, expected.len() / 3, expected.len()] {
+                let mut found = vec![-1; k];
+                sample(population.cast_unsigned(), &mut found, 3, &exclude, &Job::new(2)).unwrap();
+                assert_eq!(found, expected[..k]);
+            }
+        }
     }
 }

@@ -1,17 +1,17 @@
-//! What must hold before a selection and after its pass, or is an error.
+//! What must hold before a selection, and after its pass.
 
 use super::options::Nan;
 use super::pass::ranker::PassStats;
 use crate::checked;
 use crate::error::{Error, Result};
 
-/// Fails unless `k` of `rows` rows, less the excluded ones, can be had.
+/// Fails unless `k` of `rows` rows, less the excluded ones, can be chosen.
 ///
-/// Every selection asks it first; a caller that makes room for `k` rows asks it before.
+/// Every selection checks this first. A caller that allocates the `k` rows checks it before.
 ///
 /// # Errors
 ///
-/// [`Error::Value`], with both numbers.
+/// [`Error::Value`], which names both numbers.
 pub fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
     let valid = checked::sub(rows, excluded)?;
     if k <= valid {
@@ -21,7 +21,7 @@ pub fn check_k(k: u64, rows: u64, excluded: u64) -> Result<()> {
     Err(Error::Value(format!("k is {k}, and there are {rows} rows{but}; k can be at most {valid}")))
 }
 
-/// Fails if NaN is an error and there is one.
+/// Fails if NaN is an error and a score is NaN.
 pub(super) fn check_nan(nan: Nan, stats: PassStats) -> Result<()> {
     match (nan, stats.first_nan) {
         (Nan::Raise, Some(first)) => Err(Error::Value(format!(
@@ -34,12 +34,12 @@ pub(super) fn check_nan(nan: Nan, stats: PassStats) -> Result<()> {
     }
 }
 
-/// Fails if fewer than `k` rows can be chosen.
+/// Fails if the pass found fewer than `k` rows that can be chosen.
 pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, stats: PassStats) -> Result<()> {
     if count >= k {
         return Ok(());
     }
-    // All that can be chosen were collected then: no row may be lacking without a reason.
+    // The pass then collected every row that can be chosen. A row missing without a reason is a defect of this code.
     let valid = [excluded, stats.nan, stats.never_drawn].into_iter().try_fold(rows, checked::sub)?;
     checked::equal("rows that can be chosen", count, valid)?;
     let mut reasons = vec![format!("there are {rows} rows")];

@@ -1,7 +1,7 @@
-//! Room for the entries of many tasks: one stretch of memory, in large pages where there are many.
+//! Memory for the entries of many tasks: one block per arena, in huge pages where the block is large.
 //!
-//! The system clears a page before it gives it away and does so at its first touch. For a quarter of 200 million
-//! rows in pages of 4 KB that is a third of the time of a selection.
+//! The kernel zeroes each page at its first touch. With 4 KB pages, that takes a third of the time of selecting a
+//! quarter of 200 million rows; huge pages make it cheap.
 
 use std::marker::PhantomData;
 
@@ -12,14 +12,14 @@ use super::entry::Entry;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 
-/// Entries of an arena at least: as many as a task can have.
+/// The smallest arena: it holds every entry that one task can produce.
 pub(super) const MIN_ENTRIES: usize = 1 << 18;
-/// Entries of an arena at most.
+/// The largest arena.
 const MAX_ENTRIES: usize = 1 << 22;
-/// Bytes from which on an arena is in large pages. Those of a smaller one would be mostly empty.
+/// Arenas from this size on ask for huge pages. A smaller arena would leave most of a huge page empty.
 const HUGE_PAGE_BYTES: usize = 4 << 20;
 
-/// Entries of some tasks, one span of them after the other.
+/// The entries of some tasks, stored one task after another.
 #[derive(Debug)]
 pub(crate) struct Arena<E> {
     memory: MmapMut,
@@ -28,42 +28,42 @@ pub(crate) struct Arena<E> {
     entry: PhantomData<E>,
 }
 
-/// The entries of a task.
+/// Where the entries of one task lie.
 #[derive(Debug)]
 struct TaskSpan {
     task: u64,
     start: usize,
-    /// Where each bucket ends, counted from the start.
+    /// Where each bucket ends, relative to `start`.
     ends: Vec<u32>,
 }
 
 impl<E: Entry> Arena<E> {
     #[allow(clippy::cast_possible_truncation)] // at most `MAX_ENTRIES`
-    /// How many entries an arena should have where so many are kept by so many threads.
+    /// Returns how many entries one arena should hold when `threads` threads keep `entries` entries altogether.
     pub(crate) fn capacity_for(entries: u64, threads: usize) -> usize {
         let each = entries / (4 * threads.max(1) as u64);
         each.clamp(MIN_ENTRIES as u64, MAX_ENTRIES as u64) as usize
     }
 
-    /// Room for `len` entries.
+    /// Allocates memory for `len` entries.
     pub(crate) fn new(len: usize) -> Result<Self> {
         let bytes = checked::mul(len.max(1), size_of::<E>())?;
         let memory = MmapMut::map_anon(bytes)
             .map_err(|e| Error::Memory(format!("no memory for {len} rows ({bytes} bytes): {e}")))?;
         #[cfg(target_os = "linux")]
         if bytes >= HUGE_PAGE_BYTES {
-            // A kernel without them gives small ones.
+            // The advice may fail: a kernel without huge pages uses small ones.
             let _ = memory.advise(memmap2::Advice::HugePage);
         }
         Ok(Self { memory, used: 0, spans: Vec::new(), entry: PhantomData })
     }
 
-    /// How many entries still fit.
+    /// Returns how many more entries fit.
     pub(crate) fn remaining(&self) -> usize {
         self.memory.len() / size_of::<E>() - self.used
     }
 
-    /// Adds the entries of a task, in ascending rows; they must fit. `bucketed` is memory to work in.
+    /// Appends the entries of a task, which ascend by row and must fit. `bucketed` is scratch memory for reuse.
     pub(crate) fn push_task(
         &mut self,
         task: u64,
@@ -71,10 +71,10 @@ impl<E: Entry> Arena<E> {
         buckets: Buckets,
         bucketed: &mut Vec<E>,
     ) -> Result<()> {
-        // The ends of buckets are counted in 32 bits.
+        // Bucket ends are 32-bit.
         checked::to::<u32, _>(entries.len())?;
         let (start, end) = (self.used, checked::add(self.used, entries.len())?);
-        // Parted in the cache, and then copied: memory that is cold is written to fastest from end to end.
+        // Distribute within the cache, then copy: sequential writes are the fastest way into cold memory.
         bucketed.resize(bucketed.len().max(entries.len()), E::WORST);
         let bucketed = &mut bucketed[..entries.len()];
         let ends = buckets.distribute(entries, bucketed);
@@ -86,17 +86,17 @@ impl<E: Entry> Arena<E> {
         Ok(())
     }
 
-    /// The candidates, each with its task.
+    /// Yields the entries of each task, with the task's number.
     pub(super) fn tasks(&self) -> impl Iterator<Item = (u64, TaskEntries<'_, E>)> {
         let entries: &[E] = bytemuck::cast_slice(&self.memory);
         self.spans.iter().map(|span| {
-            let len = span.ends.last().map_or(0, |&end| end as usize); // Proof: there is a bucket.
+            let len = span.ends.last().map_or(0, |&end| end as usize); // Proof: every span has at least one bucket.
             (span.task, TaskEntries { entries: &entries[span.start..span.start + len], ends: &span.ends })
         })
     }
 
-    /// Keeps the entries of which that is true. They are asked for in their order, with the number of their piece;
-    /// what stays moves together.
+    /// Keeps the entries for which `keep` returns true, and closes the gaps between them. `keep` sees the entries in
+    /// storage order, each with the position of its task in this arena.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(usize, E) -> bool) -> Result<()> {
         let mut spans = std::mem::take(&mut self.spans);
         let entries = self.entries_mut();
@@ -130,7 +130,7 @@ mod tests {
     use crate::select::candidates::entry::Key64Row64;
 
     #[test]
-    fn what_stays_moves_together_and_leaves_room() {
+    fn a_cut_closes_the_gaps_and_frees_space() {
         let buckets = Buckets::new::<Key64Row64>(0, 99, 1 << 20);
         assert!(buckets.count() > 1);
         let mut arena = Arena::new(300).unwrap();
@@ -147,11 +147,11 @@ mod tests {
         arena.push_task(9, &entries(9), buckets, &mut Vec::new()).unwrap();
         let tasks: Vec<u64> = arena.tasks().map(|(task, _)| task).collect();
         assert_eq!(tasks, [0, 2, 9]);
-        for (task, piece) in arena.tasks() {
+        for (task, kept) in arena.tasks() {
             let mut expected = entries(task);
             expected.retain(|entry| task == 9 || entry.sort_key() % 2 == 0);
             for bucket in 0..buckets.count() {
-                let here = piece.bucket(bucket).unwrap();
+                let here = kept.bucket(bucket).unwrap();
                 assert!(here.is_sorted_by_key(|entry| entry.row()));
                 expected.retain(|entry| !here.contains(entry));
             }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn slabs_are_large_where_much_is_kept() {
+    fn arenas_are_large_where_much_is_kept() {
         assert_eq!(Arena::<Key64Row64>::capacity_for(0, 1), MIN_ENTRIES);
         assert_eq!(Arena::<Key64Row64>::capacity_for(u64::MAX, 2), MAX_ENTRIES);
         assert!((MIN_ENTRIES..MAX_ENTRIES).contains(&Arena::<Key64Row64>::capacity_for(1 << 23, 2)));

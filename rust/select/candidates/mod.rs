@@ -1,8 +1,7 @@
-//! The entries that a pass collected, and their cut to the k best.
+//! The candidates: the entries that the pass collected, and the cut to the k best of them.
 //!
-//! Of entries as bad as each other, the first are those of the lower rows, and so the best: candidates are of
-//! ascending rows, and within a bucket of a task rows ascend. It lets everything after the pass look at sort key
-//! alone.
+//! Equal keys are stored in ascending row order, so the first wins the tie: tasks ascend by row, and so do the
+//! entries within a bucket of a task. After the pass, algorithms therefore compare sort keys alone.
 
 pub(super) mod arena;
 pub(super) mod buckets;
@@ -23,10 +22,10 @@ use crate::locks::lock;
 use crate::parallel::Job;
 use crate::simd::{Kernel, dispatch};
 
-/// Bits of sort key that are told apart at once when the k-th best is looked for.
+/// Bits of the sort key that one step of the search for the k-th best resolves.
 const DIGIT_BITS: u32 = 12;
 
-/// The least and the greatest sort key; `(u64::MAX, 0)` of none.
+/// Returns the least and the greatest sort key, and `(u64::MAX, 0)` for no entries.
 pub(super) fn sort_key_range<E: Entry>(entries: &[E]) -> (u64, u64) {
     dispatch(SortKeyRange { entries })
 }
@@ -47,7 +46,7 @@ impl<E: Entry> Kernel for SortKeyRange<'_, E> {
     }
 }
 
-/// Entries in candidates of ascending rows.
+/// Entries, grouped by the task that collected them.
 #[derive(Debug)]
 pub(crate) struct Candidates<E> {
     pub(crate) arenas: Vec<Arena<E>>,
@@ -55,7 +54,7 @@ pub(crate) struct Candidates<E> {
 }
 
 impl<E: Entry> Candidates<E> {
-    /// Each run of entries as a task, in their order.
+    /// Stores each run of entries as a task. The runs ascend by row.
     pub(crate) fn of_runs<'a>(runs: impl Iterator<Item = &'a [E]>, buckets: Buckets) -> Result<Self>
     where
         E: 'a,
@@ -68,19 +67,19 @@ impl<E: Entry> Candidates<E> {
         Ok(Self { arenas: (0..).zip(runs).map(arena).collect::<Result<_>>()?, buckets })
     }
 
-    /// The candidates in the order of their rows.
+    /// Returns the entries of each task, in the order of their rows.
     pub(crate) fn by_row(&self) -> Vec<TaskEntries<'_, E>> {
         let mut all: Vec<_> = self.arenas.iter().flat_map(Arena::tasks).collect();
         all.sort_unstable_by_key(|&(task, _)| task);
         all.into_iter().map(|(_, task)| task).collect()
     }
 
-    /// Their number.
+    /// Returns the number of entries.
     pub(crate) fn count(&self) -> usize {
         self.arenas.iter().flat_map(Arena::tasks).map(|(_, task)| task.entries.len()).sum()
     }
 
-    /// The least and the greatest sort key, if there are entries.
+    /// Returns the least and the greatest sort key, or `None` without entries.
     fn range(&self, job: &Job<'_>) -> Result<Option<RangeInclusive<u64>>> {
         let none = || (u64::MAX, 0);
         let join = |(a, b): (u64, u64), (c, d): (u64, u64)| (a.min(c), b.max(d));
@@ -90,21 +89,32 @@ impl<E: Entry> Candidates<E> {
         Ok((low <= high).then_some(low..=high))
     }
 
-    /// The worst entry; that than which none is worse, if there are none.
+    /// Returns the worst entry, or [`Entry::WORST`] without entries.
     pub(crate) fn worst(&self, job: &Job<'_>) -> Result<E> {
         let worst =
             self.fold_tasks(job, || None, |worst, _, task| *worst = task.iter().copied().max().max(*worst))?;
-        // Proof: a thread without candidates has no worst, and of no entries the default is what is asked for.
+        // Proof: a thread without tasks has no worst entry, and `WORST` is the answer where no thread has one.
         Ok(worst.into_iter().flatten().max().unwrap_or(E::WORST))
     }
 
-    /// Cuts to the `k` best: all, if there are no more.
+    /// Cuts the candidates to the `k` best, or keeps all if there are fewer.
+    ///
+    /// ```text
+    /// key = sort key of the k-th best       (kth_sort_key: 12 bits per step, by counting)
+    /// for each task, in the order of rows:
+    ///     keep those of its entries that tie with key, up to what is left of the ties among the k best
+    /// for each arena, in parallel:
+    ///     drop the entries above key, and the ties that are not kept
+    /// ```
+    ///
+    /// Selection by counting reads the candidates a few times and moves none; quickselect would need them in one piece
+    /// of memory, and would reorder ties.
     pub(crate) fn cut(&mut self, k: usize, job: &Job<'_>) -> Result<()> {
         if self.count() <= k {
             return Ok(());
         }
         let Some(last) = k.checked_sub(1) else {
-            self.arenas.clear(); // Proof: the 0 best are none.
+            self.arenas.clear(); // Proof: the best 0 are none.
             return Ok(());
         };
         let (sort_key, ties_before) = self.kth_sort_key(last, job)?;
@@ -126,7 +136,7 @@ impl<E: Entry> Candidates<E> {
         checked::equal("entries after a cut", self.count(), k)
     }
 
-    /// Of the entries that bad, the first `room` stay: how many in each task of each arena.
+    /// Returns how many ties each task of each arena keeps: of all entries with this sort key, the first `room` by row.
     fn ties_kept(&self, sort_key: u64, mut room: usize, job: &Job<'_>) -> Result<Vec<Vec<usize>>> {
         let ties =
             self.map_tasks(job, |task| task.iter().filter(|entry| entry.sort_key() == sort_key).count())?;
@@ -147,7 +157,7 @@ impl<E: Entry> Candidates<E> {
         Ok(ties_kept)
     }
 
-    /// The sort key of the entry that `rank` others precede, and how many of those are as bad as it.
+    /// Returns the sort key of the entry that `rank` others precede, and how many of those have the same key.
     fn kth_sort_key(&self, mut rank: usize, job: &Job<'_>) -> Result<(u64, usize)> {
         let lost = || impossible("fewer entries were collected than counted");
         let (mut low, mut high) = self.range(job)?.ok_or_else(lost)?.into_inner();
@@ -160,14 +170,14 @@ impl<E: Entry> Candidates<E> {
                 rank -= if here { 0 } else { count };
                 here
             });
-            // An entry has that digit, so that neither bound passes the range there was.
+            // Some entry has this digit, so the new bounds lie within the old.
             low = checked::add(low, (digit.ok_or_else(lost)? as u64) << shift)?;
             high = low + checked::sub(high, low)?.min((1 << shift) - 1);
         }
         Ok((low, rank))
     }
 
-    /// How many entries of that range have each digit above its start.
+    /// Counts the entries in `range` by their leading digits above its start.
     fn histogram(&self, range: RangeInclusive<u64>, shift: u32, job: &Job<'_>) -> Result<Vec<usize>> {
         let none = || vec![0usize; 1 << DIGIT_BITS];
         let counts = self.fold_tasks(job, none, |counts, _, task| {
@@ -176,21 +186,21 @@ impl<E: Entry> Candidates<E> {
             }
         })?;
         Ok(counts.into_iter().fold(none(), |mut sums, counts| {
-            // Proof: each is as long as `none` makes it.
+            // Proof: `none` makes every vector equally long.
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
             sums
         }))
     }
 
-    /// What `look` gives for each task, in their order.
+    /// Returns what `look` returns for each task, in the order of rows.
     fn map_tasks<R: Send>(&self, job: &Job<'_>, look: impl Fn(&[E]) -> R + Sync) -> Result<Vec<R>> {
         let found = self.fold_tasks(job, Vec::new, |mine, index, task| mine.push((index, look(task))))?;
-        let mut found = found.into_iter().flatten().collect::<Vec<_>>(); // Proof: lists, each whole.
+        let mut found = found.into_iter().flatten().collect::<Vec<_>>(); // Proof: flattens vectors, which drops nothing.
         found.sort_unstable_by_key(|&(index, _)| index);
         Ok(found.into_iter().map(|(_, result)| result).collect())
     }
 
-    /// What each thread makes of the candidates that it is given, by their numbers.
+    /// Lets each thread fold the tasks it takes, with their positions in row order; returns one result per thread.
     fn fold_tasks<R: Send>(
         &self,
         job: &Job<'_>,
@@ -203,7 +213,7 @@ impl<E: Entry> Candidates<E> {
             let mut mine = start();
             loop {
                 let next = lock(&candidates)?.next();
-                let Some((index, task)) = next else { return Ok(mine) }; // Proof: no task is left.
+                let Some((index, task)) = next else { return Ok(mine) }; // Proof: every task was taken.
                 step(&mut mine, index, task.entries);
                 state.check()?;
             }
@@ -212,46 +222,4 @@ impl<E: Entry> Candidates<E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::select::candidates::entry::{Key32Row32, Key64Row32, Key64Row64};
-
-    fn check<E: Entry>(sort_key: &[u64], task: usize, k: usize) {
-        let entries: Vec<E> =
-            sort_key.iter().zip(0..).map(|(&sort_key, row)| E::new(sort_key, row)).collect();
-        let mut best = entries.clone();
-        best.sort_unstable();
-        best.truncate(k);
-        let worst = best.last().copied().unwrap_or(E::WORST);
-        best.sort_unstable();
-        for threads in [1, 2, 7] {
-            let buckets = Buckets::new::<E>(1, u64::from(u32::MAX), 1 << 30);
-            let mut candidates = Candidates::of_runs(entries.chunks(task), buckets).unwrap();
-            candidates.cut(k, &Job::new(threads)).unwrap();
-            assert_eq!(candidates.worst(&Job::new(threads)).unwrap(), worst);
-            let mut kept = candidates.by_row().iter().map(|task| task.entries).collect::<Vec<_>>().concat();
-            kept.sort_unstable();
-            assert_eq!(kept, best);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(120))]
-        #[test]
-        fn the_best_stay(
-            sort_key in proptest::collection::vec(
-                prop_oneof![0u64..4, any::<u64>(), u64::MAX - 3.., (0u32..64).prop_map(|bit| !0 << bit)],
-                0..200,
-            ),
-            task in 1usize..50,
-            k in 0usize..220,
-        ) {
-            check::<Key64Row64>(&sort_key, task, k);
-            check::<Key64Row32>(&sort_key, task, k);
-            let short: Vec<u64> = sort_key.iter().map(|sort_key| sort_key & u64::from(u32::MAX)).collect();
-            check::<Key32Row32>(&short, task, k);
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Collected entries to the rows of the k best, in the order asked for.
+//! Turns candidates into the rows of the k best, in the requested order.
 
 use super::Candidates;
 use super::entry::Entry;
@@ -8,13 +8,13 @@ use crate::error::Result;
 use crate::parallel::Job;
 use crate::select::options::Order;
 
-/// No row: what tests find where a row was not filled.
+/// Debug builds fill the result with this first, to find a row that nothing wrote.
 const UNWRITTEN: i64 = -1;
 
-/// Fills `rows` with the rows of the best entries. Fails if there are fewer than it has room for.
+/// Fills `rows` with the rows of the best entries. Fails if there are fewer entries than rows.
 ///
-/// `tie_break` decides between entries that are as bad as each other, for entries that do not hold all bits of
-/// what rows are ranked by; else the lower row is better.
+/// A `tie_break` orders entries whose sort keys are equal because the keys were shortened. Without one the lower row
+/// wins.
 pub(crate) fn fill<E: Entry>(
     mut candidates: Candidates<E>,
     rows: &mut [i64],
@@ -41,7 +41,7 @@ pub(crate) fn fill<E: Entry>(
     Ok(())
 }
 
-/// Fills `rows` with the rows of just as many entries, ascending: candidates without buckets are in this order already.
+/// Fills `rows` with the rows of exactly as many entries, ascending: without buckets they are stored in this order.
 fn fill_in_row_order<E: Entry>(candidates: &Candidates<E>, rows: &mut [i64]) -> Result<()> {
     let mut rest = rows;
     for task in candidates.by_row() {
@@ -54,10 +54,10 @@ fn fill_in_row_order<E: Entry>(candidates: &Candidates<E>, rows: &mut [i64]) -> 
     checked::equal("rows without an entry", rest.len(), 0)
 }
 
-/// Whether entries beyond the `k` best are cut before all are ordered: if they are many, or if they and their rows
-/// take more memory than 32 bytes for each row and a little.
+/// Returns whether to cut to the `k` best before sorting: if many more were collected, or if the entries and the rows
+/// together exceed the documented memory of 32 bytes a row and some.
 fn is_worth_a_cut(count: usize, k: usize, entry: usize) -> bool {
-    // Proof: what saturates only decides when memory is given back.
+    // Proof: saturation only decides when memory is freed.
     let (taken, allowed) = (
         count.saturating_mul(entry).saturating_add(k.saturating_mul(8)),
         k.saturating_mul(32).saturating_add(32 << 20),
@@ -76,11 +76,11 @@ mod tests {
     proptest! {
         #[test]
         fn every_order_has_the_rows_of_a_sort(
-            sort_key in proptest::collection::vec(prop_oneof![any::<u64>(), u64::MAX - 2..], 1..400),
-            task in 1usize..60,
+            sort_keys in proptest::collection::vec(prop_oneof![any::<u64>(), u64::MAX - 2..], 1..400),
+            run_len in 1usize..60,
             part in 0usize..=100,
         ) {
-            let entries: Vec<Key64Row64> = sort_key.iter().zip(0..).map(|(&sort_key, row)| Key64Row64::new(sort_key, row)).collect();
+            let entries: Vec<Key64Row64> = sort_keys.iter().zip(0..).map(|(&sort_key, row)| Key64Row64::new(sort_key, row)).collect();
             let k = entries.len() * part / 100;
             let mut best = entries.clone();
             best.sort_unstable();
@@ -88,7 +88,7 @@ mod tests {
             let check = |order, buckets, expected: &[i64]| {
                 for threads in [1, 2, 7] {
                     let mut rows = vec![7; k];
-                    let candidates = Candidates::of_runs(entries.chunks(task), buckets).unwrap();
+                    let candidates = Candidates::of_runs(entries.chunks(run_len), buckets).unwrap();
                     fill(candidates, &mut rows, order, None, &Job::new(threads)).unwrap();
                     assert_eq!(rows, expected);
                 }

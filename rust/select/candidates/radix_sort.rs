@@ -1,8 +1,24 @@
-//! Entries to rows, best first: bucket by bucket, each gathered from the candidates into the second-level cache and
-//! sorted there.
+//! Sorts candidates by bucket: best first, each bucket within the second-level cache.
 //!
-//! Within a bucket entries come in ascending rows, and sorting keeps the order of those as bad as each other. So
-//! only sort key is looked at, and only the bits of it in which entries differ.
+//! ```text
+//! for each bucket, in parallel:
+//!     entries = its entries of every task, in the order of tasks      (ties ascend by row)
+//!     for each digit of the sort key, lowest first:                   (LSD radix sort, stable)
+//!         offsets = running sums of the counts of the digit's values
+//!         place each entry at the next offset of its digit
+//!     write the rows of the entries
+//! ```
+//!
+//! It differs from the textbook:
+//!
+//! - It never looks at rows. Entries arrive in ascending row order, and a stable sort keeps ties so.
+//! - It sorts by the bits in which the entries of a bucket differ, at most 27 of them as three digits of nine bits
+//!   each. More passes would cost more than comparing what still ties, which is rare: buckets narrow the range.
+//! - It counts all digits in one read.
+//! - The last digit scatters in the cache, not into the result. The result is cold memory, which is fastest to write
+//!   sequentially.
+//! - A bucket that exceeds the cache is scanned for its range of keys before it is copied. If all keys are equal, the
+//!   rows are written directly: then a tie of millions of rows needs no memory.
 
 use std::sync::Mutex;
 
@@ -14,21 +30,21 @@ use crate::error::{Error, Result};
 use crate::locks::lock;
 use crate::parallel::Job;
 
-/// Bits of a digit at most.
+/// The widest digit.
 const DIGIT_BITS: u32 = 9;
-/// Digits that entries are sorted by; those that agree in all of them are compared.
+/// The most digits that entries are sorted by; entries that tie in all of them are compared.
 const MAX_DIGITS: usize = 3;
-/// Their bits at most.
+/// The bits of that many digits.
 const SORTED_BITS: u32 = 27;
-/// Bytes that are read twice for less than once from memory.
+/// Reading this much twice costs less than reading it once from memory.
 const CACHE_BYTES: usize = if cfg!(test) { 64 << 10 } else { 2 << 20 };
-/// Buckets of fewer entries are sorted by comparison.
+/// Smaller buckets are sorted by comparison.
 const COMPARISON_SORT_BELOW: usize = 256;
 
-/// Tells entries apart that are as bad as each other and would else go by row: less is better.
+/// Orders the rows of entries with equal sort keys in place of their row numbers; the least comes first.
 pub(crate) type TieBreak<'a> = &'a (dyn Fn(u64) -> u64 + Sync);
 
-/// Fills `rows` with the rows of the best entries, best first or best last. Fails if there are fewer.
+/// Fills `rows` with the rows of the best entries, best first or best last. Fails if there are fewer entries than rows.
 pub(crate) fn fill<E: Entry>(
     candidates: &Candidates<E>,
     rows: &mut [i64],
@@ -42,7 +58,7 @@ pub(crate) fn fill<E: Entry>(
         let (mut buffers, mut filled) = (SortBuffers::default(), 0);
         loop {
             let next = lock(&buckets)?.next();
-            let Some((bucket, rows)) = next else { return Ok(filled) }; // Proof: no bucket is left.
+            let Some((bucket, rows)) = next else { return Ok(filled) }; // Proof: every bucket was taken.
             filled += rows.len();
             buffers.sort_bucket(
                 &bucket_parts(&all, bucket)?,
@@ -55,7 +71,7 @@ pub(crate) fn fill<E: Entry>(
     checked::equal("rows that were filled", filled.into_iter().sum(), k)
 }
 
-/// The entries of a bucket, from each task.
+/// Returns the entries of a bucket, one slice per task.
 fn bucket_parts<'a, E: Entry>(candidates: &[TaskEntries<'a, E>], bucket: usize) -> Result<Vec<&'a [E]>> {
     candidates.iter().map(|task| task.bucket(bucket)).collect()
 }
@@ -64,7 +80,7 @@ fn no_memory(rows: usize) -> Error {
     Error::Memory(format!("no memory for {rows} row indices; choose fewer"))
 }
 
-/// Pairs each bucket with its slice of the rows, the best bucket's at the start or, best last, at the end.
+/// Pairs each bucket with the slice of `rows` that it fills: the best bucket's comes first, or last if `best_last`.
 fn split_rows<'a, E: Entry>(
     candidates: &[TaskEntries<'_, E>],
     buckets: usize,
@@ -94,7 +110,7 @@ fn split_rows<'a, E: Entry>(
     Ok(pairs)
 }
 
-/// The rows that a bucket fills; what lies beyond them is dropped.
+/// The rows that one bucket fills. Entries beyond them are not among the k best and are dropped.
 struct BucketRows<'a> {
     rows: &'a mut [i64],
     best_last: bool,
@@ -103,7 +119,7 @@ struct BucketRows<'a> {
 impl BucketRows<'_> {
     #[inline(always)]
     fn set(&mut self, rank: usize, entry: impl Entry) {
-        // Proof: what wraps lies outside the rows, as do ranks beyond the best; each other rank has its row.
+        // Proof: for a rank beyond the rows, the position wraps to one outside them; every other rank has its row.
         let at = if self.best_last { self.rows.len().wrapping_sub(rank + 1) } else { rank };
         if let Some(row) = self.rows.get_mut(at) {
             *row = entry.row().cast_signed();
@@ -111,7 +127,7 @@ impl BucketRows<'_> {
     }
 }
 
-/// What one thread sorts buckets in.
+/// One thread's memory for sorting.
 struct SortBuffers<E> {
     entries: Vec<E>,
     spare: Vec<E>,
@@ -124,7 +140,7 @@ impl<E> Default for SortBuffers<E> {
 }
 
 impl<E: Entry> SortBuffers<E> {
-    /// Sorts a bucket, whose entries as bad as each other are in ascending rows, and gives its rows.
+    /// Sorts the entries of a bucket, whose ties ascend by row, and writes their rows.
     fn sort_bucket(
         &mut self,
         parts: &[&[E]],
@@ -136,10 +152,10 @@ impl<E: Entry> SortBuffers<E> {
         let joined = |(a, b): (u64, u64), (c, d): (u64, u64)| (a.min(c), b.max(d));
         let mut bounds = (u64::MAX, 0);
         if !cached {
-            // Not copied, if all are as bad as each other.
+            // Equal keys need no sort, and so no copy.
             bounds = parts.iter().map(|part| sort_key_range(part)).fold(bounds, joined);
             if bounds.0 == bounds.1 && tie_break.is_none() {
-                let entries = parts.iter().copied().flatten(); // Proof: slices, each whole.
+                let entries = parts.iter().copied().flatten(); // Proof: flattens slices, which drops nothing.
                 entries.enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
                 return Ok(());
             }
@@ -174,8 +190,7 @@ impl<E: Entry> SortBuffers<E> {
     }
 }
 
-/// Sorts by digits, the lowest first. Gives the rows on the way, if that is asked for and digits decide everything;
-/// says whether it did.
+/// Sorts by digits, the lowest first. If given `out` and no ties remain, also writes the rows; returns whether it did.
 fn sort_by_digits<E: Entry>(
     entries: &mut [E],
     spare: &mut [E],
@@ -192,13 +207,13 @@ fn sort_by_digits<E: Entry>(
     let digit = |shift| Digit { low, shift, mask: (1 << width) - 1 };
     let mut offsets = offsets(entries, shifts.clone().map(digit));
     let mut out = out.filter(|_| rest == 0);
-    // Proof: at most `MAX_DIGITS` shifts, as at most `SORTED_BITS` bits are digit into digits of `DIGIT_BITS` bits.
+    // Proof: `SORTED_BITS` bits make at most `MAX_DIGITS` digits of `DIGIT_BITS` bits.
     for (number, (shift, next)) in shifts.zip(&mut offsets).enumerate() {
         let moved = number % 2 == 1;
         let (from, to) = if moved { (&*spare, &mut *entries) } else { (&*entries, &mut *spare) };
         match &mut out {
             Some(out) if number + 1 == count => {
-                // Ranked in the cache, and then written from end to end: the rows are memory that is cold.
+                // Scatter within the cache, then write sequentially: the rows are cold memory.
                 scatter(from, digit(shift), next, |rank, entry| to[rank] = entry);
                 to.iter().enumerate().for_each(|(rank, &entry)| out.set(rank, entry));
                 return true;
@@ -217,7 +232,7 @@ fn sort_by_digits<E: Entry>(
     false
 }
 
-/// Cuts a digit out of sort key.
+/// One digit of the sort key.
 #[derive(Clone, Copy)]
 struct Digit {
     low: u64,
@@ -232,17 +247,17 @@ impl Digit {
     }
 }
 
-/// For each value of a digit, where its entries begin.
+/// The position of the next entry for each value of a digit.
 type Offsets = [usize; 1 << DIGIT_BITS];
 
-/// The offsets for each digit, by one look at the entries.
+/// Returns the first positions for every digit, from one read of the entries.
 fn offsets<E: Entry>(entries: &[E], digits: impl Iterator<Item = Digit>) -> [Offsets; MAX_DIGITS] {
     let mut offsets = [[0; 1 << DIGIT_BITS]; MAX_DIGITS];
     let mut all = [Digit { low: 0, shift: 0, mask: 0 }; MAX_DIGITS];
-    // Proof: there are at most `MAX_DIGITS` digits, and as many are used of either.
+    // Proof: the caller passes at most `MAX_DIGITS` digits; `used` of both arrays are read.
     let used = all.iter_mut().zip(digits).map(|(to, digit)| *to = digit).count();
     for &entry in entries {
-        // Proof: the same number of both.
+        // Proof: both have `used` items.
         for (counts, digit) in offsets[..used].iter_mut().zip(&all[..used]) {
             counts[digit.of(entry)] += 1;
         }
@@ -256,7 +271,7 @@ fn offsets<E: Entry>(entries: &[E], digits: impl Iterator<Item = Digit>) -> [Off
     offsets
 }
 
-/// Puts each entry at its rank by one digit, keeping the order of those that agree in it.
+/// Moves each entry to its position by one digit. Entries with equal digits keep their order.
 #[inline(always)]
 fn scatter<E: Entry>(from: &[E], digit: Digit, next: &mut Offsets, mut put: impl FnMut(usize, E)) {
     for &entry in from {
@@ -266,76 +281,10 @@ fn scatter<E: Entry>(from: &[E], digit: Digit, next: &mut Offsets, mut put: impl
     }
 }
 
-/// Orders entries that are as bad as each other by what tells them apart.
+/// Sorts each run of equal keys by the tie break.
 fn break_ties<E: Entry>(entries: &mut [E], tie_break: TieBreak<'_>) {
     let alike = |a: &E, b: &E| a.sort_key() == b.sort_key();
     for run in entries.chunk_by_mut(alike).filter(|run| run.len() > 1) {
         run.sort_by_cached_key(|entry| (tie_break(entry.row()), entry.row()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::select::candidates::buckets::Buckets;
-    use crate::select::candidates::entry::{Key32Row32, Key64Row32, Key64Row64};
-
-    fn of_runs<E: Entry>(entries: &[E], task: usize, buckets: Buckets) -> Candidates<E> {
-        Candidates::of_runs(entries.chunks(task), buckets).unwrap()
-    }
-
-    fn check<E: Entry>(sort_key: &[u64], task: usize, k: usize) {
-        let (low, high) = (
-            sort_key.iter().min().map_or(0, |low| low.saturating_add(10)),
-            sort_key.iter().max().map_or(0, |&high| high),
-        );
-        let entries: Vec<E> =
-            sort_key.iter().zip(0..).map(|(&sort_key, row)| E::new(sort_key, row)).collect();
-        let mut best = entries.clone();
-        best.sort_unstable();
-        let mut best: Vec<i64> = best.iter().map(|entry| entry.row().cast_signed()).take(k).collect();
-        for best_last in [false, true] {
-            for threads in [1, 2, 7] {
-                let buckets = if threads == 1 { Buckets::ONE } else { Buckets::new::<E>(low, high, 1 << 20) };
-                let candidates = of_runs(&entries, task, buckets);
-                let mut rows = vec![0; best.len()];
-                fill(&candidates, &mut rows, best_last, None, &Job::new(threads)).unwrap();
-                assert_eq!(rows, best);
-            }
-            best.reverse();
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(30))]
-        #[test]
-        fn rows_come_as_a_sort_gives_them(
-            seed: u64,
-            bits in 0u32..64,
-            low in prop_oneof![Just(0u64), any::<u64>()],
-            len in prop_oneof![0usize..600, 20_000usize..30_000],
-            task in 1_000usize..12_000,
-        ) {
-            let mask = (1u64 << bits) - 1;
-            let philox = crate::select::noise::philox::Philox::new(seed, 9);
-            let sort_key: Vec<u64> = (0..len as u64).map(|row| (low & !mask) + (philox.bits(row) & mask)).collect();
-            check::<Key64Row64>(&sort_key, task, len * 3 / 4);
-            check::<Key64Row32>(&sort_key, task, len * 3 / 4);
-            let short: Vec<u64> = sort_key.iter().map(|sort_key| sort_key & u64::from(u32::MAX)).collect();
-            check::<Key32Row32>(&short, task, len * 3 / 4);
-        }
-    }
-
-    #[test]
-    fn what_is_finer_decides_between_those_as_bad() {
-        let entries: Vec<Key32Row32> = (0..1000).map(|row| Key32Row32::new(row / 400, row)).collect();
-        let candidates = of_runs(&entries, 300, Buckets::ONE);
-        let tie_break = |row: u64| 1000 - row;
-        let mut found = vec![0; 900];
-        fill(&candidates, &mut found, false, Some(&tie_break), &Job::new(2)).unwrap();
-        let expected: Vec<i64> = (0..400).rev().chain((400..800).rev()).chain((800..1000).rev()).collect();
-        assert_eq!(found, expected[..900]);
     }
 }

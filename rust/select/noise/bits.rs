@@ -1,6 +1,6 @@
 //! The random bits of a block of rows.
 
-/// 64 random bits for each of some rows, the halves apart: what rules a row out needs the upper one alone.
+/// 64 random bits per row, stored as halves: the filter that rules rows out reads the upper half alone.
 #[derive(Debug, Default)]
 pub(crate) struct BlockBits {
     pub(crate) high: Vec<u32>,
@@ -8,13 +8,13 @@ pub(crate) struct BlockBits {
 }
 
 impl BlockBits {
-    /// Room for `len` rows, of any content.
+    /// Makes room for `len` rows; their bits are unspecified.
     pub(crate) fn resize(&mut self, len: usize) {
         self.high.resize(len, 0);
         self.low.resize(len, 0);
     }
 
-    /// The bits of one row.
+    /// Returns the bits of one row.
     #[inline]
     pub(crate) fn get(&self, at: usize) -> u64 {
         join(self.low[at], self.high[at])
@@ -31,4 +31,19 @@ impl BlockBits {
 #[inline]
 pub(super) fn join(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_kept_as_halves() {
+        let mut bits = BlockBits::default();
+        bits.resize(3);
+        bits.set(1, 0x0123_4567_89ab_cdef);
+        assert_eq!(bits.get(1), 0x0123_4567_89ab_cdef);
+        assert_eq!((bits.high[1], bits.low[1]), (0x0123_4567, 0x89ab_cdef));
+        assert_eq!((bits.get(0), bits.get(2)), (0, 0));
+    }
 }

@@ -1,4 +1,4 @@
-//! Gumbel noise by row: from Philox, and as numpy draws it.
+//! Gumbel noise by row: from Philox, or as numpy draws it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -9,12 +9,12 @@ use super::pcg64::Pcg64;
 use super::philox::Philox;
 use crate::simd::{Kernel, dispatch};
 
-/// Random bits for each row, and the noise that they mean.
+/// A source of random bits for each row, and of the noise that they mean.
 pub(crate) trait NoiseSource: Sync {
-    /// The bits of the rows from `start` on.
+    /// Fills `bits` with the bits of the rows from `start` on.
     fn fill_bits(&self, start: u64, bits: &mut BlockBits);
 
-    /// The noise of some bits, into as many places: it falls as the bits, read as an integer, rise.
+    /// Computes the noise of each of `bits` into `noise`. The noise falls as the bits, read as an integer, rise.
     fn gumbel(&self, bits: &[u64], noise: &mut [f64]);
 }
 
@@ -39,9 +39,9 @@ impl Kernel for Gumbel<'_> {
     #[inline(always)]
     #[allow(clippy::cast_precision_loss)]
     fn run(self) {
-        // Proof: slices of one length.
+        // Proof: both have the length of `bits`.
         for (noise, &bits) in self.noise[..self.bits.len()].iter_mut().zip(self.bits) {
-            // p lies in the middle of its cell, so it is never 0; rounding could make it 1.
+            // p is the middle of its cell and so never 0. Rounding could make it 1, so it is capped.
             let p =
                 ((bits as f64 + 0.5) * (1.0 / 18_446_744_073_709_551_616.0)).min(1.0 - f64::EPSILON / 2.0);
             *noise = -ln(exponential_quantile(p));
@@ -51,27 +51,27 @@ impl Kernel for Gumbel<'_> {
 
 /// The stream of `numpy.random.Generator.gumbel`, cut into blocks by advancing the generator.
 ///
-/// numpy throws a draw away when its 53 bits are all 0, one in 2^53, and draws again, which shifts the rows
-/// after it. Where that happened is remembered, and the pass repeated with what was learned.
+/// numpy rejects a draw whose 53 bits are all 0, one in 2^53, and draws again. That shifts every later row by one. A
+/// pass that meets a rejected draw records its position, and the whole pass is repeated with the recorded positions.
 pub(crate) struct NumpyNoise {
     start: Pcg64,
-    /// Bits of a draw that count; all 0 means it is thrown away.
+    /// The bits of a draw that numpy uses; all 0 is a rejection.
     mantissa: u64,
-    /// Positions in the stream that are known to be thrown away, ascending.
+    /// Known positions of rejected draws in the stream, ascending.
     rejected: Vec<u64>,
-    /// All positions that were come across since.
+    /// Positions that this pass met.
     met: Mutex<BTreeSet<u64>>,
 }
 
 impl NumpyNoise {
-    /// The stream from its start.
+    /// Starts at the beginning of the stream, knowing no rejections.
     pub(crate) fn new(start: Pcg64) -> Self {
         Self { start, mantissa: !0 << 11, rejected: Vec::new(), met: Mutex::default() }
     }
 
-    /// Takes over the rejected positions that were met; whether there were new ones.
+    /// Adds the rejections that the pass met to the known ones. Returns whether any were new.
     pub(crate) fn learn_rejected(&mut self) -> bool {
-        // Proof: positions are put in while it is held, each of which was met.
+        // Proof: a panic cannot leave the set half changed, and each position in it was met.
         let met = self.met.get_mut().unwrap_or_else(PoisonError::into_inner);
         met.extend(&self.rejected);
         let news = met.len() > self.rejected.len();
@@ -79,7 +79,7 @@ impl NumpyNoise {
         news
     }
 
-    /// Where in the stream the draw of a row lies, as far as is known.
+    /// Returns the position in the stream of a row's draw, as far as rejections are known.
     fn position(&self, row: u64) -> u64 {
         self.rejected.iter().fold(row, |position, &rejected| position + u64::from(rejected <= position))
     }
@@ -92,7 +92,7 @@ impl NoiseSource for &NumpyNoise {
         for at in 0..bits.high.len() {
             let mut drawn = stream.next();
             while drawn & self.mantissa == 0 {
-                // Proof: positions are put in while it is held, each of which was met.
+                // Proof: as in `learn_rejected`.
                 self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(position);
                 position += 1;
                 drawn = stream.next();
@@ -104,9 +104,9 @@ impl NoiseSource for &NumpyNoise {
 
     #[allow(clippy::cast_precision_loss)]
     fn gumbel(&self, bits: &[u64], noise: &mut [f64]) {
-        // Proof: slices of one length.
+        // Proof: both have the length of `bits`.
         for (noise, bits) in noise[..bits.len()].iter_mut().zip(bits) {
-            // The system's logarithm, as numpy uses it: the results must have its bits.
+            // numpy calls the system's logarithm, so this must: the results have to agree to the last bit.
             let u = 1.0 - (bits >> 11) as f64 * 2f64.powi(-53);
             *noise = -(-u.ln()).ln();
         }
@@ -117,7 +117,7 @@ impl NoiseSource for &NumpyNoise {
 mod tests {
     use super::*;
 
-    /// A mantissa of few bits makes rejections common: blocks must still continue one stream.
+    /// A mantissa of few bits makes rejections common; blocks must still continue one stream.
     #[test]
     fn rejected_draws_shift_the_rows_after_them() {
         let start = Pcg64::new(12_345, 6789);

@@ -1,11 +1,16 @@
-//! Natural logarithms in plain arithmetic: the same bits on every machine, and loops of them become vectors.
+//! Natural logarithms in plain arithmetic, which give the same bits on every machine and become vector code.
 //!
-//! A system's logarithm differs in its last bit from place to place, and so would a draw.
+//! System logarithms differ in the last bit from machine to machine. A draw that used them would differ too.
 
-/// `-ln(1 - p)` for `p` in (0, 1 - 2^-53], to about one unit in the last place.
+/// Returns `-ln(1 - p)` for `p` in (0, 1 - 2^-53], to about one unit in the last place.
 ///
-/// `1 - p` rounds to `u`; what the rounding took, `e`, is known exactly, and `ln(u + e)` is `ln(u) + e / u` to far
-/// more digits than there are. For small `p`, where `u` is 1, that is `p` itself.
+/// ```text
+/// u = 1 - p, rounded
+/// e = what the rounding took (exact)
+/// -ln(1 - p) = -ln(u + e) = -(ln(u) + e / u)         (the next term, e^2, is below the precision)
+/// ```
+///
+/// Where `p` is so small that `u` is 1, this is `p` itself.
 #[inline(always)]
 pub(super) fn exponential_quantile(p: f64) -> f64 {
     let u = 1.0 - p;
@@ -13,20 +18,27 @@ pub(super) fn exponential_quantile(p: f64) -> f64 {
     -(ln(u) + error / u)
 }
 
-/// `ln(x)` for a positive number that is not subnormal or infinite, to about one unit in the last place.
+/// Returns `ln(x)` to about one unit in the last place, for positive `x` that is neither subnormal nor infinite.
 ///
-/// With `x = 2^k * m` and `m` between the square roots of 1/2 and 2, it is `k * ln(2) + 2 * atanh(s)` with
-/// `s = (m - 1) / (m + 1)`, of at most 0.172: the series of atanh is below half a unit after ten terms.
+/// ```text
+/// x = 2^k * m with m in [sqrt(1/2), sqrt(2))
+/// s = (m - 1) / (m + 1)                              (|s| <= 0.172)
+/// ln(x) = k * ln(2) + 2 * atanh(s)
+/// atanh(s) = s + s^3 / 3 + s^5 / 5 + ... + s^21 / 21 (what is left out is below half a unit)
+/// ```
+///
+/// Libraries use a shorter polynomial with fitted coefficients. The plain series takes more multiplications and no
+/// table: nobody has to trust its coefficients, and the error is easy to bound.
 #[inline(always)]
 #[allow(clippy::cast_precision_loss)] // exponents are short
 pub(super) fn ln(x: f64) -> f64 {
-    /// The bits of the square root of 1/2, which becomes the lowest mantissa.
+    /// The bits of sqrt(1/2), the least `m`.
     const LOWEST: u64 = 0x3fe6_a09e_667f_3bcd;
     const MANTISSA: u64 = (1 << 52) - 1;
-    /// `ln(2)` with so few bits that its product with an exponent is exact, and the rest.
+    /// `ln(2)` in two parts. The high part has so few bits that its product with any exponent is exact.
     const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    // Proof: the difference is read as a number with a sign, and the mantissa has 52 bits: nothing is lost by wrapping.
+    // Proof: the difference is meant as a signed number, and the sum below stays within the 52 bits of a mantissa.
     let above = x.to_bits().wrapping_sub(LOWEST);
     let exponent = (above.cast_signed() >> 52) as f64;
     // Proof: as above.

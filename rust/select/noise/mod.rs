@@ -1,4 +1,4 @@
-//! Random bits of rows, and the Gumbel noise that they mean.
+//! Random bits of rows, the Gumbel noise that they mean, and the filter that spares most rows the noise.
 
 pub(super) mod bits;
 pub(super) mod gumbel;

@@ -1,22 +1,22 @@
-//! PCG64, as numpy has it.
+//! PCG64, bit for bit as numpy has it.
 
-/// PCG64 (XSL-RR 128/64) as numpy's `default_rng` has it, from the state that numpy's seeding gives.
+/// PCG64 (XSL-RR 128/64) as in numpy's `default_rng`, from the state that numpy's seeding produces.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pcg64 {
     state: u128,
     increment: u128,
 }
 
-/// Proof: all its arithmetic is modulo 2^128, as the generator has it.
+/// Proof: the generator is defined modulo 2^128.
 impl Pcg64 {
     const MULTIPLIER: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;
 
-    /// From the state and increment that `numpy.random.PCG64(seed).state` shows.
+    /// Takes the state and increment that `numpy.random.PCG64(seed).state` shows.
     pub(crate) fn new(state: u128, increment: u128) -> Self {
         Self { state, increment }
     }
 
-    /// The generator `steps` draws later (Brown 1994: the step is an affine map, raised by squaring).
+    /// Returns the generator `steps` draws later. One step is an affine map, so squaring it skips ahead (Brown 1994).
     #[must_use]
     pub(crate) fn advanced(self, mut steps: u64) -> Self {
         let (mut multiplier, mut increment) = (Self::MULTIPLIER, self.increment);
@@ -34,7 +34,7 @@ impl Pcg64 {
         Self { state, ..self }
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
     pub(crate) fn next(&mut self) -> u64 {

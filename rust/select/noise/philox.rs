@@ -1,51 +1,58 @@
-//! Random bits by counter and by stream.
+//! Philox: random bits by counter.
 
 use super::bits::{BlockBits, join};
 use crate::simd::{Kernel, dispatch};
 
-/// Philox4x32-10 (Salmon et al. 2011): a block cipher of a counter, so that the bits of a row depend on
-/// nothing but the seed and the row.
+/// Philox4x32-10 (Salmon et al. 2011): a block cipher of a counter. The bits of a row depend on the seed and the row
+/// alone, so threads and blocks may take rows in any order.
 ///
-/// The key is the seed. A block of 128 bits serves two rows, which lie [`HALF_GROUP`] apart so that the blocks of
-/// consecutive rows can be made side by side: of every [`GROUP`] rows, the first half has the first 64 bits of
-/// the blocks `group * HALF_GROUP..`, and the second half the other 64 bits.
+/// The seed is the key. One block of 128 bits serves two rows:
+///
+/// ```text
+/// group, place = row / GROUP, row % GROUP
+/// block = encrypt(key = seed, counter = group * HALF_GROUP + place % HALF_GROUP)
+/// bits = the first 64 bits of block if place < HALF_GROUP else the last 64
+/// ```
+///
+/// The two rows of a block lie [`HALF_GROUP`] apart, and not side by side, so that vector code can compute consecutive
+/// blocks and store each half to consecutive rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Philox {
     key: [u32; 2],
     domain: u32,
 }
 
-/// Rows that use the same halves of consecutive blocks.
+/// Rows that use the same half of consecutive blocks.
 const HALF_GROUP: u64 = 1024;
-/// Rows that share blocks.
+/// Rows that share their blocks.
 const GROUP: u64 = 2 * HALF_GROUP;
 
 impl Philox {
-    /// Domain of the Gumbel noise of `gumbel_top_k`.
+    /// The domain of the Gumbel noise of `gumbel_top_k`.
     pub(crate) const GUMBEL: u32 = 1;
-    /// Domain of the keys of `sample`.
+    /// The domain of the random bits of `sample`.
     pub(crate) const SAMPLE: u32 = 2;
-    /// Domain of the positions that thresholds are estimated at.
+    /// The domain of the places that thresholds are estimated from.
     pub(crate) const THRESHOLD: u32 = 3;
 
-    /// The generator of a seed, for one purpose.
+    /// Makes the generator of a seed. Domains keep the bits of different purposes apart.
     #[allow(clippy::cast_possible_truncation)] // halves
     pub(crate) fn new(seed: u64, domain: u32) -> Self {
         Self { key: [seed as u32, (seed >> 32) as u32], domain }
     }
 
-    /// The 64 bits of one row.
+    /// Returns the 64 bits of one row.
     pub(crate) fn bits(self, row: u64) -> u64 {
         let [first, second, third, fourth] = self.block(Self::counter(row));
         if row % GROUP < HALF_GROUP { join(first, second) } else { join(third, fourth) }
     }
 
-    /// The 64 bits of each row from `start` on.
+    /// Fills `bits` with those of the rows from `start` on.
     pub(crate) fn fill(self, start: u64, bits: &mut BlockBits) {
         dispatch(Fill { philox: self, start, bits });
     }
 
-    /// The number of the block that a row has a half of.
+    /// Returns the number of the block that a row uses half of.
     #[inline(always)]
     fn counter(row: u64) -> u64 {
         row / GROUP * HALF_GROUP + row % HALF_GROUP
@@ -92,7 +99,7 @@ impl Kernel for Fill<'_> {
     }
 }
 
-/// The bits of a group of rows. The loop becomes vectors of blocks.
+/// Fills the bits of a whole group. The loop becomes vector code over blocks.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // a constant
 fn fill_group(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
@@ -107,18 +114,27 @@ fn fill_group(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
     }
 }
 
-/// The bits of rows of one half of a group, which begin at word `WORD` of their blocks.
+/// Fills the bits of rows in one half of a group. Theirs begin at word `WORD` of a block.
 #[inline(always)]
 fn fill_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low: &mut [u32]) {
-    // Proof: both were cut off after as many rows.
+    // Proof: the caller cut both to the same length.
     for ((high, low), counter) in high.iter_mut().zip(low).zip(Philox::counter(row)..) {
         let block = philox.block(counter);
         (*low, *high) = (block[WORD], block[WORD + 1]);
     }
 }
 
-/// Ten rounds. Words are kept in 64 bits, of which multiplications read the lower half alone: the product's
-/// halves then need no move.
+/// Encrypts one counter in ten rounds, as the paper defines them:
+///
+/// ```text
+/// for each of 10 rounds:
+///     (h0, l0) = c[0] * 0xD2511F53,  (h1, l1) = c[2] * 0xCD9E8D57
+///     c = [h1 ^ c[1] ^ key[0], l1, h0 ^ c[3] ^ key[1], l0]
+///     key += (0x9E3779B9, 0xBB67AE85)
+/// ```
+///
+/// One deviation: words are kept in 64 bits, with the upper half left as it comes. Vector multiplications read the
+/// lower half alone, so masking happens there for free and no instruction has to move the halves of a product.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // lower halves
 fn philox4x32_10(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {

@@ -1,10 +1,23 @@
-//! Rules rows out before their noise is computed: the kernel of a Gumbel draw.
+//! Rules rows out before their noise is computed. This kernel tests every row of a Gumbel draw.
 //!
-//! A row reaches the threshold `least` if `score / temperature - ln(-ln(1 - p)) >= least`, that is if
-//! `p <= 1 - exp(-exp(z))` with `z = score / temperature - least`. As `1 - exp(-x) <= x`, it must have
-//! `log2(p) <= z * log2(e)`. The binary logarithm of a number is bounded from below by the exponent and the
-//! fraction of its float32, read as one integer, which is less by at most 0.0861. So the test is a
-//! multiplication, some additions and a comparison for each row, and lets through few that it should not.
+//! A row belongs to the candidates if its score over the temperature plus its noise is at least `least`:
+//!
+//! ```text
+//! score / temperature - ln(-ln(1 - p)) >= least          (p from the row's random bits, uniform)
+//!             p <= 1 - exp(-exp(z))                      with z = score / temperature - least
+//! implies     p <= exp(z)                                as 1 - exp(-x) <= x
+//! implies     log2(p) <= z * log2(e)
+//! implies     float_bits(p) <= z * log2(e)               in units of the exponent
+//! ```
+//!
+//! The last step reads the float32 of `p` as an integer: exponent and fraction together are a lower bound of `log2(p)`
+//! that is off by at most 0.0861. So a row costs a multiplication, some additions and a comparison.
+//!
+//! It must never rule out a candidate, and may let others pass, which are few:
+//!
+//! - Every rounding on the way is covered by a slack in favour of passing.
+//! - NaN passes, because the comparison is negated; the caller decides what it means.
+//! - Temperatures that leave the range of float32 let every row pass.
 
 use crate::checked;
 use crate::error::Result;
@@ -12,14 +25,14 @@ use crate::scores::Values;
 use crate::select::hits::{Hits, STRIDE};
 use crate::simd::{Kernel, dispatch};
 
-/// Temperatures beyond these would leave the range of float32; all rows then pass.
+/// Temperatures outside this range would leave that of float32, so every row passes.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
-/// One in the exponent of a float32, read as an integer.
+/// A step of one in the exponent of a float32, read as an integer.
 const OCTAVE: f64 = (1 << 23) as f64;
-/// What the roundings of the score, the scale, the product and the sums may amount to, relative to the terms.
+/// Covers the roundings of the score, the scale, the product and the sums, relative to the terms.
 const SLACK: f32 = 1.0 / 2_097_152.0;
 
-/// What a row's score and random bits are tested against.
+/// The test of a row's score and random bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GumbelPrefilter {
     scale: f32,
@@ -27,28 +40,28 @@ pub(crate) struct GumbelPrefilter {
 }
 
 impl GumbelPrefilter {
-    /// For rows whose score over the temperature plus noise is at least `least`.
-    #[allow(clippy::cast_possible_truncation)] // rounding is allowed for
+    /// Makes the filter of rows whose score over the temperature, plus noise, is at least `least`.
+    #[allow(clippy::cast_possible_truncation)] // the slack covers the rounding
     pub(crate) fn new(least: f64, temperature: f64) -> Self {
         use std::f64::consts::LOG2_E;
         if !TEMPERATURES.contains(&temperature) {
             return Self { scale: 0.0, offset: f32::INFINITY };
         }
-        // The upper half of the bits, short to fit a signed integer, is below p * 2^31; its exponent has a
-        // bias of 127; as a float32 that integer is off by at most 64.
+        // The upper half of the bits, halved to fit a signed integer, is below p * 2^31. A float32 exponent has a
+        // bias of 127. As a float32, that integer is off by at most 64.
         let offset = (31.0 + 127.0 - least * LOG2_E) * OCTAVE;
         let offset = offset + offset.abs() * f64::from(SLACK) + 64.0;
         Self { scale: (LOG2_E / temperature * OCTAVE) as f32, offset: offset as f32 }
     }
 
-    /// Writes the offsets of the rows that may reach the prefilter, NaN among them, into `hits`, ascending, and
-    /// gives their number. There are as many scores as halves of bits, and room for as many hits.
+    /// Writes the offsets of the rows that may reach `least`, and of every NaN, ascending, to `hits`. Returns their
+    /// number. `high` holds the upper halves of the rows' bits; `hits` is at least as long as `scores`.
     pub(crate) fn select_passing(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
         let (high, hits) = (&high[..scores.len()], &mut hits[..scores.len()]);
         dispatch(SelectPassing { prefilter: self, scores, high, hits })
     }
 
-    /// False only for a row that cannot reach the prefilter.
+    /// Returns false only for a row that cannot reach `least`.
     #[inline(always)]
     #[allow(clippy::cast_precision_loss, clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass
     fn passes(self, score: f32, high: u32) -> bool {
@@ -84,11 +97,12 @@ impl Kernel for SelectPassing<'_> {
     }
 }
 
-/// The values as float32: their own, or rounded into `into`. None is below its value by more than rounding, as
-/// what float32 does not reach becomes its lowest number; or NaN, which passes every prefilter, where the temperature
-/// makes a finite value infinite: that is an error, which must be seen whatever the threshold is.
+/// Returns the values as float32: as they are, or rounded into `into`.
 ///
-/// Only float64 has such values beside [`TEMPERATURES`], below which all rows pass.
+/// A rounded value never lies below its value by more than rounding, since what lies below the range of float32
+/// becomes the lowest number. Where the temperature makes a finite float64 infinite, the result is NaN, which passes
+/// every filter: the row is an error, which must surface whatever the threshold is. Other types reach that only at
+/// temperatures outside [`TEMPERATURES`], where all rows pass.
 pub(crate) fn to_f32<'a>(values: Values<'a>, temperature: f64, into: &'a mut Vec<f32>) -> Result<&'a [f32]> {
     if let Values::F32(values) = values {
         return Ok(values);
@@ -112,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// The noise of bits, as `gumbel` has it.
+    /// The noise of bits, as `gumbel` computes it.
     #[allow(clippy::cast_precision_loss)]
     fn noise(bits: u64) -> f64 {
         let p = ((bits as f64 + 0.5) * 2f64.powi(-64)).min(1.0 - f64::EPSILON / 2.0);
@@ -143,7 +157,7 @@ mod tests {
 
         #[test]
         fn rows_that_lack_a_tenth_are_ruled_out(score in -10.0..10.0, bits: u64, shift in 6u32..18) {
-            // For larger p the bound 1 - exp(-x) <= x is loose; for smaller the upper half has few digits.
+            // For larger p the bound 1 - exp(-x) <= x is loose; for smaller p the upper half has few digits.
             let bits = (bits | 1 << 63) >> shift;
             let sum = score + noise(bits);
             prop_assert!(!passes(score, bits, sum + 0.1, 1.0), "{score} {bits}");

@@ -1,4 +1,4 @@
-//! What the pass asks of a selection, and what each of its threads works with and counts.
+//! What a selection tells the pass, and the memory and the counters of one thread.
 
 use std::ops::Range;
 
@@ -8,70 +8,71 @@ use crate::scores::{Scratch, Source};
 use crate::select::candidates::entry::Entry;
 use crate::select::noise::bits::BlockBits;
 
-/// Rows that are read, compared and resolved at once: their scores stay in the first-level caches.
+/// Rows that are read and tested at once, so that their scores stay in the cache.
 pub(super) const BLOCK_ROWS: u64 = 1 << 14;
 
-/// Something that gives each row an entry.
+/// Turns rows into entries.
 pub(crate) trait Ranker<E: Entry>: Sync {
-    /// The number of rows.
+    /// Returns the number of rows.
     fn rows(&self) -> u64;
 
-    /// Appends the entries of `rows` (at most [`BLOCK_ROWS`]) that are not worse than `threshold`, in ascending rows.
+    /// Appends the entries of `rows` that are not worse than `threshold`, in ascending row order. There are at most
+    /// [`BLOCK_ROWS`] rows.
     fn collect(&self, rows: Range<u64>, threshold: E, work: &mut Workspace, found: &mut Vec<E>)
     -> Result<()>;
 
-    /// What the rows are ranked by, if it is read.
+    /// Returns the source of the scores, or `None` if the ranker reads none.
     fn source(&self) -> Option<&dyn Source> {
         None
     }
 }
 
-/// What one thread works with and what it counts.
+/// One thread's memory and counters, reused for every block.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
-    /// For the source of the scores.
+    /// Memory for the source of the scores.
     pub scratch: Scratch,
-    /// Offsets of rows in a block.
+    /// Offsets within the block of the rows that passed the filter.
     pub hits: Vec<u32>,
-    /// Scores of a block as float32, rounded.
+    /// The scores of the block, as float32.
     pub rounded: Vec<f32>,
-    /// Random bits of the rows of a block.
+    /// The random bits of the block.
     pub bits: BlockBits,
-    /// Random bits of the hits.
+    /// The random bits of the hits.
     pub drawn: Vec<u64>,
-    /// The noise that they mean.
+    /// The noise that those bits mean.
     pub noise: Vec<f64>,
-    /// Scores of the hits.
+    /// The scores of the hits.
     pub weights: Vec<f64>,
-    /// Values of a block that hits were picked from.
+    /// The values of the hits.
     pub picked: Scratch,
-    /// What the pass came across.
+    /// What the pass counted.
     pub stats: PassStats,
 }
 
-/// What a pass came across besides entries.
+/// What the pass counts besides collecting entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PassStats {
-    /// Rows that were looked at.
+    /// Rows that were read.
     pub rows: u64,
     /// Rows whose score is NaN.
     pub nan: u64,
-    /// The first of them.
+    /// The first row whose score is NaN.
     pub first_nan: Option<u64>,
-    /// Rows that can never be drawn: of probability 0.
+    /// Rows of probability 0, which are never drawn.
     pub never_drawn: u64,
-    /// The first row whose score overflows when divided by the temperature.
+    /// The first row whose score, divided by the temperature, overflows.
     pub first_overflow: Option<u64>,
 }
 
 impl PassStats {
-    /// Counts a NaN.
+    /// Counts a row whose score is NaN.
     pub(crate) fn add_nan(&mut self, row: u64) {
         self.nan += 1;
         self.first_nan = first(self.first_nan, Some(row));
     }
 
-    /// Remembers a row whose score overflows.
+    /// Records a row whose score overflows.
     pub(crate) fn add_overflow(&mut self, row: u64) {
         self.first_overflow = first(self.first_overflow, Some(row));
     }
@@ -90,5 +91,30 @@ fn first(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_adds_counts_and_keeps_the_first_rows() {
+        let mut rows = [7, 3, 9].map(|row| {
+            let mut stats = PassStats { rows: 10, ..PassStats::default() };
+            stats.add_nan(row);
+            stats.add_overflow(row + 1);
+            stats
+        });
+        let mut all = PassStats { never_drawn: 2, ..PassStats::default() };
+        rows[1].first_overflow = None;
+        for stats in &rows {
+            all.merge(stats).unwrap();
+        }
+        let expected =
+            PassStats { rows: 30, nan: 3, first_nan: Some(3), never_drawn: 2, first_overflow: Some(8) };
+        assert_eq!(all, expected);
+        all.rows = u64::MAX;
+        assert!(all.merge(&rows[0]).is_err());
     }
 }

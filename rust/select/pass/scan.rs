@@ -1,17 +1,29 @@
-//! The kernel that looks at every value: which rows may be chosen at all.
+//! Selects the values that pass a bound. This kernel reads every value of the vector.
+//!
+//! ```text
+//! for each line of 256 values:
+//!     if no value passes: skip the line
+//!     for each of its four strides of 64 values: append the offsets of those that pass    (hits.rs)
+//!     copy the values at these offsets
+//! ```
+//!
+//! It deviates from testing and appending value by value:
+//!
+//! - Nearly all lines are skipped, because few rows are wanted. Skipping costs one comparison a value, done as
+//!   vectors, and one branch a line that is nearly always predicted.
+//! - In the other lines the comparisons become a mask, which costs a branch per stride and not one per value.
+//! - NaN passes every bound. The caller decides what a NaN means, and the comparison needs no second test.
 
 use crate::select::hits::{Hits, STRIDE};
 use crate::select::key::Keyed;
 use crate::simd::{Kernel, dispatch};
 
-/// Values that are compared before anything is done about one of them.
+/// Values that one branch skips.
 const LINE: usize = 256;
-/// Writes the values that may reach the bound, NaN among them, into `picked`, and their offsets, ascending, into
-/// `hits`; gives their number. Both have room for as many as there are values.
-///
-/// A run without any (the common case: few rows are wanted) costs one comparison a value. In the others the
-/// comparisons become a mask, whose bits are walked: one branch to mispredict for a stride and not one for a
-/// value.
+
+/// Writes the values that pass `bound`, and every NaN, to `picked`, and their offsets, ascending, to `hits`. Returns
+/// their number. With `largest`, values at least as large as the bound pass; else those at most as large do. Both
+/// slices are at least as long as `values`.
 pub(crate) fn select_at_least<T: Keyed>(
     values: &[T],
     bound: T::Bound,
@@ -59,7 +71,7 @@ fn pick<T: Keyed>(values: &[T], picked: &mut [T], mut found: Hits<'_>, passes: i
             for stride in strides {
                 found.push_stride(|at| passes(stride[at]));
             }
-            // Proof: as many hits as were found, and those behind them are not looked at.
+            // Proof: pairs each new hit with its value; the offsets behind the last hit mean nothing.
             for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.offsets[before..]) {
                 *picked = line[(hit - offset) as usize % LINE];
             }
