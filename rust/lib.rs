@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `numbers_as_text`, `opened`,
-//! `parquet_file`, `room`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
+//! [`parallel`] and what several share (`checked`, `file`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `numbers_as_text`,
+//! `opened`, `parquet_file`, `room`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
 //! sees the bindings.
 
 mod checked;
 pub mod error;
+mod file;
 mod guard;
 mod handle;
 pub mod identity;

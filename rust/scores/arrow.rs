@@ -3,39 +3,18 @@
 //! The values of an uncompressed batch are used where they lie in the file: what is read is the headers. The
 //! column's buffers are found by walking the schema, so that columns of any type may stand before it.
 
-use std::borrow::Cow;
-use std::path::Path;
-
 use arrow::datatypes::{DataType, Schema, UnionMode};
 use arrow::ipc::{BodyCompressionMethod, CompressionType, MetadataVersion, RecordBatch as BatchHeader};
 
 use super::chosen::Chosen;
 use super::column::Column;
-use super::file::{File, Storage};
 use super::stored::Part;
 use super::unpack::{Unpacked, unpack};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::ipc::{self, Contents, Kind, Place, ReadAt};
+use crate::file::{File, Storage};
+use crate::ipc::{self, Contents, Kind, Place};
 use crate::parallel::check_here;
-
-impl ReadAt for File {
-    fn path(&self) -> &Path {
-        File::path(self)
-    }
-
-    fn size(&self) -> u64 {
-        File::size(self)
-    }
-
-    fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
-        match self {
-            // The headers of batches lie far apart: whole chunks around each would be the whole file.
-            Self::Mapped(map) => ReadAt::read_at(map.as_ref(), offset, len),
-            Self::Positional(_) => File::read_at(self, offset, len),
-        }
-    }
-}
 
 /// The values of a column, one part for each record batch that has rows.
 ///

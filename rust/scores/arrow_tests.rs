@@ -13,10 +13,10 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 
 use super::chosen::Chosen;
-use super::file::{File, Io};
 use super::stored::{Part, Stored};
 use super::{Scratch, Source, Values, arrow as ipc_column, parquet as parquet_column};
 use crate::error::{Error, Result};
+use crate::file::{File, Io};
 
 type Read = fn(&File, Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)>;
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::file::{Storage, to_usize};
 use super::stored::Part;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
+use crate::file::{Storage, to_usize};
 use crate::opened::Opened;
 
 /// Bytes read at once where values lie apart.

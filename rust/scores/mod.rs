@@ -14,7 +14,6 @@ mod copy;
 mod dtype;
 mod exact;
 mod expr;
-pub(crate) mod file;
 mod float;
 mod literal;
 mod npy;
@@ -36,7 +35,6 @@ use std::ops::Range;
 pub use chosen::Chosen;
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{Operand, Operator};
-pub use file::Io;
 use float::Float;
 pub use open::OpenOptions;
 pub use raw::RawType;
@@ -44,6 +42,7 @@ pub use scores::Scores;
 
 use crate::checked;
 use crate::error::Result;
+pub use crate::file::Io;
 use crate::parallel::Job;
 
 /// One score per row, readable block by block from many threads.

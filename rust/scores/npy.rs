@@ -4,11 +4,11 @@
 //! The format: numpy.lib.format, versions 1.0, 2.0 and 3.0.
 
 use super::DType;
-use super::file::File;
 use super::literal::{Header, parse_header};
 use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file::File;
 
 /// The longest header that numpy itself reads without being told to trust the file.
 const MAX_HEADER: usize = 10_000;

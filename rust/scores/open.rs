@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::chosen::{Chosen, common};
-use super::file::{File, Io};
 use super::sniff::{Format, format_of};
 use super::stored::{Part, Stored};
 use super::{RawType, Scores, arrow, npy, parquet, raw, torch};
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file::{File, Io};
 
 /// How score files are opened.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]

@@ -17,10 +17,10 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::chosen::Chosen;
 use super::column::Column;
-use super::file::{File, Storage};
 use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file::{File, Storage};
 use crate::guard::guard;
 use crate::parallel::check_here;
 use crate::parquet_file::{

@@ -1,9 +1,9 @@
 //! Values and nothing else: the type is told by the caller.
 
 use super::DType;
-use super::file::File;
 use super::stored::Part;
 use crate::error::{At, Error, Result};
+use crate::file::File;
 
 /// The type of the values of a raw file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

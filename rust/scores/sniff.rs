@@ -5,9 +5,9 @@ use std::path::Path;
 
 use arrow::ipc::root_as_message;
 
-use super::file::File;
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file::File;
 use crate::ipc::begins_unmarked;
 use crate::numbers_as_text::is_numbers;
 use crate::sniff::{self, Evidence, HEAD, Head, Kind, known, show};

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::chosen::Chosen;
 use super::copy::copy_values;
-use super::file::{File, Storage, to_usize};
 use super::open::OpenOptions;
 use super::rebuild::Origin;
 use super::{DType, Scratch, Source, Values};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::file::{File, Storage, to_usize};
 use crate::identity::FileIdentity;
 use crate::with_dtype;
 

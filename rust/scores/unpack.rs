@@ -6,9 +6,9 @@ use std::path::Path;
 use arrow::ipc::CompressionType;
 use bytes::Bytes;
 
-use super::file::File;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::file::File;
 use crate::guard::guard;
 use crate::ipc::MAX_RATIO;
 

@@ -15,10 +15,10 @@ use super::hf::{self, ExtraKeys};
 use super::journal::Done;
 use crate::checked::impossible;
 use crate::error::{Error, Result};
+use crate::file::File;
 use crate::ipc::{Contents, Kind};
 use crate::room::check_free;
 use crate::scores::Io;
-use crate::scores::file::File;
 
 /// The end mark of a stream.
 const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];

@@ -3,7 +3,7 @@
 use super::le;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::scores::file::File;
+use crate::file::File;
 
 /// Bytes of the end-of-central-directory record without a comment.
 const END: u64 = 22;

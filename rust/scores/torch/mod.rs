@@ -16,10 +16,10 @@ mod zip;
 use std::borrow::Cow;
 
 use super::chosen::Chosen;
-use super::file::File;
 use super::stored::Part;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::file::File;
 use crate::parallel::check_here;
 use zip::{Archive, Entry};
 

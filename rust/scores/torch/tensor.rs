@@ -5,8 +5,8 @@ use super::pickle::{Heap, Tensor, Value};
 use super::zip::{Archive, Entry};
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file::File;
 use crate::scores::DType;
-use crate::scores::file::File;
 use crate::scores::stored::Part;
 
 /// A tensor's type, storage and shape, looked up and checked in that order.

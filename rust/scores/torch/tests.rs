@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::file::{File, Storage};
 use super::super::stored::Part;
 use super::parts;
 use crate::error::Error;
+use crate::file::{File, Storage};
 use crate::mmap::Map;
 use crate::opened::Opened;
 use crate::scores::DType;

@@ -1,4 +1,4 @@
-//! An opened score file, and where bytes of it are had: through its map, by position, or decoded into memory.
+//! An opened file, and where bytes of it are had: through its map, by position, or decoded into memory.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{At, Error, Result};
+use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::opened::Opened;
 
@@ -43,7 +44,7 @@ impl Storage {
     }
 
     /// The open file, if they are not in memory.
-    pub(super) fn opened(&self) -> Option<&Opened> {
+    pub(crate) fn opened(&self) -> Option<&Opened> {
         match self {
             Self::Mapped(map) => Some(map.opened()),
             Self::Positional(opened) => Some(opened),
@@ -61,7 +62,7 @@ impl Storage {
     }
 }
 
-/// An opened score file, in either io mode.
+/// An opened file, in either io mode.
 #[derive(Debug, Clone)]
 pub(crate) enum File {
     /// Mapped.
@@ -81,7 +82,7 @@ impl File {
     }
 
     /// The open file.
-    pub(super) fn opened(&self) -> &Opened {
+    pub(crate) fn opened(&self) -> &Opened {
         match self {
             Self::Mapped(map) => map.opened(),
             Self::Positional(opened) => opened,
@@ -132,6 +133,24 @@ impl File {
         match self {
             Self::Mapped(map) => Storage::Mapped(Arc::clone(map)),
             Self::Positional(opened) => Storage::Positional(Arc::clone(opened)),
+        }
+    }
+}
+
+impl ReadAt for File {
+    fn path(&self) -> &Path {
+        File::path(self)
+    }
+
+    fn size(&self) -> u64 {
+        File::size(self)
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
+        match self {
+            // The headers of batches lie far apart: whole chunks around each would be the whole file.
+            Self::Mapped(map) => ReadAt::read_at(map.as_ref(), offset, len),
+            Self::Positional(_) => File::read_at(self, offset, len),
         }
     }
 }
