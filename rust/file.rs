@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::opened::Opened;
+use crate::room::check_bytes;
 
 /// How the bytes of a file are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -117,6 +119,11 @@ impl File {
                 Ok(Cow::Borrowed(map.bytes().get(range).ok_or_else(outside)?))
             }
             Self::Positional(opened) => {
+                check_bytes(
+                    || format!("{}: what is read at byte {offset}", self.path().display()),
+                    len as u64,
+                    1,
+                )?;
                 let mut bytes = Vec::new();
                 bytes.try_reserve_exact(len).map_err(|_| {
                     Error::Memory(format!("{}: {len} bytes of memory are not there", self.path().display()))
@@ -126,6 +133,20 @@ impl File {
                 Ok(Cow::Owned(bytes))
             }
         }
+    }
+
+    /// The map, if there is one.
+    pub(crate) fn map(&self) -> Option<&Arc<Map>> {
+        match self {
+            Self::Mapped(map) => Some(map),
+            Self::Positional(_) => None,
+        }
+    }
+
+    /// Brings a range of bytes into the map, if there is one.
+    pub(crate) fn populate(&self, range: &Range<u64>) -> Result<()> {
+        let Some(map) = self.map() else { return Ok(()) }; // Proof: what is not mapped is read when it is needed.
+        map.populate(checked::span(range)?)
     }
 
     /// Its bytes as the storage of parts.

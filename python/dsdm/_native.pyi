@@ -205,9 +205,12 @@ class Corpus:
         *,
         columns: Sequence[str] | None = None,
         threads: int | None = None,
+        io: str = "mmap",
     ) -> Corpus:
         """Open Arrow and Parquet files as one table, in the order given."""
 
+    @property
+    def io(self) -> str: ...
     @staticmethod
     def from_stream(stream: _ArrowStream, *, columns: Sequence[str] | None = None) -> Corpus:
         """Borrow anything that gives an Arrow stream, such as a ``pyarrow.Table``."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 ORDERS = ("best_first", "best_last", "row")
 NANS = ("raise", "omit", "largest", "smallest")
+_IOS = ("mmap", "pread")
 
 _MOST_THREADS = 1024
 # More of them tell a reader nothing, and Python writes no more than some thousand.
@@ -24,6 +25,11 @@ def one_of(name: str, value: object, accepted: tuple[str, ...]) -> None:
         shown = f'"{value}"' if isinstance(value, str) else repr(value)
         message = f"{name} is {shown}; it is one of " + ", ".join(f'"{choice}"' for choice in accepted)
         raise ValueError(message) if isinstance(value, str) else TypeError(message)
+
+
+def check_io(io: object) -> None:
+    """Refuse a way to read files that there is not."""
+    one_of("io", io, _IOS)
 
 
 def check_threads(threads: object) -> None:

@@ -52,7 +52,9 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
         window, state = (self._window.start, self._window.stop), digest_of_files(self.files)
         names = self.corpus.stored_names, self._schema.names
-        return _reopen, (self.files, *names, metadata, self.places, window, state)
+        # What is as ever is left out: fingerprints, and with them caches, stay what they were.
+        how = () if self.corpus.io == "mmap" else (self.corpus.io,)
+        return _reopen, (self.files, *names, metadata, self.places, window, state, *how)
 
     def _renamed(self, corpus: Corpus) -> "CorpusTable":
         table = CorpusTable(corpus, self.files, self.places, self._window)
@@ -274,6 +276,7 @@ def _reopen(
     places: Sequence[str],
     window: tuple[int, int],
     _state: str,
+    io: str = "mmap",
 ) -> CorpusTable:
-    corpus = Corpus.open(list(files), columns=stored).for_datasets(installed()).rename(names, metadata)
+    corpus = Corpus.open(list(files), columns=stored, io=io).for_datasets(installed()).rename(names, metadata)
     return CorpusTable(corpus, files, places, range(*window))

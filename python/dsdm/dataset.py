@@ -129,6 +129,7 @@ def open_shards(
     threads: int | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> Shards:
     """Open a corpus: its metadata is read, its rows are not.
 
@@ -152,20 +153,27 @@ def open_shards(
     partial
         Whether shards that their names tell of (``-00001-of-00003``, folders ``0`` to ``m - 1``) may be missing, in a
         folder or glob.
+    io
+        "mmap" reads the files where they lie, through a memory map: a file that another process cuts in the moment in
+        which it is read can end this process with SIGBUS. "pread" copies what it reads by positional reads, which is
+        slower: of Arrow batches of which few rows are wanted, by much. A file that is cut is then an error in any
+        moment. By both, files that changed since they were opened are an error. Rows that are opened already stay
+        what they are.
 
     Raises
     ------
     FileNotFoundError
         With what was looked for; for a shard that is missing, and a link to nothing.
     ValueError
-        For files whose order cannot be known, or that are no one table, with how to choose.
+        For files whose order cannot be known, or that are no one table, with how to choose. If there is no such
+        `io`, or it is "pread" for rows that are not read so.
     FormatError
         For a file that is neither Arrow nor Parquet, or is damaged; ``TruncatedError`` if it was cut.
     SchemaError
         If shards differ in their columns, with the column and both types.
 
     """
-    return Shards(open_source(source, columns, threads, sort=sort, partial=partial))
+    return Shards(open_source(source, columns, threads, sort=sort, partial=partial, io=io))
 
 
 @telling
@@ -178,11 +186,13 @@ def select(
     threads: int | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> "datasets.Dataset":
     """Give rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
 
     It is in memory while it fits ``memory_limit`` (a quarter of what is free, if not given), else in a file in
-    the cache of ``datasets``, memory-mapped. ``sort`` and ``partial`` are those of :func:`open_shards`.
+    the cache of ``datasets``, memory-mapped. ``sort``, ``partial`` and ``io`` are those of
+    :func:`open_shards`.
 
     >>> import dsdm, pyarrow as pa
     >>> dsdm.select(pa.table({"text": ["a", "b", "c"]}), [2, 0])["text"][:]
@@ -191,7 +201,7 @@ def select(
     from dsdm.memory import select_rows
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial)
+    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
     return select_rows(for_datasets(opened), row_numbers(indices), limit, threads)
 
 
@@ -202,12 +212,13 @@ def open_dataset(
     threads: int | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> "datasets.Dataset":
     """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
 
     Its ``select`` is lazy and cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of a selection
-    read the shards in the order in which rows lie, on all threads. Parquet shards are not copied. ``sort`` and
-    ``partial`` are those of :func:`open_shards`.
+    read the shards in the order in which rows lie, on all threads. Parquet shards are not copied. ``sort``,
+    ``partial`` and ``io`` are those of :func:`open_shards`.
 
     >>> import dsdm.dataset, pyarrow as pa
     >>> rows = dsdm.dataset.open_dataset(pa.table({"text": ["a", "b", "c"]}))
@@ -216,4 +227,4 @@ def open_dataset(
     """
     from dsdm.lazy import open_lazily
 
-    return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial)))
+    return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io)))

@@ -83,6 +83,7 @@ def materialize(
     progress: bool | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> Report:
     """Write rows as a dataset folder.
 
@@ -151,8 +152,9 @@ def materialize(
         output. ``"absolute"``: by absolute paths.
     progress
         A bar; on a terminal only, if not given.
-    sort, partial
-        The order of the source's files, and whether some may be missing; as in :func:`open_shards`.
+    sort, partial, io
+        The order of the source's files, whether some may be missing, and how they are read; as in
+        :func:`open_shards`.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def materialize(
     check_added(row_ids, selection)
     absolute = paths == "absolute"
     target = local(out_dir, "out_dir")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial)
+    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
     refuse_inside(target, opened.places)
     refuse_inputs(target, files_read(indices, scores))
     given = row_numbers(indices)

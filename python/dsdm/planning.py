@@ -83,6 +83,7 @@ def plan(
     progress: bool | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> Plan:
     """Tell what :func:`materialize` would read, write and hold, and do nothing.
 
@@ -94,7 +95,7 @@ def plan(
         As in :func:`materialize`; `out_dir` need not be given, and need not be free.
     format, order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
-    sort, partial
+    sort, partial, io
         As there.
     resume, verify, overwrite, paths, selection, progress
         Are looked at as there, and change nothing here. Scores of another number of rows are refused as there.
@@ -122,7 +123,7 @@ def plan(
     )
     check_added(row_ids, selection)
     target = None if out_dir is None else local(out_dir, "out_dir")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial)
+    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
     if target is not None:
         refuse_inside(target, opened.places)
         refuse_inputs(target, files_read(indices, scores))

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from dsdm import _native
 from dsdm._native import Scores
-from dsdm.checks import check_flag, one_of
+from dsdm.checks import check_flag, check_io
 from dsdm.paths import SCORES, PathLike, absolute, find
 from dsdm.shown import telling
 
@@ -126,7 +126,7 @@ def open_leniently(
         if option is not None and not isinstance(option, str):
             message = f"{name} is {option!r}; a name is needed"
             raise TypeError(message)
-    one_of("io", io, ("mmap", "pread"))
+    check_io(io)
     check_flag("verify", verify)
     check_flag("partial", partial)
     paths = find(_paths(path_or_paths), SCORES, sort=sort, partial=partial).files

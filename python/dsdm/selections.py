@@ -167,14 +167,15 @@ def dataset_select(
     num_proc: int | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> "Dataset":
     """Select rows of the candidate corpus by a method, as a ``datasets.Dataset``.
 
-    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`.
+    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`; `io` is for the shards alone.
     """
     size = _size(selection_size)
     candidates = get_candidate_dataset(
-        path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc, sort=sort, partial=partial
+        path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc, sort=sort, partial=partial, io=io
     )
     indices = methods.get_indices(
         method,
@@ -197,6 +198,7 @@ def get_candidate_dataset(
     num_proc: int | None = None,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> "Dataset":
     """Open the candidate corpus as a ``datasets.Dataset`` over its Parquet shards, without an Arrow copy.
 
@@ -214,8 +216,8 @@ def get_candidate_dataset(
         The hub's cache folder, where shards from the hub are looked for and kept; the usual one by default.
     num_proc
         How many shards are downloaded at once.
-    sort, partial
-        The order of the shards, and whether some may be missing; as in :func:`dsdm.open_shards`.
+    sort, partial, io
+        The order of the shards, whether some may be missing, and how they are read; as in :func:`dsdm.open_shards`.
 
     Raises
     ------
@@ -234,7 +236,7 @@ def get_candidate_dataset(
         from dsdm.hub import snapshot
 
         where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc)
-    return open_dataset(_shards_of(where, globs), sort=sort, partial=partial)
+    return open_dataset(_shards_of(where, globs), sort=sort, partial=partial, io=io)
 
 
 def _shards_of(folder: str, globs: list[str] | None) -> list[str] | str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, check_files, prepare_arrays
-from dsdm.checks import check_flag, check_threads, first_beyond, plain_array, said
+from dsdm.checks import check_flag, check_io, check_threads, first_beyond, plain_array, said
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
 
@@ -55,6 +55,7 @@ class Source:
             self.files,
             self.label,
             self.places,
+            self.corpus.io,
         )
 
     def __len__(self) -> int:
@@ -75,11 +76,13 @@ def open_source(
     *,
     sort: str | None = None,
     partial: bool = False,
+    io: str = "mmap",
 ) -> Source:
     """Open whatever rows can be read from, with these columns alone."""
     check_sort(sort)
     check_flag("partial", partial)
     check_threads(threads)
+    check_io(io)
     if columns is not None:
         if isinstance(columns, str):
             message = f"columns={columns!r} is one name; a list of names is needed: [{columns!r}]"
@@ -94,8 +97,20 @@ def open_source(
         label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
-        corpus = Corpus.open(files, columns=columns, threads=threads)
+        corpus = Corpus.open(files, columns=columns, threads=threads, io=io)
         return Source(corpus, None, files, label, places=places)
+    opened = _open_opened(source, columns)
+    if io not in ("mmap", opened.corpus.io):
+        message = (
+            f'io="{io}" is for files that this call opens, and these rows are opened already; '
+            f'open their files by dsdm.open_shards(paths, io="{io}")'
+        )
+        raise ValueError(message)
+    return opened
+
+
+def _open_opened(source: Any, columns: list[str] | None) -> Source:
+    """Give rows that are in memory, or were opened before."""
     opened = getattr(source, "_source", source)
     if isinstance(opened, Source):
         return opened if columns is None else replace(opened, corpus=opened.corpus.select(columns), dataset=None)
@@ -110,10 +125,11 @@ def _again_from_files(
     files: tuple[str, ...],
     label: str,
     places: tuple[str, ...],
+    io: str,
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(told)
-    corpus = Corpus.open([file["path"] for file in json.loads(told)], columns=stored)
+    corpus = Corpus.open([file["path"] for file in json.loads(told)], columns=stored, io=io)
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
     return Source(corpus.rename(schema.names, metadata), mapping, files, label, places=places)
 

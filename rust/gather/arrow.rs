@@ -1,4 +1,4 @@
-//! Arrow IPC shards: streams and files, decoded where they lie.
+//! Arrow IPC shards: streams and files, decoded where they lie, or read by position.
 //!
 //! Opening looks at the message headers alone; every batch is checked against its body before it is decoded.
 
@@ -16,11 +16,13 @@ use arrow::record_batch::RecordBatch;
 
 use super::by_row::{checked_batch, without_texts_in};
 use super::corpus::{Batches, Part, picked};
+use super::excerpt::Excerpt;
 use super::types::{extent, fixed_bytes, has_keys, project, total};
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file::File;
 use crate::guard::guard;
-use crate::ipc::{self, Contents, Kind, Place};
+use crate::ipc::{self, Contents, Kind, Place, ReadAt};
 use crate::ipc_nodes::buffers_of_columns;
 use crate::locks::lock;
 use crate::mmap::Map;
@@ -31,10 +33,11 @@ const DENSE: u64 = 32;
 
 type Dictionaries = Arc<HashMap<i64, ArrayRef>>;
 
-/// An Arrow IPC stream or file, mapped.
+/// An Arrow IPC stream or file, mapped or read by position.
 pub(super) struct Stream {
-    map: Arc<Map>,
-    buffer: Buffer,
+    file: File,
+    /// All of its bytes, if they are mapped.
+    mapped: Option<Buffer>,
     told: Told,
     /// The same with bytes in place of texts, where a batch has texts that cannot be decoded.
     as_bytes: OnceLock<Told>,
@@ -77,12 +80,14 @@ struct Batch {
 
 impl Stream {
     /// Opens a stream, which must end with its end mark, or a file, by its footer.
-    pub(super) fn open(map: Arc<Map>) -> Result<Self> {
+    pub(super) fn open(file: File) -> Result<Self> {
         // The headers are read one by one, and pages are brought into memory by their names: what the system
         // would read around each of them is the whole file.
-        map.expect_jumps();
-        let Contents { schema, messages } = Contents::read(map.opened())?;
-        let buffer = Buffer::from(map.shared_bytes());
+        if let Some(map) = file.map() {
+            map.expect_jumps();
+        }
+        let Contents { schema, messages } = Contents::read(file.opened())?;
+        let mapped = file.map().map(|map| Buffer::from(map.shared_bytes()));
         let (mut batches, mut rows, mut dictionaries) = (Vec::new(), Vec::new(), Vec::new());
         for (place, kind) in messages {
             match kind {
@@ -94,22 +99,18 @@ impl Stream {
             }
         }
         let (as_bytes, unpacked) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { map, buffer, told: Told::new(schema), as_bytes, batches, rows, dictionaries, unpacked })
+        Ok(Self { file, mapped, told: Told::new(schema), as_bytes, batches, rows, dictionaries, unpacked })
     }
 
-    /// The bytes of a message's body, in memory; framing has seen to it that they are there.
-    fn body(&self, place: &Place) -> Result<Buffer> {
-        let range = self.span(place.body.start..place.body.end)?;
-        Ok(self.buffer.slice_with_length(range.start, range.len()))
-    }
-
-    fn span(&self, bytes: Range<u64>) -> Result<Range<usize>> {
-        let range = usize::try_from(bytes.start).ok().zip(usize::try_from(bytes.end).ok());
-        let range = range.filter(|&(start, end)| start <= end && end <= self.map.bytes().len());
-        range.map(|(start, end)| start..end).ok_or_else(|| {
-            let message = format!("a message ends at byte {}, outside of the map", bytes.end);
-            Error::Internal(format!("{}: {message}", self.map.path().display()))
-        })
+    /// A message with its body, as it is decoded. A copy of it takes no more memory than may be.
+    fn excerpt(&self, place: &Place, what: &str, most: Most) -> Result<Excerpt<'_>> {
+        if let Some(mapped) = &self.mapped {
+            return Ok(Excerpt::of_map(self.file.path(), mapped));
+        }
+        let span = span(place);
+        let bytes = checked::sub(span.end, span.start)?;
+        most.check(|| self.naming(place, what), bytes, 1).map_err(|none| Error::Memory(none.to_string()))?;
+        Excerpt::copied(&self.file, &span)
     }
 
     /// The dictionaries as they stand after so many dictionary messages.
@@ -132,19 +133,20 @@ impl Stream {
 
     /// Decodes one dictionary message into those that are known.
     fn dictionary(&self, told: &Told, place: &Place, all: &mut HashMap<i64, ArrayRef>) -> Result<()> {
-        self.map.populate(self.span(place.body.clone())?)?;
-        let header = ipc::header_of(self.map.as_ref(), place)?;
-        let message = ipc::message(self.map.path(), place, &header)?;
+        self.file.populate(&place.body)?;
+        let excerpt = self.excerpt(place, "the dictionary", Most::default())?;
+        let header = ipc::header_of(&excerpt, place)?;
+        let message = ipc::message(self.file.path(), place, &header)?;
         let batch = message.header_as_dictionary_batch().ok_or_else(|| self.gone(place, "dictionary"))?;
         if let Some(data) = batch.data() {
-            self.check_buffers(place, &data)?;
+            check_buffers(&excerpt, place, &data)?;
         }
         if let Some(data) = batch.data().filter(|data| data.compression().is_some()) {
-            let bytes = self.unpacked_buffers(place, &data)?;
+            let bytes = unpacked_buffers(&excerpt, place, &data)?;
             check_bytes(|| self.naming(place, "the dictionary"), bytes, 1)?;
         }
-        let body = self.body(place)?;
-        guard(self.map.path(), &At::Byte(place.header.start), "decoding a dictionary", || {
+        let body = excerpt.buffer(&place.body)?;
+        guard(self.file.path(), &At::Byte(place.header.start), "decoding a dictionary", || {
             read_dictionary(&body, batch, &told.schema, all, &message.version())
         })
     }
@@ -152,18 +154,19 @@ impl Stream {
     /// Looks at the header of a batch.
     fn header<R>(
         &self,
+        from: &impl ReadAt,
         place: &Place,
         look: impl FnOnce(BatchHeader<'_>, MetadataVersion) -> Result<R>,
     ) -> Result<R> {
-        let bytes = ipc::header_of(self.map.as_ref(), place)?;
-        let message = ipc::message(self.map.path(), place, &bytes)?;
+        let bytes = ipc::header_of(from, place)?;
+        let message = ipc::message(self.file.path(), place, &bytes)?;
         let header = message.header_as_record_batch().ok_or_else(|| self.gone(place, "batch"))?;
         look(header, message.version())
     }
 
     fn gone(&self, place: &Place, what: &str) -> Error {
         let message = format!("the {what} is gone; the file changed");
-        Error::format(self.map.path(), At::Byte(place.header.start), message)
+        Error::format(self.file.path(), At::Byte(place.header.start), message)
     }
 
     fn batch(&self, unit: usize) -> Result<&Batch> {
@@ -175,7 +178,8 @@ impl Stream {
     /// The bytes of one row that are no text make all of its batch unreadable: they then come as bytes, of which
     /// [`checked_batch`] makes the texts of wanted rows.
     fn decode(&self, batch: &Batch, columns: &[usize], most: Most) -> Result<Decoded> {
-        let error = match self.decode_as(&self.told, batch, columns, most) {
+        let excerpt = self.excerpt(&batch.place, "the batch", most)?;
+        let error = match self.decode_as(&self.told, batch, &excerpt, columns, most) {
             Ok(batch) => return Ok(Decoded::Told(batch)),
             Err(error @ Error::Memory(_)) => return Err(error),
             Err(error) => error,
@@ -188,14 +192,22 @@ impl Stream {
         let metadata = self.told.schema.metadata().clone();
         let told = || Told::new(Arc::new(Schema::new_with_metadata(stored, metadata)));
         let told = self.as_bytes.get_or_init(told);
-        self.decode_as(told, batch, columns, most).map(Decoded::Bytes).map_err(|_| error)
+        self.decode_as(told, batch, &excerpt, columns, most).map(Decoded::Bytes).map_err(|_| error)
     }
 
-    fn decode_as(&self, told: &Told, batch: &Batch, columns: &[usize], most: Most) -> Result<RecordBatch> {
-        self.check_room(batch, columns, most)?;
-        let decode =
-            |header: BatchHeader<'_>, version| self.decode_with(told, batch, columns, header, version);
-        let batch = self.header(&batch.place, decode)?;
+    fn decode_as(
+        &self,
+        told: &Told,
+        batch: &Batch,
+        excerpt: &Excerpt<'_>,
+        columns: &[usize],
+        most: Most,
+    ) -> Result<RecordBatch> {
+        self.check_room(batch, excerpt, columns, most)?;
+        let decode = |header: BatchHeader<'_>, version| {
+            self.decode_with(told, batch, excerpt, columns, header, version)
+        };
+        let batch = self.header(excerpt, &batch.place, decode)?;
         batch.with_schema(project(&told.schema, columns)?).map_err(|e| Error::Internal(e.to_string()))
     }
 
@@ -203,16 +215,17 @@ impl Stream {
         &self,
         told: &Told,
         batch: &Batch,
+        excerpt: &Excerpt<'_>,
         columns: &[usize],
         header: BatchHeader<'_>,
         version: MetadataVersion,
     ) -> Result<RecordBatch> {
         let dictionaries = self.dictionaries(told, batch.dictionaries)?;
         let place = &batch.place;
-        self.check_buffers(place, &header)?;
-        let body = self.body(place)?;
+        check_buffers(excerpt, place, &header)?;
+        let body = excerpt.buffer(&place.body)?;
         let decode = |columns: &[usize], at: &At| {
-            guard(self.map.path(), at, "decoding a record batch", || {
+            guard(self.file.path(), at, "decoding a record batch", || {
                 let schema = told.schema.clone();
                 read_record_batch(&body, header, schema, &dictionaries, Some(columns), &version)
             })
@@ -232,34 +245,21 @@ impl Stream {
         })
     }
 
-    /// Fails if a buffer lies outside of the body, or is declared to unpack to more than any codec can hold.
-    fn check_buffers(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<()> {
-        // Proof: without buffers, there is none to check, and the decoder refuses columns that need some.
-        let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
-        for index in 0..count {
-            let span = ipc::buffer(self.map.path(), place, batch, index)?;
-            if batch.compression().is_some() && span.end - span.start >= 8 {
-                ipc::unpacked(self.map.as_ref(), span)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Fails where some columns of a batch unpack to more than may be, or than memory has room for.
-    fn check_room(&self, batch: &Batch, columns: &[usize], most: Most) -> Result<()> {
+    fn check_room(&self, batch: &Batch, excerpt: &Excerpt<'_>, columns: &[usize], most: Most) -> Result<()> {
         if !batch.packed {
             return Ok(());
         }
         let place = &batch.place;
-        let bytes = self.header(place, |header, version| {
-            let broken = |what| Error::format(self.map.path(), At::Byte(place.header.start), what);
+        let bytes = self.header(excerpt, place, |header, version| {
+            let broken = |what| Error::format(self.file.path(), At::Byte(place.header.start), what);
             let buffers = buffers_of_columns(&self.told.schema, &header, version).map_err(broken)?;
             let mut bytes = 0u64;
             for &column in columns {
                 for buffer in checked::get(&buffers, column)?.clone() {
-                    let span = ipc::buffer(self.map.path(), place, &header, buffer)?;
+                    let span = ipc::buffer(self.file.path(), place, &header, buffer)?;
                     // Proof: what saturates finds no room.
-                    bytes = bytes.saturating_add(ipc::unpacked(self.map.as_ref(), span)?);
+                    bytes = bytes.saturating_add(ipc::unpacked(excerpt, span)?);
                 }
             }
             Ok(bytes)
@@ -269,7 +269,7 @@ impl Stream {
     }
 
     fn naming(&self, place: &Place, what: &str) -> String {
-        format!("{}: {what} at byte {}", self.map.path().display(), place.header.start)
+        format!("{}: {what} at byte {}", self.file.path().display(), place.header.start)
     }
 
     /// Bytes of all batches, unpacked: those of compressed buffers stand before them.
@@ -279,20 +279,11 @@ impl Stream {
         }
         let mut bytes = self.batches.iter().map(|Batch { place, packed, .. }| match packed {
             false => Ok(place.body.end - place.body.start),
-            true => self.header(place, |header, _| self.unpacked_buffers(place, &header)),
+            true => self.header(&self.file, place, |header, _| unpacked_buffers(&self.file, place, &header)),
         });
         // Proof: an estimate, cut at the largest that there can be.
         let sum = bytes.try_fold(0u64, |sum, bytes| Ok::<_, Error>(sum.saturating_add(bytes?)))?;
         Ok(*self.unpacked.get_or_init(|| sum))
-    }
-
-    /// Proof: an estimate, cut at the largest that there can be; without buffers, a batch has no bytes.
-    fn unpacked_buffers(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<u64> {
-        let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
-        (0..count).try_fold(0u64, |sum, index| {
-            let span = ipc::buffer(self.map.path(), place, batch, index)?;
-            Ok(sum.saturating_add(ipc::unpacked(self.map.as_ref(), span)?))
-        })
     }
 
     /// The wanted rows of a batch that has bytes in place of texts, which are checked.
@@ -303,7 +294,7 @@ impl Stream {
         batch: RecordBatch,
         wanted: Vec<u32>,
     ) -> Result<Batches> {
-        let (path, schema) = (self.map.path().to_path_buf(), project(&self.told.schema, columns)?);
+        let (path, schema) = (self.file.path().to_path_buf(), project(&self.told.schema, columns)?);
         let first: u64 = self.rows.iter().take(unit).sum();
         let mut given = 0;
         let batches = picked(&path, batch, wanted.clone());
@@ -332,7 +323,7 @@ impl Stream {
 
 impl Part for Stream {
     fn path(&self) -> &Path {
-        self.map.path()
+        self.file.path()
     }
 
     fn schema(&self) -> &SchemaRef {
@@ -364,22 +355,22 @@ impl Part for Stream {
         let place = &batch.place;
         let rows = *checked::get(&self.rows, unit)?;
         if wanted.len() as u64 * DENSE >= rows {
-            self.map.opened().read_ahead(place.header.start..place.body.end);
-            self.map.populate(self.span(place.header.start..place.body.end)?)?;
+            self.file.opened().read_ahead(span(place));
+            self.file.populate(&span(place))?;
         }
         match self.decode(batch, columns, most)? {
-            Decoded::Told(batch) => Ok(picked(self.map.path(), batch, wanted.to_vec())),
+            Decoded::Told(batch) => Ok(picked(self.file.path(), batch, wanted.to_vec())),
             Decoded::Bytes(batch) => self.checked(unit, columns, batch, wanted.to_vec()),
         }
     }
 
     fn in_place(&self) -> bool {
-        !self.batches.iter().any(|batch| batch.packed)
+        self.mapped.is_some() && !self.batches.iter().any(|batch| batch.packed)
     }
 
     fn view(&self, unit: usize, columns: &[usize]) -> Result<Option<RecordBatch>> {
         let batch = self.batch(unit)?;
-        if batch.packed {
+        if batch.packed || self.mapped.is_none() {
             return Ok(None);
         }
         match self.decode(batch, columns, Most::default())? {
@@ -388,12 +379,45 @@ impl Part for Stream {
         }
     }
 
+    fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> Result<u64> {
+        let span = span(&self.batch(unit)?.place);
+        checked::sub(span.end, span.start)
+    }
+
     fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
         let Batch { place, .. } = self.batches.get(unit)?;
-        Some((&self.map, self.span(place.header.start..place.body.end).ok()?))
+        let (map, span) = (self.file.map()?, checked::span(&span(place)).ok()?);
+        (span.end <= map.bytes().len()).then_some((map, span))
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        self.map.opened().check_unchanged()
+        self.file.opened().check_unchanged()
     }
+}
+
+/// Where a message and its body lie.
+fn span(place: &Place) -> Range<u64> {
+    place.header.start..place.body.end
+}
+
+/// Fails if a buffer lies outside of the body, or is declared to unpack to more than any codec can hold.
+fn check_buffers(from: &impl ReadAt, place: &Place, batch: &BatchHeader<'_>) -> Result<()> {
+    // Proof: without buffers, there is none to check, and the decoder refuses columns that need some.
+    let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
+    for index in 0..count {
+        let span = ipc::buffer(from.path(), place, batch, index)?;
+        if batch.compression().is_some() && span.end - span.start >= 8 {
+            ipc::unpacked(from, span)?;
+        }
+    }
+    Ok(())
+}
+
+/// Proof: an estimate, cut at the largest that there can be; without buffers, a batch has no bytes.
+fn unpacked_buffers(from: &impl ReadAt, place: &Place, batch: &BatchHeader<'_>) -> Result<u64> {
+    let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
+    (0..count).try_fold(0u64, |sum, index| {
+        let span = ipc::buffer(from.path(), place, batch, index)?;
+        Ok(sum.saturating_add(ipc::unpacked(from, span)?))
+    })
 }

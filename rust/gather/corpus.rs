@@ -19,12 +19,14 @@ use super::strides::take_rows;
 use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::file::File;
 use crate::guard::guard;
 use crate::identity::FileIdentity;
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
 use crate::parallel::{Job, Queue};
 use crate::room::{COPIES, Most, check_bytes};
+use crate::scores::Io;
 use crate::sniff::{HEAD, Head, Kind, known, not_rows};
 
 /// Bytes of values that are converted at once, about.
@@ -97,22 +99,26 @@ pub struct Corpus {
     locator: Arc<Locator>,
     /// What may be unpacked at once.
     most: Most,
+    /// How the files are read.
+    io: Io,
 }
 
 impl Corpus {
     /// Opens Arrow and Parquet files as one table, in the order given, with these columns or all. Only their
     /// metadata is read.
     ///
+    /// Files that are read by position are copied batch by batch, and the end of one that is cut is an error.
+    ///
     /// # Errors
     /// A file that cannot be opened, is neither Arrow nor Parquet, is cut or damaged; files whose columns
     /// differ in name or type; a column type that has no counterpart in `datasets`.
-    pub fn open(job: &Job<'_>, paths: &[PathBuf], columns: Option<&[String]>) -> Result<Self> {
+    pub fn open(job: &Job<'_>, paths: &[PathBuf], columns: Option<&[String]>, io: Io) -> Result<Self> {
         let queue = Queue::new(paths.len() as u64);
         let opened = job.run_on(paths.len(), |_, state| {
             let mut mine = Vec::new();
             while let Some(index) = queue.take() {
                 let path = checked::get(paths, checked::index(index)?)?;
-                mine.push((index, open_part(path)?));
+                mine.push((index, open_part(path, io)?));
                 state.advance(1)?;
             }
             Ok(mine)
@@ -121,7 +127,8 @@ impl Corpus {
         let mut parts: Vec<_> = opened.into_iter().flatten().collect();
         checked::equal("files opened", parts.len(), paths.len())?;
         parts.sort_by_key(|(index, _)| *index);
-        Self::new(parts.into_iter().map(|(_, part)| part).collect(), columns)
+        let corpus = Self::new(parts.into_iter().map(|(_, part)| part).collect(), columns)?;
+        Ok(Self { io, ..corpus })
     }
 
     /// A table that is in memory. Nothing is copied.
@@ -159,7 +166,7 @@ impl Corpus {
         let (units, starts) = number_units(&parts)?;
         let locator = Arc::new(Locator::new(starts));
         let schema = Arc::new(own_features(schema));
-        Ok(Self { parts, schema, columns, units, locator, most: Most::default() })
+        Ok(Self { parts, schema, columns, units, locator, most: Most::default(), io: Io::default() })
     }
 
     /// The same rows with these columns alone, in this order.
@@ -237,6 +244,11 @@ impl Corpus {
     /// How many units there are.
     pub fn units(&self) -> usize {
         self.units.len()
+    }
+
+    /// How its files are read; of a table in memory, nothing.
+    pub fn io(&self) -> Io {
+        self.io
     }
 
     /// The files.
@@ -410,21 +422,21 @@ fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
 }
 
 /// Opens one file, by what its first bytes say.
-fn open_part(path: &Path) -> Result<Arc<dyn Part>> {
-    let map = Arc::new(Map::open(path)?);
-    let size = map.bytes().len() as u64;
+fn open_part(path: &Path, io: Io) -> Result<Arc<dyn Part>> {
+    let file = File::open(path, io)?;
+    let size = file.size();
     let len = usize::try_from(size.min(HEAD)).map_err(|_| Error::Internal(format!("{HEAD} bytes")))?;
     // Read, and not looked at in the map: that has the system read megabytes around it.
-    let bytes = map.opened().read_at(0, len)?;
+    let bytes = file.opened().read_at(0, len)?;
     if bytes.is_empty() {
         return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
     }
     let head = Head { bytes: &bytes, size };
-    let changed = |error: Error| error.unless_changed(|| map.opened().check_unchanged());
+    let changed = |error: Error| error.unless_changed(|| file.opened().check_unchanged());
     match known(head) {
         Some(format) => match format.kind {
-            Kind::Parquet => Ok(Arc::new(Parquet::open(map.clone()).map_err(changed)?)),
-            Kind::Arrow => Ok(Arc::new(Stream::open(map.clone()).map_err(changed)?)),
+            Kind::Parquet => Ok(Arc::new(Parquet::open(file.clone()).map_err(changed)?)),
+            Kind::Arrow => Ok(Arc::new(Stream::open(file.clone()).map_err(changed)?)),
             Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
         },
         None => Err(Error::format(path, At::Byte(0), not_rows(head))),

@@ -12,6 +12,7 @@ mod cgroup;
 mod convert;
 mod corpus;
 mod decoded;
+mod excerpt;
 pub(crate) mod extension;
 mod few;
 mod in_place;

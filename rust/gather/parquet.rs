@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, SchemaRef};
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
@@ -18,18 +17,18 @@ use super::row_group::Rows;
 use super::types::fixed_bytes;
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::file;
 use crate::guard::guard;
 use crate::maps::schema_without_maps;
-use crate::mmap::Map;
 use crate::parquet_file::{
-    Corrected, Footer, check_end, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves, load,
+    Corrected, Footer, Stored, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves, load,
 };
 use crate::room::Most;
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;
 
-/// A Parquet file, mapped.
+/// A Parquet file, mapped or read by position.
 pub(super) struct Parquet {
     file: Arc<File>,
     rows: Vec<u64>,
@@ -37,8 +36,9 @@ pub(super) struct Parquet {
 
 /// What reading its row groups needs.
 pub(super) struct File {
-    pub(super) map: Arc<Map>,
-    bytes: Bytes,
+    pub(super) on_disk: file::File,
+    /// Its bytes as decoders read them.
+    stored: Stored,
     pub(super) metadata: ArrowReaderMetadata,
     /// The schema that its rows have.
     pub(super) schema: SchemaRef,
@@ -56,23 +56,23 @@ pub(super) struct File {
 
 impl Parquet {
     /// Opens a file and reads its footer.
-    pub(super) fn open(map: Arc<Map>) -> Result<Self> {
-        let bytes = map.shared_bytes();
-        check_end(map.path(), bytes.len() as u64, &bytes)?;
+    pub(super) fn open(on_disk: file::File) -> Result<Self> {
+        let stored = Stored::in_place(&on_disk);
+        stored.check_end()?;
         let at = At::Field("footer".to_owned());
-        let footer = guard(map.path(), &at, "reading the footer", || load(&bytes))?;
-        let rows = row_counts(map.path(), &footer.metadata, bytes.len() as u64)?;
-        let file = File::new(map, bytes, footer)?;
+        let footer = stored.guard(&at, "reading the footer", || load(&stored))?;
+        let rows = row_counts(on_disk.path(), &footer.metadata, on_disk.size())?;
+        let file = File::new(on_disk, stored, footer)?;
         Ok(Self { file: Arc::new(file), rows })
     }
 }
 
 impl File {
-    fn new(map: Arc<Map>, bytes: Bytes, footer: Footer) -> Result<Self> {
+    fn new(on_disk: file::File, stored: Stored, footer: Footer) -> Result<Self> {
         let parquet = footer.metadata.parquet_schema();
         let name = |leaf| parquet.column(leaf).path().string();
         let metadata = &footer.metadata;
-        let leaves = leaves(map.path(), parquet, metadata.schema())?;
+        let leaves = leaves(on_disk.path(), parquet, metadata.schema())?;
         let fields = checked::zip(metadata.schema().fields(), &leaves)?;
         let doubtful =
             fields.map(|(field, leaves)| needs_checks(field.data_type(), parquet, leaves)).collect();
@@ -80,8 +80,8 @@ impl File {
         let schema = Arc::new(schema_without_maps(metadata.schema()));
         let hides_compression = hides_compression(metadata.metadata().file_metadata().created_by());
         Ok(Self {
-            map,
-            bytes,
+            on_disk,
+            stored,
             leaves,
             encrypted,
             schema,
@@ -109,7 +109,7 @@ impl File {
         for &column in columns {
             if let Some(leaf) = checked::get(&self.encrypted, column)? {
                 let otherwise = "leave the column out: name the others with columns=";
-                return Err(is_encrypted(self.map.path(), leaf, otherwise));
+                return Err(is_encrypted(self.on_disk.path(), leaf, otherwise));
             }
         }
         Ok(())
@@ -135,8 +135,9 @@ impl File {
             return Ok(made);
         }
         let at = At::Field("schema".to_owned());
-        let made =
-            guard(self.map.path(), &at, "reading texts as bytes", || as_bytes(&self.metadata, &self.leaves))?;
+        let made = guard(self.on_disk.path(), &at, "reading texts as bytes", || {
+            as_bytes(&self.metadata, &self.leaves)
+        })?;
         Ok(self.as_bytes.get_or_init(|| made))
     }
 
@@ -147,17 +148,27 @@ impl File {
         Ok(leaves.into_iter().flatten().collect()) // Proof: the numbers of all ranges in turn.
     }
 
-    /// The bytes of the file as the crate reads them, for some columns of a row group.
-    pub(super) fn corrected(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<Corrected<Bytes>> {
+    /// The bytes of the file for a decoder of its own.
+    pub(super) fn stored(&self) -> Stored {
+        self.stored.again()
+    }
+
+    /// They as the crate reads them, for some columns of a row group.
+    pub(super) fn corrected(
+        &self,
+        stored: &Stored,
+        group: &RowGroupMetaData,
+        columns: &[usize],
+    ) -> Result<Corrected<Stored>> {
         let mut flags = Vec::new();
         if self.hides_compression {
             for (chunk, _) in self.chunks(group, columns)? {
                 let at = At::Field(format!("column {}", chunk.column_path()));
-                let found = || hidden_flags(&self.bytes, chunk);
-                flags.extend(guard(self.map.path(), &at, "reading the page headers", found)?);
+                let found = || hidden_flags(stored, chunk);
+                flags.extend(stored.guard(&at, "reading the page headers", found)?);
             }
         }
-        Ok(Corrected::new(self.bytes.clone(), flags))
+        Ok(Corrected::new(stored.clone(), flags))
     }
 
     /// The column chunks of a row group that belong to top-level columns, with those columns' types.
@@ -208,7 +219,7 @@ impl File {
         let meaning = Meaning::of(self.metadata.parquet_schema().get_column_root(leaf))?;
         let chunk = group.columns().get(leaf)?;
         let rows = usize::try_from(group.num_rows()).ok()?;
-        let bytes = self.corrected(group, &[column]).ok()?;
+        let bytes = self.corrected(&self.stored(), group, &[column]).ok()?;
         // What is wrong with a page is told when it is read by the crate.
         check_sizes(&bytes, chunk, rows, most).ok()?;
         let pages = SerializedPageReader::new(Arc::new(bytes), chunk, rows, None).ok()?;
@@ -300,7 +311,7 @@ fn leaf_bytes(data_type: &DataType) -> Option<u64> {
 
 impl Part for Parquet {
     fn path(&self) -> &Path {
-        self.file.map.path()
+        self.file.on_disk.path()
     }
 
     fn schema(&self) -> &SchemaRef {
@@ -327,7 +338,7 @@ impl Part for Parquet {
         let group = self.file.group(unit)?;
         for (chunk, _) in self.file.chunks(group, columns)? {
             let (start, length) = chunk.byte_range();
-            self.file.map.populate(checked::span(&(start..checked::add(start, length)?))?)?;
+            self.file.on_disk.populate(&(start..checked::add(start, length)?))?;
         }
         Ok(Box::new(Rows::new(&self.file, unit, columns, wanted, most)?))
     }
@@ -338,6 +349,6 @@ impl Part for Parquet {
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        self.file.map.opened().check_unchanged()
+        self.file.on_disk.opened().check_unchanged()
     }
 }

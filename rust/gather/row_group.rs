@@ -20,7 +20,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::guard::guard;
 use crate::maps::batch_without_maps;
-use crate::parquet_file::reader;
+use crate::parquet_file::{Stored, reader};
 use crate::room::Most;
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
@@ -104,7 +104,7 @@ impl Rows {
         let Some(others) = self.others.as_ref().filter(|_| self.as_bytes) else { return Ok(Some(batch)) };
         let first = self.file.first_row(self.unit);
         let row = |row: usize| Some(first + u64::from(*self.wanted.get(self.given + row)?));
-        checked_batch(self.file.map.path(), &others.schema, &batch, row).map(Some)
+        checked_batch(self.file.on_disk.path(), &others.schema, &batch, row).map(Some)
     }
 
     /// The next rows, one at least.
@@ -114,7 +114,7 @@ impl Rows {
         let count = others.as_ref().map_or(self.step.min(left), RecordBatch::num_rows);
         let wanted = checked::get(&self.wanted, self.given..checked::add(self.given, count)?)?;
         let at = At::Field(format!("row group {}", self.unit));
-        let path = self.file.map.path();
+        let path = self.file.on_disk.path();
         let lists = guard(path, &at, "decoding", || {
             let take = |(place, list): &mut (usize, Box<dyn Lists>)| {
                 let taken = list.take(wanted).map_err(|error| match error {
@@ -177,6 +177,8 @@ impl Iterator for Rows {
 /// Columns that the `parquet` crate decodes.
 struct Decoded {
     file: Arc<File>,
+    /// What the reader reads.
+    stored: Stored,
     at: At,
     reader: ParquetRecordBatchReader,
     /// Whether the reader gives the wanted rows alone.
@@ -205,15 +207,16 @@ impl Decoded {
         let rows = checked::index(file.group(unit)?.num_rows())?;
         let step = file.step(unit, &columns)?;
         let sparse = wanted.len() < rows / SPARSE;
-        let bytes = file.corrected(file.group(unit)?, &columns)?;
+        let stored = file.stored();
+        let bytes = file.corrected(&stored, file.group(unit)?, &columns)?;
         let leaves = file.leaves_of(&columns)?;
         let metadata = if as_bytes { file.as_bytes()? } else { &file.metadata };
         let selection = sparse.then(|| runs(wanted, rows));
-        let reader = guard(file.map.path(), &at, "decoding", || {
-            reader(bytes, metadata, unit, leaves, step, selection, most)
-        })?;
+        let reader =
+            stored.guard(&at, "decoding", || reader(bytes, metadata, unit, leaves, step, selection, most))?;
         Ok(Self {
             file: file.clone(),
+            stored,
             at,
             reader,
             sparse,
@@ -237,7 +240,7 @@ impl Decoded {
 
     /// What is wanted of the reader's next batch.
     fn step(&mut self) -> Result<Option<RecordBatch>> {
-        let next = guard(self.file.map.path(), &self.at, "decoding", || {
+        let next = self.stored.guard(&self.at, "decoding", || {
             self.reader.next().map(|batch| batch_without_maps(batch?)).transpose()
         })?;
         let wanted = checked::get(&self.wanted, self.given..)?;
@@ -248,7 +251,7 @@ impl Decoded {
                 self.wanted.len(),
                 self.given
             );
-            return Err(Error::truncated(self.file.map.path(), self.at.clone(), message));
+            return Err(Error::truncated(self.file.on_disk.path(), self.at.clone(), message));
         };
         let start = self.start;
         self.start += batch.num_rows() as u64;
@@ -269,7 +272,7 @@ impl Decoded {
         // They ascend: the first tells that none lies before this batch.
         checked::sub(*checked::get(wanted, 0)?, start)?;
         let local = UInt32Array::from_iter_values(wanted.iter().map(|row| row - start));
-        guard(self.file.map.path(), &self.at, "taking rows", || take_rows(&batch, &local)).map(Some)
+        guard(self.file.on_disk.path(), &self.at, "taking rows", || take_rows(&batch, &local)).map(Some)
     }
 }
 

@@ -11,12 +11,14 @@ mod page_header;
 mod pages;
 mod reader;
 mod sizes;
+mod stored;
 mod thrift;
 
 pub(crate) use corrected::{Corrected, hidden_flags, hides_compression};
-pub(crate) use encrypted::{DECRYPT, ENCRYPTED, Encrypted, check_end, is_encrypted};
+pub(crate) use encrypted::{DECRYPT, ENCRYPTED, Encrypted, is_encrypted};
 pub(crate) use footer::{Footer, load};
 pub(crate) use hybrid::Hybrid;
 pub(crate) use leaves::leaves;
 pub(crate) use reader::reader;
 pub(crate) use sizes::check_sizes;
+pub(crate) use stored::Stored;

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use crate::error::{Error, Result, Shown};
 use crate::parallel::Job;
+use crate::scores::Io;
 use crate::threads::panic_message;
 
 /// Runs `work` without the GIL, on `threads` threads.
@@ -72,4 +73,13 @@ pub(super) fn threads(argument: Option<i64>) -> Result<usize> {
         .ok()
         .filter(|count| (1..=1024).contains(count))
         .ok_or_else(|| Error::Value(format!("{source} is {count}; a number from 1 to 1024 is needed")))
+}
+
+/// How files are read, by its name.
+pub(super) fn io(name: &str) -> Result<Io> {
+    match name {
+        "mmap" => Ok(Io::Mmap),
+        "pread" => Ok(Io::Pread),
+        _ => Err(Error::Value(format!("io is {name:?}; it is one of \"mmap\", \"pread\""))),
+    }
 }

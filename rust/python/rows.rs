@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::gather::{self, Extra, Split};
 use crate::identity::FileIdentity;
 use crate::parallel::Job;
+use crate::scores::Io;
 use crate::write::{self, Format, Left, Naming, Options, Places, Release, Report, Resume};
 
 /// A table in files or in memory, read where it lies.
@@ -29,17 +30,27 @@ pub(super) struct Corpus {
 impl Corpus {
     /// Opens Arrow and Parquet files as one table, in the order given.
     #[staticmethod]
-    #[pyo3(signature = (paths, *, columns=None, threads=None))]
+    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap"))]
     fn open(
         py: Python<'_>,
         paths: Vec<PathBuf>,
         columns: Option<Vec<String>>,
         threads: Option<i64>,
+        io: &str,
     ) -> PyResult<Self> {
-        let threads = call::threads(threads)?;
-        let open = |job: &Job<'_>| gather::Corpus::open(job, &paths, columns.as_deref());
+        let (threads, io) = (call::threads(threads)?, call::io(io)?);
+        let open = |job: &Job<'_>| gather::Corpus::open(job, &paths, columns.as_deref(), io);
         let inner = call::run(py, threads, None, open)?;
         Ok(Self { inner })
+    }
+
+    /// How its files are read.
+    #[getter]
+    fn io(&self) -> &'static str {
+        match self.inner.io() {
+            Io::Mmap => "mmap",
+            Io::Pread => "pread",
+        }
     }
 
     /// Borrows anything that gives an Arrow stream, such as a `pyarrow.Table`.

@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PySlice};
 use super::numbers::{Given, if_there_is_room, said, whole};
 use super::{call, scores_array};
 use crate::error::{Error, Result, Shown};
-use crate::scores::{Chosen, DType, Io, OpenOptions, Operand, Operator, RawType, Scores, Source};
+use crate::scores::{Chosen, DType, OpenOptions, Operand, Operator, RawType, Scores, Source};
 use crate::shown::told;
 
 /// One score per row, in files or computed from files.
@@ -285,11 +285,7 @@ pub(super) fn open_scores(
     verify: bool,
 ) -> PyResult<PyScores> {
     super::arrays::prepare(py)?;
-    let io = match io {
-        "mmap" => Io::Mmap,
-        "pread" => Io::Pread,
-        _ => return Err(Error::Value(format!("io is {io:?}; it is one of \"mmap\", \"pread\"")).into()),
-    };
+    let io = call::io(io)?;
     let options = OpenOptions { key, column, dtype: dtype.map(RawType::parse).transpose()?, io, verify };
     let scores = call::run(py, 1, None, |job| job.run_one(|| Scores::open(&paths, &options)))?;
     Ok(PyScores::new(scores))

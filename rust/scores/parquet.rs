@@ -2,18 +2,12 @@
 //!
 //! Row groups are decoded one by one, so that memory is the column's size and one batch more.
 
-use std::borrow::Cow;
-use std::io::{BufReader, Read};
 use std::ops::Range;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use parquet::errors::ParquetError;
-use parquet::file::reader::{ChunkReader, Length};
 
 use super::chosen::Chosen;
 use super::column::Column;
@@ -21,10 +15,9 @@ use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::file::{File, Storage};
-use crate::guard::guard;
 use crate::parallel::check_here;
 use crate::parquet_file::{
-    Corrected, check_end, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
+    Corrected, Stored, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
 };
 use crate::room::{Most, check_free};
 
@@ -72,7 +65,7 @@ fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<P
 /// One column of a file.
 struct Reader<'f> {
     file: &'f File,
-    chunks: Chunks,
+    stored: Stored,
     metadata: ArrowReaderMetadata,
     column: Column,
     /// Its leaves in the Parquet schema.
@@ -81,14 +74,10 @@ struct Reader<'f> {
 
 impl<'f> Reader<'f> {
     fn open(file: &'f File, column: Option<&str>) -> Result<Self> {
-        let end = match file.size().checked_sub(4) {
-            Some(start) => file.read_at(start, 4)?,
-            None => Cow::default(), // it ends before that
-        };
-        check_end(file.path(), file.size(), &end)?;
-        let chunks = Chunks { file: file.clone(), failed: Arc::default() };
+        let stored = Stored::copied(file);
+        stored.check_end()?;
         let at = At::Field("footer".to_owned());
-        let footer = chunks.guard(&at, "reading the footer", || load(&chunks))?;
+        let footer = stored.guard(&at, "reading the footer", || load(&stored))?;
         let metadata = &footer.metadata;
         let column = Column::choose(file.path(), metadata.schema(), column)?;
         let leaves = leaves(file.path(), metadata.parquet_schema(), metadata.schema())?;
@@ -97,7 +86,7 @@ impl<'f> Reader<'f> {
             let otherwise = "name another column with column=";
             return Err(is_encrypted(file.path(), &column.name, otherwise));
         }
-        Ok(Self { file, chunks, metadata: footer.metadata, column, leaves })
+        Ok(Self { file, stored, metadata: footer.metadata, column, leaves })
     }
 
     /// The rows of each row group, whose sum is compared with the footer's.
@@ -124,15 +113,15 @@ impl<'f> Reader<'f> {
     fn decode(&self, group: usize, rows: u64) -> Result<(Bytes, u64)> {
         let at = At::Field(format!("row group {group}, column {:?}", self.column.name));
         let (mut values, mut nulls, mut found) = (Vec::new(), 0_u64, 0_u64);
-        let bytes = Corrected::new(self.chunks.clone(), self.hidden_flags(group, &at)?);
-        let mut batches = self.chunks.guard(&at, "decoding", || {
+        let bytes = Corrected::new(self.stored.clone(), self.hidden_flags(group, &at)?);
+        let mut batches = self.stored.guard(&at, "decoding", || {
             reader(bytes, &self.metadata, group, self.leaves.clone(), STEP, None, Most::default())
         })?;
         // The allocation grows with what is decoded and not with what the footer says.
         let mut next = || {
             check_here()?;
             check_free("reading scores")?;
-            self.chunks.guard(&at, "decoding", || batches.next().transpose())
+            self.stored.guard(&at, "decoding", || batches.next().transpose())
         };
         while let Some(batch) = next()? {
             found = checked::add(found, batch.num_rows() as u64)?;
@@ -153,8 +142,8 @@ impl<'f> Reader<'f> {
         if hides_compression(metadata.file_metadata().created_by()) {
             let chunks = checked::get(metadata.row_groups(), group)?.columns();
             for chunk in checked::get(chunks, self.leaves.clone())? {
-                let found = || hidden_flags(&self.chunks, chunk);
-                flags.extend(self.chunks.guard(at, "reading the page headers", found)?);
+                let found = || hidden_flags(&self.stored, chunk);
+                flags.extend(self.stored.guard(at, "reading the page headers", found)?);
             }
         }
         Ok(flags)
@@ -206,81 +195,4 @@ fn available_memory() -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
-}
-
-/// The file as the decoder reads it. The first error of a read is kept, for it says more than the decoder can.
-#[derive(Clone)]
-struct Chunks {
-    file: File,
-    failed: Arc<Mutex<Option<Error>>>,
-}
-
-impl Chunks {
-    /// Runs the decoder; an error of reading is told as that error.
-    fn guard<R, E: std::fmt::Display + 'static>(
-        &self,
-        at: &At,
-        doing: &str,
-        decode: impl FnOnce() -> Result<R, E>,
-    ) -> Result<R> {
-        guard(self.file.path(), at, doing, decode).map_err(|error| {
-            // Proof: an error is put in or taken out while it is held, and neither fails.
-            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.take().unwrap_or(error) // Proof: an error either way.
-        })
-    }
-
-    fn fail(&self, error: Error) -> String {
-        let text = error.to_string();
-        // Proof: an error is put in or taken out while it is held, and neither fails.
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        text
-    }
-
-    fn path(&self) -> &Path {
-        self.file.path()
-    }
-}
-
-impl Length for Chunks {
-    fn len(&self) -> u64 {
-        self.file.size()
-    }
-}
-
-impl ChunkReader for Chunks {
-    type T = BufReader<Tail>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(Tail { chunks: self.clone(), position: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let bytes = self.file.read_at(start, length);
-        let bytes = bytes.map_err(|error| ParquetError::General(self.fail(error)))?;
-        Ok(Bytes::from(bytes.into_owned()))
-    }
-}
-
-/// The bytes of a file from a position on.
-struct Tail {
-    chunks: Chunks,
-    position: u64,
-}
-
-impl Read for Tail {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        // Proof: from beyond the end on there are no bytes, and of more than memory can have, `into` is the less.
-        let there = self.chunks.len().saturating_sub(self.position);
-        let len = into.len().min(usize::try_from(there).unwrap_or(usize::MAX)); // Proof: as above.
-        let into = &mut into[..len];
-        let bytes = self.chunks.file.read_at(self.position, len);
-        let bytes = bytes.map_err(|error| {
-            let path = self.chunks.path().display().to_string();
-            std::io::Error::other(format!("{path}: {}", self.chunks.fail(error)))
-        })?;
-        into.copy_from_slice(&bytes);
-        self.position += len as u64;
-        Ok(len)
-    }
 }

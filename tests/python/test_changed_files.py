@@ -1,9 +1,10 @@
-"""Files that change between two calls: an error of the next call, and never the end of the process.
+"""Files that change between two calls or during one: an error, and never the end of the process.
 
 A map of a file that was cut ends the process where it is read behind the file's new end, so that each case is a
-process of its own.
+process of its own. `make truncations` counts how calls end, by map and by position, in many more of them.
 """
 
+import json
 import subprocess
 import sys
 
@@ -14,116 +15,194 @@ import pytest
 
 ROWS = 40_000
 
-CHILD = """
-import os, sys
-import numpy as np, pyarrow as pa
-import dsdm, dsdm.selections
-path, what, change, io = sys.argv[1:]
+# Files are copied before anything is imported: their times are then others than those of a change.
+CHANGES_OF_A_FILE = """
+import json, os, shutil, sys
+template, io, change, *names = sys.argv[1:]
 
-def cut(size):
+def copy(number):
+    folder = os.path.join(os.path.dirname(template), f"{change}-{number}")
+    os.mkdir(folder)
+    return shutil.copy(template, folder)
+
+def cut(path, size):
     os.truncate(path, size)
 
-def rewrite():
+def rewrite(path, size):
     before = os.stat(path)
     with open(path, "r+b") as file:
-        file.seek(before.st_size // 2)
+        file.seek(size // 2)
         byte = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte[0] ^ 1]))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-def replace():
+def replace(path, size):
     with open(path, "rb") as file:
         data = file.read()
     with open(path + ".new", "wb") as file:
-        file.write(data[: len(data) // 2])
+        file.write(data[: size // 2])
     os.replace(path + ".new", path)
 
-size = os.path.getsize(path)
+size = os.path.getsize(template)
 changes = {
-    "nothing left": lambda: cut(0),
-    "half": lambda: cut(size // 2),
-    "last page": lambda: cut(max(size - 4096, 0)),
-    "rewritten": rewrite,
-    "replaced": replace,
+    "nothing left": lambda path: cut(path, 0),
+    "half": lambda path: cut(path, size // 2),
+    "last page": lambda path: cut(path, max(size - 4096, 0)),
+    "rewritten": lambda path: rewrite(path, size),
+    "replaced": lambda path: replace(path, size),
 }
-out = path + ".out"
-if path.endswith(".npy"):
-    scores = dsdm.open_scores(path, io=io)
-    calls = {
-        "top_k": lambda: dsdm.top_k(scores, 3).tolist(),
-        "gumbel_top_k": lambda: dsdm.gumbel_top_k(scores, 3, seed=1).tolist(),
-        "numpy's noise": lambda: dsdm.gumbel_top_k(scores, 3, seed=1, rng="numpy").tolist(),
-        "one row": lambda: scores[-1].tolist(),
-        "rows": lambda: scores[np.array([1, 30_000])].tolist(),
-        "a slice": lambda: scores[5:39_999:7].sum().tolist(),
-        "all": lambda: np.array(scores).sum().tolist(),
-        "zscore": lambda: dsdm.top_k(scores.zscore(), 3).tolist(),
-        "sum": lambda: dsdm.top_k(scores + 2 * scores, 3).tolist(),
-    }
-else:
-    shards = dsdm.open_shards(path)
-    lazy = dsdm.selections.get_candidate_dataset(path=path)
-    calls = {
+paths = [copy(number) for number in range(len(names))]
+import numpy as np, pyarrow as pa
+import dsdm, dsdm.dataset
+
+def how_it_ends(call, before, path):
+    try:
+        after = call()
+    except dsdm.SourceChangedError as error:
+        return f"SourceChangedError {path in str(error)}"
+    return "the same" if after == before else f"other values: {before} {after}"
+"""
+
+BETWEEN = (
+    CHANGES_OF_A_FILE
+    + """
+def calls_of(path):
+    out = path + ".out"
+    if path.endswith(".npy"):
+        scores = dsdm.open_scores(path, io=io)
+        return {
+            "top_k": lambda: dsdm.top_k(scores, 3).tolist(),
+            "gumbel_top_k": lambda: dsdm.gumbel_top_k(scores, 3, seed=1).tolist(),
+            "numpy's noise": lambda: dsdm.gumbel_top_k(scores, 3, seed=1, rng="numpy").tolist(),
+            "one row": lambda: scores[-1].tolist(),
+            "rows": lambda: scores[np.array([1, 30_000])].tolist(),
+            "a slice": lambda: scores[5:39_999:7].sum().tolist(),
+            "all": lambda: np.array(scores).sum().tolist(),
+            "zscore": lambda: dsdm.top_k(scores.zscore(), 3).tolist(),
+            "sum": lambda: dsdm.top_k(scores + 2 * scores, 3).tolist(),
+        }
+    shards, lazy = dsdm.open_shards(path, io=io), dsdm.dataset.open_dataset(path, io=io)
+    options = {"progress": False, "overwrite": True}
+    return {
         "take": lambda: shards.take([39_999, 1]).to_pylist(),
         "single rows": lambda: [lazy[row]["n"] for row in (39_998, 3)],
         "iteration": lambda: list(lazy.select(range(39_990, 40_000))),
-        "arrow": lambda: dsdm.materialize(shards, [3, 39_999], out, progress=False, overwrite=os.path.exists(out)).rows,
-        "parquet": lambda: dsdm.materialize(
-            shards, range(0, 40_000, 9), out, format="parquet", progress=False, overwrite=os.path.exists(out)
-        ).rows,
+        "arrow": lambda: dsdm.materialize(shards, [3, 39_999], out, **options).rows,
+        "parquet": lambda: dsdm.materialize(shards, range(0, 40_000, 9), out, format="parquet", **options).rows,
         "plan": lambda: dsdm.plan(shards, range(10)).rows,
     }
-call = calls[what]
-before = call()
-changes[change]()
-try:
-    after = call()
-except dsdm.SourceChangedError as error:
-    print("SourceChangedError", path in str(error))
-else:
-    print("the same" if after == before else "other values", before, after)
+
+ended = {}
+for name, path in zip(names, paths):
+    call = calls_of(path)[name]
+    before = call()
+    changes[change](path)
+    ended[name] = how_it_ends(call, before, path)
+    print(name, ended[name], file=sys.stderr, flush=True)
+print(json.dumps(ended))
 """
+)
+
+DURING = (
+    CHANGES_OF_A_FILE
+    + """
+import threading, time
+sys.setswitchinterval(1e-4)
+rows = np.random.default_rng(1).permutation(40_000)
+ended = {}
+for name, path in zip(names, paths):
+    shards = dsdm.open_shards(path, io=io)
+    call = lambda: shards.take(rows)
+    call()
+    begun = time.perf_counter()
+    before = call()
+    moment = (time.perf_counter() - begun) * float(name)
+
+    def change_it():
+        time.sleep(moment)
+        changes[change](path)
+
+    changing = threading.Thread(target=change_it)
+    changing.start()
+    ended[name] = how_it_ends(call, before, path)
+    changing.join()
+    print(name, ended[name], file=sys.stderr, flush=True)
+print(json.dumps(ended))
+"""
+)
 
 
-def second_call(path, what, change, io="mmap"):
-    """Call twice, with a change of the file between, in a process of its own."""
-    command = [sys.executable, "-c", CHILD, str(path), what, change, io]
+def ends(code, path, change, io, names):
+    """Make calls in a process of their own, with a change of the file between or during them; give how each ended."""
+    command = [sys.executable, "-c", code, str(path), io, change, *names]
     run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert run.returncode == 0, (run.returncode, run.stderr)
-    return run.stdout.strip().splitlines()[-1]
+    found = json.loads(run.stdout.strip().splitlines()[-1])
+    assert list(found) == names
+    return found
 
 
 SCORES = ["top_k", "gumbel_top_k", "numpy's noise", "one row", "rows", "a slice", "all", "zscore", "sum"]
 SHARDS = ["take", "single rows", "iteration", "arrow", "parquet", "plan"]
 CHANGES = ["nothing left", "half", "last page", "rewritten"]
+MOMENTS = ["0.0", "0.3", "0.6", "0.9"]
+KINDS = {
+    "stream": (pa.ipc.new_stream, None),
+    "packed stream": (pa.ipc.new_stream, "zstd"),
+    "file": (pa.ipc.new_file, None),
+    "packed file": (pa.ipc.new_file, "lz4"),
+    "parquet": None,
+}
+
+
+def shard(folder, kind):
+    table = pa.table({"n": range(ROWS), "text": [f"{n:08}" for n in range(ROWS)]})
+    if KINDS[kind] is None:
+        pq.write_table(table, folder / "rows.parquet", row_group_size=1000)
+        return folder / "rows.parquet"
+    new, codec = KINDS[kind]
+    with new(folder / "rows.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        writer.write_table(table, max_chunksize=1000)
+    return folder / "rows.arrow"
 
 
 @pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("what", SCORES)
-def test_scores_that_changed_between_two_calls(tmp_path, what, change, io):
+def test_scores_that_changed_between_two_calls(tmp_path, change, io):
     path = tmp_path / "scores.npy"
     np.save(path, np.random.default_rng(1).standard_normal(ROWS).astype(np.float32))
-    assert second_call(path, what, change, io) == "SourceChangedError True"
+    assert ends(BETWEEN, path, change, io, SCORES) == dict.fromkeys(SCORES, "SourceChangedError True")
 
 
-@pytest.mark.parametrize("kind", ["arrow", "parquet"])
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("what", SHARDS)
-def test_shards_that_changed_between_two_calls(tmp_path, what, change, kind):
-    path = tmp_path / f"rows.{kind}"
-    table = pa.table({"n": range(ROWS), "text": [f"{n:08}" for n in range(ROWS)]})
-    if kind == "arrow":
-        with pa.ipc.new_stream(path, table.schema) as stream:
-            stream.write_table(table, max_chunksize=1000)
-    else:
-        pq.write_table(table, path, row_group_size=1000)
-    assert second_call(path, what, change) == "SourceChangedError True"
+def test_shards_that_changed_between_two_calls(tmp_path, change, kind, io):
+    found = ends(BETWEEN, shard(tmp_path, kind), change, io, SHARDS)
+    assert found == dict.fromkeys(SHARDS, "SourceChangedError True")
 
 
-@pytest.mark.parametrize("what", ["top_k", "all"])
-def test_a_file_that_another_took_the_place_of_is_read_to_its_end(tmp_path, what):
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_a_file_that_another_took_the_place_of_is_read_to_its_end(tmp_path, io):
     path = tmp_path / "scores.npy"
     np.save(path, np.arange(ROWS, dtype=np.float32))
-    assert second_call(path, what, "replaced").startswith("the same")
+    assert ends(BETWEEN, path, "replaced", io, SCORES) == dict.fromkeys(SCORES, "the same")
+
+
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+@pytest.mark.parametrize("kind", ["stream", "parquet"])
+def test_a_shard_that_another_took_the_place_of_is_read_to_its_end(tmp_path, kind, io):
+    reads = ["take", "single rows", "iteration", "plan"]
+    assert ends(BETWEEN, shard(tmp_path, kind), "replaced", io, reads) == dict.fromkeys(reads, "the same")
+
+
+@pytest.mark.parametrize(
+    ("io", "change"),
+    # A map that is cut in the moment in which it is read is what a signal cannot be kept from.
+    [*(("pread", change) for change in [*CHANGES, "replaced"]), ("mmap", "rewritten"), ("mmap", "replaced")],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_shards_that_change_during_a_call_are_told_or_the_same(tmp_path, kind, change, io):
+    found = ends(DURING, shard(tmp_path, kind), change, io, MOMENTS)
+    assert set(found.values()) <= {"the same", "SourceChangedError True"}, found

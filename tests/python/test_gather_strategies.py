@@ -69,6 +69,7 @@ def plain(table):
     return table.to_pydict()
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @quick
 @given(
     drawn=tables(),
@@ -81,7 +82,7 @@ def plain(table):
     batch=st.integers(1, 400),
 )
 def test_parquet_rows_are_those_that_pyarrow_reads(
-    tmp_path, drawn, codec, dictionary, version, group, page, dictionary_page, batch
+    tmp_path, io, drawn, codec, dictionary, version, group, page, dictionary_page, batch
 ):
     table, wanted = drawn
     path = tmp_path / "a.parquet"
@@ -97,10 +98,11 @@ def test_parquet_rows_are_those_that_pyarrow_reads(
         write_batch_size=batch,
     )
     expected = plain(pq.read_table(path).take(wanted))
-    shards = dsdm.open_shards(path)
+    shards = dsdm.open_shards(path, io=io)
     assert plain(shards.take(wanted)) == expected
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @quick
 @given(
     drawn=tables(),
@@ -108,19 +110,20 @@ def test_parquet_rows_are_those_that_pyarrow_reads(
     codec=st.sampled_from([None, None, "lz4", "zstd"]),
     stream=st.booleans(),
 )
-def test_arrow_rows_are_those_that_pyarrow_reads(tmp_path, drawn, batch, codec, stream):
+def test_arrow_rows_are_those_that_pyarrow_reads(tmp_path, io, drawn, batch, codec, stream):
     table, wanted = drawn
     path = tmp_path / "a.arrow"
     new = pa.ipc.new_stream if stream else pa.ipc.new_file
     with new(path, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
         writer.write_table(table, max_chunksize=batch)
     expected = plain(table.take(wanted))
-    assert plain(dsdm.open_shards(path).take(wanted)) == expected
+    assert plain(dsdm.open_shards(path, io=io).take(wanted)) == expected
     assert plain(dsdm.open_shards(table).take(wanted)) == expected
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("codecs", [(None, "zstd"), ("lz4", None), (None, "lz4", None)])
-def test_a_stream_may_have_batches_that_are_packed_and_others_that_are_not(tmp_path, codecs):
+def test_a_stream_may_have_batches_that_are_packed_and_others_that_are_not(tmp_path, codecs, io):
     """As streams have that were joined from several writers'."""
     table = pa.table({"a": pa.array([[n, n + 1] for n in range(900)], pa.list_(pa.int32()))})
 
@@ -138,9 +141,9 @@ def test_a_stream_may_have_batches_that_are_packed_and_others_that_are_not(tmp_p
     path.write_bytes(head + b"".join(part.removesuffix(end)[len(head) :] for part in parts) + end)
     assert pa.ipc.open_stream(path.read_bytes()).read_all().equals(table)
     rows = np.random.default_rng(0).permutation(900)
-    shards = dsdm.open_shards(path)
+    shards = dsdm.open_shards(path, io=io)
     assert shards.take(rows).equals(table.take(rows).cast(shards.schema))
-    dsdm.materialize(path, rows, tmp_path / "packed-and-not")
+    dsdm.materialize(shards, rows, tmp_path / "packed-and-not")
     dsdm.materialize(table, rows, tmp_path / "table")
     assert digest(tmp_path / "packed-and-not") == digest(tmp_path / "table")
 
@@ -177,23 +180,31 @@ def test_the_bytes_written_depend_on_the_rows_alone(tmp_path_factory, drawn):
     digests = {}
     has_nulls = any(plain_nulls(column) for column in table.columns)
     for path in layouts(table, folder):
-        for threads, limit in ((1, None), (2, "1kB"), (8, "20kB"), (8, None)):
+        for threads, limit, io in (
+            (1, None, "mmap"),
+            (2, "1kB", "mmap"),
+            (8, "20kB", "pread"),
+            (8, None, "mmap"),
+            (2, None, "pread"),
+        ):
             out = folder / f"{path.stem}-{threads}-{limit}"
-            options = {"threads": threads, "memory_limit": limit, "num_shards": min(3, max(1, len(wanted)))}
+            options = {"threads": threads, "memory_limit": limit, "io": io, "num_shards": min(3, max(1, len(wanted)))}
             dsdm.materialize(path, wanted, out, **options)
-            # What bytes stand under a null is no value: one file has them as it has them, others have others.
-            digests.setdefault(path.name if has_nulls else "all", set()).add(str(digest(out)))
+            # What bytes stand under a null is no value: one file has them as it has them, others have others, and a
+            # copy that is decoded has none.
+            digests.setdefault((path.name, io) if has_nulls else "all", set()).add(str(digest(out)))
     assert all(len(found) == 1 for found in digests.values())
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("rows", [1, 40, 3000])
-def test_sparse_and_dense_selections_of_wide_rows_are_the_same_rows(tmp_path, rows):
+def test_sparse_and_dense_selections_of_wide_rows_are_the_same_rows(tmp_path, rows, io):
     """One row in many is read by its position, many are copied from the map."""
     table = pa.table({"x": pa.FixedSizeListArray.from_arrays(pa.array(np.arange(3000 * 200, dtype=np.int32)), 200)})
     with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as writer:
         writer.write_table(table, max_chunksize=1000)
     wanted = np.random.default_rng(rows).permutation(3000)[:rows]
-    assert plain(dsdm.open_shards(tmp_path / "a.arrow").take(wanted)) == plain(table.take(wanted))
+    assert plain(dsdm.open_shards(tmp_path / "a.arrow", io=io).take(wanted)) == plain(table.take(wanted))
 
 
 def test_a_pass_whose_rows_are_larger_than_told_is_cut_in_two(tmp_path):
@@ -210,6 +221,7 @@ def test_a_pass_whose_rows_are_larger_than_told_is_cut_in_two(tmp_path):
     assert found == [texts[int(row) % 7].as_py() for row in wanted[::371]]
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @quick
 @given(
     rows=st.integers(0, 300),
@@ -221,7 +233,7 @@ def test_a_pass_whose_rows_are_larger_than_told_is_cut_in_two(tmp_path):
     even=st.booleans(),
 )
 def test_rows_of_the_whole_range_are_those_that_pyarrow_takes_or_refused(
-    tmp_path_factory, rows, picks, inside, threads, limit, layout, even
+    tmp_path_factory, io, rows, picks, inside, threads, limit, layout, even
 ):
     """Whatever number is asked for, repeated or not: the rows of pyarrow's take, or the first that is none."""
     lists = [[n] * (3 if even else n % 4) for n in range(rows)]
@@ -239,7 +251,7 @@ def test_rows_of_the_whole_range_are_those_that_pyarrow_takes_or_refused(
     # Most are made to be rows that there are, as one that is not hides all others.
     wanted = [pick % rows if rows and (inside or not place) else pick for place, pick in enumerate(picks)]
     outside = [place for place, row in enumerate(wanted) if not 0 <= row < rows]
-    shards = dsdm.open_shards(source)
+    shards = dsdm.open_shards(source, io="mmap" if layout == "table" else io)
     if outside:
         message = rf"index {wanted[outside[0]]} at position {outside[0]} is out of range"
         with pytest.raises(IndexError, match=message):

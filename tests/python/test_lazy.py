@@ -61,13 +61,14 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=["parquet", "a.arrow", "saved", "dataset", "table"])
+@pytest.fixture(params=["parquet", "a.arrow", "saved", "dataset", "table", "parquet by pread", "a.arrow by pread"])
 def lazy(request, folder):
     if request.param == "dataset":
         return open_dataset(plain_dataset())
     if request.param == "table":
         return open_dataset(plain_dataset().data.table)
-    return open_dataset(folder / request.param)
+    name, _, io = request.param.partition(" by ")
+    return open_dataset(folder / name, io=io or "mmap")
 
 
 @pytest.fixture(autouse=True)

@@ -105,8 +105,8 @@ GATHER = """
 import os, resource, sys
 import pyarrow as pa, pyarrow.dataset
 import dsdm
-path, room, how, limit, out = sys.argv[1:]
-shards = dsdm.open_shards(path)
+path, room, how, limit, out, io = sys.argv[1:]
+shards = dsdm.open_shards(path, io=io)
 shards.take([])  # what it imports and starts takes room too
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
@@ -123,9 +123,9 @@ except Exception as error:
 """
 
 
-def gathered(path, room, how, out, limit=""):
+def gathered(path, room, how, out, limit="", io="mmap"):
     """Take the first row ten times, in a process that may have so many more MiB of memory; give what it printed."""
-    command = [sys.executable, "-c", GATHER, str(path), str(room), how, limit, str(out)]
+    command = [sys.executable, "-c", GATHER, str(path), str(room), how, limit, str(out), io]
     run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
@@ -167,9 +167,10 @@ def packed(tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("room", [60, 150, 230, 300, 600])
-def test_a_packed_batch_that_finds_no_room_is_not_called_damaged(tmp_path, packed, room):
-    said = gathered(packed, room, "take", tmp_path / "out")
+def test_a_packed_batch_that_finds_no_room_is_not_called_damaged(tmp_path, packed, room, io):
+    said = gathered(packed, room, "take", tmp_path / "out", io=io)
     assert said.startswith(f"MemoryError {packed}: ") or "gathering the output rows" in said, said
     assert "bytes of memory, which are not there" in said
     assert "damaged" not in said
@@ -186,6 +187,36 @@ def test_a_packed_batch_beyond_the_limit_that_was_told_is_refused_with_both(tmp_
     # Columns that are not wanted are not unpacked.
     chosen = dsdm.open_shards(packed, columns=["b"]).take([1, 0], memory_limit="64MB")
     assert chosen["b"].to_pylist() == [2, 1]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Two rows of 100 MB, as they are: one batch, and two row groups."""
+    folder = tmp_path_factory.mktemp("large")
+    table = pa.table({"a": ["x" * (100 << 20), "y" * (100 << 20)]})
+    with pa.ipc.new_stream(folder / "a.arrow", table.schema) as sink:
+        sink.write_table(table)
+    pq.write_table(table, folder / "a.parquet", compression="none", use_dictionary=False, row_group_size=1)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet"])
+@pytest.mark.parametrize("room", [20, 60, 150, 230])
+def test_what_is_copied_and_finds_no_room_is_not_called_damaged(tmp_path, large, room, kind):
+    path = large / f"a.{kind}"
+    said = gathered(path, room, "take", tmp_path / "out", io="pread")
+    assert said.startswith((f"MemoryError {path}: ", "MemoryError gathering the output rows")), said
+    assert "of memory, which are not there" in said
+    assert "damaged" not in said
+
+
+def test_a_copied_batch_beyond_the_limit_that_was_told_is_refused_with_both(large):
+    shards = dsdm.open_shards(large / "a.arrow", io="pread")
+    with pytest.raises(
+        MemoryError, match=r"the batch at byte \d+ takes \d+ bytes of memory at once, .* allows 100000000"
+    ):
+        shards.take([0], memory_limit="100MB")
+    assert len(shards.take([0], memory_limit="220MB")["a"][0].as_py()) == 100 << 20
 
 
 def test_a_page_beyond_the_limit_that_was_told_is_refused_with_both(tmp_path):

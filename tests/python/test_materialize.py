@@ -363,6 +363,7 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @given(
     length=st.integers(0, 6000),
     seed=st.integers(0, 2**32),
@@ -372,12 +373,12 @@ def contents(folder):
 )
 @settings(max_examples=40, deadline=None)
 def test_rows_are_right_for_any_length_threads_memory_and_shards(
-    long_source, tmp_path_factory, length, seed, threads, memory, num_shards
+    long_source, tmp_path_factory, io, length, seed, threads, memory, num_shards
 ):
     folder, table = long_source
     rows = np.random.default_rng(seed).integers(0, LONG, length)
     out = tmp_path_factory.mktemp("out") / "out"
-    report = dsdm.materialize(folder, rows, out, threads=threads, memory_limit=memory, num_shards=num_shards)
+    report = dsdm.materialize(folder, rows, out, threads=threads, memory_limit=memory, num_shards=num_shards, io=io)
     assert report.shards == max(1, min(num_shards or 1, length))
     assert report.passes >= (0 if length == 0 else length // 1000 if memory == 1 else 1)
     found = datasets.load_from_disk(str(out))

@@ -51,13 +51,14 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_rows_come_from_more_shards_than_may_be_open(folder, kind):
+def test_rows_come_from_more_shards_than_may_be_open(folder, kind, io):
     assert FILES > 2 * LIMIT
     run(
         folder,
         f"""
-        shards = dsdm.open_shards("{kind}")
+        shards = dsdm.open_shards("{kind}", io="{io}")
         assert len(shards) == {FILES * 10}
         for _ in range(2):
             rows = np.random.default_rng(0).permutation({FILES * 10})

@@ -1,11 +1,15 @@
 """Options are looked at by everything that takes them, whether or not it uses them."""
 
+import shutil
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import dsdm
 from dsdm import selections
+from dsdm.dataset import open_dataset
 from dsdm.demo.torch_file import write_tensor
 
 TABLE = pa.table({"id": list(range(10))})
@@ -128,6 +132,34 @@ def test_reading_options_that_no_file_has_a_use_for_are_refused(tmp_path):
         dsdm.open_scores(tmp_path / "a.npy", verify="yes")
     with pytest.raises(TypeError, match="nonsense"):
         dsdm.open_scores(tmp_path / "a.npy", dtype="nonsense")
+
+
+ROWS_BY_IO = {
+    "open_shards": lambda source, io, _: dsdm.open_shards(source, io=io),
+    "open_dataset": lambda source, io, _: open_dataset(source, io=io),
+    "select": lambda source, io, _: dsdm.select(source, [1], io=io),
+    "plan": lambda source, io, _: dsdm.plan(source, [1], io=io),
+    "materialize": lambda source, io, out: dsdm.materialize(source, [1], out, io=io, progress=False),
+}
+
+
+@pytest.mark.parametrize("name", ROWS_BY_IO)
+def test_rows_are_read_in_a_way_that_there_is(tmp_path, name):
+    call, out, path = ROWS_BY_IO[name], tmp_path / "out", tmp_path / "a.parquet"
+    pq.write_table(TABLE, path)
+    for source in (path, TABLE):
+        with pytest.raises(ValueError, match='io is "disk"; it is one of "mmap", "pread"'):
+            call(source, "disk", out)
+        with pytest.raises(TypeError, match='io is None; it is one of "mmap", "pread"'):
+            call(source, None, out)
+    for opened in (TABLE, dsdm.open_shards(path), open_dataset(path)):
+        with pytest.raises(ValueError, match='io="pread" is for files that this call opens'):
+            call(opened, "pread", out)
+    for source in (dsdm.open_shards(path, io="pread"), open_dataset(path, io="pread")):
+        assert call(source, "mmap", out)
+        assert call(source, "pread", tmp_path / "other")
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.rmtree(tmp_path / "other", ignore_errors=True)
 
 
 @pytest.mark.parametrize("order", ["best_first", "best_last"])

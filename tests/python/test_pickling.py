@@ -14,6 +14,7 @@ import pytest
 import dsdm
 from dsdm import errors
 from dsdm._native import rebuild_scores
+from dsdm.dataset import open_dataset
 from dsdm.demo.torch_file import write_tensor
 
 VALUES = np.random.default_rng(3).normal(size=1000).astype(np.float32)
@@ -155,6 +156,19 @@ def test_shards_come_back_with_their_columns(files):
         assert back.schema == one.schema
         assert back.take([7, 299]).equals(one.take([7, 299]))
         assert repr(back) == repr(one)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_shards_that_are_read_by_position_stay_so(files, which):
+    by_map, shards = dsdm.open_shards(files[which]), dsdm.open_shards(files[which], io="pread")
+    lazy = open_dataset(files[which], io="pread")
+    for back in (shards, pickle.loads(pickle.dumps(shards)), copy.copy(shards), dsdm.open_shards(shards)):  # noqa: S301
+        assert back._source.corpus.io == "pread"
+        assert back.take([299, 7]).equals(by_map.take([299, 7]))
+    for back in (lazy, pickle.loads(pickle.dumps(lazy)), lazy.select_columns(["score"]), lazy.select([3])):  # noqa: S301
+        assert back.data.corpus.io == "pread"
+        assert back[0]["score"] == by_map[3 if len(back) == 1 else 0]["score"]
+    assert by_map._source.corpus.io == pickle.loads(pickle.dumps(by_map))._source.corpus.io == "mmap"  # noqa: S301
 
 
 def test_shards_of_a_table_or_a_dataset_come_back_with_their_rows(tmp_path):

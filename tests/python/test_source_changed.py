@@ -46,12 +46,13 @@ def rewritten(path):
     os.utime(path, ns=(1, 1))
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("read", ["take", "row", "slice", "materialize", "select"])
-def test_rows_of_a_shard_that_was_rewritten(tmp_path, form, read):
+def test_rows_of_a_shard_that_was_rewritten(tmp_path, form, read, io):
     path = tmp_path / f"x.{form.split()[0].replace('stream', 'arrow').replace('file', 'arrow')}"
     FORMS[form](path)
-    shards = dsdm.open_shards(path)
+    shards = dsdm.open_shards(path, io=io)
     rewritten(path)
     reads = {
         "take": lambda: shards.take([ROWS - 1, 5, 1700]),
