@@ -1,11 +1,13 @@
 """What tests share: the reference's data folder in small, the folder that `dsdm demo` makes, and the command."""
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 FIXTURES = Path(__file__).parent / "fixtures"
 
 # A shell has what it starts in the background ignore Ctrl-C, which tests send to themselves and to their processes.
@@ -43,6 +45,16 @@ def bench_corpus(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("corpus")
     Corpus(folder, 403, 2).files("arrow")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def format_runs(tmp_path_factory):
+    """A folder in which dsdm was run over formats and options, by `tests.formats.runs`."""
+    folder = tmp_path_factory.mktemp("formats")
+    command = [sys.executable, "-W", "ignore", "-m", "tests.formats.runs", str(folder)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.returncode == 0, ran.stderr
     return folder
 
 

@@ -1,0 +1,200 @@
+"""Run dsdm over formats and options, each undisturbed, killed and gone on with; keep what each run wrote.
+
+``python -m tests.formats.runs DIR`` fills DIR. For each case there is ``whole/CASE/out``, what the killed run left in
+``left/CASE``, and ``killed/CASE/out``, which a second run completed. ``results.json`` tells how many shards it kept.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import dsdm
+from dsdm.dataset import open_dataset
+from dsdm.demo.torch_file import write_tensor
+
+TOTAL = 40
+SHARDS = 9
+"""So many that of the files of an output ``dsdm.json`` is the longest, and what a killed run writes last."""
+ROWS = np.random.default_rng(0).permutation(TOTAL)[:12]
+ATTEMPTS = 50
+
+Case = Callable[[str], object]
+
+
+def main(folder: Path) -> None:
+    """Make everything."""
+    os.chdir(folder)
+    make_sources()
+    results = {}
+    for name, case in cases().items():
+        whole, killed = (f"{kind}/{name}/out" for kind in ("whole", "killed"))
+        prepare(name, whole)
+        case(whole)
+        prepare(name, killed)
+        limit = max(path.stat().st_size for path in Path("whole", name).rglob("*.*")) - 1
+        forked(lambda case=case, killed=killed: case(killed), limit=limit)
+        keep(name)
+        report = case(killed)
+        results[name] = getattr(report, "kept", None)
+    complete_and_unnamed()
+    Path("results.json").write_text(json.dumps(results))
+
+
+def make_sources() -> None:
+    """Write a corpus with token lists and pictures, and scores of its rows."""
+    rng = np.random.default_rng(1)
+    Path("pictures").mkdir()
+    for number in range(TOTAL):
+        Path(f"pictures/{number}.png").write_bytes(bytes([number]) * 20)
+    ragged = [rng.integers(0, 2**15, number % 5) for number in range(TOTAL)]
+    columns = {
+        "text": [f"row {number}" for number in range(TOTAL)],
+        "input_ids": pa.array(list(rng.integers(0, 2**15, (TOTAL, 4), dtype=np.uint16)), pa.list_(pa.uint16())),
+        "ragged": pa.array(ragged, pa.list_(pa.int32())),
+    }
+    Path("corpus").mkdir()
+    for part in range(2):
+        half = slice(part * TOTAL // 2, (part + 1) * TOTAL // 2)
+        pq.write_table(pa.table({name: values[half] for name, values in columns.items()}), f"corpus/{part}.parquet")
+    stored = [{"bytes": None, "path": f"pictures/{number}.png"} for number in range(TOTAL)]
+    features = datasets.Features({"image": datasets.Image(decode=False), "id": datasets.Value("int64")})
+    images = pa.table({"image": stored, "id": range(TOTAL)}).cast(features.arrow_schema)
+    pq.write_table(images, "images.parquet")
+    scores = rng.random(TOTAL, dtype=np.float32)
+    np.save("scores.npy", scores)
+    np.save("no.npy", np.array([3, 4]))
+    pq.write_table(pa.table({"id": range(TOTAL), "quality": scores}), "scores.parquet")
+    Path("data/dsir").mkdir(parents=True)
+    write_tensor(Path("data/dsir/squad.pt"), scores)
+
+
+def prepare(name: str, out: str) -> None:
+    """Make the directory around an output, and for an overwrite what it replaces."""
+    Path(out).parent.mkdir(parents=True)
+    if name == "overwrite":
+        dsdm.materialize("corpus", [1], out, progress=False)
+
+
+def forked(work: Callable[[], object], *, limit: int) -> None:
+    """Do something in a process that is killed as soon as it writes a file beyond a limit."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), status
+    assert os.WTERMSIG(status) == signal.SIGXFSZ
+
+
+def keep(name: str) -> None:
+    """Copy what a killed run left."""
+    for left in Path("killed", name).rglob(".*.dsdm-*"):
+        shutil.copytree(left, Path("left", name, left.name))
+    assert Path("left", name).exists(), name
+
+
+def complete_and_unnamed() -> None:
+    """Leave an output that is complete, because something took its name while it was written."""
+    parent = Path("left/complete")
+    for _ in range(ATTEMPTS):
+        parent.mkdir(parents=True)
+        out, staging = parent / "out", parent / ".out.dsdm-unfinished"
+        taking = threading.Thread(target=take_name, args=(out, staging))
+        taking.start()
+        with suppress(FileExistsError):
+            write(str(out), num_shards=TOTAL)
+        taking.join()
+        if (staging / "journal").exists():
+            return
+        shutil.rmtree(parent)
+    sys.exit("every run was faster than the one that takes its name")
+
+
+def take_name(out: Path, staging: Path) -> None:
+    while not (staging / "plan.json").exists() and not out.exists():
+        pass
+    out.mkdir(exist_ok=True)
+
+
+def write(out: str, rows: Any = ROWS, source: Any = "corpus", **options: Any) -> object:
+    return dsdm.materialize(source, rows, out, **{"num_shards": SHARDS, "progress": False, **options})
+
+
+def chosen(told: Mapping[str, Any], rows: Any = ROWS) -> Case:
+    return lambda out: write(out, rows, selection=told)
+
+
+def command(*arguments: str) -> Case:
+    """Run the command, which tells how it chose the rows."""
+
+    def run(out: str) -> None:
+        from dsdm.cli import main as dsdm_main
+
+        sys.argv = ["dsdm", "materialize", "corpus", out, "-k", "12", "--num-shards", str(SHARDS), *arguments]
+        with suppress(SystemExit):
+            dsdm_main()
+
+    return run
+
+
+def in_cache(out: str) -> None:
+    """Select more rows than memory may hold: they go into the cache, under the name of their fingerprint."""
+    datasets.config.HF_DATASETS_CACHE = Path(out)
+    dsdm.select("corpus", range(TOTAL), memory_limit=1)
+
+
+def cases() -> dict[str, Case]:
+    """Give what to run, by name."""
+    scores = dsdm.open_scores("scores.npy")
+    best = {"by": "top_k", "scores": "scores.npy", "arguments": {"k": 12, "largest": False, "threads": 1}}
+    drawn = {"by": "gumbel_top_k", "scores": ["scores.npy"], "rows": TOTAL, "exclude": "no.npy"}
+    drawn |= {"reading": {"io": "pread"}, "arguments": {"k": 12, "seed": 2**64 - 1, "temperature": 0.5}}
+    random = {"by": "get_indices", "arguments": {"method": "random", "k": 12, "seed": 5, "rows": TOTAL}}
+    gone = {"by": "top_k", "scores": ["gone.npy"], "arguments": {"k": 12, "exclude": [1]}}
+    own = {"by": "a colleague", "note": [1.5, None, True, {"x": []}]}
+    options = {"k": 12, "seed": 2**64 - 1, "temperature": 0.5, "exclude": np.load("no.npy")}
+    by_dsir = ("--by", "dsir", "--target", "squad", "--data-dir", "data", "--seed", "3", "--rng", "numpy")
+    by_column = ("--by", "scores.parquet", "--column", "quality", "--gumbel", "--seed", "3", "--exclude", "no.npy")
+    return {
+        "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
+        "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, order="row"),
+        "tokens": lambda out: write(out, format="tokens"),
+        "ragged": lambda out: write(out, format="tokens", columns=["ragged"], order="shuffle", seed=7),
+        "no rows": lambda out: write(out, [], format="tokens"),
+        "shuffle": lambda out: write(out, order="shuffle", seed=2**63 - 1, paths="absolute"),
+        "overwrite": lambda out: write(out, overwrite=True),
+        "table": lambda out: write(out, source=pa.table({"a": range(TOTAL)})),
+        "dataset": lambda out: write(out, source=open_dataset("corpus")),
+        "saved": lambda out: open_dataset("corpus").select(ROWS).save_to_disk(out, num_shards=SHARDS),
+        "cache": in_cache,
+        "images": lambda out: write(out, source="images.parquet"),
+        "best": chosen(best, dsdm.top_k(scores, 12, largest=False)),
+        "drawn": chosen(drawn, dsdm.gumbel_top_k(scores, **options)),
+        "random": chosen(random, dsdm.get_indices("random", 12, seed=5, rows=TOTAL)),
+        "gone": chosen(gone),
+        "own": chosen(own),
+        "dsir": command(*by_dsir, "--nan", "omit", "--order", "row", "--row-order", "row"),
+        "column": command(*by_column, "--temperature", "2", "--sort", "name", "--partial"),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
