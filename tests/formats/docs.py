@@ -64,8 +64,8 @@ def in_range(told: str, value: Any) -> bool:
 
 def number(text: str) -> int:
     """Read a number such as 1,024 or 2^63 - 1."""
-    power = re.fullmatch(r"2\^(\d+) - 1", text)
-    return 2 ** int(power[1]) - 1 if power else int(text.replace(",", ""))
+    power = re.fullmatch(r"(\d+)\^(\d+) - 1", text)
+    return int(power[1]) ** int(power[2]) - 1 if power else int(text.replace(",", ""))
 
 
 def page(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import zlib
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import dsdm
 from dsdm import _native
 from tests.formats.docs import FORMATS, PAGES, blocks, declared, page, schema, table, validator, written
 from tests.formats.mutants import crc32, entries, form_of, line, places
-from tests.formats.runs import ROWS, write
+from tests.formats.runs import ROWS, TOTAL, write
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = list(PAGES)
@@ -178,6 +179,81 @@ def test_token_shards_are_read_by_the_code_of_the_page(format_runs):
             assert head.endswith(b"\n")
             array = np.load(path)
             assert path.stat().st_size == 128 + array.nbytes
+
+
+# --- what a crash leaves ---
+
+
+@pytest.fixture
+def complete(format_runs, tmp_path, monkeypatch):
+    """Give what a run leaves that is killed before it gives its output the name: the name, and the directory beside it.
+
+    Beside both is a data set that the run might replace.
+    """
+    monkeypatch.chdir(format_runs)
+    out, staging = tmp_path / "out", tmp_path / ".out.dsdm-unfinished"
+    shutil.copytree(format_runs / "left" / "complete" / staging.name, staging)
+    *done, _ = entries(staging / "journal")
+    place = (staging / "output").stat()
+    told = [*done, {"complete": [place.st_dev, place.st_ino]}]
+    (staging / "journal").write_text("".join(map(line, told)))
+    write(str(tmp_path / "old"), [1])
+    return out, staging
+
+
+def again(out, **options):
+    """Make the same call, and tell how many shards it kept."""
+    kept = write(str(out), num_shards=TOTAL, **options).kept
+    assert dsdm.verify(out).rows == len(ROWS)
+    assert [path.name for path in out.parent.glob(".*")] == []
+    return kept
+
+
+def test_an_output_without_its_name_is_kept(complete):
+    out, _ = complete
+    assert again(out) == len(ROWS)
+
+
+def test_an_output_that_has_its_name_stays_until_it_is_replaced(complete):
+    out, staging = complete
+    (staging / "output").rename(out)
+    with pytest.raises(FileExistsError):
+        again(out)
+    assert sorted(path.name for path in staging.iterdir()) == ["journal", "pid", "plan.json"]
+    assert again(out, overwrite=True) == 0
+
+
+def test_an_output_that_was_exchanged_is_replaced(complete):
+    out, staging = complete
+    (staging / "output").rename(out)
+    (out.parent / "old").rename(staging / "output")
+    assert again(out, overwrite=True) == 0
+
+
+def test_a_data_set_that_was_put_aside_is_put_back(complete):
+    out, staging = complete
+    (out.parent / "old").rename(staging / "replaced")
+    with pytest.raises(FileExistsError):
+        again(out)
+    assert dsdm.verify(out).rows == 1
+    assert sorted(path.name for path in staging.iterdir()) == ["journal", "output", "pid", "plan.json"]
+    assert again(out, overwrite=True) == len(ROWS)
+
+
+def test_a_data_set_that_was_put_aside_and_replaced_is_removed(complete):
+    out, staging = complete
+    (staging / "output").rename(out)
+    (out.parent / "old").rename(staging / "replaced")
+    assert again(out, overwrite=True) == 0
+
+
+def test_of_a_data_set_that_was_put_aside_and_another_none_is_chosen(complete):
+    out, staging = complete
+    shutil.copytree(out.parent / "old", out)
+    (out.parent / "old").rename(staging / "replaced")
+    with pytest.raises(ValueError, match="remove or rename one of the two"):
+        again(out, overwrite=True)
+    assert (staging / "replaced").exists()
 
 
 # --- the examples ---
