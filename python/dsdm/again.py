@@ -20,7 +20,7 @@ from dsdm.errors import ChecksumError, FormatError
 from dsdm.manifest_paths import tells_place, without_place
 from dsdm.paths import PathLike, local
 from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
-from dsdm.telling import KNOWN, check_told
+from dsdm.telling import FUNCTIONS, KNOWN, check_told
 from dsdm.trust import Trust
 
 if TYPE_CHECKING:
@@ -188,11 +188,10 @@ def _checked(
 def _choose(
     by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
 ) -> NDArray[np.int64]:
-    import dsdm
     from dsdm.methods import prefix
 
-    if by == "get_indices":
-        return dsdm.get_indices(**arguments)
-    scores = prefix(opened[0], selection.get("rows"), ", ".join(map(str, selection["scores"])))
-    chosen: NDArray[np.int64] = getattr(dsdm, by)(scores, **arguments)
+    scores = []
+    if by != "get_indices":
+        scores.append(prefix(opened[0], selection.get("rows"), ", ".join(map(str, selection["scores"]))))
+    chosen: NDArray[np.int64] = FUNCTIONS[by](*scores, **arguments)
     return chosen

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import check_target, digest_of_rows, unfinished
+from dsdm._native import digest_of_rows, unfinished
 from dsdm.again import score_files
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.manifest_paths import from_output
@@ -219,17 +219,6 @@ def materialize(
         )
     seconds = time.perf_counter() - begun
     return Report(target, rows, made, size, seconds, passes, fingerprint, seed, kept)
-
-
-def check_before(
-    source: Any, out_dir: str | os.PathLike[str], *, to_write: bool, overwrite: bool, **options: Any
-) -> None:
-    """Fail if :func:`materialize` would with these options, whatever the rows: before they are chosen."""
-    from dsdm.planning import plan
-
-    plan(source, [], out_dir, overwrite=overwrite, **options)
-    if to_write:
-        check_target(local(out_dir, "out_dir"), overwrite)
 
 
 def files_read(indices: Any, scores: Any) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsdm._native import check_target
 from dsdm.layout import check_added, check_layout, check_run, in_order
 from dsdm.materializing import added_vectors, files_read
 from dsdm.paths import local, refuse_inputs, refuse_inside
@@ -152,6 +153,15 @@ def plan(
         strategy=_strategy(found),
         free_bytes=None if target is None else _free(Path(target)),
     )
+
+
+def check_before(
+    source: Any, out_dir: str | os.PathLike[str], *, to_write: bool, overwrite: bool, **options: Any
+) -> None:
+    """Fail if :func:`materialize` would with these options, whatever the rows: before they are chosen."""
+    plan(source, [], out_dir, overwrite=overwrite, **options)
+    if to_write:
+        check_target(local(out_dir, "out_dir"), overwrite)
 
 
 def _strategy(found: dict[str, int]) -> str:

@@ -7,10 +7,19 @@ from inspect import Parameter, signature
 from typing import Any
 
 from dsdm import checks
+from dsdm.indices import gumbel_top_k, top_k
+from dsdm.methods import get_indices
 from dsdm.reference import METHODS, check_method
 
-KNOWN = ("get_indices", "top_k", "gumbel_top_k")
-"""The functions by which rows can be chosen again."""
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "get_indices": get_indices,
+    "top_k": top_k,
+    "gumbel_top_k": gumbel_top_k,
+}
+"""The functions by which rows can be chosen again, by name."""
+
+KNOWN = tuple(FUNCTIONS)
+"""Their names."""
 
 _DRAWING = ("dsir", "random", "semdedup")
 _FIELDS = ("by", "arguments", "scores", "reading", "rows", "exclude")
@@ -34,7 +43,7 @@ def check_told(selection: Mapping[str, Any]) -> None:
         if field not in _FIELDS and (meant := _close(field, _FIELDS)):
             message = f"selection=: {field!r} is no field; {meant!r} is one"
             raise ValueError(message)
-    function = _function(str(by))
+    function = FUNCTIONS[str(by)]
     arguments = _mapping(selection, "arguments", required=True)
     _check_names("arguments", arguments, _options_of(function))
     for name in ("method", "k") if by == "get_indices" else ("k",):
@@ -118,13 +127,6 @@ def _check_files(selection: Mapping[str, Any]) -> None:
     if excluded is not None and not isinstance(excluded, str | os.PathLike):
         message = f"selection=: 'exclude' is a {type(excluded).__name__}; the path of a .npy file is needed"
         raise ValueError(message)
-
-
-def _function(by: str) -> Callable[..., Any]:
-    import dsdm
-
-    function: Callable[..., Any] = getattr(dsdm, by)
-    return function
 
 
 def _options_of(function: Callable[..., Any]) -> list[str]:

@@ -169,7 +169,8 @@ def materialize(
       dsdm materialize 'demo/corpus/data/*.parquet' drawn --by random --tokens 1e5 --dry-run
     """
     import dsdm
-    from dsdm.materializing import check_before, how_unfinished_chose
+    from dsdm.materializing import how_unfinished_chose
+    from dsdm.planning import check_before
 
     if (indices_file is None) == (not by):
         message = "give either --indices FILE or --by METHOD (or score files)"
