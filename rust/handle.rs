@@ -160,15 +160,28 @@ impl Handle {
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
-        let now = match &self.kind {
-            Kind::Kept(file) => Identity::of(file, &self.path)?,
-            Kind::Shared { path, .. } => match std::fs::metadata(path) {
-                Ok(meta) => Identity::told(&meta),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                    return Err(changed(&self.path, "it is gone"));
-                }
-                Err(e) => return Err(Error::io(&self.path, "reading the file's size", e)),
-            },
+        match &self.kind {
+            Kind::Kept(file) => self.identity.check(&self.path, &Identity::of(file, &self.path)?),
+            Kind::Shared { path, .. } => self.check_at(path),
+        }
+    }
+
+    /// Fails if it changed, or is no longer what its path names: a file that another took the place of stays what it
+    /// was for who has it open, and is not what others find by its name.
+    pub(crate) fn check_named(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Kept(_) => self.check_at(&self.path),
+            Kind::Shared { path, .. } => self.check_at(path),
+        }
+    }
+
+    fn check_at(&self, path: &Path) -> Result<()> {
+        let now = match std::fs::metadata(path) {
+            Ok(meta) => Identity::told(&meta),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(changed(&self.path, "it is gone"));
+            }
+            Err(e) => return Err(Error::io(&self.path, "reading the file's size", e)),
         };
         self.identity.check(&self.path, &now)
     }

@@ -158,6 +158,11 @@ impl Opened {
         self.handle.check_unchanged()
     }
 
+    /// Fails if it changed, or if another file has its name.
+    pub(crate) fn check_named(&self) -> Result<()> {
+        self.handle.check_named()
+    }
+
     /// Fills `into` from `offset`, without moving a cursor that threads would share.
     pub fn read_exact_at(&self, into: &mut [u8], offset: u64) -> Result<()> {
         let file = self.file()?;

@@ -26,6 +26,7 @@ use crate::ipc::{self, Contents, Kind, Place, ReadAt};
 use crate::ipc_nodes::buffers_of_columns;
 use crate::locks::lock;
 use crate::mmap::Map;
+use crate::opened::Opened;
 use crate::room::{Most, check_bytes};
 
 /// One row in so many must be wanted for the whole body to be brought into memory at once.
@@ -390,8 +391,8 @@ impl Part for Stream {
         (span.end <= map.bytes().len()).then_some((map, span))
     }
 
-    fn check_unchanged(&self) -> Result<()> {
-        self.file.opened().check_unchanged()
+    fn opened(&self) -> Option<&Opened> {
+        Some(self.file.opened())
     }
 }
 

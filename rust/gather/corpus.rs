@@ -24,6 +24,7 @@ use crate::guard::guard;
 use crate::identity::FileIdentity;
 use crate::ipc::ReadAt;
 use crate::mmap::Map;
+use crate::opened::Opened;
 use crate::parallel::{Job, Queue};
 use crate::room::{COPIES, Most, check_bytes};
 use crate::scores::Io;
@@ -80,9 +81,14 @@ pub(super) trait Part: Send + Sync {
         None
     }
 
+    /// The file, if it is one.
+    fn opened(&self) -> Option<&Opened> {
+        None
+    }
+
     /// Fails if what was read changed since it was opened.
     fn check_unchanged(&self) -> Result<()> {
-        Ok(())
+        self.opened().map_or(Ok(()), Opened::check_unchanged)
     }
 }
 
@@ -268,14 +274,23 @@ impl Corpus {
         self.parts.iter().map(|part| Ok((part.path(), count(part)?))).collect()
     }
 
-    /// The files, with their rows and by what they are known, as they were when they were opened and still are.
+    /// The files, with their rows and by what they are known, as they were when they were opened and still are: each
+    /// is what its path names.
     ///
     /// # Errors
-    /// [`Error::SourceChanged`] for a file that changed; what reading its ends fails with.
+    /// [`Error::SourceChanged`] for a file that changed, or that another took the place of; what reading its ends fails
+    /// with.
     pub fn identities(&self) -> Result<Vec<FileIdentity>> {
+        let mut found = Vec::new();
+        for (part, (_, rows)) in checked::zip(&self.parts, self.file_rows()?)? {
+            // A table in memory lies in no file.
+            if let Some(file) = part.opened() {
+                file.check_named()?;
+                found.push(FileIdentity::of(file, Some(rows))?);
+            }
+        }
         self.check_unchanged()?;
-        let files = self.file_rows()?.into_iter().filter(|(path, _)| *path != Path::new("<table>"));
-        files.map(|(path, rows)| FileIdentity::of_path(path, Some(rows))).collect()
+        Ok(found)
     }
 
     /// Fails if one of the columns cannot be read: it is encrypted.

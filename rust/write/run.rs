@@ -120,15 +120,19 @@ fn prepare(
     // Proof: what saturates is more than any memory.
     let extra_bytes = (extras.len() as u64 * 8).saturating_add(of_files);
     let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
-    // A table in memory has no file.
-    let files = corpus.file_rows()?.into_iter().filter(|(path, _)| *path != Path::new("<table>"));
-    let files = files.map(|(path, rows)| (path, Some(rows)));
-    let others = options.sources.iter().map(|path| (path.as_path(), None));
+    for path in corpus.paths().chain(options.sources.iter().map(PathBuf::as_path)) {
+        refuse_other_bytes(path, "source", "dsdm.json, which names the sources, cannot hold it")?;
+    }
+    // The files that rows come from are told as they were opened: another may have the name of one by now.
     let (mut sources, mut known) = (Vec::new(), HashSet::new());
-    for (path, rows) in files.chain(others) {
-        if known.insert(path.to_path_buf()) {
-            refuse_other_bytes(path, "source", "dsdm.json, which names the sources, cannot hold it")?;
-            sources.push(FileIdentity::of_path(path, rows)?);
+    for source in corpus.identities()? {
+        if known.insert(source.path.clone()) {
+            sources.push(source);
+        }
+    }
+    for path in &options.sources {
+        if known.insert(path.clone()) {
+            sources.push(FileIdentity::of_path(path, None)?);
         }
     }
     corpus.check_unchanged()?;
