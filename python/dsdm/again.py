@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from dsdm import checks
 from dsdm._native import file_difference, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError
-from dsdm.manifest_paths import tells_place, without_place
+from dsdm.manifest_paths import without_place
 from dsdm.paths import PathLike, local
+from dsdm.paths.named import tells_place
 from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.telling import FUNCTIONS, KNOWN, check_told
 from dsdm.trust import Trust

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dsdm._native import located
+from dsdm.paths.named import place_of, tells_place
 from dsdm.telling import KNOWN
 
 NOT_THERE = ": it is not there"
@@ -37,16 +38,6 @@ def from_output(selection: Mapping[str, Any], target: str, *, absolute: bool) ->
 def at_hand(selection: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """Give a selection that was told in the manifest of a folder with paths that lead there from here."""
     return _with_paths(selection, lambda path: place_of(str(path), folder))
-
-
-def place_of(path: str, folder: str) -> str:
-    """Give the absolute path of what the manifest of a folder names; a name whose place is not told stays one."""
-    return os.path.normpath(os.path.join(os.path.realpath(folder), path)) if tells_place(path) else path  # noqa: PTH118
-
-
-def tells_place(path: str) -> bool:
-    """Tell whether the manifest says where a file is, and not its name alone."""
-    return os.path.isabs(path) or path.split("/", 1)[0] == os.pardir  # noqa: PTH117 - as text
 
 
 def without_place(selection: Mapping[str, Any]) -> str | None:

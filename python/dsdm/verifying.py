@@ -14,8 +14,9 @@ from dsdm import _native
 from dsdm.again import Files, choose_again, compare_files, score_files
 from dsdm.checks import check_threads
 from dsdm.errors import ChecksumError, FormatError
-from dsdm.manifest_paths import at_hand, place_of
+from dsdm.manifest_paths import at_hand
 from dsdm.paths import PathLike, local
+from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.shown import shown, telling
 from dsdm.sizes import readable

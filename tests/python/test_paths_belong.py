@@ -120,6 +120,19 @@ def test_links_are_followed_and_broken_and_double_ones_are_errors(tmp_path, use,
 # --- data sets of their own ---
 
 
+@pytest.mark.parametrize("at", ["home", "project", "project/subset", "elsewhere"])
+@pytest.mark.parametrize("paths", ["relative", "absolute"])
+def test_a_subset_beside_its_corpus_is_refused_wherever_the_process_stands(tmp_path, monkeypatch, at, paths):
+    project = tmp_path / "project"
+    for folder in (project, tmp_path / "home", tmp_path / "elsewhere"):
+        folder.mkdir()
+    dsdm.materialize(pa.table({"n": range(100)}), range(100), project / "corpus", format="parquet")
+    dsdm.materialize(project / "corpus", [3, 5], project / "subset", format="parquet", paths=paths)
+    monkeypatch.chdir(tmp_path / at)
+    with pytest.raises(ValueError, match="is a subset that dsdm made of"):
+        dsdm.open_shards(project)
+
+
 def test_g02_a_subset_inside_its_corpus_is_refused_when_written_and_when_read(tmp_path):
     corpus = tmp_path / "corpus"
     parquet(corpus / "a.parquet", range(3))

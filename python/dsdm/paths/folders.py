@@ -10,6 +10,7 @@ from dsdm._native import json_bytes
 from dsdm.errors import FormatError
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
+from dsdm.paths.named import place_of, tells_place
 from dsdm.paths.saved import STATE, saved_shards
 from dsdm.paths.splits import named_splits, one_split
 
@@ -153,10 +154,12 @@ def _refuse_made_here(where: str, path: str) -> None:
         message = f"{where}/{path}/dsdm.json: this is no manifest of dsdm ({error!r}); write the data set again"
         raise FormatError(message) from error
     root = os.path.realpath(where)
-    for source in sources:
-        if os.path.commonpath([root, os.path.realpath(source)]) == root:
+    # What is named without its place had no folder in common with the subset, but the root or one around a home.
+    places = [place_of(source, f"{where}/{path}") for source in sources if tells_place(source)]
+    for place in places:
+        if os.path.commonpath([root, os.path.realpath(place)]) == root:
             message = (
-                f"{where}: {path} is a subset that dsdm made of {source}, which lies in the same folder; move one of "
+                f"{where}: {path} is a subset that dsdm made of {place}, which lies in the same folder; move one of "
                 "them out of it, or name the one that is meant"
             )
             raise ValueError(message)
