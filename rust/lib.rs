@@ -4,10 +4,9 @@
 //! bytes ─ mmap ─▶ scores ─ select ─▶ row indices ─ gather ─▶ rows ─ write ─▶ dataset directory
 //! ```
 //!
-//! Data moves left to right. A module imports only from modules to its left, and from [`error`],
-//! [`parallel`] and what several share (`checked`, `file`, `guard`, `handle`, `identity`, `ipc`, `locks`, `maps`, `numbers_as_text`,
-//! `opened`, `parquet_file`, `room`, `simd`, `sniff`, `threads`) below them all. The bindings (feature `python`) see everything; nothing
-//! sees the bindings.
+//! Data moves left to right. A module imports only from modules to its left, and from what several share below them
+//! all, such as [`error`] and [`parallel`]. The bindings (feature `python`) see everything; nothing sees the bindings.
+//! `tests/architecture.rs` has the table of what may import what, and checks it.
 
 mod checked;
 pub mod error;
