@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts memory foreign fuzz datasets-suite check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts memory foreign fuzz libfuzzer sanitize datasets-suite check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -87,6 +87,25 @@ datasets-suite: $(VENV)/.checks ## Run datasets' own tests of Dataset on lazy on
 # So many of one seed, which is printed: what fails once fails again.
 fuzz: $(VENV)/.checks ## Read damaged files of every format here and with other readers; MUTANTS=200000 for more, SEED=12 for others.
 	$(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),40000) --seed $(or $(SEED),11)
+
+# They need a nightly toolchain beside the stable one, and the first cargo-fuzz: `make test` leaves both out.
+TARGET ?= zip pickle npy ipc parquet state manifest unfinished
+# A thread that is about to end as memory is looked through counts as a leak.
+ENDING_THREADS := -detect_leaks=0
+FUZZ := -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=16384
+libfuzzer: $(VENV)/.checks ## Fuzz the parsers with libFuzzer: TARGET=ipc for one of them, MINUTES=30 for more than 3 each.
+	@cargo fuzz --version >/dev/null || { echo "cargo-fuzz is not there; run: cargo install cargo-fuzz --locked"; exit 1; }
+	$(BIN)/python fuzz/seeds.py $(TARGET)
+	for target in $(TARGET); do \
+	  cargo +nightly fuzz run -O $$target -- $(FUZZ) -max_total_time=$$((60 * $(or $(MINUTES),3))) \
+	    $$([ $$target = unfinished ] && echo $(ENDING_THREADS)) || exit 1; \
+	done
+
+# A folder of its own, so that neither build undoes the other's. Names of tests go into TESTS.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+sanitize: ## Run the Rust tests with every access to memory checked by AddressSanitizer; TESTS=mmap for some of them.
+	RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitize \
+	  cargo +nightly test --quiet --locked --lib --target $(HOST) $(TESTS)
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt

@@ -15,6 +15,8 @@ mod dtype;
 mod exact;
 mod expr;
 mod float;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod literal;
 mod npy;
 mod open;

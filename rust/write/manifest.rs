@@ -90,8 +90,7 @@ impl Manifest {
         let Value::Object(contents) = serde_json::to_value(self).map_err(internal)? else {
             return Err(Error::Internal("a manifest is an object".to_owned()));
         };
-        let crc32 = seal(&contents)?;
-        serde_json::to_string_pretty(&Sealed { contents, crc32 }).map_err(internal)
+        sealed(contents)
     }
 
     /// Reads and checks the manifest of a folder.
@@ -129,6 +128,12 @@ impl Manifest {
         let read = serde_json::from_value(Value::Object(sealed.contents));
         read.map_err(|e| Error::format(&path, At::File, broken(e.to_string())))
     }
+}
+
+/// The text of a manifest that says this.
+pub(super) fn sealed(contents: Map<String, Value>) -> Result<String> {
+    let crc32 = seal(&contents)?;
+    serde_json::to_string_pretty(&Sealed { contents, crc32 }).map_err(|e| Error::Internal(e.to_string()))
 }
 
 /// The checksum of the contents in the one spelling that does not depend on spaces.

@@ -18,6 +18,8 @@ mod folder;
 mod folder;
 #[cfg(all(test, unix))]
 mod folder_plain;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod hf;
 mod hf_types;
 mod journal;

@@ -4,6 +4,8 @@
 
 mod build;
 mod ends;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod globals;
 mod opcodes;
 mod pickle;

@@ -67,6 +67,16 @@ impl Archive {
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
     }
+
+    /// All entries.
+    #[cfg(any(fuzzing, test))]
+    pub(super) fn stored(&self) -> Vec<super::fuzzing::Stored> {
+        let stored = |entry: &Entry| super::fuzzing::Stored {
+            name: entry.name.clone(),
+            bytes: entry.payload..entry.payload + entry.size,
+        };
+        self.entries.values().map(stored).collect()
+    }
 }
 
 fn bad(file: &File, at: u64, message: String) -> Error {
