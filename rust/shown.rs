@@ -36,13 +36,17 @@ fn escaped(mut text: String, c: char) -> String {
 
 /// Whether a character acts on what is around it: control characters, marks of direction, and those of no width.
 fn acts(c: char) -> bool {
-    let unseen = ['\u{61c}', '\u{ad}', '\u{feff}'];
+    let unseen = [
+        '\u{ad}', '\u{34f}', '\u{61c}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{3164}', '\u{feff}',
+        '\u{ffa0}',
+    ];
     c.is_control()
         || unseen.contains(&c)
         || ('\u{200b}'..='\u{200f}').contains(&c)
         || ('\u{2028}'..='\u{202e}').contains(&c)
         || ('\u{2060}'..='\u{206f}').contains(&c)
-        || ('\u{e0000}'..='\u{e007f}').contains(&c)
+        || ('\u{fff9}'..='\u{fffb}').contains(&c)
+        || ('\u{e0000}'..='\u{e01ef}').contains(&c)
 }
 
 /// Cuts what stands in double quotes and is long.

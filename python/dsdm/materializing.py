@@ -300,9 +300,14 @@ def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
 
 def _bar(rows: int, row_bytes: float, *, shown: bool | None) -> AbstractContextManager[Any]:
     """Give a context whose value is called with the progress, or nothing."""
-    if not (sys.stderr.isatty() if shown is None else shown):
+    if not _is_open(sys.stderr) or not (sys.stderr.isatty() if shown is None else shown):
         return nullcontext()
     return _Bar(rows, row_bytes)
+
+
+def _is_open(stream: Any) -> bool:
+    """Tell whether there is a stream to write to: a daemon closes it, and others put in its place what is none."""
+    return stream is not None and not getattr(stream, "closed", False) and hasattr(stream, "isatty")
 
 
 class _Bar:

@@ -12,7 +12,7 @@ from dsdm import checks
 from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file
-from dsdm.shown import telling
+from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -131,7 +131,7 @@ def method_scores(
     from dsdm.scores import open_scores
 
     paths = [find_file(path, data_dir) for path in files_of(method, target)]
-    logger.info("scores of %s for %s: %s", method, target, ", ".join(map(str, paths)))
+    logger.info("scores of %s for %s: %s", method, target, ", ".join(map(shown, paths)))
     parts = [prefix(open_scores(path), rows, path) for path in paths]
     total = reduce(operator.add, parts)
     return total if len(parts) == 1 else total / len(parts)

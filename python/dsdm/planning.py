@@ -53,7 +53,7 @@ class Plan:
         if self.free_bytes is not None:
             short = "" if self.free_bytes > self.write_bytes else ", which is not enough"
             lines.append(("free disk", readable(self.free_bytes) + short))
-        return shown("\n".join(f"{name:<10} {text}" for name, text in lines))
+        return "\n".join(shown(f"{name:<10} {text}") for name, text in lines)
 
 
 def _many(count: int, what: str, more: str = "s") -> str:

@@ -22,6 +22,7 @@ from dsdm.manifest_paths import NOT_THERE
 from dsdm.meeting import check_ids, check_meets, check_population
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
+from dsdm.shown import shown
 from dsdm.telling import KNOWN, check_told
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
         check_selection(selection, rows, opened)
     except FileNotFoundError as missing:
         unchecked = what_is_missing(missing)
-        logger.warning("%s; its scores are not compared with the rows, which are written as they were given", unchecked)
+        rest = "its scores are not compared with the rows, which are written as they were given"
+        logger.warning("%s; %s", shown(unchecked), rest)
         return {**told, "unchecked": unchecked}
     as_json({"files": [str(path) for scores in opened for path in scores.paths]})
     files = [file for scores in opened for file in json.loads(scores.identities())]

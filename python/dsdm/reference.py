@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from dsdm.paths import PathLike, local
+from dsdm.shown import shown
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +161,8 @@ def find_file(path: str, data_dir: PathLike | None = None) -> Path:
         for candidate in (place / path, place / "data" / path):
             if candidate.exists():
                 if data_dir is not None and rank > 0:
-                    logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, data_dir, name, candidate)
+                    asked, taken = shown(data_dir), shown(candidate)
+                    logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, asked, name, taken)
                 return candidate
     tried = "; ".join(f"{place / path} ({name})" for name, place in looked_at)
     how = f"Get it with `dsdm fetch {path}`, or name its folder by data_dir= or $DSDM_DATA_DIR"

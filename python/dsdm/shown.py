@@ -17,9 +17,10 @@ _MAX_NAME = 200
 _MAX_MESSAGE = 4_000
 _KEPT_START = 3_000
 
-# Control characters but line breaks, marks of direction, and characters of no width.
+# Control characters, line breaks among them, marks of direction, and characters of no width.
 _ACTING = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
 _LONG = re.compile(rf"(?<!\w)(?P<quote>['\"])(?P<name>(?:(?!(?P=quote)).){{{_MAX_NAME + 1},}})(?P=quote)(?!\w)")
 

@@ -198,7 +198,8 @@ def materialize(
         rows, told = load_rows(Path(str(indices_file)), "--indices"), None
     arguments |= {**reading.files, "threads": choosing.threads, "selection": told}
     if writing.dry_run:
-        say(dsdm.plan(where, rows, out, **arguments))
+        for line in str(dsdm.plan(where, rows, out, **arguments)).split("\n"):
+            say(line)
         return
     with noted():
         say(dsdm.materialize(where, rows, out, **arguments))

@@ -1,5 +1,6 @@
 """Files of row numbers: read, and written in one step to where none of what was read is."""
 
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
     import numpy as np
 
     needed = "whole numbers" + (", or of one boolean per row" if mask else "")
+    if path.exists() and not path.is_file():
+        message = f"{path}: {option} takes a .npy file of {needed}, and this is no file; {_HOW}"
+        raise ValueError(message)
     with path.open("rb") as file:
         is_npy = file.read(len(_MAGIC)) == _MAGIC
     if not is_npy:
@@ -61,10 +65,13 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         message = f"{path}: it is a folder; name a .npy file"
         raise IsADirectoryError(message)
+    if path.exists() and not path.is_file():
+        message = f"{path}: it is no file, and is not replaced; name a .npy file"
+        raise FileExistsError(message)
     if path.suffix.lower() != ".npy":
         message = f"-o is {path}, and what is written is a .npy file, which readers know by its name: say {path}.npy"
         raise typer.BadParameter(message)
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         message = f"{path}: it exists; remove it, name another file, or add --overwrite"
         raise FileExistsError(message)
     if not path.parent.is_dir():

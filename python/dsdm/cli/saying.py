@@ -16,5 +16,6 @@ class Formatter(logging.Formatter):
     """Write messages of the log so, too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line of a message."""
-        return shown(super().format(record))
+        """Return the line of a message."""
+        record.msg, record.args = shown(record.getMessage()), ()
+        return super().format(record)
