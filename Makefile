@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts memory foreign fuzz libfuzzer sanitize datasets-suite check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -70,6 +70,9 @@ kills: $(VENV)/.built ## Kill 500 runs at random moments, which go on; a quarter
 
 memory: $(VENV)/.built ## Give each public call a little more memory until it succeeds: below that it is a MemoryError; a quarter of an hour.
 	$(BIN)/python tests/crash/memory.py $(MEMORY)
+
+truncations: $(VENV)/.built ## Cut files between two calls and during one, by map and by position, and count how calls end; some minutes.
+	$(BIN)/python tests/crash/truncations.py $(CALLS)
 
 interrupts: $(VENV)/.built ## Interrupt every long call at ten moments; a quarter of an hour, and 4 GB of disk.
 	$(BIN)/python tests/crash/interrupts.py $(CALLS)

@@ -55,8 +55,9 @@ def open_scores(
     dtype
         The type of raw values: a numpy type, or "bfloat16". Files that say their own type must have this one.
     io
-        "mmap" reads through a memory map; "pread" copies each block by a positional read, which is slower and
-        survives a file that is cut while it is read.
+        "mmap" reads through a memory map: a file that another process cuts in the moment in which it is read can end
+        this process with SIGBUS. "pread" copies each block by a positional read, which is slower; a file that is cut
+        is then an error in any moment.
     verify
         Whether to compute the checksums of the formats that have them, which reads every byte.
     sort, partial

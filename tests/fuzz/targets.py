@@ -57,9 +57,13 @@ def _write(path, damaged):
         Path(path).write_bytes(damaged.data)
 
 
+def _io(mutant):
+    return "pread" if mutant.number % 3 == 0 else "mmap"
+
+
 def _scores(mutant, **options):
     """Read all scores of a file, through a map or by position."""
-    scores = dsdm.open_scores(mutant.path, io="pread" if mutant.number % 3 == 0 else "mmap", **options)
+    scores = dsdm.open_scores(mutant.path, io=_io(mutant), **options)
     return np.array(scores)
 
 
@@ -123,11 +127,11 @@ def _badness(outcome):
 def _as_corpus(mutant, form):
     """Compare the rows of a file with those of pyarrow: all, some in another order, or one column."""
     try:
-        shards = dsdm.open_shards(mutant.path)
+        shards = dsdm.open_shards(mutant.path, io=_io(mutant))
         names = shards.column_names
         if mutant.number % 4 == 1:
             names = [names[mutant.number % len(names)]]
-            shards = dsdm.open_shards(mutant.path, columns=names)
+            shards = dsdm.open_shards(mutant.path, columns=names, io=_io(mutant))
         rows = _some(len(shards), mutant.number)
         ours = shards.take(rows)
     except BaseException as error:  # noqa: BLE001

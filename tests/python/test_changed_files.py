@@ -7,12 +7,14 @@ process of its own. `make truncations` counts how calls end, by map and by posit
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+ROOT = Path(__file__).parents[2]
 ROWS = 40_000
 
 # Files are copied before anything is imported: their times are then others than those of a change.
@@ -110,10 +112,17 @@ DURING = (
 import threading, time
 sys.setswitchinterval(1e-4)
 rows = np.random.default_rng(1).permutation(40_000)
+
+def call_of(path):
+    if path.endswith(".npy"):
+        scores = dsdm.open_scores(path, io=io)
+        return lambda: dsdm.gumbel_top_k(scores, 1000, seed=1).tolist()
+    shards = dsdm.open_shards(path, io=io)
+    return lambda: shards.take(rows)
+
 ended = {}
 for name, path in zip(names, paths):
-    shards = dsdm.open_shards(path, io=io)
-    call = lambda: shards.take(rows)
+    call = call_of(path)
     call()
     begun = time.perf_counter()
     before = call()
@@ -200,12 +209,41 @@ def test_a_shard_that_another_took_the_place_of_is_read_to_its_end_and_never_nam
     assert named == dict.fromkeys(named, "SourceChangedError True")
 
 
-@pytest.mark.parametrize(
-    ("io", "change"),
-    # A map that is cut in the moment in which it is read is what a signal cannot be kept from.
-    [*(("pread", change) for change in [*CHANGES, "replaced"]), ("mmap", "rewritten"), ("mmap", "replaced")],
-)
+# A signal cannot be kept from a map that is cut in the moment in which it is read.
+SURVIVED = [*(("pread", change) for change in [*CHANGES, "replaced"]), ("mmap", "rewritten"), ("mmap", "replaced")]
+
+
+@pytest.mark.parametrize(("io", "change"), SURVIVED)
 @pytest.mark.parametrize("kind", KINDS)
 def test_shards_that_change_during_a_call_are_told_or_the_same(tmp_path, kind, change, io):
     found = ends(DURING, shard(tmp_path, kind), change, io, MOMENTS)
     assert set(found.values()) <= {"the same", "SourceChangedError True"}, found
+
+
+@pytest.mark.parametrize(("io", "change"), SURVIVED)
+def test_scores_that_change_during_a_call_are_told_or_the_same(tmp_path, change, io):
+    path = tmp_path / "scores.npy"
+    np.save(path, np.random.default_rng(1).standard_normal(50 * ROWS).astype(np.float32))
+    found = ends(DURING, path, change, io, MOMENTS)
+    assert set(found.values()) <= {"the same", "SourceChangedError True"}, found
+
+
+def test_truncations_are_counted():
+    command = [
+        sys.executable,
+        str(ROOT / "tests" / "crash" / "truncations.py"),
+        "--times",
+        "1",
+        "--rows",
+        "2000",
+        "top",
+    ]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = [line.split() for line in run.stdout.splitlines()]
+    counts = [list(map(int, line[-8:])) for line in lines if line and line[0] in ("top_k", "gumbel_top_k")]
+    assert len(counts) == 2 * 3 * 2
+    for between, during in ((line[:4], line[4:]) for line in counts):
+        assert between == [0, 1, 0, 0]
+        assert sum(during) == 1
+    assert lines[-1] == ["every", "call", "ended", "as", "it", "should"]
