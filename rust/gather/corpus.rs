@@ -19,7 +19,7 @@ use super::strides::take_rows;
 use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::file::{File, Io};
 use crate::guard::guard;
 use crate::identity::FileIdentity;
 use crate::ipc::ReadAt;
@@ -27,7 +27,6 @@ use crate::mmap::Map;
 use crate::opened::Opened;
 use crate::parallel::{Job, Queue};
 use crate::room::{COPIES, Most, check_bytes};
-use crate::scores::Io;
 use crate::sniff::{HEAD, Head, Kind, known, not_rows};
 
 /// Bytes of values that are converted at once, about.

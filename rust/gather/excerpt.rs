@@ -71,7 +71,7 @@ impl ReadAt for Excerpt<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scores::Io;
+    use crate::file::Io;
 
     #[test]
     fn bytes_are_those_of_the_file_and_stay() {

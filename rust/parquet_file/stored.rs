@@ -142,7 +142,7 @@ impl Read for Reads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scores::Io;
+    use crate::file::Io;
 
     #[test]
     fn all_ways_give_the_same_bytes() {

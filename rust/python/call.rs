@@ -7,8 +7,8 @@ use std::path::Path;
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result, Shown};
+use crate::file::Io;
 use crate::parallel::Job;
-use crate::scores::Io;
 use crate::threads::panic_message;
 
 /// Runs `work` without the GIL, on `threads` threads.

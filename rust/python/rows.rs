@@ -14,10 +14,10 @@ use pyo3::prelude::*;
 use super::call;
 use crate::checked;
 use crate::error::Error;
+use crate::file::Io;
 use crate::gather::{self, Extra, Split};
 use crate::identity::FileIdentity;
 use crate::parallel::Job;
-use crate::scores::Io;
 use crate::write::{self, Format, Left, Naming, Options, Places, Release, Report, Resume};
 
 /// A table in files or in memory, read where it lies.
