@@ -10,9 +10,11 @@ use arrow::ipc::writer::StreamEncoder;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 
+use super::Format;
 use super::encoder::{Encoder, End, Piece};
 use super::hf::{self, ExtraKeys};
 use super::journal::Done;
+use super::shard_names::shard_name;
 use crate::checked::impossible;
 use crate::error::{Error, Result};
 use crate::file::File;
@@ -53,7 +55,7 @@ impl Encoder for Streams {
     type Note = ();
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        format!("data-{shard:05}-of-{shards:05}.arrow")
+        shard_name(&Format::Arrow, shard, shards)
     }
 
     fn head(&self) -> &[u8] {

@@ -18,7 +18,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::names::{Kind, Lock, Meta, Owner};
+use super::names::{Kind, Lock, Meta, Owner, order_of_removal};
 
 /// A directory that is open.
 #[derive(Debug, Clone)]
@@ -154,12 +154,17 @@ impl Folder {
         Ok(unlinkat(&folder.descriptor, name, AtFlags::empty())?)
     }
 
-    /// Removes what has a name, and if it is a directory all that is in it; links are removed and not followed.
+    /// Removes what has a name, and if it is a directory all that is in it; links are removed and not followed, and
+    /// what is mounted stays.
     pub(super) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
         if self.meta(name)?.kind != Kind::Folder {
             return Ok(unlinkat(&self.descriptor, name, AtFlags::empty())?);
         }
-        self.sub(name)?.clear()?;
+        let inner = self.sub(name)?;
+        if inner.is_mount(self)? {
+            return Err(Errno::BUSY.into());
+        }
+        inner.clear()?;
         self.remove_empty(name)
     }
 
@@ -170,7 +175,7 @@ impl Folder {
 
     /// Removes all that is in it.
     pub(super) fn clear(&self) -> io::Result<()> {
-        for (name, _) in self.entries()? {
+        for (name, _) in order_of_removal(self.entries()?) {
             self.remove_all(&name)?;
         }
         Ok(())
@@ -201,6 +206,25 @@ impl Folder {
     /// The directory itself.
     pub(super) fn itself(&self) -> io::Result<Meta> {
         Ok(meta(&fstat(&self.descriptor)?))
+    }
+
+    /// Whether something is mounted here, in a directory: another file system, or another part of the same.
+    pub(super) fn is_mount(&self, parent: &Self) -> io::Result<bool> {
+        let device = |meta: Meta| meta.place.map(|(device, _)| device);
+        Ok(device(self.itself()?) != device(parent.itself()?) || self.is_root_of_mount())
+    }
+
+    /// Whether a mount begins here, where the system tells that: of two parts of one file system, the device is one.
+    ///
+    /// Proof: where it cannot be told, devices tell other file systems, and the rest cannot be removed.
+    fn is_root_of_mount(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Ok(found) =
+            rustix::fs::statx(&self.descriptor, "", AtFlags::EMPTY_PATH, rustix::fs::StatxFlags::empty())
+        {
+            return found.stx_attributes.contains(rustix::fs::StatxAttributes::MOUNT_ROOT);
+        }
+        false
     }
 
     /// Where a link in it leads.
@@ -265,4 +289,20 @@ fn regular(file: File) -> io::Result<File> {
         return Ok(file);
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_is_told_and_not_removed() {
+        let root = Folder::open(Path::new("/")).unwrap();
+        assert!(root.sub("proc").unwrap().is_mount(&root).unwrap());
+        assert_eq!(root.remove_all(OsStr::new("proc")).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        folder.make("plain").unwrap();
+        assert!(!folder.sub("plain").unwrap().is_mount(&folder).unwrap());
+    }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::names::{Kind, Lock, Meta, Owner};
+use super::names::{Kind, Lock, Meta, Owner, order_of_removal};
 
 /// A directory that is there.
 #[derive(Debug, Clone)]
@@ -103,7 +103,8 @@ impl Folder {
     /// Removes what has a name, and if it is a directory all that is in it.
     pub(super) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
         if self.meta(name)?.kind == Kind::Folder {
-            return fs::remove_dir_all(self.path.join(name));
+            self.sub(name)?.clear()?;
+            return self.remove_empty(name);
         }
         fs::remove_file(self.path.join(name))
     }
@@ -115,7 +116,7 @@ impl Folder {
 
     /// Removes all that is in it.
     pub(super) fn clear(&self) -> io::Result<()> {
-        for (name, _) in self.entries()? {
+        for (name, _) in order_of_removal(self.entries()?) {
             self.remove_all(&name)?;
         }
         Ok(())
@@ -139,6 +140,12 @@ impl Folder {
     /// The directory itself.
     pub(super) fn itself(&self) -> io::Result<Meta> {
         Ok(meta(&fs::metadata(&self.path)?))
+    }
+
+    /// Whether something is mounted here, which is not told.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // as where it is told
+    pub(super) fn is_mount(&self, _parent: &Self) -> io::Result<bool> {
+        Ok(false)
     }
 
     /// Where a link in it leads.
@@ -218,7 +225,7 @@ mod tests {
             assert_eq!(folder.link(OsStr::new("link")), Some(dir.join("out")));
             assert!(folder.sub("link").is_err());
             assert_eq!(folder.itself().unwrap().kind, Kind::Folder);
-            assert!(!matches!(staging.lock(), Lock::Taken));
+            assert!(!matches!(staging.lock(), Lock::Taken) && !staging.is_mount(&folder).unwrap());
             staging.remove_file("text").unwrap();
             assert!(folder.remove_empty(OsStr::new("staging")).is_err());
             staging.clear().unwrap();

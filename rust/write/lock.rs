@@ -6,12 +6,11 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
-use super::names::{Kind, Lock};
+use super::known::{check_known, mark};
+use super::names::{HOLDER, Kind, Lock, MARK};
 use super::trust::{check_contents, check_ours, in_the_way, is_ours};
 use crate::error::{Error, Result};
 
-/// The file in a locked folder that names the process that has it.
-const HOLDER: &str = "pid";
 /// How often a folder that vanishes while it is being locked is made anew.
 const ATTEMPTS: u32 = 100;
 /// How long one that looks whether a run lives may hold a lock.
@@ -76,8 +75,10 @@ pub(super) fn claim(parent: &Folder, name: &OsStr, target: &OsStr) -> Result<Cla
         // Another run may have given the folder its final name, or removed it, since it was made.
         if is_still(parent, name, &folder) {
             check_contents(&folder)?;
+            check_known(&folder)?;
             let kept = !is_empty(&folder);
             let claim = Claim { parent: parent.clone(), name: name.to_owned(), folder, lock, kept };
+            mark(&claim.folder)?;
             write_holder(&claim.folder)?;
             return Ok(claim);
         }
@@ -86,9 +87,9 @@ pub(super) fn claim(parent: &Folder, name: &OsStr, target: &OsStr) -> Result<Cla
     Err(Error::io(path, "locking the folder of unfinished output", io::ErrorKind::NotFound.into()))
 }
 
-/// Whether there is nothing in a folder, but the note of who has it.
+/// Whether there is nothing in a folder, but its mark and the note of who has it.
 fn is_empty(folder: &Folder) -> bool {
-    folder.entries().is_ok_and(|entries| entries.iter().all(|(name, _)| name == HOLDER))
+    folder.entries().is_ok_and(|entries| entries.iter().all(|(name, _)| name == HOLDER || name == MARK))
 }
 
 fn write_holder(folder: &Folder) -> Result<()> {
@@ -129,19 +130,19 @@ pub(super) fn remove_dead(parent: &Folder, is_dead: impl Fn(&OsStr) -> bool) {
     }
 }
 
-/// Removes a folder and what is in it. What another run puts in its place once it is empty, is empty as well, and made
+/// Removes a folder and what is in it, if that is nothing else than what runs make there. What another run puts in its place once it is empty, is empty as well, and made
 /// anew by that run.
 fn remove(parent: &Folder, name: &OsStr, folder: &Folder) {
-    if folder.clear().is_ok() && is_still(parent, name, folder) {
+    if check_known(folder).is_ok() && folder.clear().is_ok() && is_still(parent, name, folder) {
         let _ = parent.remove_empty(name);
     }
 }
 
-/// Removes everything in a folder but the note of who has it.
+/// Removes everything in a folder but its mark and the note of who has it.
 pub(super) fn clear(folder: &Folder) -> Result<()> {
     let doing = "removing what an earlier run left";
     for (name, _) in folder.entries().map_err(|e| Error::io(folder.path(), doing, e))? {
-        if name != HOLDER {
+        if name != HOLDER && name != MARK {
             folder.remove_all(&name).map_err(|e| Error::io(folder.at(&name), doing, e))?;
         }
     }

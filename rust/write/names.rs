@@ -1,6 +1,25 @@
 //! What has a name in a directory, on any system.
 
+use std::ffi::OsString;
 use std::fs::File;
+
+/// The folder of what will get the name, in a directory of unfinished output.
+pub(super) const OUTPUT: &str = "output";
+/// An old dataset that was put aside there.
+pub(super) const ASIDE: &str = "replaced";
+/// The file there that names the process that has it.
+pub(super) const HOLDER: &str = "pid";
+/// The file that marks a directory of unfinished output as one.
+pub(super) const MARK: &str = "made-by-dsdm";
+/// What goes last when a directory is removed, in this order: by these files it is known what it is, also to a run
+/// that follows one that was killed while it removed it.
+const LAST: [&str; 4] = ["dataset_info.json", "state.json", "dsdm.json", MARK];
+
+/// Puts the entries of a directory into the order in which they are removed.
+pub(super) fn order_of_removal(mut entries: Vec<(OsString, Kind)>) -> Vec<(OsString, Kind)> {
+    entries.sort_by_key(|(name, _)| LAST.iter().position(|last| name == last));
+    entries
+}
 
 /// The device and inode of a file or directory, which no other has as long as it is there.
 pub(super) type Place = (u64, u64);

@@ -26,9 +26,11 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::{SerializedFileWriter, TrackedWrite};
 use parquet::schema::types::SchemaDescPtr;
 
+use super::Format;
 use super::encoder::{Encoder, End, Piece};
 use super::journal::Done;
 use super::pages::{ChecksummedPages, Chunk};
+use super::shard_names::shard_name;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::gather::Plan;
@@ -171,7 +173,7 @@ impl Encoder for Groups {
     }
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        format!("data/train-{shard:05}-of-{shards:05}.parquet")
+        shard_name(&Format::Parquet, shard, shards)
     }
 
     fn head(&self) -> &[u8] {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::folder::Folder;
+use super::shard_names::PART;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::parallel::State;
@@ -13,7 +14,7 @@ const WRITE: usize = 1 << 20;
 
 /// The name of a file while it is being written.
 pub(super) fn part(name: &str) -> String {
-    format!("{name}.part")
+    format!("{name}{PART}")
 }
 
 /// Creates a file that is not there yet.

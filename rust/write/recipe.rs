@@ -20,7 +20,9 @@ use crate::parallel::check_here;
 const AT_ONCE: usize = 64 << 20;
 
 /// The file that holds a recipe.
-const NAME: &str = "plan.json";
+pub(super) const NAME: &str = "plan.json";
+/// The file that holds one that is being written.
+pub(super) const UNFINISHED: &str = "plan.json.part";
 
 /// The field that tells how rows were chosen. It is for those who would continue a run, and may be another: which rows
 /// were chosen is what counts.
@@ -84,9 +86,8 @@ impl Recipe {
     /// Writes it into a folder, whole or not at all.
     pub(super) fn write(&self, folder: &Folder) -> Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::Internal(e.to_string()))?;
-        let unfinished = format!("{NAME}.part");
-        write_synced(folder, &unfinished, text.as_bytes())?;
-        let named = folder.rename_file(&unfinished, NAME);
+        write_synced(folder, UNFINISHED, text.as_bytes())?;
+        let named = folder.rename_file(UNFINISHED, NAME);
         named.map_err(|e| Error::io(folder.at(NAME), "giving the plan its name", e))?;
         sync_folder(folder)
     }

@@ -10,12 +10,9 @@ use std::io;
 
 use super::folder::Folder;
 use super::journal::{Entry, JOURNAL, Journal};
-use super::stage::OUTPUT;
+use super::names::{ASIDE, OUTPUT};
 use super::synced::sync_folder;
 use crate::error::{Error, Result};
-
-/// The name of an old dataset that was put aside.
-const ASIDE: &str = "replaced";
 
 /// A name in a folder.
 #[derive(Debug, Clone, Copy)]

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::folder::Folder;
 use super::journal::{Done, Entry, JOURNAL, Journal};
+use super::known::check_known;
 use super::lock::{Claim, claim, clear, is_held, remove_dead};
-use super::names::Kind;
+use super::names::{Kind, OUTPUT};
 use super::recipe::Recipe;
 use super::replace::{Named, System, holds_replaced, replace, restore};
 use super::staging::{Staging, beside};
@@ -23,9 +24,6 @@ use super::target::{check_target, refuse_sources};
 use super::trust::is_ours;
 use super::{Naming, Options};
 use crate::error::{Error, Result};
-
-/// What a folder of an unfinished output holds, beside a journal.
-pub(super) const OUTPUT: &str = "output";
 
 /// Output in the making. Dropped without [`Stage::commit`], it is removed, unless there is something to resume.
 #[derive(Debug)]
@@ -73,7 +71,9 @@ impl Stage {
             Folder::open(place).map_err(|e| Error::io(place, "opening the folder of the output", e))?;
         let staging = Staging::of(name);
         let own = if options.naming == Naming::ByFingerprint { staging.own() } else { staging.shared() };
-        remove_dead(&parent, |found| found != own && staging.is_one(found));
+        // What a run of the shared name left may be of use to the next of them.
+        let dead = |found: &OsStr| found != own && found != staging.shared() && staging.is_one(found);
+        remove_dead(&parent, dead);
         let mut claim = claim(&parent, &own, name)?;
         // What an earlier run can be continued by stays; a folder that was just made does not.
         claim.kept = claim.folder.meta(JOURNAL).is_ok() || holds_replaced(&claim.folder);
@@ -239,7 +239,8 @@ pub fn unfinished(target: &Path) -> Result<Option<serde_json::Map<String, serde_
     let Ok(parent) = Folder::open(parent) else { return Ok(None) };
     let Ok(folder) = parent.sub(Staging::of(name).shared()) else { return Ok(None) };
     let recipe = Recipe::read(&folder).filter(|recipe| recipe.resumable);
-    let recipe = recipe.filter(|_| is_ours(&parent, &folder) && !is_held(&folder));
+    let recipe =
+        recipe.filter(|_| is_ours(&parent, &folder) && check_known(&folder).is_ok() && !is_held(&folder));
     Ok(recipe.map(|recipe| recipe.fields().clone()))
 }
 
@@ -294,9 +295,13 @@ mod tests {
         begin(&Options { naming: Naming::ByFingerprint, ..options(target) }).unwrap()
     }
 
+    fn named(shard: usize) -> String {
+        crate::write::shard_names::shard_name(&Format::Arrow, shard, 2)
+    }
+
     /// Writes a shard and notes it.
     fn finish_shard(stage: &Stage, shard: usize) -> Done {
-        let name = format!("data-{shard}");
+        let name = named(shard);
         fs::write(stage.output().at(&name), &name).unwrap();
         let file = serde_json::json!({"name": name, "bytes": name.len(), "crc32": "00000000"});
         let done = serde_json::json!({"shard": shard, "rows": 1, "files": [file], "digest": ""});
@@ -317,7 +322,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
         let stage = begin(&options(&target)).unwrap();
-        fs::write(stage.output().at("a"), "x").unwrap();
+        fs::write(stage.output().at("dsdm.json"), "x").unwrap();
         assert!(!target.exists());
         drop(stage);
         assert_eq!(names(dir.path()), Vec::<String>::new());
@@ -373,18 +378,18 @@ mod tests {
         let target = dir.path().join("out");
         let stage = begin(&options(&target)).unwrap();
         let (first, second) = (finish_shard(&stage, 1), finish_shard(&stage, 0));
-        fs::write(stage.output().at("data-2.part"), "half").unwrap();
+        fs::write(stage.output().at(named(1) + ".part"), "half").unwrap();
         let left = stage.leave(true).unwrap();
         assert_eq!((left.finished, names(dir.path())), (2, vec![".out.dsdm-unfinished".to_owned()]));
         let stage = begin(&options(&target)).unwrap();
         assert_eq!(stage.kept(), [second, first]);
-        assert_eq!(names(stage.output().path()), ["data-0", "data-1"]);
+        assert_eq!(names(stage.output().path()), [named(0), named(1)]);
         stage.leave(true).unwrap();
         // One whose size is another is not kept, and its file goes.
-        fs::write(left.folder.join("output/data-1"), "").unwrap();
+        fs::write(left.folder.join("output").join(named(1)), "").unwrap();
         let stage = begin(&options(&target)).unwrap();
         assert_eq!(stage.kept().iter().map(|done| done.shard).collect::<Vec<_>>(), [0]);
-        assert_eq!(names(stage.output().path()), ["data-0"]);
+        assert_eq!(names(stage.output().path()), [named(0)]);
         stage.commit().unwrap();
         assert_eq!(names(dir.path()), ["out"]);
     }
@@ -442,7 +447,7 @@ mod tests {
         let output = left.folder.join(OUTPUT);
         fs::rename(&output, dir.path().join("aside")).unwrap();
         fs::create_dir(&output).unwrap();
-        fs::write(output.join("data-0"), "data-0").unwrap();
+        fs::write(output.join(named(0)), named(0)).unwrap();
         assert_eq!(begin(&options(&target)).unwrap().kept(), []);
     }
 
@@ -454,7 +459,7 @@ mod tests {
             .into_iter()
             .map(|text| {
                 let stage = begin_named(&target);
-                fs::write(stage.output().at("a"), text).unwrap();
+                fs::write(stage.output().at("dsdm.json"), text).unwrap();
                 stage
             })
             .collect();
@@ -462,7 +467,7 @@ mod tests {
             stage.commit_as("abc").unwrap();
         }
         assert_eq!(names(dir.path()), ["abc"]);
-        assert_eq!(fs::read_to_string(dir.path().join("abc/a")).unwrap(), "first");
+        assert_eq!(fs::read_to_string(dir.path().join("abc/dsdm.json")).unwrap(), "first");
         fs::write(dir.path().join("file"), "").unwrap();
         assert!(matches!(begin_named(&target).commit_as("file"), Err(Error::Io { .. })));
         assert_eq!(names(dir.path()), ["abc", "file"]);
@@ -478,8 +483,8 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..50 {
                         let stage = begin_named(&target);
-                        fs::write(stage.output().at("a"), "x").unwrap();
-                        assert!(stage.output().at("a").exists());
+                        fs::write(stage.output().at("dsdm.json"), "x").unwrap();
+                        assert!(stage.output().at("dsdm.json").exists());
                     }
                 });
             }
@@ -500,7 +505,7 @@ mod tests {
                     for _ in 0..50 {
                         if let Ok(stage) = begin(&options(&target)) {
                             assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
-                            fs::write(stage.output().at("a"), "x").unwrap();
+                            fs::write(stage.output().at("dsdm.json"), "x").unwrap();
                             holders.fetch_sub(1, Ordering::SeqCst);
                         }
                     }

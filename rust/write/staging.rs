@@ -10,6 +10,8 @@ use crate::error::{Error, Result, Shown};
 
 /// The end of the name that all runs of a target have for its folder.
 const SHARED: &str = "unfinished";
+/// What is between the name of a target and the end of that of its folder.
+const MIDDLE: &str = ".dsdm-";
 /// Bytes of a name that may have others before and behind it: file systems take 255, some 143.
 const LONG: usize = 100;
 
@@ -29,7 +31,7 @@ impl Staging {
         } else {
             prefix.push(name);
         }
-        prefix.push(".dsdm-");
+        prefix.push(MIDDLE);
         Self { prefix }
     }
 
@@ -54,13 +56,41 @@ impl Staging {
     /// Proof: what is none of these is left alone.
     pub(super) fn is_one(&self, name: &OsStr) -> bool {
         let (name, prefix) = (name.as_encoded_bytes(), self.prefix.as_encoded_bytes());
-        let Some(rest) = name.strip_prefix(prefix).and_then(|rest| str::from_utf8(rest).ok()) else {
-            return false;
-        };
-        let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        name.strip_prefix(prefix).is_some_and(is_end)
+    }
+}
+
+/// Whether a name is that of a folder of unfinished output of any target.
+///
+/// Proof: what is none of these is nobody's but its owner's.
+fn is_of_any(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    let ends = name.windows(MIDDLE.len()).enumerate().filter(|(_, part)| *part == MIDDLE.as_bytes());
+    let target = |end: usize| name.get(1..end).filter(|target| !target.is_empty());
+    let mut rests =
+        ends.filter(|(end, _)| target(*end).is_some()).filter_map(|(end, _)| name.get(end + MIDDLE.len()..));
+    name.first() == Some(&b'.') && rests.any(is_end)
+}
+
+/// Whether this is what a run puts behind the name of its target.
+fn is_end(rest: &[u8]) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    str::from_utf8(rest).is_ok_and(|rest| {
         rest == SHARED
             || rest.split_once('-').is_some_and(|(process, count)| number(process) && number(count))
-    }
+    })
+}
+
+/// Fails for a target that is, or lies in, what would be taken for unfinished output.
+pub(super) fn refuse_names_of_staging(target: &Path) -> Result<()> {
+    let Some(name) = target.iter().find(|name| is_of_any(name)) else {
+        return Ok(()); // Proof: no part of the path is such a name.
+    };
+    Err(Error::Value(format!(
+        "{}: the name {} is that of a directory of unfinished output, which a run of another output removes; choose another output",
+        Shown(target),
+        Shown(Path::new(name))
+    )))
 }
 
 /// The folder that a target is in, and its name there.
@@ -88,6 +118,19 @@ mod tests {
             ["out", ".out.dsdm-", ".out.dsdm-12", ".out.dsdm-12-", ".out.dsdm-a-1", ".out.dsdm-unfinished2"]
         {
             assert!(!staging.is_one(OsStr::new(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn no_target_is_named_as_what_is_unfinished() {
+        for name in [".x.dsdm-unfinished", "/a/.x.dsdm-12-3", ".a.dsdm-2.dsdm-unfinished", "/.x.dsdm-1-1/out"]
+        {
+            let said = refuse_names_of_staging(Path::new(name)).unwrap_err().to_string();
+            assert!(said.contains(name) && said.contains("choose another output"), "{said}");
+        }
+        for name in ["out", "x.dsdm-unfinished", ".dsdm-unfinished", ".x.dsdm-1", ".x.dsdm-unfinished2", "/"]
+        {
+            refuse_names_of_staging(Path::new(name)).unwrap();
         }
     }
 

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::folder::Folder;
 use super::journal::{Done, Entry, JOURNAL, Journal};
-use super::names::Kind;
+use super::names::{Kind, OUTPUT};
 use super::recipe::Recipe;
-use super::stage::OUTPUT;
 use super::{Options, Resume};
 use crate::error::{At, Error, Result};
 

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
 use std::path::{Component, Path, PathBuf};
 
 use super::replaceable::check_replaceable;
+use super::staging::{Staging, beside, refuse_names_of_staging};
 use crate::error::{Error, Result, Shown};
 
 /// What is in a dataset directory, into which nothing else is to be written.
@@ -13,12 +14,22 @@ const MARKS: [&str; 3] = ["state.json", "dataset_info.json", "dsdm.json"];
 /// An output that is a source, or holds one or lies in one, would destroy what it is made from.
 pub(super) fn refuse_sources(target: &Path, sources: &[PathBuf]) -> Result<()> {
     let place = real(target)?;
+    let (beside, name) = beside(target)?;
+    let (beside, staging) = (real(beside)?, Staging::of(name));
     for source in sources.iter().filter(|source| source.exists()) {
         let source = real(source)?;
         let folder = source.parent().unwrap_or(&source); // Proof: the root lies in itself.
         if source.starts_with(&place) || place == folder {
             return Err(Error::Value(format!(
                 "{}: the output would replace the source {}; choose another directory",
+                target.display(),
+                source.display()
+            )));
+        }
+        let first = source.strip_prefix(&beside).ok().and_then(|inside| inside.iter().next());
+        if first.is_some_and(|first| staging.is_one(first)) {
+            return Err(Error::Value(format!(
+                "{}: the source {} lies in the directory of this output's unfinished files, which is removed; move the source elsewhere, or choose another directory",
                 target.display(),
                 source.display()
             )));
@@ -61,8 +72,10 @@ fn is_dataset(folder: &Path) -> bool {
 /// Whether there is something to replace.
 ///
 /// # Errors
-/// There is, and it is not to be replaced, or is no dataset.
+/// There is, and it is not to be replaced, or is no dataset; the name is one of unfinished output.
 pub fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
+    let absolute = std::path::absolute(target).map_err(|e| Error::io(target, "finding its place", e))?;
+    refuse_names_of_staging(&absolute)?;
     let meta = match fs::symlink_metadata(target) {
         Ok(meta) => meta,
         Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(false),

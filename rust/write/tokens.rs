@@ -12,9 +12,11 @@ use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
+use super::Format;
 use super::encoder::{Encoder, End, Piece};
 use super::hf::text;
 use super::journal::Done;
+use super::shard_names::{offsets_name, shard_name};
 use super::token_header::{HEADER, check_size, header, read_header, unknown};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
@@ -138,7 +140,7 @@ impl Encoder for Tokens {
     type Note = Vec<u64>;
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        format!("tokens-{shard:05}-of-{shards:05}.npy")
+        shard_name(&Format::Tokens, shard, shards)
     }
 
     fn head(&self) -> &[u8] {
@@ -201,11 +203,6 @@ impl Encoder for Tokens {
         });
         Ok(vec![("tokens.json".to_owned(), text(&sidecar)?)])
     }
-}
-
-/// Where the offsets of a shard are.
-fn offsets_name(name: &str) -> String {
-    name.replacen(".npy", ".offsets.npy", 1)
 }
 
 fn offsets(lengths: &[u64]) -> Result<Vec<u8>> {

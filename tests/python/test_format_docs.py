@@ -219,7 +219,7 @@ def test_an_output_that_has_its_name_stays_until_it_is_replaced(complete):
     (staging / "output").rename(out)
     with pytest.raises(FileExistsError):
         again(out)
-    assert sorted(path.name for path in staging.iterdir()) == ["journal", "pid", "plan.json"]
+    assert sorted(path.name for path in staging.iterdir()) == ["journal", "made-by-dsdm", "pid", "plan.json"]
     assert again(out, overwrite=True) == 0
 
 
@@ -236,7 +236,7 @@ def test_a_data_set_that_was_put_aside_is_put_back(complete):
     with pytest.raises(FileExistsError):
         again(out)
     assert dsdm.verify(out).rows == 1
-    assert sorted(path.name for path in staging.iterdir()) == ["journal", "output", "pid", "plan.json"]
+    assert sorted(path.name for path in staging.iterdir()) == ["journal", "made-by-dsdm", "output", "pid", "plan.json"]
     assert again(out, overwrite=True) == len(ROWS)
 
 
@@ -268,6 +268,7 @@ def test_examples_validate_and_are_read(tmp_path):
     plan = blocks("unfinished.md", "json")[0].strip()
     staging = tmp_path / ".out.dsdm-unfinished"
     staging.mkdir(mode=0o700)
+    (staging / "made-by-dsdm").touch()
     (staging / "plan.json").write_text(plan)
     assert json.loads(_native.unfinished(str(tmp_path / "out"))) == json.loads(plan)["fields"]
     sidecar = blocks("tokens-json.md", "json")[0].removesuffix("\n")

@@ -315,6 +315,7 @@ def test_an_old_dataset_that_was_put_aside_when_a_run_was_killed_goes_back(corpu
     write(corpus, out, CHOSEN[:10])
     old = contents(out)
     staging(out).mkdir()
+    (staging(out) / "made-by-dsdm").touch()
     out.rename(staging(out) / "replaced")
     if overwrite:
         assert write(corpus, out, overwrite=True).rows == len(CHOSEN)
@@ -333,6 +334,7 @@ def test_an_old_dataset_that_was_put_aside_is_not_lost_to_another(corpus, tmp_pa
     write(corpus, tmp_path / "mine", CHOSEN[:5])
     mine = contents(tmp_path / "mine")
     staging(out).mkdir()
+    (staging(out) / "made-by-dsdm").touch()
     out.rename(staging(out) / "replaced")
     (tmp_path / "mine").rename(out)
     with pytest.raises(ValueError, match=r"put the dataset that was here aside, in .*replaced, and another is here"):

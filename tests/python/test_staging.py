@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import dsdm
@@ -61,6 +62,64 @@ def test_a_file_in_its_place_is_told(tmp_path):
     (tmp_path / STAGING).write_text("")
     with pytest.raises(FileExistsError, match="there is a file; see who made it"):
         dsdm.materialize(TABLE, [0], tmp_path / "out")
+
+
+def is_refused(entry, out, **options):
+    with pytest.raises(FileExistsError, match=r"no run of dsdm made.*move it elsewhere, or choose another") as caught:
+        dsdm.materialize(TABLE, [0], out, **options)
+    assert caught.value.filename == str(entry)
+
+
+def test_a_folder_of_its_name_that_no_run_made_is_not_touched(tmp_path, victim):
+    place = victim.rename(tmp_path / STAGING)
+    for resume in (True, False):
+        is_refused(place / "sub", tmp_path / "out", resume=resume)
+    assert names(tmp_path) == [STAGING]
+    place.rename(victim)
+
+
+def test_a_folder_of_the_name_of_a_dead_run_that_no_run_made_stays(tmp_path, victim):
+    place = victim.rename(tmp_path / ".out.dsdm-1-1")
+    dsdm.materialize(TABLE, [0], tmp_path / "out")
+    assert names(tmp_path) == [place.name, "out"]
+    place.rename(victim)
+
+
+@pytest.mark.parametrize("entry", ["thesis.tex", "pid/a.tex", "output/thesis.tex", "output/data/a/b", "replaced/b"])
+def test_a_file_among_those_of_a_run_is_named_and_nothing_is_touched(tmp_path, entry):
+    place = tmp_path / STAGING
+    (place / "output" / "data").mkdir(parents=True)
+    (place / "made-by-dsdm").touch()
+    (place / "output" / "dsdm.json").touch()
+    (place / entry).parent.mkdir(exist_ok=True, parents=True)
+    (place / entry).write_text("years")
+    foreign = {"pid/a.tex": "pid", "output/data/a/b": "output/data/a"}.get(entry, entry)
+    is_refused(place / foreign, tmp_path / "out")
+    assert (place / entry).read_text() == "years"
+    assert (place / "output" / "dsdm.json").exists()
+    (place / entry).rename(tmp_path / "moved")
+    for folder in {(place / entry).parent} - {place, place / "output"}:
+        folder.rmdir()
+    dsdm.materialize(TABLE, [0], tmp_path / "out")
+    assert names(tmp_path) == ["moved", "out"]
+
+
+def test_a_source_in_it_is_refused_and_stays(tmp_path):
+    (tmp_path / STAGING).mkdir()
+    source = tmp_path / STAGING / "c.parquet"
+    pq.write_table(TABLE, source)
+    (tmp_path / "link.parquet").symlink_to(source)
+    for path in (source, tmp_path / "link.parquet"):
+        with pytest.raises(ValueError, match=r"c.parquet lies in the directory of this output's unfinished files"):
+            dsdm.materialize(path, [0], tmp_path / "out")
+    assert pq.read_table(source) == TABLE
+
+
+@pytest.mark.parametrize("name", [".x.dsdm-unfinished", ".x.dsdm-12-3", ".x.dsdm-unfinished/output"])
+def test_an_output_is_not_called_as_what_is_unfinished(tmp_path, name):
+    with pytest.raises(ValueError, match=r"the name .x.dsdm-\S+ is that of a directory of unfinished output"):
+        dsdm.materialize(TABLE, [0], tmp_path / name)
+    assert names(tmp_path) == []
 
 
 def test_a_link_above_the_output_is_followed(tmp_path):
