@@ -174,6 +174,9 @@ impl Error {
 
     /// [`Error::Io`] for something done to a path.
     pub fn io(path: impl AsRef<Path>, doing: impl Into<String>, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::OutOfMemory {
+            return Self::Memory(format!("{}: {}: {source}", path.as_ref().display(), doing.into()));
+        }
         Self::Io { path: path.as_ref().to_path_buf(), doing: doing.into(), source }
     }
 }
@@ -181,6 +184,16 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn memory_that_the_system_does_not_give_is_no_fault_of_a_file() {
+        let error = Error::io("a", "mapping into memory", io::Error::from_raw_os_error(12));
+        assert!(
+            matches!(&error, Error::Memory(said) if said.starts_with("a: mapping into memory: ")),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_file_that_changed_is_not_damaged() {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::errors::ParquetError;
 
@@ -96,16 +96,18 @@ pub(crate) fn silently<R>(work: impl FnOnce() -> R) -> Result<R, Box<dyn Any + S
 }
 
 /// Makes panics print nothing on threads that are in a decoder; all others go where they went before.
-fn quieten() {
-    static DONE: Once = Once::new();
-    DONE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            if !GUARDED.get() {
-                before(panic);
-            }
-        }));
-    });
+pub(crate) fn quieten() {
+    // Nobody waits for the first one, which a forked child may have inherited half done.
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    if BEGUN.load(Ordering::Relaxed) || BEGUN.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !GUARDED.get() {
+            before(panic);
+        }
+    }));
 }
 
 #[cfg(test)]

@@ -4,15 +4,16 @@
 //! files share a few: a handle is closed when others are needed, and opened again when its file is read, which must
 //! then be the very file it was.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::{At, Error, Result};
+use crate::forks::{PerProcess, Place};
 
 /// One handle in so many that the system allows is kept for good, and the others are left to the rest of the process.
 const KEPT: u64 = 2;
@@ -127,7 +128,7 @@ impl Handle {
             Kind::Kept(file)
         } else {
             let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-            shared().put(number, Arc::new(file));
+            share(number, Arc::new(file));
             let path = std::path::absolute(path).map_err(|e| Error::io(path, "opening", e))?;
             Kind::Shared { number, path }
         };
@@ -148,14 +149,25 @@ impl Handle {
             Kind::Kept(file) => return Ok(Open::Kept(file)),
             Kind::Shared { number, path } => (*number, path),
         };
-        if let Some(file) = shared().get(number) {
+        let found = shared().and_then(|mut files| files.get(number));
+        if let Some(file) = found.and_then(|file| self.is_it(file)) {
             return Ok(Open::Shared(file));
         }
         let file = open(path)?;
         self.identity.check(&self.path, &Identity::of(&file, path)?)?;
         let file = Arc::new(file);
-        shared().put(number, Arc::clone(&file));
+        share(number, Arc::clone(&file));
         Ok(Open::Shared(file))
+    }
+
+    /// A file that was found, unless its descriptor is by now another's. That one is not for this to close.
+    fn is_it(&self, file: Arc<File>) -> Option<Arc<File>> {
+        let is_it = file.metadata().is_ok_and(|meta| Identity::told(&meta).inode == self.identity.inode);
+        if is_it {
+            return Some(file);
+        }
+        std::mem::forget(file);
+        None
     }
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
@@ -191,7 +203,10 @@ impl Drop for Handle {
     fn drop(&mut self) {
         match &self.kind {
             Kind::Kept(_) => drop(KEPT_NOW.fetch_sub(1, Ordering::Relaxed)),
-            Kind::Shared { number, .. } => shared().forget(*number),
+            Kind::Shared { number, .. } => {
+                let closed = shared().and_then(|mut files| files.files.remove(number));
+                drop(closed);
+            }
         }
     }
 }
@@ -222,7 +237,8 @@ fn open(path: &Path) -> Result<File> {
     let first = File::open(path);
     let opened = match first {
         Err(e) if is_too_many(&e) => {
-            shared().files.clear();
+            let closed = shared().map(|mut files| std::mem::take(&mut files.files));
+            drop(closed);
             File::open(path)
         }
         other => other,
@@ -239,20 +255,36 @@ fn is_too_many(error: &std::io::Error) -> bool {
 }
 
 /// The handles that files share.
-#[derive(Default)]
 struct Shared {
     /// Each with the time of its last use, in uses.
-    files: HashMap<u64, (Arc<File>, u64)>,
+    files: BTreeMap<u64, (Arc<File>, u64)>,
     uses: u64,
 }
 
-fn shared() -> MutexGuard<'static, Shared> {
-    static FILES: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
+/// How many processes of a line of forks share handles; one that comes later opens a file each time it reads it.
+const LINE: usize = 32;
+
+/// The handles of this process, which begins with none: those of its parent stay open and are not used, as their
+/// numbers may be other files' here.
+fn shared() -> Option<MutexGuard<'static, Shared>> {
+    static FILES: PerProcess<Mutex<Shared>, LINE> =
+        PerProcess::of([const { Place::new(Mutex::new(Shared::new())) }; LINE]);
     // Proof: a panic leaves a handle more or less there, and either is right.
-    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+    FILES.find().map(|files| files.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Has a file share its handle.
+fn share(number: u64, file: Arc<File>) {
+    if let Some(mut files) = shared() {
+        files.put(number, file);
+    }
 }
 
 impl Shared {
+    const fn new() -> Self {
+        Self { files: BTreeMap::new(), uses: 0 }
+    }
+
     fn get(&mut self, number: u64) -> Option<Arc<File>> {
         self.uses += 1;
         let (file, used) = self.files.get_mut(&number)?;
@@ -271,8 +303,24 @@ impl Shared {
         self.uses += 1;
         self.files.insert(number, (file, self.uses));
     }
+}
 
-    fn forget(&mut self, number: u64) {
-        self.files.remove(&number);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in a forked child, whose descriptors are others than its memory tells.
+    #[cfg(unix)]
+    #[test]
+    fn a_handle_of_another_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&path, "a").unwrap();
+        std::fs::write(&other, "b").unwrap();
+        let identity = Identity::of(&File::open(&path).unwrap(), &path).unwrap();
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let handle = Handle { path: path.clone(), identity, kind: Kind::Shared { number, path } };
+        share(number, Arc::new(File::open(&other).unwrap()));
+        assert_eq!(std::io::read_to_string(&*handle.file().unwrap()).unwrap(), "a");
     }
 }

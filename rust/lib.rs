@@ -11,6 +11,7 @@
 mod checked;
 pub mod error;
 mod file;
+mod forks;
 mod guard;
 mod handle;
 pub mod identity;

@@ -37,7 +37,7 @@ pub(crate) fn wait<'a, T>(
     moved.wait_timeout(guard, most).map(|(guard, _)| guard).map_err(|_| half_done())
 }
 
-fn half_done() -> Error {
+pub(crate) fn half_done() -> Error {
     Error::Internal("a thread failed while it changed what others share; open the data again".to_owned())
 }
 

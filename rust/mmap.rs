@@ -10,8 +10,9 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -21,6 +22,13 @@ use crate::opened::Opened;
 /// Bytes that are populated at once: what one table of pages maps on most systems, as threads that fill the same one
 /// wait for each other.
 const CHUNK: usize = 2 << 20;
+/// The states of a chunk: nobody asked for it, a thread is populating it, it is in memory.
+const UNTOUCHED: u8 = 0;
+const BUSY: u8 = 1;
+const POPULATED: u8 = 2;
+/// How often, and after how long each, a thread looks again at a chunk that another is populating.
+const LOOKS: usize = 100;
+const LOOK: Duration = Duration::from_micros(20);
 /// Populated bytes of a map that is not undone at once.
 const LARGE: usize = 256 << 20;
 
@@ -31,8 +39,8 @@ pub struct Map {
     /// Nothing while it is dropped.
     bytes: Option<memmap2::Mmap>,
     /// Which chunks were populated already: a second pass need not ask the kernel again. A thread that needs what
-    /// another is populating waits for it.
-    populated: Vec<Mutex<bool>>,
+    /// another is populating waits for it, and not for ever: in a forked child, that other one is not there.
+    chunks: Vec<AtomicU8>,
     /// Whether the system was told that reads follow no order.
     jumps: AtomicBool,
 }
@@ -54,8 +62,8 @@ impl Map {
         let bytes = unsafe { memmap2::Mmap::map(&*file) };
         drop(file);
         let bytes = bytes.map_err(|e| Error::io(opened.path(), "mapping into memory", e))?;
-        let populated = (0..bytes.len().div_ceil(CHUNK)).map(|_| Mutex::new(false)).collect();
-        Ok(Self { opened, bytes: Some(bytes), populated, jumps: AtomicBool::new(false) })
+        let chunks = (0..bytes.len().div_ceil(CHUNK)).map(|_| AtomicU8::new(UNTOUCHED)).collect();
+        Ok(Self { opened, bytes: Some(bytes), chunks, jumps: AtomicBool::new(false) })
     }
 
     /// The path it was opened by.
@@ -101,12 +109,13 @@ impl Map {
         }
         let end = range.end.min(self.bytes().len());
         for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
-            // Proof: what a thread failed to populate is not marked, and is populated again.
-            let mut populated = self.populated[chunk].lock().unwrap_or_else(PoisonError::into_inner);
-            if !*populated {
-                self.populate_chunk(chunk)?;
-                *populated = true;
+            let state = &self.chunks[chunk];
+            if state.load(Ordering::Relaxed) == POPULATED || is_another_done(state) {
+                continue;
             }
+            let outcome = self.populate_chunk(chunk);
+            state.store(if outcome.is_ok() { POPULATED } else { UNTOUCHED }, Ordering::Relaxed);
+            outcome?;
         }
         Ok(())
     }
@@ -147,14 +156,26 @@ impl Map {
 impl Drop for Map {
     /// Taking the pages of a large map away takes tenths of a second, which nobody need wait for.
     fn drop(&mut self) {
-        // Proof: it only decides who takes the pages away.
-        let populated = self.populated.iter_mut().filter_map(|chunk| chunk.get_mut().ok()).filter(|p| **p);
+        let populated = self.chunks.iter().filter(|state| state.load(Ordering::Relaxed) == POPULATED);
         if populated.count() >= LARGE / CHUNK {
             let bytes = self.bytes.take();
             // Where there can be no thread, it is done here.
             let _ = std::thread::Builder::new().name("dsdm-unmap".to_owned()).spawn(move || drop(bytes));
         }
     }
+}
+
+/// Waits for a chunk that another thread is populating. If there is no such thread, or it takes long, the chunk is this
+/// one's to populate: twice does no harm.
+fn is_another_done(state: &AtomicU8) -> bool {
+    for _ in 0..LOOKS {
+        match state.compare_exchange(UNTOUCHED, BUSY, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return false,
+            Err(POPULATED) => return true,
+            Err(_) => std::thread::sleep(LOOK),
+        }
+    }
+    false
 }
 
 /// A map as the owner of [`Bytes`].
@@ -201,6 +222,16 @@ mod tests {
             assert!(begun.elapsed().as_secs() < 60);
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
+    }
+
+    #[test]
+    fn a_thread_that_is_not_there_is_not_waited_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [1u8; 100]).unwrap();
+        let map = Map::open(file.path()).unwrap();
+        map.chunks[0].store(BUSY, Ordering::Relaxed);
+        map.populate(0..100).unwrap();
+        assert_eq!(map.chunks[0].load(Ordering::Relaxed), POPULATED);
     }
 
     #[test]

@@ -6,15 +6,18 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::locks::half_done;
 use crate::room::check_free;
 use crate::threads::{self, no_thread, panic_message};
 
 /// How often the calling thread looks up from a running job.
 const HEARTBEAT: Duration = Duration::from_millis(50);
+/// How often it looks whether a lock is free.
+const WAIT: Duration = Duration::from_millis(2);
 
 /// Called a few times a second with the units done so far; an error stops the job and is its result.
 pub type Heartbeat<'a> = &'a dyn Fn(u64) -> Result<()>;
@@ -162,6 +165,22 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// What a lock guards, once the thread that holds it is done: for locks that are held for long. The heart beats
+    /// meanwhile.
+    pub(crate) fn lock<'m, T>(&self, mutex: &'m Mutex<T>) -> Result<MutexGuard<'m, T>> {
+        loop {
+            match mutex.try_lock() {
+                Ok(guard) => return Ok(guard),
+                Err(TryLockError::Poisoned(_)) => return Err(half_done()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(WAIT),
+            }
+            check_here()?;
+            if self.beaten.get().elapsed() >= HEARTBEAT {
+                self.beat()?;
+            }
+        }
+    }
+
     fn beat(&self) -> Result<()> {
         self.beaten.set(Instant::now());
         let outcome = self.heartbeat.map_or(Ok(()), |beat| beat(self.state.done.load(Ordering::Relaxed)));
@@ -247,6 +266,17 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waiting_for_a_lock_ends_with_the_job() {
+        let mutex = Mutex::new(());
+        let held = mutex.lock().unwrap();
+        let stop = |_| Err(Error::Interrupted);
+        let waiting = Job::new(1).with_heartbeat(&stop);
+        assert!(matches!(waiting.lock(&mutex), Err(Error::Interrupted)));
+        drop(held);
+        assert!(waiting.lock(&mutex).is_ok());
+    }
 
     #[test]
     fn threads_that_cannot_be_started_leave_their_work_to_others() {

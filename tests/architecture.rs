@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &str)] = &[
 /// The folder that each file at the top will move to.
 const BELONGS: &[(&str, &str)] = &[
     ("base", "checked error shown"),
-    ("exec", "guard locks parallel room simd threads"),
+    ("exec", "forks guard locks parallel room simd threads"),
     (
         "io",
         "file handle identity ipc ipc_nodes ipc_offsets ipc_start json maps mmap numbers_as_text opened sniff",

@@ -21,6 +21,7 @@ use super::types::{extent, fixed_bytes, has_keys, project, total};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::file::File;
+use crate::forks::PerProcess;
 use crate::guard::guard;
 use crate::ipc::{self, Contents, Kind, Place, ReadAt};
 use crate::ipc_nodes::buffers_of_columns;
@@ -41,24 +42,24 @@ pub(super) struct Stream {
     mapped: Option<Buffer>,
     told: Told,
     /// The same with bytes in place of texts, where a batch has texts that cannot be decoded.
-    as_bytes: OnceLock<Told>,
+    as_bytes: PerProcess<OnceLock<Told>>,
     batches: Vec<Batch>,
     rows: Vec<u64>,
     dictionaries: Vec<Place>,
     /// Bytes of all batches once they are unpacked.
-    unpacked: OnceLock<u64>,
+    unpacked: PerProcess<OnceLock<u64>>,
 }
 
 /// What batches are decoded as.
 struct Told {
     schema: SchemaRef,
     /// The dictionaries, by how many of their messages were decoded.
-    dictionaries: Mutex<BTreeMap<usize, Dictionaries>>,
+    dictionaries: PerProcess<Mutex<BTreeMap<usize, Dictionaries>>>,
 }
 
 impl Told {
     fn new(schema: SchemaRef) -> Self {
-        Self { schema, dictionaries: Mutex::default() }
+        Self { schema, dictionaries: PerProcess::default() }
     }
 }
 
@@ -99,7 +100,7 @@ impl Stream {
                 Kind::Dictionary => dictionaries.push(place),
             }
         }
-        let (as_bytes, unpacked) = (OnceLock::new(), OnceLock::new());
+        let (as_bytes, unpacked) = (PerProcess::default(), PerProcess::default());
         Ok(Self { file, mapped, told: Told::new(schema), as_bytes, batches, rows, dictionaries, unpacked })
     }
 
@@ -116,7 +117,7 @@ impl Stream {
 
     /// The dictionaries as they stand after so many dictionary messages.
     fn dictionaries(&self, told: &Told, count: usize) -> Result<Dictionaries> {
-        let mut decoded = lock(&told.dictionaries)?;
+        let mut decoded = lock(told.dictionaries.here()?)?;
         if let Some(found) = decoded.get(&count) {
             return Ok(found.clone());
         }
@@ -192,7 +193,7 @@ impl Stream {
         }
         let metadata = self.told.schema.metadata().clone();
         let told = || Told::new(Arc::new(Schema::new_with_metadata(stored, metadata)));
-        let told = self.as_bytes.get_or_init(told);
+        let told = self.as_bytes.here()?.get_or_init(told);
         self.decode_as(told, batch, &excerpt, columns, most).map(Decoded::Bytes).map_err(|_| error)
     }
 
@@ -275,7 +276,8 @@ impl Stream {
 
     /// Bytes of all batches, unpacked: those of compressed buffers stand before them.
     fn unpacked(&self) -> Result<u64> {
-        if let Some(&known) = self.unpacked.get() {
+        let unpacked = self.unpacked.here()?;
+        if let Some(&known) = unpacked.get() {
             return Ok(known);
         }
         let mut bytes = self.batches.iter().map(|Batch { place, packed, .. }| match packed {
@@ -284,7 +286,7 @@ impl Stream {
         });
         // Proof: an estimate, cut at the largest that there can be.
         let sum = bytes.try_fold(0u64, |sum, bytes| Ok::<_, Error>(sum.saturating_add(bytes?)))?;
-        Ok(*self.unpacked.get_or_init(|| sum))
+        Ok(*unpacked.get_or_init(|| sum))
     }
 
     /// The wanted rows of a batch that has bytes in place of texts, which are checked.

@@ -18,6 +18,7 @@ use super::types::fixed_bytes;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::file;
+use crate::forks::PerProcess;
 use crate::guard::guard;
 use crate::maps::schema_without_maps;
 use crate::opened::Opened;
@@ -50,7 +51,7 @@ pub(super) struct File {
     /// Whether each column is only to be had as bytes that are checked.
     doubtful: Vec<bool>,
     /// The metadata of the same file with bytes in place of texts and INT96 times, once it was needed.
-    as_bytes: OnceLock<ArrowReaderMetadata>,
+    as_bytes: PerProcess<OnceLock<ArrowReaderMetadata>>,
     /// Whether its writer wrote compressed pages that say otherwise.
     hides_compression: bool,
 }
@@ -87,7 +88,7 @@ impl File {
             encrypted,
             schema,
             doubtful,
-            as_bytes: OnceLock::new(),
+            as_bytes: PerProcess::default(),
             hides_compression,
             metadata: footer.metadata,
         })
@@ -132,14 +133,15 @@ impl File {
 
     /// The metadata of the same file with bytes in place of texts and INT96 times.
     pub(super) fn as_bytes(&self) -> Result<&ArrowReaderMetadata> {
-        if let Some(made) = self.as_bytes.get() {
+        let known = self.as_bytes.here()?;
+        if let Some(made) = known.get() {
             return Ok(made);
         }
         let at = At::Field("schema".to_owned());
         let made = guard(self.on_disk.path(), &at, "reading texts as bytes", || {
             as_bytes(&self.metadata, &self.leaves)
         })?;
-        Ok(self.as_bytes.get_or_init(|| made))
+        Ok(known.get_or_init(|| made))
     }
 
     /// The leaves of some columns.

@@ -23,6 +23,8 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // Before there is a thread that forks.
+        crate::guard::quieten();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::errors::register(module)?;
         super::arrays::register(module)?;

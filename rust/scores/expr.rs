@@ -4,11 +4,11 @@
 //! the bits that numpy and torch give for float32.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::arithmetic::{Base, Step, compute, convert};
 use super::exact::check_exact;
-use super::stats::Moments;
+use super::stats::Known;
 use super::stored::Stored;
 use super::{DType, Float, Scores, Scratch, Source, Values, shared};
 use crate::checked::{self, impossible};
@@ -61,7 +61,7 @@ pub(super) enum Node {
     /// In float32 or float64.
     Widened(Scores),
     /// Less the mean, divided by the standard deviation.
-    Standardized { of: Scores, ddof: u64, moments: Arc<Mutex<Option<Moments>>> },
+    Standardized { of: Scores, ddof: u64, moments: Arc<Known> },
     /// From row `start` on.
     Slice { of: Scores, start: u64 },
 }
@@ -157,7 +157,7 @@ fn fill_chain<F: Float>(
                 steps.push(Step::Values(*operator, values_of(right, rows.clone(), next()?)?));
             }
             Node::Standardized { of, ddof, moments } => {
-                steps.push(Step::Standardize(Scores::moments(of, *ddof, moments, &Job::new(1))?));
+                steps.push(Step::Standardize(moments.get_or_compute(of, *ddof, &Job::new(1))?));
             }
             Node::Negated(_) => steps.push(Step::Negate),
             Node::Stored(_) | Node::Widened(_) | Node::Slice { .. } => {

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::expr::{self, MAX_OPERATIONS, Node, Operand, Operator};
 use super::shared::{Operations, address};
-use super::stats::{self, Moments};
 use super::stored::Stored;
 use super::{Chosen, DType, Scratch, Source, Values};
 use crate::checked::{self, impossible};
@@ -123,7 +122,7 @@ impl Scores {
                 self.len
             )));
         }
-        let node = Node::Standardized { of: self.clone(), ddof, moments: Arc::new(Mutex::new(None)) };
+        let node = Node::Standardized { of: self.clone(), ddof, moments: Arc::default() };
         Self::computed(node, self.len, self.computed_dtype())
     }
 
@@ -243,24 +242,9 @@ impl Scores {
         }
         self.node().operands().try_for_each(|scores| scores.prepare_once(job, done))?;
         if let Node::Standardized { of, ddof, moments } = self.node() {
-            Self::moments(of, *ddof, moments, job)?;
+            moments.get_or_compute(of, *ddof, job)?;
         }
         Ok(())
-    }
-
-    /// The moments of a [`Node::Standardized`], computed the first time.
-    pub(super) fn moments(
-        of: &Self,
-        ddof: u64,
-        known: &Mutex<Option<Moments>>,
-        job: &Job<'_>,
-    ) -> Result<Moments> {
-        let mut known = known.lock().map_err(|_| Error::Internal("a thread panicked".into()))?;
-        if let Some(moments) = *known {
-            return Ok(moments);
-        }
-        let moments = stats::moments(of, ddof, job)?;
-        Ok(*known.insert(moments))
     }
 }
 

@@ -107,7 +107,7 @@ impl Run<'_> {
             }
             Node::Standardized { of, ddof, moments } if same => {
                 self.fill(of, ahead, out)?;
-                let moments = Scores::moments(of, *ddof, moments, &Job::new(1))?;
+                let moments = moments.get_or_compute(of, *ddof, &Job::new(1))?;
                 compute(out, &Base::InPlace, &[Step::Standardize(moments)])
             }
             Node::Binary { operator, left, right } if same => {

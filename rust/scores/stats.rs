@@ -3,12 +3,15 @@
 //! Each block of a fixed number of rows gives its count, mean and sum of squared deviations; the blocks are
 //! joined in the order of the rows (Chan, Golub and `LeVeque` 1979), so that threads do not change a bit.
 
+use std::sync::{Mutex, OnceLock};
+
 use super::exact::check_exact;
 use super::expr::with_values;
 use super::float::ToFloat;
 use super::{Scores, Scratch, Source, Values};
 use crate::checked;
 use crate::error::{Error, Result};
+use crate::forks::PerProcess;
 use crate::parallel::{Job, Queue};
 
 /// Rows of a block.
@@ -23,6 +26,34 @@ pub(crate) struct Moments {
     pub(crate) mean: f64,
     /// The standard deviation.
     pub(crate) std: f64,
+}
+
+/// The moments of one vector, computed by whoever needs them first. A child that is forked meanwhile computes them
+/// itself.
+#[derive(Debug, Default)]
+pub(crate) struct Known(PerProcess<Once>);
+
+#[derive(Debug, Default)]
+struct Once {
+    /// Held by the one that computes.
+    computing: Mutex<()>,
+    moments: OnceLock<Moments>,
+}
+
+impl Known {
+    /// The moments, computed the first time. Whoever waits for another to compute them sees Ctrl-C.
+    pub(crate) fn get_or_compute(&self, of: &Scores, ddof: u64, job: &Job<'_>) -> Result<Moments> {
+        if let Some(moments) = self.0.all().find_map(|once| once.moments.get()) {
+            return Ok(*moments);
+        }
+        let mine = self.0.here()?;
+        let _computing = job.lock(&mine.computing)?;
+        if let Some(moments) = mine.moments.get() {
+            return Ok(*moments);
+        }
+        let computed = moments(of, ddof, job)?;
+        Ok(*mine.moments.get_or_init(|| computed))
+    }
 }
 
 /// Count, mean and sum of squared deviations from it.

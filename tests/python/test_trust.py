@@ -228,6 +228,16 @@ def test_f20_memory_that_is_not_there():
     assert said.startswith("MemoryError ")
 
 
+def test_no_room_for_the_map_of_a_file_is_an_error_of_memory(tmp_path):
+    path = tmp_path / "a.bin"
+    with path.open("wb") as file:
+        file.truncate(4 << 30)
+    before = "resource.setrlimit(resource.RLIMIT_AS, (3 << 30,) * 2)"
+    said = in_a_process(before, f"dsdm.open_scores({str(path)!r}, dtype='f4')", "MemoryError")
+    assert said.startswith("MemoryError ")
+    assert f"{path}: mapping into memory" in said
+
+
 def test_f21_no_more_files_can_be_opened(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.arange(3))
