@@ -89,7 +89,8 @@ def verify(
 
     A manifest can name any file, and whoever wrote it need not mean well. So of the files outside of the folder only
     those are opened that lie, where links lead, below `data_dir`, ``$DSDM_DATA_DIR``, the user's cache, the current
-    directory, or one of `trust_paths`. Of others it is told that they were not looked at.
+    directory, or one of `trust_paths`. Of others it is told that they were not looked at. A link
+    in the folder that leads to one of them is an error.
 
     A data file in the folder that is none of the output is an error, where those who read the folder would take it;
     other files may lie there.
@@ -115,8 +116,8 @@ def verify(
     ValueError
         If there are other numbers of scores and of rows in the source, with both.
     TruncatedError, FormatError
-        For a file of another size, or whose rows are others; for a data file that is not of the output; for a manifest
-        that holds something else than manifests do, naming the field.
+        For a file of another size, or whose rows are others; for a data file that is not of the output; for a link to
+        what is not trusted; for a manifest that holds something else than manifests do, naming the field.
 
     Examples
     --------
@@ -129,6 +130,7 @@ def verify(
     check_threads(threads)
     path = local(folder, "the folder")
     trust = Trust(path, data_dir, trust_paths)
+    _refuse_links(path, trust)
     kind, rows, shards, size, written, told, came_from = _native.verify(path, threads=threads)
     _refuse_strays(path, kind, written)
     selection = json.loads(told)
@@ -150,6 +152,23 @@ def verify(
             raise ChecksumError(_changed(path, what, files))
     remark = chosen if isinstance(chosen, str) else ""
     return Verified(path, kind, rows, shards, size, not remark, remark, sources, scores)
+
+
+def _refuse_links(path: str, trust: Trust) -> None:
+    """Fail if something in the folder is a link to what is not trusted, of which anything that is found tells."""
+    ahead = [path] if Path(path).is_dir() else []
+    while ahead:
+        with os.scandir(ahead.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    ahead.append(entry.path)
+                elif entry.is_symlink() and trust.outside(entry.path, expand=False):
+                    message = (
+                        f"{entry.path}: it is a link to {os.path.realpath(entry.path)}, which is outside of the folder, "
+                        "the data directory and the current directory, and is not opened; if you trust it, allow it by "
+                        "trust_paths="
+                    )
+                    raise FormatError(message)
 
 
 def _field(manifest: str, selection: dict[str, Any], name: str) -> Any:

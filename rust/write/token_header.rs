@@ -1,11 +1,11 @@
 //! The header of a token file: a `.npy` file of version 1.0 whose header has always as many bytes.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::opened::Opened;
 
 /// Bytes of the header of a `.npy` file: a multiple of 64, as its format has it, with room for any shape.
 pub(super) const HEADER: usize = 128;
@@ -58,8 +58,15 @@ pub(super) fn read_header(path: &Path) -> Result<(Vec<u64>, u64)> {
 /// The shape of an array, the bytes of a value and the name of its type.
 fn header_of(path: &Path) -> Result<(Vec<u64>, u64, String)> {
     let mut bytes = [0; HEADER];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|e| Error::io(path, "reading the header", e))?;
+    let failed = |e| Error::io(path, "reading the header", e);
+    let opened = Opened::open(path)?;
+    let file = opened.file()?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size < HEADER as u64 {
+        let message = format!("a token file begins with a header of {HEADER} bytes, and this has {size}");
+        return Err(Error::truncated(path, At::File, message));
+    }
+    (&*file).read_exact(&mut bytes).map_err(failed)?;
     let header = String::from_utf8_lossy(&bytes);
     let between = |before: &str, after: char| {
         let (_, rest) = header.split_once(before)?;

@@ -256,3 +256,42 @@ def test_what_is_no_file_is_not_waited_for(work, name, kind):
         path.mkdir()
     with pytest.raises((errors.FormatError, IsADirectoryError), match=name):
         dsdm.verify("out")
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet", "tokens"])
+def test_a_link_in_the_folder_to_what_is_not_trusted_is_not_followed(work, format):  # noqa: A002
+    table = pa.table({"input_ids": [[1, 2], [3, 4], [5]]})
+    dsdm.materialize(table, [2, 1], "linked", format=format, progress=False)
+    folder = work / "linked"
+    assert dsdm.verify(folder).rows == 2
+    for file in [path for path in folder.rglob("*") if path.is_file()]:
+        kept = file.read_bytes()
+        for lead in (work.parent / "secret.txt", work.parent):
+            file.unlink()
+            file.symlink_to(lead)
+            with pytest.raises(errors.FormatError, match="it is a link to .*trust_paths=") as failed:
+                dsdm.verify(folder)
+            assert SECRET not in str(failed.value)
+        away = work.parent / "away"
+        away.write_bytes(kept)
+        file.unlink()
+        file.symlink_to(away)
+        assert dsdm.verify(folder, trust_paths=[away]).rows == 2
+        away.rename(file)
+    assert dsdm.verify(folder).rows == 2
+
+
+def test_offsets_that_a_manifest_does_not_name_are_not_waited_for(work):
+    dsdm.materialize(pa.table({"input_ids": [[1], [2, 3]]}), [1, 0], "tokens", format="tokens", progress=False)
+    manifest = json.loads((work / "tokens" / "dsdm.json").read_text())
+    _, offsets = manifest["shards"][0]["files"]
+    del manifest["shards"][0]["files"][1]
+    reseal(work / "tokens", manifest)
+    (work / "tokens" / offsets["name"]).unlink()
+    os.mkfifo(work / "tokens" / offsets["name"])
+    with pytest.raises(errors.FormatError, match="pipe"):
+        dsdm.verify("tokens")
+    (work / "tokens" / offsets["name"]).unlink()
+    (work / "tokens" / offsets["name"]).write_bytes(b"short")
+    with pytest.raises(errors.TruncatedError, match="128 bytes, and this has 5"):
+        dsdm.verify("tokens")
