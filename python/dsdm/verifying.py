@@ -164,8 +164,8 @@ def _refuse_links(path: str, trust: Trust) -> None:
                     ahead.append(entry.path)
                 elif entry.is_symlink() and trust.outside(entry.path, expand=False):
                     message = (
-                        f"{entry.path}: it is a link to {os.path.realpath(entry.path)}, which is outside of the folder, "
-                        "the data directory and the current directory, and is not opened; if you trust it, allow it by "
+                        f"{entry.path}: it is a link to {os.path.realpath(entry.path)}, outside of the folder, the "
+                        "data directory and the current directory, and is not opened; if you trust it, allow it by "
                         "trust_paths="
                     )
                     raise FormatError(message)

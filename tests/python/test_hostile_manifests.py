@@ -269,7 +269,7 @@ def test_a_link_in_the_folder_to_what_is_not_trusted_is_not_followed(work, forma
         for lead in (work.parent / "secret.txt", work.parent):
             file.unlink()
             file.symlink_to(lead)
-            with pytest.raises(errors.FormatError, match="it is a link to .*trust_paths=") as failed:
+            with pytest.raises(errors.FormatError, match=r"it is a link to .*trust_paths=") as failed:
                 dsdm.verify(folder)
             assert SECRET not in str(failed.value)
         away = work.parent / "away"
