@@ -3,7 +3,7 @@
 //!
 //! An input is a byte that chooses the format, the plan, a byte 0, and the entries of the journal, a line each: their
 //! checksums are made to fit. That what shards hold is looked at is asked for: a journal whose checksums fit is else
-//! believed.
+//! believed, as is the digest of a shard, of which the fingerprint is made: the shards alone are compared.
 
 #![no_main]
 
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use common::folders::{Files, files, lay, seed, write, write_within};
-use common::{check_refusal, place};
+use common::{check_refusal, job, place};
 use dsdm::error::Error;
 use dsdm::write::fuzzing::{journal, journal_line, plan};
-use dsdm::write::{Format, unfinished};
+use dsdm::write::{Format, unfinished, verify};
 use libfuzzer_sys::fuzz_target;
 
 const FORMATS: [Format; 2] = [Format::Arrow, Format::Parquet];
@@ -25,7 +25,7 @@ const UNFINISHED: &str = ".out.dsdm-unfinished";
 
 /// An output of a format, and what an interrupted run leaves of it.
 struct Run {
-    whole: [Files; 2],
+    whole: Files,
     left: [Files; 2],
 }
 
@@ -80,7 +80,9 @@ fn check_goes_on(target: &Path, format: &Format, run: &Run) {
     unfinished(target).expect("what is left can be looked at");
     match write(target, format) {
         Ok(_) => {
-            assert!(output(target) == run.whole, "other bytes than an undisturbed run's");
+            let found = verify(&job(), target).expect("what was written is as it was written");
+            assert_eq!(found.shards, 4);
+            assert!(shards(output(target)) == run.whole, "other bytes than an undisturbed run's");
         }
         Err((error, _)) => {
             if !matches!(error, Error::ResumeMismatch(_)) {
@@ -97,14 +99,9 @@ fn interrupted(format: &Format) -> Run {
     fs::create_dir_all(&around).expect("a folder can be made");
     let target = around.join(OUT);
     assert!(write(&target, format).is_ok(), "an output can be written");
-    let whole = output(&target);
+    let whole = shards(output(&target));
     fs::remove_dir_all(&target).expect("a folder can be removed");
-    let mut sizes: Vec<usize> = whole
-        .iter()
-        .flat_map(Files::iter)
-        .filter(|(name, _)| name.contains("-of-"))
-        .map(|(_, bytes)| bytes.len())
-        .collect();
+    let mut sizes: Vec<usize> = whole.values().map(Vec::len).collect();
     sizes.sort_unstable();
     let failed = write_within(&target, format, sizes[2] as u64 - 1);
     assert!(failed.is_err_and(|(_, left)| left.is_some()), "nothing is left");
@@ -122,6 +119,11 @@ fn interrupted(format: &Format) -> Run {
 fn output(folder: &Path) -> [Files; 2] {
     let inner = inner(folder);
     [files(folder), if inner.is_dir() { files(&inner) } else { Files::new() }]
+}
+
+/// The shards of an output.
+fn shards([outer, below]: [Files; 2]) -> Files {
+    outer.into_iter().chain(below).filter(|(name, _)| name.contains("-of-")).collect()
 }
 
 fn lay_output(folder: &Path, [outer, below]: &[Files; 2]) {

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 
 import datasets
 import numpy as np
@@ -422,6 +423,35 @@ def test_a_shard_that_is_not_as_it_was_noted_is_made_again(corpus, tmp_path, dam
     else:
         journal.write_bytes(journal.read_bytes().replace(b'"rows":500', b'"rows":501', 1))
     assert write(corpus, out).kept == SMALL - 1
+    write(corpus, tmp_path / "whole")
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+STRANGE = {
+    "other rows": {"rows": 501},
+    "a number that no shard has": {"shard": SHARDS},
+    "the number of another shard": {"shard": 5},
+    "no file": {"files": []},
+    "a file elsewhere": {"files": [{"name": "../plan.json"}]},
+}
+
+
+@pytest.mark.parametrize("change", STRANGE)
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_line_of_the_journal_that_no_run_writes_is_as_one_that_is_not_there(corpus, tmp_path, change, verify):
+    out = tmp_path / "out"
+    leave(corpus, out)
+    journal = staging(out) / "journal"
+    first, *others = journal.read_text().splitlines()
+    entry = json.loads(first.partition(" ")[2])
+    entry["done"] |= STRANGE[change]
+    for file in entry["done"]["files"]:
+        plan = (staging(out) / "plan.json").read_bytes()
+        if file["name"] == "../plan.json":
+            file |= {"bytes": len(plan), "crc32": f"{zlib.crc32(plan):08x}"}
+    text = json.dumps(entry, separators=(",", ":"))
+    journal.write_text("\n".join([f"{zlib.crc32(text.encode()):08x} {text}", *others, ""]))
+    assert write(corpus, out, verify=verify).kept == SMALL - 1
     write(corpus, tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")
 
