@@ -132,6 +132,26 @@ class Scores:
     def slice(self, start: int | None = None, stop: int | None = None) -> Scores:
         """Give the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError."""
 
+    def check(self) -> None:
+        """Compare the bytes of the files with what they were when they were opened with ``verify=True``.
+
+        Of each file, those blocks of 1 MiB are read again, on all threads, that hold values of this vector: of a slice
+        of a vector in files, those of its rows; of an expression, those of all vectors that it is computed from.
+        Where values were decoded when the file was opened (Parquet, packed Arrow), it is the whole file.
+
+        Every call compares the size of each file, and the times of its last modification and change, which tell of
+        most writes. They do not tell of a write through a map of the file (``numpy.memmap`` of another process) to a
+        page that was written before it was opened, of one within the tick of the clock in which it was opened, or of
+        a file system that keeps no such times.
+
+        Raises
+        ------
+        SourceChangedError
+            For a file with another byte, with the bytes of its block and the rows that they hold.
+        ValueError
+            For a vector that was opened without ``verify=True``.
+        """
+
     def identities(self) -> str:
         """The files, as they were when they were opened, as a JSON list of objects; see ``dsdm.json``."""
 

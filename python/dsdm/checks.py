@@ -146,7 +146,7 @@ def first_beyond(rows: npt.NDArray[Any]) -> tuple[int, str] | None:
             return None  # which is an error of its own
         beyond = (position for position, row in enumerate(rows) if not -(2**63) <= int(row) < 2**63)
         position = next(beyond, None)
-    elif rows.dtype.kind == "u" and rows.size and int(rows.max()) >= 2**63:
+    elif rows.dtype == np.uint64 and rows.size and int(rows.max()) >= 2**63:
         position = int((rows >= 2**63).argmax())
     else:
         return None

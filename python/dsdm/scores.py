@@ -59,7 +59,10 @@ def open_scores(
         this process with SIGBUS. "pread" copies each block by a positional read, which is slower; a file that is cut
         is then an error in any moment.
     verify
-        Whether to compute the checksums of the formats that have them, which reads every byte.
+        Whether to compute the checksums of the formats that have them, and to keep a hash of each block of 1 MiB,
+        by which ``scores.check()`` tells later whether the bytes of the files are still the same. Every byte is read,
+        and 16 bytes are kept for each MiB. The hashes are those of what was opened: scores that were pickled have
+        those of the files as they were when they were unpickled.
     sort, partial
         The order of numbered files, and whether some may be missing; as in :func:`dsdm.open_shards`.
 

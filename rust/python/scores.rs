@@ -244,6 +244,11 @@ impl PyScores {
         Ok(Self::new(self.scores.zscore(ddof)?))
     }
 
+    /// Compares the files with the hashes that were kept when they were opened.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        call::run(py, call::threads(None)?, None, |job| self.scores.check(job))
+    }
+
     #[pyo3(signature = (start = None, stop = None))]
     fn slice(&self, start: Option<Bound<'_, PyAny>>, stop: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let len = self.scores.len();
@@ -287,7 +292,8 @@ pub(super) fn open_scores(
     super::arrays::prepare(py)?;
     let io = call::io(io)?;
     let options = OpenOptions { key, column, dtype: dtype.map(RawType::parse).transpose()?, io, verify };
-    let scores = call::run(py, 1, None, |job| job.run_one(|| Scores::open(&paths, &options)))?;
+    let threads = if verify { call::threads(None)? } else { 1 };
+    let scores = call::run(py, threads, None, |job| Scores::open_in(job, &paths, &options))?;
     Ok(PyScores::new(scores))
 }
 
@@ -295,7 +301,7 @@ pub(super) fn open_scores(
 #[pyfunction]
 pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
     super::arrays::prepare(py)?;
-    Ok(PyScores::new(py.detach(|| Scores::rebuild(text))?))
+    Ok(PyScores::new(call::run(py, call::threads(None)?, None, |job| Scores::rebuild(text, job))?))
 }
 
 /// Adds the class and the functions to the module.

@@ -7,6 +7,7 @@ mod arithmetic;
 mod arrow;
 #[cfg(test)]
 mod arrow_tests;
+mod check;
 mod chosen;
 pub mod collect;
 mod column;
@@ -17,6 +18,7 @@ mod expr;
 mod float;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod hashes;
 mod literal;
 mod npy;
 mod open;

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use super::chosen::{Chosen, common};
+use super::hashes::Hashes;
 use super::sniff::{Format, format_of};
 use super::stored::{Part, Stored};
-use super::{RawType, Scores, arrow, npy, parquet, raw, torch};
+use super::{RawType, Scores, Source, arrow, npy, parquet, raw, torch};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::file::{File, Io};
+use crate::parallel::Job;
 
 /// How score files are opened.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
@@ -21,7 +23,7 @@ pub struct OpenOptions {
     pub dtype: Option<RawType>,
     /// How the bytes are read.
     pub io: Io,
-    /// Whether checksums are computed, where the format has them.
+    /// Whether checksums are computed, where the format has them, and hashes kept for [`Scores::check`].
     pub verify: bool,
 }
 
@@ -36,21 +38,48 @@ impl Scores {
     /// [`Error::UnsafePickle`] or [`Error::Schema`] for a file that holds no vector, or one of another type
     /// than the first; [`Error::Type`] for raw values without a type.
     pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Self> {
-        let (mut found, mut names) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
+        join(paths.iter().map(|path| File::open(path, options.io)), options).map(Self::stored)
+    }
+
+    /// [`Scores::open`] in a job; where files are to be verified, with hashes of their blocks for [`Scores::check`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Scores::open`]; [`Error::Interrupted`].
+    pub fn open_in(job: &Job<'_>, paths: &[PathBuf], options: &OpenOptions) -> Result<Self> {
+        if !options.verify {
+            return job.run_one(|| Self::open(paths, options));
+        }
+        let (mut files, mut hashes) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
         for path in paths {
             let file = File::open(path, options.io)?;
-            let unchanged = || file.opened().check_unchanged();
-            let (parts, chosen) = parts(&file, options).map_err(|error| error.unless_changed(unchanged))?;
-            if let Some(expected) = options.dtype {
-                check_type(&file, &parts, expected)?;
-            }
-            names.push(chosen);
-            found.push((file, parts));
+            // Before it is read: what changes from here on is found, and what is decoded is never older.
+            let found = Hashes::of(&file, job);
+            hashes.push(found.map_err(|error| error.unless_changed(|| file.opened().check_unchanged()))?);
+            files.push(file);
         }
-        let files = found.iter().map(|(file, _)| file.path());
-        let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
-        Ok(Self::stored(Stored::new(found)?.opened_by(options, chosen)))
+        let opened = job.run_one(|| join(files.iter().cloned().map(Ok), options))?;
+        opened.check_unchanged()?;
+        opened.hashed(hashes).map(Self::stored)
     }
+}
+
+/// Files as one vector, each opened when it is asked for.
+fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Result<Stored> {
+    let (mut found, mut names) = (Vec::new(), Vec::new());
+    for file in files {
+        let file = file?;
+        let unchanged = || file.opened().check_unchanged();
+        let (parts, chosen) = parts(&file, options).map_err(|error| error.unless_changed(unchanged))?;
+        if let Some(expected) = options.dtype {
+            check_type(&file, &parts, expected)?;
+        }
+        names.push(chosen);
+        found.push((file, parts));
+    }
+    let files = found.iter().map(|(file, _)| file.path());
+    let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
+    Ok(Stored::new(found)?.opened_by(options, chosen))
 }
 
 /// The parts of one file, and what of it they are, if it may hold more.

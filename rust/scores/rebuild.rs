@@ -11,6 +11,7 @@ use super::{Scores, Source};
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::identity::FileIdentity;
+use crate::parallel::Job;
 
 /// One step of making a vector. Vectors that it needs are those of earlier steps, by their number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -133,12 +134,12 @@ impl Scores {
     ///
     /// [`Error::SourceChanged`] for a file that is no longer what it was; what opening files fails with;
     /// [`Error::Value`] for a text of another origin.
-    pub fn rebuild(text: &str) -> Result<Self> {
+    pub fn rebuild(text: &str, job: &Job<'_>) -> Result<Self> {
         let steps: Vec<Step> = serde_json::from_str(text)
             .map_err(|e| Error::Value(format!("this does not tell how scores are made: {e}")))?;
         let mut made: Vec<Self> = Vec::with_capacity(steps.len());
         for step in steps {
-            let next = step.make(&made)?;
+            let next = step.make(&made, job)?;
             made.push(next);
         }
         made.pop().ok_or_else(|| Error::Value("this tells of no scores".to_owned()))
@@ -146,7 +147,7 @@ impl Scores {
 }
 
 impl Step {
-    fn make(self, made: &[Scores]) -> Result<Scores> {
+    fn make(self, made: &[Scores], job: &Job<'_>) -> Result<Scores> {
         let of = |step: usize| {
             let found = made.get(step);
             found.ok_or_else(|| Error::Value("this does not tell how scores are made".to_owned()))
@@ -157,9 +158,9 @@ impl Step {
         };
         match self {
             Self::Open { files, options, start, end } => {
-                files.iter().try_for_each(FileIdentity::check_now)?;
+                job.run_one(|| files.iter().try_for_each(FileIdentity::check_now))?;
                 let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
-                Scores::open(&paths, &options)?.slice(start..end)
+                Scores::open_in(job, &paths, &options)?.slice(start..end)
             }
             Self::Binary { operator, left, right } => Scores::binary(operator, input(left)?, input(right)?),
             Self::Negated { of: step } => of(step)?.negated(),

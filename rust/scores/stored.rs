@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::chosen::Chosen;
 use super::copy::copy_values;
+use super::hashes::Hashes;
 use super::open::OpenOptions;
 use super::rebuild::Origin;
 use super::{DType, Scratch, Source, Values};
@@ -85,6 +86,8 @@ pub(crate) struct Stored {
     chosen: Option<Arc<Chosen>>,
     /// How they were opened.
     origin: Option<Origin>,
+    /// The hashes of each file, if they were asked for.
+    hashes: Option<Arc<[Hashes]>>,
 }
 
 impl Stored {
@@ -134,13 +137,38 @@ impl Stored {
                 .ok_or_else(|| Error::Value("the score files hold more than 2^64 rows together".into()))?;
             ends.push(end);
         }
-        Ok(Self { files, parts, ends, dtype, file_rows, chosen: None, origin: None })
+        Ok(Self { files, parts, ends, dtype, file_rows, chosen: None, origin: None, hashes: None })
     }
 
     /// The same, with how it was opened and what of the files it is.
     pub(super) fn opened_by(self, options: &OpenOptions, chosen: Option<Chosen>) -> Self {
         let origin = Some(Origin { options: Arc::new(options.clone()), start: 0 });
         Self { chosen: chosen.map(Arc::new), origin, ..self }
+    }
+
+    /// The same, with the hashes of each file.
+    pub(super) fn hashed(self, hashes: Vec<Hashes>) -> Result<Self> {
+        checked::equal("files that were hashed", hashes.len(), self.files.len())?;
+        Ok(Self { hashes: Some(hashes.into()), ..self })
+    }
+
+    /// The hashes of each file, if they were asked for.
+    pub(super) fn hashes(&self) -> Option<&[Hashes]> {
+        self.hashes.as_deref()
+    }
+
+    /// The files, in the order given.
+    pub(super) fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// The parts, each with the number of its file and with its first row.
+    pub(super) fn placed(&self) -> impl Iterator<Item = Result<(usize, u64, &Part)>> {
+        // Proof: made together, an end for each part.
+        self.parts.iter().zip(&self.ends).map(|(part, &end)| {
+            let first = checked::sub(end, part.len)?;
+            Ok((self.place_of(first)?.0, first, part))
+        })
     }
 
     /// How it was opened, and the first row of what was.
@@ -172,7 +200,8 @@ impl Stored {
             let start = checked::add(origin.start, rows.start)?;
             Ok::<_, Error>(Origin { options: Arc::clone(&origin.options), start })
         });
-        Ok(Self { chosen: self.chosen.clone(), origin: origin.transpose()?, ..cut })
+        let (chosen, hashes) = (self.chosen.clone(), self.hashes.clone());
+        Ok(Self { chosen, origin: origin.transpose()?, hashes, ..cut })
     }
 
     /// The files, in the order given.
@@ -182,13 +211,19 @@ impl Stored {
 
     /// The file that a row lies in, and its number there.
     pub(super) fn file_of(&self, row: u64) -> Result<(PathBuf, u64)> {
+        let (file, row) = self.place_of(row)?;
+        Ok((checked::get(&self.files, file)?.path().to_path_buf(), row))
+    }
+
+    /// The number of the file that a row lies in, and its number there.
+    fn place_of(&self, row: u64) -> Result<(usize, u64)> {
         // A vector that was opened may have lost its first rows to a slice.
         let start = self.origin.as_ref().map_or(0, |origin| origin.start); // Proof: then it is none.
         let mut row = checked::add(row, start)?;
-        for (file, &rows) in checked::zip(self.files.iter(), self.file_rows.iter())? {
+        for (file, &rows) in self.file_rows.iter().enumerate() {
             match row.checked_sub(rows) {
                 Some(rest) => row = rest,
-                None => return Ok((file.path().to_path_buf(), row)),
+                None => return Ok((file, row)),
             }
         }
         Err(impossible("a row lies behind those of all files"))

@@ -35,6 +35,7 @@ CALLS = {
     "asarray": "numpy.array(scores)",
     "open parquet": 'dsdm.open_scores(folder + "/column.parquet", column="score")',
     "open verify": 'dsdm.open_scores(folder + "/scores.pt", verify=True)',
+    "check": 'dsdm.open_scores(folder + "/scores.npy", verify=True).check()',
     "take": "dsdm.open_shards(rows).take(chosen)",
     "materialize arrow": "dsdm.materialize(rows, chosen, out, progress=False)",
     "materialize parquet": 'dsdm.materialize(rows, chosen, out, format="parquet", progress=False)',
