@@ -32,6 +32,89 @@ pub struct FileIdentity {
     /// The digest of its first and last 16 KiB, and of all of a Parquet footer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<String>,
+    /// What its file system knows it by, as long as it lies there. It is told to no other machine.
+    #[serde(skip)]
+    pub here: Option<Here>,
+}
+
+/// What a file system knows a file by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Here {
+    /// The file system.
+    pub device: u64,
+    /// The file in it.
+    pub inode: u64,
+    /// The time of its last change of any kind (ctime), in seconds and nanoseconds. Nobody can put it back.
+    pub changed: Option<(i64, i64)>,
+}
+
+impl Here {
+    /// The time of its last change of any kind, in nanoseconds since 1970.
+    pub(crate) fn changed_ns(&self) -> Option<u64> {
+        let (seconds, ns) = self.changed?;
+        u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add(u64::try_from(ns).ok()?)
+    }
+}
+
+/// A file as it was, with what tells on the same machine whether it is that file still.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Pinned {
+    #[serde(flatten)]
+    file: FileIdentity,
+    #[serde(default)]
+    here: Option<Here>,
+    /// Which start of which machine it was, where the system tells. Devices have the same numbers on others.
+    #[serde(default)]
+    boot: Option<String>,
+}
+
+impl Pinned {
+    pub(crate) fn all(files: Vec<FileIdentity>) -> Vec<Self> {
+        let boot = boot();
+        files.into_iter().map(|file| Self { here: file.here.clone(), file, boot: boot.clone() }).collect()
+    }
+
+    pub(crate) fn into_path(self) -> PathBuf {
+        self.file.path
+    }
+
+    /// Fails if one of the files that have these paths now is another.
+    pub(crate) fn check_all(pinned: &[Self]) -> Result<()> {
+        let boot = boot();
+        pinned.iter().try_for_each(|one| {
+            let now = FileIdentity::of_path(&one.file.path, one.file.rows)?;
+            let what = one.file.difference(&now, true);
+            match what.or_else(|| one.difference_here(&now, boot.as_ref())) {
+                None => Ok(()),
+                Some(what) => {
+                    let message =
+                        format!("the file is not the one that was opened before: {what}; open it anew");
+                    Err(Error::source_changed(&one.file.path, At::File, message))
+                }
+            }
+        })
+    }
+
+    /// In what a file differs that has the same size, time and ends, if that can be told: on this machine since it
+    /// was started, and in the same file system.
+    fn difference_here(&self, now: &FileIdentity, boot: Option<&String>) -> Option<String> {
+        let (then, now) = (self.here.as_ref()?, now.here.as_ref()?);
+        if self.boot.as_ref() != boot || then.device != now.device {
+            return None;
+        }
+        if then.inode != now.inode {
+            return Some("another file stands in its place".to_owned());
+        }
+        (then.changed != now.changed).then(|| {
+            "its time of change (ctime) is another, as after a write whose time was put back, a new name or a new mode"
+                .to_owned()
+        })
+    }
+}
+
+/// What the system calls this start of this machine.
+fn boot() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned())
 }
 
 impl FileIdentity {
@@ -47,7 +130,8 @@ impl FileIdentity {
         // Proof: times before 1970 and after 2554 are as none.
         let modified_ns = modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0);
         let ends = Some(digest_of_ends(file)?);
-        Ok(Self { path: file.path().to_path_buf(), bytes: identity.size, modified_ns, rows, ends })
+        let here = identity.inode.map(|(device, inode)| Here { device, inode, changed: identity.changed });
+        Ok(Self { path: file.path().to_path_buf(), bytes: identity.size, modified_ns, rows, ends, here })
     }
 
     /// In what another state of the file differs from this one, if it does. The time of change alone is nothing that
@@ -66,17 +150,6 @@ impl FileIdentity {
             return Some("its modification time is another".to_owned());
         }
         None
-    }
-
-    /// Fails if the file that has its path now is another.
-    pub(crate) fn check_now(&self) -> Result<()> {
-        match self.difference(&Self::of_path(&self.path, self.rows)?, true) {
-            None => Ok(()),
-            Some(what) => {
-                let message = format!("the file is not the one that was opened before: {what}; open it anew");
-                Err(Error::source_changed(&self.path, At::File, message))
-            }
-        }
     }
 }
 
@@ -156,11 +229,30 @@ mod tests {
     fn a_changed_file_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "abc").unwrap();
-        let then = FileIdentity::of_path(file.path(), None).unwrap();
-        then.check_now().unwrap();
+        let then = Pinned::all(vec![FileIdentity::of_path(file.path(), None).unwrap()]);
+        Pinned::check_all(&then).unwrap();
         std::fs::write(file.path(), "abcd").unwrap();
-        let error = then.check_now().unwrap_err();
+        let error = Pinned::check_all(&then).unwrap_err();
         assert!(matches!(&error, Error::SourceChanged(_)), "{error}");
         assert!(error.to_string().contains("it had 3 bytes and has 4"), "{error}");
+    }
+
+    #[test]
+    fn what_a_file_system_knows_a_file_by_counts_there_alone() {
+        let here = |device, inode, changed| Some(Here { device, inode, changed: Some((changed, 0)) });
+        let mut now = identity(b"abc");
+        now.here = here(1, 2, 3);
+        let pinned = |here, boot: &str| Pinned { file: now.clone(), here, boot: Some(boot.to_owned()) };
+        let boot = "a".to_owned();
+        for (pinned, differs) in [
+            (pinned(here(1, 2, 3), "a"), false),
+            (pinned(here(1, 9, 3), "a"), true),
+            (pinned(here(1, 2, 9), "a"), true),
+            (pinned(here(9, 9, 9), "a"), false),
+            (pinned(here(1, 9, 9), "b"), false),
+            (pinned(None, "a"), false),
+        ] {
+            assert_eq!(pinned.difference_here(&now, Some(&boot)).is_some(), differs, "{pinned:?}");
+        }
     }
 }

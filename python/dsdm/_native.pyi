@@ -257,6 +257,9 @@ class Corpus:
     def identities(self) -> str:
         """The files, as they were when they were opened, as a JSON list of objects; none for a table in memory."""
 
+    def pinned(self) -> str:
+        """The same, with what this machine knows the files by: for :func:`check_files`."""
+
     @property
     def stored_names(self) -> list[str]:
         """The names that the columns have in the first file."""

@@ -16,7 +16,7 @@ use crate::checked;
 use crate::error::Error;
 use crate::file::Io;
 use crate::gather::{self, Extra, Split};
-use crate::identity::FileIdentity;
+use crate::identity::{FileIdentity, Pinned};
 use crate::parallel::Job;
 use crate::write::{self, Format, Left, Naming, Options, Places, Release, Report, Resume};
 
@@ -96,6 +96,11 @@ impl Corpus {
     /// The files, as they were when they were opened, as a JSON list of objects.
     fn identities(&self, py: Python<'_>) -> PyResult<String> {
         json(&py.detach(|| self.inner.identities())?)
+    }
+
+    /// The same, with what this machine knows the files by.
+    fn pinned(&self, py: Python<'_>) -> PyResult<String> {
+        json(&py.detach(|| self.inner.identities().map(Pinned::all))?)
     }
 
     /// The names that the columns have in the first file.
@@ -379,11 +384,11 @@ fn file_difference(py: Python<'_>, told: &str) -> PyResult<Option<String>> {
 /// Fails if files, told as a JSON list, are no longer what they were.
 #[pyfunction]
 fn check_files(py: Python<'_>, told: &str) -> PyResult<()> {
-    let told: Vec<FileIdentity> = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
-    Ok(py.detach(|| told.iter().try_for_each(FileIdentity::check_now))?)
+    let told: Vec<Pinned> = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
+    Ok(py.detach(|| Pinned::check_all(&told))?)
 }
 
-fn json(files: &[FileIdentity]) -> PyResult<String> {
+fn json(files: &[impl serde::Serialize]) -> PyResult<String> {
     Ok(serde_json::to_string(files).map_err(|e| Error::Value(e.to_string()))?)
 }
 

@@ -10,7 +10,7 @@ use super::open::OpenOptions;
 use super::{Scores, Source};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::identity::FileIdentity;
+use crate::identity::{FileIdentity, Pinned};
 use crate::parallel::Job;
 
 /// One step of making a vector. Vectors that it needs are those of earlier steps, by their number.
@@ -18,7 +18,7 @@ use crate::parallel::Job;
 enum Step {
     /// Rows `start` to `end` of files.
     Open {
-        files: Vec<FileIdentity>,
+        files: Vec<Pinned>,
         options: OpenOptions,
         start: u64,
         end: u64,
@@ -107,7 +107,7 @@ impl Scores {
                     file.path = std::path::absolute(&file.path)
                         .map_err(|e| Error::io(&file.path, "finding its whole path", e))?;
                 }
-                Step::Open { files, options: options.clone(), start, end }
+                Step::Open { files: Pinned::all(files), options: options.clone(), start, end }
             }
             Node::Binary { operator, left, right } => {
                 let left = input(left)?;
@@ -158,8 +158,8 @@ impl Step {
         };
         match self {
             Self::Open { files, options, start, end } => {
-                job.run_one(|| files.iter().try_for_each(FileIdentity::check_now))?;
-                let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
+                job.run_one(|| Pinned::check_all(&files))?;
+                let paths: Vec<_> = files.into_iter().map(Pinned::into_path).collect();
                 Scores::open_in(job, &paths, &options)?.slice(start..end)
             }
             Self::Binary { operator, left, right } => Scores::binary(operator, input(left)?, input(right)?),

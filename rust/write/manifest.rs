@@ -158,6 +158,7 @@ mod tests {
             modified_ns: u64::MAX,
             rows: Some(3),
             ends: Some("0f".repeat(16)),
+            here: None,
         };
         let Value::Object(selection) = json!({"rows": 3, "seed": u64::MAX, "temperature": 0.1}) else {
             panic!("an object")

@@ -264,7 +264,15 @@ fn details(options: &Options) -> Value {
 fn absolute(source: &FileIdentity) -> Value {
     // Proof: it fails only where there is no working directory, and there no relative path was opened.
     let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
-    json!({"path": Shown(&path).to_string(), "bytes": source.bytes, "modified_ns": source.modified_ns})
+    let mut told =
+        json!({"path": Shown(&path).to_string(), "bytes": source.bytes, "modified_ns": source.modified_ns});
+    if let (Some(here), Some(told)) = (&source.here, told.as_object_mut()) {
+        told.insert("inode".to_owned(), json!(here.inode));
+        if let Some(changed_ns) = here.changed_ns() {
+            told.insert("changed_ns".to_owned(), json!(changed_ns));
+        }
+    }
+    told
 }
 
 #[cfg(test)]

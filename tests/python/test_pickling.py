@@ -121,6 +121,28 @@ def test_a_file_that_changed_is_refused_by_its_name(files, which):
         pickle.loads(text)  # noqa: S301
 
 
+@pytest.mark.parametrize("how", ["written", "replaced"])
+def test_a_file_of_the_same_size_time_and_ends_is_refused(tmp_path, how):
+    """A machine tells its own files apart by more: where the pickle is of the same start of it."""
+    values = np.arange(30_000, dtype=np.int64)
+    np.save(tmp_path / "a.npy", values)
+    pq.write_table(pa.table({"id": values}), tmp_path / "b.parquet", compression=None, use_dictionary=False)
+    scores, rows = (
+        pickle.dumps(dsdm.open_scores(tmp_path / "a.npy")),
+        pickle.dumps(dsdm.open_shards(tmp_path / "b.parquet")),
+    )
+    for path, text in ((tmp_path / "a.npy", scores), (tmp_path / "b.parquet", rows)):
+        pickle.loads(text)  # noqa: S301
+        state, changed = path.stat(), bytearray(path.read_bytes())
+        changed[100_000] ^= 1
+        if how == "replaced":
+            path.rename(tmp_path / "old")
+        path.write_bytes(changed)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+        with pytest.raises(errors.SourceChangedError, match=str(path)):
+            pickle.loads(text)  # noqa: S301
+
+
 def test_a_pickle_of_another_origin_is_refused():
     for text in ("", "[]", "{}", '[{"Negated": {"of": 0}}]', '[{"Slice": {"of": 7, "start": 0, "end": 1}}]'):
         with pytest.raises(ValueError, match=r"this (does not tell how scores are made|tells of no scores)"):

@@ -285,6 +285,14 @@ def changed_source(corpus, out):
     write(corpus, out)
 
 
+def replaced_source(corpus, out):
+    state = corpus.stat()
+    corpus.rename(corpus.with_name("old"))
+    corpus.write_bytes(corpus.with_name("old").read_bytes())
+    os.utime(corpus, ns=(state.st_atime_ns, state.st_mtime_ns))
+    write(corpus, out)
+
+
 def longer_source(corpus, out):
     pq.write_table(pa.concat_tables([pq.read_table(corpus)] * 2), corpus)
     write(corpus, out)
@@ -292,6 +300,7 @@ def longer_source(corpus, out):
 
 DIFFERENT = {
     "source": (changed_source, r"sources\[0\] \(.*corpus.parquet\), modified_ns: .* had \d+, and .* has 123456789;"),
+    "replaced": (replaced_source, r"sources\[0\] \(.*corpus.parquet\), inode: .* had \d+, and this call has \d+;"),
     "longer": (longer_source, r"sources\[0\] \(.*corpus.parquet\), bytes: .* had \d+, and this call has \d+;"),
     "rows": (
         lambda corpus, out: write(corpus, out, CHOSEN[::-1]),
