@@ -106,12 +106,29 @@ fn write_holder(folder: &Folder) -> Result<()> {
 fn busy(parent: &Folder, target: &OsStr, folder: &Folder) -> Error {
     let holder = folder.read(HOLDER).ok().and_then(|pid| String::from_utf8(pid).ok());
     let holder = holder.filter(|pid| pid.parse::<u32>().is_ok());
-    let holder = holder.map_or_else(|| "another run".to_owned(), |pid| format!("the process {pid}"));
-    let doing = format!(
-        "{holder} is writing it now, in {}; wait for its end or choose another folder",
-        folder.path().display()
-    );
+    let place = folder.path().display();
+    let doing = match holder {
+        Some(pid) if has_ended(&pid) => format!(
+            "the process {pid}, which wrote it in {place}, is not here any more, and its lock is held: by a process that it forked, which has the lock as long as it lives, or on another machine; end that process, wait for its end or choose another folder"
+        ),
+        holder => {
+            let holder = holder.map_or_else(|| "another run".to_owned(), |pid| format!("the process {pid}"));
+            format!("{holder} is writing it now, in {place}; wait for its end or choose another folder")
+        }
+    };
     Error::io(parent.at(target), doing, io::Error::from_raw_os_error(16))
+}
+
+/// Whether there is no process of a number here.
+///
+/// Proof: where that cannot be told, the process is named as the one that writes.
+fn has_ended(pid: &str) -> bool {
+    #[cfg(unix)]
+    if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
+        return rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+    }
+    let _ = pid;
+    false
 }
 
 /// Removes what `is_dead` says of a name that it may be left by a dead run, unless a living run has it, or it is not

@@ -29,6 +29,7 @@ mod lock;
 mod manifest;
 mod manifest_schema;
 mod memory;
+mod movable;
 mod names;
 mod pages;
 mod parquet;

@@ -132,6 +132,15 @@ impl Recipe {
         self.fields.get(CHOSEN)?.pointer("/arguments/seed").filter(|seed| seed.is_number())
     }
 
+    /// How many rows each shard has.
+    ///
+    /// Proof: a plan of another form has no shard, so that none is kept.
+    pub(super) fn rows_of_shards(&self) -> Vec<u64> {
+        let ends = self.fields.get("shards").and_then(Value::as_array).into_iter().flatten();
+        let ends = ends.map_while(Value::as_u64);
+        ends.scan(0, |start, end| end.checked_sub(std::mem::replace(start, end))).collect()
+    }
+
     /// Its values.
     pub(super) fn fields(&self) -> &Map<String, Value> {
         &self.fields

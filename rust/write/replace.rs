@@ -7,12 +7,15 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 
 use super::folder::Folder;
 use super::journal::{Entry, JOURNAL, Journal};
-use super::names::{ASIDE, OUTPUT};
+use super::known::foreign_in;
+use super::names::{ASIDE, OUTPUT, Place};
+use super::replaceable::check_replaceable;
 use super::synced::sync_folder;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Shown};
 
 /// A name in a folder.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +28,7 @@ pub(super) struct Named<'a> {
 pub(super) trait Names {
     /// Exchanges two names in one step.
     fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
-    /// Gives another name.
+    /// Gives another name, which is free.
     fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
 }
 
@@ -38,7 +41,7 @@ impl Names for System {
     }
 
     fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
-        from.folder.rename(from.name, to.folder, to.name)
+        from.folder.rename_new(from.name, to.folder, to.name)
     }
 }
 
@@ -53,35 +56,76 @@ pub(super) fn holds_replaced(folder: &Folder) -> bool {
 }
 
 /// Puts the output in a folder in the place of `target`, whose old dataset is then where the output was, or gone.
+/// `old` is the place of that dataset, which was found to be one that may be replaced.
 ///
 /// # Errors
-/// The system refuses a rename: the old dataset is where it was, or, if that is refused as well, aside.
-pub(super) fn replace(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+/// What came out is another or has more in it by now, or the system refuses a rename: it is where it was, or, if that
+/// is refused as well, aside.
+pub(super) fn replace(
+    names: &impl Names,
+    folder: &Folder,
+    target: Named<'_>,
+    old: Option<Place>,
+) -> Result<()> {
     let path = target.folder.at(target.name);
     let failed = |e: io::Error| Error::io(&path, "replacing the dataset that is there", e);
     let new = Named { folder, name: OsStr::new(OUTPUT) };
     match names.exchange(new, target) {
-        Ok(()) => return Ok(()),
+        Ok(()) => {
+            let came_out = check_came_out(new, target, old);
+            return came_out.map_err(|error| match names.exchange(new, target) {
+                Ok(()) => error,
+                Err(e) => not_back(&path, &error, &folder.at(OUTPUT), e),
+            });
+        }
         Err(e) if e.kind() == io::ErrorKind::Unsupported => {}
         Err(e) => return Err(failed(e)),
     }
     let aside = aside_in(folder);
     names.rename(target, aside).map_err(failed)?;
     // On the disk before the new one has the name: after a crash, the old one is in one of the two places.
-    let put = sync_both(folder, target).and_then(|()| names.rename(new, target).map_err(failed));
+    let put = check_came_out(aside, target, old)
+        .and_then(|()| sync_both(folder, target))
+        .and_then(|()| names.rename(new, target).map_err(failed));
     put.map_err(|error| match names.rename(aside, target) {
         Ok(()) => error,
-        Err(e) => {
-            let doing = format!(
-                "putting the old dataset back after {error}; it lies in {}, and the next call that writes here puts it back; this failed",
-                folder.at(ASIDE).display()
-            );
-            Error::io(&path, doing, e)
-        }
+        Err(e) => not_back(&path, &error, &folder.at(ASIDE), e),
     })?;
     sync_both(folder, target)?;
     // Before the journal goes, by which a run that finds half of it knows that it is to go.
     remove_aside(folder)
+}
+
+/// Fails unless what a target was is the dataset that was looked at before, and still nothing else: between that look
+/// and the rename, others may have put files in it, or another in its place.
+fn check_came_out(out: Named<'_>, target: Named<'_>, old: Option<Place>) -> Result<()> {
+    let (path, there) = (target.folder.at(target.name), out.folder.at(out.name));
+    let failed = |e| Error::io(&path, "looking at what the output replaces", e);
+    let changed = |what: &str| {
+        let doing = format!(
+            "replacing the dataset that was here, where {what}; all of it is left here: move what is yours elsewhere, and write again"
+        );
+        Error::io(&path, doing, io::ErrorKind::AlreadyExists.into())
+    };
+    if out.folder.meta(out.name).map_err(failed)?.place != old {
+        return Err(changed("something else was put meanwhile"));
+    }
+    let dataset = out.folder.sub(out.name).map_err(failed)?;
+    if let Some(found) = foreign_in(&dataset)? {
+        // Proof: what does not lie in it is named as it is.
+        let found = found.strip_prefix(&there).unwrap_or(&found);
+        return Err(changed(&format!("{} was put meanwhile", Shown(found))));
+    }
+    let moved = |error: Error| error.to_string().replace(&*there.to_string_lossy(), &path.to_string_lossy());
+    check_replaceable(&there).map_err(|error| changed(&format!("this is so meanwhile: {}", moved(error))))
+}
+
+fn not_back(path: &Path, error: &Error, there: &Path, source: io::Error) -> Error {
+    let doing = format!(
+        "putting the old dataset back after {error}; it lies in {}, and the next call that writes here puts it back; this failed",
+        there.display()
+    );
+    Error::io(path, doing, source)
 }
 
 fn remove_aside(folder: &Folder) -> Result<()> {
@@ -139,7 +183,7 @@ mod tests {
     use super::*;
     use std::cell::Cell;
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     /// Has no exchange, and fails those renames whose number, from 0 on, has its bit set.
     struct Failing {
@@ -171,14 +215,20 @@ mod tests {
         target: PathBuf,
     }
 
+    /// What may be replaced, and is told by a text.
+    fn dataset(place: &Path, text: &str) {
+        fs::create_dir_all(place).unwrap();
+        crate::write::replaceable::saved_by_others(place);
+        fs::write(place.join("dataset_info.json"), format!("{{\"{text}\": 1}}")).unwrap();
+    }
+
     impl Case {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let place = dir.path().join(".out.dsdm-unfinished");
             let (new, target) = (place.join("output"), dir.path().join("out"));
             for (place, text) in [(&new, "new"), (&target, "old")] {
-                fs::create_dir_all(place).unwrap();
-                fs::write(place.join("state.json"), text).unwrap();
+                dataset(place, text);
             }
             let parent = Folder::open(dir.path()).unwrap();
             let folder = parent.sub(".out.dsdm-unfinished").unwrap();
@@ -197,11 +247,18 @@ mod tests {
         }
 
         fn replace(&self, renames: u32) -> Result<()> {
-            replace(&Failing { renames, number: Cell::new(0) }, &self.folder, self.named())
+            self.replace_by(&Failing { renames, number: Cell::new(0) })
+        }
+
+        fn replace_by(&self, names: &impl Names) -> Result<()> {
+            // Proof: what is not there is at no place.
+            let old = self.parent.meta("out").ok().and_then(|meta| meta.place);
+            replace(names, &self.folder, self.named(), old)
         }
 
         fn text(&self, place: &Path) -> Option<String> {
-            fs::read_to_string(self.dir.path().join(place).join("state.json")).ok()
+            let text = fs::read_to_string(self.dir.path().join(place).join("dataset_info.json")).ok()?;
+            text.split('"').nth(1).map(ToOwned::to_owned)
         }
 
         /// What is at the target, what is to get its name, and what was put aside.
@@ -217,9 +274,71 @@ mod tests {
     #[test]
     fn names_are_exchanged_where_that_can_be_done() {
         let case = Case::new();
-        replace(&System, &case.folder, case.named()).unwrap();
+        case.replace_by(&System).unwrap();
         // Where the system cannot, the old one is gone.
         assert!([some(["new", "old", ""]), some(["new", "", ""])].contains(&case.all()));
+    }
+
+    /// Has an exchange or none, and others do something before the first rename of any kind.
+    struct Meddled<'a> {
+        exchanges: bool,
+        meddle: &'a dyn Fn(),
+        done: Cell<bool>,
+    }
+
+    impl Names for Meddled<'_> {
+        fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+            if !self.exchanges {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+            if !self.done.replace(true) {
+                (self.meddle)();
+            }
+            System.exchange(from, to)
+        }
+
+        fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+            if !self.done.replace(true) {
+                (self.meddle)();
+            }
+            System.rename(from, to)
+        }
+    }
+
+    #[test]
+    fn what_is_put_there_between_the_look_and_the_rename_stays() {
+        for exchanges in [true, false] {
+            let meddled = |case: &Case, meddle: &dyn Fn()| {
+                let said =
+                    case.replace_by(&Meddled { exchanges, meddle, done: Cell::new(false) }).unwrap_err();
+                let exists = io::ErrorKind::AlreadyExists;
+                assert!(matches!(&said, Error::Io { source, .. } if source.kind() == exists), "{said}");
+                said.to_string()
+            };
+            for name in ["notes.txt", "data-00007-of-00009.arrow"] {
+                let case = Case::new();
+                let notes = case.target.join(name);
+                let said = meddled(&case, &|| fs::write(&notes, "years").unwrap());
+                assert!(said.contains(name) && !said.contains("unfinished"), "{said}");
+                assert_eq!(case.all(), some(["old", "new", ""]));
+                assert_eq!(fs::read_to_string(&notes).unwrap(), "years");
+            }
+            let case = Case::new();
+            let swap = || {
+                fs::rename(&case.target, case.dir.path().join("moved")).unwrap();
+                dataset(&case.target, "another");
+            };
+            let said = meddled(&case, &swap);
+            assert!(said.contains("something else was put meanwhile"), "{said}");
+            assert_eq!(case.all(), some(["another", "new", ""]));
+            let case = Case::new();
+            let file = || {
+                fs::rename(&case.target, case.dir.path().join("moved")).unwrap();
+                fs::write(&case.target, "years").unwrap();
+            };
+            meddled(&case, &file);
+            assert_eq!(fs::read_to_string(&case.target).unwrap(), "years");
+        }
     }
 
     #[test]
@@ -265,8 +384,7 @@ mod tests {
     fn what_others_put_in_the_place_meanwhile_is_not_touched() {
         let case = Case::new();
         case.replace(0b110).unwrap_err();
-        fs::create_dir(&case.target).unwrap();
-        fs::write(case.target.join("state.json"), "another").unwrap();
+        dataset(&case.target, "another");
         let error = restore(&case.folder, case.named()).unwrap_err();
         let said = error.to_string();
         assert!(

@@ -14,7 +14,7 @@ use super::embed::{Embedded, Files, has_files};
 use super::encoder::Encoder;
 use super::hf::{output_features, schema_with_features};
 use super::hf_types::{for_datasets, for_parquet};
-use super::journal::{Done, Written};
+use super::journal::Done;
 use super::located::located;
 use super::manifest::{self, Manifest};
 use super::parquet::Groups;
@@ -24,7 +24,6 @@ use super::shards::Shards;
 use super::stage::{Left, Stage};
 use super::synced::{sync_folder, write_synced};
 use super::tokens::Tokens;
-use super::verify::place;
 use super::{Format, Naming, Options, Release, Report};
 use crate::checked;
 use crate::error::{Error, Result, Shown};
@@ -140,19 +139,6 @@ fn refuse_other_bytes(path: &Path, what: &str, why: &str) -> Result<()> {
     )))
 }
 
-/// Keeps none of the shards that this run would not make: of another number, name or count of rows, or with a file that
-/// lies elsewhere. No run writes such a line, and whoever wrote it can have its checksum fit.
-fn drop_strange<E: Encoder>(stage: &mut Stage, plan: &Plan, encoder: &E) -> Result<()> {
-    let ours = |done: &Done| {
-        let rows = plan.shards.get(done.shard).and_then(|rows| rows.end.checked_sub(rows.start));
-        let named = |file: &Written| file.name == encoder.name(done.shard, plan.shards.len());
-        let inside = |file: &Written| place(stage.output().path(), &file.name).is_ok();
-        rows == Some(done.rows) && done.files.first().is_some_and(named) && done.files.iter().all(inside)
-    };
-    let strange: Vec<usize> = stage.kept().iter().filter(|done| !ours(done)).map(|done| done.shard).collect();
-    if strange.is_empty() { Ok(()) } else { stage.drop_kept(&strange) }
-}
-
 /// Keeps none of the shards whose bytes are no longer what was written, if they are to be looked at.
 fn drop_damaged(job: &Job<'_>, stage: &mut Stage, options: &Options) -> Result<()> {
     if !options.verify {
@@ -192,11 +178,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Makes the folder to write in, or takes over what an interrupted run left, with the shards of it that are kept.
-    fn begin<E: Encoder>(&self, encoder: &E, recipe: Recipe) -> Result<Stage> {
+    fn begin(&self, recipe: Recipe) -> Result<Stage> {
         let paths: Vec<PathBuf> = self.sources.iter().map(|source| source.path.clone()).collect();
         let wanted = self.options.clone();
         let mut stage = patiently(self.job, move || Stage::begin(&wanted, &paths, &recipe))?;
-        drop_strange(&mut stage, &self.plan, encoder)?;
         drop_damaged(self.job, &mut stage, self.options)?;
         drop_embedded(&mut stage)?;
         Ok(stage)
@@ -207,7 +192,7 @@ impl Run<'_> {
         encoder: E,
         recipe: Recipe,
     ) -> Result<Report, (Error, Option<Left>)> {
-        let stage = self.begin(&encoder, recipe).map_err(|error| (error, None))?;
+        let stage = self.begin(recipe).map_err(|error| (error, None))?;
         let kept: Vec<usize> = stage.kept().iter().map(|done| done.shard).collect();
         self.plan.drop_shards(&kept);
         let outcome = self.fill(&stage, encoder);

@@ -141,9 +141,10 @@ impl Stage {
         let folder = &self.claim.folder;
         if self.replaces {
             // What others put there while the rows were written is not removed either.
+            let old = self.parent.meta(name).ok().and_then(|meta| meta.place);
             check_target(&self.target, true)?;
-            let replaced = replace(&System, folder, Named { folder: &self.parent, name });
-            self.holds_replaced = replaced.is_err() && holds_replaced(folder);
+            let replaced = replace(&System, folder, Named { folder: &self.parent, name }, old);
+            self.holds_replaced = replaced.is_err() && (holds_replaced(folder) || !self.has_own_output());
             replaced?;
         } else {
             folder
@@ -152,6 +153,12 @@ impl Stage {
         }
         self.resumable = false;
         Ok(())
+    }
+
+    /// Whether what lies in the folder is what this run made, and not what it was to replace.
+    fn has_own_output(&self) -> bool {
+        let (there, own) = (self.claim.folder.meta(OUTPUT), self.output.itself());
+        there.is_ok_and(|there| own.is_ok_and(|own| own.place == there.place))
     }
 
     /// Gives the output another name beside its target, one that tells its contents: where that is there
@@ -283,7 +290,8 @@ mod tests {
     }
 
     fn recipe(rows: u64) -> Recipe {
-        let text = format!(r#"{{"resumable": true, "shards": 2, "fields": {{"rows": {rows}}}}}"#);
+        let text =
+            format!(r#"{{"resumable": true, "shards": 2, "fields": {{"rows": {rows}, "shards": [1, 2]}}}}"#);
         serde_json::from_str(&text).unwrap()
     }
 

@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::folder::Folder;
 use super::journal::{Done, Entry, JOURNAL, Journal};
 use super::names::{Kind, OUTPUT};
 use super::recipe::Recipe;
-use super::{Options, Resume};
+use super::shard_names::{offsets_name, shard_name};
+use super::{Format, Options, Resume};
 use crate::error::{At, Error, Result};
 
 /// What is taken over: the journal, the output, and the shards that are finished.
@@ -20,7 +23,7 @@ pub(super) fn take_over(folder: &Folder, recipe: &Recipe, options: &Options) -> 
     let Some(earlier) = Recipe::read(folder).filter(|_| options.resume != Resume::Never) else {
         return Ok(None);
     };
-    let Some((journal, output, kept)) = finished(folder)? else { return Ok(None) };
+    let Some((journal, output, mut kept)) = finished(folder)? else { return Ok(None) };
     if kept.is_empty() || !earlier.resumable {
         return Ok(None);
     }
@@ -30,6 +33,11 @@ pub(super) fn take_over(folder: &Folder, recipe: &Recipe, options: &Options) -> 
         } else {
             Ok(None)
         };
+    }
+    let rows = recipe.rows_of_shards();
+    kept.retain(|done| is_planned(done, &rows, &options.format));
+    if kept.is_empty() {
+        return Ok(None);
     }
     remove_unlisted(&output, &kept)?;
     Ok(Some((journal, output, kept)))
@@ -63,6 +71,26 @@ fn finished(folder: &Folder) -> Result<Option<Taken>> {
     kept.retain(|done| done.files.iter().all(|file| there(&file.name, file.bytes)));
     kept.sort_by_key(|done| done.shard);
     Ok(Some((journal, output, kept)))
+}
+
+/// Whether a line of the journal says what this run would say of a shard. Whoever can write in the folder can write
+/// a line whose checksum fits.
+fn is_planned(done: &Done, rows: &[u64], format: &Format) -> bool {
+    if rows.get(done.shard) != Some(&done.rows) {
+        return false;
+    }
+    let name = shard_name(format, done.shard, rows.len());
+    let found: Vec<&str> = done.files.iter().map(|file| file.name.as_str()).collect();
+    if *format != Format::Tokens {
+        return found == [name];
+    }
+    let Some(tokens) = done.facts.get("tokens").and_then(Value::as_u64) else {
+        return false; // Proof: a shard whose line does not say it is made anew.
+    };
+    match done.facts.get("length").and_then(Value::as_u64) {
+        Some(length) => found == [name] && done.rows.checked_mul(length) == Some(tokens),
+        None => *found == [name.as_str(), &offsets_name(&name)],
+    }
 }
 
 fn mismatch(folder: &Path, earlier: &Recipe, (name, said): &(String, String), finished: usize) -> Error {

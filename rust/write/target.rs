@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
 use std::path::{Component, Path, PathBuf};
 
+use super::folder::Folder;
+use super::movable::check_movable;
 use super::replaceable::check_replaceable;
 use super::staging::{Staging, beside, refuse_names_of_staging};
 use crate::error::{Error, Result, Shown};
@@ -95,6 +97,9 @@ pub fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
             Shown(target)
         )));
     }
+    let (parent, name) = beside(&absolute)?;
+    let parent = Folder::open(parent).map_err(|e| Error::io(parent, "looking at what is there", e))?;
+    check_movable(&parent, name)?;
     check_replaceable(target)?;
     Ok(true)
 }

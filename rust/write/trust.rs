@@ -73,12 +73,12 @@ fn owner_here(parent: &Folder) -> Option<Owner> {
 }
 
 #[cfg(unix)]
-fn this_user() -> u32 {
+pub(super) fn this_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 #[cfg(not(unix))]
-fn this_user() -> u32 {
+pub(super) fn this_user() -> u32 {
     0
 }
 

@@ -465,6 +465,38 @@ def test_a_line_of_the_journal_that_no_run_writes_is_as_one_that_is_not_there(co
     assert contents(out) == contents(tmp_path / "whole")
 
 
+CRAFTED = {
+    "shard of another": {"shard": 3},
+    "shard beyond": {"shard": 39},
+    "shard beyond all": {"shard": 2**63},
+    "no rows": {"rows": 0},
+    "no files": {"files": []},
+    "above": "../../foreign",
+    "absolute": "/foreign",
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("change", CRAFTED.values(), ids=CRAFTED)
+def test_a_line_that_the_plan_does_not_make_is_not_gone_by(corpus, tmp_path, form, change):
+    out = tmp_path / "out"
+    leave(corpus, out, format=form)
+    journal = staging(out) / "journal"
+    told = [json.loads(line.partition(" ")[2]) for line in journal.read_text().splitlines()]
+    done = told[1]["done"]
+    if isinstance(change, str):
+        (file,) = done["files"][:1]
+        foreign = tmp_path / "foreign"
+        shutil.copy(staging(out) / "output" / file["name"], foreign)
+        change = {"files": [{**file, "name": str(foreign) if change.startswith("/") else change}]}
+    done.update(change)
+    texts = [json.dumps(entry, separators=(",", ":")) for entry in told]
+    journal.write_text("".join(f"{zlib.crc32(text.encode()):08x} {text}\n" for text in texts))
+    assert write(corpus, out, format=form).kept == SMALL - 1
+    write(corpus, tmp_path / "whole", format=form)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_flipped_byte_is_found_when_asked_and_its_shard_made_again(corpus, tmp_path, form):
     out = tmp_path / "out"

@@ -172,6 +172,32 @@ def test_of_four_that_write_at_once_one_does_and_nothing_else_is_left(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
+FORKED = """
+import os, sys, dsdm
+def fork(done):
+    if done and not os.fork():
+        sys.stdin.readline()
+        os._exit(0)
+    if done:
+        os._exit(3)
+class Bar:
+    __enter__ = lambda self: fork
+    __exit__ = lambda *_: None
+import dsdm.materializing, pyarrow as pa
+dsdm.materializing._bar = lambda *_, **__: Bar()
+dsdm.materialize(pa.table({"a": range(100000)}), range(100000), sys.argv[1], num_shards=100, memory_limit=1)
+"""
+
+
+def test_a_process_that_ended_is_not_told_to_write(tmp_path):
+    command = [sys.executable, "-c", FORKED, str(tmp_path / "out")]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
+    assert parent.wait() == 3
+    with pytest.raises(OSError, match=rf"process {parent.pid}, which wrote it .*: by a process that it forked"):
+        dsdm.materialize(TABLE, [0], tmp_path / "out")
+    parent.stdin.close()
+
+
 def test_row_numbers_are_not_written_through_a_link_and_may_have_a_long_name(tmp_path, monkeypatch):
     (tmp_path / "bashrc").write_text("export A=1")
     out = tmp_path / f"{'n' * 251}.npy"
