@@ -47,8 +47,8 @@ const KNOWN_CIRCLES: &[(&str, &str)] = &[
         "scores",
         "arithmetic arrow copy exact expr npy open parquet raw rebuild scores shared stats stored torch",
     ),
-    ("scores/torch", "ends mod pickle root tensor zip"),
-    ("write", "replace stage takeover"),
+    ("scores/torch", "ends fuzzing mod pickle root tensor zip"),
+    ("write", "folder hf journal mod"),
 ];
 
 #[test]
