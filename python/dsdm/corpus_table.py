@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import Corpus, default_memory_limit
 from dsdm.digests import digest_of_files
+from dsdm.errors import SourceChangedError
 from dsdm.lazy_cache import place_in_cache
 from dsdm.releases import installed
 from dsdm.runs import in_runs
@@ -49,6 +50,7 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the files again. Their state is for fingerprints, which are taken of the pickle.
+        self.corpus.take(np.empty(0, np.int64))  # fails where a file is not as it was when it was opened
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
         window, state = (self._window.start, self._window.stop), digest_of_files(self.files)
         names = self.corpus.stored_names, self._schema.names
@@ -275,8 +277,14 @@ def _reopen(
     metadata: dict[str, str],
     places: Sequence[str],
     window: tuple[int, int],
-    _state: str,
+    state: str,
     io: str = "mmap",
 ) -> CorpusTable:
+    if digest_of_files(files) != state:
+        message = (
+            f"{files[0]} and those with it: a file is not as it was when the dataset was pickled, or it is another "
+            "file; open the dataset again"
+        )
+        raise SourceChangedError(message)
     corpus = Corpus.open(list(files), columns=stored, io=io).for_datasets(installed()).rename(names, metadata)
     return CorpusTable(corpus, files, places, range(*window))

@@ -359,6 +359,31 @@ def test_a_pickle_opens_the_files_again(lazy, selected):
     assert found._fingerprint == lazy._fingerprint
 
 
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+@pytest.mark.parametrize("selected", [False, True])
+def test_a_pickle_of_files_that_changed_is_refused_when_it_is_made_and_when_it_is_opened(tmp_path, form, selected):
+    path = tmp_path / f"a.{form}"
+
+    def write(start):
+        table = pa.table({"n": range(start, start + 9)})
+        if form == "parquet":
+            pq.write_table(table, path)
+        else:
+            with pa.ipc.new_stream(path, table.schema) as stream:
+                stream.write_table(table)
+
+    write(0)
+    lazy = open_dataset(str(path))
+    lazy = lazy.select([3, 5]) if selected else lazy
+    kept = pickle.dumps(lazy)
+    assert pickle.loads(kept)[0] == {"n": 3 if selected else 0}  # noqa: S301
+    write(100)
+    with pytest.raises(dsdm.SourceChangedError, match="not as it was when the dataset was pickled"):
+        pickle.loads(kept)  # noqa: S301
+    with pytest.raises(dsdm.SourceChangedError, match="changed"):
+        pickle.dumps(lazy)
+
+
 def test_a_pickle_of_files_is_small(folder):
     assert len(pickle.dumps(open_dataset(folder / "parquet"))) < 4000
 
