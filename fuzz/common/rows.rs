@@ -5,6 +5,7 @@ use std::path::Path;
 use arrow::record_batch::RecordBatch;
 use dsdm::error::Error;
 use dsdm::gather::Corpus;
+use dsdm::gather::fuzzing::unit_rows;
 use dsdm::parallel::Job;
 use dsdm::scores::Io;
 use dsdm::write::take;
@@ -13,6 +14,8 @@ use crate::{accepted, check_refusal, value};
 
 /// Rows beyond which some are gathered and not all.
 pub const MANY: u64 = 1 << 12;
+/// Units beyond which they are compared with nothing.
+const UNITS: usize = 32;
 /// Bytes that a gather may hold: far below what the fuzzer takes for a defect.
 const LIMIT: u64 = 128 << 20;
 
@@ -37,54 +40,78 @@ pub fn draw(bytes: &[u8], count: u64) -> Vec<i64> {
     (0..next() % 9).map(|_| i64::try_from(next() % count).expect("rows are below 2^63")).collect()
 }
 
-/// Rows that another reader gives on their own: those of a row group, or of a batch.
-pub struct Unit {
-    /// How many rows the file says that it has.
-    pub rows: u64,
-    /// The rows; nothing where they are refused.
-    pub batches: Option<Vec<RecordBatch>>,
-}
+/// The rows of a unit as another reader gives them: a row group, or a batch. Nothing where they are refused.
+pub type Unit = Option<Vec<RecordBatch>>;
 
-/// Gathers rows of a file, all and some, and compares them with those that another reader gives.
+/// Gathers rows of a file, all, those of each unit and some, and compares them with those that another reader gives.
+/// Tells how many units there are, if all rows of all of them are read here.
 ///
 /// What one of both refuses is compared with nothing: dsdm looks at the wanted rows alone, and is stricter in others.
-pub fn check_rows(path: &Path, bytes: &[u8], other: impl FnOnce() -> Option<Vec<Unit>>) {
+/// The other reader is told of which units all rows are read here, and asked for no others: it may ask for any amount of
+/// memory where it looks at nothing before.
+pub fn check_rows(
+    path: &Path,
+    bytes: &[u8],
+    other: impl FnOnce(&[bool]) -> Option<Vec<Unit>>,
+) -> Option<usize> {
     let open = |io| Corpus::open(&job(), &[path.to_owned()], None, io);
     let (mapped, read) = match (open(Io::Mmap), open(Io::Pread)) {
         (Ok(mapped), Ok(read)) => (mapped.within(LIMIT), read.within(LIMIT)),
-        (Err(mapped), Err(read)) => return [mapped, read].iter().for_each(check_refusal),
+        (Err(mapped), Err(read)) => {
+            [mapped, read].iter().for_each(check_refusal);
+            return None;
+        }
         (mapped, read) => panic!("one way of reading refuses: {:?}, {:?}", mapped.err(), read.err()),
     };
+    let sizes = unit_rows(&mapped).expect("the units are there");
     let count = mapped.rows();
-    let all: Vec<i64> = (0..count.min(MANY)).map(|row| row.cast_signed()).collect();
-    let asked = [draw(bytes, count), all];
-    let ours = asked.each_ref().map(|rows| taken(&mapped, &read, rows));
-    if count > MANY || ours.iter().all(Option::is_none) {
-        return;
+    assert_eq!(sizes.iter().sum::<u64>(), count, "rows of all units");
+    let drawn = draw(bytes, count);
+    let ours = taken(&mapped, &read, &drawn);
+    if count > MANY || sizes.len() > UNITS {
+        return None;
     }
-    let Some(units) = other() else { return };
-    let all_are_read = ours[1].is_some();
-    let theirs = theirs(units, all_are_read);
-    assert!(!all_are_read || count == theirs.len() as u64, "{count} rows, and {} expected", theirs.len());
-    for (rows, ours) in asked.iter().zip(ours) {
-        if let Some(ours) = ours {
-            compare(rows, &ours, &theirs);
+    let whole = taken(&mapped, &read, &(0..count.cast_signed()).collect::<Vec<_>>());
+    let units = sizes.iter().scan(0, |start, &rows| {
+        let unit: Vec<i64> = (*start..*start + rows.cast_signed()).collect();
+        *start += rows.cast_signed();
+        Some(if whole.is_some() { Some(Vec::new()) } else { taken(&mapped, &read, &unit) })
+    });
+    let units: Vec<_> = units.collect();
+    let are_read: Vec<bool> = units.iter().map(Option::is_some).collect();
+    let Some(theirs) = are_read.contains(&true).then(|| other(&are_read)).flatten() else {
+        return whole.map(|_| sizes.len());
+    };
+    let theirs = theirs_by_row(&sizes, theirs);
+    if let Some(whole) = &whole {
+        compare((0..count.cast_signed()).collect::<Vec<_>>().into_iter(), whole, &theirs);
+    }
+    let mut start = 0;
+    for (rows, ours) in sizes.iter().zip(&units) {
+        let end = start + rows.cast_signed();
+        if let Some(ours) = ours.as_ref().filter(|_| whole.is_none()) {
+            compare((start..end).collect::<Vec<_>>().into_iter(), ours, &theirs);
         }
+        start = end;
     }
+    if let Some(ours) = &ours {
+        compare(drawn.iter().copied(), ours, &theirs);
+    }
+    whole.map(|_| sizes.len())
 }
 
 /// The values of each row that the other reader finds; nothing for those that it refuses.
-fn theirs(units: Vec<Unit>, all_are_read_here: bool) -> Vec<Option<Vec<u8>>> {
+fn theirs_by_row(sizes: &[u64], units: Vec<Unit>) -> Vec<Option<Vec<u8>>> {
+    assert_eq!(sizes.len(), units.len(), "units of the file");
     let mut values = Vec::new();
-    for Unit { rows, batches } in units {
-        let batches = batches.unwrap_or_default();
-        let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        if found == rows {
-            values.extend(values_of(&batches).map(Some));
-        } else {
-            // What says that it has other rows than it has is refused here.
-            assert!(!all_are_read_here || batches.is_empty(), "{rows} rows of a unit, and {found} are found");
-            values.extend((0..rows.min(MANY)).map(|_| None));
+    for (rows, batches) in sizes.iter().zip(units) {
+        match batches {
+            None => values.extend((0..*rows).map(|_| None)),
+            Some(batches) => {
+                let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+                assert_eq!(*rows, found, "rows of a unit, and those that the other reader finds");
+                values.extend(values_of(&batches).map(Some));
+            }
         }
     }
     values
@@ -114,12 +141,10 @@ fn taken(mapped: &Corpus, read: &Corpus, rows: &[i64]) -> Option<Vec<Vec<u8>>> {
     found
 }
 
-fn compare(rows: &[i64], ours: &[Vec<u8>], theirs: &[Option<Vec<u8>>]) {
+fn compare(rows: impl ExactSizeIterator<Item = i64>, ours: &[Vec<u8>], theirs: &[Option<Vec<u8>>]) {
     assert_eq!(ours.len(), rows.len(), "rows gathered, and those asked for");
     for (position, (ours, row)) in ours.iter().zip(rows).enumerate() {
-        // Where the other reader refuses a unit, it says nothing of those behind it either.
-        let theirs = theirs.get(usize::try_from(*row).expect("it was drawn from those there are"));
-        if let Some(Some(theirs)) = theirs {
+        if let Some(theirs) = &theirs[usize::try_from(row).expect("it is one of those there are")] {
             assert!(ours == theirs, "row {row} at {position}: {ours:?}, and {theirs:?} expected");
         }
     }

@@ -14,20 +14,20 @@ use bytes::Bytes;
 use common::{MANY, Unit, check_column, check_rows, quietly, same_by_both, until, written};
 use dsdm::scores::OpenOptions;
 use libfuzzer_sys::fuzz_target;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
 fuzz_target!(|data: &[u8]| {
     let path = written("table", data);
-    check_rows(&path, data, || units(data));
+    check_rows(&path, data, |are_read| units(data, are_read));
     // Few bytes can stand for any number of rows, all of which are decoded at once for scores.
     let Some(names) = columns(data) else { return };
-    let mut theirs = None;
     for name in names {
         let options = OpenOptions { column: Some(name.clone()), ..OpenOptions::default() };
         if let Some(ours) = same_by_both(&path, &options)
-            && let Some(theirs) = theirs.get_or_insert_with(|| plain(data))
+            && let Some(theirs) = column(data, &name)
         {
-            check_column(&name, &ours, theirs);
+            check_column(&name, &ours, &theirs);
         }
     }
 });
@@ -42,20 +42,25 @@ fn columns(data: &[u8]) -> Option<Vec<String>> {
     few.then(|| names.take(16).collect())
 }
 
-/// Each row group on its own, as one that is damaged is no reason to refuse the others.
-fn units(data: &[u8]) -> Option<Vec<Unit>> {
+/// The row groups that are to be read, each on its own.
+fn units(data: &[u8], are_read: &[bool]) -> Option<Vec<Unit>> {
     let data = Bytes::copy_from_slice(data);
     let metadata = quietly(|| ArrowReaderMetadata::load(&data, Default::default()).ok())??;
-    let groups = metadata.metadata().row_groups().iter().enumerate();
-    let units = groups.map(|(group, told)| {
+    let group = |group| {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data.clone(), metadata.clone());
-        let batches = quietly(|| until(builder.with_row_groups(vec![group]).build().ok()?)).flatten();
-        Some(Unit { rows: told.num_rows().try_into().ok()?, batches })
-    });
-    units.collect()
+        quietly(|| until(builder.with_row_groups(vec![group]).build().ok()?))?
+    };
+    Some(are_read.iter().enumerate().map(|(unit, &read)| read.then(|| group(unit))?).collect())
 }
 
-fn plain(data: &[u8]) -> Option<Vec<RecordBatch>> {
+/// One column alone: others may be damaged, and are then not asked for.
+fn column(data: &[u8], name: &str) -> Option<Vec<RecordBatch>> {
     let data = Bytes::copy_from_slice(data);
-    quietly(|| until(ParquetRecordBatchReaderBuilder::try_new(data).ok()?.build().ok()?))?
+    quietly(|| {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(data).ok()?;
+        let schema = builder.parquet_schema();
+        let root = schema.root_schema().get_fields().iter().position(|field| field.name() == name)?;
+        let mask = ProjectionMask::roots(schema, [root]);
+        until(builder.with_projection(mask).build().ok()?)
+    })?
 }

@@ -15,6 +15,8 @@ mod decoded;
 mod excerpt;
 pub(crate) mod extension;
 mod few;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod in_place;
 mod lists;
 mod locator;
