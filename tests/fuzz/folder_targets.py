@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 import dsdm
-from tests.fuzz.folders import MANIFEST, OUT, SEED, UNFINISHED, call, contents, lay, lay_corpus, told, wanted
-from tests.fuzz.judge import CLASSES, EQUAL, WRONG, compared_rows, judged, refusal
+from tests.fuzz.folders import MANIFEST, OUT, SEED, call, contents, told, wanted
+from tests.fuzz.judge import CLASSES, EQUAL, REFUSED, WRONG, compared_rows, judged, refusal
+from tests.oracle.outcomes import said
 from tests.oracle.readers import PARQUET, STREAM, RefusedError, read_table
 
 
@@ -86,14 +87,13 @@ def _verified(mutant):
 def unfinished(mutant):
     """Go on with a damaged unfinished run: it ends with the bytes of an undisturbed one, or is refused."""
     kind, place = mutant.name, Path(mutant.path)
-    lay_corpus(place)
     # What shards that are kept hold is only looked at if that is asked for.
     damaged = [name for name, data in mutant.files.items() if mutant.whole.get(name) != data]
     verify = any(name.startswith("output/") for name in damaged) or mutant.number % 2 == 0
     try:
         dsdm.materialize(str(place / "corpus.parquet"), wanted(), place / OUT, **call(kind), verify=verify)
     except BaseException as error:  # noqa: BLE001
-        return (WRONG, f"an error, and an output: {error}") if (place / OUT).exists() else refusal(error)
+        return (WRONG, f"an error, and an output: {error}") if (place / OUT).exists() else _no_output(error)
     dsdm.verify(place / OUT)
     found = told(contents(place / OUT), place)
     if found == mutant.end:
@@ -102,6 +102,13 @@ def unfinished(mutant):
         return EQUAL, ""
     differ = sorted(name for name in {*found, *mutant.end} if found.get(name) != mutant.end.get(name))
     return WRONG, f"other bytes than an undisturbed run's: {', '.join(differ)}"
+
+
+def _no_output(error):
+    """Class what was raised where the mark of a run is damaged, so that a directory is nobody's, or all else is."""
+    if type(error) is FileExistsError and "which no run of dsdm made" in str(error):
+        return REFUSED, said(error)
+    return refusal(error)
 
 
 def _is_other_shuffle(place, kind):
@@ -113,12 +120,6 @@ def _is_other_shuffle(place, kind):
     shutil.rmtree(place / OUT)
     dsdm.materialize(str(place / "corpus.parquet"), wanted(), place / OUT, **call(kind), seed=seed)
     return contents(place / OUT) == found
-
-
-def lay_unfinished(path, files):
-    """Write what an interrupted run left, beside the place of its output."""
-    Path(path).mkdir()
-    lay(Path(path) / UNFINISHED, files, path)
 
 
 TARGETS = {"folder": folder, "unfinished": unfinished}

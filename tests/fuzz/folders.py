@@ -19,6 +19,8 @@ from tests.fuzz.seeds import Seed
 
 PLACE = b"@THE-FOLDER@"
 """What stands in seeds for the folder that they lie in, so that mutants are the same wherever they lie."""
+KNOWN = {b"inode": b"900000000000000001", b"changed_ns": b"900000000000000002"}
+"""What stands in seeds for what the corpus of a run is known by where it lies, and is another each time."""
 CORPUS, OUT, UNFINISHED, MANIFEST = "corpus.parquet", "out", ".out.dsdm-unfinished", "dsdm.json"
 MODIFIED = 1_700_000_000
 ROWS = 60
@@ -107,11 +109,24 @@ def lay_corpus(place):
 
 
 def told(files, place):
-    """Give files with what stands for the folder in its place, and without the checksum of the manifest over it."""
+    """Give files with what stands for the folder and its corpus in their place, and no checksum of the manifest."""
     files = {name: data.replace(os.fsencode(place), PLACE) for name, data in files.items()}
+    for key, stands in KNOWN.items():
+        files = {name: re.sub(rb'("%b": )\d+' % key, rb"\g<1>" + stands, data) for name, data in files.items()}
     if MANIFEST in files:
         files[MANIFEST] = re.sub(rb',\n  "crc32": "[0-9a-f]{8}"\n}\s*\Z', b"\n}", files[MANIFEST])
     return files
+
+
+def lay_unfinished(path, files):
+    """Write what an interrupted run left, beside the place of its output, and the corpus that it was of."""
+    Path(path).mkdir()
+    lay_corpus(path)
+    corpus = (Path(path) / CORPUS).stat()
+    known = {b"inode": corpus.st_ino, b"changed_ns": corpus.st_ctime_ns}
+    for key, stands in KNOWN.items():
+        files = {name: data.replace(stands, b"%d" % known[key]) for name, data in files.items()}
+    lay(Path(path) / UNFINISHED, files, path)
 
 
 def contents(folder):

@@ -7,8 +7,7 @@ import numpy as np
 import dsdm
 from dsdm.errors import SchemaError
 from tests.fuzz import folder_targets
-from tests.fuzz.folder_targets import lay_unfinished
-from tests.fuzz.folders import lay
+from tests.fuzz.folders import lay, lay_unfinished
 from tests.fuzz.judge import (
     CLASSES,
     EQUAL,
