@@ -22,7 +22,14 @@ help: ## Show this list.
 demo: $(VENV)/.built ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
 
-test: lint check-rust check-python fuzz ## Run every check.
+# One core compiles while the other runs the tests of Python, once both have built the extension.
+test: $(VENV)/.checks ## Run every check.
+	$(MAKE) --jobs=2 --output-sync=line in-rust in-python
+
+in-rust: lint check-rust
+check-rust: | lint
+in-python: check-python fuzz
+fuzz: | $(if $(filter in-python,$(MAKECMDGOALS)),check-python)
 
 lint: $(VENV)/.checks ## Formats, lints and types.
 	cargo fmt --check
