@@ -22,10 +22,16 @@ impl BlockBits {
 
     /// Sets the bits of one row.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // halves
     pub(crate) fn set(&mut self, at: usize, bits: u64) {
-        (self.low[at], self.high[at]) = (bits as u32, (bits >> 32) as u32);
+        (self.low[at], self.high[at]) = halves(bits);
     }
+}
+
+/// Returns the lower and the upper half.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+pub(super) fn halves(bits: u64) -> (u32, u32) {
+    (bits as u32, (bits >> 32) as u32)
 }
 
 #[inline]

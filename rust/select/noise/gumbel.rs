@@ -89,6 +89,10 @@ impl NoiseSource for &NumpyNoise {
     fn fill_bits(&self, start: u64, bits: &mut BlockBits) {
         let mut position = self.position(start);
         let mut stream = self.start.advanced(position);
+        if stream.fill(bits, self.mantissa) {
+            return;
+        }
+        // One of these was rejected.
         for at in 0..bits.high.len() {
             let mut drawn = stream.next();
             while drawn & self.mantissa == 0 {

@@ -1,5 +1,7 @@
 //! PCG64, bit for bit as numpy has it.
 
+use super::bits::{BlockBits, halves};
+
 /// PCG64 (XSL-RR 128/64) as in numpy's `default_rng`, from the state that numpy's seeding produces.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pcg64 {
@@ -42,6 +44,32 @@ impl Pcg64 {
         let folded = (self.state >> 64) as u64 ^ self.state as u64;
         folded.rotate_right((self.state >> 122) as u32)
     }
+
+    /// Fills `bits` with the next draws. Returns whether each has a bit of `required`.
+    ///
+    /// Every step waits for the one before it, so this draws from two places of the stream at once.
+    pub(crate) fn fill(self, bits: &mut BlockBits, required: u64) -> bool {
+        let half = bits.high.len().div_ceil(2);
+        let (mut first, mut second) = (self, self.advanced(half as u64));
+        let (first_high, second_high) = bits.high.split_at_mut(half);
+        let (first_low, second_low) = bits.low.split_at_mut(half);
+        let mut all = true;
+        // Proof: each half is cut at one place, and the second is as long as the first or shorter by one.
+        let second_places = second_high.iter_mut().zip(second_low);
+        let mut first_places = first_high.iter_mut().zip(first_low);
+        for ((second_high, second_low), (first_high, first_low)) in second_places.zip(&mut first_places) {
+            let (drawn, later) = (first.next(), second.next());
+            (*first_low, *first_high) = halves(drawn);
+            (*second_low, *second_high) = halves(later);
+            all &= drawn & required != 0 && later & required != 0;
+        }
+        for (high, low) in first_places {
+            let drawn = first.next();
+            (*low, *high) = halves(drawn);
+            all &= drawn & required != 0;
+        }
+        all
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +88,24 @@ mod tests {
             drawn,
             [14_276_969_152_011_380_360, 8_095_878_257_575_067_585, 15_838_336_090_824_644_132]
         );
+    }
+
+    #[test]
+    fn a_block_is_filled_with_the_draws_in_their_order() {
+        let start = Pcg64::new(1 << 90, 12_345);
+        for len in [0, 1, 2, 3, 64, 1001] {
+            let (mut bits, mut stream) = (BlockBits::default(), start);
+            bits.resize(len);
+            assert!(start.fill(&mut bits, !0));
+            let expected: Vec<u64> = (0..len).map(|_| stream.next()).collect();
+            assert_eq!((0..len).map(|at| bits.get(at)).collect::<Vec<_>>(), expected);
+            // Each draw alone lacks what is required once.
+            for &lacking in &expected {
+                let all = start.fill(&mut bits, !lacking);
+                assert_eq!(all, expected.iter().all(|drawn| drawn & !lacking != 0));
+                assert!(!all);
+            }
+        }
     }
 
     #[test]
