@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -73,17 +75,34 @@ pub(crate) fn reserved<T>(count: usize, what: &str) -> Result<Vec<T>> {
 ///
 /// The allocator is not asked: what it kept for this thread is of no use to another.
 pub(crate) fn is_free_for_a_thread() -> bool {
-    is_mapped(THREAD)
+    is_found(|| is_mapped(THREAD))
 }
 
 /// What there is room for under a fuzzer: it ends at an allocation of a gigabyte, so that none is tried.
 const FUZZED: usize = 512 << 20;
 
-/// Whether this thread gets so much, which is given back at once: of the system, or of what the allocator keeps for it.
+/// How often room is looked for before there is none: another thread that looks at the same moment takes it for that
+/// moment. A lock that a fork of the process would find taken is worse.
+const LOOKS: usize = 5;
+
+/// Whether there is so much: of the system, or of what the allocator keeps for this thread.
 fn is_there(bytes: usize) -> bool {
     if cfg!(fuzzing) {
         return bytes <= FUZZED;
     }
+    is_found(|| is_given(bytes))
+}
+
+fn is_found(look: impl Fn() -> bool) -> bool {
+    let again = || {
+        sleep(Duration::from_millis(1));
+        look()
+    };
+    look() || (1..LOOKS).any(|_| again())
+}
+
+/// Whether this thread gets so much, which is given back at once.
+fn is_given(bytes: usize) -> bool {
     is_mapped(bytes) || {
         let mut room = Vec::<u8>::new();
         let given = room.try_reserve_exact(bytes).is_ok();
