@@ -21,6 +21,7 @@ from dsdm.manifest_paths import without_place
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
 from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
+from dsdm.reference import UNUSED
 from dsdm.telling import FUNCTIONS, KNOWN, check_told
 from dsdm.trust import Trust
 
@@ -75,11 +76,23 @@ def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list
     if selection.get("by") != "get_indices":
         return told
     try:
-        check_told(selection)
+        check_told(_used(selection))
         found = files_of_scores(selection, data_dir)
     except (OSError, ValueError):
         return told
     return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
+
+
+_ONCE_TAKEN = ("data_dir", "nan", "seed")
+
+
+def _used(selection: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out what a method has no use for, which an earlier version wrote into the manifest."""
+    arguments = selection.get("arguments")
+    if selection["by"] != "get_indices" or not isinstance(arguments, Mapping):
+        return selection
+    unused = [name for name in UNUSED.get(str(arguments.get("method")), ()) if name in _ONCE_TAKEN]
+    return {**selection, "arguments": {name: value for name, value in arguments.items() if name not in unused}}
 
 
 def choose_again(
@@ -103,6 +116,7 @@ def choose_again(
     """
     if selection.get("by") not in KNOWN:
         return "the manifest does not tell how the rows were chosen"
+    selection = _used(selection)
     try:
         check_told(selection)
     except ValueError as error:
@@ -113,7 +127,7 @@ def choose_again(
     if checks.count_of(arguments["k"]) != written:
         message = f"{manifest}: k is {arguments['k']:,}, and {written:,} rows were written; it was told by hand"
         raise ChecksumError(message)
-    if selection["by"] == "get_indices" and data_dir is not None:
+    if selection["by"] == "get_indices" and arguments.get("method") != "random" and data_dir is not None:
         arguments["data_dir"] = data_dir
     if threads is not None or arguments.get("threads") is not None:
         arguments["threads"] = threads

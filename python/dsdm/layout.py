@@ -29,7 +29,8 @@ def check_layout(
 
 
 def check_run(
-    max_shard_size: int | str,
+    max_shard_size: int | str | None,
+    num_shards: int | None,
     memory_limit: int | str | None,
     *,
     resume: object,
@@ -41,11 +42,17 @@ def check_run(
     """Refuse what there is not, and give the size of a shard and the memory in bytes."""
     for name, flag in (("resume", resume), ("verify", verify), ("overwrite", overwrite)):
         check_flag(name, flag)
+    if verify and not resume:
+        message = "verify=True looks at what an interrupted run left, and resume=False removes it; give one of them"
+        raise ValueError(message)
+    if max_shard_size is not None and num_shards is not None:
+        message = f"max_shard_size={max_shard_size!r} and num_shards={num_shards} are both given; give one of them"
+        raise ValueError(message)
     one_of("paths", paths, ("relative", "absolute"))
     if progress is not None:
         check_flag("progress", progress)
     limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    return to_bytes(max_shard_size, "max_shard_size"), limit
+    return to_bytes("500MB" if max_shard_size is None else max_shard_size, "max_shard_size"), limit
 
 
 def check_added(row_ids: object, selection: object) -> None:

@@ -71,7 +71,7 @@ def materialize(
     columns: Sequence[str] | None = None,
     row_ids: str | None = None,
     scores: Any = None,
-    max_shard_size: int | str = "500MB",
+    max_shard_size: int | str | None = None,
     num_shards: int | None = None,
     threads: int | None = None,
     memory_limit: int | str | None = None,
@@ -127,7 +127,7 @@ def materialize(
         One score per row of the source, whose values at the indices are added as the column ``scores``; or a
         dict of several by their names.
     max_shard_size, num_shards
-        How large shards may be, about; or how many there are.
+        How large shards may be, about (500 MB if neither is given); or how many there are.
     threads
         All that the process may run on, if not given.
     memory_limit
@@ -136,7 +136,7 @@ def materialize(
         Whether to continue what an interrupted run left; False removes it and starts over.
     verify
         Whether shards that are kept from an interrupted run are read again and compared with their checksums;
-        one that differs is made again.
+        one that differs is made again. Not with ``resume=False``, which leaves none.
     overwrite
         Replace a dataset that is there.
     selection
@@ -153,8 +153,8 @@ def materialize(
     progress
         A bar; on a terminal only, if not given.
     sort, partial, io
-        The order of the source's files, whether some may be missing, and how they are read; as in
-        :func:`open_shards`.
+        The order of the source's files and whether some may be missing, for folders and globs, and how they are read;
+        as in :func:`open_shards`.
 
     Raises
     ------
@@ -176,7 +176,14 @@ def materialize(
     begun = time.perf_counter()
     columns, shards = check_layout(format, order, columns, num_shards)
     sizes = check_run(
-        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress, paths=paths
+        max_shard_size,
+        shards,
+        memory_limit,
+        resume=resume,
+        verify=verify,
+        overwrite=overwrite,
+        progress=progress,
+        paths=paths,
     )
     check_added(row_ids, selection)
     absolute = paths == "absolute"

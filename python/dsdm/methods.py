@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dsdm import checks
 from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.paths import PathLike
-from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file
+from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file, refuse_unused
 from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:
@@ -52,20 +52,21 @@ def get_indices(
         its jeopardy, squad and lambada, evaluated block by block.
     data_dir
         The folder that holds ``dsdm/``, ``classifier/``, ``dsir/`` and ``sdd.pt``. Files that are not there are
-        looked for in ``$DSDM_DATA_DIR`` and in the cache that ``dsdm fetch`` fills.
+        looked for in ``$DSDM_DATA_DIR`` and in the cache that ``dsdm fetch`` fills. ``"random"`` reads none.
     rows
         Only the first `rows` rows of the corpus are candidates, for work on a part of its shards. For
         ``"random"``, which reads no file, the number of rows there are: the reference's 216,948,746 by default.
     seed
         Makes dsir, random and semdedup repeatable. Fresh by default, and then logged and given by
-        :func:`dsdm.last_seed`. The other methods have no use for it.
+        :func:`dsdm.last_seed`. The other methods draw nothing.
     temperature, rng
         As in :func:`dsdm.gumbel_top_k`, for dsir only: 1 and ``"philox"`` by default.
     order
         ``"best_first"`` (the default), ``"best_last"`` or ``"row"``, for dsdm, classifier and dsir. Ties go to
         the lower row. random and semdedup give their rows in the order drawn, or with ``"row"`` ascending.
     nan
-        What to do with a score that is NaN: ``"raise"``, ``"omit"``, ``"largest"`` or ``"smallest"``.
+        What to do with a score that is NaN: ``"raise"``, ``"omit"``, ``"largest"`` or ``"smallest"``, for dsdm,
+        classifier and dsir.
     exclude
         Row ids that must not be chosen, or one boolean per row.
     threads
@@ -78,7 +79,8 @@ def get_indices(
     Raises
     ------
     ValueError
-        For an unknown method or target, a target missing or out of place, a `k` that cannot be, or a NaN.
+        For an unknown method or target, a target missing or out of place, an option that the method has no use for, a
+        `k` that cannot be, or a NaN.
     FileNotFoundError
         Naming every place where a score file was looked for.
 
@@ -86,8 +88,8 @@ def get_indices(
     check_method(method, target)
     _check_options(k, rows, seed, order, nan, threads)
     excluded = checks.excluded_rows(exclude)
-    if method != "dsir":
-        _refuse(method, temperature=temperature, rng=rng)
+    given = {"data_dir": data_dir, "seed": seed, "temperature": temperature, "rng": rng, "nan": nan}
+    refuse_unused(method, given)
     if method in ("random", "semdedup") and order not in (None, "row"):
         message = f"order is {order!r}, and {method!r} has no scores to order by: leave it out (as drawn), or say 'row'"
         raise ValueError(message)
@@ -202,10 +204,3 @@ def _check_options(k: object, rows: object, seed: object, order: object, nan: ob
 def _in_order(rows: NDArray[np.int64], order: Order | None) -> NDArray[np.int64]:
     logger.info("drawn with seed %s", last_seed())
     return np.sort(rows) if order == "row" else rows
-
-
-def _refuse(method: str, **options: object) -> None:
-    for name, value in options.items():
-        if value is not None:
-            message = f"{name} is for the method 'dsir', which draws by score; {method!r} does not use it"
-            raise ValueError(message)

@@ -72,7 +72,7 @@ def plan(
     columns: Sequence[str] | None = None,
     row_ids: str | None = None,
     scores: Any = None,
-    max_shard_size: int | str = "500MB",
+    max_shard_size: int | str | None = None,
     num_shards: int | None = None,
     threads: int | None = None,
     memory_limit: int | str | None = None,
@@ -120,7 +120,14 @@ def plan(
     """
     columns, shards = check_layout(format, order, columns, num_shards)
     sizes = check_run(
-        max_shard_size, memory_limit, resume=resume, verify=verify, overwrite=overwrite, progress=progress, paths=paths
+        max_shard_size,
+        shards,
+        memory_limit,
+        resume=resume,
+        verify=verify,
+        overwrite=overwrite,
+        progress=progress,
+        paths=paths,
     )
     check_added(row_ids, selection)
     target = None if out_dir is None else local(out_dir, "out_dir")

@@ -20,7 +20,7 @@ import numpy as np
 
 from dsdm.manifest_paths import NOT_THERE
 from dsdm.meeting import check_ids, check_meets, check_population
-from dsdm.paths import SCORES, PathLike, find
+from dsdm.paths import SCORES, PathLike, find, is_searched
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.shown import shown
 from dsdm.telling import KNOWN, check_told
@@ -169,6 +169,8 @@ def opened_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> "l
     if selection.get("by") == "get_indices":
         return [open_scores(file) for file in files]
     reading = {"key": None, "column": None, "dtype": None, **(selection.get("reading") or {})}
+    # These said which files they are, which is found out.
+    reading = {name: value for name, value in reading.items() if name not in ("sort", "partial")}
     return [open_leniently(files[0] if len(files) == 1 else files, **reading)]
 
 
@@ -181,7 +183,10 @@ def files_of_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> 
         return [] if method == "random" else [str(find_file(file, place)) for file in files_of(method, target)]
     reading = selection.get("reading") or {}
     asked = reading.get("sort"), reading.get("partial", False)
-    files = find(selection["scores"], SCORES, sort=asked[0], partial=asked[1]).files
+    told = selection["scores"]
+    if not any(map(is_searched, [told] if isinstance(told, str) else told)):
+        asked = None, False  # which an earlier version told of files as well
+    files = find(told, SCORES, sort=asked[0], partial=asked[1]).files
     for file in files:
         if not Path(file).exists():
             raise FileNotFoundError(errno.ENOENT, "the score file is not there", file)

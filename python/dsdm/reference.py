@@ -8,6 +8,7 @@ import difflib
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -32,6 +33,15 @@ UNTARGETED_METHODS = ("random", "semdedup")
 
 METHODS = TARGETED_METHODS + UNTARGETED_METHODS
 """Every method."""
+
+UNUSED: Mapping[str, tuple[str, ...]] = {
+    "dsdm": ("seed", "temperature", "rng"),
+    "classifier": ("seed", "temperature", "rng"),
+    "dsir": (),
+    "random": ("data_dir", "nan", "temperature", "rng"),
+    "semdedup": ("nan", "temperature", "rng"),
+}
+"""The options that a method has no use for."""
 
 SEMDEDUP_FILE = "sdd.pt"
 """The row ids that SemDeDup keeps."""
@@ -76,7 +86,7 @@ def check_method(method: str, target: str | None) -> None:
     """
     if method in UNTARGETED_METHODS:
         if target is not None:
-            message = f"the method {method!r} takes no target, and {target!r} was given; leave the target out"
+            message = f"the method {method!r} takes no target, and target={target!r} is given; leave it out"
             raise ValueError(message)
         return
     if method not in TARGETED_METHODS:
@@ -90,6 +100,25 @@ def check_method(method: str, target: str | None) -> None:
     if target not in targets:
         message = f"there are no scores of the method {method!r} for {target!r}; it has {_listed(targets)}"
         raise ValueError(message)
+
+
+def refuse_unused(method: str, options: Mapping[str, object]) -> None:
+    """Fail for an option that a method has no use for, unless it is what it is without being given.
+
+    Raises
+    ------
+    ValueError
+        Naming both.
+
+    """
+    for name in UNUSED[method]:
+        value = options.get(name)
+        if value is not None and (name, value) != ("nan", "raise"):
+            from dsdm.checks import said
+
+            shown_value = said(value) if isinstance(value, int) else repr(value)
+            message = f"{name} is {shown_value}, and the method {method!r} has no use for it; leave it out"
+            raise ValueError(message)
 
 
 def targets_of(method: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ NaN scores, more rows asked for than there are, a missing file or a git-LFS poin
 
 import glob
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,7 +162,7 @@ def dataset_select(
     data_dir: PathLike | None = None,
     rows: int | None = None,
     seed: int | None = None,
-    path: PathLike | None = None,
+    path: PathLike | Sequence[PathLike] | None = None,
     data_files: str | list[str] | None = None,
     cache_dir: PathLike | None = None,
     num_proc: int | None = None,
@@ -192,7 +193,7 @@ def dataset_select(
 
 def get_candidate_dataset(
     *,
-    path: PathLike | None = None,
+    path: PathLike | Sequence[PathLike] | None = None,
     data_files: str | list[str] | None = None,
     cache_dir: PathLike | None = None,
     num_proc: int | None = None,
@@ -208,14 +209,16 @@ def get_candidate_dataset(
     Parameters
     ----------
     path
-        A folder with the shards, or the name of a data set on the hub; the reference's by default.
+        A folder with the shards, a list of shards (or of folders and globs of them, in the order given), or the name
+        of a data set on the hub; the reference's by default.
     data_files
-        Which of the shards, as names or globs relative to `path`, such as ``"data/train-00000-of-00891*"``; all by
-        default. Of several globs, those that match nothing are skipped, as ``datasets`` does.
+        Which of the shards of a folder or of the hub, as names or globs relative to `path`, such as
+        ``"data/train-00000-of-00891*"``; all by default. Of several globs, those that match nothing are skipped, as
+        ``datasets`` does.
     cache_dir
         The hub's cache folder, where shards from the hub are looked for and kept; the usual one by default.
     num_proc
-        How many shards are downloaded at once.
+        How many shards are downloaded at once, of those that are not here.
     sort, partial, io
         The order of the shards, whether some may be missing, and how they are read; as in :func:`dsdm.open_shards`.
 
@@ -230,13 +233,43 @@ def get_candidate_dataset(
     if num_proc is not None and whole("num_proc", num_proc) < 1:
         message = f"num_proc is {said(num_proc)}; at least 1 is needed"
         raise ValueError(message)
-    where = CANDIDATE_DATASET if path is None else local(path)
     globs = [data_files] if isinstance(data_files, str) else data_files
+    shards = _candidates(path, globs, cache_dir, num_proc)
+    return open_dataset(shards, sort=sort, partial=partial, io=io)
+
+
+def _candidates(
+    path: PathLike | Sequence[PathLike] | None,
+    globs: list[str] | None,
+    cache_dir: PathLike | None,
+    num_proc: int | None,
+) -> list[PathLike] | list[str] | str:
+    """Find the shards, or get them from the hub."""
+    if path is not None and not isinstance(path, str | bytes | os.PathLike):
+        if not isinstance(path, Iterable) or isinstance(path, Mapping):
+            message = f"path is a {type(path).__name__}; a folder, a list of shards or the name of a data set is needed"
+            raise TypeError(message)
+        if globs is not None:
+            message = "data_files= are names within one folder, and path= is a list, which names the shards itself"
+            raise ValueError(message)
+        _refuse_cache(cache_dir, "the shards of the list are")
+        return list(path)
+    where = CANDIDATE_DATASET if path is None else local(path)
     if path is None or not Path(where).exists():
         from dsdm.hub import snapshot
 
         where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc)
-    return open_dataset(_shards_of(where, globs), sort=sort, partial=partial, io=io)
+    else:
+        _refuse_cache(cache_dir, f"{where} is")
+    return _shards_of(where, globs)
+
+
+def _refuse_cache(cache_dir: PathLike | None, here: str) -> None:
+    if cache_dir is not None:
+        message = (
+            f"cache_dir={os.fspath(cache_dir)!r} is for shards of the hub, and {here} on this machine; leave it out"
+        )
+        raise ValueError(message)
 
 
 def _shards_of(folder: str, globs: list[str] | None) -> list[str] | str:

@@ -99,6 +99,10 @@ def open_source(
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
         corpus = Corpus.open(files, columns=columns, threads=threads, io=io)
         return Source(corpus, None, files, label, places=places)
+    for name, given in (("sort", sort), ("partial", partial or None)):
+        if given is not None:
+            message = f"{name}={given!r} is for folders and globs, and these rows are opened already; leave it out"
+            raise ValueError(message)
     opened = _open_opened(source, columns)
     if io not in ("mmap", opened.corpus.io):
         message = (

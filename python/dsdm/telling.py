@@ -9,7 +9,7 @@ from typing import Any
 from dsdm import checks
 from dsdm.indices import gumbel_top_k, top_k
 from dsdm.methods import get_indices
-from dsdm.reference import METHODS, check_method
+from dsdm.reference import METHODS, check_method, refuse_unused
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "get_indices": get_indices,
@@ -99,13 +99,10 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
     if method is not None:
         try:
             check_method(method, arguments.get("target"))
+            refuse_unused(method, arguments)
         except ValueError as error:
             message = f"selection=: 'arguments': {error}"
             raise ValueError(message) from error
-    for name in ("temperature", "rng") if method not in {None, "dsir"} else ():
-        if arguments.get(name) is not None:
-            message = f"selection=: 'arguments' has {name!r}, which is for the method 'dsir', and not for {method!r}"
-            raise ValueError(message)
 
 
 def _check_files(selection: Mapping[str, Any]) -> None:

@@ -103,7 +103,7 @@ fn check_type(file: &File, parts: &[Part], expected: RawType) -> Result<()> {
             file.path(),
             At::File,
             format!(
-                "it holds {} and dtype is {}; leave dtype out for a file that says its own type",
+                "it holds {} and dtype={} is given; leave it out for a file that says its own type",
                 part.dtype, expected.dtype
             ),
         )),

@@ -265,6 +265,7 @@ def test_how_rows_are_written_is_looked_at_before_they_are_selected(run, tmp_pat
     assert "selected" not in errors
     assert sorted(tmp_path.rglob("*")) == before
     # A plan looks at all of it but for what is there.
+    options = [option for option in options if option != "--overwrite"]
     code, _, errors = run("materialize", "c.parquet", out, "--by", "scores.npy", "-k", 3, *options, "--dry-run")
     assert (code == 0) == (out == "there")
     assert ("selected" in errors) == (out == "there")

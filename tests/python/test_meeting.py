@@ -133,8 +133,9 @@ def test_the_drop_in_meets_the_rows(corpus, upstream_mini):
         ("semdedup", None, "there are 100 rows"),
         ("random", None, "drawn from 216,948,746, and there are 100 rows"),
     ):
+        place = {} if method == "random" else {"data_dir": upstream_mini}
         with pytest.raises((ValueError, IndexError), match=message):
-            selections.dataset_select(method, 0, target, data_dir=upstream_mini, path=corpus.parent)
+            selections.dataset_select(method, 0, target, **place, path=corpus.parent)
     first = selections.dataset_select("classifier", 10, "squad", data_dir=upstream_mini, path=corpus.parent, rows=ROWS)
     assert first["id"][:] == dsdm.get_indices("classifier", 10, "squad", data_dir=upstream_mini, rows=ROWS).tolist()
 
@@ -322,7 +323,7 @@ NEVER = [
     (changed(METHOD, method="ranodm"), "'arguments' has 'method', of which"),
     (changed(METHOD, target="squad"), "the method 'random' takes no target"),
     (changed(METHOD, seed="left out"), "'arguments' has no 'seed'"),
-    (changed(METHOD, rng="numpy"), "'rng', which is for the method 'dsir'"),
+    (changed(METHOD, rng="numpy"), "rng is 'numpy', and the method 'random' has no use"),
     (changed(METHOD, rows=-1), "'arguments' has 'rows', of which"),
 ]
 

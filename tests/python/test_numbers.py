@@ -18,6 +18,7 @@ import pytest
 import dsdm
 import dsdm.dataset
 from dsdm import selections
+from dsdm.reference import UNUSED
 from tests.conftest import FIXTURES
 
 DATA = FIXTURES / "upstream-mini" / "data"
@@ -60,6 +61,14 @@ def place(tmp_path_factory):
     return folder
 
 
+METHODS = {name: {"target": "squad"} for name in ("dsdm", "classifier", "dsir")} | {"random": {}, "semdedup": {}}
+
+
+def without(method, options):
+    """Leave out what a method has no use for."""
+    return {name: value for name, value in options.items() if name not in UNUSED[method]}
+
+
 def bases(place):
     """A call of each function, with arguments that are right; several where arguments depend on others."""
     drawn = {"data_dir": DATA, "rows": 100, "seed": 1}
@@ -72,8 +81,7 @@ def bases(place):
         "dsdm.gumbel_top_k": [{"scores": SCORES, "k": 2, "rng": rng} for rng in ("philox", "numpy")],
         "dsdm.sample": [{"population": 20, "k": 2}],
         "dsdm.get_indices": [
-            *({"method": method, "k": 3, "target": "squad", **drawn} for method in ("dsdm", "classifier", "dsir")),
-            *({"method": method, "k": 3, **drawn} for method in ("random", "semdedup")),
+            *({"method": method, "k": 3, **target, **without(method, drawn)} for method, target in METHODS.items()),
         ],
         "dsdm.materialize": [{**writing, "progress": False, "overwrite": True}],
         "dsdm.plan": [writing],

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 # Arguments that messages name and no command has: what only functions take, and what other programs do.
 OF_FUNCTIONS = {"path", "selection", "order", "ddof", "copy", "keep_in_memory", "indices_cache_file_name"}
-OF_FUNCTIONS |= {"io", "tz", "decryption_properties"}
+OF_FUNCTIONS |= {"io", "tz", "decryption_properties", "data_files", "cache_dir"}
 # Calls of other libraries that a message advises.
 CALL = re.compile(r"\b\w+\.\w+\((?:[^()]|\([^()]*\))*\)")
 ARGUMENT = re.compile(r"(?<![\w.`/<{-])([a-z][a-z_]*)=(?!=)")

@@ -1,7 +1,7 @@
 """What a command is to select from and how: its options, and the selection itself."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from dsdm.cli.files import load_rows
 from dsdm.cli.saying import say
 from dsdm.cli.size import parse_size
 from dsdm.cli.tokens import Lengths, rows_within
-from dsdm.reference import DATASET_SIZE, METHODS, check_method
+from dsdm.reference import DATASET_SIZE, METHODS, UNUSED, check_method
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,14 +25,6 @@ _Choose = Callable[[int, str | None], "NDArray[np.int64]"]
 """Give so many rows in an order; without one, in that of their ranks or draws."""
 
 _BLOCK = 1 << 20
-# Options of a choice that a method would take and leave out of account.
-_UNUSED = {
-    "dsdm": ("seed", "temperature", "rng"),
-    "classifier": ("seed", "temperature", "rng"),
-    "dsir": (),
-    "random": ("data_dir", "nan", "temperature", "rng"),
-    "semdedup": ("nan", "temperature", "rng"),
-}
 _DRAWING = ("dsir", "random", "semdedup")
 
 
@@ -51,12 +43,25 @@ class Reading:
         """The keyword arguments that say which files a folder or glob means."""
         return {"sort": _value(self.sort), "partial": self.partial}
 
+    def about(self, paths: list[str]) -> "Reading":
+        """Leave out how files are found, where none of these paths is a folder or a glob."""
+        from dsdm.paths import is_searched
+
+        return self if any(map(is_searched, paths)) else replace(self, sort=None, partial=False)
+
     def open(self, files: list[str]) -> "Scores":
         """Open files as one vector."""
         from dsdm.scores import open_leniently
 
         what = files[0] if len(files) == 1 else files
         return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
+
+    def check_found(self, paths: list[str]) -> None:
+        """End with a usage error where an option says how files are found, and none of the paths is searched."""
+        given = [name for name, value in (("--sort", self.sort), ("--partial", self.partial)) if value]
+        if given and self.about(paths) is not self:
+            message = f"{' and '.join(given)} goes with folders and globs, and {', '.join(paths)} is none; leave it out"
+            raise typer.BadParameter(message)
 
     def check_used(self, opened: "list[Scores]") -> None:
         """End with a usage error where an option says how to read what none of the files is."""
@@ -177,7 +182,7 @@ class Choice:
     def _refuse_unused(self, method: str) -> None:
         """End with a usage error where a method has no use for an option."""
         unlike = {field.name for field in fields(self.given) if getattr(self.given, field.name) != field.default}
-        given = [f"--{name.replace('_', '-')}" for name in _UNUSED[method] if name in unlike]
+        given = [f"--{name.replace('_', '-')}" for name in UNUSED[method] if name in unlike]
         if given:
             message = f"{method} has no use for {' and '.join(given)}; leave it out"
             raise typer.BadParameter(message)

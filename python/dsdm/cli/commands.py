@@ -89,6 +89,7 @@ def scores(
     from dsdm.cli.summary import summarize
 
     reading = Reading(key=key, column=column, dtype=dtype, sort=sort, partial=partial)
+    reading.check_found(files)
     vector = reading.open(files)
     reading.check_used([vector])
     width = max(len(name) for name, _ in summarize(vector))
@@ -127,6 +128,7 @@ def indices(
     if choice.method is not None and (reading.sort is not None or reading.partial):
         message = f"--sort and --partial are for folders and globs of score files, and {choice.method} is a method"
         raise typer.BadParameter(message)
+    reading.check_found(choice.sources)
     check_place(out, overwrite=overwrite)
     refuse_inputs(out, choice.named)
     refuse_inside(str(out), choice.sources)
@@ -177,17 +179,21 @@ def materialize(
         raise typer.BadParameter(message)
     if indices_file is not None:
         choosing.refuse_all()
+    writing.check_used()
     column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens)
-    choice = None if indices_file is not None else Choice(by or [], choosing, reading)
+    scores_from = writing.scores_from or []
+    choice = None if indices_file is not None else Choice(by or [], choosing, reading.about(by or []))
+    reading.check_found([*source, *(() if choice is None else choice.sources), *scores_from])
+    found = reading.about(source).files
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
     where = source[0] if len(source) == 1 else source
-    shards = dsdm.open_shards(where, **reading.files)
+    shards = dsdm.open_shards(where, **found)
     lengths = None if column is None else Lengths(shards, column)
     if choice is not None:
         choice.left = how_unfinished_chose(out) if writing.resume else None
         choice.open(len(shards))
         refuse_inputs(out, choice.read)
-    arguments = writing.arguments(reading)
+    arguments = writing.arguments(reading.about(scores_from))
     opened = [*([] if choice is None else choice.opened), *([arguments["scores"]] if "scores" in arguments else [])]
     reading.check_used(opened)
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
@@ -196,7 +202,7 @@ def materialize(
         told = choice.told(rows)
     else:
         rows, told = load_rows(Path(str(indices_file)), "--indices"), None
-    arguments |= {**reading.files, "threads": choosing.threads, "selection": told}
+    arguments |= {**found, "threads": choosing.threads, "selection": told}
     if writing.dry_run:
         for line in str(dsdm.plan(where, rows, out, **arguments)).split("\n"):
             say(line)

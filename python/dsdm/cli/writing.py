@@ -88,6 +88,19 @@ class Writing:
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False
 
+    def check_used(self) -> None:
+        """End with a usage error where nothing is written, and an option says how."""
+        given = {
+            "--no-resume": not self.resume,
+            "--verify": self.verify,
+            "--overwrite": self.overwrite,
+            f"--paths {self.paths.value}": self.paths is not PathNames.relative,
+        }
+        named = [name for name, is_given in given.items() if is_given]
+        if self.dry_run and named:
+            message = f"--dry-run writes nothing, and has no use for {' and '.join(named)}; leave it out"
+            raise typer.BadParameter(message)
+
     def column_of_tokens(self, tokens: str | None, row_tokens: int | None) -> str | None:
         """Give the column whose lists are counted for --tokens, or end with a usage error where it has no use."""
         if tokens is None or row_tokens is not None:

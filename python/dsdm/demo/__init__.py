@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import dsdm
 from dsdm.demo.corpus import ROW_TOKENS, make_rows, text_of, write_shards
 from dsdm.demo.scores import write_scores
-from dsdm.reference import DSDM_MIX, METHODS, SEMDEDUP_FILE, targets_of
+from dsdm.reference import DSDM_MIX, METHODS, SEMDEDUP_FILE, UNUSED, targets_of
 from dsdm.shown import shown
 
 SEED = 1337
@@ -113,15 +113,9 @@ def _run_one(made: Made, method: str, target: str | None, k: int) -> None:
 
 
 def _select(made: Made, method: str, target: str | None, k: int) -> NDArray[np.int64]:
-    return dsdm.get_indices(
-        method,
-        k,
-        target,
-        data_dir=made.folder / "data",
-        rows=len(made.rows),
-        seed=SEED,
-        rng="numpy" if method == "dsir" else None,
-    )
+    options: dict[str, Any] = {"data_dir": made.folder / "data", "seed": SEED, "rng": "numpy"}
+    used = {name: value for name, value in options.items() if name not in UNUSED[method]}
+    return dsdm.get_indices(method, k, target, rows=len(made.rows), **used)
 
 
 def _is_right(made: Made, method: str, target: str | None, indices: NDArray[np.int64]) -> bool:

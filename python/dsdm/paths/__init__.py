@@ -24,6 +24,7 @@ __all__ = [
     "absolute_place",
     "check_sort",
     "find",
+    "is_searched",
     "local",
     "refuse_inputs",
     "refuse_inside",
@@ -44,11 +45,37 @@ def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = No
     check_sort(sort)
     options = Options(use, sort, partial)
     if isinstance(what, str | bytes | os.PathLike):
+        refuse_unused([what], sort, partial=partial)
         return _open(local(what), options)
+    what = list(what)
+    refuse_unused(what, sort, partial=partial)
     found = Found()
     for path in what:
         found.add(_open(local(path), options))
     return found
+
+
+def is_searched(path: PathLike) -> bool:
+    """Tell whether a path is a folder or a glob, which means files that are found."""
+    text = local(path)
+    return os.path.isdir(text) or (glob.has_magic(text) and not os.path.lexists(text))  # noqa: PTH112
+
+
+def refuse_unused(paths: list[PathLike], sort: str | None, *, partial: bool) -> None:
+    """Fail where an option says how files are found, and nothing is searched.
+
+    Raises
+    ------
+    ValueError
+        Naming the option and the first of the paths.
+
+    """
+    given = "partial=True" if partial else f"sort={sort!r}"
+    if (partial or sort is not None) and paths and not any(map(is_searched, paths)):
+        many = "are files, in the order given" if len(paths) > 1 else "is a file"
+        named = os.fsdecode(local(paths[0])) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        message = f"{given} is for folders and globs, and {named} {many}; leave it out"
+        raise ValueError(message)
 
 
 def refuse_inside(target: str, places: Iterable[str]) -> None:
