@@ -103,6 +103,7 @@ impl Opened {
 
     /// Fills `into` from `offset` if all of it is in memory, and tells whether it was. Where the system does not
     /// tell, the disk is waited for.
+    #[inline]
     pub fn read_resident(&self, into: &mut [u8], offset: u64) -> Result<bool> {
         #[cfg(target_os = "linux")]
         {

@@ -22,6 +22,9 @@ struct Version {
     usual: &'static str,
 }
 
+/// What the first version tells of a group without a limit, or more.
+const UNLIMITED: u64 = 1 << 62;
+
 const VERSIONS: [Version; 2] = [
     Version {
         file_system: "cgroup2",
@@ -57,7 +60,7 @@ impl Version {
         let group = groups.lines().find_map(|line| self.group(line));
         let mut mounted = mounts.lines().filter_map(|line| self.mount(line)).peekable();
         if mounted.peek().is_none() {
-            return self.room_of(&root.join(self.usual));
+            return self.room_of(&root.join(self.usual)).map(|group| group.left);
         }
         mounted.filter_map(|mount| self.tightest(root, group, &mount)).min()
     }
@@ -93,30 +96,53 @@ impl Version {
         let below = group.and_then(|group| Path::new(group).strip_prefix(&mount.from).ok());
         let below = below.filter(|below| below.components().all(|part| part.as_os_str() != ".."));
         let own = below.map_or_else(|| top.clone(), |below| top.join(below));
+        let mut least = None;
         // Proof: groups without a limit leave all that there is.
-        own.ancestors().take_while(|folder| folder.starts_with(&top)).filter_map(|at| self.room_of(at)).min()
+        for group in own.ancestors().take_while(|at| at.starts_with(&top)).filter_map(|at| self.room_of(at)) {
+            least = Some(least.map_or(group.left, |least: u64| least.min(group.left)));
+            // It takes the kernel a while to add up what a group uses, and where none above has a limit, nobody asks.
+            if group.all_unlimited {
+                break;
+            }
+        }
+        least
     }
 
     /// What one group leaves, if it has a limit.
     ///
     /// Proof: what is not told is no limit, is not used and is not cached, as is said below.
-    fn room_of(&self, folder: &Path) -> Option<u64> {
+    fn room_of(&self, folder: &Path) -> Option<Group> {
         let number = |name: &str| read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
+        let own = self.limits.iter().filter_map(|name| number(name)).min();
+        if own.is_none() && self.inherited.is_none() {
+            return None;
+        }
         let stat = read_to_string(folder.join("memory.stat")).unwrap_or_default(); // nothing is told
         let told = |name: &str| {
             let mut values = stat.lines().filter_map(|line| line.split_once(' '));
             values.find(|(known, _)| *known == name)?.1.trim().parse::<u64>().ok()
         };
-        let limits = self.limits.iter().filter_map(|name| number(name));
-        let limit = limits.chain(self.inherited.and_then(told)).min()?;
+        let inherited = self.inherited.and_then(told);
+        let limit = own.into_iter().chain(inherited).min()?;
         // Of a group that does not tell what it uses, all that it may have is taken to be left: the machine's own
         // number is looked at as well.
         let used = number(self.used).unwrap_or(0);
         // What the page cache holds counts as used and can be dropped; what is not told is not taken off.
         let cached = self.cached.iter().filter_map(|name| told(name)).fold(0, u64::saturating_add);
         // A group may have more than it is allowed for a moment: then nothing is left.
-        Some(limit.saturating_sub(used.saturating_sub(cached)))
+        let left = limit.saturating_sub(used.saturating_sub(cached));
+        Some(Group {
+            left,
+            all_unlimited: inherited.is_some_and(|inherited| inherited.min(limit) >= UNLIMITED),
+        })
     }
+}
+
+/// A group that has a limit, of its own or above it.
+struct Group {
+    left: u64,
+    /// Neither it nor any above it has a limit that anyone set.
+    all_unlimited: bool,
 }
 
 /// A hierarchy of groups that is mounted.
