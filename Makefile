@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -117,6 +117,13 @@ SANITIZED := ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0 RUSTFLAGS=-
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sanitize: ## Run the Rust tests with every access to memory checked by AddressSanitizer; TESTS=mmap for some of them.
 	$(SANITIZED) CARGO_TARGET_DIR=target/sanitize cargo +nightly test --quiet --locked --lib --target $(HOST) $(TESTS)
+
+# Both ask the network what is known today, so that `make test` leaves them out.
+audit: $(VENV)/.checks ## Look for known weaknesses, and for licenses that do not fit, in what dsdm stands on.
+	@cargo deny --version >/dev/null || { echo "cargo-deny is not there; run: cargo install cargo-deny --locked"; exit 1; }
+	cargo deny --locked check
+	$(BIN)/python -m pip install pip-audit
+	$(BIN)/python -m pip_audit --local --skip-editable
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
 	cargo fmt
