@@ -29,7 +29,7 @@ impl BlockBits {
 
 /// Returns the lower and the upper half.
 #[inline]
-#[allow(clippy::cast_possible_truncation)]
+#[allow(clippy::cast_possible_truncation)] // halves
 pub(super) fn halves(bits: u64) -> (u32, u32) {
     (bits as u32, (bits >> 32) as u32)
 }
