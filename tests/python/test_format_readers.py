@@ -83,7 +83,6 @@ DIFFERENCES = {
         with_order("[" * 99 + "]" * 99),
     ],
     "A `crc32` at the end that fits no longer": [lambda text: text[:-1] + ',"crc32":"00000000"}'],
-    "`crc32` at the end in capitals": [lambda text: text[:-1] + f',"crc32":"{crc32(text).upper()}"}}'],
 }
 
 
@@ -261,7 +260,7 @@ def test_what_lines_of_a_journal_may_say(resumed, entry):
     for told, valid, kept in (
         ({"done": {**done, "unknown": 1}}, True, 9),
         ({"done": {**done, "files": [{**file, "unknown": 1}]}}, True, 9),
-        ({"done": {**done, "files": [capitals]}}, capitals == file, 9),
+        ({"done": {**done, "files": [capitals]}}, False, 8),
         ({"done": {**done, "facts": {"embedded": 1}}}, True, 8),
         ({**entry, "unknown": 1}, False, 8),
         ({"unknown": done}, False, 8),
