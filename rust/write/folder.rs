@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -77,13 +77,11 @@ impl Folder {
         regular(self.open_file(OsStr::new(name), OFlags::RDWR | OFlags::APPEND, Mode::empty())?)
     }
 
-    /// Reads a file.
-    pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+    /// Opens a file to read it.
+    pub(super) fn reader(&self, name: &str) -> io::Result<File> {
         // A pipe that nobody writes to would be waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        regular(self.open_file(OsStr::new(name), flags, Mode::empty())?)?.read_to_end(&mut bytes)?;
-        Ok(bytes)
+        regular(self.open_file(OsStr::new(name), flags, Mode::empty())?)
     }
 
     /// Whose a file is that is made here, and which rights it has where nobody else is to have any; there is none

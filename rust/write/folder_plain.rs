@@ -60,9 +60,12 @@ impl Folder {
         File::options().read(true).append(true).open(self.at(name))
     }
 
-    /// Reads a file.
-    pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.at(name))
+    /// Opens a file to read it.
+    pub(super) fn reader(&self, name: &str) -> io::Result<File> {
+        if self.meta(name)?.kind == Kind::File {
+            return File::open(self.at(name));
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
     }
 
     /// Whose a file is that is made here, which is not told.
@@ -203,9 +206,9 @@ mod tests {
             assert_eq!(staging.meta("output/a").unwrap().bytes, 4);
             folder.create("text").unwrap().write_all(b"one").unwrap();
             folder.append("text").unwrap().write_all(b" two").unwrap();
-            assert_eq!(folder.read("text").unwrap(), b"one two");
+            assert_eq!(io::read_to_string(folder.reader("text").unwrap()).unwrap(), "one two");
             assert!(folder.sub("text").is_err() && folder.sub("none").is_err());
-            assert!(folder.read("staging").is_err() && <$folder>::open(&dir.join("text")).is_err());
+            assert!(folder.reader("staging").is_err() && <$folder>::open(&dir.join("text")).is_err());
             folder.owner_here("probe").unwrap();
             staging.rename_new(OsStr::new("output"), &folder, out).unwrap();
             staging.make("output").unwrap();

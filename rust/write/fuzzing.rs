@@ -53,7 +53,7 @@ pub fn journal(folder: &Path) -> Result<Vec<String>> {
 pub fn plan(folder: &Path) -> Result<Option<String>> {
     let folder = Folder::open(folder).map_err(|e| Error::io(folder, "opening", e))?;
     let text = |plan: Recipe| serde_json::to_string(&plan).map_err(|e| Error::Internal(e.to_string()));
-    Recipe::read(&folder).map(text).transpose()
+    Recipe::read(&folder)?.map(text).transpose()
 }
 
 /// Whether bytes of JSON stay within the limits of what is read.

@@ -13,8 +13,10 @@ use serde_json::{Map, Value};
 
 use super::checksum::{Crc32, sync};
 use super::folder::Folder;
+use super::short::read_short;
 use crate::checked;
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
+use crate::json::{self, MAX_BYTES};
 use crate::locks::lock;
 
 /// A file that was written.
@@ -76,15 +78,19 @@ impl Journal {
     /// Opens the journal of a folder to be continued, with the entries that are whole.
     pub(super) fn open(folder: &Folder) -> Result<(Self, Vec<Entry>)> {
         let path = folder.at(JOURNAL);
-        let failed = |e| Error::io(&path, "reading the journal", e);
-        let bytes = folder.read(JOURNAL).map_err(failed)?;
+        let bytes = read_short(folder.reader(JOURNAL), &path, MAX_BYTES, "a journal")?;
         // What follows the last line break was torn: the next line would be joined to it.
         // Proof: without a line break, no line is whole.
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         let lines = checked::get(&bytes, ..whole)?.split(|&byte| byte == b'\n');
+        let mut entries = Vec::new();
         // Proof: the shard of a line that says nothing is made anew.
-        let entries = lines.filter_map(parse).collect();
-        let file = folder.append(JOURNAL).map_err(failed)?;
+        for text in lines.filter_map(text_of) {
+            let refuse = |what| Error::format(&path, At::File, format!("in a line, {what}"));
+            json::check(text.as_bytes()).map_err(refuse)?;
+            entries.extend(serde_json::from_str::<Entry>(text).ok()); // Proof: as above.
+        }
+        let file = folder.append(JOURNAL).map_err(|e| Error::io(&path, "opening the journal", e))?;
         file.set_len(whole as u64).map_err(|e| Error::io(&path, "cutting a torn line", e))?;
         Ok((Self { path, file: Mutex::new(file) }, entries))
     }
@@ -111,11 +117,10 @@ fn line(entry: &Entry) -> Result<String> {
     Ok(format!("{} {text}\n", Crc32::of(text.as_bytes())))
 }
 
-/// The entry of a line whose checksum fits.
-fn parse(line: &[u8]) -> Option<Entry> {
+/// The JSON of a line whose checksum fits.
+fn text_of(line: &[u8]) -> Option<&str> {
     let (sum, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let fits = sum == Crc32::of(text.as_bytes()).to_string();
-    serde_json::from_str(text).ok().filter(|_| fits)
+    Some(text).filter(|text| sum == Crc32::of(text.as_bytes()).to_string())
 }
 
 #[cfg(test)]
@@ -150,6 +155,23 @@ mod tests {
         assert_eq!(entries, [done(0), Entry::Complete(1, 2)]);
         journal.append(&done(1)).unwrap();
         assert_eq!(Journal::open(&folder).unwrap().1, [done(0), Entry::Complete(1, 2), done(1)]);
+    }
+
+    #[test]
+    fn a_journal_beyond_the_limits_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let refused = || Journal::open(&folder).unwrap_err().to_string();
+        std::fs::File::create(folder.at(JOURNAL)).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        let said = refused();
+        for part in ["journal: it has 67108865 bytes", "at most 67108864"] {
+            assert!(said.contains(part), "{said}");
+        }
+        let deep = "[".repeat(200);
+        std::fs::write(folder.at(JOURNAL), format!("{deep}\n")).unwrap();
+        assert_eq!(Journal::open(&folder).unwrap().1, []);
+        std::fs::write(folder.at(JOURNAL), format!("{} {deep}\n", Crc32::of(deep.as_bytes()))).unwrap();
+        assert!(refused().contains("deeper in each other than 100"), "{}", refused());
     }
 
     proptest! {

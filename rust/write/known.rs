@@ -15,6 +15,7 @@ use super::manifest::Manifest;
 use super::names::{ASIDE, HOLDER, Kind, MARK, OUTPUT};
 use super::recipe::{NAME, UNFINISHED};
 use super::shard_names::is_written;
+use super::short::read_short;
 use super::synced::{sync_folder, write_synced};
 use crate::error::{Error, Result, Shown};
 use crate::json;
@@ -68,8 +69,9 @@ pub(super) fn mark(folder: &Folder) -> Result<()> {
 
 /// Proof: what cannot be read marks nothing.
 fn is_marked(folder: &Folder) -> bool {
-    let short = folder.meta(MARK).is_ok_and(|meta| meta.bytes <= MARK_TEXT.len() as u64);
-    short && folder.read(MARK).is_ok_and(|text| MARK_TEXT.starts_with(&text))
+    let what = "the mark of unfinished output";
+    let text = read_short(folder.reader(MARK), &folder.at(MARK), MARK_TEXT.len() as u64, what);
+    text.is_ok_and(|text| MARK_TEXT.starts_with(&text))
 }
 
 /// The first path in the directory of an output or of a dataset that was replaced which is neither a file that this

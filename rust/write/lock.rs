@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::folder::Folder;
 use super::known::{check_known, mark};
 use super::names::{HOLDER, Kind, Lock, MARK};
+use super::short::read_short;
 use super::trust::{check_contents, check_ours, in_the_way, is_ours};
 use crate::error::{Error, Result};
 
@@ -15,6 +16,9 @@ use crate::error::{Error, Result};
 const ATTEMPTS: u32 = 100;
 /// How long one that looks whether a run lives may hold a lock.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Bytes of the number of a process.
+const HOLDER_BYTES: u64 = 10;
 
 /// A folder that this run has. Dropped, it is removed, unless it is to be kept.
 #[derive(Debug)]
@@ -104,7 +108,10 @@ fn write_holder(folder: &Folder) -> Result<()> {
 }
 
 fn busy(parent: &Folder, target: &OsStr, folder: &Folder) -> Error {
-    let holder = folder.read(HOLDER).ok().and_then(|pid| String::from_utf8(pid).ok());
+    // Proof: a note that cannot be read, or is longer than a number, names no process.
+    let what = "the note of who writes here";
+    let holder = read_short(folder.reader(HOLDER), &folder.at(HOLDER), HOLDER_BYTES, what).ok();
+    let holder = holder.and_then(|pid| String::from_utf8(pid).ok());
     let holder = holder.filter(|pid| pid.parse::<u32>().is_ok());
     let place = folder.path().display();
     let doing = match holder {

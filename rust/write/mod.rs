@@ -43,6 +43,7 @@ mod run;
 mod settle;
 mod shard_names;
 mod shards;
+mod short;
 mod stage;
 mod staging;
 mod synced;

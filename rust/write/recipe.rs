@@ -10,10 +10,12 @@ use twox_hash::XxHash3_128;
 
 use super::Options;
 use super::folder::Folder;
+use super::short::read_short;
 use super::synced::{sync_folder, write_synced};
 use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
 use crate::identity::FileIdentity;
+use crate::json::{self, MAX_BYTES};
 use crate::parallel::check_here;
 
 /// Bytes that a digest takes in between looks at whether the job is to stop.
@@ -93,8 +95,18 @@ impl Recipe {
     }
 
     /// The recipe in a folder; nothing if there is none that can be read.
-    pub(super) fn read(folder: &Folder) -> Option<Self> {
-        serde_json::from_slice(&folder.read(NAME).ok()?).ok()
+    ///
+    /// # Errors
+    /// It is beyond the limits of what is read.
+    pub(super) fn read(folder: &Folder) -> Result<Option<Self>> {
+        let bytes = match read_short(folder.reader(NAME), &folder.at(NAME), MAX_BYTES, "a plan") {
+            Ok(bytes) => bytes,
+            Err(Error::Io { .. }) => return Ok(None), // Proof: what cannot be read is no plan.
+            Err(error) => return Err(error),
+        };
+        json::check(&bytes).map_err(|what| Error::format(folder.at(NAME), At::File, what))?;
+        // Proof: as for what cannot be read.
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     /// The first thing in which an earlier recipe differs from this one: its name, and what the earlier run did
@@ -367,11 +379,26 @@ mod tests {
     fn a_recipe_is_read_as_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        assert_eq!(Recipe::read(&folder), None);
+        assert_eq!(Recipe::read(&folder).unwrap(), None);
         let written = recipe(json!({"rows": 3, "seed": u64::MAX}));
         written.write(&folder).unwrap();
-        assert_eq!(Recipe::read(&folder), Some(written));
+        assert_eq!(Recipe::read(&folder).unwrap(), Some(written));
         std::fs::write(dir.path().join(NAME), "{").unwrap();
-        assert_eq!(Recipe::read(&folder), None);
+        assert_eq!(Recipe::read(&folder).unwrap(), None);
+    }
+
+    #[test]
+    fn a_recipe_beyond_the_limits_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let file = std::fs::File::create(folder.at(NAME)).unwrap();
+        file.set_len(MAX_BYTES + 1).unwrap();
+        let said = Recipe::read(&folder).unwrap_err().to_string();
+        for part in ["plan.json", "67108865 bytes", "at most 67108864"] {
+            assert!(said.contains(part), "{said}");
+        }
+        std::fs::write(folder.at(NAME), "[".repeat(200)).unwrap();
+        let said = Recipe::read(&folder).unwrap_err().to_string();
+        assert!(said.contains("plan.json") && said.contains("deeper in each other than 100"), "{said}");
     }
 }

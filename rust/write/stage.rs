@@ -15,7 +15,7 @@ use super::journal::{Done, Entry, JOURNAL, Journal};
 use super::known::check_known;
 use super::lock::{Claim, claim, clear, is_held, remove_dead};
 use super::names::{Kind, OUTPUT};
-use super::recipe::Recipe;
+use super::recipe::{NAME as PLAN, Recipe};
 use super::replace::{Named, System, holds_replaced, replace, restore};
 use super::staging::{Staging, beside};
 use super::synced::sync_folder;
@@ -76,9 +76,10 @@ impl Stage {
         remove_dead(&parent, dead);
         let mut claim = claim(&parent, &own, name)?;
         // What an earlier run can be continued by stays; a folder that was just made does not.
-        claim.kept = claim.folder.meta(JOURNAL).is_ok() || holds_replaced(&claim.folder);
+        let is_there = |name| claim.folder.meta(name).is_ok();
+        claim.kept = is_there(JOURNAL) || is_there(PLAN) || holds_replaced(&claim.folder);
         restore(&claim.folder, Named { folder: &parent, name })?;
-        claim.kept = claim.folder.meta(JOURNAL).is_ok();
+        claim.kept = [JOURNAL, PLAN].iter().any(|name| claim.folder.meta(name).is_ok());
         // What was there before the lock was waited for may be there no more, and the other way round.
         let replaces = check_target(&target, overwrite)?;
         let taken = take_over(&claim.folder, recipe, options)?;
@@ -245,9 +246,10 @@ pub fn unfinished(target: &Path) -> Result<Option<serde_json::Map<String, serde_
     let (parent, name) = beside(&target)?;
     let Ok(parent) = Folder::open(parent) else { return Ok(None) };
     let Ok(folder) = parent.sub(Staging::of(name).shared()) else { return Ok(None) };
-    let recipe = Recipe::read(&folder).filter(|recipe| recipe.resumable);
-    let recipe =
-        recipe.filter(|_| is_ours(&parent, &folder) && check_known(&folder).is_ok() && !is_held(&folder));
+    if !is_ours(&parent, &folder) || check_known(&folder).is_err() || is_held(&folder) {
+        return Ok(None);
+    }
+    let recipe = Recipe::read(&folder)?.filter(|recipe| recipe.resumable);
     Ok(recipe.map(|recipe| recipe.fields().clone()))
 }
 

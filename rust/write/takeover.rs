@@ -20,9 +20,10 @@ pub(super) type Taken = (Journal, Folder, Vec<Done>);
 ///
 /// Proof: whatever cannot be continued is made anew.
 pub(super) fn take_over(folder: &Folder, recipe: &Recipe, options: &Options) -> Result<Option<Taken>> {
-    let Some(earlier) = Recipe::read(folder).filter(|_| options.resume != Resume::Never) else {
+    if options.resume == Resume::Never {
         return Ok(None);
-    };
+    }
+    let Some(earlier) = Recipe::read(folder)? else { return Ok(None) };
     let Some((journal, output, mut kept)) = finished(folder)? else { return Ok(None) };
     if kept.is_empty() || !earlier.resumable {
         return Ok(None);

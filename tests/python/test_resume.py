@@ -521,6 +521,21 @@ def test_a_plan_that_cannot_be_read_is_started_over(corpus, tmp_path):
     assert write(corpus, out).kept == 0
 
 
+@pytest.mark.parametrize("name", ["plan.json", "journal"])
+def test_a_plan_and_a_journal_have_a_size(corpus, tmp_path, name):
+    """What is beyond it is told and stays, until the call says that nothing of it is needed."""
+    out = tmp_path / "out"
+    leave(corpus, out)
+    os.truncate(staging(out) / name, (64 << 20) + 1)
+    before = sorted(path.name for path in staging(out).rglob("*"))
+    for options in ({}, {"order": "shuffle"}):
+        with pytest.raises(errors.FormatError, match=rf"{name}: it has 67108865 bytes, .* at most 67108864 are read"):
+            write(corpus, out, **options)
+    assert sorted(path.name for path in staging(out).rglob("*")) == before
+    assert write(corpus, out, resume=False).kept == 0
+    assert not staging(out).exists()
+
+
 def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypatch):
     out = tmp_path / "out"
 
