@@ -35,6 +35,10 @@ OPTIONS = {
 
 # Those of a shuffle have other names than those of a choice.
 _SHUFFLE = re.compile(r"\bseed=(\S+) belongs to order='shuffle', and the order is '(\w+)'")
+# What a message advises to call, with its arguments: they are those of Python, whoever's function it is.
+_WITHIN = r"\((?:[^()]|\([^()]*\))*\)"
+CALL = re.compile(rf"\w\((?:[^()]|{_WITHIN})*\)")
+"""A call in a message."""
 # What is followed by a slash is the name of a folder.
 _ARGUMENT = re.compile(rf"(?<![\w.`/-])({'|'.join(OPTIONS)})=(?!=|[\w.~-]*/)(\"[^\"]*\"|'[^']*'|[\w.-]*\w)?")
 _SUBJECTS = "|".join(sorted(OPTIONS.keys() - {"scores", "key"}))
@@ -48,9 +52,16 @@ def as_options(text: str) -> str:
     'give --dtype, for example --dtype float32, or --overwrite; --no-resume starts over'
     >>> as_options("threads is -5; a number from 1 to 1024 is needed")
     '--threads is -5; a number from 1 to 1024 is needed'
+    >>> as_options("give numpy.asarray(x, dtype='int64')")
+    "give numpy.asarray(x, dtype='int64')"
     """
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and it is \2", text)
-    return _SUBJECT.sub(lambda found: OPTIONS[found[1]] + " ", _ARGUMENT.sub(_option, text))
+    said, end = [], 0
+    for call in CALL.finditer(text):
+        said += [_ARGUMENT.sub(_option, text[end : call.start()]), call[0]]
+        end = call.end()
+    said.append(_ARGUMENT.sub(_option, text[end:]))
+    return _SUBJECT.sub(lambda found: OPTIONS[found[1]] + " ", "".join(said))
 
 
 def _option(found: re.Match[str]) -> str:
