@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from dsdm.paths import PathLike, local
 from dsdm.reference import ReferenceFile, cache_dir, reference_files
-from dsdm.shown import telling
+from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:
     import pooch
@@ -69,7 +69,23 @@ def fetch(
     base = url or os.environ.get("DSDM_DATA_URL") or DEFAULT_URL
     registry = {file.path: f"sha256:{file.sha256}" for file in wanted}
     store = pooch.create(path=folder, base_url=base.rstrip("/") + "/", registry=registry)
-    return [Path(store.fetch(file.path, downloader=_Download(file.size))) for file in wanted]
+    with _shown_lines(pooch.get_logger()):
+        return [Path(store.fetch(file.path, downloader=_Download(file.size))) for file in wanted]
+
+
+@contextmanager
+def _shown_lines(log: logging.Logger) -> Iterator[None]:
+    """Have a log, which writes to the terminal by a handler of its own, say names and addresses as all else does."""
+
+    def show(record: logging.LogRecord) -> bool:
+        record.msg, record.args = shown(record.getMessage()), ()
+        return True
+
+    log.addFilter(show)
+    try:
+        yield
+    finally:
+        log.removeFilter(show)
 
 
 def _wanted(paths: Iterable[str] | None) -> list[ReferenceFile]:
@@ -137,7 +153,7 @@ class _Download:
             if not _begins_at(answer, have):
                 have = 0
             self._check_length(url, answer, have)
-            logger.info("downloading %s from byte %d of %d", url, have, self.size)
+            logger.info("downloading %s from byte %d of %d", shown(url), have, self.size)
             with open_part(part, keep=have > 0) as file:
                 self._copy(url, answer, file, have, part)
 

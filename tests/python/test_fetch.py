@@ -4,6 +4,9 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import io
+import logging
+import os
 import threading
 
 import pytest
@@ -74,6 +77,28 @@ def test_a_file_is_fetched_into_the_cache_where_it_is_looked_for(server, table):
     assert server.asked == [("/files/dsdm/squad.pt", None)]
     assert module.fetch() == [path], "a second call finds it there"
     assert len(server.asked) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_the_lines_of_a_download_act_on_no_terminal(table, tmp_path, caplog):
+    import pooch
+
+    table()
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    pooch.get_logger().addHandler(handler)
+    caplog.set_level(logging.INFO, "dsdm")
+    address = os.environ["DSDM_DATA_URL"]
+    try:
+        module.fetch(data_dir=tmp_path / "a\x1b[2J\rb", url=f"{address}/\x1b[2Jc\u202e")
+    finally:
+        pooch.get_logger().removeHandler(handler)
+    assert r"a\x1b[2J\rb" in lines.getvalue()
+    assert r"/\x1b[2Jc\u202e/" in lines.getvalue()
+    assert f"downloading {address}/\\x1b[2Jc\\u202e/dsdm/squad.pt from byte 0" in caplog.text
+    for said in (lines.getvalue(), *(record.getMessage() for record in caplog.records)):
+        assert not set("\x1b\r\u202e") & set(said)
+    assert pooch.get_logger().filters == []
 
 
 def test_a_download_that_was_cut_off_is_continued(server, table, tmp_path):
