@@ -24,7 +24,8 @@ _YES = ("1", "true", "yes")
 app = typer.Typer(
     name="dsdm",
     help="Turn score vectors into training subsets.",
-    epilog="Begin with: dsdm demo",
+    epilog="Begin with: dsdm demo\n\n\b\nExit codes: 0 done; 1 an error of files, data or the machine; 2 wrong usage; "
+    "130 interrupted by Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -61,7 +62,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line: an error of dsdm is one line on stderr and exit code 1, wrong usage 2."""
+    """Run the command line: an error of dsdm is one line on stderr and exit code 1, wrong usage 2, Ctrl-C 130."""
     try:
         sys.exit(app(standalone_mode=False))
     except _Usage as error:

@@ -1,0 +1,107 @@
+"""What the command ends with, as README and `dsdm --help` say it."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import ROOT
+
+COMMANDS = ("demo", "fetch", "scores", "indices", "materialize", "verify")
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(10.0))
+    pq.write_table(pa.table({"n": np.arange(10)}), tmp_path / "c.parquet")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("mine")
+
+
+def test_they_are_told_in_both_places(run):
+    code, said, _ = run("--help")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert code == 0
+    for text in ("0 done", "1 an error of files, data or the machine", "2 wrong usage", "130 interrupted by Ctrl-C"):
+        assert text in said
+    assert "The command ends with 0 where all was done, 1 for an error of files, data or the machine" in readme
+    assert "for wrong usage, and 130 where Ctrl-C interrupted it" in readme
+
+
+def test_0_where_all_was_done(run):
+    for command in COMMANDS:
+        assert run(command, "--help")[0] == 0
+    assert run("--version")[0] == 0
+    assert run("scores", "s.npy")[0] == 0
+    assert run("indices", "s.npy", "-k", 3, "-o", "rows.npy")[0] == 0
+    assert run("materialize", "c.parquet", "out", "-i", "rows.npy", "--dry-run")[0] == 0
+    assert run("materialize", "c.parquet", "out", "-i", "rows.npy")[0] == 0
+    assert run("verify", "out")[0] == 0
+
+
+def test_1_for_an_error_which_is_one_line(run):
+    for arguments in (
+        ("demo", "taken"),
+        ("fetch", "none.pt"),
+        ("scores", "none.npy"),
+        ("indices", "s.npy", "-k", 11, "-o", "rows.npy"),
+        ("indices", "none.npy", "-k", 1, "-o", "rows.npy"),
+        ("materialize", "c.parquet", "taken", "-i", "s.npy"),
+        ("verify", "taken"),
+    ):
+        code, said, errors = run(*arguments)
+        assert (code, said) == (1, ""), arguments
+        assert errors.startswith("dsdm: ")
+        assert errors.count("\n") == 1
+
+
+def test_2_for_wrong_usage(run):
+    for arguments in (
+        (),
+        ("nothing",),
+        ("--nothing",),
+        ("scores",),
+        ("demo", "--rows", 1),
+        ("fetch", "--nothing"),
+        ("indices", "s.npy", "-k", "many", "-o", "rows.npy"),
+        ("indices", "s.npy", "-o", "rows.npy"),
+        ("materialize", "c.parquet", "out"),
+        ("verify",),
+    ):
+        assert run(*arguments)[0] == 2, arguments
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments"),
+    [
+        ("dsdm.demo.run", ("demo",)),
+        ("dsdm.fetch.fetch", ("fetch",)),
+        ("dsdm.scores.open_leniently", ("scores", "s.npy")),
+        ("dsdm.top_k", ("indices", "s.npy", "-k", 3, "-o", "rows.npy")),
+        ("dsdm.materialize", ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)),
+        ("dsdm.open_shards", ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)),
+        ("dsdm.verify", ("verify", "out")),
+    ],
+)
+def test_130_where_it_was_interrupted(run_entry, monkeypatch, where, arguments):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupted)
+    assert run_entry(*arguments) == 130
+
+
+@pytest.fixture
+def run_entry(tmp_path, monkeypatch):
+    """Run what the script `dsdm` runs, and give the exit code."""
+    from dsdm.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["dsdm", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
+
+    return call
