@@ -55,6 +55,9 @@ pub(super) enum Entry {
     /// The output is complete, and is about to get its name. By its device and inode it is told from one that
     /// it replaced.
     Complete(u64, u64),
+    /// The dataset of this device and inode is about to be replaced by the output. Where the two were exchanged, the
+    /// next run knows by it what it finds in place of the output.
+    Replaces(u64, u64),
 }
 
 /// An open journal.

@@ -148,6 +148,8 @@ pub(super) fn remove_dead(parent: &Folder, is_dead: impl Fn(&OsStr) -> bool) {
         if let Ok(folder) = parent.sub(name)
             && is_ours(parent, &folder)
             && let Lock::Held(_lock) = folder.lock()
+            // What it has renamed is on the disk before the rest goes.
+            && parent.sync().is_ok()
         {
             remove(parent, name, &folder);
         }

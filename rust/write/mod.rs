@@ -39,6 +39,7 @@ mod release;
 mod reopen;
 mod replace;
 mod replaceable;
+mod replaced;
 mod run;
 mod settle;
 mod shard_names;

@@ -10,53 +10,25 @@ use std::io;
 use std::path::Path;
 
 use super::folder::Folder;
-use super::journal::{Entry, JOURNAL, Journal};
-use super::known::foreign_in;
 use super::names::{ASIDE, OUTPUT, Place};
-use super::replaceable::check_replaceable;
-use super::synced::sync_folder;
-use crate::error::{Error, Result, Shown};
+use super::replaced::{
+    EEXIST, Named, Names, aside_in, remove_aside, remove_exchanged, sync_both, what_changed,
+};
+use crate::error::{Error, Result};
 
-/// A name in a folder.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Named<'a> {
-    pub(super) folder: &'a Folder,
-    pub(super) name: &'a OsStr,
+/// Gives the output in a folder a name that is free. It has it on the disk before the folder may go.
+///
+/// # Errors
+/// Something took the name meanwhile, or the system refuses the rename.
+pub(super) fn give_name(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+    let named = names.rename(Named { folder, name: OsStr::new(OUTPUT) }, target);
+    let path = || target.folder.at(target.name);
+    named.map_err(|e| Error::io(path(), "giving the finished output its name", e))?;
+    sync_both(names, folder, target)
 }
 
-/// What gives names, so that tests can have it fail.
-pub(super) trait Names {
-    /// Exchanges two names in one step.
-    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
-    /// Gives another name, which is free.
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
-}
-
-/// The system's own.
-pub(super) struct System;
-
-impl Names for System {
-    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
-        from.folder.exchange(from.name, to.folder, to.name)
-    }
-
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
-        from.folder.rename_new(from.name, to.folder, to.name)
-    }
-}
-
-/// Where an old dataset is put aside in the folder of an unfinished output.
-fn aside_in(folder: &Folder) -> Named<'_> {
-    Named { folder, name: OsStr::new(ASIDE) }
-}
-
-/// Whether an old dataset lies in the folder of an unfinished output, which must then stay.
-pub(super) fn holds_replaced(folder: &Folder) -> bool {
-    folder.meta(ASIDE).is_ok()
-}
-
-/// Puts the output in a folder in the place of `target`, whose old dataset is then where the output was, or gone.
-/// `old` is the place of that dataset, which was found to be one that may be replaced.
+/// Puts the output in a folder in the place of `target`, whose old dataset is then gone. `old` is the place of that
+/// dataset, which was found to be one that may be replaced.
 ///
 /// # Errors
 /// What came out is another or has more in it by now, or the system refuses a rename: it is where it was, or, if that
@@ -72,11 +44,11 @@ pub(super) fn replace(
     let new = Named { folder, name: OsStr::new(OUTPUT) };
     match names.exchange(new, target) {
         Ok(()) => {
-            let came_out = check_came_out(new, target, old);
-            return came_out.map_err(|error| match names.exchange(new, target) {
+            check_came_out(new, target, old).map_err(|error| match names.exchange(new, target) {
                 Ok(()) => error,
                 Err(e) => not_back(&path, &error, &folder.at(OUTPUT), e),
-            });
+            })?;
+            return remove_exchanged(names, folder, target);
         }
         Err(e) if e.kind() == io::ErrorKind::Unsupported => {}
         Err(e) => return Err(failed(e)),
@@ -85,39 +57,28 @@ pub(super) fn replace(
     names.rename(target, aside).map_err(failed)?;
     // On the disk before the new one has the name: after a crash, the old one is in one of the two places.
     let put = check_came_out(aside, target, old)
-        .and_then(|()| sync_both(folder, target))
+        .and_then(|()| sync_both(names, folder, target))
         .and_then(|()| names.rename(new, target).map_err(failed));
     put.map_err(|error| match names.rename(aside, target) {
         Ok(()) => error,
         Err(e) => not_back(&path, &error, &folder.at(ASIDE), e),
     })?;
-    sync_both(folder, target)?;
     // Before the journal goes, by which a run that finds half of it knows that it is to go.
-    remove_aside(folder)
+    remove_aside(names, folder, target)
 }
 
 /// Fails unless what a target was is the dataset that was looked at before, and still nothing else: between that look
 /// and the rename, others may have put files in it, or another in its place.
 fn check_came_out(out: Named<'_>, target: Named<'_>, old: Option<Place>) -> Result<()> {
     let (path, there) = (target.folder.at(target.name), out.folder.at(out.name));
-    let failed = |e| Error::io(&path, "looking at what the output replaces", e);
-    let changed = |what: &str| {
-        let doing = format!(
-            "replacing the dataset that was here, where {what}; all of it is left here: move what is yours elsewhere, and write again"
-        );
-        Error::io(&path, doing, io::ErrorKind::AlreadyExists.into())
+    let Some(what) = what_changed(out, old)? else {
+        return Ok(()); // Proof: nothing changed.
     };
-    if out.folder.meta(out.name).map_err(failed)?.place != old {
-        return Err(changed("something else was put meanwhile"));
-    }
-    let dataset = out.folder.sub(out.name).map_err(failed)?;
-    if let Some(found) = foreign_in(&dataset)? {
-        // Proof: what does not lie in it is named as it is.
-        let found = found.strip_prefix(&there).unwrap_or(&found);
-        return Err(changed(&format!("{} was put meanwhile", Shown(found))));
-    }
-    let moved = |error: Error| error.to_string().replace(&*there.to_string_lossy(), &path.to_string_lossy());
-    check_replaceable(&there).map_err(|error| changed(&format!("this is so meanwhile: {}", moved(error))))
+    let what = what.replace(&*there.to_string_lossy(), &path.to_string_lossy());
+    let doing = format!(
+        "replacing the dataset that was here, where {what}; all of it is left here: move what is yours elsewhere, and write again"
+    );
+    Err(Error::io(path, doing, io::Error::from_raw_os_error(EEXIST)))
 }
 
 fn not_back(path: &Path, error: &Error, there: &Path, source: io::Error) -> Error {
@@ -128,60 +89,12 @@ fn not_back(path: &Path, error: &Error, there: &Path, source: io::Error) -> Erro
     Error::io(path, doing, source)
 }
 
-fn remove_aside(folder: &Folder) -> Result<()> {
-    let removed = folder.remove_all(OsStr::new(ASIDE));
-    removed.map_err(|e| Error::io(folder.at(ASIDE), "removing the dataset that was replaced", e))
-}
-
-fn sync_both(folder: &Folder, target: Named<'_>) -> Result<()> {
-    sync_folder(folder)?;
-    sync_folder(target.folder)
-}
-
-/// Puts back the old dataset that a run was about to replace when it was killed; removes the one that it replaced.
-///
-/// # Errors
-/// Something else has the name meanwhile, so that nobody knows which of the two is wanted; the system refuses.
-pub(super) fn restore(folder: &Folder, target: Named<'_>) -> Result<()> {
-    if !holds_replaced(folder) {
-        return Ok(());
-    }
-    let path = target.folder.at(target.name);
-    match target.folder.meta(target.name) {
-        Ok(_) => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let put = folder.rename_new(OsStr::new(ASIDE), target.folder, target.name);
-            put.map_err(|e| Error::io(path, "putting back the old dataset", e))?;
-            return sync_both(folder, target);
-        }
-        Err(e) => return Err(Error::io(path, "looking at what is there", e)),
-    }
-    if !is_what_was_finished(folder, target)? {
-        return Err(Error::Value(format!(
-            "{}: an interrupted run put the dataset that was here aside, in {}, and another is here now; remove or rename one of the two",
-            path.display(),
-            folder.at(ASIDE).display()
-        )));
-    }
-    remove_aside(folder)
-}
-
-/// Whether a directory is the output that the run of a folder finished: the journal knows it by its place.
-fn is_what_was_finished(folder: &Folder, target: Named<'_>) -> Result<bool> {
-    if folder.meta(JOURNAL).is_err() {
-        return Ok(false);
-    }
-    let (_, entries) = Journal::open(folder)?;
-    let place = target.folder.meta(target.name).ok().and_then(|meta| meta.place);
-    Ok(entries
-        .iter()
-        .any(|entry| matches!(entry, Entry::Complete(device, inode) if place == Some((*device, *inode)))))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::journal::{Entry, Journal};
+    use super::super::replaced::{System, holds_replaced, restore};
     use super::*;
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
     use std::fs;
     use std::path::PathBuf;
 
@@ -203,6 +116,10 @@ mod tests {
             } else {
                 System.rename(from, to)
             }
+        }
+
+        fn sync(&self, folder: &Folder) -> Result<()> {
+            System.sync(folder)
         }
     }
 
@@ -275,8 +192,128 @@ mod tests {
     fn names_are_exchanged_where_that_can_be_done() {
         let case = Case::new();
         case.replace_by(&System).unwrap();
-        // Where the system cannot, the old one is gone.
-        assert!([some(["new", "old", ""]), some(["new", "", ""])].contains(&case.all()));
+        assert_eq!(case.all(), some(["new", "", ""]));
+    }
+
+    /// Notes each step, and the power goes before that of a number: nothing is done from there on.
+    struct Noting {
+        exchanges: bool,
+        steps: RefCell<Vec<String>>,
+        until: usize,
+    }
+
+    impl Noting {
+        fn step(&self, what: String) -> io::Result<()> {
+            let mut steps = self.steps.borrow_mut();
+            if steps.len() >= self.until {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            steps.push(what);
+            Ok(())
+        }
+    }
+
+    impl Names for Noting {
+        fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+            if !self.exchanges {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+            self.step("exchange".to_owned())?;
+            System.exchange(from, to)
+        }
+
+        fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+            self.step(format!("{} to {}", from.name.display(), to.name.display()))?;
+            System.rename(from, to)
+        }
+
+        fn sync(&self, folder: &Folder) -> Result<()> {
+            let inner = folder.path().ends_with(".out.dsdm-unfinished");
+            let step = self.step(if inner { "inner" } else { "outer" }.to_owned());
+            step.map_err(|e| Error::io(folder.path(), "bringing the folder to the disk", e))
+        }
+    }
+
+    fn noting(exchanges: bool, until: usize) -> Noting {
+        Noting { exchanges, steps: RefCell::default(), until }
+    }
+
+    /// Whatever the order in which a disk keeps changes, it has the new name before anything of the old one goes.
+    #[test]
+    fn names_are_on_the_disk_before_the_old_dataset_goes() {
+        for (exchanges, expected) in [
+            (true, "exchange, inner, outer, output to replaced, inner, outer"),
+            (false, "out to replaced, inner, outer, output to out, inner, outer"),
+        ] {
+            let count = expected.split(", ").count();
+            for until in 0..=count {
+                let (case, names) = (Case::new(), noting(exchanges, until));
+                assert_eq!(case.replace_by(&names).is_ok(), until == count);
+                assert!(expected.starts_with(&names.steps.borrow().join(", ")), "{:?}", names.steps);
+                let old = case.all().iter().filter(|text| text.as_deref() == Some("old")).count();
+                assert_eq!(old, usize::from(until < count), "{until}: {:?}", case.all());
+            }
+            let (case, names) = (Case::new(), noting(exchanges, count));
+            case.replace_by(&names).unwrap();
+            assert_eq!(names.steps.borrow().join(", "), expected);
+        }
+        let (case, names) = (Case::new(), noting(true, 9));
+        give_name(&names, &case.folder, Named { name: OsStr::new("free"), ..case.named() }).unwrap();
+        assert_eq!(*names.steps.borrow(), ["output to free", "inner", "outer"]);
+    }
+
+    /// A case as a run leaves it that is killed right after the exchange, before it looked at what came out.
+    fn killed_after_exchange(old: impl Fn(&Case)) -> Case {
+        let case = Case::new();
+        let (device, inode) = case.parent.meta("out").unwrap().place.unwrap();
+        let journal = Journal::open(&case.folder).unwrap().0;
+        journal.append(&Entry::Replaces(device, inode)).unwrap();
+        old(&case);
+        System.exchange(Named { folder: &case.folder, name: OsStr::new(OUTPUT) }, case.named()).unwrap();
+        case
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    #[test]
+    fn the_next_run_looks_at_what_a_killed_run_exchanged() {
+        let case = killed_after_exchange(|_| {});
+        let names = noting(true, 9);
+        restore(&names, &case.folder, case.named()).unwrap();
+        assert_eq!(names.steps.borrow().join(", "), "inner, outer, output to replaced, inner, outer");
+        assert_eq!(case.all(), some(["new", "", ""]));
+        // What runs write by name, and this dataset does not name, is somebody's.
+        let shard = "data-00007-of-00009.arrow";
+        let with_shard = killed_after_exchange(|case| fs::write(case.target.join(shard), "years").unwrap());
+        let another = killed_after_exchange(|case| {
+            fs::rename(&case.target, case.dir.path().join("moved")).unwrap();
+            dataset(&case.target, "old");
+        });
+        for (case, what) in [(&with_shard, shard), (&another, "something else was put meanwhile")] {
+            let said = restore(&System, &case.folder, case.named()).unwrap_err().to_string();
+            assert!(said.contains(what) && said.contains(&case.new.display().to_string()), "{said}");
+            assert_eq!(case.all(), some(["new", "old", ""]));
+        }
+        fs::remove_file(with_shard.new.join(shard)).unwrap();
+        restore(&System, &with_shard.folder, with_shard.named()).unwrap();
+        assert_eq!(with_shard.all(), some(["new", "", ""]));
+        // Where the new one was taken away, the old one goes back; where another came, nobody knows.
+        let gone = killed_after_exchange(|_| {});
+        fs::rename(&gone.target, gone.dir.path().join("moved")).unwrap();
+        restore(&System, &gone.folder, gone.named()).unwrap();
+        assert_eq!(gone.all(), some(["old", "", ""]));
+        let other = killed_after_exchange(|_| {});
+        fs::rename(&other.target, other.dir.path().join("moved")).unwrap();
+        dataset(&other.target, "another");
+        let said = restore(&System, &other.folder, other.named()).unwrap_err().to_string();
+        assert!(
+            said.contains("another is here") && said.contains(&other.new.display().to_string()),
+            "{said}"
+        );
+        assert_eq!(other.all(), some(["another", "old", ""]));
+        // What is neither the old one nor the new one gets no name.
+        fs::rename(&another.target, another.dir.path().join("new")).unwrap();
+        restore(&System, &another.folder, another.named()).unwrap_err();
+        assert_eq!(another.all(), some(["", "old", ""]));
     }
 
     /// Has an exchange or none, and others do something before the first rename of any kind.
@@ -302,6 +339,10 @@ mod tests {
                 (self.meddle)();
             }
             System.rename(from, to)
+        }
+
+        fn sync(&self, folder: &Folder) -> Result<()> {
+            System.sync(folder)
         }
     }
 
@@ -359,7 +400,7 @@ mod tests {
                 assert_eq!(aside, renames == 0b110, "{error}");
             }
             // And the next run: the old one is back, or the new one is there and the old one gone.
-            restore(&case.folder, case.named()).unwrap();
+            restore(&System, &case.folder, case.named()).unwrap();
             assert_eq!(case.text(&case.target).as_deref(), Some(back));
             assert!(!holds_replaced(&case.folder));
         }
@@ -370,12 +411,12 @@ mod tests {
     fn what_a_killed_run_put_aside_goes_back_or_goes() {
         let case = Case::new();
         fs::rename(&case.target, case.aside()).unwrap();
-        restore(&case.folder, case.named()).unwrap();
+        restore(&System, &case.folder, case.named()).unwrap();
         assert_eq!(case.all(), some(["old", "new", ""]));
         fs::rename(&case.target, case.aside()).unwrap();
         fs::rename(&case.new, &case.target).unwrap();
         fs::remove_file(case.aside().join("state.json")).unwrap();
-        restore(&case.folder, case.named()).unwrap();
+        restore(&System, &case.folder, case.named()).unwrap();
         assert_eq!(case.all(), some(["new", "", ""]));
         assert!(!holds_replaced(&case.folder));
     }
@@ -385,7 +426,7 @@ mod tests {
         let case = Case::new();
         case.replace(0b110).unwrap_err();
         dataset(&case.target, "another");
-        let error = restore(&case.folder, case.named()).unwrap_err();
+        let error = restore(&System, &case.folder, case.named()).unwrap_err();
         let said = error.to_string();
         assert!(
             matches!(error, Error::Value(_)) && said.contains("replaced") && said.contains("another is here")

@@ -16,7 +16,8 @@ use super::known::check_known;
 use super::lock::{Claim, claim, clear, is_held, remove_dead};
 use super::names::{Kind, OUTPUT};
 use super::recipe::{NAME as PLAN, Recipe};
-use super::replace::{Named, System, holds_replaced, replace, restore};
+use super::replace::{give_name, replace};
+use super::replaced::{Named, System, holds_replaced, restore};
 use super::staging::{Staging, beside};
 use super::synced::sync_folder;
 use super::takeover::{remove_unlisted, take_over};
@@ -78,8 +79,13 @@ impl Stage {
         // What an earlier run can be continued by stays; a folder that was just made does not.
         let is_there = |name| claim.folder.meta(name).is_ok();
         claim.kept = is_there(JOURNAL) || is_there(PLAN) || holds_replaced(&claim.folder);
-        restore(&claim.folder, Named { folder: &parent, name })?;
+        restore(&System, &claim.folder, Named { folder: &parent, name })?;
         claim.kept = [JOURNAL, PLAN].iter().any(|name| claim.folder.meta(name).is_ok());
+        if claim.kept {
+            // What a killed run has renamed is on the disk before anything goes by which it would be known.
+            sync_folder(&claim.folder)?;
+            sync_folder(&parent)?;
+        }
         // What was there before the lock was waited for may be there no more, and the other way round.
         let replaces = check_target(&target, overwrite)?;
         let taken = take_over(&claim.folder, recipe, options)?;
@@ -143,14 +149,16 @@ impl Stage {
         if self.replaces {
             // What others put there while the rows were written is not removed either.
             let old = self.parent.meta(name).ok().and_then(|meta| meta.place);
+            if let Some((device, inode)) = old {
+                self.journal.append(&Entry::Replaces(device, inode))?;
+                self.journal.sync()?;
+            }
             check_target(&self.target, true)?;
             let replaced = replace(&System, folder, Named { folder: &self.parent, name }, old);
             self.holds_replaced = replaced.is_err() && (holds_replaced(folder) || !self.has_own_output());
             replaced?;
         } else {
-            folder
-                .rename_new(OsStr::new(OUTPUT), &self.parent, name)
-                .map_err(|e| Error::io(&self.target, "giving the finished output its name", e))?;
+            give_name(&System, folder, Named { folder: &self.parent, name })?;
         }
         self.resumable = false;
         Ok(())
@@ -169,12 +177,11 @@ impl Stage {
     /// Something that is no directory has the name, or the system refuses the rename.
     pub(super) fn commit_as(mut self, name: &str) -> Result<()> {
         self.resumable = false;
-        let named = self.target.with_file_name(name);
         let name = OsStr::new(name);
-        match self.claim.folder.rename_new(OsStr::new(OUTPUT), &self.parent, name) {
-            Err(_) if self.parent.meta(name).is_ok_and(|meta| meta.kind == Kind::Folder) => Ok(()),
-            Err(e) => Err(Error::io(&named, "giving the finished output its name", e)),
-            Ok(()) => Ok(()),
+        let is_there = || self.parent.meta(name).is_ok_and(|meta| meta.kind == Kind::Folder);
+        match give_name(&System, &self.claim.folder, Named { folder: &self.parent, name }) {
+            Err(_) if self.has_own_output() && is_there() => Ok(()),
+            named => named,
         }
     }
 

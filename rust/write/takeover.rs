@@ -64,7 +64,7 @@ fn finished(folder: &Folder) -> Result<Option<Taken>> {
             }
             // It got its name, and what is here now is what it replaced.
             Entry::Complete(device, inode) if Some((device, inode)) != place => return Ok(None),
-            Entry::Complete(..) => {}
+            Entry::Complete(..) | Entry::Replaces(..) => {}
         }
     }
     let there =

@@ -49,7 +49,8 @@ def main(folder: Path) -> None:
         keep(name)
         report = case(killed)
         results[name] = getattr(report, "kept", None)
-    complete_and_unnamed()
+    complete_and_unnamed(Path("left/complete"))
+    complete_and_unnamed(Path("left/replacing"), overwrite=True)
     Path("results.json").write_text(json.dumps(results))
 
 
@@ -111,16 +112,17 @@ def keep(name: str) -> None:
     assert Path("left", name).exists(), name
 
 
-def complete_and_unnamed() -> None:
-    """Leave an output that is complete, because something took its name while it was written."""
-    parent = Path("left/complete")
+def complete_and_unnamed(parent: Path, **options: Any) -> None:
+    """Leave an output that is complete, because something took its name while it was written, or lies in its place."""
     for _ in range(ATTEMPTS):
         parent.mkdir(parents=True)
         out, staging = parent / "out", parent / ".out.dsdm-unfinished"
+        if options:
+            write(str(out), [1])
         taking = threading.Thread(target=take_name, args=(out, staging))
         taking.start()
-        with suppress(FileExistsError):
-            write(str(out), num_shards=TOTAL)
+        with suppress(FileExistsError, ValueError):
+            write(str(out), num_shards=TOTAL, **options)
         taking.join()
         if (staging / "journal").exists():
             return
@@ -129,9 +131,11 @@ def complete_and_unnamed() -> None:
 
 
 def take_name(out: Path, staging: Path) -> None:
-    while not (staging / "plan.json").exists() and not out.exists():
+    replaced = out.stat().st_ino if out.exists() else None
+    while not (staging / "plan.json").exists() and (out.stat().st_ino if out.exists() else None) == replaced:
         pass
     out.mkdir(exist_ok=True)
+    (out / "notes.txt").touch()
 
 
 def write(out: str, rows: Any = ROWS, source: Any = "corpus", **options: Any) -> object:

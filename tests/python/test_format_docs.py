@@ -223,11 +223,38 @@ def test_an_output_that_has_its_name_stays_until_it_is_replaced(complete):
     assert again(out, overwrite=True) == 0
 
 
-def test_an_output_that_was_exchanged_is_replaced(complete):
+def exchanged(complete):
+    """Leave what a run does that is killed right after it exchanged its output with a data set."""
     out, staging = complete
     (staging / "output").rename(out)
     (out.parent / "old").rename(staging / "output")
+    place = (staging / "output").stat()
+    with (staging / "journal").open("a") as journal:
+        journal.write(line({"replaces": [place.st_dev, place.st_ino]}))
+    return out, staging
+
+
+def test_an_output_that_was_exchanged_is_replaced(complete):
+    out, _ = exchanged(complete)
     assert again(out, overwrite=True) == 0
+
+
+def test_what_was_put_into_a_data_set_that_was_exchanged_is_not_removed(complete):
+    out, staging = exchanged(complete)
+    (more := staging / "output" / "data-00007-of-00009.arrow").write_bytes(b"years")
+    with pytest.raises(FileExistsError, match=rf"{more.name}.*move it, or what is yours of it, elsewhere"):
+        again(out, overwrite=True)
+    assert more.read_bytes() == b"years"
+    more.rename(out.parent / more.name)
+    assert again(out, overwrite=True) == 0
+
+
+def test_a_data_set_that_was_exchanged_goes_back_where_its_name_is_free(complete):
+    out, _ = exchanged(complete)
+    out.rename(out.parent / "new")
+    with pytest.raises(FileExistsError):
+        again(out)
+    assert dsdm.verify(out).rows == 1
 
 
 def test_a_data_set_that_was_put_aside_is_put_back(complete):

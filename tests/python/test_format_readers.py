@@ -260,12 +260,14 @@ def test_what_lines_of_a_journal_may_say(resumed, entry):
     for told, valid, kept in (
         ({"done": {**done, "unknown": 1}}, True, 9),
         ({"done": {**done, "files": [{**file, "unknown": 1}]}}, True, 9),
-        ({"done": {**done, "files": [capitals]}}, False, 8),
+        ({"done": {**done, "files": [capitals]}}, capitals == file, 8 + (capitals == file)),
         ({"done": {**done, "facts": {"embedded": 1}}}, True, 8),
         ({**entry, "unknown": 1}, False, 8),
         ({"unknown": done}, False, 8),
         ({"complete": [1, 2]}, True, 0),
         ({"complete": [1, 2, 3]}, False, 8),
+        ({"replaces": [1, 2]}, True, 8),
+        ({"replaces": [1]}, False, 8),
     ):
         assert (refused_by("journal", told) == set()) is valid, told
         assert resumed(with_line(3, told)) == kept, told
