@@ -204,12 +204,12 @@ impl Run<'_> {
             }
         };
         let parent = stage.parent().clone();
-        let committed = match self.options.naming {
-            Naming::ByFingerprint => stage.commit_as(&report.fingerprint),
-            Naming::New | Naming::Replacing => stage.commit(),
-        };
-        let named = committed.and_then(|()| patiently(self.job, move || sync_folder(&parent)));
-        named.map(|()| report).map_err(|error| (error, None))
+        match self.options.naming {
+            Naming::ByFingerprint => stage.commit_as(&report.fingerprint).map_err(|error| (error, None))?,
+            Naming::New | Naming::Replacing => stage.commit()?,
+        }
+        let synced = patiently(self.job, move || sync_folder(&parent));
+        synced.map(|()| report).map_err(|error| (error, None))
     }
 
     /// Writes everything into the folder of a stage.

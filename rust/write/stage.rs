@@ -5,7 +5,6 @@
 //! What an interrupted run left there is taken over by the next one that makes the same.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +18,7 @@ use super::recipe::{NAME as PLAN, Recipe};
 use super::replace::{give_name, replace};
 use super::replaced::{Named, System, holds_replaced, restore};
 use super::staging::{Staging, beside};
-use super::synced::sync_folder;
+use super::synced::{make_folders, sync_folder};
 use super::takeover::{remove_unlisted, take_over};
 use super::target::{check_target, refuse_sources};
 use super::trust::is_ours;
@@ -67,7 +66,7 @@ impl Stage {
         let overwrite = options.naming == Naming::Replacing;
         refuse_sources(&target, sources)?;
         check_target(&target, overwrite)?;
-        fs::create_dir_all(place).map_err(|e| Error::io(place, "making the folder of the output", e))?;
+        make_folders(place, &sync_folder)?;
         let parent =
             Folder::open(place).map_err(|e| Error::io(place, "opening the folder of the output", e))?;
         let staging = Staging::of(name);
@@ -142,8 +141,12 @@ impl Stage {
     /// disk.
     ///
     /// # Errors
-    /// Something took the name meanwhile, or the system refuses the rename.
-    pub(super) fn commit(mut self) -> Result<()> {
+    /// Something took the name meanwhile, or the system refuses the rename; with what is left of it.
+    pub(super) fn commit(mut self) -> Result<(), (Error, Option<Left>)> {
+        self.give_name().map_err(|error| (error, self.leave(true)))
+    }
+
+    fn give_name(&mut self) -> Result<()> {
         let (_, name) = beside(&self.target)?;
         let folder = &self.claim.folder;
         if self.replaces {
@@ -195,8 +198,8 @@ impl Stage {
     pub(super) fn leave(mut self, resumable: bool) -> Option<Left> {
         self.resumable &= resumable;
         let finished = self.finished.load(Ordering::Relaxed);
-        // The folder may have been removed by others.
-        let left = self.resumable && finished > 0 && self.claim.folder.meta(OUTPUT).is_ok();
+        // The folder may have been removed by others, or the output has its name.
+        let left = self.resumable && finished > 0 && self.has_own_output();
         left.then(|| Left { folder: self.claim.folder.path().to_path_buf(), finished })
     }
 }
@@ -274,6 +277,8 @@ fn begin_anew(folder: &Folder, recipe: &Recipe) -> Result<(Journal, Folder, Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use crate::gather::Split;
     use crate::write::{ExtraKeys, Format, Release, Resume};
     use serde_json::Map;
@@ -361,7 +366,7 @@ mod tests {
         assert!(matches!(&error, Error::Io { source, .. } if source.kind() == exists), "{error}");
         let stage = begin(&Options { naming: Naming::Replacing, ..options(&target) }).unwrap();
         fs::write(target.join("notes.txt"), "put there meanwhile").unwrap();
-        let error = stage.commit().unwrap_err().to_string();
+        let error = stage.commit().unwrap_err().0.to_string();
         assert!(error.contains("notes.txt"), "{error}");
         assert_eq!(fs::read_to_string(target.join("state.json")).unwrap(), old);
         fs::remove_file(target.join("notes.txt")).unwrap();
@@ -385,8 +390,19 @@ mod tests {
         let target = dir.path().join("out");
         let stage = begin(&options(&target)).unwrap();
         fs::create_dir(&target).unwrap();
-        assert!(stage.commit().is_err());
+        assert_eq!(stage.commit().unwrap_err().1, None);
         assert_eq!(names(dir.path()), ["out"]);
+        fs::remove_dir(&target).unwrap();
+        // What is finished stays, and the error comes with where it is.
+        let stage = begin(&options(&target)).unwrap();
+        finish_shard(&stage, 0);
+        fs::create_dir(&target).unwrap();
+        let (error, left) = stage.commit().unwrap_err();
+        assert!(error.to_string().contains("giving the finished output its name"), "{error}");
+        let folder = dir.path().join(".out.dsdm-unfinished");
+        assert_eq!(left, Some(Left { folder, finished: 1 }));
+        fs::remove_dir(&target).unwrap();
+        assert_eq!(begin(&options(&target)).unwrap().kept().len(), 1);
     }
 
     #[test]
@@ -539,12 +555,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
         for _ in 0..50 {
-            let run = || begin(&options(&target)).and_then(Stage::commit);
+            let run = || begin(&options(&target)).is_ok_and(|stage| stage.commit().is_ok());
             let made: Vec<_> = std::thread::scope(|scope| {
                 let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
                 runs.into_iter().map(|run| run.join().unwrap()).collect()
             });
-            assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1, "{made:?}");
+            assert_eq!(made.iter().filter(|made| **made).count(), 1, "{made:?}");
             assert_eq!(names(dir.path()), ["out"]);
             fs::remove_dir_all(&target).unwrap();
         }
