@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::folder::Folder;
 use super::known::{check_known, mark};
 use super::names::{HOLDER, Kind, Lock, MARK};
+use super::process::has_ended;
 use super::short::read_short;
 use super::trust::{check_contents, check_ours, in_the_way, is_ours};
 use crate::error::{Error, Result};
@@ -124,18 +125,6 @@ fn busy(parent: &Folder, target: &OsStr, folder: &Folder) -> Error {
         }
     };
     Error::io(parent.at(target), doing, io::Error::from_raw_os_error(16))
-}
-
-/// Whether there is no process of a number here.
-///
-/// Proof: where that cannot be told, the process is named as the one that writes.
-fn has_ended(pid: &str) -> bool {
-    #[cfg(unix)]
-    if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
-        return rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
-    }
-    let _ = pid;
-    false
 }
 
 /// Removes what `is_dead` says of a name that it may be left by a dead run, unless a living run has it, or it is not

@@ -34,6 +34,7 @@ mod names;
 mod pages;
 mod parquet;
 mod part;
+mod process;
 mod recipe;
 mod release;
 mod reopen;

@@ -21,9 +21,9 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Something took the name meanwhile, or the system refuses the rename.
 pub(super) fn give_name(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
-    let named = names.rename(Named { folder, name: OsStr::new(OUTPUT) }, target);
+    let given = names.rename(Named { folder, name: OsStr::new(OUTPUT) }, target);
     let path = || target.folder.at(target.name);
-    named.map_err(|e| Error::io(path(), "giving the finished output its name", e))?;
+    given.map_err(|e| Error::io(path(), "giving the finished output its name", e))?;
     sync_both(names, folder, target)
 }
 

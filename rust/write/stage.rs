@@ -21,7 +21,7 @@ use super::staging::{Staging, beside};
 use super::synced::{make_folders, sync_folder};
 use super::takeover::{remove_unlisted, take_over};
 use super::target::{check_target, refuse_sources};
-use super::trust::is_ours;
+use super::trust::{is_ours, remove_probes};
 use super::{Naming, Options};
 use crate::error::{Error, Result};
 
@@ -74,6 +74,7 @@ impl Stage {
         // What a run of the shared name left may be of use to the next of them.
         let dead = |found: &OsStr| found != own && found != staging.shared() && staging.is_one(found);
         remove_dead(&parent, dead);
+        remove_probes(&parent);
         let mut claim = claim(&parent, &own, name)?;
         // What an earlier run can be continued by stays; a folder that was just made does not.
         let is_there = |name| claim.folder.meta(name).is_ok();

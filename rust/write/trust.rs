@@ -10,12 +10,15 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::folder::Folder;
-use super::names::{Kind, Owner};
+use super::names::{Kind, Meta, Owner};
+use super::process::has_ended;
 use crate::error::{Error, Result, Shown};
 
 /// The bits of a mode that let others write.
 const OTHERS_WRITE: u32 = 0o022;
 const WHAT: &str = "the folder of unfinished output";
+/// What the names of files begin with by which owners are looked at.
+const PROBE: &str = ".dsdm-owner-";
 const EACCES: i32 = 13;
 const EEXIST: i32 = 17;
 
@@ -69,7 +72,39 @@ fn fits(found: Owner, new: Owner) -> bool {
 fn owner_here(parent: &Folder) -> Option<Owner> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    parent.owner_here(&format!(".dsdm-owner-{}-{count}", std::process::id())).ok().flatten()
+    parent.owner_here(&format!("{PROBE}{}-{count}", std::process::id())).ok().flatten()
+}
+
+/// Removes what runs that were killed left of the files by which they looked at owners: empty, of this user, and named
+/// by a process that has ended, or had the number of this one.
+///
+/// Proof: what cannot be looked at or removed takes no room, and nobody reads it.
+pub(super) fn remove_probes(parent: &Folder) {
+    let Ok(entries) = parent.entries() else { return };
+    let own = std::process::id().to_string();
+    for (name, _) in entries.iter().filter(|(_, kind)| *kind == Kind::File) {
+        let Some((name, process)) = name.to_str().and_then(|name| Some((name, prober(name)?))) else {
+            continue;
+        };
+        let left = process == own || has_ended(process);
+        if left && parent.meta(name).is_ok_and(|meta| is_probe(parent, &meta)) {
+            let _ = parent.remove_file(name);
+        }
+    }
+}
+
+/// The process that named a file by which it looks at owners.
+fn prober(name: &str) -> Option<&str> {
+    let (process, count) = name.strip_prefix(PROBE)?.split_once('-')?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    Some(process).filter(|process| number(process) && number(count))
+}
+
+fn is_probe(parent: &Folder, found: &Meta) -> bool {
+    let is_users = |owner: Owner| {
+        owner.user == this_user() || owner_here(parent).is_some_and(|here| here.user == owner.user)
+    };
+    found.kind == Kind::File && found.bytes == 0 && found.owner.is_some_and(is_users)
 }
 
 #[cfg(unix)]
@@ -141,6 +176,31 @@ mod tests {
         assert!(fits(owner(5, 0o755), owner(5, 0)) && !fits(owner(6, 0o755), owner(5, 0)));
         assert!(fits(owner(65534, 0o777), owner(65534, 0o777)) && !fits(owner(6, 0o777), owner(5, 0o777)));
         assert!(!fits(owner(5, 0o777), owner(5, 0o755)));
+    }
+
+    #[test]
+    fn what_killed_runs_left_of_looks_at_owners_goes_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let parent = Folder::open(dir.path()).unwrap();
+        // No system gives a process such a number.
+        let ended = i32::MAX;
+        let own = std::process::id();
+        let gone = [format!(".dsdm-owner-{ended}-0"), format!(".dsdm-owner-{own}-77")];
+        let lives = std::os::unix::process::parent_id();
+        let stay = [
+            format!(".dsdm-owner-{lives}-0"),
+            format!(".dsdm-owner-{ended}-x"),
+            format!(".dsdm-owner-{ended}"),
+            format!("a.dsdm-owner-{ended}-0"),
+        ];
+        for name in gone.iter().chain(&stay) {
+            fs::write(parent.at(name), "").unwrap();
+        }
+        let full = format!(".dsdm-owner-{ended}-1");
+        fs::write(parent.at(&full), "years").unwrap();
+        remove_probes(&parent);
+        let left = |name: &String| parent.meta(name).is_ok();
+        assert!(!gone.iter().any(left) && stay.iter().all(left) && left(&full));
     }
 
     #[test]
