@@ -23,7 +23,7 @@ from dsdm.lazy_cache import cache_folder, clean_up, shards_of, write_indices, wr
 from dsdm.lazy_info import told_of
 from dsdm.materializing import identity_of, in_files
 from dsdm.memory import select_rows, to_dataset
-from dsdm.paths import local, refuse_inputs, refuse_inside
+from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
 from dsdm.runs import in_runs
 from dsdm.sizes import to_bytes
 from dsdm.sources import Source, blocks_of, check_range, files_of, open_source, row_numbers
@@ -105,6 +105,8 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         new_fingerprint: str | None = None,
     ) -> Dataset:
         """Give the rows at ``indices``, in that order, repeats included; nothing is read."""
+        if indices_cache_file_name is not None:
+            refuse_nul(indices_cache_file_name, "indices_cache_file_name")
         if keep_in_memory and indices_cache_file_name is not None:
             message = "keep_in_memory= and indices_cache_file_name= are both given; give one of them"
             raise ValueError(message)
@@ -185,6 +187,8 @@ class LazyDataset(Dataset):  # type: ignore[misc]
     @transmit_format  # type: ignore[untyped-decorator]
     def flatten_indices(self, *args: Any, **kwargs: Any) -> Dataset:
         """Give the selected rows as a dataset of their own: in a file of the cache, or in memory as their source is."""
+        if kwargs.get("cache_file_name") is not None:
+            refuse_nul(kwargs["cache_file_name"], "cache_file_name")
         known = {"keep_in_memory", "cache_file_name", "writer_batch_size", "num_proc", "new_fingerprint"}
         if self._indices is None or args or set(kwargs) - known or self.list_indexes() or not len(self):
             return super().flatten_indices(*args, **kwargs)
@@ -281,6 +285,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
     def to_parquet(self, path_or_buf: Any, *args: Any, **kwargs: Any) -> int:
         """Write the rows as one Parquet file."""
         if isinstance(path_or_buf, str | bytes | os.PathLike):
+            refuse_nul(os.fsdecode(path_or_buf), "path_or_buf")
             refuse_inputs(os.fsdecode(path_or_buf), open_source(self).files)
         if self._indices is None:
             return int(super().to_parquet(path_or_buf, *args, **kwargs))

@@ -1,4 +1,6 @@
-"""Arrow's C interface ends a text at a NUL: what would be cut there is refused by name."""
+"""Arrow's C interface and the system end a text at a NUL: what would be cut there is refused by name."""
+
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +9,9 @@ import pytest
 
 import dsdm
 from dsdm import errors
+from dsdm.dataset import open_dataset
+from dsdm.fetch import fetch
+from dsdm.selections import get_candidate_dataset
 
 NAME = "a\0x"
 
@@ -67,3 +72,61 @@ def test_the_name_of_a_column_that_is_added(tmp_path):
         dsdm.materialize(pa.table({"a": [1]}), [0], tmp_path / "out", row_ids="a\0b")
     with pytest.raises(ValueError, match=r"scores= has 'a\\x00b'.*NUL"):
         dsdm.materialize(pa.table({"a": [1]}), [0], tmp_path / "out", scores={"a\0b": np.zeros(1)})
+
+
+# --- paths ---
+
+PATH = r"""'.*a\\x00b.*', with a NUL in it, which no path can have"""
+
+
+def refusals(folder):
+    """Give what names each path that is written to or read from, and calls with it."""
+    table, path = pa.table({"a": [1]}), f"{folder}/a\0b"
+    yield "out_dir", lambda: dsdm.materialize(table, [0], path)
+    yield "out_dir", lambda: dsdm.materialize(table, [0], path.encode())
+    yield "out_dir", lambda: dsdm.materialize(f"{folder}/none.parquet", [0], path)
+    yield "out_dir", lambda: dsdm.plan(table, [0], path)
+    yield "the folder", lambda: dsdm.verify(path)
+    yield "trust_paths", lambda: dsdm.verify(folder, trust_paths=[path])
+    yield "data_dir", lambda: fetch(["dsdm/squad.pt"], data_dir=path)
+    yield "data_dir", lambda: dsdm.get_indices("dsdm", 1, "squad", data_dir=path)
+    yield "cache_dir", lambda: get_candidate_dataset(cache_dir=path)
+    rows = open_dataset([folder / "c.parquet"])
+    yield "dataset_path", lambda: rows.save_to_disk(path)
+    yield "path_or_buf", lambda: rows.to_parquet(path)
+    yield "indices_cache_file_name", lambda: rows.select([0], indices_cache_file_name=path)
+    yield "cache_file_name", lambda: rows.select([0]).flatten_indices(cache_file_name=path)
+    for open_ in (dsdm.open_scores, dsdm.open_shards):
+        for what in (path, Path(path), [path], f"{path}/*", path.encode()):
+            yield "the path", lambda open_=open_, what=what: open_(what)
+    told = {"by": "top_k", "scores": [path], "arguments": {"k": 1}}
+    yield "the path", lambda: dsdm.materialize(table, [0], folder / "out", selection=told)
+
+
+def test_a_path_is_refused_by_the_name_of_its_argument_and_nothing_is_left(tmp_path):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "c.parquet")
+    for name, call in refusals(tmp_path):
+        with pytest.raises(ValueError, match=f"{name} is {PATH}") as refused:
+            call()
+        assert "\0" not in str(refused.value)
+        assert [path.name for path in tmp_path.iterdir()] == ["c.parquet"]
+
+
+def test_so_is_one_of_the_command(run, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(3.0))
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "c.parquet")
+    before = sorted(tmp_path.iterdir())
+    for arguments, option in (
+        (("indices", "s.npy", "-k", 1, "-o", "a\0b.npy"), "'--out' / '-o'"),
+        (("materialize", "c.parquet", "a\0b", "--by", "s.npy", "-k", 1), "'OUT'"),
+        (("fetch", "dsdm/squad.pt", "--data-dir", "a\0b"), "'--data-dir'"),
+        (("demo", "a\0b"), "'[DIR]'"),
+        (("verify", "a\0b"), "'DIR'"),
+    ):
+        code, said, errors = run(*arguments)
+        assert (code, said) == (2, "")
+        assert option in errors
+        assert r"a\x00b" in errors
+        assert "embedded null" not in errors
+        assert "\0" not in errors
+    assert sorted(tmp_path.iterdir()) == before

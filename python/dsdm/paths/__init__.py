@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dsdm.paths.belongs import ROWS, SCORES, Use
 from dsdm.paths.folders import Found, Options, open_folder
 from dsdm.paths.globs import open_glob, would_read
-from dsdm.paths.local import PathLike, absolute, absolute_place, local
+from dsdm.paths.local import PathLike, absolute, absolute_place, local, refuse_nul
 from dsdm.paths.order import check_sort
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "local",
     "refuse_inputs",
     "refuse_inside",
+    "refuse_nul",
 ]
 
 

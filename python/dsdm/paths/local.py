@@ -19,10 +19,11 @@ def local(path: PathLike, what: str = "the path") -> str:
     Raises
     ------
     ValueError
-        For a URL, also for what ``pathlib`` makes of one.
+        For a URL, also for what ``pathlib`` makes of one, and for a NUL, which the system would end the path at.
 
     """
     text = os.fsdecode(path)
+    refuse_nul(text, what)
     if match := _URL.match(text):
         message = (
             f"{text}: {what} is a URL, and {match[1]}:// is not read or written; copy it to or from this machine "
@@ -30,6 +31,13 @@ def local(path: PathLike, what: str = "the path") -> str:
         )
         raise ValueError(message)
     return os.path.expanduser(text)  # noqa: PTH111 - Path would drop "./" and a slash at the end
+
+
+def refuse_nul(path: PathLike, what: str) -> None:
+    """Fail for a path with a NUL, before anything is done that ends in an error of the system."""
+    if "\0" in (text := os.fsdecode(path)):
+        message = f"{what} is {text!r}, with a NUL in it, which no path can have; give it without"
+        raise ValueError(message)
 
 
 def absolute(path: str) -> str:
