@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from dsdm import methods, provenance, reference
 from dsdm.checks import count_of, said, whole
-from dsdm.paths import PathLike, local
+from dsdm.paths import ROWS, PathLike, local
+from dsdm.paths.belongs import walk
+from dsdm.paths.deep import matching
 from dsdm.reference import DATASET_SIZE
 
 if TYPE_CHECKING:
@@ -277,11 +279,13 @@ def _shards_of(folder: str, globs: list[str] | None) -> list[str] | str:
     if globs is None:
         return folder
     found = []
+    if Path(folder).is_dir() and any("**" in name for name in globs):
+        walk(folder, ROWS)  # says what is wrong with folders that globs leave out without a word
     for name in globs:
         pattern = os.path.join(glob.escape(folder), name)  # noqa: PTH118
         if not glob.has_magic(name):
             found.append(os.path.join(folder, name))  # noqa: PTH118
-        elif glob.glob(pattern, recursive=True):  # noqa: PTH207
+        elif matching(pattern, glob.escape(folder)):
             found.append(pattern)
     if not found:
         message = f"{os.path.join(folder, ', '.join(globs))}: no shard has such a name"  # noqa: PTH118

@@ -16,6 +16,7 @@ from dsdm.checks import check_threads
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.manifest_paths import at_hand
 from dsdm.paths import PathLike, local
+from dsdm.paths.deep import MOST_DEEP, too_deep
 from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.shown import shown, telling
@@ -156,12 +157,15 @@ def verify(
 
 def _refuse_links(path: str, trust: Trust) -> None:
     """Fail if something in the folder is a link to what is not trusted, of which anything that is found tells."""
-    ahead = [path] if Path(path).is_dir() else []
+    ahead = [(path, 0)] if Path(path).is_dir() else []
     while ahead:
-        with os.scandir(ahead.pop()) as entries:
+        place, depth = ahead.pop()
+        if depth > MOST_DEEP:
+            raise too_deep(path, os.path.relpath(place, path))
+        with os.scandir(place) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    ahead.append(entry.path)
+                    ahead.append((entry.path, depth + 1))
                 elif entry.is_symlink() and trust.outside(entry.path, expand=False):
                     message = (
                         f"{entry.path}: it is a link to {os.path.realpath(entry.path)}, outside of the folder, the "

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dsdm.paths.deep import MOST_DEEP, too_deep
 from dsdm.paths.saved import is_saved
 
 _KINDS = {
@@ -97,14 +98,20 @@ def walk(folder: str, use: Use) -> Tree:
     Raises
     ------
     OSError
-        For a link that leads nowhere or back, and for a folder that cannot be read.
+        For a link that leads nowhere or back, for a folder that cannot be read, and for folders that lie deeper in
+        each other than `MOST_DEEP`.
     ValueError
         For a folder or file that is there by two names, through a link.
 
     """
     tree = Tree()
     links: dict[str, str] = {}
-    _walk(_Place(folder, "", ()), use, tree, {}, links)
+    try:
+        _walk(_Place(folder, "", ()), use, tree, {}, links)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and error.filename != folder:
+            raise too_deep(folder, os.path.relpath(os.fsdecode(error.filename), folder)) from error
+        raise
     # A link beside the file that it leads to, and not one into the blobs of the hub's cache.
     real = {os.path.realpath(os.path.join(folder, path)): path for path in tree.files if path not in links}  # noqa: PTH118
     for link, target in links.items() if links else ():
@@ -115,7 +122,17 @@ def walk(folder: str, use: Use) -> Tree:
 
 def has_data(folder: str, use: Use) -> bool:
     """Tell whether any file below a folder has a name that is opened."""
-    return any(use.kind(name) for _, _, names in os.walk(folder) for name in names)
+    ahead = [(folder, 0)]
+    while ahead:
+        place, depth = ahead.pop()
+        if depth > MOST_DEEP:
+            raise too_deep(folder, os.path.relpath(place, folder))
+        for entry in _entries(place):
+            if entry.is_dir(follow_symlinks=False):
+                ahead.append((entry.path, depth + 1))
+            elif use.kind(entry.name):
+                return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -155,6 +172,8 @@ def _walk(place: _Place, use: Use, tree: Tree, seen: dict[tuple[int, int], str],
 
 
 def _note_folder(entry: "os.DirEntry[str]", relative: str, tree: Tree) -> None:
+    if relative.count("/") >= MOST_DEEP:
+        raise too_deep(entry.path.removesuffix(f"/{relative}"), relative)
     tree.folders.append(relative)
     if entry.is_symlink():
         tree.linked.append(os.path.realpath(entry.path))

@@ -8,6 +8,7 @@ from collections import defaultdict
 
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import Use, data_set_kind, is_hidden, is_leftover, twice, walk
+from dsdm.paths.deep import matching
 from dsdm.paths.folders import Found, Options, check_data_sets, one_kind, open_folder, refuse_hive, refuse_table
 from dsdm.paths.saved import STATE, saved_shards
 from dsdm.paths.splits import named_splits, one_split
@@ -51,7 +52,7 @@ class Pattern:
         if self.recursive and os.path.isdir(self.base or "."):  # noqa: PTH112
             # It goes through links, and would go round in circles where they lead back.
             walk(self.base or ".", use)
-        found = glob.glob(self.text, recursive=True)  # noqa: PTH207
+        found = matching(self.text, self.base)
         relative = {os.path.relpath(path, self.base or ".").replace(os.sep, "/") for path in found}
         return sorted(path for path in relative if self._names_hidden(path) and path != ".")
 
