@@ -34,6 +34,9 @@ prepare_arrays()
 _MOST_DRAWN_FROM = 2**36
 """Rows of which a draw is repeated: a minute or two."""
 
+_MOST_WITHOUT_BYTES = 2**20
+"""Rows that are drawn again whatever the output is like: a header can tell more than that of rows without any bytes."""
+
 _WRONG = (ValueError, TypeError, LookupError, OverflowError, EOFError, SyntaxError, MemoryError, RecursionError)
 """What numpy and the readers say of a file that is none."""
 
@@ -102,9 +105,12 @@ def choose_again(
     *,
     trust: Trust,
     written: int,
+    nbytes: int,
     threads: int | None,
 ) -> NDArray[np.int64] | str:
     """Give the rows of a selection that a manifest tells, or why they cannot be chosen again.
+
+    So many rows were written, in files of so many bytes.
 
     Raises
     ------
@@ -140,7 +146,7 @@ def choose_again(
         if isinstance(rows, str):
             return rows
         arguments["exclude"] = rows
-    return _checked(manifest, selection, arguments, opened)
+    return _checked(manifest, selection, arguments, opened, nbytes)
 
 
 def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trust) -> "list[Scores] | str":
@@ -183,9 +189,12 @@ def _excluded(path: str, trust: Trust) -> NDArray[Any] | str:
 
 
 def _checked(
-    manifest: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
+    manifest: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]", nbytes: int
 ) -> NDArray[np.int64] | str:
     """Choose rows by what was looked at so far."""
+    # A draw reads nothing: rows without bytes are a number in a file, by which no memory is taken.
+    if arguments.get("method") == "random" and arguments["k"] > max(nbytes, _MOST_WITHOUT_BYTES):
+        return f"it is a draw of {arguments['k']:,} rows, of which {nbytes:,} bytes were written, and is not repeated"
     drawn_from = max(arguments.get("rows") or 0, selection.get("source_rows", 0))
     if arguments.get("method") == "random" and drawn_from > _MOST_DRAWN_FROM:
         return f"it is a draw from {drawn_from:,} rows, and draws from more than {_MOST_DRAWN_FROM:,} are not repeated"

@@ -144,7 +144,7 @@ def verify(
         raise ChecksumError(_changed(path, "score file", scores))
     manifest = str(Path(path, "dsdm.json"))
     count = _field(manifest, selection, "rows") if how else rows
-    chosen = choose_again(manifest, how, data_dir, trust=trust, written=count, threads=threads)
+    chosen = choose_again(manifest, how, data_dir, trust=trust, written=count, nbytes=size, threads=threads)
     if not isinstance(chosen, str):
         _field(manifest, selection, "given")
         _check_chosen(path, chosen, selection, of_scores)

@@ -1,6 +1,7 @@
 """A ``dsdm.json`` that somebody else wrote, whose checksum is right: what it may have opened, and what comes of it."""
 
 import copy
+import functools
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 import dsdm
 from dsdm import errors
+from dsdm.telling import FUNCTIONS
 
 SECRET = "the words of another"  # noqa: S105 - of a test
 DELETE = object()
@@ -179,6 +181,29 @@ def test_the_field_that_is_wrong_is_named(work, place, value, message):
     with pytest.raises(errors.FormatError, match=message) as caught:
         dsdm.verify("out")
     assert str(caught.value).startswith("out/dsdm.json: ")
+
+
+@pytest.mark.parametrize("rows", [2**21, 10**12])
+def test_rows_without_bytes_are_not_drawn_again_by_their_number(tmp_path, monkeypatch, rows):
+    """A header that tells the shape (n, 0) is right for any n: memory does not follow it."""
+    corpus, out = pa.table({"input_ids": pa.array([[]] * 3, pa.list_(pa.uint16()))}), tmp_path / "out"
+    told = {"by": "get_indices", "arguments": {"method": "random", "k": 3, "rows": 3, "seed": 1}}
+    drawn = dsdm.get_indices(**told["arguments"])
+    dsdm.materialize(corpus, drawn, out, format="tokens", selection=told, progress=False)
+    assert dsdm.verify(out).selection
+    (shard,) = out.glob("*.npy")
+    header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': ({rows}, 0), }}"
+    shard.write_bytes(shard.read_bytes()[:10] + header.ljust(117).encode() + b"\n")
+    manifest = json.loads((out / "dsdm.json").read_text())
+    manifest["shards"][0]["files"][0]["crc32"] = f"{zlib.crc32(shard.read_bytes()):08x}"
+    manifest["rows"] = manifest["shards"][0]["rows"] = manifest["selection"]["rows"] = rows
+    manifest["selection"]["chosen"]["arguments"] |= {"k": rows, "rows": rows}
+    reseal(out, manifest)
+    draw = functools.wraps(dsdm.get_indices)(lambda **_: pytest.fail("rows are drawn"))
+    monkeypatch.setitem(FUNCTIONS, "get_indices", draw)
+    found = dsdm.verify(out)
+    assert (found.rows, found.selection) == (rows, False)
+    assert f"a draw of {rows:,} rows" in found.remark
 
 
 def test_a_name_that_is_there_twice_is_refused(work):
