@@ -143,7 +143,8 @@ def materialize(
         How the rows were chosen, for ``dsdm.json``: a mapping by which :func:`dsdm.verify` chooses them again, such as
         ``{"by": "get_indices", "arguments": {"method": "dsdm", "k": 100, "target": "squad"}}`` or
         ``{"by": "top_k", "scores": ["scores.npy"], "arguments": {"k": 100}}``; or without ``"arguments"`` any other
-        that JSON can hold. What can never be done again (a draw without its seed) is refused.
+        that JSON can hold. What can never be done again (a draw without its seed) is refused, and so is what
+        :func:`dsdm.verify` would not read: numbers of more than 1,000 characters, lists that lie too deep, too much.
     paths
         How ``dsdm.json`` names the sources and the score files. ``"relative"``: by the way from the output, such as
         ``../corpus/a.parquet``, where both lie in one folder that is neither the root nor one in which the user's home

@@ -22,6 +22,7 @@ from dsdm.manifest_paths import NOT_THERE
 from dsdm.meeting import check_ids, check_meets, check_population
 from dsdm.paths import SCORES, PathLike, find, is_searched
 from dsdm.reference import DATASET_SIZE, files_of, find_file
+from dsdm.selection_limits import check_score_files, check_size, check_values
 from dsdm.shown import shown
 from dsdm.telling import KNOWN, check_told
 
@@ -43,13 +44,15 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     ------
     ValueError
         If there are other numbers of scores and of rows, with both; for a path that is not UTF-8; for what can never be
-        done again, naming the field.
+        done again or that verify would refuse, naming the field.
 
     """
-    as_json(selection)
+    check_values(selection)
+    check_size(as_json(selection))
     check_told(selection)
     if selection.get("by") not in KNOWN:
         return dict(selection)
+    check_score_files(selection)
     told = {**selection, "source_rows": rows}
     try:
         opened = opened_scores(selection, None)

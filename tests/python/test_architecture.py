@@ -25,7 +25,7 @@ PARTS = {
     "scores": "dsdm.scores",
     "reference": "dsdm.reference dsdm.fetch dsdm.hub",
     "selection": "dsdm.indices dsdm.methods dsdm.meeting",
-    "provenance": "dsdm.telling dsdm.manifest_paths dsdm.provenance dsdm.trust dsdm.again",
+    "provenance": "dsdm.telling dsdm.selection_limits dsdm.manifest_paths dsdm.provenance dsdm.trust dsdm.again",
     "rows": "dsdm.sources dsdm.digests dsdm.releases dsdm.layout dsdm.materializing dsdm.planning dsdm.verifying",
     "hf": "dsdm.lazy dsdm.lazy_cache dsdm.lazy_info dsdm.corpus_table dsdm.memory",
     "public": "dsdm dsdm.dataset dsdm.selections dsdm.utils",
