@@ -35,6 +35,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::gather::Plan;
 use crate::guard::guard;
+use crate::parquet_file::check_indexes;
 use crate::room::{check_bytes, check_free};
 
 /// What a Parquet file begins and ends with.
@@ -229,7 +230,12 @@ fn values_in(data: &ArrayData) -> u64 {
 pub(super) fn count_rows(path: &Path) -> Result<u64> {
     let file = std::fs::File::open(path).map_err(|e| Error::io(path, "opening", e))?;
     let metadata = guard(path, &At::File, "reading the footer", || {
-        ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&file)
+        let found = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        check_indexes(&file, &found)?;
+        let reader = ParquetMetaDataReader::new_with_metadata(found);
+        let mut reader = reader.with_page_index_policy(PageIndexPolicy::Required);
+        reader.read_page_indexes(&file)?;
+        reader.finish()
     })?;
     let rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows);
     rows.map(u64::try_from).try_fold(0_u64, |all, rows| all.checked_add(rows.ok()?)).ok_or_else(|| {
