@@ -562,6 +562,29 @@ def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.parquet"]
 
 
+def test_an_output_that_cannot_get_its_name_tells_where_it_lies(corpus, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    class Bar:
+        def __enter__(self):
+            return self
+
+        def __call__(self, _done):
+            out.mkdir(exist_ok=True)
+
+        def __exit__(self, *_):
+            return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dsdm.materializing._bar", lambda *_, **__: Bar())
+        with pytest.raises(FileExistsError, match="giving the finished output its name") as caught:
+            write(corpus, out)
+    kept = f"{SHARDS} shards are finished and kept in {staging(out)}; the same call continues from there"
+    assert caught.value.__notes__ == [kept]
+    out.rmdir()
+    assert write(corpus, out).kept == SHARDS
+
+
 # --- the command ---
 
 
