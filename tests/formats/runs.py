@@ -176,7 +176,7 @@ def cases() -> dict[str, Case]:
     own = {"by": "a colleague", "note": [1.5, None, True, {"x": []}]}
     options = {"k": 12, "seed": 2**64 - 1, "temperature": 0.5, "exclude": np.load("no.npy")}
     by_dsir = ("--by", "dsir", "--target", "squad", "--data-dir", "data", "--seed", "3", "--rng", "numpy")
-    by_column = ("--by", "scores.parquet", "--column", "quality", "--gumbel", "--seed", "3", "--exclude", "no.npy")
+    by_column = ("--by", "scores.parque?", "--column", "quality", "--gumbel", "--seed", "3", "--exclude", "no.npy")
     return {
         "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
         "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, order="row"),

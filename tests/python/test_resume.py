@@ -244,7 +244,7 @@ def test_a_draw_without_a_seed_goes_on_with_that_of_the_interrupted(run, tmp_pat
 def test_another_draw_than_that_of_the_interrupted_has_a_seed_of_its_own(run, tmp_path):
     drawable(tmp_path)
     seed = leave_by_command(tmp_path, *DRAWS["scores"])
-    for other in (["--by", "scores.npy", "--gumbel"], DRAWS["random"], [*DRAWS["scores"], "--no-resume", "--dry-run"]):
+    for other in (["--by", "scores.npy", "--gumbel"], DRAWS["random"], [*DRAWS["scores"], "--no-resume"]):
         _, _, told = run("materialize", *BIG, *other)
         assert "drawn with seed" in told
         assert f"drawn with seed {seed}\n" not in told
