@@ -12,6 +12,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
+# How many jobs cargo runs is for it to say.
+CARGO := env -u MAKEFLAGS -u MFLAGS cargo
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python clean
 .DELETE_ON_ERROR:
@@ -32,17 +35,17 @@ in-python: check-python fuzz
 fuzz: | $(if $(filter in-python,$(MAKECMDGOALS)),check-python)
 
 lint: $(VENV)/.checks ## Formats, lints and types.
-	cargo fmt --check
-	cargo clippy --quiet --locked --all-targets -- -D warnings
-	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --locked --all-targets --features python -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml dsdm._native
 
 check-rust: $(VENV)/.tools
-	cargo test --quiet --locked
-	cargo test --quiet --locked --profile checked
+	$(CARGO) test --quiet --locked
+	$(CARGO) test --quiet --locked --profile checked
 
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest

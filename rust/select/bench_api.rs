@@ -67,10 +67,7 @@ impl RandomBits {
     /// Fills this with the PCG64 draws at the positions `draws` of a stream.
     pub fn pcg64(&mut self, state: u128, increment: u128, draws: &Range<u64>) -> Result<()> {
         self.0.resize(checked::len(draws)?);
-        let mut stream = Pcg64::new(state, increment).advanced(draws.start);
-        for at in 0..self.0.high.len() {
-            self.0.set(at, stream.next());
-        }
+        Pcg64::new(state, increment).advanced(draws.start).fill(&mut self.0);
         Ok(())
     }
 

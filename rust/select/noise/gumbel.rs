@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::bits::BlockBits;
+use super::bits::{BlockBits, halves};
 use super::ln::{exponential_quantile, ln};
 use super::pcg64::Pcg64;
 use super::philox::Philox;
@@ -89,10 +89,13 @@ impl NoiseSource for &NumpyNoise {
     fn fill_bits(&self, start: u64, bits: &mut BlockBits) {
         let mut position = self.position(start);
         let mut stream = self.start.advanced(position);
-        if stream.fill(bits, self.mantissa) {
+        stream.fill(bits);
+        // A draw that is rejected has none of the upper bits of the mantissa.
+        let required = halves(self.mantissa).1;
+        if bits.high.iter().fold(u32::MAX, |least, high| least.min(high & required)) > 0 {
             return;
         }
-        // One of these was rejected.
+        // One may be rejected: these are drawn one by one.
         for at in 0..bits.high.len() {
             let mut drawn = stream.next();
             while drawn & self.mantissa == 0 {
