@@ -24,6 +24,8 @@ SHARDS = 6
 FORMATS = ["arrow", "parquet", "tokens"]
 # The first half of the rows are short and the others long: so are the shards, of which a limit cuts the long.
 CHOSEN = np.concatenate([np.random.default_rng(1).permutation(ROWS // 2)[:1500], ROWS // 2 + np.arange(1500)])
+LONG = np.tile(CHOSEN, 150)
+"""As Parquet, they take some tenths of a second."""
 SMALL, LIMIT = 3, 40_000
 
 
@@ -563,6 +565,7 @@ def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypat
 
 
 def test_an_output_that_cannot_get_its_name_tells_where_it_lies(corpus, tmp_path, monkeypatch):
+    """Another takes the name meanwhile, when the bar moves: it does so a few times a second."""
     out = tmp_path / "out"
 
     class Bar:
@@ -578,11 +581,11 @@ def test_an_output_that_cannot_get_its_name_tells_where_it_lies(corpus, tmp_path
     with monkeypatch.context() as patched:
         patched.setattr("dsdm.materializing._bar", lambda *_, **__: Bar())
         with pytest.raises(FileExistsError, match="giving the finished output its name") as caught:
-            write(corpus, out)
+            write(corpus, out, LONG, format="parquet")
     kept = f"{SHARDS} shards are finished and kept in {staging(out)}; the same call continues from there"
     assert caught.value.__notes__ == [kept]
     out.rmdir()
-    assert write(corpus, out).kept == SHARDS
+    assert write(corpus, out, LONG, format="parquet").kept == SHARDS
 
 
 # --- the command ---
