@@ -12,11 +12,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
-# How many jobs cargo runs is for it to say.
-CARGO := env -u MAKEFLAGS -u MFLAGS cargo
-
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python in-rust in-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -25,27 +22,28 @@ help: ## Show this list.
 demo: $(VENV)/.built ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
 
-# One core compiles while the other runs the tests of Python, once both have built the extension.
+# One core compiles while the other runs the tests of Python. Each goes in its own order, and cargo counts its jobs itself.
 test: $(VENV)/.checks ## Run every check.
 	$(MAKE) --jobs=2 --output-sync=line in-rust in-python
 
-in-rust: lint check-rust
-check-rust: | lint
-in-python: check-python fuzz
-fuzz: | $(if $(filter in-python,$(MAKECMDGOALS)),check-python)
+in-rust:
+	$(MAKE) --jobs=1 lint check-rust
+
+in-python:
+	$(MAKE) --jobs=1 check-python fuzz
 
 lint: $(VENV)/.checks ## Formats, lints and types.
-	$(CARGO) fmt --check
-	$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
-	$(CARGO) clippy --quiet --locked --all-targets --features python -- -D warnings
+	cargo fmt --check
+	cargo clippy --quiet --locked --all-targets -- -D warnings
+	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml dsdm._native
 
 check-rust: $(VENV)/.tools
-	$(CARGO) test --quiet --locked
-	$(CARGO) test --quiet --locked --profile checked
+	cargo test --quiet --locked
+	cargo test --quiet --locked --profile checked
 
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest
