@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python in-rust in-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -22,28 +22,35 @@ help: ## Show this list.
 demo: $(VENV)/.built ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
 
-# One core compiles while the other runs the tests of Python. Each goes in its own order, and cargo counts its jobs itself.
-test: $(VENV)/.checks ## Run every check.
+# One core compiles while the other builds the extension and runs the tests of Python. Each goes in its own order, and
+# cargo counts its jobs itself.
+test: $(VENV)/.tools ## Run every check.
 	$(MAKE) --jobs=2 --output-sync=line in-rust in-python
 
 in-rust:
-	$(MAKE) --jobs=1 lint check-rust
+	$(MAKE) --jobs=1 lint-rust check-rust
 
 in-python:
-	$(MAKE) --jobs=1 check-python fuzz
+	$(MAKE) --jobs=1 lint-python check-python fuzz
 
-lint: $(VENV)/.checks ## Formats, lints and types.
+lint: lint-rust lint-python ## Formats, lints and types.
+
+lint-rust: $(VENV)/.tools
 	cargo fmt --check
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
+
+lint-python: $(VENV)/.checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml dsdm._native
 
+# Additions and assertions are checked in both; the second time the code is as fast as in a release, and what it stands
+# on is not built once more.
 check-rust: $(VENV)/.tools
 	cargo test --quiet --locked
-	cargo test --quiet --locked --profile checked
+	cargo test --quiet --locked --config profile.dev.opt-level=3
 
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest

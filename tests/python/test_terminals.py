@@ -93,7 +93,7 @@ def commands(names):
         yield "materialize", name, f"n{BAD}", "--indices", "rows.npy", "--tokens-column", f"no{BAD}"
         yield "verify", name
         yield "verify", f"out{BAD}", "--data-dir", name
-        yield "demo", name
+        yield "demo", name, "--rows", 200
         yield "fetch", name
         yield name, name
 
