@@ -16,8 +16,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use dsdm::mmap::Map;
-use dsdm::opened::Opened;
+use dsdm::io::mmap::Map;
+use dsdm::io::opened::Opened;
 
 /// Bytes of a row.
 const ROW: usize = 2048;

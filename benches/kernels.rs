@@ -9,7 +9,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use dsdm::parallel::Job;
+use dsdm::exec::job::Job;
 use dsdm::select::bench_api::{BenchCandidates, RandomBits, philox, scan};
 
 /// Rows of a block of the pass. Their scores stay in the cache.

@@ -22,21 +22,11 @@ const MAY_USE: &[(&str, &str)] = &[
     ("python", "base exec io scores select gather write"),
 ];
 
-/// The folder that each file at the top will move to.
-const BELONGS: &[(&str, &str)] = &[
-    ("base", "checked error shown"),
-    ("exec", "forks guard locks parallel room simd threads"),
-    (
-        "io",
-        "file handle identity ipc ipc_nodes ipc_offsets ipc_start json maps mmap numbers_as_text opened sniff",
-    ),
-];
+/// What the files at the top count as.
+const BELONGS: &[(&str, &str)] = &[("base", "checked error shown")];
 
 /// Arrows that have no place in the table and are still there. One that is gone must leave this list.
-const KNOWN_ARROWS: &[(&str, &str)] = &[
-    ("exec", "parquet_file"), // guard knows the error of an encrypted file
-    ("io", "parquet_file"),   // sniff knows its magics
-];
+const KNOWN_ARROWS: &[(&str, &str)] = &[];
 
 /// Circles that are still there: a folder, and the modules in it. One that is opened must leave this list.
 const KNOWN_CIRCLES: &[(&str, &str)] = &[

@@ -6,7 +6,7 @@ use arrow::record_batch::RecordBatch;
 use dsdm::error::Error;
 use dsdm::gather::Corpus;
 use dsdm::gather::fuzzing::unit_rows;
-use dsdm::parallel::Job;
+use dsdm::exec::job::Job;
 use dsdm::scores::Io;
 use dsdm::write::take;
 

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::run::index;
 use crate::checked;
 use crate::error::Result;
-use crate::opened::Opened;
-use crate::parallel::{Job, Queue};
+use crate::exec::job::{Job, Queue};
+use crate::io::opened::Opened;
 
 /// Rows that are looked at to learn whether the disk is to be asked: it is, if one in so many is missing.
 const PROBES: usize = 128;

@@ -20,15 +20,15 @@ use super::excerpt::Excerpt;
 use super::types::{extent, fixed_bytes, has_keys, project, total};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::File;
-use crate::forks::PerProcess;
-use crate::guard::guard;
-use crate::ipc::{self, Contents, Kind, Place, ReadAt};
-use crate::ipc_nodes::buffers_of_columns;
-use crate::locks::lock;
-use crate::mmap::Map;
-use crate::opened::Opened;
-use crate::room::{Most, check_bytes};
+use crate::exec::catch_panic::guard;
+use crate::exec::forks::PerProcess;
+use crate::exec::locks::lock;
+use crate::exec::memory::{Most, check_bytes};
+use crate::io::file::File;
+use crate::io::ipc::nodes::buffers_of_columns;
+use crate::io::ipc::{self, Contents, Kind, Place, ReadAt};
+use crate::io::mmap::Map;
+use crate::io::opened::Opened;
 
 /// One row in so many must be wanted for the whole body to be brought into memory at once.
 const DENSE: u64 = 32;

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::guard::guard;
+use crate::exec::catch_panic::guard;
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;

@@ -19,15 +19,15 @@ use super::strides::take_rows;
 use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::{File, Io};
-use crate::guard::guard;
-use crate::identity::FileIdentity;
-use crate::ipc::ReadAt;
-use crate::mmap::Map;
-use crate::opened::Opened;
-use crate::parallel::{Job, Queue};
-use crate::room::{COPIES, Most, check_bytes};
-use crate::sniff::{HEAD, Head, Kind, known, not_rows};
+use crate::exec::catch_panic::guard;
+use crate::exec::job::{Job, Queue};
+use crate::exec::memory::{COPIES, Most, check_bytes};
+use crate::io::file::{File, Io};
+use crate::io::identity::FileIdentity;
+use crate::io::ipc::ReadAt;
+use crate::io::mmap::Map;
+use crate::io::opened::Opened;
+use crate::io::sniff::{HEAD, Head, Kind, known, not_rows};
 
 /// Bytes of values that are converted at once, about.
 const CONVERTED_BYTES: u64 = 4 << 20;

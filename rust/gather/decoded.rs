@@ -21,10 +21,10 @@ use super::shares::Shares;
 use super::types::{cut_by_bytes, row_bytes};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::guard::faultless;
-use crate::locks;
-use crate::parallel::{Job, Queue, State};
-use crate::room::{COPIES, check_bytes, check_free, reserved};
+use crate::exec::catch_panic::faultless;
+use crate::exec::job::{Job, Queue, State};
+use crate::exec::locks;
+use crate::exec::memory::{COPIES, check_bytes, check_free, reserved};
 
 /// The place of a row that was not read: that of no batch.
 const NOWHERE: u64 = u64::MAX;

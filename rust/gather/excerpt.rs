@@ -8,8 +8,8 @@ use arrow::buffer::Buffer;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::File;
-use crate::ipc::ReadAt;
+use crate::io::file::File;
+use crate::io::ipc::ReadAt;
 
 /// Bytes of a file that lie in memory.
 ///
@@ -71,7 +71,7 @@ impl ReadAt for Excerpt<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Io;
+    use crate::io::file::Io;
 
     #[test]
     fn bytes_are_those_of_the_file_and_stay() {

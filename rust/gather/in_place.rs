@@ -21,9 +21,9 @@ use super::types::cut_by_bytes;
 use super::units::{Lane, Unit, look_at_units};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::guard::faultless;
-use crate::parallel::{Job, State};
-use crate::room::{check_bytes, check_free};
+use crate::exec::catch_panic::faultless;
+use crate::exec::job::{Job, State};
+use crate::exec::memory::{check_bytes, check_free};
 
 /// Bytes that are asked of the disk before blocks are made of them, with all that is read around them: as much as
 /// stays in memory until then.

@@ -21,8 +21,8 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::Type;
 
 use crate::error::{Error, Result};
+use crate::exec::memory::{Most, NoRoom};
 use crate::parquet_file::Hybrid;
-use crate::room::{Most, NoRoom};
 
 /// A column of lists in a row group, read forward.
 pub(super) trait Lists {

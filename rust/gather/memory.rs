@@ -11,9 +11,9 @@ use super::corpus::{Batches, Part, picked};
 use super::types::extent;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::guard::guard;
-use crate::maps::{batch_without_maps, schema_without_maps};
-use crate::room::Most;
+use crate::exec::catch_panic::guard;
+use crate::exec::memory::Most;
+use crate::io::maps::{batch_without_maps, schema_without_maps};
 
 /// Rows of a unit at most, so that one long chunk is still the work of many threads.
 const UNIT_ROWS: usize = 1 << 16;

@@ -6,7 +6,7 @@ use super::run::{Output, check_rows, index};
 use super::units;
 use crate::checked;
 use crate::error::Result;
-use crate::parallel::Job;
+use crate::exec::job::Job;
 
 /// What a plan reads, writes and holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

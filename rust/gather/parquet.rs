@@ -17,15 +17,15 @@ use super::row_group::Rows;
 use super::types::fixed_bytes;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file;
-use crate::forks::PerProcess;
-use crate::guard::guard;
-use crate::maps::schema_without_maps;
-use crate::opened::Opened;
+use crate::exec::catch_panic::guard;
+use crate::exec::forks::PerProcess;
+use crate::exec::memory::Most;
+use crate::io::file;
+use crate::io::maps::schema_without_maps;
+use crate::io::opened::Opened;
 use crate::parquet_file::{
     Corrected, Footer, Stored, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves, load,
 };
-use crate::room::Most;
 
 /// Decoded bytes of one step through a row group, about.
 const STEP_BYTES: u64 = 4 << 20;

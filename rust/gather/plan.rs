@@ -9,7 +9,7 @@ use super::budget::available_memory;
 use super::corpus::Corpus;
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::room::reserved;
+use crate::exec::memory::reserved;
 
 /// Rows of an output batch, as `datasets` writes them.
 const BLOCK_ROWS: u64 = 1000;

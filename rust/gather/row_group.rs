@@ -18,10 +18,10 @@ use super::strides::take_rows;
 use super::types::project;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::guard::guard;
-use crate::maps::batch_without_maps;
+use crate::exec::catch_panic::guard;
+use crate::exec::memory::Most;
+use crate::io::maps::batch_without_maps;
 use crate::parquet_file::{Stored, reader};
-use crate::room::Most;
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
 const SPARSE: usize = 16;

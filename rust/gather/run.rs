@@ -13,7 +13,7 @@ use super::plan::{Block, Plan};
 use super::{decoded, in_place};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::parallel::{Job, State};
+use crate::exec::job::{Job, State};
 
 /// Bytes of an output batch at most, if it has more than one row: list offsets then never overflow.
 pub(super) const BATCH_BYTES: u64 = 256 << 20;

@@ -17,8 +17,8 @@ use super::run::index;
 use super::strides::Strided;
 use crate::checked;
 use crate::error::Result;
-use crate::mmap::Map;
-use crate::parallel::{Job, Queue};
+use crate::exec::job::{Job, Queue};
+use crate::io::mmap::Map;
 
 /// A read of its own costs as much as it costs to map so many bytes that are in memory.
 const WARM_READ: u64 = 12 << 10;

@@ -3,32 +3,21 @@
 //! A file with an encrypted footer begins and ends with a magic of its own. One with a plain footer tells with each
 //! chunk whether it is encrypted.
 
-use std::fmt;
 use std::path::Path;
 
 use crate::error::{At, Error, Result};
+use crate::exec::catch_panic::OwnWords;
+use crate::io::sniff::{DECRYPT, ENCRYPTED};
 
 /// The last bytes of a file whose footer is to be read.
 const PLAIN: &[u8; 4] = b"PAR1";
-/// The first and the last bytes of a file whose footer is encrypted.
-pub(crate) const ENCRYPTED: &[u8; 4] = b"PARE";
 /// The least bytes of a file: its magic at both ends, and the length of the footer.
 const LEAST: u64 = 12;
 
-/// What to do about what is encrypted.
-pub(crate) const DECRYPT: &str = "write the file again without encryption: pyarrow.parquet.read_table reads it with decryption_properties=, and pyarrow.parquet.write_table writes it";
-
-/// What cannot be read without a key.
-#[derive(Debug)]
-pub(crate) struct Encrypted;
-
-impl fmt::Display for Encrypted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "what it says of encrypted columns is encrypted itself; {DECRYPT}")
-    }
+/// What is said of a footer that tells of encrypted columns in a form that is encrypted itself.
+pub(crate) fn hidden_columns() -> OwnWords {
+    OwnWords(format!("what it says of encrypted columns is encrypted itself; {DECRYPT}"))
 }
-
-impl std::error::Error for Encrypted {}
 
 /// Fails unless a file of that many bytes ends as Parquet does, behind a footer that can be read.
 pub(crate) fn check_end(path: &Path, size: u64, end: &[u8]) -> Result<()> {

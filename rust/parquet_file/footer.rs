@@ -13,7 +13,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::Type;
 
-use super::encrypted::Encrypted;
+use super::encrypted::hidden_columns;
 use super::thrift::{I32, I64, Input, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
@@ -52,7 +52,7 @@ impl Footer {
 /// Reads a footer.
 pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<Footer> {
     let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|error| {
-        if hides_columns(file) { ParquetError::External(Box::new(Encrypted)) } else { error }
+        if hides_columns(file) { ParquetError::External(Box::new(hidden_columns())) } else { error }
     })?;
     check_groups(metadata.parquet_schema().root_schema())?;
     let encrypted = check_chunks(&footer(file)?, metadata.metadata())?;

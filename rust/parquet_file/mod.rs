@@ -16,7 +16,7 @@ mod stored;
 mod thrift;
 
 pub(crate) use corrected::{Corrected, hidden_flags, hides_compression};
-pub(crate) use encrypted::{DECRYPT, ENCRYPTED, Encrypted, is_encrypted};
+pub(crate) use encrypted::is_encrypted;
 pub(crate) use footer::{Footer, load};
 pub(crate) use hybrid::Hybrid;
 pub(crate) use indexes::check_indexes;

@@ -14,7 +14,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::pages::CheckedPages;
 use super::sizes::check_sizes;
-use crate::room::Most;
+use crate::exec::memory::Most;
 
 /// A decoder of some leaves of a row group, `step` rows at once: of all rows, or of a selection.
 pub(crate) fn reader<R: ChunkReader + 'static>(

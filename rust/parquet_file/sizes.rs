@@ -10,7 +10,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::corrected::header_at;
 use super::page_header::PageHeader;
-use crate::room::{COPIES, Most};
+use crate::exec::memory::{COPIES, Most};
 
 /// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
 /// pages have another number of values than the chunk, or of rows than its row group, or if the chunk counts levels that

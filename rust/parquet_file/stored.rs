@@ -9,9 +9,9 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::encrypted::check_end;
 use crate::error::{At, Error, Result as DsdmResult};
-use crate::file::File;
-use crate::guard::guard;
-use crate::mmap::Map;
+use crate::exec::catch_panic::guard;
+use crate::io::file::File;
+use crate::io::mmap::Map;
 
 /// Bytes of the magic that a file ends with.
 const MAGIC: usize = 4;
@@ -142,7 +142,7 @@ impl Read for Reads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Io;
+    use crate::io::file::Io;
 
     #[test]
     fn all_ways_give_the_same_bytes() {

@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::error::Error;
-use crate::guard::silently;
-use crate::threads::panic_message;
+use crate::exec::catch_panic::silently;
+use crate::exec::threads::panic_message;
 
 /// Looks up once what calls with arrays need. What fails is raised, and the next call tries again.
 pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {

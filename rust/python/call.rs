@@ -7,9 +7,9 @@ use std::path::Path;
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result, Shown};
-use crate::file::Io;
-use crate::parallel::Job;
-use crate::threads::panic_message;
+use crate::exec::job::Job;
+use crate::exec::threads::panic_message;
+use crate::io::file::Io;
 
 /// Runs `work` without the GIL, on `threads` threads.
 ///

@@ -24,7 +24,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Before there is a thread that forks.
-        crate::guard::quieten();
+        crate::exec::catch_panic::quieten();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::errors::register(module)?;
         super::arrays::register(module)?;

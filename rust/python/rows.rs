@@ -14,10 +14,10 @@ use pyo3::prelude::*;
 use super::call;
 use crate::checked;
 use crate::error::Error;
-use crate::file::Io;
+use crate::exec::job::Job;
 use crate::gather::{self, Extra, Split};
-use crate::identity::{FileIdentity, Pinned};
-use crate::parallel::Job;
+use crate::io::file::Io;
+use crate::io::identity::{FileIdentity, Pinned};
 use crate::write::{self, Format, Left, Naming, Options, Places, Release, Report, Resume};
 
 /// A table in files or in memory, read where it lies.
@@ -364,7 +364,7 @@ fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResul
 /// The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep.
 #[pyfunction]
 fn json_bytes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
-    Ok(py.detach(|| crate::json::bytes_of(&path))?)
+    Ok(py.detach(|| crate::io::json::bytes_of(&path))?)
 }
 
 /// A file as the manifest of an output at `target` names it.

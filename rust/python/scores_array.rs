@@ -11,7 +11,7 @@ use super::call;
 use super::numbers::said;
 use super::scores::PyScores;
 use crate::error::{Error, Result};
-use crate::parallel::Job;
+use crate::exec::job::Job;
 use crate::scores::{DType, Scores, Source, collect};
 
 /// A vector whose bytes numpy reads where they lie; it keeps their file mapped.

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::call;
 use super::scores::PyScores;
 use crate::error::{Error, Result};
-use crate::parallel::Job;
+use crate::exec::job::Job;
 use crate::scores::{DType, Scores, Source, Values};
 use crate::select::{self, Exclude, Nan, Noise, Order, SelectOptions};
 

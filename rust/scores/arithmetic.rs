@@ -8,7 +8,7 @@ use super::stats::Moments;
 use super::{Float, Values};
 use crate::checked;
 use crate::error::Result;
-use crate::simd::{Kernel, dispatch};
+use crate::exec::simd::{Kernel, dispatch};
 
 /// Values that go through all steps before the next ones: few enough for the processor to load what comes next
 /// while it computes.

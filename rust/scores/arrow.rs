@@ -12,9 +12,9 @@ use super::stored::Part;
 use super::unpack::{Unpacked, unpack};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::{File, Storage};
-use crate::ipc::{self, Contents, Kind, Place};
-use crate::parallel::check_here;
+use crate::exec::job::check_here;
+use crate::io::file::{File, Storage};
+use crate::io::ipc::{self, Contents, Kind, Place};
 
 /// The values of a column, one part for each record batch that has rows.
 ///

@@ -16,7 +16,7 @@ use super::chosen::Chosen;
 use super::stored::{Part, Stored};
 use super::{Scratch, Source, Values, arrow as ipc_column, parquet as parquet_column};
 use crate::error::{Error, Result};
-use crate::file::{File, Io};
+use crate::io::file::{File, Io};
 
 type Read = fn(&File, Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)>;
 

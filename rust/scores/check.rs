@@ -9,8 +9,8 @@ use super::stored::{Part, Stored};
 use super::{Scores, Source};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::Storage;
-use crate::parallel::{Job, Queue};
+use crate::exec::job::{Job, Queue};
+use crate::io::file::Storage;
 
 impl Scores {
     /// Compares the blocks of its files that hold its values with what they were when it was opened by

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::{Scores, Scratch, Source};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::parallel::{Job, State};
+use crate::exec::job::{Job, State};
 
 /// Rows that are copied at once.
 pub const BLOCK: usize = 1 << 15;

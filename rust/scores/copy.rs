@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::stored::Part;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::file::{Storage, to_usize};
-use crate::opened::Opened;
+use crate::io::file::{Storage, to_usize};
+use crate::io::opened::Opened;
 
 /// Bytes read at once where values lie apart.
 const WINDOW: u64 = 1 << 16;

@@ -13,7 +13,7 @@ use super::stored::Stored;
 use super::{DType, Float, Scores, Scratch, Source, Values, shared};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::parallel::Job;
+use crate::exec::job::Job;
 
 /// Operations that one expression may have, each counted once; reading recurses so deep.
 pub(super) const MAX_OPERATIONS: u32 = 200;

@@ -9,8 +9,8 @@ use twox_hash::XxHash3_128;
 
 use crate::checked;
 use crate::error::Result;
-use crate::file::File;
-use crate::parallel::{Job, Queue};
+use crate::exec::job::{Job, Queue};
+use crate::io::file::File;
 
 /// Bytes of a block.
 pub(super) const BLOCK: u64 = 1 << 20;

@@ -46,8 +46,8 @@ pub use scores::Scores;
 
 use crate::checked;
 use crate::error::Result;
-pub use crate::file::Io;
-use crate::parallel::Job;
+use crate::exec::job::Job;
+pub use crate::io::file::Io;
 
 /// One score per row, readable block by block from many threads.
 pub trait Source: Sync {

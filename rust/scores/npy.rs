@@ -8,7 +8,7 @@ use super::literal::{Header, parse_header};
 use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::io::file::File;
 
 /// The longest header that numpy itself reads without being told to trust the file.
 const MAX_HEADER: usize = 10_000;

@@ -9,8 +9,8 @@ use super::stored::{Part, Stored};
 use super::{RawType, Scores, Source, arrow, npy, parquet, raw, torch};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::{File, Io};
-use crate::parallel::Job;
+use crate::exec::job::Job;
+use crate::io::file::{File, Io};
 
 /// How score files are opened.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]

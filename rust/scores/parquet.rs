@@ -14,12 +14,12 @@ use super::column::Column;
 use super::stored::Part;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::{File, Storage};
-use crate::parallel::check_here;
+use crate::exec::job::check_here;
+use crate::exec::memory::{Most, check_free};
+use crate::io::file::{File, Storage};
 use crate::parquet_file::{
     Corrected, Stored, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
 };
-use crate::room::{Most, check_free};
 
 /// Rows decoded at once.
 const STEP: usize = 1 << 16;

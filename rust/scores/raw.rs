@@ -3,7 +3,7 @@
 use super::DType;
 use super::stored::Part;
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::io::file::File;
 
 /// The type of the values of a raw file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -10,8 +10,8 @@ use super::open::OpenOptions;
 use super::{Scores, Source};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::identity::{FileIdentity, Pinned};
-use crate::parallel::Job;
+use crate::exec::job::Job;
+use crate::io::identity::{FileIdentity, Pinned};
 
 /// One step of making a vector. Vectors that it needs are those of earlier steps, by their number.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use super::stored::Stored;
 use super::{Chosen, DType, Scratch, Source, Values};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::parallel::Job;
+use crate::exec::job::Job;
 
 /// One score per row: a vector in files, or an expression over such vectors that is computed when read.
 ///

@@ -10,7 +10,7 @@ use super::expr::{Node, Operand};
 use super::{DType, Float, Scores, Scratch, Source, Values};
 use crate::checked;
 use crate::error::Result;
-use crate::parallel::Job;
+use crate::exec::job::Job;
 
 /// Rows that are computed at once: what is kept of all operations then takes a megabyte or two.
 const ROWS: usize = 1024;

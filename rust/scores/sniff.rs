@@ -7,10 +7,10 @@ use arrow::ipc::root_as_message;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::File;
-use crate::ipc::begins_unmarked;
-use crate::numbers_as_text::is_numbers;
-use crate::sniff::{self, Evidence, HEAD, Head, Kind, known, show};
+use crate::io::file::File;
+use crate::io::ipc::begins_unmarked;
+use crate::io::numbers_as_text::is_numbers;
+use crate::io::sniff::{self, Evidence, HEAD, Head, Kind, known, show};
 
 /// The formats that scores are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

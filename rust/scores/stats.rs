@@ -11,8 +11,8 @@ use super::float::ToFloat;
 use super::{Scores, Scratch, Source, Values};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::forks::PerProcess;
-use crate::parallel::{Job, Queue};
+use crate::exec::forks::PerProcess;
+use crate::exec::job::{Job, Queue};
 
 /// Rows of a block.
 const BLOCK: u64 = 1 << 15;

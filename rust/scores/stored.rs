@@ -15,8 +15,8 @@ use super::rebuild::Origin;
 use super::{DType, Scratch, Source, Values};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::{File, Storage, to_usize};
-use crate::identity::FileIdentity;
+use crate::io::file::{File, Storage, to_usize};
+use crate::io::identity::FileIdentity;
 use crate::with_dtype;
 
 /// Rows after those that are read now whose parts are asked of the disk.

@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::File;
-use crate::guard::guard;
-use crate::ipc::MAX_RATIO;
+use crate::exec::catch_panic::guard;
+use crate::io::file::File;
+use crate::io::ipc::MAX_RATIO;
 
 /// Where the values of a buffer of a compressed batch are.
 #[derive(Debug)]

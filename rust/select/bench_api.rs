@@ -14,7 +14,7 @@ use super::options::Nan;
 use super::pass::scan;
 use crate::checked;
 use crate::error::Result;
-use crate::parallel::Job;
+use crate::exec::job::Job;
 
 /// Rows of a task.
 const TASK_ROWS: usize = 1 << 18;

@@ -1,8 +1,8 @@
 //! Rows that a selection must not choose.
 
 use crate::error::{Error, Result};
-use crate::parallel::check_here;
-use crate::room::reserved;
+use crate::exec::job::check_here;
+use crate::exec::memory::reserved;
 
 /// Names these rows in the error when memory has no room for them.
 const EXCLUDED: &str = "excluded rows";

@@ -26,9 +26,9 @@ use super::pass::{Collected, collect};
 use super::validate::{check_count, check_k, check_nan};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::parallel::Job;
+use crate::exec::job::Job;
+use crate::exec::simd::{Kernel, dispatch};
 use crate::scores::Source;
-use crate::simd::{Kernel, dispatch};
 
 /// Where the noise comes from.
 #[derive(Debug, Clone, Copy)]

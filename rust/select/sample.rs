@@ -26,7 +26,7 @@ use super::pass::{collect_within, scan};
 use super::validate::check_k;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::parallel::Job;
+use crate::exec::job::Job;
 
 /// The largest population, 2^48. Computing the bits of that many rows takes days.
 const MAX_POPULATION: u64 = 1 << 48;

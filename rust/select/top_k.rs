@@ -13,9 +13,9 @@ use super::pass::{Collected, collect, scan};
 use super::validate::{check_count, check_k, check_nan};
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::parallel::Job;
+use crate::exec::job::Job;
+use crate::exec::simd::{Kernel, dispatch};
 use crate::scores::Source;
-use crate::simd::{Kernel, dispatch};
 use crate::with_dtype;
 
 /// Fills `rows` with the `k = rows.len()` rows of the largest (or smallest) scores.

@@ -17,9 +17,9 @@ use super::journal::Done;
 use super::shard_names::shard_name;
 use crate::checked::impossible;
 use crate::error::{Error, Result};
-use crate::file::File;
-use crate::ipc::{Contents, Kind};
-use crate::room::check_free;
+use crate::exec::memory::check_free;
+use crate::io::file::File;
+use crate::io::ipc::{Contents, Kind};
 use crate::scores::Io;
 
 /// The end mark of a stream.

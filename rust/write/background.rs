@@ -5,10 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::locks::{self, lock};
-use crate::parallel::{Job, State};
-use crate::room::check_free;
-use crate::threads::{check_room, no_thread, panic_message};
+use crate::exec::job::{Job, State};
+use crate::exec::locks::{self, lock};
+use crate::exec::memory::check_free;
+use crate::exec::threads::{check_room, no_thread, panic_message};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);

@@ -16,8 +16,8 @@ use twox_hash::XxHash3_64;
 
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::opened::Opened;
-use crate::parallel::{Job, Queue};
+use crate::exec::job::{Job, Queue};
+use crate::io::opened::Opened;
 
 /// Bytes that a thread reads and checks at once.
 const PART: u64 = 4 << 20;

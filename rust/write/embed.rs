@@ -25,8 +25,8 @@ use super::memory::take;
 use super::release::Release;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
+use crate::exec::job::Job;
 use crate::gather::Corpus;
-use crate::parallel::Job;
 
 /// Bytes of files in a record batch, about.
 const BATCH_BYTES: u64 = 256 << 20;

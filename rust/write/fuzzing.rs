@@ -61,7 +61,7 @@ pub fn plan(folder: &Path) -> Result<Option<String>> {
 /// # Errors
 /// Which limit it is that they do not.
 pub fn json_limits(bytes: &[u8]) -> Result<(), String> {
-    crate::json::check(bytes)
+    crate::io::json::check(bytes)
 }
 
 #[cfg(test)]

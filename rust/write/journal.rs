@@ -16,8 +16,8 @@ use super::folder::Folder;
 use super::short::read_short;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::json::{self, MAX_BYTES};
-use crate::locks::lock;
+use crate::exec::locks::lock;
+use crate::io::json::{self, MAX_BYTES};
 
 /// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use super::shard_names::is_written;
 use super::short::read_short;
 use super::synced::{sync_folder, write_synced};
 use crate::error::{Error, Result, Shown};
-use crate::json;
+use crate::io::json;
 
 /// What is in the file that marks such a directory. A crash may have cut it.
 const MARK_TEXT: &[u8] = b"dsdm makes an output in this directory, and removes it.\n";

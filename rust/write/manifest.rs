@@ -11,8 +11,8 @@ use super::checksum::Crc32;
 use super::journal::{Done, Written};
 use super::manifest_schema;
 use crate::error::{At, Error, Result};
-use crate::identity::FileIdentity;
-use crate::json;
+use crate::io::identity::FileIdentity;
+use crate::io::json;
 
 /// The file.
 pub(super) const NAME: &str = "dsdm.json";

@@ -6,9 +6,9 @@ use arrow::record_batch::RecordBatch;
 
 use crate::checked;
 use crate::error::Result;
+use crate::exec::job::{Job, State};
+use crate::exec::locks::{into_inner, lock};
 use crate::gather::{Block, Corpus, Plan, Sink, Split, gather};
-use crate::locks::{into_inner, lock};
-use crate::parallel::{Job, State};
 
 /// The rows of a corpus as record batches, in the order given.
 ///

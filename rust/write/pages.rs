@@ -11,7 +11,7 @@ use parquet::arrow::arrow_writer::{PageKey, PageStore, PageStoreArgs, PageStoreF
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 
-use crate::locks;
+use crate::exec::locks;
 
 /// The type of a dictionary page.
 const DICTIONARY: u64 = 2;

@@ -33,10 +33,10 @@ use super::pages::{ChecksummedPages, Chunk};
 use super::shard_names::shard_name;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
+use crate::exec::catch_panic::guard;
+use crate::exec::memory::{check_bytes, check_free};
 use crate::gather::Plan;
-use crate::guard::guard;
 use crate::parquet_file::check_indexes;
-use crate::room::{check_bytes, check_free};
 
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";

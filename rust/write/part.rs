@@ -7,7 +7,7 @@ use super::folder::Folder;
 use super::shard_names::PART;
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::parallel::State;
+use crate::exec::job::State;
 
 /// Bytes that are written between two looks whether the job is to stop.
 const WRITE: usize = 1 << 20;

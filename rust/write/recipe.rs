@@ -13,10 +13,10 @@ use super::folder::Folder;
 use super::short::read_short;
 use super::synced::{sync_folder, write_synced};
 use crate::error::{At, Error, Result, Shown};
+use crate::exec::job::check_here;
 use crate::gather::{Extra, Plan};
-use crate::identity::FileIdentity;
-use crate::json::{self, MAX_BYTES};
-use crate::parallel::check_here;
+use crate::io::identity::FileIdentity;
+use crate::io::json::{self, MAX_BYTES};
 
 /// Bytes that a digest takes in between looks at whether the job is to stop.
 const AT_ONCE: usize = 64 << 20;

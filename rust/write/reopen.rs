@@ -19,7 +19,7 @@ use super::release::Release;
 use super::{Format, token_header, tokens};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::guard::guard;
+use crate::exec::catch_panic::guard;
 
 /// An output that is to be opened.
 pub(super) struct Output {
@@ -164,7 +164,7 @@ impl Output {
 
     fn json(&self, name: &str) -> Result<Value> {
         let path = self.folder.join(name);
-        crate::json::read(&path, |e| format!("this is no JSON: {e}"))
+        crate::io::json::read(&path, |e| format!("this is no JSON: {e}"))
     }
 
     fn refused(&self, what: &str) -> Error {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::manifest::{self, Manifest};
 use super::verify::place;
 use crate::error::{At, Error, Result, Shown};
-use crate::json;
+use crate::io::json;
 
 const STATE: &str = "state.json";
 const INFO: &str = "dataset_info.json";

@@ -27,9 +27,9 @@ use super::tokens::Tokens;
 use super::{Format, Naming, Options, Release, Report};
 use crate::checked;
 use crate::error::{Error, Result, Shown};
+use crate::exec::job::Job;
 use crate::gather::{Corpus, Extra, Plan, gather, output_schema};
-use crate::identity::FileIdentity;
-use crate::parallel::Job;
+use crate::io::identity::FileIdentity;
 
 /// Writes rows of a corpus as a dataset directory.
 ///

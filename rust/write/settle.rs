@@ -14,7 +14,7 @@ use super::stage::Log;
 use super::synced::sync_folder;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::locks::lock;
+use crate::exec::locks::lock;
 
 /// A file of a shard, which was written under another name than it is to have.
 pub(super) struct Part {

@@ -22,10 +22,10 @@ use super::stage::{Log, Stage};
 use super::turn::{Encoded, Known, Turn, take_turn};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
+use crate::exec::job::{Job, State};
+use crate::exec::locks::lock;
 use crate::gather::{Block, Plan, Sink};
-use crate::handle::allowed_files;
-use crate::locks::lock;
-use crate::parallel::{Job, State};
+use crate::io::handle::allowed_files;
 
 /// Of the files that may be open, one in so many may be those of shards that wait for the disk.
 const WAITING: u64 = 8;

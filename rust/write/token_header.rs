@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::opened::Opened;
+use crate::io::opened::Opened;
 
 /// Bytes of the header of a `.npy` file: a multiple of 64, as its format has it, with room for any shape.
 pub(super) const HEADER: usize = 128;

@@ -15,8 +15,8 @@ use crc32fast::Hasher;
 
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::locks::{lock, wait};
-use crate::parallel::State;
+use crate::exec::job::State;
+use crate::exec::locks::{lock, wait};
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -114,7 +114,7 @@ pub(super) fn take_turn<'a, N>(
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::parallel::Job;
+    use crate::exec::job::Job;
 
     fn piece(number: u8) -> Encoded<u8> {
         let known = Known { sum: Hasher::new(), digest: 0, note: number };

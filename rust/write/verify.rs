@@ -10,9 +10,9 @@ use super::manifest::{self, Manifest};
 use super::{arrow, checksum, parquet, tokens};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::identity::FileIdentity;
-use crate::json;
-use crate::parallel::Job;
+use crate::exec::job::Job;
+use crate::io::identity::FileIdentity;
+use crate::io::json;
 
 /// What was found to be as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

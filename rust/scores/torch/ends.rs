@@ -3,7 +3,7 @@
 use super::le;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::io::file::File;
 
 /// Bytes of the end-of-central-directory record without a comment.
 const END: u64 = 22;

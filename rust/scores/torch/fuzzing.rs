@@ -8,7 +8,7 @@ use super::zip::Archive;
 use super::{MAX_PICKLE, check_container, parts, pickle, read, required, root};
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::file::{File, Io};
+use crate::io::file::{File, Io};
 
 /// An entry of the zip.
 #[derive(Debug, Clone, PartialEq, Eq)]

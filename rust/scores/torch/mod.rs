@@ -21,8 +21,8 @@ use super::chosen::Chosen;
 use super::stored::Part;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::File;
-use crate::parallel::check_here;
+use crate::exec::job::check_here;
+use crate::io::file::File;
 use zip::{Archive, Entry};
 
 /// A pickle that describes some tensors is a few hundred bytes.

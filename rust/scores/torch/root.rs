@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::pickle::{Heap, Tensor, Value};
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::io::file::File;
 
 /// An item of the root by its name.
 struct Item<'p> {

@@ -5,7 +5,7 @@ use super::pickle::{Heap, Tensor, Value};
 use super::zip::{Archive, Entry};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::io::file::File;
 use crate::scores::DType;
 use crate::scores::stored::Part;
 

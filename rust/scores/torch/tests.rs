@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use super::super::stored::Part;
 use super::parts;
 use crate::error::Error;
-use crate::file::{File, Storage};
-use crate::mmap::Map;
-use crate::opened::Opened;
+use crate::io::file::{File, Storage};
+use crate::io::mmap::Map;
+use crate::io::opened::Opened;
 use crate::scores::DType;
 
 fn fixtures() -> PathBuf {

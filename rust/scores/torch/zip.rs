@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::le;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::file::File;
+use crate::io::file::File;
 use crate::scores::torch::ends::{Directory, directory};
 
 /// Flags that torch and plain zip writers set: sizes in a descriptor, names in UTF-8.

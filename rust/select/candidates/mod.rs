@@ -18,9 +18,9 @@ use entry::Entry;
 
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::locks::lock;
-use crate::parallel::Job;
-use crate::simd::{Kernel, dispatch};
+use crate::exec::job::Job;
+use crate::exec::locks::lock;
+use crate::exec::simd::{Kernel, dispatch};
 
 /// Bits of the sort key that one step of the search for the k-th best resolves.
 const DIGIT_BITS: u32 = 12;

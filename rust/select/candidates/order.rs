@@ -5,7 +5,7 @@ use super::entry::Entry;
 use super::radix_sort::{self, TieBreak};
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::parallel::Job;
+use crate::exec::job::Job;
 use crate::select::options::Order;
 
 /// Debug builds fill the result with this first, to find a row that nothing wrote.

@@ -27,8 +27,8 @@ use super::entry::Entry;
 use super::{Candidates, sort_key_range};
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::locks::lock;
-use crate::parallel::Job;
+use crate::exec::job::Job;
+use crate::exec::locks::lock;
 
 /// The widest digit.
 const DIGIT_BITS: u32 = 9;

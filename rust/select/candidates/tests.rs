@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::buckets::Buckets;
 use super::entry::{Entry, Key32Row32, Key64Row32, Key64Row64};
 use super::{Candidates, radix_sort};
-use crate::parallel::Job;
+use crate::exec::job::Job;
 use crate::select::noise::philox::Philox;
 
 /// One entry per sort key, for ascending rows.

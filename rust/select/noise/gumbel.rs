@@ -7,7 +7,7 @@ use super::bits::{BlockBits, halves};
 use super::ln::{exponential_quantile, ln};
 use super::pcg64::Pcg64;
 use super::philox::Philox;
-use crate::simd::{Kernel, dispatch};
+use crate::exec::simd::{Kernel, dispatch};
 
 /// A source of random bits for each row, and of the noise that they mean.
 pub(crate) trait NoiseSource: Sync {

@@ -1,7 +1,7 @@
 //! Philox: random bits by counter.
 
 use super::bits::{BlockBits, join};
-use crate::simd::{Kernel, dispatch};
+use crate::exec::simd::{Kernel, dispatch};
 
 /// Philox4x32-10 (Salmon et al. 2011): a block cipher of a counter. The bits of a row depend on the seed and the row
 /// alone, so threads and blocks may take rows in any order.

@@ -21,9 +21,9 @@
 
 use crate::checked;
 use crate::error::Result;
+use crate::exec::simd::{Kernel, dispatch};
 use crate::scores::Values;
 use crate::select::hits::{Hits, STRIDE};
-use crate::simd::{Kernel, dispatch};
 
 /// Temperatures outside this range would leave that of float32, so every row passes.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;

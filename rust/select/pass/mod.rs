@@ -27,8 +27,8 @@ use threshold::{Estimate, estimate};
 
 use crate::checked;
 use crate::error::Result;
-use crate::locks::lock;
-use crate::parallel::{Job, Queue, State};
+use crate::exec::job::{Job, Queue, State};
+use crate::exec::locks::lock;
 use crate::scores::Source;
 use crate::select::candidates::Candidates;
 use crate::select::candidates::arena::Arena;

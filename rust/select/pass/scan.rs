@@ -14,9 +14,9 @@
 //! - In the other lines the comparisons become a mask, which costs a branch per stride and not one per value.
 //! - NaN passes every bound. The caller decides what a NaN means, and the comparison needs no second test.
 
+use crate::exec::simd::{Kernel, dispatch};
 use crate::select::hits::{Hits, STRIDE};
 use crate::select::key::Keyed;
-use crate::simd::{Kernel, dispatch};
 
 /// Values that one branch skips.
 const LINE: usize = 256;

@@ -19,7 +19,7 @@ use std::ops::Range;
 use super::ranker::{Ranker, Workspace};
 use crate::checked;
 use crate::error::Result;
-use crate::parallel::{Job, Queue};
+use crate::exec::job::{Job, Queue};
 use crate::select::candidates::entry::Entry;
 use crate::select::noise::philox::Philox;
 

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::opened::Opened;
 use crate::error::{Error, Result};
-use crate::opened::Opened;
 
 /// Bytes that are populated at once: what one table of pages maps on most systems, as threads that fill the same one
 /// wait for each other.

@@ -3,10 +3,15 @@
 use std::path::Path;
 
 use crate::error::{At, Error};
-use crate::parquet_file::{DECRYPT, ENCRYPTED};
 
 /// Bytes that are looked at: a tar archive says what it is at byte 257.
 pub(crate) const HEAD: u64 = 512;
+
+/// The first and the last bytes of a Parquet file whose footer is encrypted.
+pub(crate) const ENCRYPTED: &[u8; 4] = b"PARE";
+
+/// What to do about encrypted Parquet.
+pub(crate) const DECRYPT: &str = "write the file again without encryption: pyarrow.parquet.read_table reads it with decryption_properties=, and pyarrow.parquet.write_table writes it";
 
 /// The first bytes of a file, and how many it has.
 #[derive(Debug, Clone, Copy)]

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ipc::ReadAt;
+use super::mmap::Map;
+use super::opened::Opened;
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::ipc::ReadAt;
-use crate::mmap::Map;
-use crate::opened::Opened;
-use crate::room::check_bytes;
+use crate::exec::memory::check_bytes;
 
 /// How the bytes of a file are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

@@ -4,6 +4,10 @@
 //! the file before it is used, so nothing is allocated for bytes that are not there. The layout is that of
 //! the Arrow columnar format, "Encapsulated message format" and "IPC File Format".
 
+pub(crate) mod nodes;
+mod offsets;
+mod start;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
@@ -15,18 +19,16 @@ use arrow::ipc::{
     Schema as SchemaHeader, root_as_footer, root_as_message,
 };
 
+use super::maps::schema_without_maps;
+use super::mmap::Map;
+use super::opened::Opened;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::guard::guard;
-use crate::ipc_nodes::{check_nodes, has_dictionaries};
-use crate::ipc_offsets::{footer_leads_on, message_leads_on};
-use crate::ipc_start::{bare_schema, framed_message};
-use crate::maps::schema_without_maps;
-use crate::mmap::Map;
-use crate::opened::Opened;
+use crate::exec::catch_panic::guard;
+use nodes::{check_nodes, has_dictionaries};
+use offsets::{footer_leads_on, message_leads_on};
+use start::{CONTINUATION, bare_schema, framed_message};
 
-/// The marker before each message and before the end mark, since Arrow 0.15.
-pub(crate) const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Bytes of a schema without a frame of today that are looked at: schemas take less.
 const MAX_SCHEMA: u64 = 64 << 20;
 /// What a file, but not a stream, begins and ends with.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::opened::Opened;
 use crate::error::{At, Error, Result};
-use crate::opened::Opened;
 
 /// Bytes of a file. A manifest of a hundred thousand shards has about 20 MB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;

@@ -7,8 +7,10 @@ use std::ops::Range;
 
 use arrow::ipc::{Schema, root_as_message};
 
-use crate::ipc::CONTINUATION;
-use crate::ipc_offsets::message_leads_on;
+use super::offsets::message_leads_on;
+
+/// The marker before each message and before the end mark, since Arrow 0.15.
+pub(crate) const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// The schema message that bytes begin with, without a frame, if they do.
 pub(crate) fn bare_schema(bytes: &[u8]) -> Option<Schema<'_>> {

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 
+use super::locks::half_done;
+use super::memory::check_free;
+use super::threads::{self, no_thread, panic_message};
 use crate::error::{Error, Result};
-use crate::locks::half_done;
-use crate::room::check_free;
-use crate::threads::{self, no_thread, panic_message};
 
 /// How often the calling thread looks up from a running job.
 const HEARTBEAT: Duration = Duration::from_millis(50);

@@ -1,7 +1,7 @@
 //! Locks of which a thread that failed may have left half done what is behind them.
 //!
 //! A panic while a lock is held says that what it guards may be in no state that anybody meant. Nobody goes on
-//! from there: whoever comes next fails too, and the call ends with the panic's own message ([`crate::parallel`]).
+//! from there: whoever comes next fails too, and the call ends with the panic's own message ([`super::job`]).
 
 use std::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use std::time::Duration;

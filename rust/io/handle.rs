@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::{At, Error, Result};
-use crate::forks::{PerProcess, Place};
+use crate::exec::forks::{PerProcess, Place};
 
 /// One handle in so many that the system allows is kept for good, and the others are left to the rest of the process.
 const KEPT: u64 = 2;

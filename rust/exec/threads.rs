@@ -4,8 +4,8 @@ use std::any::Any;
 use std::io;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use super::memory::is_free_for_a_thread;
 use crate::error::Error;
-use crate::room::is_free_for_a_thread;
 
 /// Memory that a thread is left where the memory of the process is limited: its stack, what it works in, and the
 /// arena that glibc reserves for it.
@@ -76,7 +76,7 @@ pub(crate) mod tests {
     }
 
     /// Fails as the system does where there is no room for another thread.
-    pub(super) fn may_start() -> io::Result<()> {
+    pub(crate) fn may_start() -> io::Result<()> {
         let left = MAY_START.get().checked_sub(1);
         MAY_START.set(left.unwrap_or(0));
         left.map(drop).ok_or_else(|| io::ErrorKind::WouldBlock.into())

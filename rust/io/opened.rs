@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use super::handle::Identity;
+use super::handle::{Handle, Open};
 use crate::error::{At, Error, Result};
-pub use crate::handle::Identity;
-use crate::handle::{Handle, Open};
 
 /// Bytes that are asked of the disk at once.
 const ASKED: u64 = 8 << 20;

@@ -8,10 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::errors::ParquetError;
 
+use super::memory::NoRoom;
+use super::threads::panic_message;
 use crate::error::{At, Error, Result};
-use crate::parquet_file::Encrypted;
-use crate::room::NoRoom;
-use crate::threads::panic_message;
+
+/// What this crate says where a decoder calls it, and what the user reads as it stands.
+#[derive(Debug)]
+pub(crate) struct OwnWords(pub(crate) String);
+
+impl std::fmt::Display for OwnWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OwnWords {}
 
 thread_local! {
     /// Whether this thread is in a decoder, whose panics become errors and are no one's to read.
@@ -40,7 +51,7 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
             if let Some(said) = own::<NoRoom>(&error) {
                 return Error::Memory(format!("{}: {said}", path.display()));
             }
-            if let Some(said) = own::<Encrypted>(&error) {
+            if let Some(said) = own::<OwnWords>(&error) {
                 return Error::format(path, at.clone(), said.to_string());
             }
             let said = error.to_string();
@@ -148,7 +159,11 @@ mod tests {
             panic!("a panic after");
         }
         let run = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "guard::tests::a_panic_within_prints_nothing_and_others_do", "--nocapture"])
+            .args([
+                "--exact",
+                "exec::catch_panic::tests::a_panic_within_prints_nothing_and_others_do",
+                "--nocapture",
+            ])
             .env(INNER, "1")
             .output()
             .unwrap();
