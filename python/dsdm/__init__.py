@@ -26,11 +26,11 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsafePickleError,
     )
-    from dsdm.indices import gumbel_top_k, last_seed, sample, top_k
-    from dsdm.methods import get_indices
-    from dsdm.planning import Plan, plan
+    from dsdm.rows.planning import Plan, plan
+    from dsdm.rows.verifying import verify
     from dsdm.scores import Scores, open_scores
-    from dsdm.verifying import verify
+    from dsdm.selection.indices import gumbel_top_k, last_seed, sample, top_k
+    from dsdm.selection.methods import get_indices
 else:
     _HOMES = {
         "dsdm.dataset": ("Shards", "materialize", "open_shards", "select"),
@@ -44,11 +44,11 @@ else:
             "TruncatedError",
             "UnsafePickleError",
         ),
-        "dsdm.indices": ("gumbel_top_k", "last_seed", "sample", "top_k"),
-        "dsdm.methods": ("get_indices",),
-        "dsdm.planning": ("Plan", "plan"),
+        "dsdm.selection.indices": ("gumbel_top_k", "last_seed", "sample", "top_k"),
+        "dsdm.selection.methods": ("get_indices",),
+        "dsdm.rows.planning": ("Plan", "plan"),
         "dsdm.scores": ("Scores", "open_scores"),
-        "dsdm.verifying": ("verify",),
+        "dsdm.rows.verifying": ("verify",),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -172,7 +172,7 @@ def open_scores(
 ) -> Scores:
     """Open files as one vector, in the order given."""
 
-# --- selection: the arguments are checked and named in dsdm.indices -------------------------------------------
+# --- selection: the arguments are checked and named in dsdm.selection.indices ---------------------------------
 
 _Scores: TypeAlias = Scores | tuple[NDArray[np.uint8], str]
 _Excluded: TypeAlias = NDArray[np.int64] | NDArray[np.uint8] | None

@@ -7,12 +7,12 @@ import numpy as np
 
 from dsdm import _native
 from dsdm.checks import check_threads, said
-from dsdm.materializing import Report, materialize
-from dsdm.releases import for_datasets
-from dsdm.runs import in_runs
+from dsdm.hf.runs import in_runs
+from dsdm.rows.materializing import Report, materialize
+from dsdm.rows.releases import for_datasets
+from dsdm.rows.sizes import readable, to_bytes
+from dsdm.rows.sources import Source, open_source, row_numbers
 from dsdm.shown import shown, telling
-from dsdm.sizes import readable, to_bytes
-from dsdm.sources import Source, open_source, row_numbers
 
 if TYPE_CHECKING:
     import datasets
@@ -81,7 +81,7 @@ class Shards:
 
     def __getitem__(self, key: Any) -> dict[str, Any]:
         """Give a row, or the columns of a slice or of row numbers; negative ones count from the end."""
-        from dsdm.memory import to_dataset
+        from dsdm.hf.in_memory import to_dataset
 
         if isinstance(key, int | np.integer) and not isinstance(key, bool):
             row = int(key) + len(self) if key < 0 else int(key)
@@ -95,7 +95,7 @@ class Shards:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Give the rows one by one, as Python objects; they are read in runs that take little memory each."""
-        from dsdm.memory import to_dataset
+        from dsdm.hf.in_memory import to_dataset
 
         corpus = self._source.corpus
         for run in in_runs(len(self), self._run, corpus.nbytes / max(len(corpus), 1)):
@@ -198,7 +198,7 @@ def select(
     >>> dsdm.select(pa.table({"text": ["a", "b", "c"]}), [2, 0])["text"][:]
     ['c', 'a']
     """
-    from dsdm.memory import select_rows
+    from dsdm.hf.in_memory import select_rows
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
     opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
@@ -225,6 +225,6 @@ def open_dataset(
     >>> rows.select([2, 0]).select([1])[:]
     {'text': ['a']}
     """
-    from dsdm.lazy import open_lazily
+    from dsdm.hf.lazy import open_lazily
 
     return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io)))

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm import methods, provenance, reference
+from dsdm import reference
 from dsdm.checks import count_of, said, whole
 from dsdm.paths import ROWS, PathLike, local
 from dsdm.paths.belongs import walk
 from dsdm.paths.deep import matching
 from dsdm.reference import DATASET_SIZE
+from dsdm.selection import methods, provenance
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -258,7 +259,7 @@ def _candidates(
         return list(path)
     where = CANDIDATE_DATASET if path is None else local(path)
     if path is None or not Path(where).exists():
-        from dsdm.hub import snapshot
+        from dsdm.reference.hub import snapshot
 
         where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc)
     else:

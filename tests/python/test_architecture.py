@@ -17,17 +17,16 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / "python"
 PACKAGES = ("dsdm", "dsdm_bench")
 
-# The modules of each part; a package stands for all modules in it that no other part names.
+# The modules of each part: mostly a folder. A package stands for all modules in it that no other part names.
 PARTS = {
     "native": "dsdm._native",
-    "base": "dsdm.checks dsdm.errors dsdm.runs dsdm.shown dsdm.sizes",
+    "base": "dsdm.checks dsdm.errors dsdm.shown",
     "paths": "dsdm.paths",
     "scores": "dsdm.scores",
-    "reference": "dsdm.reference dsdm.fetch dsdm.hub",
-    "selection": "dsdm.indices dsdm.methods dsdm.meeting",
-    "provenance": "dsdm.telling dsdm.selection_limits dsdm.manifest_paths dsdm.provenance dsdm.trust dsdm.again",
-    "rows": "dsdm.sources dsdm.digests dsdm.releases dsdm.layout dsdm.materializing dsdm.planning dsdm.verifying",
-    "hf": "dsdm.lazy dsdm.lazy_cache dsdm.lazy_info dsdm.corpus_table dsdm.memory",
+    "reference": "dsdm.reference",
+    "selection": "dsdm.selection",
+    "rows": "dsdm.rows",
+    "hf": "dsdm.hf",
     "public": "dsdm dsdm.dataset dsdm.selections dsdm.utils",
     "demo": "dsdm.demo",
     "options": "dsdm.cli.options",
@@ -44,14 +43,13 @@ ARROWS = {
     "scores": "native base paths",
     "reference": "base paths",
     "selection": "native base paths scores reference",
-    "provenance": "native base paths scores reference selection",
-    "rows": "native base paths selection provenance",
+    "rows": "native base paths selection",
     "hf": "native base paths rows",
-    "public": "native base paths scores reference selection provenance rows hf",
+    "public": "native base paths scores reference selection rows hf",
     "demo": "base reference public",
-    "options": "paths",
+    "options": "paths scores",
     "bench": "base options select gather",
-    "cli": "base paths scores reference selection provenance rows public demo options bench",
+    "cli": "base paths scores reference selection rows public demo options bench",
     "select": "harness dsdm dsdm.reference",
     "gather": "harness dsdm dsdm.dataset",
 }
@@ -140,11 +138,11 @@ def test_every_module_and_every_arrow_of_the_table_is_there():
 @pytest.mark.parametrize(
     ("module", "code"),
     [
-        ("dsdm.scores", "from dsdm.lazy import open_lazily"),
+        ("dsdm.scores", "from dsdm.hf.lazy import open_lazily"),
         ("dsdm.shown", "from dsdm.paths import local"),
         ("dsdm.paths.local", "def f():\n    from dsdm.scores import open_scores"),
-        ("dsdm.methods", "if TYPE_CHECKING:\n    import dsdm.sources"),
-        ("dsdm.fetch", "import_module('dsdm_bench.harness.console')"),
+        ("dsdm.selection.methods", "if TYPE_CHECKING:\n    import dsdm.rows.sources"),
+        ("dsdm.reference.fetch", "import_module('dsdm_bench.harness.console')"),
         ("dsdm.cli.commands", "from dsdm_bench import select"),
         ("dsdm_bench.select.tasks", "from dsdm_bench.gather import settings"),
         ("dsdm_bench.harness.console", "import dsdm"),
@@ -161,8 +159,8 @@ def test_an_arrow_that_is_added_is_found(module, code):
 
 def test_a_circle_that_is_added_is_found():
     modules = sources()
-    modules["dsdm.materializing"] += "\ndef f():\n    from dsdm.planning import plan\n"
-    assert set(circle(graph(modules))) == {"dsdm.materializing", "dsdm.planning"}
+    modules["dsdm.rows.materializing"] += "\ndef f():\n    from dsdm.rows.planning import plan\n"
+    assert set(circle(graph(modules))) == {"dsdm.rows.materializing", "dsdm.rows.planning"}
 
 
 def test_the_benchmark_uses_public_names():

@@ -831,7 +831,7 @@ def slow(tmp_path_factory):
 
 # What is told is told to a bar; this one writes a line when the work has begun.
 SLOW = """
-import sys, dsdm, dsdm.materializing
+import sys, dsdm, dsdm.rows.materializing
 import numpy as np
 
 class Told:
@@ -839,7 +839,7 @@ class Told:
     def __exit__(self, *_): return None
     def __call__(self, done): done and print("begun", flush=True)
 
-dsdm.materializing._bar = lambda *_, **__: Told()
+dsdm.rows.materializing._bar = lambda *_, **__: Told()
 try:
     rows = np.random.default_rng(0).permutation(int(sys.argv[3]))
     dsdm.materialize(sys.argv[1], rows, sys.argv[2], memory_limit=1, threads=2, num_shards=4)
@@ -986,7 +986,7 @@ def test_a_source_that_changes_while_rows_are_written(slow, tmp_path, monkeypatc
     shutil.copy(slow, source)
     rows = np.random.default_rng(0).integers(0, SLOW_ROWS, 30_000)
     bar = Touches(lambda: change(source))
-    monkeypatch.setattr("dsdm.materializing._bar", lambda *_, **__: bar)
+    monkeypatch.setattr("dsdm.rows.materializing._bar", lambda *_, **__: bar)
     with pytest.raises(errors.SourceChangedError, match=rf"{source}: the file changed .*{name}"):
         dsdm.materialize(source, rows, tmp_path / "out", memory_limit=1, threads=1)
     assert bar.done

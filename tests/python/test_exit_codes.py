@@ -75,7 +75,7 @@ def test_2_for_wrong_usage(run):
     ("where", "arguments"),
     [
         ("dsdm.demo.run", ("demo",)),
-        ("dsdm.fetch.fetch", ("fetch",)),
+        ("dsdm.reference.fetch.fetch", ("fetch",)),
         ("dsdm.scores.open_leniently", ("scores", "s.npy")),
         ("dsdm.top_k", ("indices", "s.npy", "-k", 3, "-o", "rows.npy")),
         ("dsdm.materialize", ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)),

@@ -11,8 +11,8 @@ import threading
 
 import pytest
 
-from dsdm import fetch as module
 from dsdm import reference
+from dsdm.reference import fetch as module
 
 CONTENT = bytes(range(256)) * 5000
 

@@ -15,7 +15,7 @@ import pytest
 
 import dsdm
 from dsdm import errors
-from dsdm.telling import FUNCTIONS
+from dsdm.selection.record import FUNCTIONS
 
 SECRET = "the words of another"  # noqa: S105 - of a test
 DELETE = object()

@@ -14,9 +14,9 @@ from datasets.arrow_dataset import DatasetTransformationNotAllowedError
 from datasets.table import InMemoryTable
 
 import dsdm
-from dsdm.corpus_table import CorpusTable
 from dsdm.dataset import open_dataset
 from dsdm.errors import FormatError
+from dsdm.hf.corpus_table import CorpusTable
 
 ROWS = 60
 
@@ -496,7 +496,7 @@ def test_flatten_indices_is_that_of_datasets(lazy, options):
 
 
 def test_flatten_indices_goes_to_the_cache_where_memory_is_short(tmp_path, monkeypatch):
-    monkeypatch.setattr("dsdm.lazy.default_memory_limit", lambda: 100)
+    monkeypatch.setattr("dsdm.hf.lazy.default_memory_limit", lambda: 100)
     flat = open_dataset(plain_dataset()).select([8, 1, 8]).flatten_indices()
     alike(flat, plain_dataset().select([8, 1, 8]))
     assert all(file["filename"].startswith(str(tmp_path / "cache")) for file in flat.cache_files)
@@ -504,7 +504,7 @@ def test_flatten_indices_goes_to_the_cache_where_memory_is_short(tmp_path, monke
 
 
 def test_what_needs_all_rows_in_memory_says_so_where_they_do_not_fit(folder, monkeypatch):
-    monkeypatch.setattr("dsdm.corpus_table.default_memory_limit", lambda: 100)
+    monkeypatch.setattr("dsdm.hf.corpus_table.default_memory_limit", lambda: 100)
     lazy = open_dataset(folder / "parquet")
     with pytest.raises(MemoryError, match=r"all 60 rows in memory, about .* and 200 B are free.*flatten_indices"):
         lazy.add_column("more", list(range(ROWS)))

@@ -11,8 +11,8 @@ import pytest
 from datasets.table import InMemoryTable, MemoryMappedTable
 
 import dsdm
-from dsdm.corpus_table import CorpusTable
 from dsdm.dataset import open_dataset
+from dsdm.hf.corpus_table import CorpusTable
 
 # datasets 5.2 sorts with an option that pyarrow 25 deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")
@@ -163,7 +163,7 @@ def test_indices_are_in_the_cache_and_found_there(folder, monkeypatch, operation
 
     first = run()
     assert isinstance(first._indices, MemoryMappedTable)
-    monkeypatch.setattr("dsdm.lazy.LazyDataset.select", None)
+    monkeypatch.setattr("dsdm.hf.lazy.LazyDataset.select", None)
     again = run()
     assert again[:] == first[:]
     assert again._fingerprint == first._fingerprint
@@ -233,7 +233,7 @@ def test_flat_rows_are_written_once(folder, monkeypatch):
     flat = open_dataset(folder).select([9, 2, 9]).flatten_indices()
     assert flat["id"][:] == [9, 2, 9]
     assert isinstance(flat.data, MemoryMappedTable)
-    monkeypatch.setattr("dsdm.lazy.write_rows", None)
+    monkeypatch.setattr("dsdm.hf.lazy.write_rows", None)
     again = open_dataset(folder).select([9, 2, 9]).flatten_indices()
     assert again[:] == flat[:]
     assert again._fingerprint == flat._fingerprint

@@ -11,10 +11,10 @@ import pytest
 from datasets.table import InMemoryTable
 
 import dsdm
-from dsdm.corpus_table import CorpusTable
 from dsdm.dataset import open_dataset, open_shards
 from dsdm.errors import SourceChangedError
-from dsdm.runs import RUN_BYTES, in_runs
+from dsdm.hf.corpus_table import CorpusTable
+from dsdm.hf.runs import RUN_BYTES, in_runs
 
 ROWS = 50
 TABLE = pa.table(

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm.manifest_paths import from_output
 from dsdm.paths.named import place_of
+from dsdm.selection.manifest_paths import from_output
 
 ROWS = 20
 

@@ -727,7 +727,7 @@ def test_what_a_bar_raises_ends_the_work(tmp_path, monkeypatch):
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr("dsdm.materializing._bar", lambda *_, **__: Broken())
+    monkeypatch.setattr("dsdm.rows.materializing._bar", lambda *_, **__: Broken())
     # Many passes over one row group take long enough for a bar to move.
     rows = np.random.default_rng(0).permutation(300_000)
     pq.write_table(pa.table({"row": rows}), tmp_path / "a.parquet")

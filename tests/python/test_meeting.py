@@ -339,7 +339,9 @@ def test_what_can_never_be_chosen_again_is_refused_and_found_in_older_manifests(
             call()
     assert not (tmp_path / "out").exists()
     # A manifest of before that was looked at.
-    monkeypatch.setattr("dsdm.materializing.with_files", lambda selection, rows: {**selection, "source_rows": rows})
+    monkeypatch.setattr(
+        "dsdm.rows.materializing.with_files", lambda selection, rows: {**selection, "source_rows": rows}
+    )
     dsdm.materialize(corpus, [0, 1, 2], "out", selection=told)
     found = dsdm.verify("out")
     assert not found.selection

@@ -8,7 +8,7 @@ import pytest
 import dsdm
 from dsdm import reference, selections
 from dsdm.demo.torch_file import write_tensor
-from dsdm.methods import method_scores
+from dsdm.selection.methods import method_scores
 
 ROWS = 5003
 GOLDEN = dict(np.load(Path(__file__).parents[1] / "fixtures" / "upstream-mini" / "golden.npz"))

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm.lazy import open_lazily
-from dsdm.sources import open_source
+from dsdm.hf.lazy import open_lazily
+from dsdm.rows.sources import open_source
 
 TABLE = pa.table({"n": [10, 20, 30]})
 ODD = os.fsdecode(b"odd\xff")

@@ -10,7 +10,7 @@ import pytest
 import dsdm
 from dsdm import errors
 from dsdm.dataset import open_dataset
-from dsdm.fetch import fetch
+from dsdm.reference.fetch import fetch
 from dsdm.selections import get_candidate_dataset
 
 NAME = "a\0x"

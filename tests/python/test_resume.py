@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm import errors, materializing
+from dsdm import errors
+from dsdm.rows import materializing
 
 ROWS = 40_000
 SHARDS = 6
@@ -556,7 +557,7 @@ def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypat
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr("dsdm.materializing._bar", lambda *_, **__: Bar())
+    monkeypatch.setattr("dsdm.rows.materializing._bar", lambda *_, **__: Bar())
     rows = np.random.default_rng(3).integers(0, ROWS, 300_000)
     with pytest.raises(OSError, match=r"No such file") as caught:
         write(corpus, out, rows, num_shards=100, memory_limit=1)
@@ -579,7 +580,7 @@ def test_an_output_that_cannot_get_its_name_tells_where_it_lies(corpus, tmp_path
             return None
 
     with monkeypatch.context() as patched:
-        patched.setattr("dsdm.materializing._bar", lambda *_, **__: Bar())
+        patched.setattr("dsdm.rows.materializing._bar", lambda *_, **__: Bar())
         with pytest.raises(FileExistsError, match="giving the finished output its name") as caught:
             write(corpus, out, LONG, format="parquet")
     kept = f"{SHARDS} shards are finished and kept in {staging(out)}; the same call continues from there"
@@ -623,7 +624,7 @@ def test_a_bar_counts_what_was_kept_and_not_as_speed(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(sys, "stderr", shown)
     now = iter([10.0, 10.0, 12.0])
-    monkeypatch.setattr("dsdm.materializing.time.perf_counter", lambda: next(now))
+    monkeypatch.setattr("dsdm.rows.materializing.time.perf_counter", lambda: next(now))
     with materializing._bar(1000, 1_000_000, shown=True) as bar:
         bar(2 * 400)
         assert (bar._bar.n, bar._bar.initial) == (400, 400)

@@ -11,7 +11,7 @@ import pytest
 
 import dsdm
 from dsdm.cli.files import write_npy
-from dsdm.lazy_cache import place_in_cache
+from dsdm.hf.lazy_cache import place_in_cache
 
 TABLE = pa.table({"a": [1, 2, 3]})
 STAGING = ".out.dsdm-unfinished"
@@ -183,8 +183,8 @@ def fork(done):
 class Bar:
     __enter__ = lambda self: fork
     __exit__ = lambda *_: None
-import dsdm.materializing, pyarrow as pa
-dsdm.materializing._bar = lambda *_, **__: Bar()
+import dsdm.rows.materializing, pyarrow as pa
+dsdm.rows.materializing._bar = lambda *_, **__: Bar()
 dsdm.materialize(pa.table({"a": range(100000)}), range(100000), sys.argv[1], num_shards=100, memory_limit=1)
 """
 

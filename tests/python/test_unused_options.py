@@ -14,7 +14,8 @@ import pytest
 import dsdm
 import dsdm.dataset
 from dsdm import selections
-from dsdm.cli.choice import Choosing, Reading
+from dsdm.cli.options.choosing import Choosing
+from dsdm.cli.options.reading import Reading
 from dsdm.demo.torch_file import write_tensor
 from dsdm.reference import UNUSED
 
@@ -74,7 +75,7 @@ def test_what_an_earlier_version_told_of_a_selection_is_chosen_again(tmp_path, m
         rows = dsdm.get_indices(**arguments)
         told = {"by": "get_indices", "arguments": {**arguments, **unused}}
         with monkeypatch.context() as earlier:
-            earlier.setattr("dsdm.telling.refuse_unused", lambda *_: None)
+            earlier.setattr("dsdm.selection.record.refuse_unused", lambda *_: None)
             dsdm.materialize(corpus, rows, tmp_path / method, selection=told, paths="absolute", progress=False)
         assert dsdm.verify(tmp_path / method, data_dir=upstream_mini).selection, method
 

@@ -214,7 +214,7 @@ def test_verify_from_elsewhere_says_that_less_was_compared(run, tmp_path, monkey
 def test_a_download_that_did_not_begin_keeps_nothing(monkeypatch, tmp_path):
     import requests
 
-    from dsdm.fetch import fetch
+    from dsdm.reference.fetch import fetch
 
     def offline(*_, **__):
         message = "no network"

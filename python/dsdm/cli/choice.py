@@ -1,8 +1,7 @@
-"""What a command is to select from and how: its options, and the selection itself."""
+"""What a command is to select, and the selection itself."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from enum import StrEnum
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,10 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.files import load_rows
+from dsdm.cli.options.choosing import Choosing
+from dsdm.cli.options.reading import Reading
+from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
-from dsdm.cli.size import parse_size
 from dsdm.cli.tokens import Lengths, rows_within
 from dsdm.reference import DATASET_SIZE, METHODS, UNUSED, check_method
 
@@ -26,84 +27,6 @@ _Choose = Callable[[int, str | None], "NDArray[np.int64]"]
 
 _BLOCK = 1 << 20
 _DRAWING = ("dsir", "random", "semdedup")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """The options of reading score files."""
-
-    key: opt.Key = None
-    column: opt.Column = None
-    dtype: opt.DType = None
-    sort: opt.SortOption = None
-    partial: opt.Partial = False
-
-    @property
-    def files(self) -> dict[str, Any]:
-        """The keyword arguments that say which files a folder or glob means."""
-        return {"sort": _value(self.sort), "partial": self.partial}
-
-    def about(self, paths: list[str]) -> "Reading":
-        """Leave out how files are found, where none of these paths is a folder or a glob."""
-        from dsdm.paths import is_searched
-
-        return self if any(map(is_searched, paths)) else replace(self, sort=None, partial=False)
-
-    def open(self, files: list[str]) -> "Scores":
-        """Open files as one vector."""
-        from dsdm.scores import open_leniently
-
-        what = files[0] if len(files) == 1 else files
-        return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
-
-    def check_found(self, paths: list[str]) -> None:
-        """End with a usage error where an option says how files are found, and none of the paths is searched."""
-        given = [name for name, value in (("--sort", self.sort), ("--partial", self.partial)) if value]
-        if given and self.about(paths) is not self:
-            message = f"{' and '.join(given)} goes with folders and globs, and {', '.join(paths)} is none; leave it out"
-            raise typer.BadParameter(message)
-
-    def check_used(self, opened: "list[Scores]") -> None:
-        """End with a usage error where an option says how to read what none of the files is."""
-        if self.key is not None and all(scores.key is None for scores in opened):
-            message = f"--key is {self.key!r}, and no .pt file that holds several tensors was given"
-            raise typer.BadParameter(message)
-        if self.column is not None and all(scores.column is None for scores in opened):
-            message = f"--column is {self.column!r}, and no Arrow or Parquet scores were given"
-            raise typer.BadParameter(message)
-        if self.dtype is not None and not opened:
-            message = f"--dtype is {self.dtype!r}, and no score files were given"
-            raise typer.BadParameter(message)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choosing:
-    """The options of selecting rows."""
-
-    count: opt.Count = None
-    fraction: opt.Fraction = None
-    tokens: opt.Tokens = None
-    row_tokens: opt.RowTokens = None
-    target: opt.Target = None
-    data_dir: opt.DataDir = None
-    rows: opt.Rows = None
-    smallest: opt.Smallest = False
-    gumbel: opt.Gumbel = False
-    temperature: opt.Temperature = None
-    seed: opt.Seed = None
-    rng: opt.RngOption = None
-    order: opt.OrderOption = None
-    nan: opt.NanOption = opt.Nan.raise_
-    exclude: opt.Exclude = None
-    threads: opt.Threads = None
-
-    def refuse_all(self) -> None:
-        """End with a usage error if any of them is given, but for the threads: the rows are chosen already."""
-        unlike = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
-        given = ["-k" if name == "count" else f"--{name.replace('_', '-')}" for name in unlike if name != "threads"]
-        if given:
-            message = f"{' and '.join(given)} with --indices has no use: the rows are those of the file; leave it out"
-            raise typer.BadParameter(message)
 
 
 class Choice:
@@ -195,7 +118,7 @@ class Choice:
         by = self._by_scores if self.method is None else self._by_method
         self._choose, self._population = by(corpus_rows)
         if self.draws and self._seed is None and self.left is not None:
-            from dsdm.provenance import seed_of_draw
+            from dsdm.selection.provenance import seed_of_draw
 
             self._seed = seed_of_draw(self.left, self.told())
 
@@ -205,7 +128,7 @@ class Choice:
         With `lengths`, a number of tokens is that of the rows themselves, taken in the order of their ranks.
         """
         choose, population = self._choose, self._population
-        order = _value(self.given.order)
+        order = opt.value_of(self.given.order)
         if lengths is None or self.size.tokens is None or lengths.fixed is not None:
             k = self.size.rows(population, row_tokens if lengths is None else lambda: lengths.fixed or row_tokens())
         else:
@@ -221,7 +144,7 @@ class Choice:
         excluded = self._excluded()
         if self.method == "semdedup":
             from dsdm.checks import excluded_rows
-            from dsdm.methods import semdedup_ids
+            from dsdm.selection.methods import semdedup_ids
 
             return len(semdedup_ids(self.given.data_dir, self.given.rows, excluded_rows(excluded)))
         rows = np.empty(0, np.int64)
@@ -246,7 +169,7 @@ class Choice:
 
     def _by_scores(self, corpus_rows: int | None) -> tuple[_Choose, int]:
         from dsdm import gumbel_top_k, last_seed, top_k
-        from dsdm.methods import prefix
+        from dsdm.selection.methods import prefix
 
         opened = self.reading.open(self.what)
         self.opened.append(opened)
@@ -267,7 +190,7 @@ class Choice:
                 k,
                 seed=self._seed,
                 temperature=1.0 if self.given.temperature is None else self.given.temperature,
-                rng=_value(self.given.rng, "philox"),
+                rng=opt.value_of(self.given.rng, "philox"),
                 order=order or "best_first",
                 **common,
             )
@@ -292,7 +215,7 @@ class Choice:
                 rows=rows,
                 seed=self._seed,
                 temperature=self.given.temperature,
-                rng=_value(self.given.rng),
+                rng=opt.value_of(self.given.rng),
                 order=order,
                 nan=self.given.nan.value,
                 exclude=self._excluded(),
@@ -315,12 +238,12 @@ class Choice:
         if method == "random":
             return DATASET_SIZE if rows is None else rows
         if method == "semdedup":
-            from dsdm.methods import semdedup_ids
             from dsdm.reference import files_of, find_file
+            from dsdm.selection.methods import semdedup_ids
 
             self._ids = [find_file(path, self.given.data_dir) for path in files_of(method)]
             return len(semdedup_ids(self.given.data_dir, rows, None))
-        from dsdm.methods import method_scores
+        from dsdm.selection.methods import method_scores
 
         self._candidates = scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
         whole = method_scores(method, self.given.target, data_dir=self.given.data_dir)
@@ -332,11 +255,11 @@ class Choice:
         given = self.given
         arguments = {
             "k": None if indices is None else len(indices),
-            "order": _value(given.order),
+            "order": opt.value_of(given.order),
             "nan": given.nan.value,
             "seed": self._seed if self.draws else None,
             "temperature": given.temperature,
-            "rng": _value(given.rng),
+            "rng": opt.value_of(given.rng),
         }
         if self.method is not None:
             more = {"method": self.method, "target": given.target, "data_dir": given.data_dir, "rows": self._rows}
@@ -347,7 +270,11 @@ class Choice:
                 "by": "gumbel_top_k" if given.gumbel else "top_k",
                 "scores": self.what,
                 "reading": _given(
-                    {**vars(self.reading), "sort": _value(self.reading.sort), "partial": self.reading.partial or None}
+                    {
+                        **vars(self.reading),
+                        "sort": opt.value_of(self.reading.sort),
+                        "partial": self.reading.partial or None,
+                    }
                 ),
                 "rows": given.rows,
                 "arguments": _given(arguments),
@@ -363,8 +290,8 @@ def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:
     """Refuse scores that are neither those of the shards nor, cut by --rows, those of the first part of a corpus."""
     if corpus is None or corpus in (len(scores), rows):
         return
-    from dsdm.meeting import how_to_meet
-    from dsdm.provenance import rows_of_files
+    from dsdm.selection.provenance import rows_of_files
+    from dsdm.selection.row_counts import how_to_meet
 
     taken = "" if rows is None else f", of which --rows takes {rows:,},"
     how = how_to_meet(corpus, rows_of_files(scores))
@@ -376,7 +303,3 @@ def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _value(choice: StrEnum | None, default: str | None = None) -> Any:
-    return default if choice is None else choice.value

@@ -7,13 +7,15 @@ import typer
 
 from dsdm.cli import bench
 from dsdm.cli import options as opt
-from dsdm.cli.choice import Choice, Choosing, Reading
+from dsdm.cli.choice import Choice
 from dsdm.cli.files import check_place, load_rows, write_npy
-from dsdm.cli.groups import expanded
 from dsdm.cli.notes import noted
+from dsdm.cli.options.choosing import Choosing
+from dsdm.cli.options.groups import expanded
+from dsdm.cli.options.reading import Reading
+from dsdm.cli.options.writing import Writing
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths
-from dsdm.cli.writing import Writing
 from dsdm.paths import refuse_inputs, refuse_inside
 
 
@@ -62,7 +64,7 @@ def fetch(
       dsdm fetch dsdm/squad.pt
       dsdm fetch --data-dir /data/dsdm
     """
-    from dsdm.fetch import fetch as download
+    from dsdm.reference.fetch import fetch as download
 
     for path in download(files or None, data_dir=data_dir, url=url):
         say(path)
@@ -171,8 +173,8 @@ def materialize(
       dsdm materialize 'demo/corpus/data/*.parquet' drawn --by random --tokens 1e5 --dry-run
     """
     import dsdm
-    from dsdm.materializing import how_unfinished_chose
-    from dsdm.planning import check_before
+    from dsdm.rows.materializing import how_unfinished_chose
+    from dsdm.rows.planning import check_before
 
     if (indices_file is None) == (not by):
         message = "give either --indices FILE or --by METHOD (or score files)"

@@ -9,13 +9,13 @@ from datasets.table import InMemoryTable, MemoryMappedTable, Table
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, default_memory_limit
-from dsdm.digests import digest_of_files
 from dsdm.errors import SourceChangedError
-from dsdm.lazy_cache import place_in_cache
-from dsdm.releases import installed
-from dsdm.runs import in_runs
+from dsdm.hf.digests import digest_of_files
+from dsdm.hf.lazy_cache import place_in_cache
+from dsdm.hf.runs import in_runs
+from dsdm.rows.releases import installed
+from dsdm.rows.sizes import readable
 from dsdm.shown import shown
-from dsdm.sizes import readable
 
 # A run of rows of so many bytes is read by the calling thread alone.
 _FEW_BYTES = 1 << 20

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dsdm.cli import options as opt
-from dsdm.cli.choice import Reading
+from dsdm.cli.options.reading import Reading
 
 _COLUMN = "input_ids"
 

@@ -71,7 +71,7 @@ def reference_files() -> dict[str, ReferenceFile]:
     >>> reference_files()["sdd.pt"].size
     170218696
     """
-    table = json.loads(resources.files("dsdm").joinpath("reference_files.json").read_text("utf-8"))
+    table = json.loads(resources.files(__name__).joinpath("reference_files.json").read_text("utf-8"))
     return {entry["path"]: ReferenceFile(**entry) for entry in table["files"]}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dsdm._native import located
 from dsdm.paths.named import place_of, tells_place
-from dsdm.telling import KNOWN
+from dsdm.selection.record import KNOWN
 
 NOT_THERE = ": it is not there"
 

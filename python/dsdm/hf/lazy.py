@@ -17,16 +17,16 @@ from datasets.utils.py_utils import asdict
 from numpy.typing import NDArray
 
 from dsdm._native import default_memory_limit
-from dsdm.corpus_table import CorpusTable
-from dsdm.digests import digest_of, digest_of_source, digest_of_table
-from dsdm.lazy_cache import cache_folder, clean_up, shards_of, write_indices, write_rows
-from dsdm.lazy_info import told_of
-from dsdm.materializing import identity_of, in_files
-from dsdm.memory import select_rows, to_dataset
+from dsdm.hf.corpus_table import CorpusTable
+from dsdm.hf.digests import digest_of, digest_of_source, digest_of_table
+from dsdm.hf.in_memory import select_rows, to_dataset
+from dsdm.hf.lazy_cache import cache_folder, clean_up, shards_of, write_indices, write_rows
+from dsdm.hf.lazy_info import told_of
+from dsdm.hf.runs import in_runs
 from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
-from dsdm.runs import in_runs
-from dsdm.sizes import to_bytes
-from dsdm.sources import Source, blocks_of, check_range, files_of, open_source, row_numbers
+from dsdm.rows.materializing import identity_of, in_files
+from dsdm.rows.sizes import to_bytes
+from dsdm.rows.sources import Source, blocks_of, check_range, files_of, open_source, row_numbers
 
 _FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 

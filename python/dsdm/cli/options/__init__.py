@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,6 +43,11 @@ class Rng(StrEnum):
 def local_path(text: str) -> Path:
     """Return a path of this machine, with ``~`` expanded, or refuse a URL."""
     return Path(local(text))
+
+
+def value_of(choice: StrEnum | None, default: str | None = None) -> Any:
+    """Return what a choice is called, or the default where none was made."""
+    return default if choice is None else choice.value
 
 
 _SIZE = "How many (exactly one of these)"

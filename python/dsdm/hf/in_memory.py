@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.digests import digest_of_selection, digest_of_table
-from dsdm.sources import Source
+from dsdm.hf.digests import digest_of_selection, digest_of_table
+from dsdm.rows.sources import Source
 
 if TYPE_CHECKING:
     import datasets

@@ -7,9 +7,9 @@ from inspect import Parameter, signature
 from typing import Any
 
 from dsdm import checks
-from dsdm.indices import gumbel_top_k, top_k
-from dsdm.methods import get_indices
 from dsdm.reference import METHODS, check_method, refuse_unused
+from dsdm.selection.indices import gumbel_top_k, top_k
+from dsdm.selection.methods import get_indices
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "get_indices": get_indices,

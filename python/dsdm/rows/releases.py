@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 
-from dsdm.sources import Source
+from dsdm.rows.sources import Source
 
 
 @cache

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dsdm.sources import Source
+    from dsdm.rows.sources import Source
 
 
 def digest_of(*parts: str | bytes | memoryview) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm.checks import check_flag, check_seed, one_of, said
-from dsdm.sizes import to_bytes
+from dsdm.rows.sizes import to_bytes
 
 _FORMATS = ("arrow", "parquet", "tokens")
 _ORDERS = ("given", "row", "shuffle")

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from dsdm._native import check_target
-from dsdm.layout import check_added, check_layout, check_run, in_order
-from dsdm.materializing import added_vectors, files_read
 from dsdm.paths import local, refuse_inputs, refuse_inside
-from dsdm.provenance import with_files
-from dsdm.releases import installed
+from dsdm.rows.materializing import added_vectors, files_read
+from dsdm.rows.options import check_added, check_layout, check_run, in_order
+from dsdm.rows.releases import installed
+from dsdm.rows.sizes import readable
+from dsdm.rows.sources import check_range, open_source, row_numbers
+from dsdm.selection.provenance import with_files
 from dsdm.shown import shown, telling
-from dsdm.sizes import readable
-from dsdm.sources import check_range, open_source, row_numbers
 
 _EXTRA_BYTES = 8
 

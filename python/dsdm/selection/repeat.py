@@ -1,7 +1,8 @@
 """What a manifest tells of its files and of how rows were chosen, looked at again.
 
-Whoever wrote a manifest need not mean well: files are opened only where that is trusted (:mod:`dsdm.trust`), what goes
-wrong with one is said without any of its bytes, and nothing takes longer than the rows that are there are worth.
+Whoever wrote a manifest need not mean well: files are opened only where that is trusted
+(:mod:`dsdm.selection.trust`), what goes wrong with one is said without any of its bytes, and nothing takes longer than
+the rows that are there are worth.
 """
 
 import json
@@ -17,13 +18,13 @@ from numpy.typing import NDArray
 from dsdm import checks
 from dsdm._native import file_difference, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError
-from dsdm.manifest_paths import without_place
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
-from dsdm.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.reference import UNUSED
-from dsdm.telling import FUNCTIONS, KNOWN, check_told
-from dsdm.trust import Trust
+from dsdm.selection.manifest_paths import without_place
+from dsdm.selection.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
+from dsdm.selection.record import FUNCTIONS, KNOWN, check_told
+from dsdm.selection.trust import Trust
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -212,7 +213,7 @@ def _checked(
 def _choose(
     by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
 ) -> NDArray[np.int64]:
-    from dsdm.methods import prefix
+    from dsdm.selection.methods import prefix
 
     scores = []
     if by != "get_indices":

@@ -16,8 +16,8 @@ import pyarrow as pa
 from datasets.table import MemoryMappedTable, Table
 from numpy.typing import NDArray
 
-from dsdm.digests import digest_of
-from dsdm.sources import Source, blocks_of
+from dsdm.hf.digests import digest_of
+from dsdm.rows.sources import Source, blocks_of
 
 
 def shards_of(table: Table) -> list[str]:

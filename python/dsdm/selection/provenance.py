@@ -4,7 +4,7 @@ A selection is told by a mapping: ``by`` names the function (``"get_indices"``, 
 ``arguments`` are its keyword arguments, and where these do not name score files, ``scores`` does, with ``reading``
 for the keyword arguments of :func:`dsdm.open_scores`, ``rows`` for a part of the vector, and ``exclude`` for a
 ``.npy`` file. Other mappings are kept as they are, and cannot be done again; what looks like one of these and cannot
-be done again (:mod:`dsdm.telling`) is refused.
+be done again (:mod:`dsdm.selection.record`) is refused.
 """
 
 import errno
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dsdm.manifest_paths import NOT_THERE
-from dsdm.meeting import check_ids, check_meets, check_population
 from dsdm.paths import SCORES, PathLike, find, is_searched
 from dsdm.reference import DATASET_SIZE, files_of, find_file
-from dsdm.selection_limits import check_score_files, check_size, check_values
+from dsdm.selection.manifest_paths import NOT_THERE
+from dsdm.selection.record import KNOWN, check_told
+from dsdm.selection.record_limits import check_score_files, check_size, check_values
+from dsdm.selection.row_counts import check_ids, check_meets, check_population
 from dsdm.shown import shown
-from dsdm.telling import KNOWN, check_told
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
-from dsdm.again import score_files
-from dsdm.layout import check_added, check_layout, check_run, in_order
-from dsdm.manifest_paths import from_output
-from dsdm.meeting import named_vectors
 from dsdm.paths import local, refuse_inputs, refuse_inside
-from dsdm.provenance import as_json, with_files
-from dsdm.releases import installed
+from dsdm.rows.options import check_added, check_layout, check_run, in_order
+from dsdm.rows.releases import installed
+from dsdm.rows.sizes import readable
+from dsdm.rows.sources import Source, check_range, open_source, refuse_name, row_numbers
+from dsdm.selection.manifest_paths import from_output
+from dsdm.selection.provenance import as_json, with_files
+from dsdm.selection.repeat import score_files
+from dsdm.selection.row_counts import named_vectors
 from dsdm.shown import shown, telling
-from dsdm.sizes import readable
-from dsdm.sources import Source, check_range, open_source, refuse_name, row_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa

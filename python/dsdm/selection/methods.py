@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsdm import checks
-from dsdm.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file, refuse_unused
+from dsdm.selection.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
 from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import _native
-from dsdm.again import Files, choose_again, compare_files, score_files
 from dsdm.checks import check_threads
 from dsdm.errors import ChecksumError, FormatError
-from dsdm.manifest_paths import at_hand
 from dsdm.paths import PathLike, local
 from dsdm.paths.deep import MOST_DEEP, too_deep
 from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
+from dsdm.rows.sizes import readable
+from dsdm.selection.manifest_paths import at_hand
+from dsdm.selection.repeat import Files, choose_again, compare_files, score_files
+from dsdm.selection.trust import Trust
 from dsdm.shown import shown, telling
-from dsdm.sizes import readable
-from dsdm.trust import Trust
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,37 @@
+"""Which rows: the options of selecting them."""
+
+from dataclasses import dataclass, fields
+
+import typer
+
+from dsdm.cli import options as opt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosing:
+    """The options of selecting rows."""
+
+    count: opt.Count = None
+    fraction: opt.Fraction = None
+    tokens: opt.Tokens = None
+    row_tokens: opt.RowTokens = None
+    target: opt.Target = None
+    data_dir: opt.DataDir = None
+    rows: opt.Rows = None
+    smallest: opt.Smallest = False
+    gumbel: opt.Gumbel = False
+    temperature: opt.Temperature = None
+    seed: opt.Seed = None
+    rng: opt.RngOption = None
+    order: opt.OrderOption = None
+    nan: opt.NanOption = opt.Nan.raise_
+    exclude: opt.Exclude = None
+    threads: opt.Threads = None
+
+    def refuse_all(self) -> None:
+        """End with a usage error if any of them is given, but for the threads: the rows are chosen already."""
+        unlike = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        given = ["-k" if name == "count" else f"--{name.replace('_', '-')}" for name in unlike if name != "threads"]
+        if given:
+            message = f"{' and '.join(given)} with --indices has no use: the rows are those of the file; leave it out"
+            raise typer.BadParameter(message)

@@ -1,0 +1,59 @@
+"""How files are read: the options of it, and the vector that they open."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from dsdm.cli import options as opt
+
+if TYPE_CHECKING:
+    from dsdm.scores import Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The options of reading score files."""
+
+    key: opt.Key = None
+    column: opt.Column = None
+    dtype: opt.DType = None
+    sort: opt.SortOption = None
+    partial: opt.Partial = False
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """The keyword arguments that say which files a folder or glob means."""
+        return {"sort": opt.value_of(self.sort), "partial": self.partial}
+
+    def about(self, paths: list[str]) -> "Reading":
+        """Leave out how files are found, where none of these paths is a folder or a glob."""
+        from dsdm.paths import is_searched
+
+        return self if any(map(is_searched, paths)) else replace(self, sort=None, partial=False)
+
+    def open(self, files: list[str]) -> "Scores":
+        """Open files as one vector."""
+        from dsdm.scores import open_leniently
+
+        what = files[0] if len(files) == 1 else files
+        return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
+
+    def check_found(self, paths: list[str]) -> None:
+        """End with a usage error where an option says how files are found, and none of the paths is searched."""
+        given = [name for name, value in (("--sort", self.sort), ("--partial", self.partial)) if value]
+        if given and self.about(paths) is not self:
+            message = f"{' and '.join(given)} goes with folders and globs, and {', '.join(paths)} is none; leave it out"
+            raise typer.BadParameter(message)
+
+    def check_used(self, opened: "list[Scores]") -> None:
+        """End with a usage error where an option says how to read what none of the files is."""
+        if self.key is not None and all(scores.key is None for scores in opened):
+            message = f"--key is {self.key!r}, and no .pt file that holds several tensors was given"
+            raise typer.BadParameter(message)
+        if self.column is not None and all(scores.column is None for scores in opened):
+            message = f"--column is {self.column!r}, and no Arrow or Parquet scores were given"
+            raise typer.BadParameter(message)
+        if self.dtype is not None and not opened:
+            message = f"--dtype is {self.dtype!r}, and no score files were given"
+            raise typer.BadParameter(message)
