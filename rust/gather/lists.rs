@@ -22,7 +22,7 @@ use parquet::schema::types::Type;
 
 use crate::error::{Error, Result};
 use crate::exec::memory::{Most, NoRoom};
-use crate::parquet_file::Hybrid;
+use crate::parquet_file::RleDecoder;
 
 /// A column of lists in a row group, read forward.
 pub(super) trait Lists {
@@ -149,13 +149,13 @@ plain!(u64 as u64, i64 as i64, f32 as f32, f64 as f64);
 /// The numbers of a page.
 enum Numbers {
     Plain { bytes: Bytes, position: usize },
-    Keys(Hybrid),
+    Keys(RleDecoder),
 }
 
 /// A page as far as it was walked.
 struct Walk {
-    repetition: Hybrid,
-    definition: Hybrid,
+    repetition: RleDecoder,
+    definition: RleDecoder,
     /// Levels that were not walked over.
     left: usize,
     /// What is left of the runs that both are in.
@@ -427,14 +427,14 @@ impl Walk {
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
                 // Proof: a page without numbers may have no width either.
                 let width = numbers.first().copied().unwrap_or(0);
-                Numbers::Keys(Hybrid::new(numbers.slice(numbers.len().min(1)..), width)?)
+                Numbers::Keys(RleDecoder::new(numbers.slice(numbers.len().min(1)..), width)?)
             }
             _ => return None,
         };
         let width = u8::try_from(u32::BITS - meaning.number.leading_zeros()).ok()?;
         Some(Self {
-            repetition: Hybrid::new(repetition, 1)?,
-            definition: Hybrid::new(definition, width)?,
+            repetition: RleDecoder::new(repetition, 1)?,
+            definition: RleDecoder::new(definition, width)?,
             left: usize::try_from(count).ok()?,
             repeated: (0, 0),
             defined: (0, 0),
@@ -541,7 +541,7 @@ mod tests {
         let meaning = Meaning { number: 2, empty: 1 };
         let mut reader =
             Reader::<i64, Int64Type>::new(item, meaning, &chunk, 1, Box::new(NoPages), Most::default());
-        let levels = || Hybrid::new(Bytes::new(), 1).unwrap();
+        let levels = || RleDecoder::new(Bytes::new(), 1).unwrap();
         let most = usize::try_from(i64::MAX).unwrap();
         // One row whose levels say that all of these are in it.
         reader.walk = Some(Walk {

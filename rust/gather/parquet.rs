@@ -24,7 +24,7 @@ use crate::io::file;
 use crate::io::maps::schema_without_maps;
 use crate::io::opened::Opened;
 use crate::parquet_file::{
-    Corrected, Footer, Stored, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves, load,
+    Corrected, FileBytes, Footer, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves, load,
 };
 
 /// Decoded bytes of one step through a row group, about.
@@ -40,7 +40,7 @@ pub(super) struct Parquet {
 pub(super) struct File {
     pub(super) on_disk: file::File,
     /// Its bytes as decoders read them.
-    stored: Stored,
+    stored: FileBytes,
     pub(super) metadata: ArrowReaderMetadata,
     /// The schema that its rows have.
     pub(super) schema: SchemaRef,
@@ -59,7 +59,7 @@ pub(super) struct File {
 impl Parquet {
     /// Opens a file and reads its footer.
     pub(super) fn open(on_disk: file::File) -> Result<Self> {
-        let stored = Stored::in_place(&on_disk);
+        let stored = FileBytes::in_place(&on_disk);
         stored.check_end()?;
         let at = At::Field("footer".to_owned());
         let footer = stored.guard(&at, "reading the footer", || load(&stored))?;
@@ -70,7 +70,7 @@ impl Parquet {
 }
 
 impl File {
-    fn new(on_disk: file::File, stored: Stored, footer: Footer) -> Result<Self> {
+    fn new(on_disk: file::File, stored: FileBytes, footer: Footer) -> Result<Self> {
         let parquet = footer.metadata.parquet_schema();
         let name = |leaf| parquet.column(leaf).path().string();
         let metadata = &footer.metadata;
@@ -152,17 +152,17 @@ impl File {
     }
 
     /// The bytes of the file for a decoder of its own.
-    pub(super) fn stored(&self) -> Stored {
+    pub(super) fn stored(&self) -> FileBytes {
         self.stored.again()
     }
 
     /// They as the crate reads them, for some columns of a row group.
     pub(super) fn corrected(
         &self,
-        stored: &Stored,
+        stored: &FileBytes,
         group: &RowGroupMetaData,
         columns: &[usize],
-    ) -> Result<Corrected<Stored>> {
+    ) -> Result<Corrected<FileBytes>> {
         let mut flags = Vec::new();
         if self.hides_compression {
             for (chunk, _) in self.chunks(group, columns)? {

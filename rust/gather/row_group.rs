@@ -21,7 +21,7 @@ use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 use crate::exec::memory::Most;
 use crate::io::maps::batch_without_maps;
-use crate::parquet_file::{Stored, reader};
+use crate::parquet_file::{FileBytes, reader};
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.
 const SPARSE: usize = 16;
@@ -178,7 +178,7 @@ impl Iterator for Rows {
 struct Decoded {
     file: Arc<File>,
     /// What the reader reads.
-    stored: Stored,
+    stored: FileBytes,
     at: At,
     reader: ParquetRecordBatchReader,
     /// Whether the reader gives the wanted rows alone.

@@ -12,8 +12,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::pages::CheckedPages;
-use super::sizes::check_sizes;
+use super::pages::{CheckedPages, check_sizes};
 use crate::exec::memory::Most;
 
 /// A decoder of some leaves of a row group, `step` rows at once: of all rows, or of a selection.

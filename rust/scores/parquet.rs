@@ -18,7 +18,7 @@ use crate::exec::job::check_here;
 use crate::exec::memory::{Most, check_free};
 use crate::io::file::{File, Storage};
 use crate::parquet_file::{
-    Corrected, Stored, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
+    Corrected, FileBytes, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
 };
 
 /// Rows decoded at once.
@@ -65,7 +65,7 @@ fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<P
 /// One column of a file.
 struct Reader<'f> {
     file: &'f File,
-    stored: Stored,
+    stored: FileBytes,
     metadata: ArrowReaderMetadata,
     column: Column,
     /// Its leaves in the Parquet schema.
@@ -74,7 +74,7 @@ struct Reader<'f> {
 
 impl<'f> Reader<'f> {
     fn open(file: &'f File, column: Option<&str>) -> Result<Self> {
-        let stored = Stored::copied(file);
+        let stored = FileBytes::copied(file);
         stored.check_end()?;
         let at = At::Field("footer".to_owned());
         let footer = stored.guard(&at, "reading the footer", || load(&stored))?;

@@ -9,7 +9,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, LevelHistogram};
 use parquet::file::reader::ChunkReader;
 
 use super::corrected::header_at;
-use super::page_header::PageHeader;
+use super::header::PageHeader;
 use crate::exec::memory::{COPIES, Most};
 
 /// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
@@ -122,4 +122,78 @@ fn of_snappy<R: ChunkReader>(file: &R, page: u64, end: u64, header: &PageHeader)
         }
     }
     Ok(Some(0)) // Proof: a number that does not end is none.
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::record_batch::RecordBatch;
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::ParquetMetaDataReader;
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+
+    /// A file of one column of a hundred numbers, and its chunk.
+    fn file(compression: Compression) -> (Vec<u8>, ColumnChunkMetaData) {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+        let properties = WriterProperties::builder().set_compression(compression);
+        let properties = properties.set_dictionary_enabled(false).build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(bytes.clone())).unwrap();
+        let chunk = metadata.row_group(0).column(0).clone();
+        (bytes, chunk)
+    }
+
+    fn said(bytes: &[u8], chunk: &ColumnChunkMetaData, rows: usize) -> Option<String> {
+        let checked = check_sizes(&Bytes::copy_from_slice(bytes), chunk, rows, Most::default());
+        checked.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_page_of_another_size_than_its_header_says_is_named() {
+        for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY] {
+            let (mut bytes, chunk) = file(compression);
+            assert_eq!(said(&bytes, &chunk, 100), None);
+            // The header begins with the type of the page and the bytes that it unpacks to.
+            let start = usize::try_from(chunk.byte_range().0).unwrap();
+            assert_eq!((bytes[start], bytes[start + 2]), (0x15, 0x15));
+            bytes[start + 3] ^= 2;
+            let said = said(&bytes, &chunk, 100).unwrap();
+            assert!(said.contains(&format!("the page at byte {start} unpacks to ")), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_has_the_values_of_its_pages_and_the_rows_of_its_group() {
+        let (bytes, chunk) = file(Compression::ZSTD(parquet::basic::ZstdLevel::default()));
+        assert_eq!(said(&bytes, &chunk, 100), None);
+        let other = said(&bytes, &chunk, 99).unwrap();
+        assert!(other.contains("is said to have 100 values in 99 rows"), "{other}");
+        let more = chunk.into_builder().set_num_values(101).build().unwrap();
+        let other = said(&bytes, &more, 101).unwrap();
+        assert!(other.contains("have 100 values, and 101 are declared"), "{other}");
+    }
+
+    #[test]
+    fn snappy_tells_how_many_bytes_it_unpacks_to() {
+        let told = |bytes: &'static [u8], page: usize, levels: usize| {
+            let header = PageHeader { page, unpacked: 1000, levels, ..PageHeader::default() };
+            let bytes = Bytes::from_static(bytes);
+            of_snappy(&bytes, 0, bytes.len() as u64, &header).unwrap()
+        };
+        assert_eq!(told(&[0xac, 2, 9, 9, 9, 9], 6, 0), Some(300));
+        assert_eq!(told(&[1, 1, 0xac, 2, 9, 9, 9], 7, 2), Some(302), "behind levels, which are not packed");
+        assert_eq!(told(&[0xac], 6, 0), Some(0), "the page is cut");
+        assert_eq!(told(&[0x80; 6], 6, 0), Some(0), "the number does not end");
+        assert_eq!(told(&[5], 1, 2), Some(2), "levels longer than the page");
+        assert_eq!(told(&[0xff, 0xff, 0xff, 0xff, 0x0f], 5, 0), Some((1 << 32) - 1));
+    }
 }

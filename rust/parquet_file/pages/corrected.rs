@@ -12,7 +12,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::page_header::PageHeader;
+use super::header::PageHeader;
 
 /// Bytes that most page headers fit; those with long statistics are read again with more.
 const HEADER: usize = 1 << 10;
@@ -47,7 +47,7 @@ pub(crate) fn hidden_flags<R: ChunkReader>(file: &R, chunk: &ColumnChunkMetaData
     Ok(flags)
 }
 
-pub(super) fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Result<PageHeader> {
+pub(crate) fn header_at<R: ChunkReader>(file: &R, position: u64, end: u64) -> Result<PageHeader> {
     let there = usize::try_from(end - position).unwrap_or(usize::MAX); // Proof: the most that is looked at.
     let mut length = HEADER.min(there);
     loop {

@@ -1,24 +1,24 @@
 //! The headers of Parquet pages, as far as it takes to go from one to the next and to find one flag.
 //!
-//! They are structs in Thrift's compact protocol ([`super::thrift`]).
+//! They are structs in Thrift's compact protocol ([`crate::parquet_file::encoding`]).
 
-use super::thrift::{END, FALSE, I32, Input, STRUCT};
+use crate::parquet_file::encoding::{CompactReader, END, FALSE, I32, STRUCT};
 
 /// What a page header says of its page.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct PageHeader {
+pub(crate) struct PageHeader {
     /// Bytes of the header itself.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// Bytes of the page behind it.
-    pub(super) page: usize,
+    pub(crate) page: usize,
     /// Bytes of the page when it is unpacked.
-    pub(super) unpacked: usize,
+    pub(crate) unpacked: usize,
     /// Bytes of levels before the values, which are never packed in a data page of version 2.
-    pub(super) levels: usize,
+    pub(crate) levels: usize,
     /// Levels of a data page.
-    pub(super) values: Option<u64>,
+    pub(crate) values: Option<u64>,
     /// Where in the header the flag stands that says that a data page of version 2 is not compressed, if it does.
-    pub(super) not_compressed: Option<usize>,
+    pub(crate) not_compressed: Option<usize>,
 }
 
 // Fields of a page header, and of the header of a data page of version 2.
@@ -32,9 +32,9 @@ const IS_COMPRESSED: i64 = 7;
 
 impl PageHeader {
     /// Reads the header that some bytes begin with; nothing if they do not hold one whole.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut header = Self::default();
-        let mut input = Input::new(bytes);
+        let mut input = CompactReader::new(bytes);
         let mut field = 0;
         loop {
             match (input.field(&mut field)?, field) {
@@ -58,7 +58,7 @@ impl PageHeader {
 
 /// Steps over the header of a data page, and notes its values and, of version 2, the bytes of its levels and where its
 /// field "is not compressed" stands.
-fn data_page_header(input: &mut Input<'_>, header: &mut PageHeader, levels: &[i64]) -> Option<()> {
+fn data_page_header(input: &mut CompactReader<'_>, header: &mut PageHeader, levels: &[i64]) -> Option<()> {
     let mut field = 0;
     loop {
         let start = input.position();
@@ -77,8 +77,8 @@ fn data_page_header(input: &mut Input<'_>, header: &mut PageHeader, levels: &[i6
 
 #[cfg(test)]
 mod tests {
-    use super::super::thrift::TRUE;
     use super::*;
+    use crate::parquet_file::encoding::TRUE;
 
     /// Type 3, sizes 100 and 40, and a header of version 2 whose flag is given, with statistics behind it.
     fn header(flag: u8) -> Vec<u8> {

@@ -14,7 +14,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::schema::types::Type;
 
 use super::encrypted::hidden_columns;
-use super::thrift::{I32, I64, Input, LIST, STRUCT};
+use crate::parquet_file::encoding::{CompactReader, I32, I64, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
 const END: u64 = 8;
@@ -133,7 +133,7 @@ fn fits(required: &[(i64, u8)], kind: u8, field: i64) -> Option<()> {
 
 /// Gives all chunks, in their order; nothing if it was told to stop, or they are not there.
 fn chunks(footer: &[u8], take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Option<()> {
-    Input::new(footer).fields(|input, kind, field| {
+    CompactReader::new(footer).fields(|input, kind, field| {
         fits(&FILE, kind, field)?;
         match field {
             ROW_GROUPS => structs(input, &mut |input| group(input, take)),
@@ -142,7 +142,7 @@ fn chunks(footer: &[u8], take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Opt
     })
 }
 
-fn group(input: &mut Input<'_>, take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Option<()> {
+fn group(input: &mut CompactReader<'_>, take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Option<()> {
     input.fields(|input, kind, field| {
         fits(&GROUP, kind, field)?;
         match field {
@@ -152,7 +152,7 @@ fn group(input: &mut Input<'_>, take: &mut impl FnMut(Chunk) -> ControlFlow<()>)
     })
 }
 
-fn chunk(input: &mut Input<'_>) -> Option<Chunk> {
+fn chunk(input: &mut CompactReader<'_>) -> Option<Chunk> {
     let mut chunk = Chunk::default();
     input.fields(|input, kind, field| {
         fits(&CHUNK, kind, field)?;
@@ -165,12 +165,15 @@ fn chunk(input: &mut Input<'_>) -> Option<Chunk> {
     Some(chunk)
 }
 
-fn structs(input: &mut Input<'_>, read: &mut impl FnMut(&mut Input<'_>) -> Option<()>) -> Option<()> {
+fn structs(
+    input: &mut CompactReader<'_>,
+    read: &mut impl FnMut(&mut CompactReader<'_>) -> Option<()>,
+) -> Option<()> {
     (0..input.structs()?).try_for_each(|_| read(input))
 }
 
 /// Reads the number of a type, which is told once.
-fn read_type(input: &mut Input<'_>, into: &mut Option<i64>) -> Option<()> {
+fn read_type(input: &mut CompactReader<'_>, into: &mut Option<i64>) -> Option<()> {
     input.fields(|input, kind, field| {
         fits(&COLUMN, kind, field)?;
         match field {
@@ -248,7 +251,7 @@ mod tests {
     fn a_type_is_told_once() {
         let types = |fields: &[u8]| {
             let mut into = None;
-            read_type(&mut Input::new(fields), &mut into).and(into)
+            read_type(&mut CompactReader::new(fields), &mut into).and(into)
         };
         assert_eq!(types(&[0x15, 8, 0]), Some(4));
         assert_eq!(types(&[0x15, 8, 0x05, 2, 8, 0]), None);

@@ -7,7 +7,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::thrift::Input;
+use crate::parquet_file::encoding::CompactReader;
 
 /// Bytes that hold the beginning of an index, with the number of its pages.
 const START: u64 = 16;
@@ -49,7 +49,7 @@ fn check_range(
 
 /// How many pages an offset index tells, which is the first thing in it.
 fn pages(start: &[u8]) -> Option<u64> {
-    let (mut input, mut field) = (Input::new(start), 0);
+    let (mut input, mut field) = (CompactReader::new(start), 0);
     input.field(&mut field)?;
     input.structs()
 }

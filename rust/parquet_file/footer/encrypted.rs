@@ -39,3 +39,25 @@ pub(crate) fn is_encrypted(path: &Path, column: &str, otherwise: &str) -> Error 
     let message = format!("it is encrypted, and no key is taken here; {DECRYPT}; or {otherwise}");
     Error::format(path, At::Field(format!("column {column:?}")), message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_ends_with_a_footer_that_can_be_read() {
+        let ends = |size, end: &[u8]| check_end(Path::new("a.parquet"), size, end);
+        assert!(ends(12, b"PAR1").is_ok());
+        for (size, end) in [(11, &b"PAR1"[..]), (0, b""), (100, b"PAR2"), (3, b"AR1"), (11, b"PARE")] {
+            let error = ends(size, end).unwrap_err();
+            assert!(matches!(&error, Error::Truncated(_)), "{error}");
+            assert!(error.to_string().contains(&format!("this one of {size} bytes")), "{error}");
+        }
+        let error = ends(12, b"PARE").unwrap_err();
+        assert!(matches!(&error, Error::Format(_)), "{error}");
+        assert!(
+            error.to_string().contains("encrypted footer") && error.to_string().contains(DECRYPT),
+            "{error}"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::encrypted::check_end;
+use super::footer::check_end;
 use crate::error::{At, Error, Result as DsdmResult};
 use crate::exec::catch_panic::guard;
 use crate::io::file::File;
@@ -18,7 +18,7 @@ const MAGIC: usize = 4;
 
 /// A file as the crate reads it.
 #[derive(Clone)]
-pub(crate) struct Stored {
+pub(crate) struct FileBytes {
     file: File,
     /// All of its bytes, if they are used where they lie.
     mapped: Option<Bytes>,
@@ -26,7 +26,7 @@ pub(crate) struct Stored {
     failed: Arc<Mutex<Option<Error>>>,
 }
 
-impl Stored {
+impl FileBytes {
     /// Bytes of a map are used where they lie: what is read much of is to be populated before. A file that is not mapped
     /// is read.
     pub(crate) fn in_place(file: &File) -> Self {
@@ -75,19 +75,19 @@ impl Stored {
     }
 }
 
-impl Length for Stored {
+impl Length for FileBytes {
     fn len(&self) -> u64 {
         self.file.size()
     }
 }
 
-impl ChunkReader for Stored {
+impl ChunkReader for FileBytes {
     type T = Tail;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
         Ok(match &self.mapped {
             Some(bytes) => Tail::Mapped(bytes.get_read(start)?),
-            None => Tail::Copied(BufReader::new(Reads { stored: self.clone(), position: start })),
+            None => Tail::Copied(BufReader::new(Reads { file: self.clone(), position: start })),
         })
     }
 
@@ -118,20 +118,20 @@ impl Read for Tail {
 
 /// Reads one after the other.
 pub(crate) struct Reads {
-    stored: Stored,
+    file: FileBytes,
     position: u64,
 }
 
 impl Read for Reads {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         // Proof: from beyond the end on there are no bytes, and of more than memory can have, `into` is the less.
-        let there = self.stored.len().saturating_sub(self.position);
+        let there = self.file.len().saturating_sub(self.position);
         let len = into.len().min(usize::try_from(there).unwrap_or(usize::MAX)); // Proof: as above.
         let into = &mut into[..len];
-        let bytes = self.stored.file.read_at(self.position, len);
+        let bytes = self.file.file.read_at(self.position, len);
         let bytes = bytes.map_err(|error| {
-            let path = self.stored.file.path().display().to_string();
-            std::io::Error::other(format!("{path}: {}", self.stored.fail(error)))
+            let path = self.file.file.path().display().to_string();
+            std::io::Error::other(format!("{path}: {}", self.file.fail(error)))
         })?;
         into.copy_from_slice(&bytes);
         self.position += len as u64;
@@ -150,16 +150,18 @@ mod tests {
         let all: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[1]).collect();
         std::fs::write(path.path(), &all).unwrap();
         let [mapped, positional] = [Io::Mmap, Io::Pread].map(|io| File::open(path.path(), io).unwrap());
-        for stored in [Stored::in_place(&mapped), Stored::copied(&mapped), Stored::in_place(&positional)] {
-            assert_eq!(stored.len(), 200_000);
+        for file in
+            [FileBytes::in_place(&mapped), FileBytes::copied(&mapped), FileBytes::in_place(&positional)]
+        {
+            assert_eq!(file.len(), 200_000);
             for (start, length) in [(0, 0), (0, 200_000), (7, 65_536), (199_999, 1), (200_000, 0)] {
                 let end = usize::try_from(start).unwrap() + length;
-                assert_eq!(stored.get_bytes(start, length).unwrap(), all[end - length..end]);
+                assert_eq!(file.get_bytes(start, length).unwrap(), all[end - length..end]);
                 let mut read = Vec::new();
-                stored.get_read(start).unwrap().read_to_end(&mut read).unwrap();
+                file.get_read(start).unwrap().read_to_end(&mut read).unwrap();
                 assert_eq!(read, all[end - length..]);
             }
-            assert!(stored.get_bytes(199_999, 2).is_err());
+            assert!(file.get_bytes(199_999, 2).is_err());
         }
     }
 
@@ -167,14 +169,14 @@ mod tests {
     fn the_error_of_a_read_is_that_of_its_decoder_and_of_no_other() {
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), [1; 100]).unwrap();
-        let stored = Stored::in_place(&File::open(path.path(), Io::Pread).unwrap());
-        let other = stored.again();
+        let file = FileBytes::in_place(&File::open(path.path(), Io::Pread).unwrap());
+        let other = file.again();
         path.as_file().set_len(50).unwrap();
-        let fails = |stored: &Stored| stored.guard(&At::File, "decoding", || stored.get_bytes(0, 100));
-        let says = |stored: &Stored| stored.guard(&At::File, "decoding", || Err::<(), _>("it is damaged"));
-        assert!(matches!(fails(&stored), Err(Error::SourceChanged(_))));
-        assert!(stored.get_bytes(0, 100).is_err());
+        let fails = |file: &FileBytes| file.guard(&At::File, "decoding", || file.get_bytes(0, 100));
+        let says = |file: &FileBytes| file.guard(&At::File, "decoding", || Err::<(), _>("it is damaged"));
+        assert!(matches!(fails(&file), Err(Error::SourceChanged(_))));
+        assert!(file.get_bytes(0, 100).is_err());
         assert!(matches!(says(&other), Err(Error::Format(_))));
-        assert!(matches!(says(&stored), Err(Error::SourceChanged(_))));
+        assert!(matches!(says(&file), Err(Error::SourceChanged(_))));
     }
 }
