@@ -30,8 +30,6 @@ const KNOWN_ARROWS: &[(&str, &str)] = &[];
 
 /// Circles that are still there: a folder, and the modules in it. One that is opened must leave this list.
 const KNOWN_CIRCLES: &[(&str, &str)] = &[
-    ("gather", "ahead decoded in_place outlook run units"),
-    ("gather", "arrow corpus memory parquet row_group schema"),
     ("python", "scores scores_array"),
     (
         "scores",

@@ -5,91 +5,21 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::arrow::Stream;
-use super::convert::canonical;
+use super::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
+use super::columns::convert::canonical;
+use super::columns::types::{own_features, project, same_layout};
 use super::locator::Locator;
-use super::memory::Memory;
-use super::parquet::Parquet;
-use super::schema::{check_names, common_schema, no_more_columns, positions};
-use super::strides::take_rows;
-use super::types::{cut_by_bytes, own_features, project, row_bytes, same_layout};
+use super::source::{Batches, Memory, Part, open_part};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
-use crate::exec::catch_panic::guard;
 use crate::exec::job::{Job, Queue};
-use crate::exec::memory::{COPIES, Most, check_bytes};
-use crate::io::file::{File, Io};
+use crate::exec::memory::Most;
+use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
-use crate::io::ipc::ReadAt;
 use crate::io::mmap::Map;
-use crate::io::opened::Opened;
-use crate::io::sniff::{HEAD, Head, Kind, known, not_rows};
-
-/// Bytes of values that are converted at once, about.
-const CONVERTED_BYTES: u64 = 4 << 20;
-
-/// The wanted rows of one unit in ascending order, in as many batches as they are read in.
-///
-/// They are read one by one, so that what they take is known before the next is read.
-pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
-
-/// One file or table of a corpus.
-pub(super) trait Part: Send + Sync {
-    /// The file, for messages.
-    fn path(&self) -> &Path;
-
-    /// All columns, as they are stored.
-    fn schema(&self) -> &SchemaRef;
-
-    /// The rows of each unit.
-    fn unit_rows(&self) -> &[u64];
-
-    /// About how many bytes these columns take in memory, from what is known without reading them.
-    fn bytes(&self, columns: &[usize]) -> Result<u64>;
-
-    /// Fails if one of these columns cannot be read, whatever the rows.
-    fn check_readable(&self, _columns: &[usize]) -> Result<()> {
-        Ok(())
-    }
-
-    /// The rows `wanted` (ascending, each once) of a unit, unless what must be unpacked for them is more than may be.
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches>;
-
-    /// Whether rows may be used where they lie, with nothing unpacked into memory.
-    fn in_place(&self) -> bool {
-        false
-    }
-
-    /// All rows of a unit where they lie, if they can be used there.
-    fn view(&self, _unit: usize, _columns: &[usize]) -> Result<Option<RecordBatch>> {
-        Ok(None)
-    }
-
-    /// Bytes of the file that reading columns of a unit takes.
-    fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> Result<u64> {
-        // Proof: what lies in no file takes none of its bytes.
-        Ok(self.place(unit).map_or(0, |(_, span)| span.len() as u64))
-    }
-
-    /// The file that a unit lies in, and its bytes there.
-    fn place(&self, _unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
-        None
-    }
-
-    /// The file, if it is one.
-    fn opened(&self) -> Option<&Opened> {
-        None
-    }
-
-    /// Fails if what was read changed since it was opened.
-    fn check_unchanged(&self) -> Result<()> {
-        self.opened().map_or(Ok(()), Opened::check_unchanged)
-    }
-}
 
 /// A corpus of rows: files or a table, of one schema, read where they lie.
 #[derive(Clone)]
@@ -152,6 +82,7 @@ impl Corpus {
         let Some(first) = parts.first() else {
             return Err(Error::Value("at least one file is needed".to_owned()));
         };
+        let there: Vec<_> = parts.iter().map(|part| (part.path(), part.schema().as_ref())).collect();
         let all: Vec<String> = first.schema().fields().iter().map(|field| field.name().clone()).collect();
         if let Some(names) = names {
             check_names(first.schema(), names)?;
@@ -160,14 +91,14 @@ impl Corpus {
                 let message = "the table has no columns; write it again with at least one";
                 return Err(Error::schema(first.path(), At::Field("schema".to_owned()), message));
             }
-            parts.iter().try_for_each(|part| no_more_columns(first.as_ref(), part.as_ref()))?;
+            there.iter().try_for_each(|&part| no_more_columns((first.path(), first.schema()), part))?;
         }
-        let columns: Vec<_> = parts
+        let columns: Vec<_> = there
             .iter()
             // Proof: where none are named, all are meant.
-            .map(|part| positions(part.as_ref(), names.unwrap_or(&all), first.path()))
+            .map(|&part| positions(part, names.unwrap_or(&all), first.path()))
             .collect::<Result<_>>()?;
-        let schema = common_schema(&parts, &columns)?;
+        let schema = common_schema(&there, &columns)?;
         let (units, starts) = number_units(&parts)?;
         let locator = Arc::new(Locator::new(starts));
         let schema = Arc::new(own_features(schema));
@@ -414,47 +345,12 @@ fn missing(unit: usize) -> Error {
     Error::Internal(format!("there is no unit {unit}"))
 }
 
-/// The wanted rows of a batch, so many at once that their values take few bytes: the keys of a dictionary may
-/// stand for many.
-pub(super) fn picked(path: &Path, batch: RecordBatch, wanted: Vec<u32>) -> Batches {
-    let runs = cut_by_bytes(&wanted, |&row| row_bytes(&batch, row as usize), CONVERTED_BYTES);
-    let path = path.to_path_buf();
-    Box::new(runs.into_iter().map(move |(run, bytes)| {
-        let wanted = checked::get(&wanted, run)?;
-        check_bytes(|| format!("{}: a run of {} rows", path.display(), wanted.len()), bytes, COPIES)?;
-        let rows = UInt32Array::from(wanted.to_vec());
-        guard(&path, &At::File, "taking rows", || take_rows(&batch, &rows))
-    }))
-}
-
 /// Whether the columns of a batch need new names at most.
 fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
     // Proof: where there are not as many of both, they differ.
     let mut types = batch.columns().iter().zip(schema.fields());
     batch.num_columns() == schema.fields().len()
         && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
-}
-
-/// Opens one file, by what its first bytes say.
-fn open_part(path: &Path, io: Io) -> Result<Arc<dyn Part>> {
-    let file = File::open(path, io)?;
-    let size = file.size();
-    let len = usize::try_from(size.min(HEAD)).map_err(|_| Error::Internal(format!("{HEAD} bytes")))?;
-    // Read, and not looked at in the map: that has the system read megabytes around it.
-    let bytes = file.opened().read_at(0, len)?;
-    if bytes.is_empty() {
-        return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
-    }
-    let head = Head { bytes: &bytes, size };
-    let changed = |error: Error| error.unless_changed(|| file.opened().check_unchanged());
-    match known(head) {
-        Some(format) => match format.kind {
-            Kind::Parquet => Ok(Arc::new(Parquet::open(file.clone()).map_err(changed)?)),
-            Kind::Arrow => Ok(Arc::new(Stream::open(file.clone()).map_err(changed)?)),
-            Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
-        },
-        None => Err(Error::format(path, At::Byte(0), not_rows(head))),
-    }
 }
 
 /// All units of all parts, and their first rows.

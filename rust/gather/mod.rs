@@ -4,39 +4,24 @@
 //! groups, chunks in memory. A [`Plan`] says which rows go where; [`gather`] reads rows in the order in which
 //! they lie and hands them on in the order wanted.
 
-mod ahead;
-mod arrow;
-mod budget;
-mod by_row;
-mod cgroup;
-mod convert;
+pub(crate) mod columns;
+mod copy;
 mod corpus;
-mod decoded;
-mod excerpt;
-pub(crate) mod extension;
-mod few;
+mod decode;
+mod estimate;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
-mod in_place;
-mod lists;
 mod locator;
-mod memory;
-pub(crate) mod names;
-mod nulls;
-mod outlook;
-mod parquet;
-mod parquet_bytes;
+mod output;
 mod plan;
-mod row_group;
 mod run;
-mod schema;
-mod shares;
-mod strides;
-mod types;
-mod units;
+mod source;
+mod take;
 
-pub use budget::default_memory_limit;
+pub use crate::exec::memory::available::default_memory_limit;
 pub use corpus::Corpus;
-pub use outlook::Outlook;
+pub use estimate::Estimate;
+pub use output::{Extra, Sink, output_schema};
 pub use plan::{Block, Plan, Split};
-pub use run::{Extra, Sink, gather, output_schema};
+pub use run::gather;
+pub use take::take;

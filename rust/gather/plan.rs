@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::budget::available_memory;
 use super::corpus::Corpus;
 use crate::checked;
 use crate::error::{Error, Result};
+use crate::exec::memory::available::available_memory;
 use crate::exec::memory::reserved;
 
 /// Rows of an output batch, as `datasets` writes them.
@@ -68,7 +68,7 @@ pub struct Plan {
     /// Whether rows are copied from where they lie, and not read into memory first.
     pub(super) in_place: bool,
     /// The most rows of a pass.
-    pub(super) room: u64,
+    pub(super) rows_per_pass: u64,
     /// Bytes of the memory limit that are for the blocks being made.
     pub(super) for_blocks: u64,
 }
@@ -100,19 +100,23 @@ impl Plan {
         // Proof: as above.
         let for_blocks = block_bytes.saturating_mul(BLOCKS_IN_FLIGHT).min(memory_limit / 4);
         let in_place = corpus.in_place() && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
-        let room = if in_place { u64::MAX } else { Self::room(corpus, row_bytes, memory_limit - for_blocks) };
-        let passes = passes(&blocks, room);
-        Ok(Self { shards, blocks, passes, row_bytes, memory_limit, in_place, room, for_blocks })
+        let rows_per_pass = if in_place {
+            u64::MAX
+        } else {
+            Self::rows_per_pass(corpus, row_bytes, memory_limit - for_blocks)
+        };
+        let passes = passes(&blocks, rows_per_pass);
+        Ok(Self { shards, blocks, passes, row_bytes, memory_limit, in_place, rows_per_pass, for_blocks })
     }
 
     /// Leaves out the blocks of shards that are finished.
     pub fn drop_shards(&mut self, finished: &[usize]) {
         self.blocks.retain(|block| !finished.contains(&block.shard));
-        self.passes = passes(&self.blocks, self.room);
+        self.passes = passes(&self.blocks, self.rows_per_pass);
     }
 
     /// How many rows of so many bytes can be read into so much memory at once.
-    fn room(corpus: &Corpus, row_bytes: u64, memory: u64) -> u64 {
+    fn rows_per_pass(corpus: &Corpus, row_bytes: u64, memory: u64) -> u64 {
         // Proof: half of the memory at most.
         let units = (corpus.units() as u64).saturating_mul(UNIT_OVERHEAD).min(memory / 2);
         // Proof: of rows of so many bytes, one is read at once, however many they are.
@@ -122,16 +126,16 @@ impl Plan {
 
     /// The same plan with the rows read into memory first.
     pub(super) fn read_first(&self, corpus: &Corpus) -> Self {
-        let room = Self::room(corpus, self.row_bytes, self.memory_limit - self.for_blocks);
-        let passes = passes(&self.blocks, room);
+        let rows_per_pass = Self::rows_per_pass(corpus, self.row_bytes, self.memory_limit - self.for_blocks);
+        let passes = passes(&self.blocks, rows_per_pass);
         let (shards, blocks) = (self.shards.clone(), self.blocks.clone());
-        Self { shards, blocks, passes, in_place: false, room, ..*self }
+        Self { shards, blocks, passes, in_place: false, rows_per_pass, ..*self }
     }
 
     /// Bytes that are held at most on so many threads, about.
     ///
     /// Proof: an estimate that is shown; no blocks take nothing.
-    pub(super) fn held(&self, threads: usize) -> Result<u64> {
+    pub(super) fn peak_bytes(&self, threads: usize) -> Result<u64> {
         let rows = |pass: &Range<usize>| {
             let blocks = checked::get(&self.blocks, pass.clone())?;
             blocks.iter().try_fold(0, |sum, block| checked::add(sum, block.len()))
@@ -281,7 +285,16 @@ mod tests {
         let room = 2000;
         let passes = passes(&blocks, room);
         let (row_bytes, memory_limit, in_place, for_blocks) = (1, 1 << 20, false, 0);
-        let mut plan = Plan { shards, blocks, passes, row_bytes, memory_limit, in_place, room, for_blocks };
+        let mut plan = Plan {
+            shards,
+            blocks,
+            passes,
+            row_bytes,
+            memory_limit,
+            in_place,
+            rows_per_pass: room,
+            for_blocks,
+        };
         plan.drop_shards(&[0, 3, 5]);
         let rows: Vec<_> = plan
             .passes

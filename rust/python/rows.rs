@@ -128,7 +128,7 @@ impl Corpus {
         let threads = call::threads(threads)?;
         let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
         let batches =
-            call::run(py, threads, None, |job| write::take(job, &self.within(memory_limit), rows, limit))?;
+            call::run(py, threads, None, |job| gather::take(job, &self.within(memory_limit), rows, limit))?;
         table(batches, &self.inner)
     }
 
@@ -163,7 +163,7 @@ impl Corpus {
         let work = |job: &Job<'_>| {
             let split = split(num_shards, max_shard_size);
             let plan = gather::Plan::new(&self.inner, rows.len() as u64, extra_bytes, split, limit)?;
-            gather::Outlook::new(job, &self.inner, rows, &plan)
+            gather::Estimate::new(job, &self.inner, rows, &plan)
         };
         let found = call::run(py, threads, None, work)?;
         Ok(BTreeMap::from([

@@ -21,12 +21,11 @@ use serde_json::{Map, Value, json};
 use super::encoder::{Encoder, End, Piece};
 use super::fits::{is_struct, kind_of};
 use super::journal::Done;
-use super::memory::take;
 use super::release::Release;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
-use crate::gather::Corpus;
+use crate::gather::{Corpus, take};
 
 /// Bytes of files in a record batch, about.
 const BATCH_BYTES: u64 = 256 << 20;

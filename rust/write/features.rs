@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::fits::{Extension, extension_of, fits, is_struct, length_of};
 use super::release::Release;
-use crate::gather::names::value_name;
+use crate::gather::columns::names::value_name;
 
 /// The feature of a column: the source's own where it stands for the column's type, else what the type says.
 pub(super) fn feature(field: &Field, own: Option<&Value>, release: Release) -> Value {

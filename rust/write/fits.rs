@@ -9,8 +9,8 @@ use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Map, Value};
 
 use super::release::Release;
-use crate::gather::extension::{self, array_of};
-use crate::gather::names::is_name_of;
+use crate::gather::columns::extension::{self, array_of};
+use crate::gather::columns::names::is_name_of;
 
 /// An extension type that `datasets` has a feature for.
 pub(super) enum Extension {

@@ -13,8 +13,9 @@ use super::fits::{Extension, extension_of};
 use super::hf::{output_features, schema_with_features};
 use super::release::Release;
 use crate::error::{At, Error, Result};
-use crate::gather::names::value_name;
-use crate::gather::{Corpus, extension};
+use crate::gather::Corpus;
+use crate::gather::columns::extension;
+use crate::gather::columns::names::value_name;
 
 /// A corpus in the types that a release of `datasets` has, with features in its metadata that stand for them.
 ///

@@ -104,7 +104,7 @@ TESTS = {
     "73": (HERE, "test_73_score_files_of_unequal_length"),
     "74": (CORPORA, "test_74_an_output_that_is_there_or_is_the_source"),
     "75": (HERE, "test_75_seeds_and_temperatures"),
-    "76": ("rust/gather/types.rs", "a_run_never_has_more_items_than_a_list_can_count"),
+    "76": ("rust/gather/columns/size.rs", "a_run_never_has_more_items_than_a_list_can_count"),
     "F1": (SCORES, "test_a_file_that_changes_is_noticed"),
     "F2": (CORPORA, "test_a_source_that_changed_since_it_was_opened"),
     "F3": (CORPORA, "test_a_source_that_changes_while_rows_are_written"),

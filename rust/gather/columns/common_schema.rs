@@ -1,0 +1,133 @@
+//! The schema that parts of a corpus share: which columns are wanted, where each part has them, that types agree.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use arrow::datatypes::{DataType, Field, Schema};
+
+use super::types::{canonical_field, project, same_layout};
+use crate::checked;
+use crate::error::{At, Error, Result};
+
+/// Names that a message lists.
+const MOST_NAMES: usize = 100;
+
+/// The columns of a schema by their names: each with its place, and whether it is the only one of its name.
+struct ByName<'s>(HashMap<&'s str, (usize, bool)>);
+
+impl<'s> ByName<'s> {
+    fn new(schema: &'s Schema) -> Self {
+        let mut places = HashMap::with_capacity(schema.fields().len());
+        for (place, field) in schema.fields().iter().enumerate() {
+            places
+                .entry(field.name().as_str())
+                .and_modify(|(_, only)| *only = false)
+                .or_insert((place, true));
+        }
+        Self(places)
+    }
+
+    fn get(&self, name: &str) -> Option<(usize, bool)> {
+        self.0.get(name).copied()
+    }
+}
+
+pub(crate) fn check_names(schema: &Schema, names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        return Err(Error::Value("no column is left; name at least one in columns=".to_owned()));
+    }
+    let there = ByName::new(schema);
+    let mut before = HashSet::with_capacity(names.len());
+    for name in names {
+        if !before.insert(name.as_str()) {
+            return Err(Error::Value(format!("the column {name:?} is there twice; names must differ")));
+        }
+        if there.get(name).is_none() {
+            return Err(Error::Value(format!(
+                "there is no column {name:?}; the columns are {}",
+                listing(schema)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The names of the columns; of many, the first.
+fn listing(schema: &Schema) -> String {
+    let names: Vec<_> = schema.fields().iter().take(MOST_NAMES).map(|field| field.name()).collect();
+    let all = schema.fields().len();
+    if all > MOST_NAMES { format!("{names:?} and {} more", all - names.len()) } else { format!("{names:?}") }
+}
+
+/// Returns where the named columns are in the schema of a part.
+pub(crate) fn positions(
+    (path, schema): (&Path, &Schema),
+    names: &[String],
+    first: &Path,
+) -> Result<Vec<usize>> {
+    let there = ByName::new(schema);
+    let find = |name: &String| match there.get(name) {
+        Some((place, true)) => Ok(place),
+        Some((_, false)) => {
+            let message = "there are two columns of this name; write the file again with names that differ";
+            Err(Error::schema(path, At::Field(format!("column {name:?}")), message))
+        }
+        None => {
+            let message = format!(
+                "the column is missing here and present in {}; shards must have the same columns",
+                first.display()
+            );
+            Err(Error::schema(path, At::Field(format!("column {name:?}")), message))
+        }
+    };
+    names.iter().map(find).collect()
+}
+
+/// Fails if a part has a column that the first has not.
+pub(crate) fn no_more_columns(
+    (first, there): (&Path, &Schema),
+    (path, schema): (&Path, &Schema),
+) -> Result<()> {
+    let there = ByName::new(there);
+    let more = schema.fields().iter().find(|field| there.get(field.name()).is_none());
+    more.map_or(Ok(()), |field| {
+        let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=", first.display());
+        Err(Error::schema(path, At::Field(format!("column {:?}", field.name())), message))
+    })
+}
+
+/// The schema that the chosen columns of every part come out with.
+pub(crate) fn common_schema<'p>(parts: &[(&'p Path, &Schema)], columns: &[Vec<usize>]) -> Result<Schema> {
+    let mut common: Option<(&'p Path, Schema)> = None;
+    for (&(path, schema), columns) in checked::zip(parts, columns)? {
+        let found = canonical_schema(path, schema, columns)?;
+        match &common {
+            None => common = Some((path, found)),
+            Some((first, schema)) => same_schema(first, schema, path, &found)?,
+        }
+    }
+    Ok(common.map_or_else(Schema::empty, |(_, schema)| schema))
+}
+
+/// The schema of some columns of a part as rows come out.
+fn canonical_schema(path: &Path, schema: &Schema, columns: &[usize]) -> Result<Schema> {
+    let stored = project(schema, columns)?;
+    let fields = stored.fields().iter().map(|field| canonical_field(path, field.name(), field));
+    Ok(Schema::new_with_metadata(fields.collect::<Result<Vec<Field>>>()?, stored.metadata().clone()))
+}
+
+fn same_schema(first: &Path, schema: &Schema, path: &Path, found: &Schema) -> Result<()> {
+    let differs = |a: &DataType, b: &DataType| !same_layout(a, b) || a != b;
+    for (expected, found) in checked::zip(schema.fields(), found.fields())? {
+        if differs(expected.data_type(), found.data_type()) {
+            let message = format!(
+                "has the type {} here and {} in {}; shards must have the same types",
+                found.data_type(),
+                expected.data_type(),
+                first.display()
+            );
+            return Err(Error::schema(path, At::Field(format!("column {:?}", found.name())), message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Blocks made of units that are open.
+
+use arrow::array::RecordBatchOptions;
+use arrow::buffer::{Buffer, MutableBuffer};
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+
+use super::buffer_pool::BufferPool;
+use super::prefetch::{FileRange, mostly_uncached, prefetch};
+use super::units::{FixedWidthColumn, Unit};
+use crate::checked;
+use crate::error::{Error, Result};
+use crate::exec::catch_panic::faultless;
+use crate::exec::job::{Job, State};
+use crate::exec::memory::{check_bytes, check_free};
+use crate::gather::columns::fixed_width::{column, same_stride};
+use crate::gather::columns::size::cut_by_bytes;
+use crate::gather::output::{BATCH_BYTES, BlockQueue, Output, interleaved};
+use crate::gather::plan::{Block, Plan};
+
+/// Makes blocks out of units.
+pub(super) struct BlockBuilder<'a> {
+    output: &'a Output<'a>,
+    units: Vec<Option<Unit>>,
+    /// Bytes of a row in each column, where they are the same in every unit.
+    strides: Option<Vec<usize>>,
+}
+
+impl<'a> BlockBuilder<'a> {
+    pub(super) fn new(output: &'a Output<'a>, units: Vec<Option<Unit>>) -> Self {
+        let stride = |column: usize| {
+            // Proof: units of which no row is wanted are not there.
+            let columns = units.iter().flatten().map(|unit| unit.columns.as_ref()?.get(column));
+            same_stride(columns.map(|column| column.map(|column| &column.values)))
+        };
+        let strides = (0..output.gathered()).map(stride).collect();
+        Self { output, units, strides }
+    }
+
+    /// Makes blocks of a plan, and hands them on.
+    pub(super) fn build(&self, job: &Job<'_>, plan: &Plan, blocks: &[Block]) -> Result<()> {
+        let queue = BlockQueue::of(blocks);
+        job.run_on(plan.makers(), |_, state| {
+            let (mut mine, mut pool) = (None, BufferPool::default());
+            while let Some(number) = queue.take(&mut mine) {
+                check_free("gathering rows")?;
+                self.put(checked::get(blocks, number)?, &mut pool, state)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Whether many rows of blocks are read by their position and are not in memory.
+    pub(super) fn is_mostly_uncached(&self, blocks: &[Block]) -> Result<bool> {
+        // Proof: without blocks, there are no rows.
+        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return Ok(false) };
+        let rows = self.output.rows_between(first.rows.start, last.rows.end)?;
+        Ok(self.strides.is_some() && mostly_uncached(rows, |row| self.range(row, 0)))
+    }
+
+    /// Asks the disk for the rows of blocks.
+    pub(super) fn prefetch(&self, job: &Job<'_>, blocks: &[Block]) -> Result<()> {
+        let mut rows = Vec::new();
+        for block in blocks {
+            rows.extend_from_slice(self.output.rows_of(block)?);
+        }
+        prefetch(job, rows, self.output.gathered(), |row, column| self.range(row, column))
+    }
+
+    /// Where a row of a column lies, if it is read by its position.
+    fn range(&self, row: i64, column: usize) -> Option<FileRange<'_>> {
+        let (unit, column, row) = self.column(column, row)?;
+        let start = column.place_of(row)?;
+        let bytes = start..start + column.values.stride as u64;
+        unit.file.as_ref().map(|map| FileRange { file: map.opened(), bytes })
+    }
+
+    /// Makes a block and hands it on.
+    fn put(&self, block: &Block, pool: &mut BufferPool, state: &State) -> Result<()> {
+        let rows = self.output.rows_of(block)?;
+        let Some(strides) = &self.strides else {
+            let places = rows.iter().map(|row| self.output.corpus.locate(row.unsigned_abs()));
+            let places: Vec<_> = places.map(|(unit, row)| (unit, row as usize)).collect();
+            let batch = |unit: usize| self.units.get(unit)?.as_ref().map(|unit| &unit.batch);
+            return self.output.put(block, interleaved(self.output, block, &places, batch)?, state);
+        };
+        let row_bytes = self.row_bytes(strides);
+        let mut batches = Vec::new();
+        for (run, _) in cut_by_bytes(rows, |_| row_bytes, BATCH_BYTES) {
+            let rows = checked::get(rows, run.clone())?;
+            let mut columns = Vec::with_capacity(self.output.schema.fields().len());
+            // Proof: one for each field, before those of the added columns.
+            for (number, (&stride, field)) in strides.iter().zip(self.output.schema.fields()).enumerate() {
+                let bytes = self.copy(number, stride, rows, pool.take())?;
+                pool.keep(bytes.clone());
+                let made = || column(field.data_type(), rows.len(), bytes);
+                columns.push(faultless(&format!("gathering the column {:?}", field.name()), made)?);
+            }
+            columns.extend(self.output.extras_of(block, &run)?);
+            let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+            let batch = RecordBatch::try_new_with_options(self.output.schema.clone(), columns, &options);
+            batches.push(batch.map_err(|e| Error::Internal(e.to_string()))?);
+        }
+        self.output.put(block, batches, state)
+    }
+
+    /// What a row takes as an upper bound for the lists in it, as [`nbytes`](crate::gather::columns::size::nbytes) has it.
+    fn row_bytes(&self, strides: &[usize]) -> u64 {
+        let offset = |data_type: &DataType| match data_type {
+            DataType::List(_) => 4,
+            DataType::LargeList(_) => 8,
+            _ => 0,
+        };
+        let fields = self.output.schema.fields().iter().zip(strides); // Proof: as above.
+        fields.map(|(field, &stride)| stride as u64 + offset(field.data_type())).sum()
+    }
+
+    /// The bytes of some rows of a column, one behind the other.
+    fn copy(&self, column: usize, stride: usize, rows: &[i64], mut bytes: MutableBuffer) -> Result<Buffer> {
+        let size = checked::mul(rows.len(), stride)?;
+        if size > bytes.capacity() {
+            // What is grown is moved to another place.
+            check_bytes(|| format!("gathering {} rows", rows.len()), size as u64, 2)?;
+        }
+        bytes.resize(size, 0);
+        let mut missing = Vec::new();
+        // Proof: as many chunks as rows, by the length just given; rows of no bytes have nothing to copy.
+        for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {
+            let (unit, column, row) = self.column(column, *row).ok_or_else(Output::mismatch)?;
+            match (&unit.file, column.place_of(row)) {
+                (Some(map), Some(start)) => {
+                    if !map.opened().read_resident(into, start)? {
+                        map.opened().announce(&(start..start + stride as u64));
+                        missing.push((into, map, start));
+                    }
+                }
+                _ => into.copy_from_slice(column.values.row(row as usize).ok_or_else(Output::mismatch)?),
+            }
+        }
+        for (into, map, start) in missing {
+            map.opened().read_exact_at(into, start)?;
+        }
+        Ok(bytes.into())
+    }
+
+    /// Where a row of a column lies.
+    fn column(&self, column: usize, row: i64) -> Option<(&Unit, &FixedWidthColumn, u32)> {
+        let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
+        let unit = self.units.get(unit)?.as_ref()?;
+        Some((unit, unit.columns.as_ref()?.get(column)?, row))
+    }
+}

@@ -1,0 +1,13 @@
+//! What rows are read of: Arrow and Parquet files, and tables in memory.
+
+mod arrow;
+mod check_values;
+mod memory;
+mod open;
+mod parquet;
+mod part;
+mod pick;
+
+pub(super) use memory::Memory;
+pub(super) use open::open_part;
+pub(super) use part::{Batches, Part};

@@ -1,0 +1,34 @@
+//! A file of a corpus, opened by what its first bytes say.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::arrow::Stream;
+use super::parquet::Parquet;
+use super::part::Part;
+use crate::error::{At, Error, Result};
+use crate::io::file::{File, Io};
+use crate::io::ipc::ReadAt;
+use crate::io::sniff::{HEAD, Head, Kind, known, not_rows};
+
+/// Opens one file, by what its first bytes say.
+pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn Part>> {
+    let file = File::open(path, io)?;
+    let size = file.size();
+    let len = usize::try_from(size.min(HEAD)).map_err(|_| Error::Internal(format!("{HEAD} bytes")))?;
+    // Read, and not looked at in the map: that has the system read megabytes around it.
+    let bytes = file.opened().read_at(0, len)?;
+    if bytes.is_empty() {
+        return Err(Error::truncated(path, At::File, "the file has 0 bytes; copy or download it again"));
+    }
+    let head = Head { bytes: &bytes, size };
+    let changed = |error: Error| error.unless_changed(|| file.opened().check_unchanged());
+    match known(head) {
+        Some(format) => match format.kind {
+            Kind::Parquet => Ok(Arc::new(Parquet::open(file.clone()).map_err(changed)?)),
+            Kind::Arrow => Ok(Arc::new(Stream::open(file.clone()).map_err(changed)?)),
+            Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
+        },
+        None => Err(Error::format(path, At::Byte(0), not_rows(head))),
+    }
+}

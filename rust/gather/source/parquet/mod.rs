@@ -1,0 +1,87 @@
+//! Parquet shards: row groups decoded where they lie, wanted columns and rows alone.
+
+mod as_bytes;
+mod file;
+mod lists;
+mod nulls;
+mod row_counts;
+mod rows;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use self::file::File;
+use self::row_counts::row_counts;
+use self::rows::Rows;
+use super::part::{Batches, Part};
+use crate::checked;
+use crate::error::{At, Result};
+use crate::exec::memory::Most;
+use crate::io;
+use crate::io::opened::Opened;
+use crate::parquet_file::{FileBytes, load};
+
+/// A Parquet file, mapped or read by position.
+pub(crate) struct Parquet {
+    file: Arc<File>,
+    rows: Vec<u64>,
+}
+
+impl Parquet {
+    /// Opens a file and reads its footer.
+    pub(crate) fn open(on_disk: io::file::File) -> Result<Self> {
+        let stored = FileBytes::in_place(&on_disk);
+        stored.check_end()?;
+        let at = At::Field("footer".to_owned());
+        let footer = stored.guard(&at, "reading the footer", || load(&stored))?;
+        let rows = row_counts(on_disk.path(), &footer.metadata, on_disk.size())?;
+        let file = File::new(on_disk, stored, footer)?;
+        Ok(Self { file: Arc::new(file), rows })
+    }
+}
+
+impl Part for Parquet {
+    fn path(&self) -> &Path {
+        self.file.on_disk.path()
+    }
+
+    fn schema(&self) -> &SchemaRef {
+        &self.file.schema
+    }
+
+    fn unit_rows(&self) -> &[u64] {
+        &self.rows
+    }
+
+    fn bytes(&self, columns: &[usize]) -> Result<u64> {
+        let groups = self.file.metadata.metadata().row_groups().iter();
+        let mut bytes = groups.map(|group| self.file.group_bytes(group, columns));
+        // Proof: an estimate, cut at the largest that there can be.
+        bytes.try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
+    }
+
+    fn check_readable(&self, columns: &[usize]) -> Result<()> {
+        self.file.check_plain(columns)
+    }
+
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches> {
+        self.file.check_plain(columns)?;
+        let group = self.file.group(unit)?;
+        for (chunk, _) in self.file.chunks(group, columns)? {
+            let (start, length) = chunk.byte_range();
+            self.file.on_disk.populate(&(start..checked::add(start, length)?))?;
+        }
+        Ok(Box::new(Rows::new(&self.file, unit, columns, wanted, most)?))
+    }
+
+    fn stored_bytes(&self, unit: usize, columns: &[usize]) -> Result<u64> {
+        let mut chunks = self.file.chunks(self.file.group(unit)?, columns)?.into_iter();
+        chunks.try_fold(0, |sum, (chunk, _)| checked::add(sum, chunk.byte_range().1))
+    }
+
+    fn opened(&self) -> Option<&Opened> {
+        Some(self.file.on_disk.opened())
+    }
+}

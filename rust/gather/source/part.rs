@@ -1,0 +1,72 @@
+//! What the rows of a corpus lie in: one file or table, in units that are read on their own.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::error::Result;
+use crate::exec::memory::Most;
+use crate::io::mmap::Map;
+use crate::io::opened::Opened;
+
+/// The wanted rows of one unit in ascending order, in as many batches as they are read in.
+///
+/// They are read one by one, so that what they take is known before the next is read.
+pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
+
+/// One file or table of a corpus.
+pub(crate) trait Part: Send + Sync {
+    /// The file, for messages.
+    fn path(&self) -> &Path;
+
+    /// All columns, as they are stored.
+    fn schema(&self) -> &SchemaRef;
+
+    /// The rows of each unit.
+    fn unit_rows(&self) -> &[u64];
+
+    /// About how many bytes these columns take in memory, from what is known without reading them.
+    fn bytes(&self, columns: &[usize]) -> Result<u64>;
+
+    /// Fails if one of these columns cannot be read, whatever the rows.
+    fn check_readable(&self, _columns: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
+    /// The rows `wanted` (ascending, each once) of a unit, unless what must be unpacked for them is more than may be.
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches>;
+
+    /// Whether rows may be used where they lie, with nothing unpacked into memory.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// All rows of a unit where they lie, if they can be used there.
+    fn view(&self, _unit: usize, _columns: &[usize]) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+
+    /// Bytes of the file that reading columns of a unit takes.
+    fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> Result<u64> {
+        // Proof: what lies in no file takes none of its bytes.
+        Ok(self.place(unit).map_or(0, |(_, span)| span.len() as u64))
+    }
+
+    /// The file that a unit lies in, and its bytes there.
+    fn place(&self, _unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
+        None
+    }
+
+    /// The file, if it is one.
+    fn opened(&self) -> Option<&Opened> {
+        None
+    }
+
+    /// Fails if what was read changed since it was opened.
+    fn check_unchanged(&self) -> Result<()> {
+        self.opened().map_or(Ok(()), Opened::check_unchanged)
+    }
+}
