@@ -154,3 +154,27 @@ def test_the_command_as_it_is_run(tmp_path):
         )
         assert not ACTING.search((ran.stdout + ran.stderr).decode().replace("\n", ""))
         assert b"\\x1b[2J" in ran.stdout + ran.stderr
+
+
+def test_no_break_of_its_own_is_spelled_where_all_is_right(run, tmp_path):
+    """What dsdm says has its breaks as breaks: only those of names are spelled."""
+    np.save(tmp_path / "s.npy", np.arange(10.0))
+    pq.write_table(pa.table({"n": np.arange(10)}), tmp_path / "c.parquet")
+    all_right = [
+        ("--help",),
+        ("--version",),
+        *[(command, "--help") for command in ("demo", "fetch", "scores", "indices", "materialize", "verify", "bench")],
+        ("demo", "--rows", 200),
+        ("scores", "s.npy"),
+        ("-v", "indices", "s.npy", "-k", 3, "--gumbel", "-o", "rows.npy"),
+        ("-v", "materialize", "c.parquet", "out", "-i", "rows.npy", "--dry-run"),
+        ("-v", "materialize", "c.parquet", "out", "-i", "rows.npy"),
+        ("verify", "out"),
+    ]
+    for arguments, wanted in [((), 2), *[(arguments, 0) for arguments in all_right]]:
+        code, out, errors = run(*arguments)
+        assert code == wanted, (arguments, errors)
+        # The demonstration shows text of the corpus, which may be about such breaks.
+        said = "\n".join(line for line in (out + errors).split("\n") if ", row " not in line)
+        assert r"\n" not in said, (arguments, said)
+        assert len(said.splitlines()) > 1 or arguments[0] in ("--version", "-v", "verify"), arguments

@@ -79,6 +79,9 @@ def main() -> None:
 
 def _show(error: Any) -> None:
     """Show how a command is used and what was wrong with it, without the words of those who found it."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # it is the help, whose breaks are its own
+        error.show()
+        return
     parameter = getattr(error, "param", None)
     if type(error).__name__ == "MissingParameter" and getattr(parameter, "name", "") == "source":
         message = "give SHARDS... and OUT: the corpus, and behind it the folder to write"

@@ -206,8 +206,7 @@ def materialize(
         rows, told = load_rows(Path(str(indices_file)), "--indices"), None
     arguments |= {**found, "threads": choosing.threads, "selection": told}
     if writing.dry_run:
-        for line in str(dsdm.plan(where, rows, out, **arguments)).split("\n"):
-            say(line)
+        say(*str(dsdm.plan(where, rows, out, **arguments)).split("\n"))
         return
     with noted():
         say(dsdm.materialize(where, rows, out, **arguments))

@@ -7,9 +7,10 @@ import typer
 from dsdm.shown import shown
 
 
-def say(what: object, *, err: bool = False) -> None:
-    """Print a line, in which no name acts on the terminal."""
-    typer.echo(shown(what), err=err)
+def say(*lines: object, err: bool = False) -> None:
+    """Print lines, in none of which a name acts on the terminal: a break within one of them is a name's."""
+    for line in lines:
+        typer.echo(shown(line), err=err)
 
 
 class Formatter(logging.Formatter):

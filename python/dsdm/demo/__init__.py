@@ -61,17 +61,20 @@ def run(folder: Path, limit: int) -> None:
     _claim(folder)
     made = _make(folder, limit)
     k = len(made.rows) // _SHARE
-    _say(f"\nEvery method on every target: {k} of {len(made.rows):,} rows\n")
+    _say("", f"Every method on every target: {k} of {len(made.rows):,} rows", "")
     _say(f"  {'method':<11}{'target':<15}{'indices':<15}{'dataset':<15}folder")
     for method in METHODS:
         for target in targets_of(method) or (None,):
             _run_one(made, method, target, k)
     _show_best(made)
-    _say(f"\nDone in {time.perf_counter() - began:.1f} s. {_next_steps(folder)}")
+    _say("", f"Done in {time.perf_counter() - began:.1f} s. All of it is in {folder}. Try next:", "")
+    _say(*_next_steps(folder), "")
 
 
-def _say(line: str) -> None:
-    print(shown(line))
+def _say(*lines: str) -> None:
+    """Print lines; a break within one of them is that of a name, and is spelled."""
+    for line in lines:
+        print(shown(line))
 
 
 def _claim(folder: Path) -> None:
@@ -140,21 +143,20 @@ def _holds(folder: Path, rows: NDArray[np.uint16]) -> bool:
 
 
 def _show_best(made: Made) -> None:
-    _say("\nThe best row, as text:")
+    _say("", "The best row, as text:")
     for method, target in _SHOWN:
         best = int(dsdm.get_indices(method, 1, target, data_dir=made.folder / "data")[0])
         text = " ".join(text_of(made.rows[best]).split())
         _say(f"  {method} {target}, row {best}: {text[:_SNIPPET]}…".encode(_encoding(), "replace").decode(_encoding()))
 
 
-def _next_steps(folder: Path) -> str:
-    return f"""All of it is in {folder}. Try next:
-
-  dsdm scores {folder}/data/dsdm/squad.pt
-  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o squad.npy
-  dsdm materialize {folder}/corpus squad-subset --indices squad.npy
-  python -c "import datasets; print(datasets.load_from_disk('{folder}/subsets/dsdm-squad'))"
-"""
+def _next_steps(folder: Path) -> list[str]:
+    return [
+        f"  dsdm scores {folder}/data/dsdm/squad.pt",
+        f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o squad.npy",
+        f"  dsdm materialize {folder}/corpus squad-subset --indices squad.npy",
+        f"  python -c \"import datasets; print(datasets.load_from_disk('{folder}/subsets/dsdm-squad'))\"",
+    ]
 
 
 def _tick(right: bool, words: str) -> str:  # noqa: FBT001 - it is the value shown
