@@ -36,7 +36,6 @@ const KNOWN_CIRCLES: &[(&str, &str)] = &[
         "arithmetic arrow copy exact expr npy open parquet raw rebuild scores shared stats stored torch",
     ),
     ("scores/torch", "ends fuzzing mod pickle root tensor zip"),
-    ("write", "folder hf journal mod"),
 ];
 
 #[test]

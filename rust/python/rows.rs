@@ -18,7 +18,7 @@ use crate::exec::job::Job;
 use crate::gather::{self, Extra, Split};
 use crate::io::file::Io;
 use crate::io::identity::{FileIdentity, Pinned};
-use crate::write::{self, Format, Left, Naming, Options, Places, Release, Report, Resume};
+use crate::write::{self, Format, Naming, Options, Places, Release, Report, Resumable, Resume};
 
 /// A table in files or in memory, read where it lies.
 #[pyclass(frozen, module = "dsdm._native")]
@@ -301,7 +301,7 @@ fn split(num_shards: Option<u64>, max_shard_size: Option<u64>) -> Split {
 }
 
 /// Says with an exception what can be continued.
-fn add_note(py: Python<'_>, error: &PyErr, left: &Left) -> PyResult<()> {
+fn add_note(py: Python<'_>, error: &PyErr, left: &Resumable) -> PyResult<()> {
     let finished = if left.finished == 1 { "1 shard is" } else { &format!("{} shards are", left.finished) };
     let note = format!(
         "{finished} finished and kept in {}; the same call continues from there",

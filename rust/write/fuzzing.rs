@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::checksum::Crc32;
-use super::folder::Folder;
-use super::journal::Journal;
+use super::disk::checksum::Crc32;
+use super::disk::folder::Folder;
 use super::manifest::{Manifest, sealed};
-use super::recipe::Recipe;
+use super::unfinished::journal::Journal;
+use super::unfinished::run_spec::RunSpec;
 use crate::error::{Error, Result};
 
 /// The text of a `dsdm.json` that says this, with a checksum that fits.
@@ -52,8 +52,8 @@ pub fn journal(folder: &Path) -> Result<Vec<String>> {
 /// It cannot be written as JSON.
 pub fn plan(folder: &Path) -> Result<Option<String>> {
     let folder = Folder::open(folder).map_err(|e| Error::io(folder, "opening", e))?;
-    let text = |plan: Recipe| serde_json::to_string(&plan).map_err(|e| Error::Internal(e.to_string()));
-    Recipe::read(&folder)?.map(text).transpose()
+    let text = |plan: RunSpec| serde_json::to_string(&plan).map_err(|e| Error::Internal(e.to_string()));
+    RunSpec::read(&folder)?.map(text).transpose()
 }
 
 /// Whether bytes of JSON stay within the limits of what is read.

@@ -566,15 +566,16 @@ def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypat
 
 
 def test_an_output_that_cannot_get_its_name_tells_where_it_lies(corpus, tmp_path, monkeypatch):
-    """Another takes the name meanwhile, when the bar moves: it does so a few times a second."""
+    """Another takes the name meanwhile, once rows are written: the bar moves a few times a second."""
     out = tmp_path / "out"
 
     class Bar:
         def __enter__(self):
             return self
 
-        def __call__(self, _done):
-            out.mkdir(exist_ok=True)
+        def __call__(self, done):
+            if done:
+                out.mkdir(exist_ok=True)
 
         def __exit__(self, *_):
             return None

@@ -29,7 +29,7 @@ def refused(folder, selection, why):
 
 
 def test_the_limits_are_those_of_the_reader():
-    sources = (ROOT / "rust/io/json.rs").read_text() + (ROOT / "rust/write/manifest_schema.rs").read_text()
+    sources = (ROOT / "rust/io/json.rs").read_text() + (ROOT / "rust/write/manifest/schema.rs").read_text()
     for name in ("MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "MAX_NUMBER", "MAX_PATH"):
         (value,) = re.findall(rf"const {name}: \w+ = ([\d_]+(?: << \d+)?);", sources)
         assert eval(value) == getattr(record_limits, name)  # noqa: S307 - a number

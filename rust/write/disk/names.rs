@@ -1,0 +1,69 @@
+//! What has a name in a directory, on any system.
+
+use std::ffi::OsString;
+use std::fs::File;
+
+/// The folder of what will get the name, in a directory of unfinished output.
+pub(crate) const OUTPUT: &str = "output";
+/// An old dataset that was put aside there.
+pub(crate) const ASIDE: &str = "replaced";
+/// The file there that names the process that has it.
+pub(crate) const HOLDER: &str = "pid";
+/// The file that marks a directory of unfinished output as one.
+pub(crate) const MARK: &str = "made-by-dsdm";
+/// What goes last when a directory is removed, in this order: by these files it is known what it is, also to a run
+/// that follows one that was killed while it removed it.
+const LAST: [&str; 4] = ["dataset_info.json", "state.json", "dsdm.json", MARK];
+
+/// Puts the entries of a directory into the order in which they are removed.
+pub(crate) fn order_of_removal(mut entries: Vec<(OsString, Kind)>) -> Vec<(OsString, Kind)> {
+    entries.sort_by_key(|(name, _)| LAST.iter().position(|last| name == last));
+    entries
+}
+
+/// The device and inode of a file or directory, which no other has as long as it is there.
+pub(crate) type Place = (u64, u64);
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A directory.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A regular file.
+    File,
+    /// A device, a pipe or the like.
+    Other,
+}
+
+/// What is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meta {
+    pub(crate) kind: Kind,
+    pub(crate) bytes: u64,
+    /// Nothing where the system tells none.
+    pub(crate) place: Option<Place>,
+    /// Nothing where the system tells none.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// Whose it is, and who may do what with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) mode: u32,
+}
+
+/// What came of locking a directory.
+#[derive(Debug)]
+pub(crate) enum Lock {
+    /// It is locked for as long as the file is open.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Held(File),
+    /// Another run holds it.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Taken,
+    /// It cannot be locked here.
+    None,
+}

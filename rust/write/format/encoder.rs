@@ -1,0 +1,58 @@
+//! What a format is: how rows become the bytes of a shard.
+
+use std::path::Path;
+
+use arrow::buffer::Buffer;
+use arrow::record_batch::RecordBatch;
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::write::format::finished::FinishedShard;
+
+/// A format. Pieces of a shard are encoded on any thread, each on its own, and lie in the shard in their order.
+pub(crate) trait Encoder: Send + Sync {
+    /// What must be known of a piece when its shard ends.
+    type Note: Send;
+
+    /// How many blocks make a piece; more than one where small pieces are bad.
+    fn blocks_of_a_piece(&self) -> u64 {
+        1
+    }
+
+    /// The path of a shard in the output, with `/` between folders.
+    fn name(&self, shard: usize, shards: usize) -> String;
+
+    /// What a shard begins with. [`End::head`] may replace it by as many other bytes.
+    fn head(&self) -> &[u8];
+
+    /// Rows as the bytes that they have in a shard. `first` is the number of the first of them in the output.
+    fn encode(&self, first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Self::Note>>;
+
+    /// What ends a shard of these pieces, of which each is given with the offset of its bytes.
+    fn end(&self, name: &str, pieces: Vec<(u64, Self::Note)>) -> Result<End>;
+
+    /// Counts the rows of a finished shard, by what the file says itself.
+    fn count_rows(&self, path: &Path) -> Result<u64>;
+
+    /// The files beside the shards, as name and text. Without the last of them, the folder opens as nothing.
+    fn companions(&self, fingerprint: &str, shards: &[FinishedShard]) -> Result<Vec<(String, String)>>;
+}
+
+/// Rows as bytes.
+pub(crate) struct Piece<N> {
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) note: N,
+}
+
+/// How a shard ends.
+#[derive(Default)]
+pub(crate) struct End {
+    /// What it begins with, if not what it began with.
+    pub(crate) head: Option<Vec<u8>>,
+    /// What comes after the last piece.
+    pub(crate) tail: Vec<u8>,
+    /// More files that belong to it, by their paths in the output.
+    pub(crate) more: Vec<(String, Vec<u8>)>,
+    /// What else there is to say of it.
+    pub(crate) extra: Map<String, Value>,
+}

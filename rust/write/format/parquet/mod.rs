@@ -1,0 +1,318 @@
+//! Parquet shards, as the hub has them: `data/train-00000-of-00004.parquet`.
+//!
+//! A row group is encoded in memory by one thread and written where its shard then ends, as pieces of the other
+//! formats are; the footer is made of what is known of the groups, with their offsets moved.
+
+pub(crate) mod page_crc;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayData};
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::page_index::PageIndexBuilder;
+use parquet::file::metadata::{
+    FileMetaData, KeyValue, PageIndexPolicy, ParquetMetaDataBuilder, ParquetMetaDataReader,
+    ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
+use parquet::file::writer::{SerializedFileWriter, TrackedWrite};
+use parquet::schema::types::SchemaDescPtr;
+
+use super::encoder::{Encoder, End, Piece};
+use super::shard_names::shard_name;
+use crate::checked::{self, impossible};
+use crate::error::{At, Error, Result};
+use crate::exec::catch_panic::guard;
+use crate::exec::memory::{check_bytes, check_free};
+use crate::gather::Plan;
+use crate::parquet_file::check_indexes;
+use crate::write::format::Format;
+use crate::write::format::finished::FinishedShard;
+use page_crc::{ChecksummedPages, Chunk};
+
+/// What a Parquet file begins and ends with.
+const MAGIC: &[u8; 4] = b"PAR1";
+/// Bytes of rows in a row group, about, as they are in memory.
+const GROUP_BYTES: u64 = 64 << 20;
+
+/// Parquet files of one schema.
+pub(crate) struct Groups {
+    schema: SchemaRef,
+    columns: SchemaDescPtr,
+    properties: WriterPropertiesPtr,
+    blocks_of_a_group: u64,
+}
+
+/// What the footer has to say of a row group; offsets are from its start.
+pub(crate) struct Group {
+    rows: u64,
+    columns: Vec<ColumnCloseResult>,
+}
+
+impl Groups {
+    pub(crate) fn new(schema: &SchemaRef, plan: &Plan) -> Result<Self> {
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_key_value_metadata(Some(
+                schema
+                    .metadata()
+                    .iter()
+                    .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
+                    .collect(),
+            ))
+            .build();
+        add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+        let converter = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types());
+        let columns = converter.convert(schema).map_err(cannot_encode)?;
+        let block = plan.blocks.first().map_or(1, |block| block.rows.end - block.rows.start);
+        // Proof: what saturates is more than a group has.
+        let blocks_of_a_group = (GROUP_BYTES / plan.row_bytes.saturating_mul(block).max(1)).max(1);
+        Ok(Self {
+            schema: schema.clone(),
+            columns: Arc::new(columns),
+            properties: Arc::new(properties),
+            blocks_of_a_group,
+        })
+    }
+
+    fn group(&self, batches: &[RecordBatch]) -> Result<(Vec<Buffer>, Group), ParquetError> {
+        // The column writers are those of a file, which is written elsewhere.
+        let root = self.columns.root_schema_ptr();
+        let file = SerializedFileWriter::new(io::sink(), root, self.properties.clone())?;
+        let pages = ChecksummedPages::default();
+        let factory = ArrowRowGroupWriterFactory::new(&file, self.schema.clone())
+            .with_page_store_factory(Arc::new(pages.clone()));
+        let mut writers = factory.create_column_writers(0)?;
+        for batch in batches {
+            check_room(batch)?;
+            let mut leaves = writers.iter_mut();
+            for (field, column) in checked::zip(self.schema.fields(), batch.columns()).map_err(own)? {
+                for leaf in compute_leaves(field, column)? {
+                    let writer = leaves.next().ok_or_else(|| own(impossible("a leaf has no writer")))?;
+                    writer.write(&leaf)?;
+                }
+            }
+            checked::equal("writers without a leaf", leaves.len(), 0).map_err(own)?;
+        }
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let closed = writers.into_iter().map(|writer| Ok(writer.close()?.close().clone()));
+        let closed = closed.collect::<Result<Vec<_>, ParquetError>>()?;
+        let (mut buffers, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
+        for (index, close) in closed.into_iter().enumerate() {
+            let Chunk { pages, close } = pages.chunk(index, close, offset)?;
+            offset += close.metadata.compressed_size();
+            buffers.extend(pages.into_iter().map(Buffer::from));
+            columns.push(close);
+        }
+        Ok((super::arrow::coalesce(buffers), Group { rows, columns }))
+    }
+
+    fn footer(&self, groups: Vec<(u64, Group)>) -> Result<Vec<u8>, ParquetError> {
+        let mut index = PageIndexBuilder::new(groups.len(), self.columns.num_columns());
+        let mut row_groups = Vec::with_capacity(groups.len());
+        let (mut rows, mut end) = (0, MAGIC.len() as u64);
+        for (number, (offset, group)) in groups.into_iter().enumerate() {
+            rows = checked::add(rows, group.rows).map_err(own)?;
+            end = offset;
+            let mut columns = Vec::with_capacity(group.columns.len());
+            let mut bytes = 0;
+            for (column, close) in group.columns.into_iter().enumerate() {
+                let close = page_crc::moved(close, signed(offset)?)?;
+                let size = checked::to(close.metadata.compressed_size()).map_err(own)?;
+                end = checked::add(end, size).map_err(own)?;
+                bytes += close.metadata.uncompressed_size();
+                if let Some(found) = close.column_index {
+                    index.put_column_index(found, number, column);
+                }
+                if let Some(found) = close.offset_index {
+                    index.put_offset_index(found, number, column);
+                }
+                columns.push(close.metadata);
+            }
+            let row_group = RowGroupMetaData::builder(self.columns.clone())
+                .set_column_metadata(columns)
+                .set_num_rows(signed(group.rows)?)
+                .set_total_byte_size(bytes)
+                .set_ordinal(i32::try_from(number).map_err(|e| ParquetError::General(e.to_string()))?)
+                .set_file_offset(signed(offset)?)
+                .build()?;
+            row_groups.push(row_group);
+        }
+        let file = FileMetaData::new(
+            self.properties.writer_version().as_num(),
+            signed(rows)?,
+            Some(self.properties.created_by().to_owned()),
+            self.properties.key_value_metadata().cloned(),
+            self.columns.clone(),
+            None,
+        );
+        let metadata = ParquetMetaDataBuilder::new(file)
+            .set_row_groups(row_groups)
+            .set_page_index(Some(Arc::new(index.build())))
+            .build();
+        let mut tail = Vec::new();
+        let mut placed = TrackedWrite::new(After { skip: end, kept: &mut tail });
+        placed.write_zeros(end)?;
+        ParquetMetaDataWriter::new_with_tracked(placed, &metadata).finish()?;
+        Ok(tail)
+    }
+}
+
+impl Encoder for Groups {
+    type Note = Group;
+
+    fn blocks_of_a_piece(&self) -> u64 {
+        self.blocks_of_a_group
+    }
+
+    fn name(&self, shard: usize, shards: usize) -> String {
+        shard_name(&Format::Parquet, shard, shards)
+    }
+
+    fn head(&self) -> &[u8] {
+        MAGIC
+    }
+
+    fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Group>> {
+        check_free("writing Parquet")?;
+        let (buffers, note) = self.group(&batches).map_err(cannot_encode)?;
+        Ok(Piece { buffers, note })
+    }
+
+    fn end(&self, _name: &str, pieces: Vec<(u64, Group)>) -> Result<End> {
+        let tail = self.footer(pieces).map_err(cannot_encode)?;
+        Ok(End { tail, ..End::default() })
+    }
+
+    fn count_rows(&self, path: &Path) -> Result<u64> {
+        count_rows(path)
+    }
+
+    fn companions(&self, _fingerprint: &str, _shards: &[FinishedShard]) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Fails where there is no room for what becomes of a batch on its way into pages.
+///
+/// Rows are not cut: the crate takes those of a batch at once, and a row as a whole.
+fn check_room(batch: &RecordBatch) -> Result<(), ParquetError> {
+    /// Bytes of each value: its levels and its place, both of which grow by twofold, and itself as it is stored.
+    const VALUE: u64 = 2 * (2 + 2 + 8) + 8;
+    /// How often its bytes are there besides.
+    const COPIES: u64 = 2;
+    let mut need = 0u64;
+    for column in batch.columns() {
+        let data = column.to_data();
+        let bytes = data.get_slice_memory_size().map_err(ParquetError::from)? as u64;
+        // Proof: what saturates finds no room.
+        let of_column = values_in(&data).saturating_mul(VALUE).saturating_add(bytes.saturating_mul(COPIES));
+        need = need.saturating_add(of_column); // Proof: as above.
+    }
+    check_bytes(|| format!("writing a batch of {} rows as Parquet", batch.num_rows()), need, 1).map_err(own)
+}
+
+/// How many values an array has at most, with those within it.
+fn values_in(data: &ArrayData) -> u64 {
+    // Proof: they are in memory.
+    data.child_data().iter().map(values_in).fold(data.len() as u64, u64::saturating_add)
+}
+
+/// The rows of a Parquet file, by its footer.
+pub(crate) fn count_rows(path: &Path) -> Result<u64> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, "opening", e))?;
+    let metadata = guard(path, &At::File, "reading the footer", || {
+        let found = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        check_indexes(&file, &found)?;
+        let reader = ParquetMetaDataReader::new_with_metadata(found);
+        let mut reader = reader.with_page_index_policy(PageIndexPolicy::Required);
+        reader.read_page_indexes(&file)?;
+        reader.finish()
+    })?;
+    let rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows);
+    rows.map(u64::try_from).try_fold(0_u64, |all, rows| all.checked_add(rows.ok()?)).ok_or_else(|| {
+        let message = "the row groups have fewer rows than none, or more than can be; the file is damaged";
+        Error::format(path, At::Field("num_rows".to_owned()), message)
+    })
+}
+
+/// Keeps what is written after so many bytes.
+struct After<'a> {
+    skip: u64,
+    kept: &'a mut Vec<u8>,
+}
+
+impl Write for After<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Proof: the smaller of the two.
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+        self.skip -= skipped as u64;
+        let (_, kept) = bytes.split_at(skipped);
+        self.kept.extend_from_slice(kept);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Advances a writer, which knows its offset by what was written to it.
+trait WriteZeros: Write {
+    fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+        let zeros = vec![0; 1 << 20];
+        let mut left = count;
+        while left > 0 {
+            // Proof: the smaller of the two.
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+            let (some, _) = zeros.split_at(count);
+            self.write_all(some)?;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> WriteZeros for TrackedWrite<W> {}
+
+fn signed(value: u64) -> Result<i64, ParquetError> {
+    i64::try_from(value).map_err(|e| ParquetError::General(e.to_string()))
+}
+
+/// An error of this crate in one of the crate that encodes; [`cannot_encode`] takes it out again.
+fn own(error: Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+fn cannot_encode(error: ParquetError) -> Error {
+    let refused =
+        |error: &dyn Display| Error::Value(format!("the rows cannot be written as Parquet: {error}"));
+    match error {
+        ParquetError::External(inner) => inner.downcast().map_or_else(|other| refused(&other), |own| *own),
+        other => refused(&other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_errors_come_out_as_they_went_in() {
+        let inner = cannot_encode(own(Error::Internal("a leaf has no writer".to_owned())));
+        assert!(matches!(inner, Error::Internal(said) if said == "a leaf has no writer"));
+        let other = cannot_encode(ParquetError::NYI("a union".to_owned()));
+        assert!(
+            matches!(other, Error::Value(said) if said.contains("as Parquet") && said.contains("a union"))
+        );
+    }
+}

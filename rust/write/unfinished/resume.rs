@@ -1,0 +1,125 @@
+//! What an interrupted run left, taken over by the one that makes the same.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::journal::{Entry, JOURNAL, Journal};
+use super::run_spec::RunSpec;
+use crate::error::{At, Error, Result};
+use crate::write::disk::folder::Folder;
+use crate::write::disk::names::{Kind, OUTPUT};
+use crate::write::format::Format;
+use crate::write::format::finished::FinishedShard;
+use crate::write::format::shard_names::{offsets_name, shard_name};
+use crate::write::options::{Options, Resume};
+
+/// What is taken over: the journal, the output, and the shards that are finished.
+pub(crate) type Taken = (Journal, Folder, Vec<FinishedShard>);
+
+/// Continues what an interrupted run left, if it is to be and can be.
+///
+/// Proof: whatever cannot be continued is made anew.
+pub(crate) fn take_over(folder: &Folder, spec: &RunSpec, options: &Options) -> Result<Option<Taken>> {
+    if options.resume == Resume::Never {
+        return Ok(None);
+    }
+    let Some(earlier) = RunSpec::read(folder)? else { return Ok(None) };
+    let Some((journal, output, mut kept)) = finished(folder)? else { return Ok(None) };
+    if kept.is_empty() || !earlier.resumable {
+        return Ok(None);
+    }
+    if let Some(difference) = spec.difference(&earlier) {
+        return if options.resume == Resume::Same {
+            Err(mismatch(folder.path(), &earlier, &difference, kept.len()))
+        } else {
+            Ok(None)
+        };
+    }
+    let rows = spec.rows_of_shards();
+    kept.retain(|done| is_planned(done, &rows, &options.format));
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    remove_unlisted(&output, &kept)?;
+    Ok(Some((journal, output, kept)))
+}
+
+/// The journal of a folder, and the shards in it whose files are there.
+///
+/// Proof: whatever cannot be continued is made anew.
+fn finished(folder: &Folder) -> Result<Option<Taken>> {
+    if folder.meta(JOURNAL).is_err() || folder.meta(OUTPUT).is_err() {
+        return Ok(None);
+    }
+    let failed = |e| Error::io(folder.at(OUTPUT), "opening what an interrupted run left", e);
+    let output = folder.sub(OUTPUT).map_err(failed)?;
+    let place = output.itself().map_err(failed)?.place;
+    let (journal, entries) = Journal::open(folder)?;
+    let mut kept: Vec<FinishedShard> = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Done(done) => {
+                kept.retain(|other| other.shard != done.shard);
+                kept.push(done);
+            }
+            // It got its name, and what is here now is what it replaced.
+            Entry::Complete(device, inode) if Some((device, inode)) != place => return Ok(None),
+            Entry::Complete(..) | Entry::Replaces(..) => {}
+        }
+    }
+    let there =
+        |name: &str, bytes: u64| output.meta(name).is_ok_and(|m| m.kind == Kind::File && m.bytes == bytes);
+    kept.retain(|done| done.files.iter().all(|file| there(&file.name, file.bytes)));
+    kept.sort_by_key(|done| done.shard);
+    Ok(Some((journal, output, kept)))
+}
+
+/// Whether a line of the journal says what this run would say of a shard. Whoever can write in the folder can write
+/// a line whose checksum fits.
+fn is_planned(done: &FinishedShard, rows: &[u64], format: &Format) -> bool {
+    if rows.get(done.shard) != Some(&done.rows) {
+        return false;
+    }
+    let name = shard_name(format, done.shard, rows.len());
+    let found: Vec<&str> = done.files.iter().map(|file| file.name.as_str()).collect();
+    if *format != Format::Tokens {
+        return found == [name];
+    }
+    let Some(tokens) = done.extra.get("tokens").and_then(Value::as_u64) else {
+        return false; // Proof: a shard whose line does not say it is made anew.
+    };
+    match done.extra.get("length").and_then(Value::as_u64) {
+        Some(length) => found == [name] && done.rows.checked_mul(length) == Some(tokens),
+        None => *found == [name.as_str(), &offsets_name(&name)],
+    }
+}
+
+fn mismatch(folder: &Path, earlier: &RunSpec, (name, said): &(String, String), finished: usize) -> Error {
+    let message = format!(
+        "the interrupted run that left this folder {said}; {finished} of its {} shards are finished: call as before to continue it, or with resume=False to remove it and start over",
+        earlier.shards
+    );
+    Error::resume_mismatch(folder, At::Field(name.clone()), message)
+}
+
+/// Removes from the output what is no finished shard.
+pub(crate) fn remove_unlisted(output: &Folder, kept: &[FinishedShard]) -> Result<()> {
+    let listed: HashSet<PathBuf> =
+        kept.iter().flat_map(|done| &done.files).map(|file| output.at(&file.name)).collect();
+    let mut folders = vec![output.clone()];
+    while let Some(folder) = folders.pop() {
+        let failed = |e| Error::io(folder.path(), "looking through what an interrupted run left", e);
+        for (name, kind) in folder.entries().map_err(failed)? {
+            let path = folder.at(&name);
+            if kind == Kind::Folder {
+                folders.push(folder.sub(&name).map_err(failed)?);
+            } else if !listed.contains(&path) {
+                let removed = folder.remove_all(&name);
+                removed.map_err(|e| Error::io(&path, "removing what an interrupted run left", e))?;
+            }
+        }
+    }
+    Ok(())
+}
