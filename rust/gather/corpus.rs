@@ -11,8 +11,8 @@ use arrow::record_batch::RecordBatch;
 use super::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
 use super::columns::convert::canonical;
 use super::columns::types::{own_features, project, same_layout};
-use super::locator::Locator;
-use super::source::{Batches, Memory, Part, open_part};
+use super::source::{Batches, CorpusPart, MemoryPart, open_part};
+use super::units::Units;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
@@ -24,14 +24,12 @@ use crate::io::mmap::Map;
 /// A corpus of rows: files or a table, of one schema, read where they lie.
 #[derive(Clone)]
 pub struct Corpus {
-    parts: Vec<Arc<dyn Part>>,
+    parts: Vec<Arc<dyn CorpusPart>>,
     /// The schema that rows come out with.
     schema: SchemaRef,
     /// For each part, where each column of the schema is.
     columns: Vec<Vec<usize>>,
-    /// Each unit's part and its number there.
-    units: Vec<(u32, u32)>,
-    locator: Arc<Locator>,
+    units: Arc<Units>,
     /// What may be unpacked at once.
     most: Most,
     /// How the files are read.
@@ -75,10 +73,10 @@ impl Corpus {
         batches: &[RecordBatch],
         columns: Option<&[String]>,
     ) -> Result<Self> {
-        Self::new(vec![Arc::new(Memory::new(schema, batches))], columns)
+        Self::new(vec![Arc::new(MemoryPart::new(schema, batches))], columns)
     }
 
-    fn new(parts: Vec<Arc<dyn Part>>, names: Option<&[String]>) -> Result<Self> {
+    fn new(parts: Vec<Arc<dyn CorpusPart>>, names: Option<&[String]>) -> Result<Self> {
         let Some(first) = parts.first() else {
             return Err(Error::Value("at least one file is needed".to_owned()));
         };
@@ -99,10 +97,9 @@ impl Corpus {
             .map(|&part| positions(part, names.unwrap_or(&all), first.path()))
             .collect::<Result<_>>()?;
         let schema = common_schema(&there, &columns)?;
-        let (units, starts) = number_units(&parts)?;
-        let locator = Arc::new(Locator::new(starts));
+        let units = Arc::new(Units::of(&parts)?);
         let schema = Arc::new(own_features(schema));
-        Ok(Self { parts, schema, columns, units, locator, most: Most::default(), io: Io::default() })
+        Ok(Self { parts, schema, columns, units, most: Most::default(), io: Io::default() })
     }
 
     /// The same rows with these columns alone, in this order.
@@ -174,7 +171,7 @@ impl Corpus {
 
     /// The number of rows.
     pub fn rows(&self) -> u64 {
-        self.locator.rows()
+        self.units.rows()
     }
 
     /// How many units there are.
@@ -197,7 +194,7 @@ impl Corpus {
     /// # Errors
     /// [`Error::Internal`] for more rows than can be.
     pub fn file_rows(&self) -> Result<Vec<(&Path, u64)>> {
-        let count = |part: &Arc<dyn Part>| {
+        let count = |part: &Arc<dyn CorpusPart>| {
             let rows = part.unit_rows().iter().try_fold(0u64, |sum, &rows| sum.checked_add(rows));
             rows.ok_or_else(|| Error::Internal("a file has more than 2^64 rows".to_owned()))
         };
@@ -246,7 +243,7 @@ impl Corpus {
 
     /// The unit that holds a row, and the row's number in it.
     pub(super) fn locate(&self, row: u64) -> (usize, u32) {
-        self.locator.locate(row)
+        self.units.locate(row)
     }
 
     /// How many rows of each unit are wanted in runs of rows.
@@ -316,15 +313,15 @@ impl Corpus {
 
     /// The file that a unit lies in, and its bytes there.
     pub(super) fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
-        let &(part, index) = self.units.get(unit)?;
-        self.parts.get(part as usize)?.place(index as usize)
+        let (part, index) = self.units.part_of(unit)?;
+        self.parts.get(part)?.place(index)
     }
 
-    fn unit(&self, unit: usize) -> Result<(&Arc<dyn Part>, usize, &[usize])> {
-        let &(part, index) = self.units.get(unit).ok_or_else(|| missing(unit))?;
-        let columns = self.columns.get(part as usize).ok_or_else(|| missing(unit))?;
-        let part = self.parts.get(part as usize).ok_or_else(|| missing(unit))?;
-        Ok((part, index as usize, columns))
+    fn unit(&self, unit: usize) -> Result<(&Arc<dyn CorpusPart>, usize, &[usize])> {
+        let found = self.units.part_of(unit).and_then(|(part, index)| {
+            Some((self.parts.get(part)?, index, self.columns.get(part)?.as_slice()))
+        });
+        found.ok_or_else(|| missing(unit))
     }
 
     /// Fails if a file changed since it was opened.
@@ -337,7 +334,7 @@ impl Corpus {
 }
 
 /// The error of reading a part, or that it changed since it was opened.
-fn if_changed(part: &Arc<dyn Part>, error: Error) -> Error {
+fn if_changed(part: &Arc<dyn CorpusPart>, error: Error) -> Error {
     error.unless_changed(|| part.check_unchanged())
 }
 
@@ -351,27 +348,4 @@ fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
     let mut types = batch.columns().iter().zip(schema.fields());
     batch.num_columns() == schema.fields().len()
         && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
-}
-
-/// All units of all parts, and their first rows.
-#[allow(clippy::type_complexity)] // two plain lists
-fn number_units(parts: &[Arc<dyn Part>]) -> Result<(Vec<(u32, u32)>, Vec<u64>)> {
-    let mut units = Vec::new();
-    let mut starts = vec![0u64];
-    let mut row = 0u64;
-    for (index, part) in parts.iter().enumerate() {
-        let too_many = || {
-            let message =
-                "there are more than 2^32 rows in one batch, or 2^63 in all; write it in smaller batches";
-            Error::format(part.path(), At::File, message)
-        };
-        let index = u32::try_from(index).map_err(|_| too_many())?;
-        for (unit, &rows) in part.unit_rows().iter().enumerate() {
-            u32::try_from(rows).map_err(|_| too_many())?;
-            row = row.checked_add(rows).filter(|row| *row < 1 << 63).ok_or_else(too_many)?;
-            units.push((index, u32::try_from(unit).map_err(|_| too_many())?));
-            starts.push(row);
-        }
-    }
-    Ok((units, starts))
 }

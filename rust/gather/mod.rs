@@ -17,6 +17,7 @@ mod plan;
 mod run;
 mod source;
 mod take;
+mod units;
 
 pub use crate::exec::memory::available::default_memory_limit;
 pub use corpus::Corpus;

@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray, GenericByteArray, GenericListArray, OffsetSiz
 use arrow::datatypes::{ByteArrayType, DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::part::{Batches, Part};
+use super::part::{Batches, CorpusPart};
 use super::pick::picked;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
@@ -23,13 +23,13 @@ const UNIT_ROWS: usize = 1 << 16;
 const NAME: &str = "<table>";
 
 /// A table in memory, cut in units.
-pub(crate) struct Memory {
+pub(crate) struct MemoryPart {
     schema: SchemaRef,
     units: Vec<RecordBatch>,
     rows: Vec<u64>,
 }
 
-impl Memory {
+impl MemoryPart {
     /// Borrows the batches; nothing is copied.
     pub(crate) fn new(schema: SchemaRef, batches: &[RecordBatch]) -> Self {
         let mut units = Vec::new();
@@ -59,7 +59,7 @@ impl Memory {
     }
 }
 
-impl Part for Memory {
+impl CorpusPart for MemoryPart {
     fn path(&self) -> &Path {
         Path::new(NAME)
     }

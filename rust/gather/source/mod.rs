@@ -8,6 +8,6 @@ mod parquet;
 mod part;
 mod pick;
 
-pub(super) use memory::Memory;
+pub(super) use memory::MemoryPart;
 pub(super) use open::open_part;
-pub(super) use part::{Batches, Part};
+pub(super) use part::{Batches, CorpusPart};

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::arrow::Stream;
-use super::parquet::Parquet;
-use super::part::Part;
+use super::arrow::ArrowPart;
+use super::parquet::ParquetPart;
+use super::part::CorpusPart;
 use crate::error::{At, Error, Result};
 use crate::io::file::{File, Io};
 use crate::io::ipc::ReadAt;
 use crate::io::sniff::{HEAD, Head, Kind, known, not_rows};
 
 /// Opens one file, by what its first bytes say.
-pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn Part>> {
+pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn CorpusPart>> {
     let file = File::open(path, io)?;
     let size = file.size();
     let len = usize::try_from(size.min(HEAD)).map_err(|_| Error::Internal(format!("{HEAD} bytes")))?;
@@ -25,8 +25,8 @@ pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn Part>> {
     let changed = |error: Error| error.unless_changed(|| file.opened().check_unchanged());
     match known(head) {
         Some(format) => match format.kind {
-            Kind::Parquet => Ok(Arc::new(Parquet::open(file.clone()).map_err(changed)?)),
-            Kind::Arrow => Ok(Arc::new(Stream::open(file.clone()).map_err(changed)?)),
+            Kind::Parquet => Ok(Arc::new(ParquetPart::open(file.clone()).map_err(changed)?)),
+            Kind::Arrow => Ok(Arc::new(ArrowPart::open(file.clone()).map_err(changed)?)),
             Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
         },
         None => Err(Error::format(path, At::Byte(0), not_rows(head))),

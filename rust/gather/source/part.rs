@@ -18,7 +18,7 @@ use crate::io::opened::Opened;
 pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
 
 /// One file or table of a corpus.
-pub(crate) trait Part: Send + Sync {
+pub(crate) trait CorpusPart: Send + Sync {
     /// The file, for messages.
     fn path(&self) -> &Path;
 

@@ -27,7 +27,7 @@ use crate::parquet_file::{
 const STEP_BYTES: u64 = 4 << 20;
 
 /// What reading its row groups needs.
-pub(super) struct File {
+pub(super) struct ParquetFile {
     pub(super) on_disk: io::file::File,
     /// Its bytes as decoders read them.
     stored: FileBytes,
@@ -46,7 +46,7 @@ pub(super) struct File {
     hides_compression: bool,
 }
 
-impl File {
+impl ParquetFile {
     pub(super) fn new(on_disk: io::file::File, stored: FileBytes, footer: Footer) -> Result<Self> {
         let parquet = footer.metadata.parquet_schema();
         let name = |leaf| parquet.column(leaf).path().string();
@@ -196,14 +196,14 @@ impl File {
     fn list(&self, group: &RowGroupMetaData, column: usize, most: Most) -> Option<Box<dyn Lists>> {
         let data_type = self.metadata.schema().fields().get(column)?.data_type();
         let leaf = self.leaves.get(column)?.start;
-        let meaning = ListLevels::of(self.metadata.parquet_schema().get_column_root(leaf))?;
+        let levels = ListLevels::of(self.metadata.parquet_schema().get_column_root(leaf))?;
         let chunk = group.columns().get(leaf)?;
         let rows = usize::try_from(group.num_rows()).ok()?;
         let bytes = self.corrected(&self.stored(), group, &[column]).ok()?;
         // What is wrong with a page is told when it is read by the crate.
         check_sizes(&bytes, chunk, rows, most).ok()?;
         let pages = SerializedPageReader::new(Arc::new(bytes), chunk, rows, None).ok()?;
-        lists::open(data_type, meaning, chunk, rows, Box::new(pages), most)
+        lists::open(data_type, levels, chunk, rows, Box::new(pages), most)
     }
 
     pub(super) fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<u64> {

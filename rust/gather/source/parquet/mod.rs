@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-use self::file::File;
+use self::file::ParquetFile;
 use self::row_counts::row_counts;
-use self::rows::Rows;
-use super::part::{Batches, Part};
+use self::rows::RowGroupReader;
+use super::part::{Batches, CorpusPart};
 use crate::checked;
 use crate::error::{At, Result};
 use crate::exec::memory::Most;
@@ -24,12 +24,12 @@ use crate::io::opened::Opened;
 use crate::parquet_file::{FileBytes, load};
 
 /// A Parquet file, mapped or read by position.
-pub(crate) struct Parquet {
-    file: Arc<File>,
+pub(crate) struct ParquetPart {
+    file: Arc<ParquetFile>,
     rows: Vec<u64>,
 }
 
-impl Parquet {
+impl ParquetPart {
     /// Opens a file and reads its footer.
     pub(crate) fn open(on_disk: io::file::File) -> Result<Self> {
         let stored = FileBytes::in_place(&on_disk);
@@ -37,12 +37,12 @@ impl Parquet {
         let at = At::Field("footer".to_owned());
         let footer = stored.guard(&at, "reading the footer", || load(&stored))?;
         let rows = row_counts(on_disk.path(), &footer.metadata, on_disk.size())?;
-        let file = File::new(on_disk, stored, footer)?;
+        let file = ParquetFile::new(on_disk, stored, footer)?;
         Ok(Self { file: Arc::new(file), rows })
     }
 }
 
-impl Part for Parquet {
+impl CorpusPart for ParquetPart {
     fn path(&self) -> &Path {
         self.file.on_disk.path()
     }
@@ -73,7 +73,7 @@ impl Part for Parquet {
             let (start, length) = chunk.byte_range();
             self.file.on_disk.populate(&(start..checked::add(start, length)?))?;
         }
-        Ok(Box::new(Rows::new(&self.file, unit, columns, wanted, most)?))
+        Ok(Box::new(RowGroupReader::new(&self.file, unit, columns, wanted, most)?))
     }
 
     fn stored_bytes(&self, unit: usize, columns: &[usize]) -> Result<u64> {

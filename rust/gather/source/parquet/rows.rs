@@ -10,7 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection};
 
-use super::File;
+use super::ParquetFile;
 use super::lists::Lists;
 use super::nulls::zero_under_nulls;
 use crate::checked::{self, impossible};
@@ -27,8 +27,8 @@ use crate::parquet_file::{FileBytes, reader};
 const SPARSE: usize = 16;
 
 /// The wanted rows of a row group that were not given yet.
-pub(crate) struct Rows {
-    file: Arc<File>,
+pub(crate) struct RowGroupReader {
+    file: Arc<ParquetFile>,
     unit: usize,
     columns: Vec<usize>,
     schema: SchemaRef,
@@ -40,16 +40,16 @@ pub(crate) struct Rows {
     /// The columns that are lists of numbers, by their place among `columns`.
     lists: Vec<(usize, Box<dyn Lists>)>,
     /// The others, if there are any.
-    others: Option<Decoded>,
+    others: Option<CrateDecoder>,
     /// Whether their texts are read as bytes, of which those of wanted rows are looked at.
     as_bytes: bool,
     /// What may be unpacked at once.
     most: Most,
 }
 
-impl Rows {
+impl RowGroupReader {
     pub(crate) fn new(
-        file: &Arc<File>,
+        file: &Arc<ParquetFile>,
         unit: usize,
         columns: &[usize],
         wanted: &[u32],
@@ -80,7 +80,7 @@ impl Rows {
         let wanted = checked::get(&self.wanted, self.given..)?;
         let needed = !others.is_empty() && !wanted.is_empty();
         self.as_bytes |= self.file.is_doubtful(&others);
-        let decode = || Decoded::new(&self.file, self.unit, others, wanted, self.as_bytes, self.most);
+        let decode = || CrateDecoder::new(&self.file, self.unit, others, wanted, self.as_bytes, self.most);
         self.others = needed.then(decode).transpose()?;
         Ok(())
     }
@@ -159,7 +159,7 @@ impl Rows {
     }
 }
 
-impl Iterator for Rows {
+impl Iterator for RowGroupReader {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -175,8 +175,8 @@ impl Iterator for Rows {
 }
 
 /// Columns that the `parquet` crate decodes.
-struct Decoded {
-    file: Arc<File>,
+struct CrateDecoder {
+    file: Arc<ParquetFile>,
     /// What the reader reads.
     stored: FileBytes,
     at: At,
@@ -194,9 +194,9 @@ struct Decoded {
     schema: SchemaRef,
 }
 
-impl Decoded {
+impl CrateDecoder {
     fn new(
-        file: &Arc<File>,
+        file: &Arc<ParquetFile>,
         unit: usize,
         columns: Vec<usize>,
         wanted: &[u32],
@@ -281,7 +281,7 @@ fn ordered(columns: &[usize]) -> Vec<usize> {
     columns.iter().map(|column| columns.iter().filter(|other| *other < column).count()).collect()
 }
 
-/// Rows as runs to read, the gaps between them skipped.
+/// Returns rows as runs to read, the gaps between them skipped.
 fn runs(wanted: &[u32], rows: usize) -> RowSelection {
     // Proof: a run has a row at least.
     let ranges = wanted.chunk_by(|a, b| a + 1 == *b).filter_map(|run| {
