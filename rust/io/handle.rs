@@ -67,7 +67,7 @@ impl Identity {
         }
         let what = if same {
             "its time of modification is the same and its time of change (ctime) another, as after a write whose time \
-             was put back, a new name or a new mode; open it again"
+             was put back, a new name or a new mode"
                 .to_owned()
         } else if now.size != self.size {
             format!("it had {} bytes and has {}", self.size, now.size)
@@ -81,9 +81,12 @@ impl Identity {
 }
 
 fn changed(path: &Path, what: &str) -> Error {
-    let message = format!("the file changed while it was read: {what}; run again once nothing writes to it");
-    Error::source_changed(path, At::File, message)
+    Error::source_changed(path, At::File, format!("the file changed since it was opened: {what}; {REOPEN}"))
 }
+
+/// What to do with a file that changed. What was opened before stays what it was: every further call of it fails.
+pub(crate) const REOPEN: &str = "once nothing writes to it, open it again (by open_scores, open_shards or \
+                                 get_candidate_dataset; or by the same call, where that opened it)";
 
 /// A file to be read, which is open or can be opened again.
 #[derive(Debug)]

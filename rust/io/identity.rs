@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
+use super::handle::REOPEN;
 use super::opened::Opened;
 use crate::error::{At, Error, Result};
 
@@ -87,8 +88,7 @@ impl Pinned {
             match what.or_else(|| one.difference_here(&now, boot.as_ref())) {
                 None => Ok(()),
                 Some(what) => {
-                    let message =
-                        format!("the file is not the one that was opened before: {what}; open it anew");
+                    let message = format!("the file is not the one that was opened before: {what}; {REOPEN}");
                     Err(Error::source_changed(&one.file.path, At::File, message))
                 }
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use super::handle::Identity;
-use super::handle::{Handle, Open};
+use super::handle::{Handle, Open, REOPEN};
 use crate::error::{At, Error, Result};
 
 /// Bytes that are asked of the disk at once.
@@ -176,7 +176,10 @@ impl Opened {
                 Error::source_changed(
                     self.path(),
                     At::Byte(offset),
-                    format!("{} bytes were there when the file was opened and are gone; it was cut while it was read", into.len()),
+                    format!(
+                        "{} bytes were there when the file was opened and are gone: it was cut; {REOPEN}",
+                        into.len()
+                    ),
                 )
             } else {
                 Error::io(self.path(), format!("reading {} bytes at {offset}", into.len()), e)

@@ -11,6 +11,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
 use crate::io::file::Storage;
+use crate::io::handle::REOPEN;
 
 impl Scores {
     /// Compares the blocks of its files that hold its values with what they were when it was opened by
@@ -116,7 +117,7 @@ fn other(stored: &Stored, number: usize, block: u64) -> Result<Error> {
         file.path(),
         At::Byte(bytes.start),
         format!(
-            "bytes {} to {}{rows} are others than when it was opened, which neither its size nor its times tell, as after a write through a map of it; open it again once nothing writes to it",
+            "bytes {} to {}{rows} are others than when it was opened, which neither its size nor its times tell, as after a write through a map of it; {REOPEN}",
             bytes.start,
             bytes.end - 1
         ),

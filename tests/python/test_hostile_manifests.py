@@ -227,15 +227,20 @@ def test_files_elsewhere_are_looked_at_only_where_the_caller_trusts_them(run, wo
     found = dsdm.verify(work / "out")
     assert (found.sources.same, found.score_files.same, found.selection) == ([], [], False)
     where = "is outside of the folder, the data directory and the current directory; if you trust it, allow it by"
-    assert found.sources.outside == [f"not looked at: {work / 'corpus.parquet'} {where} trust_paths="]
-    assert found.remark == f"not looked at: {work / 's.npy'} {where} trust_paths="
-    assert f"0 of 1 sources are as they were (not looked at: {work / 'corpus.parquet'} is outside" in str(found)
+    assert found.sources.outside == [f"{work / 'corpus.parquet'} {where} trust_paths="]
+    assert found.remark == f"{work / 's.npy'} {where} trust_paths="
+    assert f"the selection was not looked at: {work / 's.npy'} is outside; 1 of 1 sources were not " in str(found)
+    assert f"1 of 1 sources were not looked at ({work / 'corpus.parquet'} is outside); 1 of 1 score" in str(found)
+    assert str(found).count("trust_paths") == str(found).count("the data directory") == 1
+    code, told, _ = run("verify", work / "out")
+    assert (code, "allow it by --trust-path" in told, "trust_paths" in told) == (0, True, False)
+    monkeypatch.chdir(elsewhere)
+    code, _, said = run("verify", work / "out", "--trust-path", work / "nothing")
+    assert (code, said) == (1, f"dsdm: {work / 'nothing'}: --trust-path names this, and it is not there\n")
     for trusted in ([work], [work / name for name in ("corpus.parquet", "s.npy", "no.npy")]):
         found = dsdm.verify(work / "out", trust_paths=trusted)
         assert (len(found.sources.same), len(found.score_files.same), found.selection) == (1, 1, True)
-    assert dsdm.verify(work / "out", trust_paths=[work / "s.npy"]).remark.startswith(
-        f"not looked at: {work / 'no.npy'} is outside"
-    )
+    assert dsdm.verify(work / "out", trust_paths=[work / "s.npy"]).remark.startswith(f"{work / 'no.npy'} is outside")
     for untrusted in ("work", b"work", work):
         with pytest.raises(TypeError, match=r"trust_paths is .*; a list of folders and files is needed"):
             dsdm.verify(work / "out", trust_paths=untrusted)
@@ -251,7 +256,7 @@ def test_a_link_out_of_what_is_trusted_is_not_followed(work, tmp_path):
     manifest = json.loads((work / "out" / "dsdm.json").read_text())
     manifest["selection"]["chosen"]["scores"] = ["../linked.npy"]
     reseal(work / "out", manifest)
-    assert dsdm.verify("out").remark.startswith(f"not looked at: {work / 'linked.npy'} is outside")
+    assert dsdm.verify("out").remark.startswith(f"{work / 'linked.npy'} is outside")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".pt", ".parquet", ".arrow", ".txt"])

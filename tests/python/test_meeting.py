@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -200,7 +201,8 @@ def test_the_manifest_tells_what_both_sides_are_known_by(tmp_path, corpus, writt
         assert int(ends, 16) >= 0
     found = dsdm.verify(written)
     assert (found.sources.same, found.score_files.same) == ([str(corpus)], [str(tmp_path / "s.npy")])
-    assert "1 of 1 sources are as they were; 1 of 1 score files are as they were" in str(found)
+    compared = "have the size, and the first and last bytes, that they had"
+    assert str(found).endswith(f"1 of 1 sources {compared}; 1 of 1 score files {compared}")
 
 
 def test_each_file_of_a_vector_has_its_own_rows(tmp_path, corpus):
@@ -230,7 +232,7 @@ def test_a_source_that_is_another_is_named(corpus, written):
     corpus.unlink()
     found = dsdm.verify(written)
     assert found.sources.missing == [str(corpus)]
-    assert f"0 of 1 sources are as they were ({corpus} is not there)" in str(found)
+    assert f"1 of 1 sources were not looked at ({corpus} is not there)" in str(found)
 
 
 def test_a_score_file_that_is_another_is_named(tmp_path, written):
@@ -252,7 +254,50 @@ def test_a_score_file_that_is_another_is_named(tmp_path, written):
 def test_a_copy_with_another_time_is_the_same(tmp_path, corpus, written):
     for path in (corpus, tmp_path / "s.npy"):
         os.utime(path, ns=(1, 1))
-    assert dsdm.verify(written).selection
+    found = dsdm.verify(written)
+    assert found.selection
+    for what, path in (("sources", corpus), ("score files", tmp_path / "s.npy")):
+        assert f"1 of 1 {what} have another modification time, and may differ between their ends ({path})" in str(found)
+
+
+def test_what_verify_compares_of_a_source_is_said(tmp_path):
+    """A middle that is another is not seen; that the file was written to since is."""
+    path = tmp_path / "big.parquet"
+    pq.write_table(pa.table({"n": np.random.default_rng(1).integers(0, 2**60, 20_000)}), path, compression="none")
+    dsdm.materialize(path, [1, 2], tmp_path / "out", progress=False)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"other")
+    os.utime(path, ns=(1, 1))
+    told = str(dsdm.verify(tmp_path / "out"))
+    assert "as they were" not in told
+    assert "1 of 1 sources have another modification time" in told
+
+
+def test_a_folder_that_is_not_there_is_not_one_that_dsdm_did_not_write(run, tmp_path, written):
+    (tmp_path / "hf").mkdir()
+    (written / "dsdm.json").unlink()
+    for folder, said in {
+        "nope": "nope: there is no such folder",
+        "nope/deep": "nope/deep: there is no such folder",
+        "hf": "hf: dsdm did not write this folder, or its dsdm.json is gone: there is none in it",
+        "c.parquet": "c.parquet: this is no folder; name one that dsdm wrote",
+        written: f"{written}: dsdm did not write this folder, or its dsdm.json is gone: there is none in it",
+    }.items():
+        (tmp_path / "c.parquet").touch()
+        assert run("verify", folder) == (1, "", f"dsdm: {said}\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "3", '"x"', "null", "{", "", '{"a": 1}', '{"crc32": 5}', '{"crc32": "5"}', "\xff"]
+)
+def test_a_manifest_that_is_none_is_told_without_the_words_of_its_reader(written, text):
+    (written / "dsdm.json").write_text(text)
+    with pytest.raises(errors.FormatError, match=r"dsdm\.json: this is no manifest of dsdm: ") as caught:
+        dsdm.verify(written)
+    assert not re.search("Sealed|struct|expected|sequence|`", str(caught.value).replace("expected value", "")), (
+        caught.value
+    )
 
 
 def test_of_several_score_files_the_one_that_was_written_to_is_named(tmp_path, corpus):

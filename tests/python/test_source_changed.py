@@ -61,5 +61,36 @@ def test_rows_of_a_shard_that_was_rewritten(tmp_path, form, read, io):
         "materialize": lambda: dsdm.materialize(shards, [5, 3, 3999], tmp_path / "out"),
         "select": lambda: shards.select([5, 3, 3999]),
     }
-    with pytest.raises(errors.SourceChangedError, match=rf"{path.name}: .*modification time"):
+    with pytest.raises(
+        errors.SourceChangedError, match=rf"{path.name}: .*modification time.*open it again \(by open_sc"
+    ):
         reads[read]()
+
+
+def test_what_changed_between_opening_and_a_call_is_to_be_opened_again(tmp_path):
+    """A further call of what was opened fails for ever: the advice is to open it again, and then it works."""
+    for name, opens, uses in (
+        ("s.npy", dsdm.open_scores, lambda opened: dsdm.top_k(opened, 3)),
+        ("c.parquet", dsdm.open_shards, lambda opened: dsdm.materialize(opened, [1], tmp_path / "out", progress=False)),
+    ):
+        path = tmp_path / name
+        np.save(path, np.arange(9.0)) if name == "s.npy" else parquet("none")(path)
+        opened = opens(path)
+        os.utime(path, ns=(1, 1))
+        for _ in range(2):
+            with pytest.raises(
+                errors.SourceChangedError, match=r"since it was opened: .*open it again \(by open_scores"
+            ):
+                uses(opened)
+        uses(opens(path))
+
+
+def test_a_command_is_to_be_run_again(run, tmp_path, monkeypatch):
+    np.save(tmp_path / "s.npy", np.arange(9.0))
+    monkeypatch.setattr(
+        dsdm, "top_k", lambda scores, *_, **__: os.utime(tmp_path / "s.npy", ns=(1, 1)) or scores[:].max()
+    )
+    code, _, said = run("indices", "s.npy", "-k", 3, "-o", "rows.npy")
+    assert code == 1
+    assert "once nothing writes to it, run again" in said
+    assert "open_scores" not in said

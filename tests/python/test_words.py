@@ -207,7 +207,7 @@ def test_verify_from_elsewhere_says_that_less_was_compared(run, tmp_path, monkey
     real = str(tmp_path / "o")
     monkeypatch.chdir(tmp_path / "elsewhere")
     found = str(dsdm.verify(real))
-    assert f"not looked at: {tmp_path / 's.npy'} is outside of the folder" in found
+    assert f"not looked at: {tmp_path / 's.npy'} is outside" in found
     assert "with the files beside them, as written" in found
 
 

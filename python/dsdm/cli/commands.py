@@ -16,6 +16,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.writing import Writing
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths
+from dsdm.cli.words import as_options
 from dsdm.paths import refuse_inputs, refuse_inside
 
 
@@ -240,7 +241,7 @@ def verify(
     """
     import dsdm
 
-    say(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))
+    say(as_options(str(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))))
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

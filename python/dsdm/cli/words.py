@@ -35,6 +35,8 @@ OPTIONS = {
 
 # Those of a shuffle have other names than those of a choice.
 _SHUFFLE = re.compile(r"\bseed=(\S+) belongs to order='shuffle', and the order is '(\w+)'")
+# A command opens everything itself.
+_REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
 # What a message advises to call, with its arguments: they are those of Python, whoever's function it is.
 _WITHIN = r"\((?:[^()]|\([^()]*\))*\)"
 CALL = re.compile(rf"\w\((?:[^()]|{_WITHIN})*\)")
@@ -55,6 +57,7 @@ def as_options(text: str) -> str:
     >>> as_options("give numpy.asarray(x, dtype='int64')")
     "give numpy.asarray(x, dtype='int64')"
     """
+    text = _REOPEN.sub("run again", text)
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and it is \2", text)
     said, end = [], 0
     for call in CALL.finditer(text):

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from dsdm.paths.strays import strays
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.repeat import Files, choose_again, compare_files, score_files
-from dsdm.selection.trust import Trust
+from dsdm.selection.trust import ALLOW, OUTSIDE, Trust
 from dsdm.shown import shown, telling
 
 
@@ -40,7 +41,7 @@ class Verified:
     remark: str
     """Why they were not, if they were not."""
     sources: Files = field(default_factory=Files)
-    """Which of the files that rows came from are at hand and as they were, and which are missing."""
+    """Which of the files that rows came from are at hand with the size and the ends they had, and which are not."""
     score_files: Files = field(default_factory=Files)
     """The same of the files by which rows were chosen."""
 
@@ -48,25 +49,36 @@ class Verified:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
         by = "scores" if self.score_files.same else "seed"
         rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.remark}"
-        files = [_told("sources", self.sources), _told("score files", self.score_files)]
+        told = [f"the selection {rows}", *_told("sources", self.sources), *_told("score files", self.score_files)]
+        # Why files were not looked at is said once for all of them, behind the last.
+        why = f" {OUTSIDE}; {ALLOW}"
+        if any(why in text for text in told):
+            told = [text.replace(why, " outside") for text in told]
+            told.append(f"what lies {OUTSIDE} is not opened: {ALLOW}")
         return shown(
             f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)} with the "
-            "files beside them, as written; " + "; ".join([f"the selection {rows}", *filter(None, files)])
+            "files beside them, as written; " + "; ".join(told)
         )
 
 
-def _told(what: str, files: Files) -> str:
-    """Put into words which files are as they were."""
+def _told(what: str, files: Files) -> Iterator[str]:
+    """Put into words what was found of files, and by what."""
     count = len(files.same) + len(files.missing) + len(files.outside)
-    if not count:
-        return ""
-    missing = ""
+
+    def some(number: int) -> str:
+        return f"{number:,} of {count:,} {what}"
+
+    if files.same:
+        yield f"{some(len(files.same))} have the size, and the first and last bytes, that they had"
+    if files.touched:
+        first = files.touched[0]
+        yield f"{some(len(files.touched))} have another modification time, and may differ between their ends ({first})"
     if files.missing:
         first = files.missing[0]
         seen = "" if Path(first).is_absolute() else "; dsdm.json tells its name and not its place"
-        missing = f" ({first} is not there{seen})"
-    outside = f" ({files.outside[0]})" if files.outside else ""
-    return f"{len(files.same):,} of {count:,} {what} are as they were{missing}{outside}"
+        yield f"{some(len(files.missing))} were not looked at ({first} is not there{seen})"
+    if files.outside:
+        yield f"{some(len(files.outside))} were not looked at ({files.outside[0]})"
 
 
 @telling
@@ -131,6 +143,7 @@ def verify(
     check_threads(threads)
     path = local(folder, "the folder")
     trust = Trust(path, data_dir, trust_paths)
+    _check_folder(path)
     _refuse_links(path, trust)
     kind, rows, shards, size, written, told, came_from = _native.verify(path, threads=threads)
     _refuse_strays(path, kind, written)
@@ -155,6 +168,24 @@ def verify(
     return Verified(path, kind, rows, shards, size, not remark, remark, sources, scores)
 
 
+def _check_folder(path: str) -> None:
+    """Fail for a folder that is not there, and for one that dsdm did not write."""
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - a path may be any text
+        os.lstat(os.path.join(path, "dsdm.json"))  # noqa: PTH118
+    except NotADirectoryError:
+        is_folder = False
+    except FileNotFoundError as error:
+        if not os.path.lexists(path):
+            message = f"{path}: there is no such folder"
+        else:
+            message = f"{path}: dsdm did not write this folder, or its dsdm.json is gone: there is none in it"
+        raise FileNotFoundError(message) from error
+    if not is_folder:
+        message = f"{path}: this is no folder; name one that dsdm wrote"
+        raise NotADirectoryError(message)
+
+
 def _refuse_links(path: str, trust: Trust) -> None:
     """Fail if something in the folder is a link to what is not trusted, of which anything that is found tells."""
     ahead = [(path, 0)] if Path(path).is_dir() else []
@@ -168,9 +199,8 @@ def _refuse_links(path: str, trust: Trust) -> None:
                     ahead.append((entry.path, depth + 1))
                 elif entry.is_symlink() and trust.outside(entry.path, expand=False):
                     message = (
-                        f"{entry.path}: it is a link to {os.path.realpath(entry.path)}, outside of the folder, the "
-                        "data directory and the current directory, and is not opened; if you trust it, allow it by "
-                        "trust_paths="
+                        f"{entry.path}: it is a link to {os.path.realpath(entry.path)}, {OUTSIDE}, and is not opened; "
+                        f"{ALLOW}"
                     )
                     raise FormatError(message)
 

@@ -47,11 +47,14 @@ class Files:
     """What became of files that a manifest tells of."""
 
     same: list[str] = field(default_factory=list)
+    """Of the size, and with the first and last bytes, that they had."""
+    touched: list[str] = field(default_factory=list)
+    """Those of them that have another modification time: what lies between their ends may be other bytes."""
     missing: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     """With what is another in each."""
     outside: list[str] = field(default_factory=list)
-    """Why each of those was not looked at that lie outside of what is trusted."""
+    """Why each of those was not looked at, which lie outside of what is trusted."""
 
 
 def compare_files(told: list[dict[str, Any]], trust: Trust) -> Files:
@@ -69,6 +72,8 @@ def compare_files(told: list[dict[str, Any]], trust: Trust) -> Files:
             found.changed.append(f"{path}: {what}")
         else:
             found.same.append(path)
+            if file.get("modified_ns") not in (None, 0, Path(path).stat().st_mtime_ns):
+                found.touched.append(path)
     return found
 
 

@@ -8,6 +8,12 @@ from collections.abc import Iterable, Sequence
 from dsdm.paths import PathLike, local
 from dsdm.reference import places
 
+OUTSIDE = "outside of the folder, the data directory and the current directory"
+"""What is opened only if the caller allows it."""
+
+ALLOW = "if you trust it, allow it by trust_paths="
+"""How."""
+
 # A pattern with more of them walks the same folders again and again.
 _MOST_WALKS = 1
 
@@ -21,6 +27,10 @@ class Trust:
             message = f"trust_paths is {trusted!r}; a list of folders and files is needed"
             raise TypeError(message)
         named = [local(path, "trust_paths") for path in trusted]
+        for path in named:
+            if not os.path.lexists(path):
+                message = f"{path}: trust_paths= names this, and it is not there"
+                raise FileNotFoundError(message)
         folders = [folder, *(str(place) for _, place in places(data_dir)), *named]
         # Where the current directory was removed, nothing lies below it.
         with contextlib.suppress(FileNotFoundError):
@@ -35,14 +45,11 @@ class Trust:
             real = os.path.realpath(place)
             inside = any(os.path.commonpath([root, real]) == root for root in self._roots)
         except (OSError, ValueError):
-            return f"not looked at: {path} is no path of this machine"
+            return f"{path} is no path of this machine"
         if not inside:
-            return (
-                f"not looked at: {path} is outside of the folder, the data directory and the current directory; if "
-                f"you trust it, allow it by trust_paths="
-            )
+            return f"{path} is {OUTSIDE}; {ALLOW}"
         if path.count("**") > _MOST_WALKS and glob.has_magic(path):
-            return f"not looked at: the pattern {path} has more than one **"
+            return f"the pattern {path} has more than one **"
         return None
 
     def first_outside(self, paths: Sequence[str]) -> str | None:

@@ -51,12 +51,27 @@ pub(super) struct Shard {
 }
 
 /// The text of a file, with a checksum of its own.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Sealed {
     #[serde(flatten)]
     contents: Map<String, Value>,
     /// Of the text of the rest.
     crc32: Crc32,
+}
+
+impl Sealed {
+    /// Of what the file holds; or what is wrong with it.
+    fn of(value: Value) -> Result<Self, String> {
+        let Value::Object(mut contents) = value else {
+            return Err("it holds no object".to_owned());
+        };
+        let sum = match contents.shift_remove("crc32") {
+            Some(Value::String(sum)) => sum,
+            Some(_) => return Err("its crc32 is no text".to_owned()),
+            None => return Err("its crc32 is missing".to_owned()),
+        };
+        Ok(Self { contents, crc32: Crc32::try_from(sum)? })
+    }
 }
 
 impl Manifest {
@@ -102,13 +117,14 @@ impl Manifest {
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let broken = |what: String| format!("this is no manifest of dsdm: {what}; it was damaged or edited");
-        let read = json::read(&path, broken);
-        let sealed: Sealed = read.map_err(|error| match error {
+        let read = json::read(&path, |e| broken(format!("it is no JSON: {e}")));
+        let value: Value = read.map_err(|error| match error {
             Error::Io { path, source, .. } => {
                 Error::io(path, "opening the manifest, which is in every folder that dsdm writes", source)
             }
             other => other,
         })?;
+        let sealed = Sealed::of(value).map_err(|what| Error::format(&path, At::File, broken(what)))?;
         let found = seal(&sealed.contents)?;
         if found != sealed.crc32 {
             let message = format!(

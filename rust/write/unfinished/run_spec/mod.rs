@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
+use crate::io::handle::REOPEN;
 use crate::io::identity::FileIdentity;
 use crate::io::json::{self, MAX_BYTES};
 use crate::write::disk::folder::Folder;
@@ -45,7 +46,7 @@ pub(crate) fn check_unchanged(source: &FileIdentity) -> Result<()> {
     if FileIdentity::of_path(&source.path, source.rows)? == *source {
         return Ok(());
     }
-    let message = "the file changed while rows of it were written; run again once nothing writes to it";
+    let message = format!("the file changed while rows of it were written; {REOPEN}");
     Err(Error::source_changed(&source.path, At::File, message))
 }
 
