@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use dsdm::io::mmap::Map;
+use dsdm::io::map::Map;
 use dsdm::io::opened::Opened;
 
 /// Bytes of a row.

@@ -19,7 +19,7 @@ use crate::exec::job::{Job, Queue};
 use crate::exec::memory::Most;
 use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
-use crate::io::mmap::Map;
+use crate::io::map::Map;
 
 /// A corpus of rows: files or a table, of one schema, read where they lie.
 #[derive(Clone)]

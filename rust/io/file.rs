@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ipc::ReadAt;
-use super::mmap::Map;
+use super::map::Map;
 use super::opened::Opened;
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -101,8 +100,9 @@ impl File {
         self.opened().identity().size
     }
 
-    /// `len` bytes from `offset`: for headers and trailers, not for values.
-    pub(crate) fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
+    /// Read `len` bytes from `offset`: headers and trailers, not values. Of a map, whole chunks around them are brought
+    /// into memory, so that an unreadable page is an error and not a signal.
+    pub(crate) fn read(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
         let size = self.size();
         let end = offset.checked_add(len as u64).filter(|&end| end <= size).ok_or_else(|| {
             Error::truncated(
@@ -154,24 +154,6 @@ impl File {
         match self {
             Self::Mapped(map) => Storage::Mapped(Arc::clone(map)),
             Self::Positional(opened) => Storage::Positional(Arc::clone(opened)),
-        }
-    }
-}
-
-impl ReadAt for File {
-    fn path(&self) -> &Path {
-        File::path(self)
-    }
-
-    fn size(&self) -> u64 {
-        File::size(self)
-    }
-
-    fn read_at(&self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>> {
-        match self {
-            // The headers of batches lie far apart: whole chunks around each would be the whole file.
-            Self::Mapped(map) => ReadAt::read_at(map.as_ref(), offset, len),
-            Self::Positional(_) => File::read_at(self, offset, len),
         }
     }
 }

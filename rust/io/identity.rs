@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
-use super::handle::REOPEN;
 use super::opened::Opened;
+use super::state::REOPEN;
 use crate::error::{At, Error, Result};
 
 /// Bytes at the start of a file, and at its end, that the digest is of.

@@ -1,12 +1,16 @@
 //! The bytes of files: how they are opened, mapped, read and recognized, and how Arrow frames them.
 
+pub(crate) mod arrow_maps;
 pub(crate) mod file;
-pub(crate) mod handle;
+mod handle;
+mod handle_pool;
 pub mod identity;
 pub(crate) mod ipc;
 pub(crate) mod json;
-pub(crate) mod maps;
-pub mod mmap;
-pub(crate) mod numbers_as_text;
+pub mod map;
 pub mod opened;
+pub(crate) mod read_at;
 pub(crate) mod sniff;
+pub mod state;
+
+pub(crate) use handle_pool::allowed_files;

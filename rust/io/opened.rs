@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use super::handle::Identity;
-use super::handle::{Handle, Open, REOPEN};
+use super::handle::{Handle, Open};
+use super::state::{FileState, REOPEN};
 use crate::error::{At, Error, Result};
 
-/// Bytes that are asked of the disk at once.
-const ASKED: u64 = 8 << 20;
-/// Pages of them that are looked at first.
+/// Bytes of a chunk, which is asked of the disk at once.
+const CHUNK: u64 = 8 << 20;
+/// Pages of a chunk that are looked at first.
 const PROBES: u64 = 4;
-/// Bytes that are asked of it before they are needed: enough to keep it busy.
+/// Bytes that are asked of the disk before they are needed: enough to keep it busy.
 const AHEAD: u64 = 256 << 20;
 
 /// A file opened for reading, with the state it had then.
@@ -40,7 +40,7 @@ impl Opened {
             )));
         }
         let handle = Handle::open(path)?;
-        let asked = flags(handle.identity().size, ASKED);
+        let asked = flags(handle.identity().size, CHUNK);
         Ok(Self { handle, asked })
     }
 
@@ -55,54 +55,53 @@ impl Opened {
     }
 
     /// The state it had when it was opened.
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &FileState {
         self.handle.identity()
     }
 
-    /// Asks the disk for a range of bytes and those that follow, each chunk once, and does not wait for them.
+    /// Ask the disk for a range of bytes and those that follow, each chunk once, without waiting for them.
     ///
     /// The kernel reads ahead of a reader on its own, but not far enough to keep a fast disk busy.
     pub fn read_ahead(&self, range: Range<u64>) {
         let end = range.end.saturating_add(AHEAD).min(self.identity().size); // Proof: a hint, cut at the file's end.
-        for part in range.start / ASKED..end.div_ceil(ASKED) {
-            let asked = self.asked(part);
+        for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
+            let asked = self.asked(chunk);
             if asked
                 .is_some_and(|asked| !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed))
-                && !self.seems_resident(part)
+                && !self.seems_resident(chunk)
             {
-                self.ask(part * ASKED, ASKED);
+                self.will_need(chunk * CHUNK, CHUNK);
             }
         }
     }
 
-    /// Whether a few pages of a part are in memory: asking for what is there takes longer than finding out.
-    fn seems_resident(&self, part: u64) -> bool {
+    /// Return whether a few pages of a chunk are in memory: asking for what is there takes longer than finding out.
+    fn seems_resident(&self, chunk: u64) -> bool {
         (0..PROBES).all(|probe| {
-            let offset = part * ASKED + probe * (ASKED / PROBES);
+            let offset = chunk * CHUNK + probe * (CHUNK / PROBES);
             offset >= self.identity().size || self.is_resident(offset)
         })
     }
 
-    /// Asks the disk for a few bytes that will be read out of order, and does not wait for them.
-    pub fn announce(&self, range: &Range<u64>) {
-        let asked = self.asked(range.start / ASKED);
+    /// Ask the disk for a few bytes that will be read out of order, without waiting for them.
+    pub fn hint_will_need(&self, range: &Range<u64>) {
+        let asked = self.asked(range.start / CHUNK);
         if asked.is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
-            self.ask(range.start, range.end.saturating_sub(range.start)); // Proof: a hint.
+            self.will_need(range.start, range.end.saturating_sub(range.start)); // Proof: a hint.
         }
     }
 
-    /// The same for so few bytes that they lie on a page or two, unless they are in memory. Tells whether the disk was
-    /// asked.
-    pub fn announce_missing(&self, range: &Range<u64>) -> bool {
+    /// Ask the disk for bytes on a page or two, unless they are in memory. Return whether it was asked.
+    pub fn hint_if_missing(&self, range: &Range<u64>) -> bool {
         let missing = !self.is_resident(range.start);
         if missing {
-            self.announce(range);
+            self.hint_will_need(range);
         }
         missing
     }
 
-    /// Fills `into` from `offset` if all of it is in memory, and tells whether it was. Where the system does not
-    /// tell, the disk is waited for.
+    /// Fill `into` from `offset` if all of it is in memory, and return whether it was. Where the system does not tell,
+    /// this waits for the disk.
     #[inline]
     pub fn read_resident(&self, into: &mut [u8], offset: u64) -> Result<bool> {
         #[cfg(target_os = "linux")]
@@ -120,7 +119,7 @@ impl Opened {
         self.read_exact_at(into, offset).map(|()| true)
     }
 
-    /// Whether the page at an offset is in memory, as far as the system tells.
+    /// Return whether the page at an offset is in memory, as far as the system tells.
     pub fn is_resident(&self, offset: u64) -> bool {
         #[cfg(target_os = "linux")]
         {
@@ -138,12 +137,12 @@ impl Opened {
         }
     }
 
-    fn asked(&self, part: u64) -> Option<&AtomicBool> {
-        usize::try_from(part).ok().and_then(|part| self.asked.get(part))
+    fn asked(&self, chunk: u64) -> Option<&AtomicBool> {
+        usize::try_from(chunk).ok().and_then(|chunk| self.asked.get(chunk))
     }
 
     #[cfg(target_os = "linux")]
-    fn ask(&self, start: u64, len: u64) {
+    fn will_need(&self, start: u64, len: u64) {
         // A hint: where it is refused, the bytes are read when they are needed.
         let len = std::num::NonZeroU64::new(len);
         let Ok(file) = self.file() else { return }; // Proof: a hint.
@@ -152,7 +151,7 @@ impl Opened {
 
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unused_self)]
-    fn ask(&self, _start: u64, _len: u64) {}
+    fn will_need(&self, _start: u64, _len: u64) {}
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
     pub fn check_unchanged(&self) -> Result<()> {
@@ -164,7 +163,7 @@ impl Opened {
         self.handle.check_named()
     }
 
-    /// Fills `into` from `offset`, without moving a cursor that threads would share.
+    /// Fill `into` from `offset`, without moving a cursor that threads would share.
     pub fn read_exact_at(&self, into: &mut [u8], offset: u64) -> Result<()> {
         let file = self.file()?;
         #[cfg(unix)]
@@ -203,9 +202,9 @@ fn read_exact_at_windows(file: &std::fs::File, mut into: &mut [u8], mut offset: 
     Ok(())
 }
 
-/// One flag for each part of so many bytes.
-fn flags(size: u64, part: u64) -> Vec<AtomicBool> {
-    (0..size.div_ceil(part)).map(|_| AtomicBool::new(false)).collect()
+/// One flag for each chunk of so many bytes.
+fn flags(size: u64, chunk: u64) -> Vec<AtomicBool> {
+    (0..size.div_ceil(chunk)).map(|_| AtomicBool::new(false)).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::footer::check_end;
 use crate::error::{At, Error, Result as DsdmResult};
 use crate::exec::catch_panic::guard;
 use crate::io::file::File;
-use crate::io::mmap::Map;
+use crate::io::map::Map;
 
 /// Bytes of the magic that a file ends with.
 const MAGIC: usize = 4;
@@ -95,7 +95,7 @@ impl ChunkReader for FileBytes {
         if let Some(bytes) = &self.mapped {
             return bytes.get_bytes(start, length);
         }
-        let bytes = self.file.read_at(start, length);
+        let bytes = self.file.read(start, length);
         let bytes = bytes.map_err(|error| ParquetError::General(self.fail(error)))?;
         Ok(Bytes::from(bytes.into_owned()))
     }
@@ -128,7 +128,7 @@ impl Read for Reads {
         let there = self.file.len().saturating_sub(self.position);
         let len = into.len().min(usize::try_from(there).unwrap_or(usize::MAX)); // Proof: as above.
         let into = &mut into[..len];
-        let bytes = self.file.file.read_at(self.position, len);
+        let bytes = self.file.file.read(self.position, len);
         let bytes = bytes.map_err(|error| {
             let path = self.file.file.path().display().to_string();
             std::io::Error::other(format!("{path}: {}", self.file.fail(error)))

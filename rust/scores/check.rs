@@ -11,7 +11,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
 use crate::io::file::Storage;
-use crate::io::handle::REOPEN;
+use crate::io::state::REOPEN;
 
 impl Scores {
     /// Compares the blocks of its files that hold its values with what they were when it was opened by

@@ -54,7 +54,7 @@ pub(super) fn hash_of(file: &File, block: u64) -> Result<u128> {
     let bytes = bytes_of(file, block)?;
     let len = checked::len(&bytes)?;
     file.opened().read_ahead(bytes.clone());
-    Ok(XxHash3_128::oneshot(&file.read_at(bytes.start, len)?))
+    Ok(XxHash3_128::oneshot(&file.read(bytes.start, len)?))
 }
 
 /// The bytes of a block.

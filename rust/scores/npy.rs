@@ -29,15 +29,15 @@ pub(crate) fn parts(file: &File) -> Result<Vec<Part>> {
 
 /// The header and the byte after it.
 fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
-    let start = file.read_at(0, 8)?;
+    let start = file.read(0, 8)?;
     let version = (start[6], start[7]);
     let (len, at) = match version {
         (1, 0) => {
-            let field = file.read_at(8, 2)?;
+            let field = file.read(8, 2)?;
             (usize::from(u16::from_le_bytes([field[0], field[1]])), 10)
         }
         (2 | 3, 0) => {
-            let field = file.read_at(8, 4)?;
+            let field = file.read(8, 4)?;
             let len = u32::from_le_bytes([field[0], field[1], field[2], field[3]]);
             (checked::index(len)?, 12)
         }
@@ -56,7 +56,7 @@ fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
             format!("the .npy header has {len} bytes; at most {MAX_HEADER} are read, and a vector needs 118"),
         ));
     }
-    Ok((file.read_at(at, len)?.into_owned(), at + len as u64))
+    Ok((file.read(at, len)?.into_owned(), at + len as u64))
 }
 
 /// The type that `descr` names, and whether its bytes are in the other order than this machine's.

@@ -9,8 +9,7 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
 use crate::io::ipc::begins_unmarked;
-use crate::io::numbers_as_text::is_numbers;
-use crate::io::sniff::{self, Evidence, HEAD, Head, Kind, known, show};
+use crate::io::sniff::{Evidence, FileType, HEAD, Head, Signature, is_numbers, known, show};
 
 /// The formats that scores are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +89,7 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
             "it has 0 bytes; a score file was expected: get it again",
         ));
     }
-    let bytes = file.read_at(0, checked::index(file.size().min(HEAD))?)?;
+    let bytes = file.read(0, checked::index(file.size().min(HEAD))?)?;
     let head = Head { bytes: &bytes, size: file.size() };
     let promised = promise(path);
     // Raw values may begin with any bytes: a few that mean something elsewhere are no evidence.
@@ -149,17 +148,19 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
 /// Whether more than the first bytes says that a file is an Arrow stream, a pickle or ORC, and no plain values.
 fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
     let end = checked::index(head.size.min(4))?;
-    let end = file.read_at(head.size - end as u64, end)?;
+    let end = file.read(head.size - end as u64, end)?;
     Ok(match head.bytes {
         // A marker, a length, and a message of that length that holds a schema.
         [0xff, 0xff, 0xff, 0xff, a, b, c, d, ..] => {
             let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
             let fits = length <= MAX_SCHEMA && length + 8 <= head.size;
-            let message = if fits { file.read_at(8, checked::index(length)?)? } else { Cow::default() };
+            let message = if fits { file.read(8, checked::index(length)?)? } else { Cow::default() };
             root_as_message(&message).is_ok_and(|message| message.header_as_schema().is_some())
         }
         // The same without the marker.
-        _ if known(head).is_some_and(|format| format.kind == Kind::Arrow) => begins_unmarked(file, 0)?,
+        _ if known(head).is_some_and(|format| format.file_type == FileType::Arrow) => {
+            begins_unmarked(file, 0)?
+        }
         // A frame that fits into the file.
         [0x80, 4 | 5, 0x95, rest @ ..] => rest.first_chunk::<8>().is_some_and(|length| {
             u64::from_le_bytes(*length).checked_add(11).is_some_and(|end| end <= head.size)
@@ -175,13 +176,13 @@ fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
 }
 
 /// The reader of a format, if it is one of scores.
-fn read_by(known: &sniff::Format) -> Option<Format> {
-    match known.kind {
-        Kind::Zip => Some(Format::Torch),
-        Kind::Npy => Some(Format::Npy),
-        Kind::Arrow => Some(Format::Arrow),
-        Kind::Parquet => Some(Format::Parquet),
-        Kind::Other => None,
+fn read_by(known: &Signature) -> Option<Format> {
+    match known.file_type {
+        FileType::Zip => Some(Format::Torch),
+        FileType::Npy => Some(Format::Npy),
+        FileType::Arrow => Some(Format::Arrow),
+        FileType::Parquet => Some(Format::Parquet),
+        FileType::Other => None,
     }
 }
 

@@ -313,7 +313,7 @@ impl Source for Stored {
     fn announce(&self, rows: Range<u64>) -> bool {
         let announce = |(part, within): (&Part, Range<u64>)| match (part.storage.opened(), part.span(&within))
         {
-            (Some(opened), Some(span)) => opened.announce_missing(&span),
+            (Some(opened), Some(span)) => opened.hint_if_missing(&span),
             _ => false,
         };
         self.overlapping(rows).fold(false, |missing, part| missing | announce(part))

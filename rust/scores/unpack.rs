@@ -36,7 +36,7 @@ pub(crate) fn unpack(
         // Proof: an error.
         return broken("a compressed buffer has less than the 8 bytes of its length".to_owned());
     };
-    let prefix = file.read_at(span.start, 8)?;
+    let prefix = file.read(span.start, 8)?;
     let declared =
         prefix.first_chunk::<8>().ok_or_else(|| impossible("8 bytes were read and are not there"))?;
     let declared = i64::from_le_bytes(*declared);
@@ -55,7 +55,7 @@ pub(crate) fn unpack(
             "a buffer of {packed} compressed bytes is declared to unpack to {declared}: more than can be"
         ));
     }
-    let bytes = file.read_at(span.start + 8, checked::index(packed)?)?;
+    let bytes = file.read(span.start + 8, checked::index(packed)?)?;
     let whole = there == Some(need);
     decode(file.path(), &at, &bytes, codec, need, whole).map(Unpacked::Decoded)
 }

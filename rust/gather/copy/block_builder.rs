@@ -131,7 +131,7 @@ impl<'a> BlockBuilder<'a> {
             match (&unit.file, column.place_of(row)) {
                 (Some(map), Some(start)) => {
                     if !map.opened().read_resident(into, start)? {
-                        map.opened().announce(&(start..start + stride as u64));
+                        map.opened().hint_will_need(&(start..start + stride as u64));
                         missing.push((into, map, start));
                     }
                 }

@@ -73,7 +73,7 @@ pub(super) fn prefetch<'a>(
             for column in 0..columns {
                 // Proof: as above.
                 for request in coalesce(rows.iter().filter_map(|&row| range(row, column))) {
-                    request.file.announce(&request.bytes);
+                    request.file.hint_will_need(&request.bytes);
                 }
             }
         }
@@ -126,7 +126,7 @@ impl<'a> ReadaheadWindow<'a> {
             if self.next.compare_exchange(next, next + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
                 && let Some(FileRange { file, bytes }) = self.ranges.get(next)
             {
-                file.announce(bytes);
+                file.hint_will_need(bytes);
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::exec::job::{Job, Queue};
 use crate::gather::columns::fixed_width::FixedWidth;
 use crate::gather::corpus::Corpus;
 use crate::gather::output::index;
-use crate::io::mmap::Map;
+use crate::io::map::Map;
 
 /// One read costs as much as mapping so many bytes that are in memory.
 const WARM_READ: u64 = 12 << 10;

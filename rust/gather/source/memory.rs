@@ -14,7 +14,7 @@ use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 use crate::exec::memory::Most;
 use crate::gather::columns::size::nbytes;
-use crate::io::maps::{batch_without_maps, schema_without_maps};
+use crate::io::arrow_maps::{batch_without_maps, schema_without_maps};
 
 /// Rows of a unit at most, so that one long chunk is still the work of many threads.
 const UNIT_ROWS: usize = 1 << 16;

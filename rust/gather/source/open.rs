@@ -8,8 +8,8 @@ use super::parquet::ParquetPart;
 use super::part::CorpusPart;
 use crate::error::{At, Error, Result};
 use crate::io::file::{File, Io};
-use crate::io::ipc::ReadAt;
-use crate::io::sniff::{HEAD, Head, Kind, known, not_rows};
+use crate::io::read_at::ReadAt;
+use crate::io::sniff::{FileType, HEAD, Head, known, not_rows};
 
 /// Opens one file, by what its first bytes say.
 pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn CorpusPart>> {
@@ -24,10 +24,10 @@ pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn CorpusPart>> {
     let head = Head { bytes: &bytes, size };
     let changed = |error: Error| error.unless_changed(|| file.opened().check_unchanged());
     match known(head) {
-        Some(format) => match format.kind {
-            Kind::Parquet => Ok(Arc::new(ParquetPart::open(file.clone()).map_err(changed)?)),
-            Kind::Arrow => Ok(Arc::new(ArrowPart::open(file.clone()).map_err(changed)?)),
-            Kind::Zip | Kind::Npy | Kind::Other => Err(format.refuse_rows(path, head)),
+        Some(format) => match format.file_type {
+            FileType::Parquet => Ok(Arc::new(ParquetPart::open(file.clone()).map_err(changed)?)),
+            FileType::Arrow => Ok(Arc::new(ArrowPart::open(file.clone()).map_err(changed)?)),
+            FileType::Zip | FileType::Npy | FileType::Other => Err(format.refuse_rows(path, head)),
         },
         None => Err(Error::format(path, At::Byte(0), not_rows(head))),
     }

@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
 use crate::exec::memory::Most;
-use crate::io::mmap::Map;
+use crate::io::map::Map;
 use crate::io::opened::Opened;
 
 /// The wanted rows of one unit in ascending order, in as many batches as they are read in.

@@ -165,3 +165,96 @@ fn children(data_type: &DataType) -> Vec<&Field> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::new_null_array;
+    use arrow::datatypes::UnionFields;
+    use arrow::ipc::root_as_message;
+    use arrow::record_batch::RecordBatch;
+
+    use super::*;
+    use crate::io::ipc::tests::{contents, stream};
+    use arrow::ipc::RecordBatch as BatchHeader;
+
+    fn item(data_type: DataType) -> Arc<Field> {
+        Arc::new(Field::new("item", data_type, true))
+    }
+
+    /// A type of each layout.
+    fn types() -> Vec<DataType> {
+        let entries = DataType::Struct(
+            vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Int8, true)].into(),
+        );
+        let union = UnionFields::try_new(
+            [0, 1],
+            [Field::new("a", DataType::Int8, true), Field::new("b", DataType::Utf8, true)],
+        );
+        let union = union.unwrap();
+        vec![
+            DataType::Boolean,
+            DataType::Int64,
+            DataType::LargeUtf8,
+            DataType::Utf8View,
+            DataType::FixedSizeBinary(3),
+            DataType::List(item(DataType::Utf8)),
+            DataType::ListView(item(DataType::Int16)),
+            DataType::FixedSizeList(item(DataType::BinaryView), 2),
+            entries.clone(),
+            DataType::Map(Arc::new(Field::new("entries", entries, false)), false),
+            DataType::Union(union.clone(), UnionMode::Dense),
+            DataType::Union(union, UnionMode::Sparse),
+            DataType::Null,
+        ]
+    }
+
+    /// Calls a function with the header of a batch of a column of each type.
+    fn with_batch<R>(check: impl FnOnce(&Schema, &BatchHeader<'_>, MetadataVersion) -> R) -> R {
+        let columns = types().into_iter().map(|it| new_null_array(&it, 4)).enumerate();
+        let columns = columns.map(|(number, array)| (number.to_string(), array, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let bytes = stream(std::slice::from_ref(&batch));
+        let place = contents(&bytes).unwrap().messages[0].0.header.clone();
+        let header = &bytes[usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap()];
+        let message = root_as_message(header).unwrap();
+        check(&batch.schema(), &message.header_as_record_batch().unwrap(), message.version())
+    }
+
+    #[test]
+    fn the_arrays_and_buffers_of_every_type_are_counted_as_they_are_written() {
+        with_batch(|schema, batch, version| {
+            check_nodes(schema, batch, version).unwrap();
+            let buffers = buffers_of_columns(schema, batch, version).unwrap();
+            assert_eq!(buffers.len(), types().len());
+            assert_eq!(buffers.last().unwrap().end, batch.buffers().unwrap().len(), "{buffers:?}");
+        });
+    }
+
+    #[test]
+    fn a_batch_of_too_few_arrays_is_named() {
+        with_batch(|schema, batch, version| {
+            let more = Field::new("more", DataType::Int8, true);
+            let fields: Vec<_> = schema.fields().iter().cloned().chain([Arc::new(more)]).collect();
+            let what = check_nodes(&Schema::new(fields), batch, version).unwrap_err();
+            assert!(what.contains("column \"more\" of its schema needs more"), "{what}");
+        });
+    }
+
+    #[test]
+    fn dictionaries_are_found_at_any_depth() {
+        let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        for (data_type, found) in [
+            (DataType::Utf8, false),
+            (keys.clone(), true),
+            (DataType::List(item(DataType::Int32)), false),
+            (DataType::LargeList(item(keys.clone())), true),
+            (DataType::Struct(vec![Field::new("a", DataType::List(item(keys)), true)].into()), true),
+        ] {
+            let schema =
+                Schema::new(vec![Field::new("a", DataType::Int8, true), Field::new("b", data_type, true)]);
+            assert_eq!(has_dictionaries(&schema), found, "{schema:?}");
+        }
+    }
+}

@@ -85,3 +85,38 @@ fn field(it: Field<'_>) -> bool {
 fn pairs<'b>(mut pairs: impl Iterator<Item = KeyValue<'b>>) -> bool {
     pairs.all(|pair| leads_on!(pair, KeyValue::VT_KEY, KeyValue::VT_VALUE))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::ipc::{root_as_footer, root_as_message};
+
+    use super::*;
+    use crate::io::ipc::tests::{batch, contents, keys, stream};
+
+    #[test]
+    fn a_table_of_nothing_but_zeros_leads_nowhere() {
+        assert!(!message_leads_on(&root_as_message(&[0; 40]).unwrap()));
+        assert!(!footer_leads_on(&root_as_footer(&[0; 40]).unwrap()));
+    }
+
+    #[test]
+    fn what_a_writer_wrote_leads_on_and_an_offset_of_zero_does_not() {
+        for batch in [batch(5), keys()] {
+            let bytes = stream(&[batch]);
+            let schema = 8..contents(&bytes).unwrap().messages[0].0.header.start - 8;
+            let places = contents(&bytes).unwrap().messages.into_iter().map(|(place, _)| place.header);
+            for place in places.chain([schema]) {
+                let header = usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap();
+                let header = &bytes[header];
+                assert!(message_leads_on(&root_as_message(header).unwrap()));
+                // A table of many fields has many offsets, of which the crate takes most for what lies where they do.
+                let zeroed = (4..header.len() - 4).step_by(4).filter(|&at| {
+                    let mut damaged = header.to_vec();
+                    damaged[at..at + 4].fill(0);
+                    damaged != header && root_as_message(&damaged).is_ok_and(|it| !message_leads_on(&it))
+                });
+                assert!(zeroed.count() > 0);
+            }
+        }
+    }
+}

@@ -33,3 +33,34 @@ pub(crate) fn framed_message(bytes: &[u8]) -> Option<Range<usize>> {
     });
     messages.find(|message| message.end <= bytes.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A marker, a length and as many bytes as there are.
+    fn framed(length: i32, bytes: usize) -> Vec<u8> {
+        [&CONTINUATION[..], &length.to_le_bytes(), &vec![7; bytes]].concat()
+    }
+
+    #[test]
+    fn a_framed_message_is_found_at_multiples_of_eight() {
+        let behind = |before: usize, framed: &[u8]| framed_message(&[&vec![0; before], framed].concat());
+        assert_eq!(behind(0, &framed(8, 8)), Some(0..16));
+        assert_eq!(behind(16, &framed(8, 20)), Some(16..32));
+        assert_eq!(behind(12, &framed(8, 20)), None);
+        assert_eq!(behind(8, &framed(8, 7)), None, "it is cut");
+        assert_eq!(behind(8, &framed(0, 8)), None, "the end mark");
+        assert_eq!(behind(8, &framed(-8, 8)), None);
+        assert_eq!(framed_message(&[]), None);
+        // The first that is whole.
+        assert_eq!(framed_message(&[framed(100, 8), framed(8, 8)].concat()), Some(16..32));
+    }
+
+    #[test]
+    fn no_schema_begins_with_other_bytes() {
+        for bytes in [&b""[..], &[0; 64], &[0xff; 64], b"\x10\0\0\0\0\0\x0a\0"] {
+            assert!(bare_schema(bytes).is_none(), "{bytes:?}");
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub(super) struct Directory {
 /// Finds the central directory, which must end exactly where the end records begin.
 pub(super) fn directory(file: &File) -> Result<Directory> {
     let Some(end) = file.size().checked_sub(END) else { return Err(no_end(file)) };
-    let record = file.read_at(end, 22)?;
+    let record = file.read(end, 22)?;
     if !record.starts_with(b"PK\x05\x06") {
         return Err(explain_missing_end(file));
     }
@@ -63,7 +63,7 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
     let Some(at) = end.checked_sub(LOCATOR) else {
         return Ok(None); // Proof: there is no room for a locator before the end record.
     };
-    let locator = file.read_at(at, 20)?;
+    let locator = file.read(at, 20)?;
     if !locator.starts_with(b"PK\x06\x07") {
         return Ok(None);
     }
@@ -77,7 +77,7 @@ fn wide_end(file: &File, end: u64) -> Result<Option<(Directory, u64)>> {
     // Proof: the locator counts disks, and everything else numbers them from 0; some writers count none.
     let last = u32::from_le_bytes(le(&locator, 16)?).saturating_sub(1);
     one_disk(file, at, u32::from_le_bytes(le(&locator, 4)?), last)?;
-    let record = file.read_at(place, 56)?;
+    let record = file.read(place, 56)?;
     one_disk(file, place, u32::from_le_bytes(le(&record, 16)?), u32::from_le_bytes(le(&record, 20)?))?;
     let length = u64::from_le_bytes(le(&record, 4)?);
     if !record.starts_with(b"PK\x06\x06") || length != WIDE_END - 12 {
@@ -202,7 +202,7 @@ fn explain_missing_end(file: &File) -> Error {
 fn stray_end(file: &File) -> Result<Option<u64>> {
     let len = file.size().min(END + (1 << 16));
     let start = file.size() - len;
-    let tail = file.read_at(start, checked::index(len)?)?;
+    let tail = file.read(start, checked::index(len)?)?;
     let records = tail.windows(22).enumerate().rev();
     for (i, record) in records.filter(|(_, record)| record.starts_with(b"PK\x05\x06")) {
         let at = start + i as u64;

@@ -68,7 +68,7 @@ fn check_container(file: &File) -> Result<()> {
     const FIX: &str =
         "re-save it with torch 1.6 or later: torch.save(torch.load(path, weights_only=True), path)";
     let refuse = |message: String| Err(Error::format(file.path(), At::Byte(0), message));
-    let first = file.read_at(0, checked::index(file.size().min(262))?)?;
+    let first = file.read(0, checked::index(file.size().min(262))?)?;
     if first.is_empty() {
         let message = "the file has 0 bytes: expected a torch file; copy or download it again";
         return Err(Error::truncated(file.path(), At::File, message));
@@ -107,7 +107,7 @@ fn read<'f>(file: &'f File, entry: &Entry, limit: u64) -> Result<Cow<'f, [u8]>> 
             format!("{} bytes, and the limit is {limit}; save the scores as one tensor", entry.size),
         ));
     }
-    file.read_at(entry.payload, checked::index(entry.size)?)
+    file.read(entry.payload, checked::index(entry.size)?)
 }
 
 fn check_version(file: &File, archive: &Archive) -> Result<()> {
@@ -146,7 +146,7 @@ fn checksum(file: &File, entry: &Entry) -> Result<()> {
     let mut done = 0;
     while done < entry.size {
         let len = checked::index((entry.size - done).min(BLOCK as u64))?;
-        hasher.update(&file.read_at(entry.payload + done, len)?);
+        hasher.update(&file.read(entry.payload + done, len)?);
         done += len as u64;
         check_here()?;
     }

@@ -9,7 +9,7 @@ use super::super::stored::Part;
 use super::parts;
 use crate::error::Error;
 use crate::io::file::{File, Storage};
-use crate::io::mmap::Map;
+use crate::io::map::Map;
 use crate::io::opened::Opened;
 use crate::scores::DType;
 

@@ -84,7 +84,7 @@ fn bad(file: &File, at: u64, message: String) -> Error {
 }
 
 fn walk(file: &File, directory: Directory) -> Result<Vec<Entry>> {
-    let bytes = file.read_at(directory.offset, checked::index(directory.size)?)?;
+    let bytes = file.read(directory.offset, checked::index(directory.size)?)?;
     let mut entries = Vec::new();
     let mut rest = bytes.as_ref();
     for _ in 0..directory.entries {
@@ -287,7 +287,7 @@ fn locate(file: &File, entry: &mut Entry, directory: u64) -> Result<()> {
         Some(end) => Ok(end),
     };
     let fixed = bounded(at.checked_add(LOCAL), "local header offset")?;
-    let record = file.read_at(at, 30)?;
+    let record = file.read(at, 30)?;
     if !record.starts_with(b"PK\x03\x04") {
         return Err(bad(file, at, format!("entry {name:?}: expected its local header (PK 03 04) here")));
     }
@@ -295,7 +295,7 @@ fn locate(file: &File, entry: &mut Entry, directory: u64) -> Result<()> {
     let extra_len = u16::from_le_bytes(le(&record, 28)?);
     let payload = fixed.checked_add(u64::from(name_len) + u64::from(extra_len));
     entry.payload = bounded(payload, "local header")?;
-    let local = file.read_at(fixed, name_len.into())?;
+    let local = file.read(fixed, name_len.into())?;
     if local.as_ref() != name.as_bytes() {
         let local = String::from_utf8_lossy(&local);
         return Err(bad(

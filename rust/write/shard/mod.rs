@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::exec::job::{Job, State};
 use crate::exec::locks::lock;
 use crate::gather::{Block, Plan, Sink};
-use crate::io::handle::allowed_files;
+use crate::io::allowed_files;
 use crate::write::format::finished::{FileEntry, FinishedShard};
 use finish::{FinishShard, Part};
 use in_order::{Encoded, Known, OrderedWriter, enqueue_or_write};

@@ -9,7 +9,7 @@ use arrow::buffer::Buffer;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
-use crate::io::ipc::ReadAt;
+use crate::io::read_at::ReadAt;
 
 /// Bytes of a file that lie in memory.
 ///
@@ -29,7 +29,7 @@ impl<'f> Excerpt<'f> {
 
     /// A copy of some bytes.
     pub(crate) fn copied(file: &'f File, range: &Range<u64>) -> Result<Self> {
-        let bytes = file.read_at(range.start, checked::len(range)?)?.into_owned();
+        let bytes = file.read(range.start, checked::len(range)?)?.into_owned();
         Ok(Self { path: file.path(), start: range.start, bytes: Buffer::from_vec(bytes) })
     }
 

@@ -25,7 +25,7 @@ use crate::checked;
 use crate::error::Result;
 use crate::exec::memory::Most;
 use crate::gather::columns::size::{fixed_bytes, has_keys, total};
-use crate::io::mmap::Map;
+use crate::io::map::Map;
 use crate::io::opened::Opened;
 
 /// One row in so many must be wanted for the whole body to be brought into memory at once.

@@ -15,7 +15,8 @@ use crate::error::{At, Error, Result};
 use crate::exec::forks::PerProcess;
 use crate::exec::memory::Most;
 use crate::io::file::File;
-use crate::io::ipc::{self, Contents, Kind, Place, ReadAt};
+use crate::io::ipc::{self, Contents, Kind, Place};
+use crate::io::read_at::ReadAt;
 
 /// Dictionaries by their numbers.
 pub(super) type Dictionaries = Arc<HashMap<i64, ArrayRef>>;

@@ -7,8 +7,9 @@ use super::stream::{ArrowPart, Batch};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::memory::Most;
-use crate::io::ipc::nodes::buffers_of_columns;
-use crate::io::ipc::{self, Place, ReadAt};
+
+use crate::io::ipc::{self, Place, buffers_of_columns};
+use crate::io::read_at::ReadAt;
 
 impl ArrowPart {
     /// Fails where some columns of a batch unpack to more than may be, or than memory has room for.

@@ -18,7 +18,7 @@ use crate::exec::catch_panic::guard;
 use crate::exec::forks::PerProcess;
 use crate::exec::memory::Most;
 use crate::io;
-use crate::io::maps::schema_without_maps;
+use crate::io::arrow_maps::schema_without_maps;
 use crate::parquet_file::{
     Corrected, FileBytes, Footer, check_sizes, hidden_flags, hides_compression, is_encrypted, leaves,
 };

@@ -20,7 +20,7 @@ use crate::exec::memory::Most;
 use crate::gather::columns::fixed_width::take_rows;
 use crate::gather::columns::types::project;
 use crate::gather::source::check_values::checked_batch;
-use crate::io::maps::batch_without_maps;
+use crate::io::arrow_maps::batch_without_maps;
 use crate::parquet_file::{FileBytes, reader};
 
 /// Where fewer than one row in so many is wanted, the others are skipped and not decoded.

@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{At, Error, Result, Shown};
 use crate::gather::{Extra, Plan};
-use crate::io::handle::REOPEN;
 use crate::io::identity::FileIdentity;
 use crate::io::json::{self, MAX_BYTES};
+use crate::io::state::REOPEN;
 use crate::write::disk::folder::Folder;
 use crate::write::disk::short::read_short;
 use crate::write::disk::synced::{sync_folder, write_synced};

@@ -1,6 +1,6 @@
 //! Numbers that were written as text, told from raw values that may be any bytes.
 
-use super::sniff::is_text;
+use super::text::is_text;
 
 /// Fewer bytes may be values that look like text by chance.
 const FEW: usize = 4;

@@ -122,6 +122,7 @@ impl Map {
 
     #[cfg(target_os = "linux")]
     fn populate_chunk(&self, chunk: usize) -> Result<()> {
+        use rustix::io::Errno;
         let start = chunk * CHUNK;
         let Some(bytes) = &self.bytes else { return Ok(()) }; // Proof: as for `bytes`.
         let len = CHUNK.min(bytes.len() - start);
@@ -133,13 +134,12 @@ impl Map {
         self.opened.read_exact_at(&mut [0], (start + len - 1) as u64)?;
         match bytes.advise_range(memmap2::Advice::PopulateRead, start, len) {
             Ok(()) => Ok(()),
-            // EINVAL: a kernel before 5.14 does not know the advice. The pages then fault one by one.
-            Err(e) if e.raw_os_error() == Some(22) => Ok(()),
-            // EFAULT: a page lies past the end of the file, or its device failed to deliver it.
-            Err(e) if e.raw_os_error() == Some(14) => {
+            // A kernel before 5.14 does not know the advice. The pages then fault one by one.
+            Err(e) if Errno::from_io_error(&e) == Some(Errno::INVAL) => Ok(()),
+            // A page lies past the end of the file, or its device failed to deliver it.
+            Err(e) if Errno::from_io_error(&e) == Some(Errno::FAULT) => {
                 self.opened.check_unchanged()?;
-                let eio = std::io::Error::from_raw_os_error(5);
-                Err(Error::io(self.path(), format!("reading {len} bytes at {start}"), eio))
+                Err(Error::io(self.path(), format!("reading {len} bytes at {start}"), Errno::IO.into()))
             }
             Err(e) => Err(Error::io(self.path(), format!("reading {len} bytes at {start}"), e)),
         }
