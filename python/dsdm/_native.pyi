@@ -34,6 +34,7 @@ __all__ = [
     "located",
     "open_scores",
     "prepare_arrays",
+    "read_row_file",
     "rebuild_scores",
     "sample",
     "top_k",
@@ -171,6 +172,12 @@ def open_scores(
     verify: bool,
 ) -> Scores:
     """Open files as one vector, in the order given."""
+
+def read_row_file(path: str | PathLike[str]) -> NDArray[np.integer[Any]] | NDArray[np.bool_]:
+    """Read the row numbers in a ``.npy`` file, in the type that they have; or one boolean for each row.
+
+    They are copied. A file that changes meanwhile is a `SourceChangedError`.
+    """
 
 # --- selection: the arguments are checked and named in dsdm.selection.indices ---------------------------------
 

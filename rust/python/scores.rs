@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use numpy::PyUntypedArray;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PySlice};
+use pyo3::types::{IntoPyDict, PyBool, PySlice};
 
 use super::numbers::{Given, if_there_is_room, said, whole};
 use super::{call, scores_array};
-use crate::error::{Error, Result, Shown};
-use crate::scores::{Chosen, DType, OpenOptions, Operand, Operator, RawType, Scores, Source};
+use crate::error::{At, Error, Result, Shown};
+use crate::scores::{Chosen, DType, OpenOptions, Operand, Operator, RawType, RowFile, Scores, Source};
 use crate::shown::told;
 
 /// One score per row, in files or computed from files.
@@ -304,9 +304,27 @@ pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
     Ok(PyScores::new(call::run(py, call::threads(None)?, None, |job| Scores::rebuild(text, job))?))
 }
 
+/// The row numbers in a `.npy` file, in the type that it has; or one boolean for each row.
+#[pyfunction]
+pub(super) fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyAny>> {
+    super::arrays::prepare(py)?;
+    let file = call::run(py, 1, None, |job| job.run_one(|| RowFile::open(&path)))?;
+    let values = scores_array::copied(py, &file.values)?;
+    if !file.booleans {
+        return Ok(values);
+    }
+    let most: u8 = values.call_method("max", (), Some(&[("initial", 0_u8)].into_py_dict(py)?))?.extract()?;
+    if most > 1 {
+        let message = "a boolean is 0 or 1, and the file holds other bytes; save it again with numpy.save";
+        return Err(Error::format(path, At::File, message).into());
+    }
+    values.call_method1("view", ("bool",))
+}
+
 /// Adds the class and the functions to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyScores>()?;
+    module.add_function(wrap_pyfunction!(read_row_file, module)?)?;
     module.add_function(wrap_pyfunction!(rebuild_scores, module)?)?;
     module.add_function(wrap_pyfunction!(open_scores, module)?)
 }

@@ -171,7 +171,7 @@ fn view_or_copy<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, Py
 }
 
 /// All values, copied.
-fn copied<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn copied<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, PyAny>> {
     let rows = 0..scores.len();
     filled(py, scores, rows.end, |scores, into, job| collect::copy_rows(scores, &rows, into, job))
 }

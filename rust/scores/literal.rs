@@ -11,6 +11,14 @@ pub(super) struct Header {
     pub(super) shape: Vec<u64>,
 }
 
+impl Header {
+    /// The shape, for messages.
+    pub(super) fn axes(&self) -> String {
+        let axes: Vec<_> = self.shape.iter().map(u64::to_string).collect();
+        format!("({})", axes.join(", "))
+    }
+}
+
 /// A byte offset into the text, and what is wrong there.
 type Failure = (usize, String);
 

@@ -25,6 +25,7 @@ mod open;
 mod parquet;
 mod raw;
 mod rebuild;
+mod row_file;
 #[allow(clippy::module_inception)] // it is what the module is about
 mod scores;
 mod shared;
@@ -42,6 +43,7 @@ pub use expr::{Operand, Operator};
 use float::Float;
 pub use open::OpenOptions;
 pub use raw::RawType;
+pub use row_file::RowFile;
 pub use scores::Scores;
 
 use crate::checked;

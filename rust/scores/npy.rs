@@ -12,22 +12,58 @@ use crate::io::file::File;
 
 /// The longest header that numpy itself reads without being told to trust the file.
 const MAX_HEADER: usize = 10_000;
+/// What a file begins with.
+const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The one vector of a file, of shape (n,) or (n, 1).
 pub(crate) fn parts(file: &File) -> Result<Vec<Part>> {
-    let (text, data) = header_text(file)?;
-    let header = parse_header(&text).map_err(|(at, message)| {
-        // Proof: a place in messages, and the header ends where the values begin.
-        let place = At::Byte(data.saturating_sub(text.len() as u64).saturating_add(at as u64));
-        Error::format(file.path(), place, format!("the .npy header cannot be read: {message}"))
-    })?;
+    let (header, data) = header(file)?;
     let (dtype, swapped) = value_type(file, &header.descr)?;
     let len = rows(file, &header)?;
     check_size(file, data, len, dtype)?;
     Ok(vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }])
 }
 
-/// The header and the byte after it.
+/// The row numbers of a file, of shape (n,); or its booleans, as bytes, and that they are booleans.
+pub(crate) fn row_parts(file: &File) -> Result<(Vec<Part>, bool)> {
+    if file.size() < MAGIC.len() as u64 || *file.read(0, MAGIC.len())? != *MAGIC {
+        return Err(Error::format(
+            file.path(),
+            At::Byte(0),
+            "this is no .npy file, which begins with \\x93NUMPY",
+        ));
+    }
+    let (header, data) = header(file)?;
+    let [len] = *header.shape.as_slice() else {
+        let message = format!(
+            "the array has shape {}; one row number after the other is needed, as (n,)",
+            header.axes()
+        );
+        return Err(Error::schema(file.path(), At::Field("shape".into()), message));
+    };
+    let booleans = header.descr == "|b1";
+    let (dtype, swapped) = if booleans { (DType::U8, false) } else { value_type(file, &header.descr)? };
+    if dtype.is_float() && len > 0 {
+        let message =
+            format!("the array holds {dtype}; row numbers are integers: save array.astype(\"int64\")");
+        return Err(Error::schema(file.path(), At::Field("descr".into()), message));
+    }
+    check_size(file, data, len, dtype)?;
+    Ok((vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }], booleans))
+}
+
+/// The header, and the byte after it.
+fn header(file: &File) -> Result<(Header, u64)> {
+    let (text, data) = header_text(file)?;
+    let header = parse_header(&text).map_err(|(at, message)| {
+        // Proof: a place in messages, and the header ends where the values begin.
+        let place = At::Byte(data.saturating_sub(text.len() as u64).saturating_add(at as u64));
+        Error::format(file.path(), place, format!("the .npy header cannot be read: {message}"))
+    })?;
+    Ok((header, data))
+}
+
+/// The bytes of the header, and the byte after it.
 fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
     let start = file.read(0, 8)?;
     let version = (start[6], start[7]);
@@ -117,8 +153,7 @@ fn refused_type(file: &File, descr: &str) -> Error {
 fn rows(file: &File, header: &Header) -> Result<u64> {
     match *header.shape.as_slice() {
         [n] | [n, 1] => Ok(n),
-        ref shape => {
-            let shape: Vec<_> = shape.iter().map(u64::to_string).collect();
+        _ => {
             let advice = match header.shape.as_slice() {
                 [1, _] => "save its one row, array[0]",
                 _ => "save one column of it",
@@ -128,8 +163,8 @@ fn rows(file: &File, header: &Header) -> Result<u64> {
                 file.path(),
                 At::Field("shape".into()),
                 format!(
-                    "the array has shape ({}){order}; one score per row is needed, as (n,) or (n, 1): {advice}",
-                    shape.join(", ")
+                    "the array has shape {}{order}; one score per row is needed, as (n,) or (n, 1): {advice}",
+                    header.axes()
                 ),
             ))
         }

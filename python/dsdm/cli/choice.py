@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ class Choice:
         """The rows that can be chosen: those that are neither excluded nor NaN and omitted nor never drawn."""
         import numpy as np
 
-        excluded = self._excluded()
+        excluded = self._excluded
         if self.method == "semdedup":
             from dsdm.checks import excluded_rows
             from dsdm.selection.methods import semdedup_ids
@@ -164,7 +165,9 @@ class Choice:
             valid += int(len(bad) - bad.sum())
         return valid
 
+    @cached_property
     def _excluded(self) -> "NDArray[np.generic] | None":
+        # Read once: what is counted is what is left out.
         return None if self.given.exclude is None else load_rows(self.given.exclude, "--exclude", mask=True)
 
     def _by_scores(self, corpus_rows: int | None) -> tuple[_Choose, int]:
@@ -177,7 +180,7 @@ class Choice:
         _check_rows(opened, self.given.rows, corpus_rows)
         common: dict[str, Any] = {
             "nan": self.given.nan.value,
-            "exclude": self._excluded(),
+            "exclude": self._excluded,
             "threads": self.given.threads,
         }
 
@@ -218,7 +221,7 @@ class Choice:
                 rng=opt.value_of(self.given.rng),
                 order=order,
                 nan=self.given.nan.value,
-                exclude=self._excluded(),
+                exclude=self._excluded,
                 threads=self.given.threads,
             )
             if method in _DRAWING:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_MAGIC = b"\x93NUMPY"
 _HOW = "write one by numpy.save('rows.npy', rows), where rows may be numpy.loadtxt('rows.txt', dtype='int64')"
 
 
@@ -22,32 +21,29 @@ def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
     ------
     ValueError
         For any other file, with what is needed and how to make it.
+    SourceChangedError
+        If it changed while it was read.
 
     """
-    import numpy as np
+    from dsdm.errors import FormatError
+    from dsdm.selection.row_file import read_rows
 
     needed = "whole numbers" + (", or of one boolean per row" if mask else "")
     if path.exists() and not path.is_file():
         message = f"{path}: {option} takes a .npy file of {needed}, and this is no file; {_HOW}"
         raise ValueError(message)
-    with path.open("rb") as file:
-        is_npy = file.read(len(_MAGIC)) == _MAGIC
-    if not is_npy:
-        message = f"{path}: {option} takes a .npy file of {needed}, and this is none; {_HOW}"
-        raise ValueError(message)
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        # What numpy advises for an array of objects is to run what the file says.
-        why = "it holds objects" if "allow_pickle" in str(error) else str(error)
+        rows = read_rows(path)
+    except FormatError as error:
+        why = str(error).removeprefix(f"{path}: ")
         message = f"{path}: {option} takes a .npy file of {needed}, and this cannot be read ({why}); {_HOW}"
         raise ValueError(message) from error
-    if rows.ndim != 1 or (rows.dtype.kind not in ("iub" if mask else "iu") and rows.size):
-        hint = "; turn a mask into row numbers with numpy.flatnonzero" if rows.dtype.kind == "b" else ""
+    if rows.dtype.kind == "b" and not mask:
         message = (
-            f"{path}: {option} takes one dimension of {needed}, and it holds {rows.dtype} of the shape {rows.shape}"
+            f"{path}: {option} takes a .npy file of {needed}, and it holds booleans; turn a mask into row numbers with "
+            "numpy.flatnonzero"
         )
-        raise ValueError(message + hint)
+        raise ValueError(message)
     return rows
 
 

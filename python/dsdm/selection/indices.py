@@ -241,7 +241,9 @@ def last_seed() -> int | None:
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:
     """A sample of positions, taken from the ids."""
-    rows = checks.row_ids(checks.plain_array("population", ids), "population")
+    # Copied: what happens to the files while rows are drawn changes none of them.
+    held = ids.__array__(copy=True) if isinstance(ids, _native.Scores) else ids
+    rows = checks.row_ids(checks.plain_array("population", held), "population")
     excluded = _excluded(exclude)
     if excluded is not None and excluded.dtype == np.int64:
         excluded = np.isin(rows, excluded).view(np.uint8)

@@ -167,7 +167,8 @@ def semdedup_ids(
     from dsdm.scores import open_scores
 
     path = find_file(files_of("semdedup")[0], data_dir)
-    ids = np.asarray(open_scores(path))
+    # Copied: what happens to the file afterwards changes none of them.
+    ids = np.asarray(open_scores(path, io="pread"))
     if ids.dtype.kind not in "iu":
         message = f"{path}: it holds {ids.dtype} values; row ids are whole numbers"
         raise ValueError(message)

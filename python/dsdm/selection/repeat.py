@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +16,14 @@ from numpy.typing import NDArray
 
 from dsdm import checks
 from dsdm._native import file_difference, prepare_arrays
-from dsdm.errors import ChecksumError, FormatError
+from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
 from dsdm.reference import UNUSED
 from dsdm.selection.manifest_paths import without_place
 from dsdm.selection.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.selection.record import FUNCTIONS, KNOWN, check_told
+from dsdm.selection.row_file import read_rows
 from dsdm.selection.trust import Trust
 
 if TYPE_CHECKING:
@@ -183,9 +183,9 @@ def _excluded(path: str, trust: Trust) -> NDArray[Any] | str:
     if not os.path.exists(file):  # noqa: PTH110 - which raises for no path
         return f"{path}: it is not there"
     try:
-        # A pipe would be waited for.
-        array = np.load(file, mmap_mode="r", allow_pickle=False) if Path(file).is_file() else None
-        rows = checks.excluded_rows(array)
+        rows = checks.excluded_rows(read_rows(file))
+    except SourceChangedError:
+        raise
     except (*_WRONG, OSError):
         rows = None
     if rows is None:
