@@ -30,7 +30,6 @@ const KNOWN_ARROWS: &[(&str, &str)] = &[];
 
 /// Circles that are still there: a folder, and the modules in it. One that is opened must leave this list.
 const KNOWN_CIRCLES: &[(&str, &str)] = &[
-    ("python", "scores scores_array"),
     (
         "scores",
         "arithmetic arrow copy exact expr npy open parquet raw rebuild scores shared stats stored torch",

@@ -17,12 +17,15 @@ __all__ = [
     "Corpus",
     "FormatError",
     "InternalError",
+    "PlanEstimate",
     "ResumeMismatchError",
     "SchemaError",
     "Scores",
     "SourceChangedError",
     "TruncatedError",
     "UnsafePickleError",
+    "VerifiedFiles",
+    "Written",
     "__version__",
     "check_files",
     "check_target",
@@ -300,7 +303,7 @@ class Corpus:
         num_shards: int | None = None,
         memory_limit: int | None = None,
         threads: int | None = None,
-    ) -> dict[str, int]:
+    ) -> PlanEstimate:
         """What `materialize` would read, write and hold; `extra_bytes` is the width of added columns."""
 
     def check_format(self, format: str, added: list[str], *, datasets: str | None = None) -> None:  # noqa: A002
@@ -331,12 +334,11 @@ class Corpus:
         datasets: str | None = None,
         embed: bool = False,
         progress: Callable[[int], object] | None = None,
-    ) -> tuple[int, int, int, int, str, int]:
+    ) -> Written:
         """Write the rows at `indices` as a dataset directory.
 
         `datasets` is the version that is to open it, the newest if not given. With `embed`, the
-        files that columns of images and the like name by their paths are taken in. Gives rows, shards, bytes, passes,
-        the fingerprint, and the shards that an interrupted run had finished.
+        files that columns of images and the like name by their paths are taken in.
         `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
         long as the indices; `state` and `info` are JSON objects whose keys go into ``state.json`` and
         ``dataset_info.json``, `selection` is one for ``dsdm.json``, and `identity` one that must be the same in
@@ -345,6 +347,71 @@ class Corpus:
         the directory is named by its fingerprint, beside `target`; where one of that name is there, it is left
         as it is. With `absolute`, the manifest names the sources by their absolute paths.
         """
+
+@final
+class Written:
+    """What was written."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def shards(self) -> int: ...
+    @property
+    def kept(self) -> int:
+        """Those of the shards that an interrupted run had finished."""
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def passes(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+@final
+class PlanEstimate:
+    """What would be read, written and held."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def shards(self) -> int: ...
+    @property
+    def passes(self) -> int: ...
+    @property
+    def mapped_bytes(self) -> int: ...
+    @property
+    def positional_rows(self) -> int: ...
+    @property
+    def positional_bytes(self) -> int: ...
+    @property
+    def decoded_bytes(self) -> int: ...
+    @property
+    def reads(self) -> int: ...
+    @property
+    def write_bytes(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+
+@final
+class VerifiedFiles:
+    """A directory that is what its ``dsdm.json`` says."""
+
+    @property
+    def format(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def shards(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def files(self) -> list[str]:
+        """Its files, as paths in the directory."""
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What the manifest says of the rows."""
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """The files that the rows came from."""
 
 def default_memory_limit() -> int:
     """The memory that a gather holds when nobody says, in bytes."""
@@ -355,16 +422,11 @@ def digest_of_rows(indices: NDArray[np.int64]) -> str:
 def check_target(target: str | PathLike[str], overwrite: bool) -> None:
     """Fail if an output cannot get its name: there is something, and it is not to be replaced."""
 
-def unfinished(target: str | PathLike[str]) -> str | None:
-    """What an interrupted run that would write `target` was to make, as a JSON object; None if nothing was left."""
+def unfinished(target: str | PathLike[str]) -> dict[str, Any] | None:
+    """What an interrupted run that would write `target` was to make; None if nothing was left."""
 
-def verify(
-    folder: str | PathLike[str], *, threads: int | None = None
-) -> tuple[str, int, int, int, list[str], str, str]:
-    """Compare a directory with its ``dsdm.json``.
-
-    Gives format, rows, shards, bytes, its files, and as JSON the selection and the files that rows came from.
-    """
+def verify(folder: str | PathLike[str], *, threads: int | None = None) -> VerifiedFiles:
+    """Compare a directory with its ``dsdm.json``."""
 
 def json_bytes(path: str | PathLike[str]) -> bytes:
     """The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep."""

@@ -2,11 +2,14 @@
 //!
 //! The only folder that knows Python. One file per part of the flow, and `call.rs` for what every call shares.
 
+mod arguments;
 mod arrays;
 mod call;
+mod corpus;
 mod errors;
 mod numbers;
-mod rows;
+mod outputs;
+mod reports;
 mod scores;
 mod scores_array;
 mod select;
@@ -28,7 +31,9 @@ mod _native {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::errors::register(module)?;
         super::arrays::register(module)?;
-        super::rows::register(module)?;
+        super::corpus::register(module)?;
+        super::outputs::register(module)?;
+        super::reports::register(module)?;
         super::scores::register(module)
     }
 }

@@ -187,9 +187,9 @@ impl PyScores {
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().prepare(slf.py())?;
         if let Ok(slice) = key.cast::<PySlice>() {
-            return scores_array::slice(slf, slice);
+            return scores_array::slice(slf.py(), &slf.get().scores, slice);
         }
-        scores_array::index(slf, key)
+        scores_array::index(slf.py(), &slf.get().scores, key)
     }
 
     #[pyo3(signature = (dtype = None, copy = None))]
@@ -199,7 +199,7 @@ impl PyScores {
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
         slf.get().prepare(slf.py())?;
-        scores_array::array(slf, dtype, copy)
+        scores_array::array(slf.py(), &slf.get().scores, dtype, copy)
     }
 
     fn __add__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

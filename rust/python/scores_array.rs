@@ -9,7 +9,6 @@ use pyo3::types::{PyBool, PyDict, PySlice};
 
 use super::call;
 use super::numbers::said;
-use super::scores::PyScores;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::scores::{DType, Scores, Source, collect};
@@ -48,12 +47,11 @@ fn in_place(scores: &Scores) -> bool {
 
 /// `Scores.__array__`.
 pub(super) fn array<'py>(
-    this: &Bound<'py, PyScores>,
+    py: Python<'py>,
+    scores: &Scores,
     dtype: Option<&Bound<'py, PyAny>>,
     copy: Option<bool>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = this.py();
-    let scores = &this.get().scores;
     let own = numpy_dtype(py, scores.dtype())?;
     let wanted = match dtype {
         Some(dtype) => py.import("numpy")?.call_method1("dtype", (dtype,))?,
@@ -75,11 +73,10 @@ pub(super) fn array<'py>(
 
 /// `scores[a:b:step]`.
 pub(super) fn slice<'py>(
-    this: &Bound<'py, PyScores>,
+    py: Python<'py>,
+    scores: &Scores,
     slice: &Bound<'py, PySlice>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = this.py();
-    let scores = &this.get().scores;
     let len = isize::try_from(scores.len()).map_err(|_| Error::Value("more rows than an index".into()))?;
     let taken = slice.indices(len)?;
     let rows = run_of(taken.start, taken.step, taken.slicelength)
@@ -103,11 +100,10 @@ fn run_of(start: isize, step: isize, count: usize) -> Option<Range<u64>> {
 
 /// `scores[i]` and `scores[array]`.
 pub(super) fn index<'py>(
-    this: &Bound<'py, PyScores>,
+    py: Python<'py>,
+    scores: &Scores,
     key: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = this.py();
-    let scores = &this.get().scores;
     if !key.is_instance_of::<PyBool>() {
         match key.extract::<i64>() {
             Ok(row) => return taken(py, scores, &[row])?.get_item(0),

@@ -45,10 +45,10 @@ def _in_cache(
 
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"
     # One name for all: what a run that was killed left behind is found by it, and removed.
-    *_, of_bytes, _ = source.corpus.materialize(
+    written = source.corpus.materialize(
         rows, cache / "selection", memory_limit=memory_limit, threads=threads, by_fingerprint=True
     )
-    dataset = datasets.load_from_disk(str(cache / of_bytes))
+    dataset = datasets.load_from_disk(str(cache / written.fingerprint))
     if fingerprint is not None:
         dataset._fingerprint = fingerprint  # noqa: SLF001 - no public name
     return dataset

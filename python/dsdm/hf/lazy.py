@@ -260,7 +260,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         rows = source.rows(np.arange(len(self)))
         if num_shards is None and num_proc is not None and num_proc > 1:
             # As datasets has it, one for each process that would write.
-            planned = source.corpus.plan(rows, max_shard_size=size)["shards"]
+            planned = source.corpus.plan(rows, max_shard_size=size).shards
             num_shards = max(planned, min(num_proc, len(rows)), 1)
         source.corpus.materialize(
             rows,

@@ -1,6 +1,5 @@
 """Selected rows to a dataset folder."""
 
-import json
 import os
 import sys
 import time
@@ -204,7 +203,7 @@ def materialize(
     extras = _extras(wanted, row_ids, added_vectors(opened, row_ids, scores))
     told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
     with _bar(len(wanted), opened.corpus.nbytes / max(len(opened.corpus), 1), shown=progress) as moved:
-        rows, made, size, passes, fingerprint, kept = opened.corpus.materialize(
+        written = opened.corpus.materialize(
             opened.rows(wanted),
             target,
             format=format,
@@ -226,7 +225,17 @@ def materialize(
             progress=moved,
         )
     seconds = time.perf_counter() - begun
-    return Report(target, rows, made, size, seconds, passes, fingerprint, seed, kept)
+    return Report(
+        target,
+        written.rows,
+        written.shards,
+        written.bytes,
+        seconds,
+        written.passes,
+        written.fingerprint,
+        seed,
+        written.kept,
+    )
 
 
 def files_read(indices: Any, scores: Any) -> list[str]:
@@ -256,14 +265,13 @@ def identity_of(source: Source) -> dict[str, str]:
 def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | None:
     """Give what an interrupted run told of how its rows were chosen."""
     left = unfinished(target)
-    chosen = None if left is None else json.loads(left).get("chosen")
+    chosen = None if left is None else left.get("chosen")
     return chosen if isinstance(chosen, Mapping) else None
 
 
 def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:
     """Give the seed of the shuffle that an interrupted run of these rows had."""
-    left = unfinished(target)
-    plan = {} if left is None else json.loads(left)
+    plan = unfinished(target) or {}
     same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(indices)
     seed = plan.get("seed")
     # One that is no seed is damaged: the run draws its own then, and is told that the plan differs in it.

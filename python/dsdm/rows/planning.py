@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsdm._native import check_target
+from dsdm._native import PlanEstimate, check_target
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.materializing import added_vectors, files_read
 from dsdm.rows.options import check_added, check_layout, check_run, in_order
@@ -150,13 +150,13 @@ def plan(
         threads=threads,
     )
     return Plan(
-        rows=found["rows"],
-        shards=found["shards"],
-        passes=found["passes"],
-        read_bytes=found["mapped_bytes"] + found["positional_bytes"] + found["decoded_bytes"],
-        reads=found["reads"],
-        write_bytes=found["write_bytes"],
-        memory_bytes=found["memory_bytes"],
+        rows=found.rows,
+        shards=found.shards,
+        passes=found.passes,
+        read_bytes=found.mapped_bytes + found.positional_bytes + found.decoded_bytes,
+        reads=found.reads,
+        write_bytes=found.write_bytes,
+        memory_bytes=found.memory_bytes,
         strategy=_strategy(found),
         free_bytes=None if target is None else _free(Path(target)),
     )
@@ -171,15 +171,15 @@ def check_before(
         check_target(local(out_dir, "out_dir"), overwrite)
 
 
-def _strategy(found: dict[str, int]) -> str:
+def _strategy(found: PlanEstimate) -> str:
     """Put into words how rows are read."""
     ways = []
-    if found["mapped_bytes"]:
-        ways.append(f"copied from {readable(found['mapped_bytes'])} of mapped files")
-    if found["positional_rows"]:
-        ways.append(f"{found['positional_rows']:,} rows read one by one, many at a time")
-    if found["decoded_bytes"]:
-        ways.append(f"{readable(found['decoded_bytes'])} decoded in the order of the files")
+    if found.mapped_bytes:
+        ways.append(f"copied from {readable(found.mapped_bytes)} of mapped files")
+    if found.positional_rows:
+        ways.append(f"{found.positional_rows:,} rows read one by one, many at a time")
+    if found.decoded_bytes:
+        ways.append(f"{readable(found.decoded_bytes)} decoded in the order of the files")
     return "; ".join(ways) or "copied from memory"
 
 

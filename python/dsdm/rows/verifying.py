@@ -1,6 +1,5 @@
 """Whether a folder is still what :func:`dsdm.materialize` wrote."""
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -145,19 +144,19 @@ def verify(
     trust = Trust(path, data_dir, trust_paths)
     _check_folder(path)
     _refuse_links(path, trust)
-    kind, rows, shards, size, written, told, came_from = _native.verify(path, threads=threads)
-    _refuse_strays(path, kind, written)
-    selection = json.loads(told)
+    found = _native.verify(path, threads=threads)
+    _refuse_strays(path, found.format, found.files)
+    selection = found.selection
     how = at_hand(selection.get("chosen", {}), path)
-    came = [{**file, "path": place_of(file["path"], path)} for file in json.loads(came_from)]
+    came = [{**file, "path": place_of(file["path"], path)} for file in found.sources]
     sources = compare_files(came, trust)
     of_scores = score_files(how, data_dir)
     scores = compare_files(of_scores, trust)
     if scores.changed and any(": it had" in changed for changed in scores.changed):
         raise ChecksumError(_changed(path, "score file", scores))
     manifest = str(Path(path, "dsdm.json"))
-    count = _field(manifest, selection, "rows") if how else rows
-    chosen = choose_again(manifest, how, data_dir, trust=trust, written=count, nbytes=size, threads=threads)
+    count = _field(manifest, selection, "rows") if how else found.rows
+    chosen = choose_again(manifest, how, data_dir, trust=trust, written=count, nbytes=found.bytes, threads=threads)
     if not isinstance(chosen, str):
         _field(manifest, selection, "given")
         _check_chosen(path, chosen, selection, of_scores)
@@ -165,7 +164,7 @@ def verify(
         if files.changed:
             raise ChecksumError(_changed(path, what, files))
     remark = chosen if isinstance(chosen, str) else ""
-    return Verified(path, kind, rows, shards, size, not remark, remark, sources, scores)
+    return Verified(path, found.format, found.rows, found.shards, found.bytes, not remark, remark, sources, scores)
 
 
 def _check_folder(path: str) -> None:

@@ -1,0 +1,79 @@
+//! Arguments of rows: names of choices, JSON objects, tables.
+
+use std::sync::Arc;
+
+use arrow::ffi_stream::RecordBatchStreamReader;
+use arrow::record_batch::{RecordBatch, RecordBatchReader};
+use pyo3::prelude::*;
+
+use super::call;
+use crate::checked;
+use crate::error::Error;
+use crate::gather::{Extra, Split};
+use crate::write::{Format, Places, Release, Resume};
+
+pub(super) fn format_named(name: &str) -> Result<Format, Error> {
+    match name {
+        "arrow" => Ok(Format::Arrow),
+        "parquet" => Ok(Format::Parquet),
+        "tokens" => Ok(Format::Tokens),
+        _ => Err(Error::Value(format!("format is {name:?}; it is \"arrow\", \"parquet\" or \"tokens\""))),
+    }
+}
+
+pub(super) fn resume_named(name: &str) -> Result<Resume, Error> {
+    match name {
+        "same" => Ok(Resume::Same),
+        "either" => Ok(Resume::Either),
+        "never" => Ok(Resume::Never),
+        _ => Err(Error::Value(format!("resume is {name:?}; it is \"same\", \"either\" or \"never\""))),
+    }
+}
+
+/// How files outside of an output are named in its manifest.
+pub(super) fn places(absolute: bool) -> Places {
+    if absolute { Places::Absolute } else { Places::Relative }
+}
+
+/// The version of `datasets` that is to open what is written: the newest if nobody says.
+pub(super) fn release(version: Option<&str>) -> Result<Release, Error> {
+    version.map_or(Ok(Release::NEWEST), Release::of)
+}
+
+/// How shards are cut: by their number, or else by their size.
+pub(super) fn split(num_shards: Option<u64>, max_shard_size: Option<u64>) -> Split {
+    // Proof: the default of the argument.
+    num_shards.map_or_else(|| Split::Bytes(max_shard_size.unwrap_or(500_000_000)), Split::Shards)
+}
+
+/// A JSON object in an argument.
+pub(super) fn object(name: &str, text: Option<&str>) -> PyResult<serde_json::Map<String, serde_json::Value>> {
+    let parsed = text.map_or_else(|| Ok(serde_json::Map::new()), serde_json::from_str);
+    Ok(parsed.map_err(|e| Error::Value(format!("{name} must be a JSON object: {e}")))?)
+}
+
+pub(super) fn json(files: &[impl serde::Serialize]) -> PyResult<String> {
+    Ok(serde_json::to_string(files).map_err(|e| Error::Value(e.to_string()))?)
+}
+
+pub(super) fn collect(stream: RecordBatchStreamReader) -> PyResult<Vec<RecordBatch>> {
+    let cannot = |e| Error::Value(format!("the table cannot be read: {e}"));
+    Ok(call::whole(|| stream.collect::<Result<Vec<_>, _>>().map_err(cannot))?)
+}
+
+/// The columns of a table, each in one piece.
+pub(super) fn columns(stream: RecordBatchStreamReader, rows: usize) -> PyResult<Vec<Extra>> {
+    let schema = stream.schema();
+    let batches = collect(stream)?;
+    let join = || arrow::compute::concat_batches(&schema, &batches);
+    let whole = call::whole(|| join().map_err(|e| Error::Internal(e.to_string())))?;
+    if whole.num_rows() != rows {
+        return Err(Error::Value(format!(
+            "the added columns have {} rows and {rows} are written",
+            whole.num_rows()
+        ))
+        .into());
+    }
+    let columns = checked::zip(schema.fields().iter(), whole.columns())?;
+    Ok(columns.map(|(field, column)| (Arc::clone(field), column.clone())).collect())
+}

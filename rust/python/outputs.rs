@@ -1,0 +1,81 @@
+//! Outputs and the files that they tell of: whether they are what they were.
+
+use std::path::PathBuf;
+
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
+
+use super::arguments::places;
+use super::call;
+use super::reports::{VerifiedFiles, parsed};
+use crate::error::Error;
+use crate::io::identity::{FileIdentity, Pinned};
+use crate::write;
+
+/// What an interrupted run that would write `target` was to make, as a dict; None if nothing was left.
+#[pyfunction]
+fn unfinished(py: Python<'_>, target: PathBuf) -> PyResult<Option<Py<PyAny>>> {
+    let left = write::unfinished(&target)?;
+    left.map(|fields| parsed(py, &serde_json::Value::Object(fields).to_string())).transpose()
+}
+
+/// Fails if an output cannot get its name: there is something, and it is not to be replaced.
+#[pyfunction]
+fn check_target(target: PathBuf, overwrite: bool) -> PyResult<()> {
+    Ok(write::check_target(&target, overwrite).map(drop)?)
+}
+
+/// Compares a directory that was written with its `dsdm.json`.
+#[pyfunction]
+#[pyo3(signature = (folder, *, threads=None))]
+fn verify(py: Python<'_>, folder: PathBuf, threads: Option<i64>) -> PyResult<VerifiedFiles> {
+    let threads = call::threads(threads)?;
+    let found = call::run(py, threads, None, |job| write::verify(job, &folder))?;
+    VerifiedFiles::new(py, found)
+}
+
+/// The digest by which `dsdm.json` knows row numbers: XXH3 of 128 bits, in hexadecimal digits.
+#[pyfunction]
+fn digest_of_rows(py: Python<'_>, indices: PyReadonlyArray1<'_, i64>) -> PyResult<String> {
+    let rows = indices.as_slice()?;
+    call::run(py, 1, None, |job| job.run_one(|| write::digest_of_rows(rows)))
+}
+
+/// A file as the manifest of an output at `target` names it.
+#[pyfunction]
+fn located(path: PathBuf, target: PathBuf, absolute: bool) -> PyResult<PathBuf> {
+    Ok(write::located(&path, &target, places(absolute))?)
+}
+
+/// The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep.
+#[pyfunction]
+fn json_bytes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
+    Ok(py.detach(|| crate::io::json::bytes_of(&path))?)
+}
+
+/// In what a file differs from what was told of it, as JSON: nothing if it is the same.
+#[pyfunction]
+fn file_difference(py: Python<'_>, told: &str) -> PyResult<Option<String>> {
+    let told: FileIdentity = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
+    let now = py.detach(|| FileIdentity::of_path(&told.path, told.rows))?;
+    Ok(told.difference(&now, false))
+}
+
+/// Fails if files, told as a JSON list, are no longer what they were.
+#[pyfunction]
+fn check_files(py: Python<'_>, told: &str) -> PyResult<()> {
+    let told: Vec<Pinned> = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
+    Ok(py.detach(|| Pinned::check_all(&told))?)
+}
+
+/// Adds the functions to the module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(digest_of_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(verify, module)?)?;
+    module.add_function(wrap_pyfunction!(file_difference, module)?)?;
+    module.add_function(wrap_pyfunction!(json_bytes, module)?)?;
+    module.add_function(wrap_pyfunction!(check_files, module)?)?;
+    module.add_function(wrap_pyfunction!(located, module)?)?;
+    module.add_function(wrap_pyfunction!(check_target, module)?)?;
+    module.add_function(wrap_pyfunction!(unfinished, module)?)
+}

@@ -1,0 +1,99 @@
+//! What calls on rows give: frozen classes with a field for each figure.
+
+use pyo3::prelude::*;
+
+use super::arguments::json;
+use crate::gather::Estimate;
+use crate::write::{Report, Verified};
+
+/// What was written.
+#[pyclass(frozen, get_all, module = "dsdm._native")]
+pub(super) struct Written {
+    rows: u64,
+    shards: u64,
+    /// Those of them that an interrupted run had finished.
+    kept: u64,
+    bytes: u64,
+    passes: u64,
+    fingerprint: String,
+}
+
+impl From<Report> for Written {
+    fn from(report: Report) -> Self {
+        let Report { rows, shards, kept, bytes, passes, fingerprint } = report;
+        Self { rows, shards, kept, bytes, passes, fingerprint }
+    }
+}
+
+/// What would be read, written and held.
+#[pyclass(frozen, get_all, module = "dsdm._native")]
+pub(super) struct PlanEstimate {
+    rows: u64,
+    shards: u64,
+    passes: u64,
+    mapped_bytes: u64,
+    positional_rows: u64,
+    positional_bytes: u64,
+    decoded_bytes: u64,
+    reads: u64,
+    write_bytes: u64,
+    memory_bytes: u64,
+}
+
+impl From<Estimate> for PlanEstimate {
+    fn from(found: Estimate) -> Self {
+        Self {
+            rows: found.rows,
+            shards: found.shards,
+            passes: found.passes,
+            mapped_bytes: found.mapped_bytes,
+            positional_rows: found.positional_rows,
+            positional_bytes: found.positional_bytes,
+            decoded_bytes: found.decoded_bytes,
+            reads: found.reads,
+            write_bytes: found.write_bytes,
+            memory_bytes: found.memory_bytes,
+        }
+    }
+}
+
+/// A directory that is what its `dsdm.json` says.
+#[pyclass(frozen, get_all, module = "dsdm._native")]
+pub(super) struct VerifiedFiles {
+    format: String,
+    rows: u64,
+    shards: u64,
+    bytes: u64,
+    /// Its files, as paths in the directory.
+    files: Vec<String>,
+    /// What the manifest says of the rows, a dict.
+    selection: Py<PyAny>,
+    /// The files that the rows came from, a list of dicts.
+    sources: Py<PyAny>,
+}
+
+impl VerifiedFiles {
+    pub(super) fn new(py: Python<'_>, found: Verified) -> PyResult<Self> {
+        Ok(Self {
+            selection: parsed(py, &found.selection)?,
+            sources: parsed(py, &json(&found.sources)?)?,
+            format: found.format,
+            rows: found.rows,
+            shards: found.shards,
+            bytes: found.bytes,
+            files: found.files,
+        })
+    }
+}
+
+/// A text of JSON as Python's own reader takes it, which keeps whole numbers of any size.
+pub(super) fn parsed(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>> {
+    Ok(py.import("json")?.call_method1("loads", (text,))?.unbind())
+}
+
+/// Adds the classes to the module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Written>()?;
+    module.add_class::<PlanEstimate>()?;
+    module.add_class::<VerifiedFiles>()
+}
