@@ -213,7 +213,8 @@ def get_candidate_dataset(
     ----------
     path
         A folder with the shards, a list of shards (or of folders and globs of them, in the order given), or the name
-        of a data set on the hub; the reference's by default.
+        of a data set on the hub; the reference's by default. The hub is not asked for a name that means a folder here
+        which is not there: a path, a name in a folder that is here, and one that is like that of a folder here.
     data_files
         Which of the shards of a folder or of the hub, as names or globs relative to `path`, such as
         ``"data/train-00000-of-00891*"``; all by default. Of several globs, those that match nothing are skipped, as
@@ -259,9 +260,11 @@ def _candidates(
         return list(path)
     where = CANDIDATE_DATASET if path is None else local(path)
     if path is None or not Path(where).exists():
-        from dsdm.reference.hub import snapshot
+        from dsdm.reference.hub import refuse_local, snapshot
 
-        where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc)
+        if path is not None:
+            refuse_local(where)
+        where = snapshot(where, globs, cache_dir=cache_dir, num_proc=num_proc, is_default=path is None)
     else:
         _refuse_cache(cache_dir, f"{where} is")
     return _shards_of(where, globs)

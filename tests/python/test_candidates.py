@@ -76,3 +76,39 @@ def test_globs_that_match_nothing_are_skipped_and_names_are_not(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         selections.get_candidate_dataset(path=tmp_path, data_files=[asked[1], "train-00004-of-00003.parquet"])
     assert caught.value.filename == str(tmp_path / "train-00004-of-00003.parquet")
+
+
+@pytest.fixture
+def _no_network(monkeypatch):
+    def asked(*_, **__):
+        pytest.fail("the hub is asked")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", asked)
+
+
+@pytest.mark.usefixtures("_no_network")
+def test_the_hub_is_not_asked_for_a_folder_that_is_misspelt(tmp_path, monkeypatch):
+    (tmp_path / "demo" / "corpus").mkdir(parents=True)
+    (tmp_path / "my_corpus").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name, meant in {
+        "demo/corpsu": "did you mean 'demo/corpus'?",
+        "demo/other": "name one that holds the shards (a data set of the hub that is called so is not asked for",
+        "mycorpus": "did you mean 'my_corpus'?",
+        "demo/corpus/x/": "name one that holds the shards",
+        "./none": "name one that holds the shards",
+        str(tmp_path / "none" / "none"): "name one that holds the shards",
+        "a/b/c": "name one that holds the shards",
+    }.items():
+        with pytest.raises(FileNotFoundError) as caught:
+            selections.get_candidate_dataset(path=name)
+        assert f"{name}: there is no such folder here" in str(caught.value)
+        assert meant in str(caught.value)
+        assert "hub's cache" not in str(caught.value)
+
+
+def test_of_a_name_of_the_hub_it_is_said_first_that_it_is_no_folder_here(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"^someone/corpus: there is no such folder here, and of the data set"):
+        selections.get_candidate_dataset(path="someone/corpus", cache_dir=tmp_path)

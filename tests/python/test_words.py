@@ -227,3 +227,18 @@ def test_a_download_that_did_not_begin_keeps_nothing(monkeypatch, tmp_path):
     part.write_bytes(b"some")
     with pytest.raises(OSError, match=r"what has arrived is kept in .*squad\.pt\.part"):
         fetch(["dsdm/squad.pt"], data_dir=tmp_path, url="http://localhost/")
+
+
+@pytest.mark.usefixtures("files")
+def test_a_misspelt_method_is_neither_a_method_nor_a_file(run, tmp_path):
+    for arguments, meant in (
+        (("indices", "dsmd", "-t", "squad", "-k", 5, "-o", "a.npy"), "did you mean 'dsdm'?"),
+        (("materialize", "c.parquet", "p", "--by", "rnadom", "-k", 3), "did you mean 'random'?"),
+        (("materialize", "c.parquet", "p", "--by", "s.npy", "--by", "zzz", "-k", 3), "the methods are dsdm"),
+    ):
+        code, _, said = run(*arguments)
+        assert code == 2
+        assert f"is neither a method nor a file: {meant}" in " ".join(said.split())
+    (tmp_path / "rnadom").mkdir()
+    np.save(tmp_path / "rnadom" / "s.npy", np.arange(10.0))
+    assert run("materialize", "c.parquet", "p", "--by", "rnadom", "-k", 3)[0] == 0

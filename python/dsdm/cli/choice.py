@@ -15,7 +15,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths, rows_within
-from dsdm.reference import DATASET_SIZE, METHODS, UNUSED, check_method
+from dsdm.reference import DATASET_SIZE, METHODS, UNUSED, check_method, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,8 @@ class Choice:
                 f"{beside} is a method, which goes alone, and {' and '.join(what)} were given; files may be several"
             )
             raise typer.BadParameter(message)
+        for name in what if self.method is None else ():
+            _check_name(name)
         self.size = parse_size(choosing.count, choosing.fraction, choosing.tokens, choosing.row_tokens)
         self.opened: list[Scores] = []
         """The score files of one's own that were opened."""
@@ -287,6 +289,14 @@ class Choice:
     def _report(self, indices: "NDArray[np.int64]") -> None:
         seed = f", drawn with seed {self._seed}" if self.draws else ""
         say(f"{len(indices):,} rows selected{seed}", err=True)
+
+
+def _check_name(name: str) -> None:
+    """End with a usage error for a word that is the name of nothing: neither a method, nor looks like a path."""
+    is_word = not any(sign in name for sign in (".", "/", "*", "?", "[", "\\"))
+    if is_word and not Path(name).exists():
+        message = unknown("method", name, METHODS, what="neither a method nor a file")
+        raise typer.BadParameter(message)
 
 
 def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:

@@ -90,13 +90,13 @@ def check_method(method: str, target: str | None) -> None:
             raise ValueError(message)
         return
     if method not in TARGETED_METHODS:
-        raise ValueError(_unknown("method", method, METHODS))
+        raise ValueError(unknown("method", method, METHODS))
     targets = targets_of(method)
     if target is None:
         message = f"the method {method!r} needs a target; one of {_listed(targets)}"
         raise ValueError(message)
     if target not in TARGETS:
-        raise ValueError(_unknown("target", target, targets))
+        raise ValueError(unknown("target", target, targets))
     if target not in targets:
         message = f"there are no scores of the method {method!r} for {target!r}; it has {_listed(targets)}"
         raise ValueError(message)
@@ -203,7 +203,12 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-def _unknown(kind: str, name: object, known: tuple[str, ...]) -> str:
+def unknown(kind: str, name: object, known: tuple[str, ...], *, what: str | None = None) -> str:
+    """Say that a name is none of those known, and which was meant, perhaps.
+
+    >>> unknown("method", "dsmd", ("dsdm", "dsir"))
+    "'dsmd' is no method: did you mean 'dsdm'? the methods are dsdm, dsir"
+    """
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{name!r} is no {kind}: {hint}the {kind}s are {_listed(known)}"
+    return f"{name!r} is {what or f'no {kind}'}: {hint}the {kind}s are {_listed(known)}"
