@@ -1,0 +1,43 @@
+"""Numbers as people write them: ``5``, ``26_000_000_000``, ``2.6e10``; what is none is shown."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+import typer
+
+_DIGITS = re.compile(r"[+-]?[0-9]{1,4000}")
+# Beyond it, the digits of a power of ten are nobody's number.
+_MOST_EXPONENT = 40
+
+
+def whole_number(text: str | int) -> int:
+    """Return a whole number, or end with a usage error that shows what was given.
+
+    >>> whole_number("1_000"), whole_number("1e3"), whole_number("-3")
+    (1000, 1000, -3)
+    """
+    if isinstance(text, int):
+        return text
+    plain = text.strip().replace("_", "").replace(",", "")
+    if _DIGITS.fullmatch(plain):
+        return int(plain)
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        number = Decimal("nan")
+    if number.is_finite() and number.adjusted() > _MOST_EXPONENT:
+        message = f"{text!r} is too large"
+        raise typer.BadParameter(message)
+    if not number.is_finite() or number != number.to_integral_value():
+        message = f"{text!r} is no whole number; write it as 5000, 5_000 or 5e3"
+        raise typer.BadParameter(message)
+    return int(number)
+
+
+def real_number(text: str | float) -> float:
+    """Return a number, or end with a usage error that shows what was given."""
+    try:
+        return float(text)
+    except ValueError:
+        message = f"{text!r} is no number; write it as 0.05 or 5e-2"
+        raise typer.BadParameter(message) from None
