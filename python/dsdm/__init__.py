@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dsdm._native import __version__
 
 if TYPE_CHECKING:
-    from dsdm.dataset import Shards, materialize, open_shards, select
+    from dsdm.dataset import Report, Shards, materialize, open_shards, select
     from dsdm.errors import (
         ChecksumError,
         FormatError,
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
         UnsafePickleError,
     )
     from dsdm.rows.planning import Plan, plan
-    from dsdm.rows.verifying import verify
+    from dsdm.rows.verifying import Verified, verify
     from dsdm.scores import Scores, open_scores
-    from dsdm.selection.indices import gumbel_top_k, last_seed, sample, top_k
+    from dsdm.selection.indices import gumbel_top_k, sample, top_k
     from dsdm.selection.methods import get_indices
+    from dsdm.selection.seeds import last_seed
 else:
     _HOMES = {
-        "dsdm.dataset": ("Shards", "materialize", "open_shards", "select"),
+        "dsdm.dataset": ("Report", "Shards", "materialize", "open_shards", "select"),
         "dsdm.errors": (
             "ChecksumError",
             "FormatError",
@@ -44,11 +45,12 @@ else:
             "TruncatedError",
             "UnsafePickleError",
         ),
-        "dsdm.selection.indices": ("gumbel_top_k", "last_seed", "sample", "top_k"),
+        "dsdm.selection.indices": ("gumbel_top_k", "sample", "top_k"),
         "dsdm.selection.methods": ("get_indices",),
+        "dsdm.selection.seeds": ("last_seed",),
         "dsdm.rows.planning": ("Plan", "plan"),
         "dsdm.scores": ("Scores", "open_scores"),
-        "dsdm.rows.verifying": ("verify",),
+        "dsdm.rows.verifying": ("Verified", "verify"),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -61,7 +63,8 @@ else:
         return value
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_HOME_OF})
+        modules = ("dataset", "errors", "reference", "scores", "selections", "utils")
+        return sorted({*__all__, *modules, *(name for name in globals() if name.startswith("__"))})
 
 
 __all__ = [
@@ -69,6 +72,7 @@ __all__ = [
     "FormatError",
     "InternalError",
     "Plan",
+    "Report",
     "ResumeMismatchError",
     "SchemaError",
     "Scores",
@@ -76,6 +80,7 @@ __all__ = [
     "SourceChangedError",
     "TruncatedError",
     "UnsafePickleError",
+    "Verified",
     "__version__",
     "get_indices",
     "gumbel_top_k",

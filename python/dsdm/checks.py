@@ -4,14 +4,35 @@ import math
 import operator
 import sys
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-ORDERS = ("best_first", "best_last", "row")
-NANS = ("raise", "omit", "largest", "smallest")
-_IOS = ("mmap", "pread")
+Order: TypeAlias = Literal["best_first", "best_last", "row"]
+"""The order of selected rows."""
+Nan: TypeAlias = Literal["raise", "omit", "largest", "smallest"]
+"""What to do with a score that is NaN."""
+Noise: TypeAlias = Literal["philox", "numpy"]
+"""Where the noise of a draw comes from."""
+RowOrder: TypeAlias = Literal["given", "row", "shuffle"]
+"""The order in which rows are written."""
+Format: TypeAlias = Literal["arrow", "parquet", "tokens"]
+"""What is written."""
+PathNames: TypeAlias = Literal["relative", "absolute"]
+"""How ``dsdm.json`` names files outside of the output."""
+Io: TypeAlias = Literal["mmap", "pread"]
+"""How files are read."""
+Sort: TypeAlias = Literal["name", "natural"]
+"""The order of numbered files."""
+
+ORDERS: tuple[str, ...] = get_args(Order)
+NANS: tuple[str, ...] = get_args(Nan)
+NOISES: tuple[str, ...] = get_args(Noise)
+ROW_ORDERS: tuple[str, ...] = get_args(RowOrder)
+FORMATS: tuple[str, ...] = get_args(Format)
+_IOS: tuple[str, ...] = get_args(Io)
+_PATH_NAMES: tuple[str, ...] = get_args(PathNames)
 
 _MOST_THREADS = 1024
 # More of them tell a reader nothing, and Python writes no more than some thousand.
@@ -30,6 +51,11 @@ def one_of(name: str, value: object, accepted: tuple[str, ...]) -> None:
 def check_io(io: object) -> None:
     """Refuse a way to read files that there is not."""
     one_of("io", io, _IOS)
+
+
+def check_path_names(paths: object) -> None:
+    """Refuse a way to name files that there is not."""
+    one_of("paths", paths, _PATH_NAMES)
 
 
 def check_threads(threads: object) -> None:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsdm import _native
-from dsdm.checks import check_threads, said
+from dsdm.checks import Io, Sort, check_threads, said
 from dsdm.hf.runs import in_runs
 from dsdm.rows.materializing import Report, materialize
 from dsdm.rows.releases import for_datasets
+from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sizes import readable, to_bytes
-from dsdm.rows.sources import Source, open_source, row_numbers
+from dsdm.rows.sources import Source, open_source
 from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:
@@ -127,9 +128,9 @@ def open_shards(
     *,
     columns: Sequence[str] | None = None,
     threads: int | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> Shards:
     """Open a corpus: its metadata is read, its rows are not.
 
@@ -184,9 +185,9 @@ def select(
     columns: Sequence[str] | None = None,
     memory_limit: int | str | None = None,
     threads: int | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> "datasets.Dataset":
     """Give rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
 
@@ -210,9 +211,9 @@ def open_dataset(
     *,
     columns: Sequence[str] | None = None,
     threads: int | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> "datasets.Dataset":
     """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
 
@@ -228,3 +229,7 @@ def open_dataset(
     from dsdm.hf.lazy import open_lazily
 
     return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io)))
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from dsdm import _native
 from dsdm._native import Scores
-from dsdm.checks import check_flag, check_io
+from dsdm.checks import Io, Sort, check_flag, check_io
 from dsdm.paths import SCORES, PathLike, absolute, find
 from dsdm.shown import telling
 
@@ -26,9 +26,9 @@ def open_scores(
     key: str | None = None,
     column: str | None = None,
     dtype: DTypeLike | None = None,
-    io: str = "mmap",
+    io: Io = "mmap",
     verify: bool = False,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
 ) -> Scores:
     """Open score files as one vector.
@@ -120,9 +120,9 @@ def open_leniently(
     key: str | None,
     column: str | None,
     dtype: DTypeLike | None,
-    io: str = "mmap",
+    io: Io = "mmap",
     verify: bool = False,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
 ) -> Scores:
     """Open score files where a key or a column may be for other files that are opened with them."""
@@ -169,3 +169,7 @@ def _type_name(dtype: DTypeLike) -> str:
         raise TypeError(message) from error
     order = {"<": "<", ">": ">"}.get(given.byteorder, "")
     return order + given.newbyteorder("=").name
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

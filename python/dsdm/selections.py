@@ -8,17 +8,17 @@ import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import reference
-from dsdm.checks import count_of, said, whole
+from dsdm.checks import Io, Sort, count_of, said, whole
 from dsdm.paths import ROWS, PathLike, local
 from dsdm.paths.belongs import walk
 from dsdm.paths.deep import matching
-from dsdm.reference import DATASET_SIZE
+from dsdm.reference import DATASET_SIZE, Method, Target
 from dsdm.selection import methods, provenance
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def dsdm_select(
     rows: int | None = None,
 ) -> NDArray[np.int64]:
     """Select the rows that the datamodels find best for the target, the best last."""
-    return methods.get_indices(
-        "dsdm", _size(selection_size), target_task, data_dir=data_dir, rows=rows, order="best_last"
-    )
+    return _select("dsdm", _size(selection_size), target_task, data_dir=data_dir, rows=rows, order="best_last")
 
 
 def classifier_select(
@@ -90,7 +88,7 @@ def classifier_select(
     rows: int | None = None,
 ) -> NDArray[np.int64]:
     """Select the rows that the classifier finds most like the target, the best first."""
-    return methods.get_indices("classifier", _size(selection_size), target_task, data_dir=data_dir, rows=rows)
+    return _select("classifier", _size(selection_size), target_task, data_dir=data_dir, rows=rows)
 
 
 def dsir_select(
@@ -102,12 +100,12 @@ def dsir_select(
     seed: int | None = None,
 ) -> NDArray[np.int64]:
     """Draw rows with probability proportional to their importance for the target, without replacement."""
-    return methods.get_indices("dsir", _size(selection_size), target_task, data_dir=data_dir, rows=rows, seed=seed)
+    return _select("dsir", _size(selection_size), target_task, data_dir=data_dir, rows=rows, seed=seed)
 
 
 def random_select(selection_size: int, *, rows: int | None = None, seed: int | None = None) -> NDArray[np.int64]:
     """Draw rows uniformly from all `DATASET_SIZE` (or the first `rows`) rows, in random order."""
-    return methods.get_indices("random", _size(selection_size), rows=rows, seed=seed)
+    return _select("random", _size(selection_size), rows=rows, seed=seed)
 
 
 def semdedup_select(
@@ -118,12 +116,17 @@ def semdedup_select(
     seed: int | None = None,
 ) -> NDArray[np.int64]:
     """Draw rows uniformly from those that SemDeDup keeps, in random order."""
-    return methods.get_indices("semdedup", _size(selection_size), data_dir=data_dir, rows=rows, seed=seed)
+    return _select("semdedup", _size(selection_size), data_dir=data_dir, rows=rows, seed=seed)
 
 
 def _size(selection_size: int) -> int:
     """Give how many rows are asked for, under the reference's name for it."""
     return count_of(selection_size, "selection_size")
+
+
+def _select(method: str, k: int, target: str | None = None, **options: Any) -> NDArray[np.int64]:
+    """Select by names that the reference takes, whatever they are: which of them there are is checked."""
+    return methods.get_indices(cast("Method", method), k, cast("Target | None", target), **options)
 
 
 TARGETED_METHODS = {"dsdm": dsdm_select, "classifier": classifier_select, "dsir": dsir_select}
@@ -145,7 +148,7 @@ def get_indices(
     for which the reference has no order, gives the best (score plus noise) first.
     :func:`dsdm.get_indices` says what the options mean, and gives an array, which costs far less.
     """
-    rows_selected = methods.get_indices(
+    rows_selected = _select(
         method,
         _size(selection_size),
         target_task,
@@ -169,9 +172,9 @@ def dataset_select(
     data_files: str | list[str] | None = None,
     cache_dir: PathLike | None = None,
     num_proc: int | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> "Dataset":
     """Select rows of the candidate corpus by a method, as a ``datasets.Dataset``.
 
@@ -181,7 +184,7 @@ def dataset_select(
     candidates = get_candidate_dataset(
         path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc, sort=sort, partial=partial, io=io
     )
-    indices = methods.get_indices(
+    indices = _select(
         method,
         size,
         target_task,
@@ -200,9 +203,9 @@ def get_candidate_dataset(
     data_files: str | list[str] | None = None,
     cache_dir: PathLike | None = None,
     num_proc: int | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> "Dataset":
     """Open the candidate corpus as a ``datasets.Dataset`` over its Parquet shards, without an Arrow copy.
 
@@ -300,3 +303,7 @@ def _shards_of(folder: str, globs: list[str] | None) -> list[str] | str:
 def process_path(path: PathLike, *, data_dir: PathLike | None = None) -> Path:
     """Find a file or folder of the reference layout, such as ``"dsdm"`` or ``"sdd.pt"``."""
     return reference.find_file(os.fspath(path), data_dir)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+__all__ = ["REVISION", "TOKENIZER", "tokenizer_maker"]
+
 TOKENIZER = "EleutherAI/pythia-70m"
 """The tokenizer's name on the hub."""
 
@@ -27,3 +29,7 @@ def tokenizer_maker() -> "PreTrainedTokenizerBase":
         message = "tokenizer_maker needs the package transformers; install it with: pip install 'dsdm[tokenizer]'"
         raise ImportError(message) from error
     return AutoTokenizer.from_pretrained(TOKENIZER, revision=REVISION, use_fast=True)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -27,7 +27,7 @@ LIMIT = 1.0  # seconds from the signal to the end
 CALLS = {
     "top_k": "dsdm.top_k(scores, 20_000_000)",
     "gumbel_top_k": "dsdm.gumbel_top_k(scores, 20_000_000, seed=1)",
-    "gumbel_top_k numpy": 'dsdm.gumbel_top_k(scores, 20_000_000, seed=1, rng="numpy")',
+    "gumbel_top_k numpy": 'dsdm.gumbel_top_k(scores, 20_000_000, seed=1, noise="numpy")',
     "sample": "dsdm.sample(1_500_000_000, 20_000_000, seed=1)",
     "expression": "dsdm.top_k(scores.zscore() + scores * 2 - scores / 3, 1000)",
     "exclude rows": "dsdm.top_k(scores, 10, exclude=ids)",

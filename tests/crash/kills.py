@@ -29,7 +29,7 @@ ROWS = 20_000
 TOKENS = 256
 FORMATS = ("arrow", "parquet", "tokens")
 OPTIONS = {
-    "order": ("given", "row", "shuffle"),
+    "row_order": ("given", "row", "shuffle"),
     "num_shards": (1, 2, 5, 9),
     "threads": (1, 2),
     "memory_limit": (None, "4MB"),
@@ -76,7 +76,7 @@ def case(folder: Path, rng: np.random.Generator, counts: Counter[str]) -> None:
     """Draw what to write, write it undisturbed, and then by a run that is killed and goes on."""
     source = folder / str(rng.choice(("parquet", "arrow")))
     options = {name: choices[rng.integers(len(choices))] for name, choices in OPTIONS.items()}
-    options |= {"format": str(rng.choice(FORMATS)), "seed": 7 if options["order"] == "shuffle" else None}
+    options |= {"format": str(rng.choice(FORMATS)), "seed": 7 if options["row_order"] == "shuffle" else None}
     rows = rng.permutation(ROWS)[: rng.integers(1, ROWS)]
     what = f"{len(rows)} rows of {source.name}, {options}"
 

@@ -175,15 +175,15 @@ def cases() -> dict[str, Case]:
     gone = {"by": "top_k", "scores": ["gone.npy"], "arguments": {"k": 12, "exclude": [1]}}
     own = {"by": "a colleague", "note": [1.5, None, True, {"x": []}]}
     options = {"k": 12, "seed": 2**64 - 1, "temperature": 0.5, "exclude": np.load("no.npy")}
-    by_dsir = ("--by", "dsir", "--target", "squad", "--data-dir", "data", "--seed", "3", "--rng", "numpy")
+    by_dsir = ("--by", "dsir", "--target", "squad", "--data-dir", "data", "--seed", "3", "--noise", "numpy")
     by_column = ("--by", "scores.parque?", "--column", "quality", "--gumbel", "--seed", "3", "--exclude", "no.npy")
     return {
         "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
-        "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, order="row"),
+        "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, row_order="row"),
         "tokens": lambda out: write(out, format="tokens"),
-        "ragged": lambda out: write(out, format="tokens", columns=["ragged"], order="shuffle", seed=7),
+        "ragged": lambda out: write(out, format="tokens", columns=["ragged"], row_order="shuffle", seed=7),
         "no rows": lambda out: write(out, [], format="tokens"),
-        "shuffle": lambda out: write(out, order="shuffle", seed=2**63 - 1, paths="absolute"),
+        "shuffle": lambda out: write(out, row_order="shuffle", seed=2**63 - 1, paths="absolute"),
         "overwrite": lambda out: write(out, overwrite=True),
         "table": lambda out: write(out, source=pa.table({"a": range(TOTAL)})),
         "dataset": lambda out: write(out, source=open_dataset("corpus")),

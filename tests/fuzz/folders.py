@@ -55,7 +55,7 @@ def call(kind):
     """Give the options of the run that a folder is of."""
     form, _, order = kind.partition(" ")
     tokens = {"columns": ["tokens"]} if form == "tokens" else {}
-    return {"format": form, "order": order or "given", "num_shards": 4, "threads": 1, "progress": False, **tokens}
+    return {"format": form, "row_order": order or "given", "num_shards": 4, "threads": 1, "progress": False, **tokens}
 
 
 def folder():

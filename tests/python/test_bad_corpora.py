@@ -755,9 +755,9 @@ def test_74_an_output_that_is_there_or_is_the_source(tmp_path):
 )
 def test_75_a_seed_that_is_none(tmp_path, seed, kind, message):
     with pytest.raises(kind, match=message):
-        dsdm.materialize(table_of(), [0], tmp_path / "out", order="shuffle", seed=seed)
-    with pytest.raises(ValueError, match="seed=3 belongs to order='shuffle', and the order is 'row'"):
-        dsdm.materialize(table_of(), [0], tmp_path / "out", order="row", seed=3)
+        dsdm.materialize(table_of(), [0], tmp_path / "out", row_order="shuffle", seed=seed)
+    with pytest.raises(ValueError, match="seed=3 belongs to row_order='shuffle', and row_order is 'row'"):
+        dsdm.materialize(table_of(), [0], tmp_path / "out", row_order="row", seed=3)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -839,7 +839,7 @@ class Told:
     def __exit__(self, *_): return None
     def __call__(self, done): done and print("begun", flush=True)
 
-dsdm.rows.materializing._bar = lambda *_, **__: Told()
+dsdm.rows.materializing.bar = lambda *_, **__: Told()
 try:
     rows = np.random.default_rng(0).permutation(int(sys.argv[3]))
     dsdm.materialize(sys.argv[1], rows, sys.argv[2], memory_limit=1, threads=2, num_shards=4)
@@ -986,7 +986,7 @@ def test_a_source_that_changes_while_rows_are_written(slow, tmp_path, monkeypatc
     shutil.copy(slow, source)
     rows = np.random.default_rng(0).integers(0, SLOW_ROWS, 30_000)
     bar = Touches(lambda: change(source))
-    monkeypatch.setattr("dsdm.rows.materializing._bar", lambda *_, **__: bar)
+    monkeypatch.setattr("dsdm.rows.materializing.bar", lambda *_, **__: bar)
     with pytest.raises(errors.SourceChangedError, match=rf"{source}: the file changed .*{name}"):
         dsdm.materialize(source, rows, tmp_path / "out", memory_limit=1, threads=1)
     assert bar.done

@@ -76,7 +76,7 @@ def calls_of(path):
         return {
             "top_k": lambda: dsdm.top_k(scores, 3).tolist(),
             "gumbel_top_k": lambda: dsdm.gumbel_top_k(scores, 3, seed=1).tolist(),
-            "numpy's noise": lambda: dsdm.gumbel_top_k(scores, 3, seed=1, rng="numpy").tolist(),
+            "numpy's noise": lambda: dsdm.gumbel_top_k(scores, 3, seed=1, noise="numpy").tolist(),
             "one row": lambda: scores[-1].tolist(),
             "rows": lambda: scores[np.array([1, 30_000])].tolist(),
             "a slice": lambda: scores[5:39_999:7].sum().tolist(),

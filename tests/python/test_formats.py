@@ -237,7 +237,7 @@ def test_the_manifest_tells_what_is_there(source, written, form):
 
 
 def test_the_manifest_tells_of_order_and_seed(source, tmp_path):
-    report = write(source, tmp_path / "out", "arrow", order="shuffle", selection={"by": "hand", "file": tmp_path})
+    report = write(source, tmp_path / "out", "arrow", row_order="shuffle", selection={"by": "hand", "file": tmp_path})
     told = json.loads((tmp_path / "out" / "dsdm.json").read_text())["selection"]
     assert (told["order"], told["seed"]) == ("shuffle", report.seed)
     assert told["chosen"] == {"by": "hand", "file": str(tmp_path)}
@@ -394,4 +394,4 @@ def test_a_method_is_chosen_again_where_its_files_are(run, demo, tmp_path, metho
         manifest = json.loads((tmp_path / "out" / "dsdm.json").read_text())
         assert manifest["selection"]["chosen"]["score_files"]
         assert dsdm.verify(tmp_path / "out", data_dir=demo / "demo" / "data").selection
-        assert "not there" in dsdm.verify(tmp_path / "out", data_dir=tmp_path).remark
+        assert "not there" in dsdm.verify(tmp_path / "out", data_dir=tmp_path).reason

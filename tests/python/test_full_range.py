@@ -122,7 +122,7 @@ def test_a_draw_with_numpys_noise_of_any_bits(scores, data):
     keys = weights + np.random.default_rng(seed).gumbel(size=n)
     possible = np.flatnonzero(~np.isnan(keys) & (keys != -np.inf))
     best = possible[np.argsort(-keys[possible], kind="stable")].tolist()
-    options = {"seed": seed, "temperature": temperature, "rng": "numpy", "nan": "omit"}
+    options = {"seed": seed, "temperature": temperature, "noise": "numpy", "nan": "omit"}
     k = data.draw(counts(len(best)))
     if len(overflown):
         with pytest.raises(ValueError, match=f"score of row {overflown[0]} divided by"):

@@ -203,7 +203,7 @@ def test_rows_without_bytes_are_not_drawn_again_by_their_number(tmp_path, monkey
     monkeypatch.setitem(FUNCTIONS, "get_indices", draw)
     found = dsdm.verify(out)
     assert (found.rows, found.selection) == (rows, False)
-    assert f"a draw of {rows:,} rows" in found.remark
+    assert f"a draw of {rows:,} rows" in found.reason
 
 
 def test_a_name_that_is_there_twice_is_refused(work):
@@ -228,7 +228,7 @@ def test_files_elsewhere_are_looked_at_only_where_the_caller_trusts_them(run, wo
     assert (found.sources.same, found.score_files.same, found.selection) == ([], [], False)
     where = "is outside of the folder, the data directory and the current directory; if you trust it, allow it by"
     assert found.sources.outside == [f"{work / 'corpus.parquet'} {where} trust_paths="]
-    assert found.remark == f"{work / 's.npy'} {where} trust_paths="
+    assert found.reason == f"{work / 's.npy'} {where} trust_paths="
     assert f"the selection was not looked at: {work / 's.npy'} is outside; 1 of 1 sources were not " in str(found)
     assert f"1 of 1 sources were not looked at ({work / 'corpus.parquet'} is outside); 1 of 1 score" in str(found)
     assert str(found).count("trust_paths") == str(found).count("the data directory") == 1
@@ -240,7 +240,7 @@ def test_files_elsewhere_are_looked_at_only_where_the_caller_trusts_them(run, wo
     for trusted in ([work], [work / name for name in ("corpus.parquet", "s.npy", "no.npy")]):
         found = dsdm.verify(work / "out", trust_paths=trusted)
         assert (len(found.sources.same), len(found.score_files.same), found.selection) == (1, 1, True)
-    assert dsdm.verify(work / "out", trust_paths=[work / "s.npy"]).remark.startswith(f"{work / 'no.npy'} is outside")
+    assert dsdm.verify(work / "out", trust_paths=[work / "s.npy"]).reason.startswith(f"{work / 'no.npy'} is outside")
     for untrusted in ("work", b"work", work):
         with pytest.raises(TypeError, match=r"trust_paths is .*; a list of folders and files is needed"):
             dsdm.verify(work / "out", trust_paths=untrusted)
@@ -256,7 +256,7 @@ def test_a_link_out_of_what_is_trusted_is_not_followed(work, tmp_path):
     manifest = json.loads((work / "out" / "dsdm.json").read_text())
     manifest["selection"]["chosen"]["scores"] = ["../linked.npy"]
     reseal(work / "out", manifest)
-    assert dsdm.verify("out").remark.startswith(f"{work / 'linked.npy'} is outside")
+    assert dsdm.verify("out").reason.startswith(f"{work / 'linked.npy'} is outside")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".pt", ".parquet", ".arrow", ".txt"])

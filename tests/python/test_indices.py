@@ -242,19 +242,19 @@ def test_numpy_noise_has_numpys_bits(dtype, temperature):
         best = np.argsort(-keys, kind="stable")
         for k in {1, n // 20, n}:
             for threads in (1, 2, 7):
-                rows = dsdm.gumbel_top_k(scores, k, seed=42, temperature=temperature, rng="numpy", threads=threads)
+                rows = dsdm.gumbel_top_k(scores, k, seed=42, temperature=temperature, noise="numpy", threads=threads)
                 np.testing.assert_array_equal(rows, best[:k])
 
 
-@pytest.mark.parametrize("rng", ["philox", "numpy"])
-def test_gumbel_does_not_depend_on_threads(rng):
+@pytest.mark.parametrize("noise", ["philox", "numpy"])
+def test_gumbel_does_not_depend_on_threads(noise):
     scores = vector("random", "float32", 600_001)
-    first = dsdm.gumbel_top_k(scores, 20_000, seed=9, rng=rng, threads=1)
+    first = dsdm.gumbel_top_k(scores, 20_000, seed=9, noise=noise, threads=1)
     for threads in (2, 7):
-        np.testing.assert_array_equal(dsdm.gumbel_top_k(scores, 20_000, seed=9, rng=rng, threads=threads), first)
-    nested = dsdm.gumbel_top_k(scores, 500, seed=9, rng=rng)
+        np.testing.assert_array_equal(dsdm.gumbel_top_k(scores, 20_000, seed=9, noise=noise, threads=threads), first)
+    nested = dsdm.gumbel_top_k(scores, 500, seed=9, noise=noise)
     np.testing.assert_array_equal(nested, first[:500])
-    assert sorted(first.tolist()) == dsdm.gumbel_top_k(scores, 20_000, seed=9, rng=rng, order="row").tolist()
+    assert sorted(first.tolist()) == dsdm.gumbel_top_k(scores, 20_000, seed=9, noise=noise, order="row").tolist()
 
 
 def test_a_rows_noise_depends_on_seed_and_row_only():
@@ -298,12 +298,12 @@ def inclusion_probabilities(weights, k):
 CHI_SQUARE_999 = {5: 20.515, 9: 27.877}
 
 
-@pytest.mark.parametrize("rng", ["philox", "numpy"])
-def test_gumbel_inclusion_is_as_probable_as_it_must_be(rng):
+@pytest.mark.parametrize("noise", ["philox", "numpy"])
+def test_gumbel_inclusion_is_as_probable_as_it_must_be(noise):
     weights, k, draws = np.array([1, 2, 3, 5, 8, 13.0]), 2, 4_000
     counts = np.zeros(6)
     for seed in range(draws):
-        counts[dsdm.gumbel_top_k(np.log(weights), k, seed=seed, rng=rng, threads=1)] += 1
+        counts[dsdm.gumbel_top_k(np.log(weights), k, seed=seed, noise=noise, threads=1)] += 1
     expected = inclusion_probabilities(weights, k) * draws
     assert np.isclose(expected.sum(), k * draws)
     assert (((counts - expected) ** 2) / expected).sum() < CHI_SQUARE_999[5]
@@ -395,11 +395,11 @@ def test_seeds():
     for seed in (-1, 2**64):
         with pytest.raises(ValueError, match=f"seed is {seed}"):
             dsdm.sample(10, 1, seed=seed)
-    big = dsdm.gumbel_top_k(scores, 10, seed=2**70, rng="numpy")
+    big = dsdm.gumbel_top_k(scores, 10, seed=2**70, noise="numpy")
     expected = np.argsort(-np.random.default_rng(2**70).gumbel(size=1000), kind="stable")[:10]
     np.testing.assert_array_equal(big, expected)
-    with pytest.raises(ValueError, match="rng is 'mt19937'"):
-        dsdm.gumbel_top_k(scores, 1, rng="mt19937")
+    with pytest.raises(ValueError, match='noise is "mt19937"'):
+        dsdm.gumbel_top_k(scores, 1, noise="mt19937")
 
 
 def test_the_native_module_is_built_from_this_source():

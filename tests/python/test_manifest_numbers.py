@@ -33,7 +33,7 @@ def test_any_number_comes_back_and_the_output_verifies(tmp_path_factory, numbers
 def test_a_seed_of_numpy_of_any_size_is_drawn_again_by_verify(tmp_path, seed):
     np.save(tmp_path / "scores.npy", np.arange(3, dtype=np.float32))
     scores = dsdm.open_scores(tmp_path / "scores.npy")
-    arguments = {"k": 2, "seed": seed, "rng": "numpy"}
+    arguments = {"k": 2, "seed": seed, "noise": "numpy"}
     chosen = dsdm.gumbel_top_k(scores, **arguments)
     told = {"by": "gumbel_top_k", "scores": [str(tmp_path / "scores.npy")], "arguments": arguments}
     dsdm.materialize(TABLE, chosen, tmp_path / "out", selection=told, progress=False)

@@ -92,7 +92,7 @@ def test_the_name_alone_is_told_of_a_file_of_a_user_elsewhere(project, tmp_path)
     found = dsdm.verify("out")
     assert (found.sources.missing, found.score_files.missing) == (["a.parquet"], ["mine.npy"])
     assert not found.selection
-    assert found.remark == "mine.npy: dsdm.json does not tell where it is"
+    assert found.reason == "mine.npy: dsdm.json does not tell where it is"
 
 
 def test_a_data_dir_is_told_by_the_way_or_not_at_all(project, tmp_path):

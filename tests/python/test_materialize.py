@@ -450,7 +450,7 @@ def test_shards_are_cut_where_datasets_cuts_them(tmp_path):
         ({"memory_limit": -1}, ValueError, "memory_limit is -1 bytes"),
         ({"threads": 0}, ValueError, "threads is 0; a number from 1"),
         ({"format": "lance"}, ValueError, "format='lance' is none of 'arrow'"),
-        ({"order": "best"}, ValueError, "order='best' is none of 'given', 'row', 'shuffle'"),
+        ({"row_order": "best"}, ValueError, "row_order='best' is none of 'given', 'row', 'shuffle'"),
     ],
 )
 def test_options_that_make_no_sense_are_named(tmp_path, options, kind, message):
@@ -466,12 +466,12 @@ def ids_of(folder):
 def test_order(tmp_path):
     table = mixed()
     rows = indices_of("repeated")
-    dsdm.materialize(table, rows, tmp_path / "given", order="given")
+    dsdm.materialize(table, rows, tmp_path / "given", row_order="given")
     assert ids_of(tmp_path / "given") == rows.tolist()
-    dsdm.materialize(table, rows, tmp_path / "row", order="row", row_ids="row")
+    dsdm.materialize(table, rows, tmp_path / "row", row_order="row", row_ids="row")
     assert ids_of(tmp_path / "row") == sorted(rows.tolist())
     assert ids_of(tmp_path / "row") == datasets.load_from_disk(str(tmp_path / "row"))["row"][:]
-    report = dsdm.materialize(table, rows, tmp_path / "seeded", order="shuffle", seed=5, row_ids="row")
+    report = dsdm.materialize(table, rows, tmp_path / "seeded", row_order="shuffle", seed=5, row_ids="row")
     assert report.seed == 5
     assert ids_of(tmp_path / "seeded") == np.random.default_rng(5).permutation(rows).tolist()
     assert ids_of(tmp_path / "seeded") == datasets.load_from_disk(str(tmp_path / "seeded"))["row"][:]
@@ -479,11 +479,11 @@ def test_order(tmp_path):
 
 def test_a_shuffle_without_a_seed_can_be_repeated(tmp_path):
     table = mixed()
-    reports = [dsdm.materialize(table, range(ROWS), tmp_path / name, order="shuffle") for name in "ab"]
+    reports = [dsdm.materialize(table, range(ROWS), tmp_path / name, row_order="shuffle") for name in "ab"]
     assert reports[0].seed != reports[1].seed
     assert reports[0].fingerprint != reports[1].fingerprint
     assert f"shuffled with seed {reports[0].seed}" in str(reports[0])
-    again = dsdm.materialize(table, range(ROWS), tmp_path / "c", order="shuffle", seed=np.int64(reports[0].seed))
+    again = dsdm.materialize(table, range(ROWS), tmp_path / "c", row_order="shuffle", seed=np.int64(reports[0].seed))
     assert again.fingerprint == reports[0].fingerprint
     assert contents(tmp_path / "a") == contents(tmp_path / "c")
 
@@ -727,7 +727,7 @@ def test_what_a_bar_raises_ends_the_work(tmp_path, monkeypatch):
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr("dsdm.rows.materializing._bar", lambda *_, **__: Broken())
+    monkeypatch.setattr("dsdm.rows.materializing.bar", lambda *_, **__: Broken())
     # Many passes over one row group take long enough for a bar to move.
     rows = np.random.default_rng(0).permutation(300_000)
     pq.write_table(pa.table({"row": rows}), tmp_path / "a.parquet")

@@ -357,6 +357,10 @@ NEVER = [
     (changed(DRAWN, seed=None), "'arguments' has no 'seed'"),
     (changed(DRAWN, temperature=0), "'arguments' has 'temperature', of which"),
     (changed(DRAWN, rng="x"), "'arguments' has 'rng', of which"),
+    (changed(DRAWN, noise="x"), "'arguments' has 'noise', of which"),
+    (changed(DRAWN, rng="numpy", noise="numpy"), "'arguments' has 'noise' and 'rng', which is the same"),
+    (changed(DRAWN, return_seed=True), "'arguments' has 'return_seed'; it may have"),
+    (changed(TOP, rng="numpy"), "'arguments' has 'rng'; it may have"),
     ({"by": "top_k", "arguments": {"k": 3}}, "'scores' is None; the path of the score file"),
     ({**TOP, "scores": []}, r"'scores' is \[\]"),
     ({**TOP, "scores": [3]}, r"'scores' is \[3\]"),
@@ -368,7 +372,7 @@ NEVER = [
     (changed(METHOD, method="ranodm"), "'arguments' has 'method', of which"),
     (changed(METHOD, target="squad"), "the method 'random' takes no target"),
     (changed(METHOD, seed="left out"), "'arguments' has no 'seed'"),
-    (changed(METHOD, rng="numpy"), "rng is 'numpy', and the method 'random' has no use"),
+    (changed(METHOD, rng="numpy"), "noise is 'numpy', and the method 'random' has no use"),
     (changed(METHOD, rows=-1), "'arguments' has 'rows', of which"),
 ]
 
@@ -391,7 +395,7 @@ def test_what_can_never_be_chosen_again_is_refused_and_found_in_older_manifests(
     found = dsdm.verify("out")
     assert not found.selection
     known = told.get("by") in {"top_k", "gumbel_top_k", "get_indices"}
-    assert ("cannot be done again: selection=: " if known else "does not tell how") in found.remark
+    assert ("cannot be done again: selection=: " if known else "does not tell how") in found.reason
 
 
 def test_what_is_told_of_ones_own_is_kept(tmp_path, corpus):

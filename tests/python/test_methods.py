@@ -43,10 +43,10 @@ def test_the_drop_in_gives_the_references_answer(method, target, k, golden, upst
 @pytest.mark.parametrize(("method", "target", "k", "golden"), cases("dsir-numpy-seed42"))
 def test_dsir_with_numpys_noise_gives_the_references_answer(method, target, k, golden, upstream_mini):
     del method
-    found = dsdm.get_indices("dsir", k, target, data_dir=upstream_mini, rng="numpy", seed=42)
+    found = dsdm.get_indices("dsir", k, target, data_dir=upstream_mini, noise="numpy", seed=42)
     np.testing.assert_array_equal(found, golden)
     scores = dsdm.open_scores(upstream_mini / "dsir" / f"{target}.pt")
-    np.testing.assert_array_equal(dsdm.gumbel_top_k(scores, k, rng="numpy", seed=42), golden)
+    np.testing.assert_array_equal(dsdm.gumbel_top_k(scores, k, noise="numpy", seed=42), golden)
 
 
 @pytest.mark.parametrize(("method", "target"), COMBINATIONS)
@@ -82,7 +82,7 @@ def number_in(value, text):
 def test_a_prefix_of_the_rows_is_chosen_from_alone(method, target, upstream_mini):
     whole = np.asarray(method_scores(method, target, data_dir=upstream_mini))
     found = dsdm.get_indices(
-        method, 200, target, data_dir=upstream_mini, rows=1000, rng=numpys(method), **seeded(method, 5)
+        method, 200, target, data_dir=upstream_mini, rows=1000, noise=numpys(method), **seeded(method, 5)
     )
     keys = whole[:1000].astype(np.float64)
     if method == "dsir":
@@ -172,7 +172,7 @@ def test_an_unseeded_draw_tells_its_seed(upstream_mini):
 @pytest.mark.parametrize("method", ["dsdm", "classifier", "random", "semdedup"])
 def test_options_of_drawing_by_score_are_refused_elsewhere(method, upstream_mini):
     target = "squad" if method in reference.TARGETED_METHODS else None
-    for option in ({"temperature": 0.5}, {"rng": "numpy"}):
+    for option in ({"temperature": 0.5}, {"noise": "numpy"}):
         place = {} if method == "random" else {"data_dir": upstream_mini}
         with pytest.raises(ValueError, match=rf"{next(iter(option))} is .* the method '{method}' has no use for it"):
             dsdm.get_indices(method, 1, target, **place, **option)

@@ -73,12 +73,12 @@ def bases(place):
     """A call of each function, with arguments that are right; several where arguments depend on others."""
     drawn = {"data_dir": DATA, "rows": 100, "seed": 1}
     scores, shards = dsdm.open_scores(place / "s.npy"), dsdm.open_shards(TABLE)
-    writing = {"source": TABLE, "indices": [0], "out_dir": place / "out", "order": "shuffle"}
+    writing = {"source": TABLE, "indices": [0], "out_dir": place / "out", "row_order": "shuffle"}
     named = {"selection_size": 3, "data_dir": DATA, "rows": 100}
     operators = ["add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"]
     return {
         "dsdm.top_k": [{"scores": SCORES, "k": 2}],
-        "dsdm.gumbel_top_k": [{"scores": SCORES, "k": 2, "rng": rng} for rng in ("philox", "numpy")],
+        "dsdm.gumbel_top_k": [{"scores": SCORES, "k": 2, "noise": noise} for noise in ("philox", "numpy")],
         "dsdm.sample": [{"population": 20, "k": 2}],
         "dsdm.get_indices": [
             *({"method": method, "k": 3, **target, **without(method, drawn)} for method, target in METHODS.items()),
@@ -144,7 +144,13 @@ def test_every_function_that_takes_a_number_is_called_here(place):
     assert len(ARGUMENTS) > 60
     classes = {name for name in dsdm.__all__ if inspect.isclass(getattr(dsdm, name))}
     # What a call gives is not made by callers.
-    assert {name for name in classes if not issubclass(getattr(dsdm, name), Exception)} == {"Scores", "Shards", "Plan"}
+    assert {name for name in classes if not issubclass(getattr(dsdm, name), Exception)} == {
+        "Scores",
+        "Shards",
+        "Plan",
+        "Report",
+        "Verified",
+    }
 
 
 def called(name, given):

@@ -94,8 +94,8 @@ def test_what_only_counts_as_true_or_as_a_number_is_refused():
         case({"memory_limit": "much"}, ValueError, "memory_limit='much'"),
         case({"max_shard_size": 0}, ValueError, "max_shard_size is 0 bytes"),
         case({"threads": -5}, ValueError, "threads is -5"),
-        case({"seed": 1}, ValueError, "seed=1 belongs to order='shuffle'"),
-        case({"seed": -1, "order": "shuffle"}, ValueError, "seed is -1"),
+        case({"seed": 1}, ValueError, "seed=1 belongs to row_order='shuffle'"),
+        case({"seed": -1, "row_order": "shuffle"}, ValueError, "seed is -1"),
     ],
 )
 def test_what_writing_takes_a_plan_looks_at(tmp_path, options, error, message):

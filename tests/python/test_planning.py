@@ -49,7 +49,7 @@ def test_every_pass_over_parquet_is_counted(corpus):
     once = dsdm.plan(corpus / "a.parquet", range(ROWS))
     assert (once.passes, once.reads) == (1, 8)
     assert once.read_bytes == pytest.approx((corpus / "a.parquet").stat().st_size, rel=0.05)
-    shuffled = dsdm.plan(corpus / "a.parquet", range(ROWS), order="shuffle", seed=0, memory_limit="200kB")
+    shuffled = dsdm.plan(corpus / "a.parquet", range(ROWS), row_order="shuffle", seed=0, memory_limit="200kB")
     assert shuffled.passes > 1
     assert shuffled.reads == 8 * shuffled.passes
     assert "decoded" in shuffled.strategy

@@ -18,7 +18,7 @@ import pytest
 
 import dsdm
 from dsdm import errors
-from dsdm.rows import materializing
+from dsdm.rows import progress
 
 ROWS = 40_000
 SHARDS = 6
@@ -158,17 +158,17 @@ def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_p
     out = tmp_path / "out"
     rows = CHOSEN[:1500]
     # Small shards, of which the manifest names so many that it is what the limit cuts.
-    number, path, *_ = leave(corpus, out, order="shuffle", rows=rows, num_shards=250)
+    number, path, *_ = leave(corpus, out, row_order="shuffle", rows=rows, num_shards=250)
     assert (number, path) == (errno.EFBIG, str(staging(out) / "output" / "dsdm.json"))
     finished = lines(out)
     seed = json.loads((staging(out) / "plan.json").read_text())["fields"]["seed"]
     with pytest.raises(errors.ResumeMismatchError, match=rf"seed: .* had {seed}, and this call has 7"):
-        write(corpus, out, rows, order="shuffle", num_shards=250, seed=7)
+        write(corpus, out, rows, row_order="shuffle", num_shards=250, seed=7)
     with pytest.raises(errors.ResumeMismatchError, match=r"rows: the interrupted run .* had other rows than"):
-        write(corpus, out, rows[::-1], order="shuffle", num_shards=250, seed=seed)
-    report = write(corpus, out, rows, order="shuffle", num_shards=250)
+        write(corpus, out, rows[::-1], row_order="shuffle", num_shards=250, seed=seed)
+    report = write(corpus, out, rows, row_order="shuffle", num_shards=250)
     assert (report.seed, report.kept) == (seed, finished)
-    write(corpus, tmp_path / "whole", rows, order="shuffle", num_shards=250, seed=seed)
+    write(corpus, tmp_path / "whole", rows, row_order="shuffle", num_shards=250, seed=seed)
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -176,14 +176,14 @@ def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_p
 def test_a_plan_whose_seed_is_damaged_is_not_gone_on_with(corpus, tmp_path, damage):
     out = tmp_path / "out"
     rows = CHOSEN[:1500]
-    leave(corpus, out, order="shuffle", rows=rows, num_shards=250)
+    leave(corpus, out, row_order="shuffle", rows=rows, num_shards=250)
     path = staging(out) / "plan.json"
     plan = json.loads(path.read_text())
     plan["fields"].pop("seed")
     plan["fields"].update({} if damage is None else {"seed": damage})
     path.write_text(json.dumps(plan))
     with pytest.raises(errors.ResumeMismatchError, match=r"seed: .* had .*, and this call has \d+;.*resume=False"):
-        write(corpus, out, rows, order="shuffle", num_shards=250)
+        write(corpus, out, rows, row_order="shuffle", num_shards=250)
 
 
 LIMITED = """
@@ -312,7 +312,10 @@ DIFFERENT = {
     "fewer rows": (lambda corpus, out: write(corpus, out, CHOSEN[:9]), r"rows: .* had 3000, and this call has 9;"),
     "format": (lambda corpus, out: write(corpus, out, format="tokens"), r'format: .* had "arrow", and .* has "tokens"'),
     "shards": (lambda corpus, out: write(corpus, out, num_shards=4), r"shards: .* had 6 of 3000 .* has 4 of 3000 rows"),
-    "order": (lambda corpus, out: write(corpus, out, order="row"), r'order: .* had "given", and this call has "row"'),
+    "order": (
+        lambda corpus, out: write(corpus, out, row_order="row"),
+        r'order: .* had "given", and this call has "row"',
+    ),
     "row ids": (lambda corpus, out: write(corpus, out, row_ids="id"), r"number of columns: .* had 1, and .* has 2"),
     "scores": (
         lambda corpus, out: write(corpus, out, scores=np.ones(ROWS)),
@@ -531,7 +534,7 @@ def test_a_plan_and_a_journal_have_a_size(corpus, tmp_path, name):
     leave(corpus, out)
     os.truncate(staging(out) / name, (64 << 20) + 1)
     before = sorted(path.name for path in staging(out).rglob("*"))
-    for options in ({}, {"order": "shuffle"}):
+    for options in ({}, {"row_order": "shuffle"}):
         with pytest.raises(errors.FormatError, match=rf"{name}: it has 67108865 bytes, .* at most 67108864 are read"):
             write(corpus, out, **options)
     assert sorted(path.name for path in staging(out).rglob("*")) == before
@@ -557,7 +560,7 @@ def test_the_folder_of_a_run_that_is_deleted_ends_it(corpus, tmp_path, monkeypat
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr("dsdm.rows.materializing._bar", lambda *_, **__: Bar())
+    monkeypatch.setattr("dsdm.rows.materializing.bar", lambda *_, **__: Bar())
     rows = np.random.default_rng(3).integers(0, ROWS, 300_000)
     with pytest.raises(OSError, match=r"No such file") as caught:
         write(corpus, out, rows, num_shards=100, memory_limit=1)
@@ -581,7 +584,7 @@ def test_an_output_that_cannot_get_its_name_tells_where_it_lies(corpus, tmp_path
             return None
 
     with monkeypatch.context() as patched:
-        patched.setattr("dsdm.rows.materializing._bar", lambda *_, **__: Bar())
+        patched.setattr("dsdm.rows.materializing.bar", lambda *_, **__: Bar())
         with pytest.raises(FileExistsError, match="giving the finished output its name") as caught:
             write(corpus, out, LONG, format="parquet")
     kept = f"{SHARDS} shards are finished and kept in {staging(out)}; the same call continues from there"
@@ -625,8 +628,8 @@ def test_a_bar_counts_what_was_kept_and_not_as_speed(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(sys, "stderr", shown)
     now = iter([10.0, 10.0, 12.0])
-    monkeypatch.setattr("dsdm.rows.materializing.time.perf_counter", lambda: next(now))
-    with materializing._bar(1000, 1_000_000, shown=True) as bar:
+    monkeypatch.setattr("dsdm.rows.progress.time.perf_counter", lambda: next(now))
+    with progress.bar(1000, 1_000_000, shown=True) as bar:
         bar(2 * 400)
         assert (bar._bar.n, bar._bar.initial) == (400, 400)
         bar(2 * 500)

@@ -69,8 +69,8 @@ def stored(folder, dtype, values):
     return dsdm.open_scores(path, dtype=dtype)
 
 
-def noise_of(rng, seed, n):
-    if rng == "numpy":
+def noise_of(noise, seed, n):
+    if noise == "numpy":
         return np.random.default_rng(seed).gumbel(size=n)
     bits = philox_bits(seed, np.arange(n, dtype=np.uint64), domain=1)
     p = np.minimum((bits.astype(np.float64) + 0.5) * 2.0**-64, 1 - 2.0**-53)
@@ -85,10 +85,10 @@ def are_the_best(keys, found):
     return bool((chosen[1:] <= most[:-1]).all() and (rest.max(initial=-np.inf) <= most).all())
 
 
-@pytest.mark.parametrize("rng", ["philox", "numpy"])
+@pytest.mark.parametrize("noise", ["philox", "numpy"])
 @given(drawn=vectors(), data=st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_finite_score_that_becomes_infinite_is_an_error_of_either_sign(folder, rng, drawn, data):
+def test_a_finite_score_that_becomes_infinite_is_an_error_of_either_sign(folder, noise, drawn, data):
     dtype, values = drawn
     n, seed = len(values), data.draw(st.integers(0, 2**64 - 1))
     scores, wide = stored(folder, dtype, values), values.astype(np.float64)
@@ -104,11 +104,11 @@ def test_a_finite_score_that_becomes_infinite_is_an_error_of_either_sign(folder,
     end = {"largest": np.inf, "smallest": -np.inf}.get(nan, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
         weights = np.where(np.isnan(wide), end, wide) / temperature
-        keys = weights + noise_of(rng, seed, n)
+        keys = weights + noise_of(noise, seed, n)
     keys[masked | np.isnan(keys)] = -np.inf
     k = data.draw(st.sampled_from([0, 1, 2, n // 2, n])) if n else 0
     k = min(k, int((keys != -np.inf).sum()))
-    options = {"seed": seed, "temperature": temperature, "rng": rng, "nan": nan}
+    options = {"seed": seed, "temperature": temperature, "noise": noise, "nan": nan}
     options |= {"exclude": masked if masked.any() else None, "threads": data.draw(st.sampled_from([1, 2, 7]))}
     beyond = np.flatnonzero(np.isinf(weights) & np.isfinite(wide) & ~masked)
     if nan == "raise" and (np.isnan(wide) & ~masked).any():
@@ -124,8 +124,8 @@ def test_a_finite_score_that_becomes_infinite_is_an_error_of_either_sign(folder,
         assert are_the_best(keys, found)
 
 
-@pytest.mark.parametrize("rng", ["philox", "numpy"])
-def test_it_is_seen_far_below_what_is_drawn(rng):
+@pytest.mark.parametrize("noise", ["philox", "numpy"])
+def test_it_is_seen_far_below_what_is_drawn(noise):
     """The limit of a draw of few rows rules out nearly all others before their scores are divided."""
     scores = np.random.default_rng(0).standard_normal(600_001)
     for row in (0, 16_383, 16_384, 300_000, 600_000):
@@ -133,7 +133,7 @@ def test_it_is_seen_far_below_what_is_drawn(rng):
         changed[row] = -1e308
         for k in (0, 1, 1000):
             with pytest.raises(ValueError, match=f"score of row {row} divided by the temperature 0.5 is infinite"):
-                dsdm.gumbel_top_k(changed, k, temperature=0.5, seed=3, rng=rng)
-        assert row not in dsdm.gumbel_top_k(changed, 1000, temperature=1.0, seed=3, rng=rng)
+                dsdm.gumbel_top_k(changed, k, temperature=0.5, seed=3, noise=noise)
+        assert row not in dsdm.gumbel_top_k(changed, 1000, temperature=1.0, seed=3, noise=noise)
         changed[row] = -np.inf
-        assert row not in dsdm.gumbel_top_k(changed, 1000, temperature=0.5, seed=3, rng=rng)
+        assert row not in dsdm.gumbel_top_k(changed, 1000, temperature=0.5, seed=3, noise=noise)

@@ -61,7 +61,7 @@ def test_forty_tokens_are_forty(run, tmp_path):
         ["--smallest", "--order", "row"],
         ["--order", "best_last"],
         ["--gumbel", "--seed", 3],
-        ["--gumbel", "--rng", "numpy", "--seed", 3, "--order", "row"],
+        ["--gumbel", "--noise", "numpy", "--seed", 3, "--order", "row"],
         ["--exclude", "no.npy"],
     ],
     ids=str,
@@ -72,7 +72,7 @@ def test_rows_are_taken_in_the_order_of_their_ranks(run, tmp_path, lengths, how,
     scores = np.load(tmp_path / "s.npy")
     exclude = np.load(tmp_path / "no.npy") if "--exclude" in how else None
     if "--gumbel" in how:
-        ranked = dsdm.gumbel_top_k(scores, ROWS, seed=3, rng="numpy" if "numpy" in how else "philox")
+        ranked = dsdm.gumbel_top_k(scores, ROWS, seed=3, noise="numpy" if "numpy" in how else "philox")
     else:
         most = ROWS if exclude is None else ROWS - len(exclude)
         ranked = dsdm.top_k(scores, most, largest="--smallest" not in how, exclude=exclude)

@@ -20,15 +20,15 @@ from dsdm.demo.torch_file import write_tensor
 from dsdm.reference import UNUSED
 
 TABLE = pa.table({"input_ids": [[row, row] for row in range(10)], "n": range(10)})
-HOW = {"threads"}
+HOW = {"threads", "return_seed"}
 
 # --- methods ---
 
-VALUES = {"seed": 1, "temperature": 0.5, "rng": "numpy", "order": "row", "nan": "omit", "exclude": [1], "rows": 50}
+VALUES = {"seed": 1, "temperature": 0.5, "noise": "numpy", "order": "row", "nan": "omit", "exclude": [1], "rows": 50}
 METHODS = {
     "dsdm": {"target", "data_dir", "rows", "order", "nan", "exclude"},
     "classifier": {"target", "data_dir", "rows", "order", "nan", "exclude"},
-    "dsir": {"target", "data_dir", "rows", "seed", "temperature", "rng", "order", "nan", "exclude"},
+    "dsir": {"target", "data_dir", "rows", "seed", "temperature", "noise", "order", "nan", "exclude"},
     "random": {"rows", "seed", "order", "exclude"},
     "semdedup": {"data_dir", "rows", "seed", "order", "exclude"},
 }
@@ -66,24 +66,10 @@ def test_what_is_told_of_a_selection_is_looked_at_alike(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_an_earlier_version_told_of_a_selection_is_chosen_again(tmp_path, monkeypatch, upstream_mini):
-    """It took a seed for dsdm and a folder for random, and had no use for either."""
-    corpus = pa.table({"n": range(5003)})
-    for method, unused in (("dsdm", {"seed": 3}), ("random", {"data_dir": str(upstream_mini), "nan": "omit"})):
-        needed = {"target": "squad", "data_dir": str(upstream_mini)} if method == "dsdm" else {"seed": 1}
-        arguments = {"method": method, "k": 4, "rows": 5003, **needed}
-        rows = dsdm.get_indices(**arguments)
-        told = {"by": "get_indices", "arguments": {**arguments, **unused}}
-        with monkeypatch.context() as earlier:
-            earlier.setattr("dsdm.selection.record.refuse_unused", lambda *_: None)
-            dsdm.materialize(corpus, rows, tmp_path / method, selection=told, paths="absolute", progress=False)
-        assert dsdm.verify(tmp_path / method, data_dir=upstream_mini).selection, method
-
-
 # --- writing ---
 
 WRITING = [
-    ({"order": "row", "seed": 1}, "seed=1 belongs to order='shuffle', and the order is 'row'"),
+    ({"row_order": "row", "seed": 1}, "seed=1 belongs to row_order='shuffle', and row_order is 'row'"),
     ({"num_shards": 2, "max_shard_size": "1MB"}, "max_shard_size='1MB' and num_shards=2 are both given"),
     ({"resume": False, "verify": True}, "verify=True .* and resume=False"),
     ({"format": "tokens", "row_ids": "id"}, r"token files hold one column.*row_ids="),
@@ -191,7 +177,7 @@ GIVEN = {
     "gumbel": ["--gumbel"],
     "temperature": ["--temperature", "0.5"],
     "seed": ["--seed", "1"],
-    "rng": ["--rng", "numpy"],
+    "noise": ["--noise", "numpy"],
     "order": ["--order", "row"],
     "nan": ["--nan", "omit"],
     "exclude": ["--exclude", "rows.npy"],
@@ -208,7 +194,7 @@ USED = {name: METHODS[name] for name in ("dsdm", "dsir", "random", "semdedup")}
 # What a type is said to be is compared with what a file says of itself.
 USED |= {"files": BEST | {"dtype"}, "raw": BEST | {"dtype"}, "table": BEST | {"column"}}
 USED |= {"folder": BEST | {"dtype", "sort", "partial"}}
-USED |= {"draw": COMMON | {"dtype", "gumbel", "temperature", "seed", "rng"}}
+USED |= {"draw": COMMON | {"dtype", "gumbel", "temperature", "seed", "noise"}}
 
 
 def is_refused(run, arguments, option):
@@ -221,7 +207,7 @@ def is_refused(run, arguments, option):
 @pytest.mark.parametrize("mode", INDICES)
 def test_indices_take_what_is_used(run, upstream_mini, mode):
     options = {field.name for kind in (Choosing, Reading) for field in fields(kind)}
-    assert options - {"io"} == GIVEN.keys() | SIZES | HOW
+    assert options - {"io", "rng"} == GIVEN.keys() | SIZES | {"threads"}
     place = ["--data-dir", upstream_mini] if "data_dir" in USED[mode] else []
     rows = ["--rows", "9"] if mode == "random" else []
     command = ["indices", *INDICES[mode], *place, *rows, "-k", "1", "-o", "o.npy", "--overwrite"]

@@ -94,7 +94,7 @@ class Choice:
             raise typer.BadParameter(message)
         drawing = {
             "--temperature": self.given.temperature,
-            "--rng": self.given.rng,
+            "--noise": self.given.noise,
             "--seed": self.given.seed,
         }
         given = [name for name, value in drawing.items() if value is not None]
@@ -195,7 +195,7 @@ class Choice:
                 k,
                 seed=self._seed,
                 temperature=1.0 if self.given.temperature is None else self.given.temperature,
-                rng=opt.value_of(self.given.rng, "philox"),
+                noise=opt.value_of(self.given.noise, "philox"),
                 order=order or "best_first",
                 **common,
             )
@@ -207,24 +207,26 @@ class Choice:
     def _by_method(self, corpus_rows: int | None) -> tuple[_Choose, int]:
         from dsdm import get_indices, last_seed
 
-        method = str(self.method)
+        method: Any = self.method
         self._rows = rows = self._method_rows(method, corpus_rows)
         population = self._candidates_of(method, rows, corpus_rows)
 
+        given: Any = self.given
+
         def choose(k: int, order: Any) -> "NDArray[np.int64]":
-            indices = get_indices(
+            indices: NDArray[np.int64] = get_indices(
                 method,
                 k,
-                self.given.target,
-                data_dir=self.given.data_dir,
+                given.target,
+                data_dir=given.data_dir,
                 rows=rows,
                 seed=self._seed,
-                temperature=self.given.temperature,
-                rng=opt.value_of(self.given.rng),
+                temperature=given.temperature,
+                noise=opt.value_of(given.noise),
                 order=order,
-                nan=self.given.nan.value,
+                nan=given.nan.value,
                 exclude=self._excluded,
-                threads=self.given.threads,
+                threads=given.threads,
             )
             if method in _DRAWING:
                 self._seed = last_seed()
@@ -264,7 +266,7 @@ class Choice:
             "nan": given.nan.value,
             "seed": self._seed if self.draws else None,
             "temperature": given.temperature,
-            "rng": opt.value_of(given.rng),
+            "rng": opt.value_of(given.noise),
         }
         if self.method is not None:
             more = {"method": self.method, "target": given.target, "data_dir": given.data_dir, "rows": self._rows}

@@ -15,12 +15,13 @@ OPTIONS = {
     "max_shard_size": "--max-shard-size",
     "memory_limit": "--memory-limit",
     "nan": "--nan",
+    "noise": "--noise",
     "num_shards": "--num-shards",
     "overwrite": "--overwrite",
     "partial": "--partial",
     "resume": "--resume",
-    "rng": "--rng",
     "row_ids": "--row-ids",
+    "row_order": "--row-order",
     "rows": "--rows",
     "scores": "--scores",
     "seed": "--seed",
@@ -34,7 +35,7 @@ OPTIONS = {
 """The option for each argument that messages name."""
 
 # Those of a shuffle have other names than those of a choice.
-_SHUFFLE = re.compile(r"\bseed=(\S+) belongs to order='shuffle', and the order is '(\w+)'")
+_SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_order is '(\w+)'")
 # A command opens everything itself.
 _REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
 # What a message advises to call, with its arguments: they are those of Python, whoever's function it is.

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 import dsdm
 from dsdm.demo.corpus import ROW_TOKENS, make_rows, text_of, write_shards
 from dsdm.demo.scores import write_scores
-from dsdm.reference import DSDM_MIX, METHODS, SEMDEDUP_FILE, UNUSED, targets_of
+from dsdm.reference import DSDM_MIX, METHODS, SEMDEDUP_FILE, UNUSED, Method, Target, targets_of
 from dsdm.shown import shown
 
 SEED = 1337
 _SHARE = 10
 _MARKER = ".dsdm-demo"
-_SHOWN = (("dsdm", "cs_algorithms"), ("dsdm", "jeopardy"), ("classifier", "squad"))
+_SHOWN: tuple[tuple[Method, Target], ...] = (("dsdm", "cs_algorithms"), ("dsdm", "jeopardy"), ("classifier", "squad"))
 _SNIPPET = 76
 
 
@@ -101,7 +101,7 @@ def _remove_old_shards(folder: Path) -> None:
         shard.unlink()
 
 
-def _run_one(made: Made, method: str, target: str | None, k: int) -> None:
+def _run_one(made: Made, method: Method, target: Target | None, k: int) -> None:
     """Select, compare, write, open, compare, and print one line."""
     indices = _select(made, method, target, k)
     right = _is_right(made, method, target, indices)
@@ -115,13 +115,13 @@ def _run_one(made: Made, method: str, target: str | None, k: int) -> None:
         raise WrongError(message)
 
 
-def _select(made: Made, method: str, target: str | None, k: int) -> NDArray[np.int64]:
-    options: dict[str, Any] = {"data_dir": made.folder / "data", "seed": SEED, "rng": "numpy"}
+def _select(made: Made, method: Method, target: Target | None, k: int) -> NDArray[np.int64]:
+    options: dict[str, Any] = {"data_dir": made.folder / "data", "seed": SEED, "noise": "numpy"}
     used = {name: value for name, value in options.items() if name not in UNUSED[method]}
     return dsdm.get_indices(method, k, target, rows=len(made.rows), **used)
 
 
-def _is_right(made: Made, method: str, target: str | None, indices: NDArray[np.int64]) -> bool:
+def _is_right(made: Made, method: Method, target: Target | None, indices: NDArray[np.int64]) -> bool:
     """Compare a selection with what numpy gives, or for a uniform draw with what must hold of one."""
     k = len(indices)
     if target is not None:

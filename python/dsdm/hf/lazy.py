@@ -25,8 +25,9 @@ from dsdm.hf.lazy_info import told_of
 from dsdm.hf.runs import in_runs
 from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
 from dsdm.rows.materializing import identity_of, in_files
+from dsdm.rows.row_numbers import check_range, row_numbers
 from dsdm.rows.sizes import to_bytes
-from dsdm.rows.sources import Source, blocks_of, check_range, files_of, open_source, row_numbers
+from dsdm.rows.sources import Source, blocks_of, files_of, open_source
 
 _FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 

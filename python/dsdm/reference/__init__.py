@@ -13,33 +13,63 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from dsdm.paths import PathLike, local
 from dsdm.shown import shown
+
+__all__ = [
+    "DATASET_SIZE",
+    "DSDM_MIX",
+    "METHODS",
+    "SEMDEDUP_FILE",
+    "TARGETED_METHODS",
+    "TARGETS",
+    "UNTARGETED_METHODS",
+    "UNUSED",
+    "Method",
+    "ReferenceFile",
+    "Target",
+    "cache_dir",
+    "check_method",
+    "files_of",
+    "find_file",
+    "places",
+    "reference_files",
+    "refuse_unused",
+    "targets_of",
+    "unknown",
+]
 
 logger = logging.getLogger(__name__)
 
 DATASET_SIZE = 216_948_746
 """The rows of the candidate corpus."""
 
-TARGETS = ("jeopardy", "squad", "lambada", "cs_algorithms", "lm_task_mix", "gpt3_mix")
+Target: TypeAlias = Literal["jeopardy", "squad", "lambada", "cs_algorithms", "lm_task_mix", "gpt3_mix"]
+"""The name of a target task."""
+
+Method: TypeAlias = Literal["dsdm", "classifier", "dsir", "random", "semdedup"]
+"""The name of a method."""
+
+TARGETS: tuple[Target, ...] = get_args(Target)
 """The target tasks."""
 
-TARGETED_METHODS = ("dsdm", "classifier", "dsir")
+TARGETED_METHODS: tuple[Method, ...] = ("dsdm", "classifier", "dsir")
 """The methods that score every row for a target."""
 
-UNTARGETED_METHODS = ("random", "semdedup")
+UNTARGETED_METHODS: tuple[Method, ...] = ("random", "semdedup")
 """The methods that know no target."""
 
-METHODS = TARGETED_METHODS + UNTARGETED_METHODS
+METHODS: tuple[Method, ...] = TARGETED_METHODS + UNTARGETED_METHODS
 """Every method."""
 
 UNUSED: Mapping[str, tuple[str, ...]] = {
-    "dsdm": ("seed", "temperature", "rng"),
-    "classifier": ("seed", "temperature", "rng"),
+    "dsdm": ("seed", "temperature", "noise"),
+    "classifier": ("seed", "temperature", "noise"),
     "dsir": (),
-    "random": ("data_dir", "nan", "temperature", "rng"),
-    "semdedup": ("nan", "temperature", "rng"),
+    "random": ("data_dir", "nan", "temperature", "noise"),
+    "semdedup": ("nan", "temperature", "noise"),
 }
 """The options that a method has no use for."""
 
@@ -121,7 +151,7 @@ def refuse_unused(method: str, options: Mapping[str, object]) -> None:
             raise ValueError(message)
 
 
-def targets_of(method: str) -> tuple[str, ...]:
+def targets_of(method: str) -> tuple[Target, ...]:
     """The targets for which a method has scores; none for the methods that know no target.
 
     >>> targets_of("dsdm")
@@ -212,3 +242,7 @@ def unknown(kind: str, name: object, known: tuple[str, ...], *, what: str | None
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{name!r} is {what or f'no {kind}'}: {hint}the {kind}s are {_listed(known)}"
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

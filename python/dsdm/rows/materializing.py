@@ -1,30 +1,31 @@
-"""Selected rows to a dataset folder."""
+"""Selected rows to a dataset directory."""
 
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
-from dsdm.paths import local, refuse_inputs, refuse_inside
-from dsdm.rows.options import check_added, check_layout, check_run, in_order
+from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
+from dsdm.deprecated import renamed
+from dsdm.paths import refuse_inputs
+from dsdm.rows.added_columns import added_table, added_vectors
+from dsdm.rows.options import Arguments, in_order
+from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
+from dsdm.rows.request import Request, open_request
+from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import readable
-from dsdm.rows.sources import Source, check_range, open_source, refuse_name, row_numbers
+from dsdm.rows.sources import Source
 from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.provenance import as_json, with_files
+from dsdm.selection.record import as_recorded
 from dsdm.selection.repeat import score_files
-from dsdm.selection.row_counts import named_vectors
 from dsdm.shown import shown, telling
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Report:
     fingerprint: str
     """A digest of the bytes, which ``state.json`` has as the fingerprint."""
     seed: int | None
-    """What ``order="shuffle"`` was seeded with."""
+    """What ``row_order="shuffle"`` was seeded with."""
     kept: int = 0
     """The shards that an interrupted run had finished."""
 
@@ -58,14 +59,15 @@ class Report:
         )
 
 
+@renamed(order="row_order")
 @telling
 def materialize(
     source: Any,
     indices: Any,
     out_dir: str | os.PathLike[str],
     *,
-    format: str = "arrow",  # noqa: A002
-    order: str = "given",
+    format: Format = "arrow",  # noqa: A002
+    row_order: RowOrder = "given",
     seed: int | None = None,
     columns: Sequence[str] | None = None,
     row_ids: str | None = None,
@@ -78,11 +80,11 @@ def materialize(
     verify: bool = False,
     overwrite: bool = False,
     selection: Mapping[str, Any] | None = None,
-    paths: str = "relative",
+    paths: PathNames = "relative",
     progress: bool | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> Report:
     """Write rows as a dataset folder.
 
@@ -114,10 +116,10 @@ def materialize(
         names, ``"input_ids"`` if it does not, as flat arrays for trainers that map them:
         ``tokens-00000-of-00004.npy`` of the shape (rows, length), or where rows differ in length (tokens,) and
         ``tokens-00000-of-00004.offsets.npy`` with the rows + 1 bounds of the rows; ``tokens.json`` tells which.
-    order
-        ``"given"``, ``"row"`` (ascending) or ``"shuffle"``.
+    row_order
+        The order in which rows are written: ``"given"``, ``"row"`` (ascending) or ``"shuffle"``.
     seed
-        For ``order="shuffle"``; fresh if not given, and named in the report.
+        For ``row_order="shuffle"``; fresh if not given, and named in the report.
     columns
         The columns to write, in this order; all if not given.
     row_ids
@@ -173,56 +175,43 @@ def materialize(
         continued then is told by a note on the exception, as on a KeyboardInterrupt.
 
     """
+    return _write(Arguments(**locals()))
+
+
+def _write(arguments: Arguments) -> Report:
     begun = time.perf_counter()
-    columns, shards = check_layout(format, order, columns, num_shards)
-    sizes = check_run(
-        max_shard_size,
-        shards,
-        memory_limit,
-        resume=resume,
-        verify=verify,
-        overwrite=overwrite,
-        progress=progress,
-        paths=paths,
-    )
-    check_added(row_ids, selection)
-    absolute = paths == "absolute"
-    target = local(out_dir, "out_dir")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
-    refuse_inside(target, opened.places)
-    refuse_inputs(target, files_read(indices, scores))
-    given = row_numbers(indices)
-    if order == "shuffle" and seed is None and resume:
-        seed = _seed_of_unfinished(target, given)
-    wanted, seed = in_order(given, order, seed)
-    chosen = None if selection is None else with_files(selection, len(opened))
-    if chosen is not None:
-        refuse_inputs(target, [file["path"] for file in score_files(chosen, None)])
-        chosen = from_output(chosen, target, absolute=absolute)
-    check_range(wanted, len(opened))
-    extras = _extras(wanted, row_ids, added_vectors(opened, row_ids, scores))
-    told = {"rows": len(given), "given": digest_of_rows(given), "order": order, "seed": seed}
-    with _bar(len(wanted), opened.corpus.nbytes / max(len(opened.corpus), 1), shown=progress) as moved:
-        written = opened.corpus.materialize(
-            opened.rows(wanted),
+    request = open_request(arguments, writes=True)
+    source, target = request.source, request.path
+    requested, seed = request.rows, arguments.seed
+    if arguments.row_order == "shuffle" and seed is None and arguments.resume:
+        seed = _seed_of_unfinished(target, requested)
+    rows, seed = in_order(requested, arguments.row_order, seed)
+    chosen = _chosen(request)
+    check_range(rows, len(source))
+    extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
+    record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
+    as_asked = {} if arguments.selection is None else {"chosen": as_recorded(arguments.selection)}
+    with bar(len(rows), source.corpus.nbytes / max(len(source.corpus), 1), shown=arguments.progress) as on_progress:
+        written = source.corpus.materialize(
+            source.rows(rows),
             target,
-            format=format,
-            sources=opened.files,
+            format=arguments.format,
+            sources=source.files,
             extras=extras,
-            max_shard_size=sizes[0],
-            num_shards=shards,
-            memory_limit=sizes[1],
-            threads=threads,
-            overwrite=overwrite,
-            resume="same" if resume else "never",
-            resumable=in_files(opened),
-            verify=verify,
-            absolute=absolute,
-            selection=as_json(told if chosen is None else {**told, "chosen": chosen}),
-            identity=as_json({**told, **identity_of(opened), **({} if selection is None else {"chosen": selection})}),
+            max_shard_size=request.layout.shard_bytes,
+            num_shards=request.layout.num_shards,
+            memory_limit=request.layout.memory_limit,
+            threads=arguments.threads,
+            overwrite=arguments.overwrite,
+            resume="same" if arguments.resume else "never",
+            resumable=in_files(source),
+            verify=arguments.verify,
+            absolute=arguments.paths == "absolute",
+            selection=as_json(record if chosen is None else {**record, "chosen": chosen}),
+            identity=as_json({**record, **identity_of(source), **as_asked}),
             datasets=installed(),
             embed=True,
-            progress=moved,
+            progress=on_progress,
         )
     seconds = time.perf_counter() - begun
     return Report(
@@ -238,14 +227,14 @@ def materialize(
     )
 
 
-def files_read(indices: Any, scores: Any) -> list[str]:
-    """Give the files that indices and scores lie in: those of a :class:`dsdm.Scores`, or the one that numpy maps."""
-    vectors = scores.values() if isinstance(scores, Mapping) else [scores]
-    found = []
-    for vector in (indices, *vectors):
-        mapped = getattr(vector, "filename", None) if isinstance(vector, np.memmap) else None
-        found += [str(path) for path in (getattr(vector, "paths", None) or ())] + ([str(mapped)] if mapped else [])
-    return found
+def _chosen(request: Request) -> dict[str, Any] | None:
+    """Return how rows were chosen, as ``dsdm.json`` has it."""
+    selection = request.arguments.selection
+    if selection is None:
+        return None
+    chosen = with_files(selection, len(request.source))
+    refuse_inputs(request.path, [file["path"] for file in score_files(chosen, None)])
+    return from_output(chosen, request.path, absolute=request.arguments.paths == "absolute")
 
 
 def in_files(source: Source) -> bool:
@@ -269,87 +258,10 @@ def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | 
     return chosen if isinstance(chosen, Mapping) else None
 
 
-def _seed_of_unfinished(target: str, indices: NDArray[np.int64]) -> int | None:
-    """Give the seed of the shuffle that an interrupted run of these rows had."""
+def _seed_of_unfinished(target: str, requested: NDArray[np.int64]) -> int | None:
+    """Return the seed of the shuffle that an interrupted run of these rows had."""
     plan = unfinished(target) or {}
-    same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(indices)
+    same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(requested)
     seed = plan.get("seed")
     # One that is no seed is damaged: the run draws its own then, and is told that the plan differs in it.
     return seed if same and type(seed) is int and seed >= 0 else None
-
-
-def added_vectors(source: Source, row_ids: str | None, scores: Any) -> dict[str, Any]:
-    """Give the vectors that are to be added as columns by their names, and refuse names that are there."""
-    if row_ids is not None:
-        refuse_name(source, row_ids, "row_ids=")
-    vectors = named_vectors(scores, len(source))
-    for name in vectors:
-        refuse_name(source, name, "scores=")
-        if name == row_ids:
-            message = f"row_ids= and scores= both add a column {name!r}; give them different names"
-            raise ValueError(message)
-    return vectors
-
-
-def _extras(indices: NDArray[np.int64], row_ids: str | None, vectors: dict[str, Any]) -> "pa.Table | None":
-    """Give the columns to add to the rows, as long as the indices."""
-    added: dict[str, NDArray[Any]] = {} if row_ids is None else {row_ids: indices}
-    added |= {name: _values(vector, indices) for name, vector in vectors.items()}
-    if not added:
-        return None
-    import pyarrow as pa
-
-    return pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in added.items()})
-
-
-def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
-    """Give the scores of rows, in a type that Arrow has."""
-    if not hasattr(vector, "__array__") and not hasattr(vector, "dtype"):
-        vector = np.asarray(vector)
-    values = np.asarray(vector[indices])
-    if values.ndim != 1:
-        message = f"scores must have one dimension and have the shape {values.shape}"
-        raise ValueError(message)
-    # bfloat16 is the one type of a score that Arrow does not have, and it has no swapped bytes.
-    return values.astype(values.dtype.newbyteorder("=") if values.dtype.kind in "fiu" else np.float32, copy=False)
-
-
-def _bar(rows: int, row_bytes: float, *, shown: bool | None) -> AbstractContextManager[Any]:
-    """Give a context whose value is called with the progress, or nothing."""
-    if not _is_open(sys.stderr) or not (sys.stderr.isatty() if shown is None else shown):
-        return nullcontext()
-    return _Bar(rows, row_bytes)
-
-
-def _is_open(stream: Any) -> bool:
-    """Tell whether there is a stream to write to: a daemon closes it, and others put in its place what is none."""
-    return stream is not None and not getattr(stream, "closed", False) and hasattr(stream, "isatty")
-
-
-class _Bar:
-    """A bar over rows, each of which counts once read and once written; with bytes a second and the time left."""
-
-    def __init__(self, rows: int, row_bytes: float) -> None:
-        from tqdm.auto import tqdm
-
-        self._row_bytes = row_bytes
-        self._begun: float | None = None
-        self._bar = tqdm(total=rows, unit=" rows", unit_scale=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __call__(self, done: int) -> None:
-        if self._begun is None:
-            # What an interrupted run had finished is counted at once, and says nothing of the speed.
-            self._begun = time.perf_counter()
-            self._bar.initial = self._bar.n = self._bar.last_print_n = done // 2
-        rows = done // 2 - self._bar.initial
-        rate = readable(rows * self._row_bytes / max(time.perf_counter() - self._begun, 1e-9))
-        self._bar.set_postfix_str(f"{rate}/s", refresh=False)
-        self._bar.update(done // 2 - self._bar.n)
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._bar.update(self._bar.total - self._bar.n)
-        self._bar.close()

@@ -1,62 +1,109 @@
-"""How rows are laid out: the format, the order, the columns and the shards, as they are asked for."""
+"""The arguments of :func:`dsdm.materialize` and :func:`dsdm.plan`, which are the same, and what they may be."""
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.checks import check_flag, check_seed, one_of, said
+from dsdm.checks import (
+    FORMATS,
+    ROW_ORDERS,
+    Format,
+    Io,
+    PathNames,
+    RowOrder,
+    Sort,
+    check_flag,
+    check_path_names,
+    check_seed,
+    said,
+)
 from dsdm.rows.sizes import to_bytes
 
-_FORMATS = ("arrow", "parquet", "tokens")
-_ORDERS = ("given", "row", "shuffle")
 _TOKENS_COLUMN = "input_ids"
 
 
-def check_layout(
-    format: str,  # noqa: A002
-    order: str,
-    columns: Sequence[str] | None,
-    num_shards: int | None,
-) -> tuple[Sequence[str] | None, int | None]:
-    """Refuse what there is not, and give the columns and the number of shards that are meant."""
-    _one_of("format", format, _FORMATS)
-    _one_of("order", order, _ORDERS)
-    if format == "tokens" and columns is None:
-        columns = [_TOKENS_COLUMN]
-    return columns, _count(num_shards)
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """The arguments as they were given: one field for each."""
+
+    source: Any
+    indices: Any
+    out_dir: Any
+    format: Format
+    row_order: RowOrder
+    seed: int | None
+    columns: Sequence[str] | None
+    row_ids: str | None
+    scores: Any
+    max_shard_size: int | str | None
+    num_shards: int | None
+    threads: int | None
+    memory_limit: int | str | None
+    resume: bool
+    verify: bool
+    overwrite: bool
+    selection: Mapping[str, Any] | None
+    paths: PathNames
+    progress: bool | None
+    sort: Sort | None
+    partial: bool
+    io: Io
 
 
-def check_run(
-    max_shard_size: int | str | None,
-    num_shards: int | None,
-    memory_limit: int | str | None,
-    *,
-    resume: object,
-    verify: object,
-    overwrite: object,
-    progress: object,
-    paths: object,
-) -> tuple[int, int | None]:
-    """Refuse what there is not, and give the size of a shard and the memory in bytes."""
-    for name, flag in (("resume", resume), ("verify", verify), ("overwrite", overwrite)):
-        check_flag(name, flag)
-    if verify and not resume:
+@dataclass(frozen=True)
+class Layout:
+    """How rows are laid out, after the checks."""
+
+    columns: Sequence[str] | None
+    num_shards: int | None
+    shard_bytes: int
+    """How large a shard may be, if no number of them is given."""
+    memory_limit: int | None
+
+
+def checked(arguments: Arguments) -> Layout:
+    """Refuse arguments that cannot be or do not go together, and return the layout that they mean.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, what it is and what it may be.
+
+    """
+    _one_of("format", arguments.format, FORMATS)
+    _one_of("row_order", arguments.row_order, ROW_ORDERS)
+    columns = [_TOKENS_COLUMN] if arguments.format == "tokens" and arguments.columns is None else arguments.columns
+    num_shards = _count(arguments.num_shards)
+    _check_run(arguments)
+    memory_limit = None if arguments.memory_limit is None else to_bytes(arguments.memory_limit, "memory_limit")
+    size = "500MB" if arguments.max_shard_size is None else arguments.max_shard_size
+    layout = Layout(columns, num_shards, to_bytes(size, "max_shard_size"), memory_limit)
+    _check_added(arguments.row_ids, arguments.selection)
+    return layout
+
+
+def _check_run(arguments: Arguments) -> None:
+    """Refuse what does not go together, and flags that are none."""
+    for name in ("resume", "verify", "overwrite"):
+        check_flag(name, getattr(arguments, name))
+    if arguments.verify and not arguments.resume:
         message = "verify=True looks at what an interrupted run left, and resume=False removes it; give one of them"
         raise ValueError(message)
-    if max_shard_size is not None and num_shards is not None:
-        message = f"max_shard_size={max_shard_size!r} and num_shards={num_shards} are both given; give one of them"
+    size, number = arguments.max_shard_size, arguments.num_shards
+    if size is not None and number is not None:
+        message = f"max_shard_size={size!r} and num_shards={number} are both given; give one of them"
         raise ValueError(message)
-    one_of("paths", paths, ("relative", "absolute"))
-    if progress is not None:
-        check_flag("progress", progress)
-    limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    return to_bytes("500MB" if max_shard_size is None else max_shard_size, "max_shard_size"), limit
+    check_path_names(arguments.paths)
+    if arguments.progress is not None:
+        check_flag("progress", arguments.progress)
 
 
-def check_added(row_ids: object, selection: object) -> None:
-    """Refuse a name of a column that is no text, and what tells of a selection and is no mapping."""
+def _check_added(row_ids: object, selection: object) -> None:
+    """Refuse a name of a column that is no text, and a record of a selection that is no mapping."""
     if row_ids is not None and not isinstance(row_ids, str):
         message = f"row_ids is {row_ids!r}; the name of a column is needed"
         raise TypeError(message)
@@ -68,17 +115,17 @@ def check_added(row_ids: object, selection: object) -> None:
         raise TypeError(message)
 
 
-def in_order(indices: NDArray[np.int64], order: str, seed: int | None) -> tuple[NDArray[np.int64], int | None]:
-    """Give the indices in the order asked for, and the seed if they are shuffled."""
-    if order != "shuffle":
+def in_order(rows: NDArray[np.int64], row_order: RowOrder, seed: int | None) -> tuple[NDArray[np.int64], int | None]:
+    """Return rows in the order in which they are written, and the seed if they are shuffled."""
+    if row_order != "shuffle":
         if seed is not None:
-            message = f"seed={said(seed)} belongs to order='shuffle', and the order is {order!r}"
+            message = f"seed={said(seed)} belongs to row_order='shuffle', and row_order is {row_order!r}"
             raise ValueError(message)
-        return (np.sort(indices) if order == "row" else indices), None
+        return (np.sort(rows) if row_order == "row" else rows), None
     check_seed(seed)
     if seed is None:
         seed = secrets.randbits(63)
-    return np.random.default_rng(int(seed)).permutation(indices), int(seed)
+    return np.random.default_rng(int(seed)).permutation(rows), int(seed)
 
 
 def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What writing selected rows will take, told before anything is written."""
+"""What writing selected rows will take, found before anything is written."""
 
 import os
 import shutil
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dsdm._native import PlanEstimate, check_target
-from dsdm.paths import local, refuse_inputs, refuse_inside
-from dsdm.rows.materializing import added_vectors, files_read
-from dsdm.rows.options import check_added, check_layout, check_run, in_order
+from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
+from dsdm.deprecated import renamed
+from dsdm.paths import local
+from dsdm.rows.added_columns import added_vectors
+from dsdm.rows.options import Arguments, in_order
 from dsdm.rows.releases import installed
+from dsdm.rows.request import open_request
+from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import readable
-from dsdm.rows.sources import check_range, open_source, row_numbers
 from dsdm.selection.provenance import with_files
 from dsdm.shown import shown, telling
 
@@ -60,14 +63,15 @@ def _many(count: int, what: str, more: str = "s") -> str:
     return f"{count:,} {what}{'' if count == 1 else more}"
 
 
+@renamed(order="row_order")
 @telling
 def plan(
     source: Any,
     indices: Any,
     out_dir: str | os.PathLike[str] | None = None,
     *,
-    format: str = "arrow",  # noqa: A002
-    order: str = "given",
+    format: Format = "arrow",  # noqa: A002
+    row_order: RowOrder = "given",
     seed: int | None = None,
     columns: Sequence[str] | None = None,
     row_ids: str | None = None,
@@ -80,13 +84,13 @@ def plan(
     verify: bool = False,
     overwrite: bool = False,
     selection: Mapping[str, Any] | None = None,
-    paths: str = "relative",
+    paths: PathNames = "relative",
     progress: bool | None = None,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> Plan:
-    """Tell what :func:`materialize` would read, write and hold, and do nothing.
+    """Return what :func:`materialize` would read, write and hold; nothing is written.
 
     Only what says where rows lie is read: the headers of Arrow files, the footers of Parquet files.
 
@@ -94,7 +98,7 @@ def plan(
     ----------
     source, indices, out_dir
         As in :func:`materialize`; `out_dir` need not be given, and need not be free.
-    format, order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
+    format, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
     sort, partial, io
         As there.
@@ -113,52 +117,42 @@ def plan(
     Examples
     --------
     >>> import dsdm, pyarrow as pa
-    >>> told = dsdm.plan(pa.table({"n": range(1000)}), [7, 1, 7])
-    >>> told.rows, told.shards, told.passes, told.write_bytes
+    >>> planned = dsdm.plan(pa.table({"n": range(1000)}), [7, 1, 7])
+    >>> planned.rows, planned.shards, planned.passes, planned.write_bytes
     (3, 1, 1, 24)
 
     """
-    columns, shards = check_layout(format, order, columns, num_shards)
-    sizes = check_run(
-        max_shard_size,
-        shards,
-        memory_limit,
-        resume=resume,
-        verify=verify,
-        overwrite=overwrite,
-        progress=progress,
-        paths=paths,
-    )
-    check_added(row_ids, selection)
-    target = None if out_dir is None else local(out_dir, "out_dir")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
-    if target is not None:
-        refuse_inside(target, opened.places)
-        refuse_inputs(target, files_read(indices, scores))
-    wanted, _seed = in_order(row_numbers(indices), order, seed)
-    if selection is not None:
-        with_files(selection, len(opened))
-    check_range(wanted, len(opened))
-    added = [*([] if row_ids is None else [row_ids]), *added_vectors(opened, row_ids, scores)]
-    opened.corpus.check_format(format, added, datasets=installed())
-    found = opened.corpus.plan(
-        opened.rows(wanted),
+    return _planned(Arguments(**locals()))
+
+
+def _planned(arguments: Arguments) -> Plan:
+    request = open_request(arguments, writes=False)
+    source = request.source
+    rows, _seed = in_order(request.rows, arguments.row_order, arguments.seed)
+    if arguments.selection is not None:
+        with_files(arguments.selection, len(source))
+    check_range(rows, len(source))
+    row_ids = arguments.row_ids
+    added = [*([] if row_ids is None else [row_ids]), *added_vectors(source, row_ids, arguments.scores)]
+    source.corpus.check_format(arguments.format, added, datasets=installed())
+    stats = source.corpus.plan(
+        source.rows(rows),
         extra_bytes=_EXTRA_BYTES * len(added),
-        max_shard_size=sizes[0],
-        num_shards=shards,
-        memory_limit=sizes[1],
-        threads=threads,
+        max_shard_size=request.layout.shard_bytes,
+        num_shards=request.layout.num_shards,
+        memory_limit=request.layout.memory_limit,
+        threads=arguments.threads,
     )
     return Plan(
-        rows=found.rows,
-        shards=found.shards,
-        passes=found.passes,
-        read_bytes=found.mapped_bytes + found.positional_bytes + found.decoded_bytes,
-        reads=found.reads,
-        write_bytes=found.write_bytes,
-        memory_bytes=found.memory_bytes,
-        strategy=_strategy(found),
-        free_bytes=None if target is None else _free(Path(target)),
+        rows=stats.rows,
+        shards=stats.shards,
+        passes=stats.passes,
+        read_bytes=stats.mapped_bytes + stats.positional_bytes + stats.decoded_bytes,
+        reads=stats.reads,
+        write_bytes=stats.write_bytes,
+        memory_bytes=stats.memory_bytes,
+        strategy=_strategy(stats),
+        free_bytes=_free(Path(request.path)) if request.path else None,
     )
 
 
@@ -171,15 +165,15 @@ def check_before(
         check_target(local(out_dir, "out_dir"), overwrite)
 
 
-def _strategy(found: PlanEstimate) -> str:
+def _strategy(stats: PlanEstimate) -> str:
     """Put into words how rows are read."""
     ways = []
-    if found.mapped_bytes:
-        ways.append(f"copied from {readable(found.mapped_bytes)} of mapped files")
-    if found.positional_rows:
-        ways.append(f"{found.positional_rows:,} rows read one by one, many at a time")
-    if found.decoded_bytes:
-        ways.append(f"{readable(found.decoded_bytes)} decoded in the order of the files")
+    if stats.mapped_bytes:
+        ways.append(f"copied from {readable(stats.mapped_bytes)} of mapped files")
+    if stats.positional_rows:
+        ways.append(f"{stats.positional_rows:,} rows read one by one, many at a time")
+    if stats.decoded_bytes:
+        ways.append(f"{readable(stats.decoded_bytes)} decoded in the order of the files")
     return "; ".join(ways) or "copied from memory"
 
 

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import Corpus, check_files, prepare_arrays
-from dsdm.checks import check_flag, check_io, check_threads, first_beyond, plain_array, said
+from dsdm._native import Corpus, check_files
+from dsdm.checks import Io, Sort, check_flag, check_io, check_threads
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
+from dsdm.rows.row_numbers import check_range
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
-
-# Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
-prepare_arrays()
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,9 @@ def open_source(
     columns: Sequence[str] | None = None,
     threads: int | None = None,
     *,
-    sort: str | None = None,
+    sort: Sort | None = None,
     partial: bool = False,
-    io: str = "mmap",
+    io: Io = "mmap",
 ) -> Source:
     """Open whatever rows can be read from, with these columns alone."""
     check_sort(sort)
@@ -230,76 +228,3 @@ def files_of(block: Any) -> Sequence[str]:
 
 def _chosen(dataset: "datasets.Dataset", columns: list[str] | None) -> "datasets.Dataset":
     return dataset if columns is None else dataset.select_columns(columns)
-
-
-def row_numbers(indices: Any) -> NDArray[np.int64]:
-    """Give indices as a one-dimensional int64 array.
-
-    Raises
-    ------
-    TypeError
-        For anything but whole numbers.
-    ValueError
-        For another number of dimensions.
-    IndexError
-        For a number that 64 bits have no room for, as no row has.
-
-    """
-    if isinstance(indices, range):
-        return _numbers_of(indices)
-    if not hasattr(indices, "__array__") and not isinstance(indices, list | tuple):
-        if not hasattr(indices, "__iter__") or isinstance(indices, str | bytes | dict):
-            message = f"indices must be an array, list or range of row numbers, and are {type(indices).__name__}"
-            raise TypeError(message)
-        indices = list(indices)
-    array = plain_array("indices", indices)
-    if array.ndim != 1:
-        message = f"indices must have one dimension and have the shape {array.shape}"
-        raise ValueError(message)
-    if array.size == 0 and array.dtype.kind in "fiuO":
-        return np.empty(0, dtype=np.int64)
-    beyond = first_beyond(array)
-    if beyond is not None:
-        raise IndexError(_no_index(*beyond))
-    if array.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in array):
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        hint = "; turn a mask into row numbers with numpy.flatnonzero" if array.dtype.kind == "b" else ""
-        message = f"indices must be whole numbers and are {array.dtype}{hint}"
-        raise TypeError(message)
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
-def _numbers_of(indices: range) -> NDArray[np.int64]:
-    """Give the numbers of a range, which may begin and end anywhere."""
-    for end in (0, -1) if indices else ():
-        if not -(2**63) < indices[end] < 2**63 - 1:
-            position = (indices[end] - indices.start) // indices.step
-            raise IndexError(_no_index(position, said(indices[end])))
-    # Of three numbers that 64 bits have room for, the step has room as well.
-    few = list(indices[:3])
-    if len(few) < 3:  # noqa: PLR2004 - as above
-        return np.array(few, dtype=np.int64)
-    return np.arange(indices.start, indices[-1] + (1 if indices.step > 0 else -1), indices.step, dtype=np.int64)
-
-
-def _no_index(position: int, number: str) -> str:
-    return f"index {number} at position {position} is out of range: row numbers are at least 0 and below 2^63"
-
-
-def check_range(indices: NDArray[np.int64], rows: int) -> None:
-    """Fail at the first row number that there is no row for."""
-    outside = (indices < 0) | (indices >= rows)
-    if outside.any():
-        position = int(outside.argmax())
-        there = f"there are {rows} rows, 0 to {rows - 1}" if rows else "there are no rows"
-        message = f"index {indices[position]} at position {position} is out of range: {there}"
-        raise IndexError(message)
-
-
-def refuse_name(source: Source, name: str, purpose: str) -> None:
-    """Fail if a column to be added has the name of one that is there."""
-    have = source.corpus.schema.names
-    if name in have:
-        message = f"{purpose} adds a column {name!r}, and there is one: the columns are {have}"
-        raise SchemaError(message)

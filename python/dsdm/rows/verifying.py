@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dsdm import _native
 from dsdm.checks import check_threads
+from dsdm.deprecated import old_attribute
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
 from dsdm.paths.deep import MOST_DEEP, too_deep
@@ -37,17 +38,19 @@ class Verified:
     """That were read and have the checksums they had."""
     selection: bool
     """Whether the rows were chosen again from their scores, and are those that were written."""
-    remark: str
+    reason: str
     """Why they were not, if they were not."""
     sources: Files = field(default_factory=Files)
     """Which of the files that rows came from are at hand with the size and the ends they had, and which are not."""
     score_files: Files = field(default_factory=Files)
     """The same of the files by which rows were chosen."""
 
+    remark = old_attribute("remark", "reason")
+
     def __str__(self) -> str:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
         by = "scores" if self.score_files.same else "seed"
-        rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.remark}"
+        rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.reason}"
         told = [f"the selection {rows}", *_told("sources", self.sources), *_told("score files", self.score_files)]
         # Why files were not looked at is said once for all of them, behind the last.
         why = f" {OUTSIDE}; {ALLOW}"
@@ -163,8 +166,8 @@ def verify(
     for what, files in (("score file", scores), ("source", sources)):
         if files.changed:
             raise ChecksumError(_changed(path, what, files))
-    remark = chosen if isinstance(chosen, str) else ""
-    return Verified(path, found.format, found.rows, found.shards, found.bytes, not remark, remark, sources, scores)
+    reason = chosen if isinstance(chosen, str) else ""
+    return Verified(path, found.format, found.rows, found.shards, found.bytes, not reason, reason, sources, scores)
 
 
 def _check_folder(path: str) -> None:

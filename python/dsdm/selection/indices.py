@@ -1,28 +1,18 @@
 """Score vector to row indices: :func:`top_k`, :func:`gumbel_top_k`, :func:`sample`."""
 
-import logging
-import operator
-import secrets
-import threading
-from typing import Literal, SupportsIndex, TypeAlias
+from typing import Literal, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from dsdm import _native, checks
+from dsdm.checks import Nan, Noise, Order
+from dsdm.deprecated import renamed
+from dsdm.selection.inputs import ScoresLike, check_options, engine_excluded, engine_scores
+from dsdm.selection.seeds import seed_of, word_of
 from dsdm.shown import telling
 
-# Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
-_native.prepare_arrays()
-
-Order: TypeAlias = Literal["best_first", "best_last", "row"]
-Nan: TypeAlias = Literal["raise", "omit", "largest", "smallest"]
-Rng: TypeAlias = Literal["philox", "numpy"]
 Indices: TypeAlias = npt.NDArray[np.int64]
-ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic]
-
-logger = logging.getLogger(__name__)
-_drawn = threading.local()
 
 
 @telling
@@ -90,12 +80,45 @@ def top_k(
     >>> dsdm.top_k(scores, 1, exclude=[1])
     array([3])
     """
-    source = _source(scores)
-    _check(order, nan, threads)
+    source = engine_scores(scores)
+    check_options(order, nan, threads)
     best = checks.check_flag("largest", largest)
-    return _native.top_k(source, checks.count_of(k), best, order, nan, _excluded(exclude), threads)
+    return _native.top_k(source, checks.count_of(k), best, order, nan, engine_excluded(exclude), threads)
 
 
+@overload
+def gumbel_top_k(
+    scores: ScoresLike,
+    k: SupportsIndex,
+    *,
+    seed: SupportsIndex | None = None,
+    temperature: float = 1.0,
+    noise: Noise = "philox",
+    order: Order = "best_first",
+    nan: Nan = "raise",
+    exclude: npt.ArrayLike | None = None,
+    threads: int | None = None,
+    return_seed: Literal[False] = False,
+) -> Indices: ...
+
+
+@overload
+def gumbel_top_k(
+    scores: ScoresLike,
+    k: SupportsIndex,
+    *,
+    seed: SupportsIndex | None = None,
+    temperature: float = 1.0,
+    noise: Noise = "philox",
+    order: Order = "best_first",
+    nan: Nan = "raise",
+    exclude: npt.ArrayLike | None = None,
+    threads: int | None = None,
+    return_seed: Literal[True],
+) -> tuple[Indices, int]: ...
+
+
+@renamed(rng="noise")
 @telling
 def gumbel_top_k(
     scores: ScoresLike,
@@ -103,12 +126,13 @@ def gumbel_top_k(
     *,
     seed: SupportsIndex | None = None,
     temperature: float = 1.0,
-    rng: Rng = "philox",
+    noise: Noise = "philox",
     order: Order = "best_first",
     nan: Nan = "raise",
     exclude: npt.ArrayLike | None = None,
     threads: int | None = None,
-) -> Indices:
+    return_seed: bool = False,
+) -> Indices | tuple[Indices, int]:
     """``k`` rows drawn without replacement with probability proportional to ``exp(score / temperature)``.
 
     Independent Gumbel noise is added to ``score / temperature`` in float64 and the ``k`` largest sums are taken
@@ -119,18 +143,21 @@ def gumbel_top_k(
     scores, k, order, nan, exclude, threads
         As in :func:`top_k`; "best" is the largest sum. Integers are taken as float64.
     seed
-        A whole number from 0 to 2**64 - 1 (any of up to 1,000 digits for ``rng="numpy"``). None draws one, which is
-        logged and which :func:`last_seed` gives.
+        A whole number from 0 to 2**64 - 1 (any of up to 1,000 digits for ``noise="numpy"``). None draws one, which is
+        logged and which `return_seed` and :func:`last_seed` give.
     temperature
         Above 0. Small values approach :func:`top_k`, large ones :func:`sample`.
-    rng
+    noise
         ``"philox"``: Philox4x32-10 keyed by the seed and counted by the row, so that a row's noise depends on
         nothing but both; 64-bit uniforms, exact in the far tail. ``"numpy"``: bit for bit the noise of
         ``numpy.random.default_rng(seed).gumbel(size=n)``.
+    return_seed
+        Return the rows and the seed, with which the draw can be repeated.
 
     Returns
     -------
-    int64 array of shape ``(k,)``. A score of -inf is never drawn; one of +inf always is, lower rows first.
+    int64 array of shape ``(k,)``; with `return_seed`, it and the seed. A score of -inf is never drawn;
+    one of +inf always is, lower rows first.
 
     Raises
     ------
@@ -143,20 +170,47 @@ def gumbel_top_k(
     >>> import dsdm, numpy as np
     >>> dsdm.gumbel_top_k(np.log([1.0, 100.0, 10_000.0]), 2, seed=0)
     array([2, 1])
+    >>> rows, seed = dsdm.gumbel_top_k(np.zeros(100), 5, return_seed=True)
+    >>> bool((rows == dsdm.gumbel_top_k(np.zeros(100), 5, seed=seed)).all())
+    True
     """
-    source = _source(scores)
-    _check(order, nan, threads)
-    if rng not in ("philox", "numpy"):
-        message = f'rng is {rng!r}; it is one of "philox", "numpy"'
-        raise ValueError(message)
-    heat, count, excluded = checks.check_temperature(temperature), checks.count_of(k), _excluded(exclude)
-    chosen = _seed(seed)
-    if rng == "philox":
-        noise: int | tuple[int, int] = _word(chosen)
+    source = engine_scores(scores)
+    check_options(order, nan, threads)
+    checks.one_of("noise", noise, checks.NOISES)
+    with_seed = checks.check_flag("return_seed", return_seed)
+    heat, count, excluded = checks.check_temperature(temperature), checks.count_of(k), engine_excluded(exclude)
+    chosen = seed_of(seed)
+    if noise == "philox":
+        state: int | tuple[int, int] = word_of(chosen)
     else:
-        state = np.random.PCG64(chosen).state["state"]
-        noise = state["state"], state["inc"]
-    return _native.gumbel_top_k(source, count, noise, heat, order, nan, excluded, threads)
+        of_numpy = np.random.PCG64(chosen).state["state"]
+        state = of_numpy["state"], of_numpy["inc"]
+    rows = _native.gumbel_top_k(source, count, state, heat, order, nan, excluded, threads)
+    return (rows, chosen) if with_seed else rows
+
+
+@overload
+def sample(
+    population: SupportsIndex | ScoresLike,
+    k: SupportsIndex,
+    *,
+    seed: SupportsIndex | None = None,
+    exclude: npt.ArrayLike | None = None,
+    threads: int | None = None,
+    return_seed: Literal[False] = False,
+) -> Indices: ...
+
+
+@overload
+def sample(
+    population: SupportsIndex | ScoresLike,
+    k: SupportsIndex,
+    *,
+    seed: SupportsIndex | None = None,
+    exclude: npt.ArrayLike | None = None,
+    threads: int | None = None,
+    return_seed: Literal[True],
+) -> tuple[Indices, int]: ...
 
 
 @telling
@@ -167,7 +221,8 @@ def sample(
     seed: SupportsIndex | None = None,
     exclude: npt.ArrayLike | None = None,
     threads: int | None = None,
-) -> Indices:
+    return_seed: bool = False,
+) -> Indices | tuple[Indices, int]:
     """``k`` rows drawn uniformly without replacement, in random order.
 
     Every row has 64 random bits that depend on nothing but the seed and the row; the ``k`` rows of the smallest are
@@ -182,16 +237,19 @@ def sample(
     k
         How many, ``0 <= k <= n`` less the excluded.
     seed
-        A whole number from 0 to 2**64 - 1; None draws one, which is logged and which :func:`last_seed` gives.
+        A whole number from 0 to 2**64 - 1; None draws one, which is logged and which `return_seed` and
+        :func:`last_seed` give.
     exclude
         Rows (or ids, where the population is ids) that are not to be drawn, or a boolean array with one value for
         each of the population.
     threads
         As in :func:`top_k`.
+    return_seed
+        Return the rows and the seed, with which the draw can be repeated.
 
     Returns
     -------
-    int64 array of shape ``(k,)``: rows, or ids.
+    int64 array of shape ``(k,)``: rows, or ids; with `return_seed`, it and the seed.
 
     Raises
     ------
@@ -210,7 +268,20 @@ def sample(
     True
     """
     checks.check_threads(threads)
-    chosen = _word(_seed(seed))
+    with_seed = checks.check_flag("return_seed", return_seed)
+    chosen = word_of(seed_of(seed))
+    drawn = _sampled(population, k, chosen, exclude, threads)
+    return (drawn, chosen) if with_seed else drawn
+
+
+def _sampled(
+    population: SupportsIndex | ScoresLike,
+    k: SupportsIndex,
+    chosen: int,
+    exclude: npt.ArrayLike | None,
+    threads: int | None,
+) -> Indices:
+    """Return rows below a number, or some of the ids."""
     if isinstance(population, (np.ndarray, _native.Scores)):
         return _sample_ids(population, checks.count_of(k), chosen, exclude, threads)
     rows = checks.whole("population", population)
@@ -222,21 +293,7 @@ def sample(
             f"population is {checks.said(rows)}; row numbers are below 2^63, so that there are at most 2^63 - 1 rows"
         )
         raise ValueError(message)
-    return _native.sample(rows, checks.count_of(k), chosen, _excluded(exclude), threads)
-
-
-def last_seed() -> int | None:
-    """The seed of this thread's last :func:`gumbel_top_k` or :func:`sample`, given or drawn; None before the first.
-
-    Examples
-    --------
-    >>> import dsdm
-    >>> rows = dsdm.sample(100, 5)
-    >>> again = dsdm.sample(100, 5, seed=dsdm.last_seed())
-    >>> bool((rows == again).all())
-    True
-    """
-    return getattr(_drawn, "seed", None)
+    return _native.sample(rows, checks.count_of(k), chosen, engine_excluded(exclude), threads)
 
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:
@@ -244,59 +301,7 @@ def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | Non
     # Copied: what happens to the files while rows are drawn changes none of them.
     held = ids.__array__(copy=True) if isinstance(ids, _native.Scores) else ids
     rows = checks.row_ids(checks.plain_array("population", held), "population")
-    excluded = _excluded(exclude)
+    excluded = engine_excluded(exclude)
     if excluded is not None and excluded.dtype == np.int64:
         excluded = np.isin(rows, excluded).view(np.uint8)
     return rows[_native.sample(len(rows), k, seed, excluded, threads)]
-
-
-def _source(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8], str]":
-    """Scores as the engine takes them: its own, or the bytes of an array and the name of their type."""
-    if isinstance(scores, _native.Scores):
-        return scores
-    if not isinstance(scores, np.ndarray):
-        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed"
-        raise TypeError(message)
-    checks.refuse_masked("scores", scores)
-    if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
-        scores = scores[:, 0]
-    if scores.ndim != 1:
-        message = f"scores have shape {scores.shape}; one score per row is needed: (n,) or (n, 1)"
-        raise ValueError(message)
-    name = scores.dtype.name
-    if not (scores.dtype.kind in "iuf" and scores.dtype.itemsize <= 8) and name != "bfloat16":  # noqa: PLR2004
-        message = f"scores are {scores.dtype}; float16 to float64 or an integer type is needed"
-        raise TypeError(message)
-    if not scores.dtype.isnative:
-        scores = scores.astype(scores.dtype.newbyteorder("="))
-    if not (scores.flags.c_contiguous and scores.flags.aligned):
-        scores = scores.copy()
-    return scores.view(np.uint8), name
-
-
-def _excluded(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
-    rows = checks.excluded_rows(exclude)
-    return rows.view(np.uint8) if rows is not None and rows.dtype == np.bool_ else rows  # type: ignore[return-value]
-
-
-def _check(order: object, nan: object, threads: object) -> None:
-    checks.one_of("order", order, checks.ORDERS)
-    checks.one_of("nan", nan, checks.NANS)
-    checks.check_threads(threads)
-
-
-def _seed(seed: SupportsIndex | None) -> int:
-    """The seed given, or fresh entropy; remembered and logged."""
-    checks.check_seed(seed)
-    chosen = secrets.randbits(63) if seed is None else operator.index(seed)
-    if seed is None:
-        logger.info("seed %d was drawn", chosen)
-    _drawn.seed = chosen
-    return chosen
-
-
-def _word(seed: int) -> int:
-    if seed >= 2**64:
-        message = f"seed is {checks.said(seed)}; it can be at most 2**64 - 1"
-        raise ValueError(message)
-    return seed

@@ -3,15 +3,18 @@
 import logging
 import operator
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsdm import checks
+from dsdm.checks import Nan, Noise, Order
+from dsdm.deprecated import renamed
 from dsdm.paths import PathLike
-from dsdm.reference import DATASET_SIZE, check_method, files_of, find_file, refuse_unused
-from dsdm.selection.indices import Nan, Order, Rng, gumbel_top_k, last_seed, sample, top_k
+from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, refuse_unused
+from dsdm.selection.indices import gumbel_top_k, sample, top_k
+from dsdm.selection.seeds import last_seed
 from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:
@@ -20,22 +23,62 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@telling
+@overload
 def get_indices(
-    method: str,
+    method: Method,
     k: int,
-    target: str | None = None,
+    target: Target | None = None,
     *,
     data_dir: PathLike | None = None,
     rows: int | None = None,
     seed: int | None = None,
     temperature: float | None = None,
-    rng: Rng | None = None,
+    noise: Noise | None = None,
     order: Order | None = None,
     nan: Nan = "raise",
     exclude: ArrayLike | None = None,
     threads: int | None = None,
-) -> NDArray[np.int64]:
+    return_seed: Literal[False] = False,
+) -> NDArray[np.int64]: ...
+
+
+@overload
+def get_indices(
+    method: Method,
+    k: int,
+    target: Target | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+    temperature: float | None = None,
+    noise: Noise | None = None,
+    order: Order | None = None,
+    nan: Nan = "raise",
+    exclude: ArrayLike | None = None,
+    threads: int | None = None,
+    return_seed: Literal[True],
+) -> tuple[NDArray[np.int64], int | None]: ...
+
+
+@renamed(rng="noise")
+@telling
+def get_indices(
+    method: Method,
+    k: int,
+    target: Target | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+    temperature: float | None = None,
+    noise: Noise | None = None,
+    order: Order | None = None,
+    nan: Nan = "raise",
+    exclude: ArrayLike | None = None,
+    threads: int | None = None,
+    return_seed: bool = False,
+) -> NDArray[np.int64] | tuple[NDArray[np.int64], int | None]:
     """Select `k` rows of the candidate corpus by one of the reference's methods.
 
     Parameters
@@ -58,8 +101,8 @@ def get_indices(
         ``"random"``, which reads no file, the number of rows there are: the reference's 216,948,746 by default.
     seed
         Makes dsir, random and semdedup repeatable. Fresh by default, and then logged and given by
-        :func:`dsdm.last_seed`. The other methods draw nothing.
-    temperature, rng
+        `return_seed` and :func:`dsdm.last_seed`. The other methods draw nothing.
+    temperature, noise
         As in :func:`dsdm.gumbel_top_k`, for dsir only: 1 and ``"philox"`` by default.
     order
         ``"best_first"`` (the default), ``"best_last"`` or ``"row"``, for dsdm, classifier and dsir. Ties go to
@@ -71,10 +114,12 @@ def get_indices(
         Row ids that must not be chosen, or one boolean per row.
     threads
         All that the process may run on by default. The result does not depend on it.
+    return_seed
+        Return the rows and the seed with which they were drawn: None for dsdm and classifier, which draw nothing.
 
     Returns
     -------
-    One-dimensional numpy int64 array of `k` distinct row numbers.
+    One-dimensional numpy int64 array of `k` distinct row numbers; with `return_seed`, it and the seed.
 
     Raises
     ------
@@ -87,32 +132,49 @@ def get_indices(
     """
     check_method(method, target)
     _check_options(k, rows, seed, order, nan, threads)
+    with_seed = checks.check_flag("return_seed", return_seed)
     excluded = checks.excluded_rows(exclude)
-    given = {"data_dir": data_dir, "seed": seed, "temperature": temperature, "rng": rng, "nan": nan}
-    refuse_unused(method, given)
-    if method in ("random", "semdedup") and order not in (None, "row"):
-        message = f"order is {order!r}, and {method!r} has no scores to order by: leave it out (as drawn), or say 'row'"
-        raise ValueError(message)
-    if method == "random":
-        return _in_order(sample(_population(rows), k, seed=seed, exclude=excluded, threads=threads), order)
-    if method == "semdedup":
-        ids = semdedup_ids(data_dir, rows, excluded)
-        return _in_order(ids[sample(len(ids), k, seed=seed, threads=threads)], order)
+    refuse_unused(method, {"data_dir": data_dir, "seed": seed, "temperature": temperature, "noise": noise, "nan": nan})
+    if method in ("random", "semdedup"):
+        chosen = _drawn_uniformly(method, k, data_dir, rows, seed, order, excluded, threads)
+        return (chosen, last_seed()) if with_seed else chosen
     scores = method_scores(method, target, data_dir=data_dir, rows=rows)
     how_to_order = order or "best_first"
     if method != "dsir":
-        return top_k(scores, k, order=how_to_order, nan=nan, exclude=excluded, threads=threads)
-    return gumbel_top_k(
+        best = top_k(scores, k, order=how_to_order, nan=nan, exclude=excluded, threads=threads)
+        return (best, None) if with_seed else best
+    drawn = gumbel_top_k(
         scores,
         k,
         seed=seed,
         temperature=1.0 if temperature is None else temperature,
-        rng=rng or "philox",
+        noise="philox" if noise is None else noise,
         order=how_to_order,
         nan=nan,
         exclude=excluded,
         threads=threads,
     )
+    return (drawn, last_seed()) if with_seed else drawn
+
+
+def _drawn_uniformly(
+    method: str,
+    k: int,
+    data_dir: PathLike | None,
+    rows: int | None,
+    seed: int | None,
+    order: Order | None,
+    excluded: NDArray[np.int64] | NDArray[np.bool_] | None,
+    threads: int | None,
+) -> NDArray[np.int64]:
+    """Draw rows by random or semdedup, which know no scores."""
+    if order not in (None, "row"):
+        message = f"order is {order!r}, and {method!r} has no scores to order by: leave it out (as drawn), or say 'row'"
+        raise ValueError(message)
+    if method == "random":
+        return _in_order(sample(_population(rows), k, seed=seed, exclude=excluded, threads=threads), order)
+    ids = semdedup_ids(data_dir, rows, excluded)
+    return _in_order(ids[sample(len(ids), k, seed=seed, threads=threads)], order)
 
 
 def method_scores(

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dsdm.paths import SCORES, PathLike, find, is_searched
+from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.selection.manifest_paths import NOT_THERE
-from dsdm.selection.record import KNOWN, check_told
+from dsdm.selection.record import KNOWN, as_recorded, check_told
 from dsdm.selection.record_limits import check_score_files, check_size, check_values
 from dsdm.selection.row_counts import check_ids, check_meets, check_population
 from dsdm.shown import shown
@@ -53,7 +53,7 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     if selection.get("by") not in KNOWN:
         return dict(selection)
     check_score_files(selection)
-    told = {**selection, "source_rows": rows}
+    told = {**as_recorded(selection), "source_rows": rows}
     try:
         opened = opened_scores(selection, None)
         check_selection(selection, rows, opened)
@@ -187,8 +187,6 @@ def files_of_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> 
     reading = selection.get("reading") or {}
     asked = reading.get("sort"), reading.get("partial", False)
     told = selection["scores"]
-    if not any(map(is_searched, [told] if isinstance(told, str) else told)):
-        asked = None, False  # which an earlier version told of files as well
     files = find(told, SCORES, sort=asked[0], partial=asked[1]).files
     for file in files:
         if not Path(file).exists():

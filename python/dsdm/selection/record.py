@@ -21,6 +21,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 KNOWN = tuple(FUNCTIONS)
 """Their names."""
 
+NOISE = "rng"
+"""What the argument `noise` is called in ``dsdm.json``."""
+
 _DRAWING = ("dsir", "random", "semdedup")
 _FIELDS = ("by", "arguments", "scores", "reading", "rows", "exclude")
 _CLOSE = 0.75
@@ -45,7 +48,9 @@ def check_told(selection: Mapping[str, Any]) -> None:
             raise ValueError(message)
     function = FUNCTIONS[str(by)]
     arguments = _mapping(selection, "arguments", required=True)
-    _check_names("arguments", arguments, _options_of(function))
+    as_called(arguments)
+    options = _options_of(function)
+    _check_names("arguments", [name for name in arguments if name != NOISE or "noise" not in options], options)
     for name in ("method", "k") if by == "get_indices" else ("k",):
         if name not in arguments:
             message = f"selection=: 'arguments' has no {name!r}, without which {by} chooses nothing"
@@ -57,6 +62,30 @@ def check_told(selection: Mapping[str, Any]) -> None:
         raise ValueError(message)
     if by != "get_indices":
         _check_files(selection)
+
+
+def as_recorded(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a selection with its arguments as ``dsdm.json`` names them."""
+    arguments = selection.get("arguments")
+    if selection.get("by") not in KNOWN or not isinstance(arguments, Mapping) or "noise" not in arguments:
+        return dict(selection)
+    named = {NOISE if name == "noise" else name: value for name, value in arguments.items()}
+    return {**selection, "arguments": named}
+
+
+def as_called(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return recorded arguments by the names that the functions have for them.
+
+    Raises
+    ------
+    ValueError
+        If one is there by both of its names.
+
+    """
+    if NOISE in arguments and "noise" in arguments:
+        message = f"selection=: 'arguments' has 'noise' and {NOISE!r}, which is the same; give one of them"
+        raise ValueError(message)
+    return {"noise" if name == NOISE else name: value for name, value in arguments.items()}
 
 
 def _refuse_misspelt(selection: Mapping[str, Any]) -> None:
@@ -82,7 +111,8 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
         "largest": lambda value: checks.check_flag("largest", value),
         "nan": lambda value: checks.one_of("nan", value, checks.NANS),
         "order": or_none(lambda value: checks.one_of("order", value, checks.ORDERS)),
-        "rng": or_none(lambda value: checks.one_of("rng", value, ("philox", "numpy"))),
+        NOISE: or_none(lambda value: checks.one_of(NOISE, value, checks.NOISES)),
+        "noise": or_none(lambda value: checks.one_of("noise", value, checks.NOISES)),
         "temperature": or_none(checks.check_temperature),
         "method": lambda value: checks.one_of("method", value, METHODS),
         "rows": checks.check_rows,
@@ -99,7 +129,7 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
     if method is not None:
         try:
             check_method(method, arguments.get("target"))
-            refuse_unused(method, arguments)
+            refuse_unused(method, as_called(arguments))
         except ValueError as error:
             message = f"selection=: 'arguments': {error}"
             raise ValueError(message) from error
@@ -127,10 +157,10 @@ def _check_files(selection: Mapping[str, Any]) -> None:
 
 
 def _options_of(function: Callable[..., Any]) -> list[str]:
-    """Give the names of the arguments of a function, but for the scores, which have a field of their own."""
+    """Give the names of the arguments of a function, but for the scores and what asks for the seed."""
     parameters = signature(function).parameters.values()
     named = [each.name for each in parameters if each.kind is not Parameter.VAR_KEYWORD]
-    return [name for name in named if name not in {"scores", "path_or_paths"}]
+    return [name for name in named if name not in {"scores", "path_or_paths", "return_seed"}]
 
 
 def _mapping(selection: Mapping[str, Any], field: str, *, required: bool = False) -> Mapping[str, Any]:
@@ -143,7 +173,7 @@ def _mapping(selection: Mapping[str, Any], field: str, *, required: bool = False
     return value
 
 
-def _check_names(field: str, given: Mapping[str, Any], allowed: Iterable[str]) -> None:
+def _check_names(field: str, given: Iterable[str], allowed: Iterable[str]) -> None:
     for name in given:
         if name not in allowed:
             message = f"selection=: {field!r} has {name!r}; it may have {', '.join(map(repr, allowed))}"

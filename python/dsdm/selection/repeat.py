@@ -20,10 +20,9 @@ from dsdm._native import file_difference, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
-from dsdm.reference import UNUSED
 from dsdm.selection.manifest_paths import without_place
 from dsdm.selection.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
-from dsdm.selection.record import FUNCTIONS, KNOWN, check_told
+from dsdm.selection.record import FUNCTIONS, KNOWN, as_called, check_told
 from dsdm.selection.row_file import read_rows
 from dsdm.selection.trust import Trust
 
@@ -86,23 +85,11 @@ def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list
     if selection.get("by") != "get_indices":
         return told
     try:
-        check_told(_used(selection))
+        check_told(selection)
         found = files_of_scores(selection, data_dir)
     except (OSError, ValueError):
         return told
     return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
-
-
-_ONCE_TAKEN = ("data_dir", "nan", "seed")
-
-
-def _used(selection: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out what a method has no use for, which an earlier version wrote into the manifest."""
-    arguments = selection.get("arguments")
-    if selection["by"] != "get_indices" or not isinstance(arguments, Mapping):
-        return selection
-    unused = [name for name in UNUSED.get(str(arguments.get("method")), ()) if name in _ONCE_TAKEN]
-    return {**selection, "arguments": {name: value for name, value in arguments.items() if name not in unused}}
 
 
 def choose_again(
@@ -129,14 +116,13 @@ def choose_again(
     """
     if selection.get("by") not in KNOWN:
         return "the manifest does not tell how the rows were chosen"
-    selection = _used(selection)
     try:
         check_told(selection)
     except ValueError as error:
         return f"what the manifest tells of it cannot be done again: {error}"
     if (unknown := without_place(selection)) is not None:
         return f"{unknown}: dsdm.json does not tell where it is"
-    arguments = dict(selection["arguments"])
+    arguments = as_called(selection["arguments"])
     if checks.count_of(arguments["k"]) != written:
         message = f"{manifest}: k is {arguments['k']:,}, and {written:,} rows were written; it was told by hand"
         raise ChecksumError(message)

@@ -33,7 +33,7 @@ class Sort(StrEnum):
     natural = "natural"
 
 
-class Rng(StrEnum):
+class Noise(StrEnum):
     """Where the noise of a draw comes from."""
 
     philox = "philox"
@@ -119,15 +119,16 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", help="Repeat the run that printed this seed; fresh by default.", rich_help_panel=_CHOICE),
 ]
-RngOption = Annotated[
-    Rng | None,
+NoiseOption = Annotated[
+    Noise | None,
     typer.Option(
-        "--rng",
+        "--noise",
         help="The noise of a draw: philox, or numpy for that of numpy.random.default_rng(seed).gumbel.",
         rich_help_panel=_CHOICE,
         show_default="philox",
     ),
 ]
+OldRngOption = Annotated[Noise | None, typer.Option("--rng", hidden=True)]
 OrderOption = Annotated[
     Order | None,
     typer.Option("--order", help="The order of the rows.", rich_help_panel=_CHOICE, show_default="best_first"),

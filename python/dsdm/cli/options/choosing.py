@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import typer
 
 from dsdm.cli import options as opt
+from dsdm.cli.saying import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,23 @@ class Choosing:
     gumbel: opt.Gumbel = False
     temperature: opt.Temperature = None
     seed: opt.Seed = None
-    rng: opt.RngOption = None
+    noise: opt.NoiseOption = None
+    rng: opt.OldRngOption = None
     order: opt.OrderOption = None
     nan: opt.NanOption = opt.Nan.raise_
     exclude: opt.Exclude = None
     threads: opt.Threads = None
+
+    def __post_init__(self) -> None:
+        """Take ``--rng``, the old name of ``--noise``."""
+        if self.rng is None:
+            return
+        if self.noise is not None:
+            message = "--rng is the old name of --noise, and both are given; say --noise alone"
+            raise typer.BadParameter(message)
+        say(f"dsdm: --rng is now --noise; write --noise {self.rng.value}", err=True)
+        object.__setattr__(self, "noise", self.rng)
+        object.__setattr__(self, "rng", None)
 
     def refuse_all(self) -> None:
         """End with a usage error if any of them is given, but for the threads: the rows are chosen already."""

@@ -125,7 +125,7 @@ class Writing:
         given = {name: value for name, value in asked.items() if value is not None}
         return {
             "format": self.format.value,
-            "order": self.row_order.value,
+            "row_order": self.row_order.value,
             "resume": self.resume,
             "verify": self.verify,
             "overwrite": self.overwrite,

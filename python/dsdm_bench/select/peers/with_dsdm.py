@@ -14,8 +14,8 @@ def _opened_before(task: Task) -> Call:
     scores = _open(task)
     if task.operation in (Operation.top_k, Operation.mean):
         return lambda: dsdm.top_k(scores, task.k, threads=task.threads)
-    rng: Literal["philox", "numpy"] = "numpy" if task.operation is Operation.gumbel_numpy else "philox"
-    return lambda: dsdm.gumbel_top_k(scores, task.k, seed=task.seed, rng=rng, threads=task.threads)
+    noise: Literal["philox", "numpy"] = "numpy" if task.operation is Operation.gumbel_numpy else "philox"
+    return lambda: dsdm.gumbel_top_k(scores, task.k, seed=task.seed, noise=noise, threads=task.threads)
 
 
 def _opening_the_file(task: Task) -> Call:

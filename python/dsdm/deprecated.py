@@ -1,0 +1,59 @@
+"""Old names of arguments and attributes: they work, with a warning that says what to write."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def renamed(**names: str) -> Callable[[_F], _F]:
+    """Have a function take arguments by their old names as well: ``old="new"``.
+
+    The signature that is shown has the new names alone.
+
+    >>> @renamed(colour="color")
+    ... def paint(*, color):
+    ...     return color
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     paint(colour="red")
+    'red'
+    >>> str(caught[0].message)
+    "paint: colour= is now color=; write color='red'"
+    """
+
+    def decorate(function: _F) -> _F:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            for old, new in names.items():
+                if old in kwargs:
+                    _rename(function.__name__, kwargs, old, new)
+            return function(*args, **kwargs)
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def _rename(function: str, kwargs: dict[str, Any], old: str, new: str) -> None:
+    if new in kwargs:
+        message = f"{function}: {old}= is the old name of {new}=, and both are given; write {new}= alone"
+        raise TypeError(message)
+    kwargs[new] = kwargs.pop(old)
+    message = f"{function}: {old}= is now {new}=; write {new}={kwargs[new]!r}"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
+def old_attribute(old: str, new: str) -> property:
+    """Return a property that gives the attribute `new`, and says that it is not `old` any more."""
+
+    def value(self: Any) -> Any:
+        message = f"{type(self).__name__}.{old} is now {type(self).__name__}.{new}"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return getattr(self, new)
+
+    value.__doc__ = f"The old name of `{new}`."
+    return property(value)

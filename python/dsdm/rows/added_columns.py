@@ -1,0 +1,57 @@
+"""The columns that are added to rows: their numbers, and their scores."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm.errors import SchemaError
+from dsdm.rows.sources import Source
+from dsdm.selection.row_counts import named_vectors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def added_vectors(source: Source, row_ids: str | None, scores: Any) -> dict[str, Any]:
+    """Give the vectors that are to be added as columns by their names, and refuse names that are there."""
+    if row_ids is not None:
+        _refuse_name(source, row_ids, "row_ids=")
+    vectors = named_vectors(scores, len(source))
+    for name in vectors:
+        _refuse_name(source, name, "scores=")
+        if name == row_ids:
+            message = f"row_ids= and scores= both add a column {name!r}; give them different names"
+            raise ValueError(message)
+    return vectors
+
+
+def added_table(indices: NDArray[np.int64], row_ids: str | None, vectors: dict[str, Any]) -> "pa.Table | None":
+    """Give the columns to add to the rows, as long as the indices."""
+    added: dict[str, NDArray[Any]] = {} if row_ids is None else {row_ids: indices}
+    added |= {name: _values(vector, indices) for name, vector in vectors.items()}
+    if not added:
+        return None
+    import pyarrow as pa
+
+    return pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in added.items()})
+
+
+def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
+    """Give the scores of rows, in a type that Arrow has."""
+    if not hasattr(vector, "__array__") and not hasattr(vector, "dtype"):
+        vector = np.asarray(vector)
+    values = np.asarray(vector[indices])
+    if values.ndim != 1:
+        message = f"scores must have one dimension and have the shape {values.shape}"
+        raise ValueError(message)
+    # bfloat16 is the one type of a score that Arrow does not have, and it has no swapped bytes.
+    return values.astype(values.dtype.newbyteorder("=") if values.dtype.kind in "fiu" else np.float32, copy=False)
+
+
+def _refuse_name(source: Source, name: str, purpose: str) -> None:
+    """Fail if a column to be added has the name of one that is there."""
+    have = source.corpus.schema.names
+    if name in have:
+        message = f"{purpose} adds a column {name!r}, and there is one: the columns are {have}"
+        raise SchemaError(message)

@@ -1,0 +1,50 @@
+"""Arguments of selections in the form in which the engine takes them."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from dsdm import _native, checks
+
+# Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
+_native.prepare_arrays()
+
+ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic]
+
+
+def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8], str]":
+    """Return scores as the engine takes them: its own, or the bytes of an array and the name of their type."""
+    if isinstance(scores, _native.Scores):
+        return scores
+    if not isinstance(scores, np.ndarray):
+        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed"
+        raise TypeError(message)
+    checks.refuse_masked("scores", scores)
+    if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
+        scores = scores[:, 0]
+    if scores.ndim != 1:
+        message = f"scores have shape {scores.shape}; one score per row is needed: (n,) or (n, 1)"
+        raise ValueError(message)
+    name = scores.dtype.name
+    if not (scores.dtype.kind in "iuf" and scores.dtype.itemsize <= 8) and name != "bfloat16":  # noqa: PLR2004
+        message = f"scores are {scores.dtype}; float16 to float64 or an integer type is needed"
+        raise TypeError(message)
+    if not scores.dtype.isnative:
+        scores = scores.astype(scores.dtype.newbyteorder("="))
+    if not (scores.flags.c_contiguous and scores.flags.aligned):
+        scores = scores.copy()
+    return scores.view(np.uint8), name
+
+
+def engine_excluded(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
+    """Return the rows not to be chosen: their numbers, or one byte per row."""
+    rows = checks.excluded_rows(exclude)
+    return rows.view(np.uint8) if rows is not None and rows.dtype == np.bool_ else rows  # type: ignore[return-value]
+
+
+def check_options(order: object, nan: object, threads: object) -> None:
+    """Refuse options that no selection takes."""
+    checks.one_of("order", order, checks.ORDERS)
+    checks.one_of("nan", nan, checks.NANS)
+    checks.check_threads(threads)
