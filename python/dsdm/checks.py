@@ -91,16 +91,16 @@ def check_temperature(temperature: object) -> float:
     return value
 
 
-def check_seed(seed: object) -> None:
+def check_seed(seed: object, name: str = "seed") -> None:
     """Refuse a seed that no draw takes."""
     if seed is None:
         return
-    number = whole("seed", seed)
+    number = whole(name, seed)
     if number < 0:
-        message = f"seed is {said(number)}; it cannot be negative"
+        message = f"{name} is {said(number)}; it cannot be negative"
         raise ValueError(message)
     if number >= 10**_SEED_DIGITS:
-        message = f"seed is {said(number)}; what tells of a draw has room for {_SEED_DIGITS:,} of them"
+        message = f"{name} is {said(number)}; what tells of a draw has room for {_SEED_DIGITS:,} of them"
         raise ValueError(message)
 
 

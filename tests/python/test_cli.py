@@ -82,11 +82,19 @@ def test_a_summary_of_many_blocks_is_that_of_the_whole(monkeypatch):
 
 @pytest.mark.parametrize(
     ("size", "k"),
-    [(["-k", 7], 7), (["--fraction", 0.29], 290), (["--tokens", "1e4", "--row-tokens", 1024], 9), (["-k", 0], 0)],
+    [
+        (["-k", 7], 7),
+        (["-k", "1e2"], 100),
+        (["-k", "0.5e1"], 5),
+        (["-k", "1_000"], 1000),
+        (["--fraction", 0.29], 290),
+        (["--tokens", "1e4", "--row-tokens", 1024], 9),
+        (["-k", 0], 0),
+    ],
 )
 def test_sizes(run, size, k, scores, tmp_path):
     code, _, errors = run("indices", "scores.npy", *size, "-o", "rows.npy")
-    assert (code, errors) == (0, f"{k} rows selected\n")
+    assert (code, errors) == (0, f"{k:,} rows selected\n")
     rows = np.load(tmp_path / "rows.npy")
     assert rows.dtype == np.int64
     np.testing.assert_array_equal(rows, np.argsort(-scores, kind="stable")[:k])
@@ -98,6 +106,10 @@ def test_sizes(run, size, k, scores, tmp_path):
         ([], "exactly one of -k, --fraction and --tokens; none of them given"),
         (["-k", 3, "--fraction", 0.1], "-k and --fraction given"),
         (["--fraction", 1.5], "--fraction is 1.5"),
+        (["--fraction", "5%"], "'5%' is no number"),
+        (["-k", "five"], "'five' is no whole number"),
+        (["-k", "1.5"], "'1.5' is no whole number"),
+        (["-k", 3, "--rows", "x"], "'x' is no whole number"),
         (["--tokens", "many", "--row-tokens", 9], "--tokens is 'many'"),
         (["--tokens", "1e4"], "--tokens needs --row-tokens here"),
         (["-k", 3, "--row-tokens", 9], "--row-tokens is 9; it goes with --tokens"),
@@ -164,7 +176,7 @@ def test_methods_to_indices(run, upstream_mini, tmp_path):
     assert run("indices", "random", "-k", 5, "--rows", 5, "-o", "random.npy")[0] == 0
     assert sorted(np.load(tmp_path / "random.npy")) == [0, 1, 2, 3, 4]
     code, _, errors = run("indices", "dsdm", "-t", "gpt3_mix", "-k", 5, *where, "--overwrite")
-    assert code == 1
+    assert code == 2
     assert "no scores of the method 'dsdm' for 'gpt3_mix'" in errors
 
 

@@ -1,5 +1,7 @@
 """What the command ends with, as README and `dsdm --help` say it."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,7 +44,6 @@ def test_0_where_all_was_done(run):
 def test_1_for_an_error_which_is_one_line(run):
     for arguments in (
         ("demo", "taken"),
-        ("fetch", "none.pt"),
         ("scores", "none.npy"),
         ("indices", "s.npy", "-k", 11, "-o", "rows.npy"),
         ("indices", "none.npy", "-k", 1, "-o", "rows.npy"),
@@ -67,8 +68,34 @@ def test_2_for_wrong_usage(run):
         ("indices", "s.npy", "-o", "rows.npy"),
         ("materialize", "c.parquet", "out"),
         ("verify",),
+        # Values of options that are wrong in themselves.
+        ("fetch", "dsdm/squda.pt"),
+        ("indices", "dsdm", "-k", 5, "-o", "rows.npy"),
+        ("indices", "dsdm", "-k", 5, "-t", "squd", "-o", "rows.npy"),
+        ("indices", "random", "-k", 5, "-t", "squad", "-o", "rows.npy"),
+        ("indices", "s.npy", "-k", -1, "-o", "rows.npy"),
+        ("indices", "s.npy", "-k", 3, "--threads", 0, "-o", "rows.npy"),
+        ("indices", "s.npy", "-k", 3, "--rows", -3, "-o", "rows.npy"),
+        ("indices", "s.npy", "-k", 3, "--gumbel", "--seed", -1, "-o", "rows.npy"),
+        ("indices", "s.npy", "-k", 3, "--gumbel", "--temperature", 0, "-o", "rows.npy"),
+        ("verify", "taken", "--threads", 0),
+        *[
+            ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3, *options)
+            for options in (
+                ("--threads", 0),
+                ("--memory-limit", "10QB"),
+                ("--max-shard-size", "much"),
+                ("--num-shards", 0),
+                ("--num-shards", 2, "--max-shard-size", "1MB"),
+                ("--shuffle-seed", 3),
+                ("--shuffle-seed", -3, "--row-order", "shuffle"),
+                ("--verify", "--no-resume"),
+            )
+        ],
     ):
-        assert run(*arguments)[0] == 2, arguments
+        code, out, errors = run(*arguments)
+        assert (code, out) == (2, ""), (arguments, errors)
+        assert not re.search(r"\b(threads|num_shards|memory_limit|seed|target)=", errors), errors
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,14 @@ def test_tokens_are_those_of_the_rows(table, tmp_path, column, rows, kind):
         values = values.cast(pa.large_list(values.type.value_type))
     elif kind == "fixed size list":
         values = table["fixed"].cast(pa.list_(pa.int32(), 7))
-    write(pa.table({column: values}), tmp_path / "out", "tokens", rows, columns=[column], num_shards=4)
+    write(
+        pa.table({column: values}),
+        tmp_path / "out",
+        "tokens",
+        rows,
+        columns=[column],
+        num_shards=min(4, max(1, len(rows))),
+    )
     found = [row.tolist() for row in tokens_of(tmp_path / "out")]
     assert found == values.take(pa.array(rows, pa.int64())).to_pylist()
     told = json.loads((tmp_path / "out" / "tokens.json").read_text())
@@ -301,7 +308,7 @@ def test_other_damage_is_named_too(copy):
     with pytest.raises(errors.FormatError, match=r"dsdm.json: this is no manifest"):
         dsdm.verify(copy)
     manifest.unlink()
-    with pytest.raises(FileNotFoundError, match="the manifest, which is in every folder that dsdm writes"):
+    with pytest.raises(FileNotFoundError, match="dsdm did not write this folder"):
         dsdm.verify(copy)
 
 

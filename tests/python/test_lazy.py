@@ -538,3 +538,10 @@ def test_a_table_of_the_same_rows(folder):
     assert table.to_pydict() == expected.to_pydict()
     assert [batch.num_rows for batch in table.to_reader(25)] == [25, 25, 10]
     assert table.replace_schema_metadata({"a": "b"}).schema.metadata == {b"a": b"b"}
+
+
+def test_more_shards_than_rows_are_as_many_as_rows_here_where_datasets_takes_them(tmp_path):
+    """dsdm.materialize refuses them; what stands in for a dataset does not."""
+    lazy = open_dataset(pa.table({"n": range(4)})).select([3, 1])
+    lazy.save_to_disk(tmp_path / "out", num_shards=5)
+    assert datasets.load_from_disk(str(tmp_path / "out"))["n"][:] == [3, 1]

@@ -365,7 +365,7 @@ def contents(folder):
 
 @pytest.mark.parametrize("io", ["mmap", "pread"])
 @given(
-    length=st.integers(0, 6000),
+    length=st.integers(0, 6000) | st.integers(0, 41),
     seed=st.integers(0, 2**32),
     threads=st.sampled_from([1, 2, 7]),
     memory=st.sampled_from([1, 100_000, 300_000, 2**40]),
@@ -378,8 +378,18 @@ def test_rows_are_right_for_any_length_threads_memory_and_shards(
     folder, table = long_source
     rows = np.random.default_rng(seed).integers(0, LONG, length)
     out = tmp_path_factory.mktemp("out") / "out"
-    report = dsdm.materialize(folder, rows, out, threads=threads, memory_limit=memory, num_shards=num_shards, io=io)
-    assert report.shards == max(1, min(num_shards or 1, length))
+    options = {"threads": threads, "memory_limit": memory, "num_shards": num_shards, "io": io}
+    if num_shards is not None and num_shards > max(1, length):
+        for call in (dsdm.materialize, dsdm.plan) if length else (dsdm.materialize,):
+            with pytest.raises(
+                ValueError,
+                match=rf"num_shards is {num_shards}, and {length} rows? (is|are) written: .* {max(1, length)}$",
+            ):
+                call(folder, rows, out, **options)
+        assert not out.exists()
+        return
+    report = dsdm.materialize(folder, rows, out, **options)
+    assert report.shards == (num_shards or 1)
     assert report.passes >= (0 if length == 0 else length // 1000 if memory == 1 else 1)
     found = datasets.load_from_disk(str(out))
     assert found.data.table.select(table.column_names).combine_chunks().equals(table.take(rows).combine_chunks())

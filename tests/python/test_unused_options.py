@@ -240,7 +240,7 @@ def test_a_dry_run_refuses_what_writing_alone_uses(run):
             assert f"--dry-run writes nothing, and has no use for {' '.join(words)}; leave it out" in said
         assert run(*command, "--dry-run")[0] == 0
         code, _, errors = run(*command, "--no-resume", "--verify")
-        assert code == 1
+        assert code == 2
         assert "--verify looks at what an interrupted run left, and --no-resume removes it" in errors
 
 

@@ -15,6 +15,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths, rows_within
+from dsdm.cli.usage import as_usage
 from dsdm.reference import DATASET_SIZE, METHODS, UNUSED, check_method, unknown
 
 if TYPE_CHECKING:
@@ -79,8 +80,11 @@ class Choice:
 
     def _check(self) -> None:
         """End with a usage error where options do not go together."""
+        with as_usage():
+            _check_values(self.given)
+            if self.method is not None:
+                check_method(self.method, self.given.target)
         if self.method is not None:
-            check_method(self.method, self.given.target)
             if self.given.smallest or self.given.gumbel:
                 message = f"--smallest and --gumbel are for score files; {self.method} knows what it takes"
                 raise typer.BadParameter(message)
@@ -291,6 +295,19 @@ class Choice:
     def _report(self, indices: "NDArray[np.int64]") -> None:
         seed = f", drawn with seed {self._seed}" if self.draws else ""
         say(f"{len(indices):,} rows selected{seed}", err=True)
+
+
+def _check_values(given: Choosing) -> None:
+    """Refuse values that are wrong in themselves."""
+    from dsdm import checks
+
+    checks.check_rows(given.rows)
+    checks.check_seed(given.seed)
+    checks.check_threads(given.threads)
+    if given.count is not None:
+        checks.count_of(given.count)
+    if given.temperature is not None:
+        checks.check_temperature(given.temperature)
 
 
 def _check_name(name: str) -> None:

@@ -12,12 +12,17 @@ from dsdm.cli.files import check_place, load_rows, write_npy
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
+from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.writing import Writing
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths
+from dsdm.cli.usage import as_usage
 from dsdm.cli.words import as_options
 from dsdm.paths import refuse_inputs, refuse_inside
+
+# Rows of a demonstration, of which each method takes a tenth.
+_LEAST_DEMO = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +36,10 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", parser=opt.local_path, help="Where to put it.")] = Path(
         "demo"
     ),
-    rows: Annotated[int, typer.Option("--rows", min=200, help="At most this many rows of text.")] = 2000,
+    rows: Annotated[
+        int,
+        typer.Option("--rows", parser=whole_number, metavar="N", help="At most this many rows of text; 200 or more."),
+    ] = 2000,
 ) -> None:
     """Make a small corpus with scores, and run every method on every target.
 
@@ -39,6 +47,9 @@ def demo(
     """
     from dsdm.demo import run
 
+    if rows < _LEAST_DEMO:
+        message = f"--rows is {rows}; at least {_LEAST_DEMO} are needed"
+        raise typer.BadParameter(message)
     run(folder, rows)
 
 
@@ -65,8 +76,11 @@ def fetch(
       dsdm fetch dsdm/squad.pt
       dsdm fetch --data-dir /data/dsdm
     """
+    from dsdm.reference.fetch import check_names
     from dsdm.reference.fetch import fetch as download
 
+    with as_usage():
+        check_names(files or ())
     for path in download(files or None, data_dir=data_dir, url=url):
         say(path)
 
@@ -174,6 +188,7 @@ def materialize(
       dsdm materialize 'demo/corpus/data/*.parquet' drawn --by random --tokens 1e5 --dry-run
     """
     import dsdm
+    from dsdm.checks import check_threads
     from dsdm.rows.materializing import how_unfinished_chose
     from dsdm.rows.planning import check_before
 
@@ -182,7 +197,10 @@ def materialize(
         raise typer.BadParameter(message)
     if indices_file is not None:
         choosing.refuse_all()
+    with as_usage():
+        check_threads(choosing.threads)
     writing.check_used()
+    writing.check_values()
     column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens)
     scores_from = writing.scores_from or []
     choice = None if indices_file is not None else Choice(by or [], choosing, reading.about(by or []))
@@ -240,7 +258,10 @@ def verify(
       dsdm verify subset
     """
     import dsdm
+    from dsdm.checks import check_threads
 
+    with as_usage():
+        check_threads(threads)
     say(as_options(str(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))))
 
 

@@ -35,7 +35,7 @@ OPTIONS = {
 """The option for each argument that messages name."""
 
 # Those of a shuffle have other names than those of a choice.
-_SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_order is '(\w+)'")
+_SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_order is ('\w+')")
 # A command opens everything itself.
 _REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
 # What a message advises to call, with its arguments: they are those of Python, whoever's function it is.
@@ -59,7 +59,7 @@ def as_options(text: str) -> str:
     "give numpy.asarray(x, dtype='int64')"
     """
     text = _REOPEN.sub("run again", text)
-    text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and it is \2", text)
+    text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and --row-order is \2", text)
     said, end = [], 0
     for call in CALL.finditer(text):
         said += [_ARGUMENT.sub(_option, text[end : call.start()]), call[0]]

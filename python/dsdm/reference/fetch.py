@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from dsdm.paths import PathLike, local
-from dsdm.reference import ReferenceFile, cache_dir, reference_files
+from dsdm.reference import ReferenceFile, cache_dir, reference_files, unknown
 from dsdm.shown import shown, telling
 
 if TYPE_CHECKING:
@@ -93,11 +93,16 @@ def _wanted(paths: Iterable[str] | None) -> list[ReferenceFile]:
     if paths is None:
         return list(files.values())
     chosen = list(paths)
-    for path in chosen:
-        if path not in files:
-            message = f"{path!r} is no published score file; they are {', '.join(files)}"
-            raise ValueError(message)
+    check_names(chosen)
     return [files[path] for path in chosen]
+
+
+def check_names(paths: Iterable[str]) -> None:
+    """Refuse a name that none of the published files has."""
+    known = tuple(reference_files())
+    for path in paths:
+        if path not in known:
+            raise ValueError(unknown("published score file", path, known))
 
 
 def _check_room(wanted: list[ReferenceFile], folder: Path) -> None:

@@ -14,7 +14,7 @@ from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
 from dsdm.deprecated import renamed
 from dsdm.paths import refuse_inputs
 from dsdm.rows.added_columns import added_table, added_vectors
-from dsdm.rows.options import Arguments, in_order
+from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
 from dsdm.rows.request import Request, open_request
@@ -128,7 +128,7 @@ def materialize(
         One score per row of the source, whose values at the indices are added as the column ``scores``; or a
         dict of several by their names.
     max_shard_size, num_shards
-        How large shards may be, about (500 MB if neither is given); or how many there are.
+        How large shards may be, about (500 MB if neither is given); or how many there are, each with a row at least.
     threads
         All that the process may run on, if not given.
     memory_limit
@@ -165,7 +165,8 @@ def materialize(
     IndexError
         For a row number out of range, with its position.
     ValueError
-        For scores of another length than the source; an output that is the source or lies in it.
+        For scores of another length than the source; an output that is the source or lies in it; more shards than
+        rows.
     FileNotFoundError
         For an image or the like that is not where its path says, with the column and the row of the output.
     ResumeMismatchError
@@ -188,6 +189,7 @@ def _write(arguments: Arguments) -> Report:
     rows, seed = in_order(requested, arguments.row_order, seed)
     chosen = _chosen(request)
     check_range(rows, len(source))
+    check_shards(request.layout.num_shards, len(rows))
     extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
     record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
     as_asked = {} if arguments.selection is None else {"chosen": as_recorded(arguments.selection)}

@@ -117,15 +117,31 @@ def _check_added(row_ids: object, selection: object) -> None:
 
 def in_order(rows: NDArray[np.int64], row_order: RowOrder, seed: int | None) -> tuple[NDArray[np.int64], int | None]:
     """Return rows in the order in which they are written, and the seed if they are shuffled."""
+    check_seed_of_order(seed, row_order)
     if row_order != "shuffle":
-        if seed is not None:
-            message = f"seed={said(seed)} belongs to row_order='shuffle', and row_order is {row_order!r}"
-            raise ValueError(message)
         return (np.sort(rows) if row_order == "row" else rows), None
-    check_seed(seed)
     if seed is None:
         seed = secrets.randbits(63)
     return np.random.default_rng(int(seed)).permutation(rows), int(seed)
+
+
+def check_seed_of_order(seed: int | None, row_order: str, name: str = "seed") -> None:
+    """Refuse a seed that no shuffle takes, and one without a shuffle."""
+    if seed is not None and row_order != "shuffle":
+        message = f"seed={said(seed)} belongs to row_order='shuffle', and row_order is {row_order!r}"
+        raise ValueError(message)
+    check_seed(seed, name)
+
+
+def check_shards(num_shards: int | None, rows: int) -> None:
+    """Refuse more shards than there are rows, of which some would have none; one shard may have none."""
+    if num_shards is not None and num_shards > max(rows, 1):
+        few = "1 row is" if rows == 1 else f"{rows:,} rows are"
+        message = (
+            f"num_shards is {num_shards:,}, and {few} written: no shard is without a row; ask for at most "
+            f"{max(rows, 1):,}"
+        )
+        raise ValueError(message)
 
 
 def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
 from dsdm.deprecated import renamed
 from dsdm.paths import local
 from dsdm.rows.added_columns import added_vectors
-from dsdm.rows.options import Arguments, in_order
+from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.releases import installed
 from dsdm.rows.request import open_request
 from dsdm.rows.row_numbers import check_range
@@ -132,6 +132,8 @@ def _planned(arguments: Arguments) -> Plan:
     if arguments.selection is not None:
         with_files(arguments.selection, len(source))
     check_range(rows, len(source))
+    if len(rows):
+        check_shards(request.layout.num_shards, len(rows))
     row_ids = arguments.row_ids
     added = [*([] if row_ids is None else [row_ids]), *added_vectors(source, row_ids, arguments.scores)]
     source.corpus.check_format(arguments.format, added, datasets=installed())

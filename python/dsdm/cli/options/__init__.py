@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dsdm.cli.options.numbers import real_number, whole_number
 from dsdm.paths import local
 
 
@@ -54,10 +55,26 @@ _SIZE = "How many (exactly one of these)"
 _CHOICE = "Which rows"
 _READING = "How files are read"
 
-Count = Annotated[int | None, typer.Option("--count", "-k", help="This many rows.", rich_help_panel=_SIZE, metavar="K")]
+Count = Annotated[
+    int | None,
+    typer.Option(
+        "--count",
+        "-k",
+        parser=whole_number,
+        help="This many rows; also as 1e5.",
+        rich_help_panel=_SIZE,
+        metavar="K",
+    ),
+]
 Fraction = Annotated[
     float | None,
-    typer.Option("--fraction", help="This share of the rows, 0 to 1, rounded down.", rich_help_panel=_SIZE),
+    typer.Option(
+        "--fraction",
+        parser=real_number,
+        metavar="SHARE",
+        help="This share of the rows, 0 to 1, rounded down.",
+        rich_help_panel=_SIZE,
+    ),
 ]
 Tokens = Annotated[
     str | None,
@@ -73,6 +90,8 @@ RowTokens = Annotated[
     int | None,
     typer.Option(
         "--row-tokens",
+        parser=whole_number,
+        metavar="N",
         help="For --tokens, where all rows have the same number: every row is taken to have this many, unseen.",
         rich_help_panel=_SIZE,
     ),
@@ -97,7 +116,13 @@ DataDir = Annotated[
 ]
 Rows = Annotated[
     int | None,
-    typer.Option("--rows", help="Only the first so many rows are candidates.", rich_help_panel=_CHOICE),
+    typer.Option(
+        "--rows",
+        parser=whole_number,
+        metavar="N",
+        help="Only the first so many rows are candidates.",
+        rich_help_panel=_CHOICE,
+    ),
 ]
 Smallest = Annotated[
     bool,
@@ -113,11 +138,23 @@ Gumbel = Annotated[
 ]
 Temperature = Annotated[
     float | None,
-    typer.Option("--temperature", help="The temperature of --gumbel and dsir; 1 by default.", rich_help_panel=_CHOICE),
+    typer.Option(
+        "--temperature",
+        parser=real_number,
+        metavar="T",
+        help="The temperature of --gumbel and dsir; 1 by default.",
+        rich_help_panel=_CHOICE,
+    ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", help="Repeat the run that printed this seed; fresh by default.", rich_help_panel=_CHOICE),
+    typer.Option(
+        "--seed",
+        parser=whole_number,
+        metavar="N",
+        help="Repeat the run that printed this seed; fresh by default.",
+        rich_help_panel=_CHOICE,
+    ),
 ]
 NoiseOption = Annotated[
     Noise | None,
@@ -145,11 +182,19 @@ Exclude = Annotated[
 ]
 Key = Annotated[
     str | None,
-    typer.Option("--key", help="Which tensor of a .pt file that holds several.", rich_help_panel=_READING),
+    typer.Option(
+        "--key",
+        help="Which tensor of a .pt file that holds several, of those that choose rows or that --scores adds.",
+        rich_help_panel=_READING,
+    ),
 ]
 Column = Annotated[
     str | None,
-    typer.Option("--column", help="Which column of Parquet or Arrow scores.", rich_help_panel=_READING),
+    typer.Option(
+        "--column",
+        help="Which column of Parquet or Arrow scores, of those that choose rows or that --scores adds.",
+        rich_help_panel=_READING,
+    ),
 ]
 DType = Annotated[
     str | None,
@@ -173,6 +218,11 @@ Partial = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", help="Threads to use; else $DSDM_NUM_THREADS, else all that the process may use."),
+    typer.Option(
+        "--threads",
+        parser=whole_number,
+        metavar="N",
+        help="Threads to use; else $DSDM_NUM_THREADS, else all that the process may use.",
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

@@ -1,13 +1,15 @@
 """How a dataset folder is written: its options."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from dsdm.cli import options as opt
+from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
+from dsdm.cli.usage import as_usage
 
 _COLUMN = "input_ids"
 
@@ -43,7 +45,10 @@ class Writing:
         RowOrder, typer.Option("--row-order", help="Write rows as selected, as they lie, or shuffled.")
     ] = RowOrder.given
     shuffle_seed: Annotated[
-        int | None, typer.Option("--shuffle-seed", min=0, help="Repeat the shuffle that printed this seed.")
+        int | None,
+        typer.Option(
+            "--shuffle-seed", parser=whole_number, metavar="N", help="Repeat the shuffle that printed this seed."
+        ),
     ] = None
     columns: Annotated[list[str] | None, typer.Option("--keep", help="Only this column (give it again for more).")] = (
         None
@@ -58,7 +63,9 @@ class Writing:
     max_shard_size: Annotated[
         str | None, typer.Option("--max-shard-size", metavar="SIZE", help="Such as 500MB, the default.")
     ] = None
-    num_shards: Annotated[int | None, typer.Option("--num-shards", help="So many files instead.")] = None
+    num_shards: Annotated[
+        int | None, typer.Option("--num-shards", parser=whole_number, metavar="N", help="So many files instead.")
+    ] = None
     memory_limit: Annotated[
         str | None,
         typer.Option("--memory-limit", metavar="SIZE", help="Memory to hold, about; else a quarter of what is free."),
@@ -87,6 +94,16 @@ class Writing:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False
+
+    def check_values(self) -> None:
+        """End with a usage error for values that are wrong in themselves, or do not go together."""
+        from dsdm.rows.options import Arguments, check_seed_of_order, checked
+
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        given: dict[str, Any] = {field.name: named.get(field.name) for field in fields(Arguments)}
+        with as_usage():
+            checked(Arguments(**given))
+            check_seed_of_order(self.shuffle_seed, self.row_order.value, "--shuffle-seed")
 
     def check_used(self) -> None:
         """End with a usage error where nothing is written, and an option says how."""
