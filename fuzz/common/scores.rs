@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray};
 use arrow::record_batch::RecordBatch;
 use dsdm::error::Error;
-use dsdm::scores::collect::{copy_rows, take_rows};
-use dsdm::scores::{DType, Io, OpenOptions, Scores, Source};
+use dsdm::scores::{DType, Io, OpenOptions, Scores, Source, copy_rows, take_rows};
 
 use crate::{MANY, accepted, draw, job, value};
 

@@ -11,7 +11,7 @@ use super::call;
 use super::numbers::said;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
-use crate::scores::{DType, Scores, Source, collect};
+use crate::scores::{DType, Scores, Source, copy_rows, take_rows};
 
 /// A vector whose bytes numpy reads where they lie; it keeps their file mapped.
 #[pyclass(frozen, module = "dsdm")]
@@ -169,12 +169,12 @@ fn view_or_copy<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, Py
 /// All values, copied.
 pub(super) fn copied<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, PyAny>> {
     let rows = 0..scores.len();
-    filled(py, scores, rows.end, |scores, into, job| collect::copy_rows(scores, &rows, into, job))
+    filled(py, scores, rows.end, |scores, into, job| copy_rows(scores, &rows, into, job))
 }
 
 /// The values of rows in any order.
 fn taken<'py>(py: Python<'py>, scores: &Scores, rows: &[i64]) -> PyResult<Bound<'py, PyAny>> {
-    filled(py, scores, rows.len() as u64, |scores, into, job| collect::take_rows(scores, rows, into, job))
+    filled(py, scores, rows.len() as u64, |scores, into, job| take_rows(scores, rows, into, job))
 }
 
 /// A new array of `len` values that `fill` writes, without the GIL.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::hashes::{AT_ONCE, BLOCK, bytes_of, hash_of};
-use super::stored::{Part, Stored};
-use super::{Scores, Source};
+use super::Source;
+use super::expr::Scores;
+use super::vector::hashes::{AT_ONCE, BLOCK, bytes_of, hash_of};
+use super::vector::part::Part;
+use super::vector::stored::Stored;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};

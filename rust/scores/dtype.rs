@@ -167,6 +167,27 @@ macro_rules! with_dtype {
     };
 }
 
+/// Runs `$body` with `$slice` bound to the values of a [`Values`], whatever their type.
+macro_rules! with_values {
+    ($values:expr, $slice:ident => $body:expr) => {
+        match $values {
+            $crate::scores::Values::F16($slice) => $body,
+            $crate::scores::Values::BF16($slice) => $body,
+            $crate::scores::Values::F32($slice) => $body,
+            $crate::scores::Values::F64($slice) => $body,
+            $crate::scores::Values::I8($slice) => $body,
+            $crate::scores::Values::I16($slice) => $body,
+            $crate::scores::Values::I32($slice) => $body,
+            $crate::scores::Values::I64($slice) => $body,
+            $crate::scores::Values::U8($slice) => $body,
+            $crate::scores::Values::U16($slice) => $body,
+            $crate::scores::Values::U32($slice) => $body,
+            $crate::scores::Values::U64($slice) => $body,
+        }
+    };
+}
+pub(crate) use with_values;
+
 impl DType {
     /// The type of a name that [`DType::name`] gives.
     pub fn parse(name: &str) -> Option<Self> {

@@ -1,8 +1,8 @@
 //! What fuzz targets hold the parsers of score files against: what these found in the bytes.
 
-pub use super::torch::fuzzing::{Stored, Tensor, tensor};
+pub use super::formats::torch::fuzzing::{Stored, Tensor, tensor};
 
-use super::literal::parse_header;
+use super::formats::npy::header::parse_header;
 
 /// The type, the order and the shape that the header of a `.npy` file tells.
 ///

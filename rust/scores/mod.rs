@@ -2,49 +2,32 @@
 //!
 //! A [`Source`] is what selection reads: a stored vector, a lazy expression over several, or a borrowed
 //! array. It is read block by block, so that nothing of the length of the vector is ever allocated.
+//!
+//! Files are read by `formats`, which find runs of values in them; `vector` joins these to one stored vector; `expr`
+//! computes with vectors. `open` puts the three together.
 
-mod arithmetic;
-mod arrow;
-#[cfg(test)]
-mod arrow_tests;
 mod check;
-mod chosen;
-pub mod collect;
-mod column;
-mod copy;
 mod dtype;
-mod exact;
 mod expr;
 mod float;
+mod formats;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
-mod hashes;
-mod literal;
-mod npy;
 mod open;
-mod parquet;
-mod raw;
-mod rebuild;
+mod options;
 mod row_file;
-#[allow(clippy::module_inception)] // it is what the module is about
-mod scores;
-mod shared;
-mod sniff;
-mod stats;
-pub(crate) mod stored;
-mod torch;
-mod unpack;
+mod serialize;
+mod vector;
 
 use std::ops::Range;
+use std::path::PathBuf;
 
-pub use chosen::Chosen;
 pub use dtype::{DType, Scratch, Value, Values};
-pub use expr::{Operand, Operator};
-use float::Float;
-pub use open::OpenOptions;
-pub use raw::RawType;
+pub use expr::{Operand, Operator, Scores};
+pub use options::{OpenOptions, RawType};
 pub use row_file::RowFile;
-pub use scores::Scores;
+pub use vector::chosen::Chosen;
+pub use vector::take::{BLOCK, copy_rows, take_rows};
 
 use crate::checked;
 use crate::error::Result;
@@ -81,10 +64,20 @@ pub trait Source: Sync {
         Ok(())
     }
 
-    /// Tells that a few rows will be read soon, out of order: their bytes are asked of the disk and not waited for.
-    /// Gives whether they were not in memory.
-    fn announce(&self, _rows: Range<u64>) -> bool {
+    /// Hint that a few rows will be read soon, out of order: the disk is asked for their bytes and not waited for.
+    /// Return whether they were not in memory.
+    fn hint_will_need(&self, _rows: Range<u64>) -> bool {
         false
+    }
+
+    /// All values where they lie in memory, if they lie there as one run.
+    fn borrow_all(&self) -> Option<Values<'_>> {
+        None
+    }
+
+    /// Where a row lies, for messages: its file, which may have no name, and its number there.
+    fn place_of(&self, row: u64) -> Result<(PathBuf, u64)> {
+        Ok((PathBuf::new(), row))
     }
 
     /// Fails if what is read changed since it was opened. Called before each pass over the rows, as a file that was cut
@@ -106,5 +99,9 @@ impl Source for Values<'_> {
 
     fn read<'a>(&'a self, rows: Range<u64>, _scratch: &'a mut Scratch) -> Result<Values<'a>> {
         Ok(self.slice(checked::span(&rows)?))
+    }
+
+    fn borrow_all(&self) -> Option<Values<'_>> {
+        Some(*self)
     }
 }

@@ -2,30 +2,19 @@
 
 use std::path::PathBuf;
 
-use super::chosen::{Chosen, common};
-use super::hashes::Hashes;
-use super::sniff::{Format, format_of};
-use super::stored::{Part, Stored};
-use super::{RawType, Scores, Source, arrow, npy, parquet, raw, torch};
+use super::Source;
+use super::expr::Scores;
+use super::formats::sniff::{Format, format_of};
+use super::formats::{arrow, npy, parquet, raw, torch};
+use super::options::{OpenOptions, RawType};
+use super::vector::chosen::{Chosen, common};
+use super::vector::hashes::Hashes;
+use super::vector::part::Part;
+use super::vector::stored::Stored;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::Job;
-use crate::io::file::{File, Io};
-
-/// How score files are opened.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub struct OpenOptions {
-    /// The entry of a torch file that holds a dict or a list.
-    pub key: Option<String>,
-    /// The column of an Arrow or Parquet table.
-    pub column: Option<String>,
-    /// The type of raw values; what files of other formats must have.
-    pub dtype: Option<RawType>,
-    /// How the bytes are read.
-    pub io: Io,
-    /// Whether checksums are computed, where the format has them, and hashes kept for [`Scores::check`].
-    pub verify: bool,
-}
+use crate::io::file::File;
 
 impl Scores {
     /// Opens files as one vector, in the order given.

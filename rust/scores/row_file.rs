@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::stored::Stored;
-use super::{Scores, npy};
+use super::expr::Scores;
+use super::formats::npy;
+use super::vector::stored::Stored;
 use crate::error::Result;
 use crate::io::file::{File, Io};
 
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::exec::job::Job;
-    use crate::scores::collect::copy_rows;
+    use crate::scores::copy_rows;
 
     #[test]
     fn a_file_that_changes_before_it_is_read_is_told() {

@@ -62,7 +62,7 @@ pub(super) fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) 
     let runs = (rows / MIN_ROWS * RUNS_PER_TASK).min(MAX_RUNS);
     let sample = Sample { ranker, jitter: Philox::new(0, Philox::THRESHOLD), runs, stratum: rows / runs };
     if let Some(source) = ranker.source() {
-        let missing = |number: u64| source.announce(sample.run(number));
+        let missing = |number: u64| source.hint_will_need(sample.run(number));
         if (0..runs).step_by(PROBE_EVERY).any(missing) {
             (0..runs).for_each(|number| _ = missing(number));
         }

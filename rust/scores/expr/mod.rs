@@ -1,0 +1,328 @@
+//! One vector of scores, stored or computed: what opening files gives, and arithmetic on it.
+//!
+//! An expression is computed a block at a time and never stored.
+
+mod eval;
+mod exact;
+mod kernels;
+mod moments;
+mod shared;
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use self::kernels::Operator;
+use self::moments::LazyMoments;
+use crate::checked;
+use crate::error::{Error, Result};
+use crate::scores::Source;
+use crate::scores::dtype::DType;
+use crate::scores::vector::chosen::Chosen;
+use crate::scores::vector::stored::Stored;
+
+/// Operations that one expression may have, each counted once; reading recurses so deep.
+pub(crate) const MAX_OPERATIONS: u32 = 200;
+
+/// One score per row: a vector in files, or an expression over such vectors that is computed when read.
+///
+/// A clone is another handle of the same vector.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    node: Arc<Node>,
+    len: u64,
+    dtype: DType,
+    operations: Operations,
+}
+
+impl Scores {
+    /// A vector in files.
+    pub(crate) fn stored(stored: Stored) -> Self {
+        let (len, dtype) = (stored.len(), Source::dtype(&stored));
+        Self { node: Arc::new(Node::Stored(stored)), len, dtype, operations: Operations::default() }
+    }
+
+    fn computed(node: Node, len: u64, dtype: DType) -> Result<Self> {
+        let operations = Operations::of(&node, MAX_OPERATIONS);
+        if operations.count > MAX_OPERATIONS {
+            return Err(Error::Value(format!(
+                "an expression of more than {MAX_OPERATIONS} operations over scores; compute a part of it and store it"
+            )));
+        }
+        Ok(Self { node: Arc::new(node), len, dtype, operations })
+    }
+
+    pub(crate) fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The type that arithmetic on it has: float32 for floats of up to 4 bytes, else float64.
+    pub(crate) fn computed_dtype(&self) -> DType {
+        match self.dtype {
+            DType::F16 | DType::BF16 | DType::F32 => DType::F32,
+            _ => DType::F64,
+        }
+    }
+
+    /// `left operator right`, value by value, computed when read.
+    ///
+    /// Float16, bfloat16 and float32 are computed in float32, with numbers rounded to float32; anything with
+    /// float64 or integers in float64.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if two vectors differ in length, or if there is no vector.
+    pub fn binary(operator: Operator, left: Operand, right: Operand) -> Result<Self> {
+        // Proof: what is no vector is a number, which has no length.
+        let vectors: Vec<&Self> = [&left, &right].into_iter().filter_map(Operand::scores).collect();
+        let Some(&first) = vectors.first() else {
+            return Err(Error::Value("an expression over scores needs at least one vector".into()));
+        };
+        if let Some(other) = vectors.iter().find(|other| other.len != first.len) {
+            return Err(Error::Value(format!(
+                "the vectors have different lengths: {} rows in {} and {} rows in {}; scores of the same rows are needed",
+                first.len,
+                first.describe_paths(),
+                other.len,
+                other.describe_paths()
+            )));
+        }
+        let float32 = vectors.iter().all(|scores| scores.computed_dtype() == DType::F32);
+        let dtype = if float32 { DType::F32 } else { DType::F64 };
+        let len = first.len;
+        Self::computed(Node::Binary { operator, left, right }, len, dtype)
+    }
+
+    /// Every value with the other sign, in the type that arithmetic has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for an expression of too many operations.
+    pub fn negated(&self) -> Result<Self> {
+        Self::computed(Node::Negated(self.clone()), self.len, self.computed_dtype())
+    }
+
+    /// The values in float32 or float64, whichever holds them: what bfloat16 is shown as.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for an expression of too many operations.
+    pub fn widened(&self) -> Result<Self> {
+        if self.dtype == self.computed_dtype() {
+            return Ok(self.clone());
+        }
+        Self::computed(Node::Widened(self.clone()), self.len, self.computed_dtype())
+    }
+
+    /// The values less their mean, divided by their standard deviation, both over all rows and in float64.
+    ///
+    /// `ddof` is what is taken from the number of rows before dividing the sum of squares by it. The moments
+    /// are computed once, by [`Source::prepare`] or when a value is first read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if there are no more than `ddof` rows; when computed, if the deviation is 0 or NaN.
+    pub fn zscore(&self, ddof: u64) -> Result<Self> {
+        if self.len <= ddof {
+            return Err(Error::Value(format!(
+                "zscore of {} rows with ddof={ddof}; more than {ddof} rows are needed",
+                self.len
+            )));
+        }
+        let node = Node::Standardized { of: self.clone(), ddof, moments: Arc::default() };
+        Self::computed(node, self.len, self.computed_dtype())
+    }
+
+    /// The rows `rows` as a vector; nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Index`] if they do not lie within the vector.
+    pub fn slice(&self, rows: Range<u64>) -> Result<Self> {
+        if rows.start > rows.end || rows.end > self.len {
+            return Err(Error::Index(format!(
+                "rows {} to {} of a vector of {} rows",
+                rows.start, rows.end, self.len
+            )));
+        }
+        let len = rows.end - rows.start;
+        match self.node() {
+            _ if len == self.len => Ok(self.clone()),
+            Node::Stored(stored) => Ok(Self::stored(stored.cut(&rows)?)),
+            Node::Slice { of, start } => {
+                let start = checked::add(*start, rows.start)?;
+                Self::computed(Node::Slice { of: of.clone(), start }, len, self.dtype)
+            }
+            _ => {
+                let node = Node::Slice { of: self.clone(), start: rows.start };
+                Self::computed(node, len, self.dtype)
+            }
+        }
+    }
+
+    /// The files it is read from, each once, in the order of the expression.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        self.each_stored(&mut |stored| {
+            for path in stored.paths() {
+                if !paths.iter().any(|known| known == path) {
+                    paths.push(path.to_path_buf());
+                }
+            }
+        });
+        paths
+    }
+
+    /// What of its files it is, where these may hold more: each once, in the order of the expression.
+    pub fn chosen(&self) -> Vec<Chosen> {
+        let mut all: Vec<Chosen> = Vec::new();
+        self.each_stored(&mut |stored| {
+            all.extend(stored.chosen().filter(|chosen| !all.contains(chosen)).cloned());
+        });
+        all
+    }
+
+    /// Whether every value is read through a map of its file, rather than from a copy in memory.
+    pub fn is_mapped(&self) -> bool {
+        let mut mapped = true;
+        self.each_stored(&mut |stored| mapped &= stored.is_mapped());
+        mapped
+    }
+
+    /// Whether it is an expression rather than a vector in files.
+    pub fn is_computed(&self) -> bool {
+        !matches!(self.node(), Node::Stored(_))
+    }
+
+    fn describe_paths(&self) -> String {
+        let paths = self.paths();
+        match paths.as_slice() {
+            [] => "no file".into(),
+            [one] => one.display().to_string(),
+            [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+        }
+    }
+
+    /// Calls `visit` for every stored vector of the expression, in its order.
+    pub(crate) fn each_stored(&self, visit: &mut dyn FnMut(&Stored)) {
+        self.each_read(0, &mut |stored, _| visit(stored));
+    }
+
+    /// Calls `visit` for every stored vector of the expression, in its order, and how far its rows lie ahead of the
+    /// expression's. What is used more than once is gone through once.
+    pub(super) fn each_read(&self, ahead: u64, visit: &mut dyn FnMut(&Stored, u64)) {
+        let (mut seen, mut waiting) = (HashSet::new(), vec![(self, ahead)]);
+        while let Some((scores, ahead)) = waiting.pop() {
+            if self.operations.are_shared() && !seen.insert((address(scores), ahead)) {
+                continue;
+            }
+            let start = match scores.node() {
+                Node::Stored(stored) => {
+                    visit(stored, ahead);
+                    0
+                }
+                Node::Slice { start, .. } => *start,
+                _ => 0,
+            };
+            // Proof: rows of a slice are rows of what it is cut from, whose numbers fit.
+            let ahead = ahead.saturating_add(start);
+            let first = waiting.len();
+            waiting.extend(scores.node().operands().map(|operand| (operand, ahead)));
+            if let Some(operands) = waiting.get_mut(first..) {
+                operands.reverse();
+            }
+        }
+    }
+}
+
+/// A vector or a number.
+#[derive(Debug, Clone)]
+pub enum Operand {
+    /// One value per row.
+    Scores(Scores),
+    /// The same for every row.
+    Number(f64),
+}
+
+impl Operand {
+    pub(crate) fn scores(&self) -> Option<&Scores> {
+        match self {
+            Self::Scores(scores) => Some(scores),
+            Self::Number(_) => None,
+        }
+    }
+}
+
+/// How the values of a vector come about.
+#[derive(Debug)]
+pub(crate) enum Node {
+    /// They lie in files.
+    Stored(Stored),
+    /// By an operation.
+    Binary { operator: Operator, left: Operand, right: Operand },
+    /// With the other sign.
+    Negated(Scores),
+    /// In float32 or float64.
+    Widened(Scores),
+    /// Less the mean, divided by the standard deviation.
+    Standardized { of: Scores, ddof: u64, moments: Arc<LazyMoments> },
+    /// From row `start` on.
+    Slice { of: Scores, start: u64 },
+}
+
+impl Node {
+    /// The vectors that it is computed from.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = &Scores> {
+        let (first, second) = match self {
+            Self::Stored(_) => (None, None),
+            Self::Binary { left, right, .. } => (left.scores(), right.scores()),
+            Self::Negated(of)
+            | Self::Widened(of)
+            | Self::Standardized { of, .. }
+            | Self::Slice { of, .. } => (Some(of), None),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+/// What an expression is made of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Operations {
+    /// How many there are, each counted once.
+    pub(crate) count: u32,
+    /// The addresses of those that are used more than once, which live as long as the expression.
+    pub(super) shared: Arc<HashSet<usize>>,
+}
+
+impl Operations {
+    /// The operations of an expression, up to one more than `most`.
+    pub(crate) fn of(root: &Node, most: u32) -> Self {
+        let (mut seen, mut shared, mut ahead) = (HashSet::new(), HashSet::new(), vec![root]);
+        let mut count = 1;
+        while let Some(node) = ahead.pop() {
+            for operand in node.operands().filter(|operand| operand.is_computed()) {
+                if !seen.insert(address(operand)) {
+                    shared.insert(address(operand));
+                } else if count <= most {
+                    count += 1;
+                    ahead.push(operand.node());
+                }
+            }
+        }
+        Self { count, shared: Arc::new(shared) }
+    }
+
+    /// Whether some are used more than once.
+    pub(crate) fn are_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+}
+
+pub(crate) fn address(scores: &Scores) -> usize {
+    std::ptr::from_ref(scores.node()).addr()
+}

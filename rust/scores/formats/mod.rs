@@ -1,0 +1,12 @@
+//! The formats of score files: each reader finds the runs of values in a file, or decodes them.
+
+pub(super) mod arrow;
+mod column;
+#[cfg(test)]
+mod column_tests;
+mod decompress;
+pub(super) mod npy;
+pub(super) mod parquet;
+pub(super) mod raw;
+pub(super) mod sniff;
+pub(super) mod torch;

@@ -1,0 +1,198 @@
+//! `.npy`: a magic, a version, a Python dict literal as the header, and the values.
+//!
+//! The header is read by a parser of exactly what numpy writes; nothing is evaluated.
+//! The format: numpy.lib.format, versions 1.0, 2.0 and 3.0.
+
+pub(crate) mod header;
+use crate::checked;
+use crate::error::{At, Error, Result};
+use crate::io::file::File;
+use crate::scores::dtype::DType;
+use crate::scores::vector::part::Part;
+use header::{Header, parse_header};
+
+/// The longest header that numpy itself reads without being told to trust the file.
+const MAX_HEADER: usize = 10_000;
+/// What a file begins with.
+const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// The one vector of a file, of shape (n,) or (n, 1).
+pub(crate) fn parts(file: &File) -> Result<Vec<Part>> {
+    let (header, data) = header(file)?;
+    let (dtype, swapped) = value_type(file, &header.descr)?;
+    let len = rows(file, &header)?;
+    check_size(file, data, len, dtype)?;
+    Ok(vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }])
+}
+
+/// The row numbers of a file, of shape (n,); or its booleans, as bytes, and that they are booleans.
+pub(crate) fn row_parts(file: &File) -> Result<(Vec<Part>, bool)> {
+    if file.size() < MAGIC.len() as u64 || *file.read(0, MAGIC.len())? != *MAGIC {
+        return Err(Error::format(
+            file.path(),
+            At::Byte(0),
+            "this is no .npy file, which begins with \\x93NUMPY",
+        ));
+    }
+    let (header, data) = header(file)?;
+    let [len] = *header.shape.as_slice() else {
+        let message = format!(
+            "the array has shape {}; one row number after the other is needed, as (n,)",
+            header.axes()
+        );
+        return Err(Error::schema(file.path(), At::Field("shape".into()), message));
+    };
+    let booleans = header.descr == "|b1";
+    let (dtype, swapped) = if booleans { (DType::U8, false) } else { value_type(file, &header.descr)? };
+    if dtype.is_float() && len > 0 {
+        let message =
+            format!("the array holds {dtype}; row numbers are integers: save array.astype(\"int64\")");
+        return Err(Error::schema(file.path(), At::Field("descr".into()), message));
+    }
+    check_size(file, data, len, dtype)?;
+    Ok((vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }], booleans))
+}
+
+/// The header, and the byte after it.
+fn header(file: &File) -> Result<(Header, u64)> {
+    let (text, data) = header_text(file)?;
+    let header = parse_header(&text).map_err(|(at, message)| {
+        // Proof: a place in messages, and the header ends where the values begin.
+        let place = At::Byte(data.saturating_sub(text.len() as u64).saturating_add(at as u64));
+        Error::format(file.path(), place, format!("the .npy header cannot be read: {message}"))
+    })?;
+    Ok((header, data))
+}
+
+/// The bytes of the header, and the byte after it.
+fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
+    let start = file.read(0, 8)?;
+    let version = (start[6], start[7]);
+    let (len, at) = match version {
+        (1, 0) => {
+            let field = file.read(8, 2)?;
+            (usize::from(u16::from_le_bytes([field[0], field[1]])), 10)
+        }
+        (2 | 3, 0) => {
+            let field = file.read(8, 4)?;
+            let len = u32::from_le_bytes([field[0], field[1], field[2], field[3]]);
+            (checked::index(len)?, 12)
+        }
+        (major, minor) => {
+            return Err(Error::format(
+                file.path(),
+                At::Byte(6),
+                format!("this is .npy version {major}.{minor}; versions 1.0, 2.0 and 3.0 are read"),
+            ));
+        }
+    };
+    if len > MAX_HEADER {
+        return Err(Error::format(
+            file.path(),
+            At::Byte(8),
+            format!("the .npy header has {len} bytes; at most {MAX_HEADER} are read, and a vector needs 118"),
+        ));
+    }
+    Ok((file.read(at, len)?.into_owned(), at + len as u64))
+}
+
+/// The type that `descr` names, and whether its bytes are in the other order than this machine's.
+fn value_type(file: &File, descr: &str) -> Result<(DType, bool)> {
+    let (order, code) = descr.split_at_checked(1).unwrap_or(("", descr)); // Proof: no code is so short.
+    let dtype = match code {
+        "f2" => DType::F16,
+        "f4" => DType::F32,
+        "f8" => DType::F64,
+        "i1" => DType::I8,
+        "i2" => DType::I16,
+        "i4" => DType::I32,
+        "i8" => DType::I64,
+        "u1" => DType::U8,
+        "u2" => DType::U16,
+        "u4" => DType::U32,
+        "u8" => DType::U64,
+        _ => return Err(refused_type(file, descr)),
+    };
+    match order {
+        "<" => Ok((dtype, cfg!(target_endian = "big") && dtype.size() > 1)),
+        ">" => Ok((dtype, cfg!(target_endian = "little") && dtype.size() > 1)),
+        "|" | "=" => Ok((dtype, false)),
+        _ => Err(refused_type(file, descr)),
+    }
+}
+
+fn refused_type(file: &File, descr: &str) -> Error {
+    let descr: String = descr.chars().take(100).collect();
+    let place = At::Field("descr".into());
+    if descr.contains('O') {
+        return Error::unsafe_pickle(
+            file.path(),
+            place,
+            format!(
+                "dtype {descr:?} is Python objects, which are pickled; nothing was unpickled: save the numbers with numpy.save(path, array.astype(\"float32\"))"
+            ),
+        );
+    }
+    // A conversion of complex numbers drops a part of them, and one of texts or times is no score.
+    let kind = descr.chars().nth(1).unwrap_or('V'); // Proof: of no kind, nothing is advised.
+    let hint = match descr.get(1..) {
+        Some("V2") => {
+            "numpy does not say what its 2 bytes are (bfloat16 is saved so): save array.astype(\"float32\")"
+        }
+        Some("b1") => "booleans are no scores: save array.astype(\"uint8\")",
+        _ if !"fiu".contains(kind) => {
+            "scores are floats of 2, 4 or 8 bytes or integers of 1 to 8: save one number for each row as one of these"
+        }
+        _ => {
+            "scores are floats of 2, 4 or 8 bytes or integers of 1 to 8: convert with array.astype(\"float32\")"
+        }
+    };
+    Error::schema(file.path(), place, format!("dtype {descr:?} is not read; {hint}"))
+}
+
+/// The number of rows of a shape that is a vector.
+fn rows(file: &File, header: &Header) -> Result<u64> {
+    match *header.shape.as_slice() {
+        [n] | [n, 1] => Ok(n),
+        _ => {
+            let advice = match header.shape.as_slice() {
+                [1, _] => "save its one row, array[0]",
+                _ => "save one column of it",
+            };
+            let order = if header.fortran { " in Fortran order" } else { "" };
+            Err(Error::schema(
+                file.path(),
+                At::Field("shape".into()),
+                format!(
+                    "the array has shape {}{order}; one score per row is needed, as (n,) or (n, 1): {advice}",
+                    header.axes()
+                ),
+            ))
+        }
+    }
+}
+
+/// Fails unless the values end exactly where the file ends.
+fn check_size(file: &File, data: u64, len: u64, dtype: DType) -> Result<()> {
+    let size = file.size();
+    let end = len.checked_mul(dtype.size() as u64).and_then(|bytes| bytes.checked_add(data));
+    match end {
+        Some(end) if end == size => Ok(()),
+        Some(end) if end < size => Err(Error::format(
+            file.path(),
+            At::Byte(end),
+            format!(
+                "the {len} values of {dtype} end here, and {} bytes follow; a .npy file holds one array",
+                size - end
+            ),
+        )),
+        _ => Err(Error::truncated(
+            file.path(),
+            At::Byte(data),
+            format!(
+                "the header promises {len} values of {dtype}, and {} bytes follow it; the file is cut: get it again",
+                size - data
+            ),
+        )),
+    }
+}

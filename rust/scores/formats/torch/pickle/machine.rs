@@ -1,0 +1,335 @@
+//! The pickle of a torch file, read as inert values.
+//!
+//! A pickle is a program for a stack machine that can call anything. This machine knows the few opcodes
+//! that describe tensors in tuples, lists and dicts, and refuses every other by name. Values are small and
+//! copied freely; compounds live in an arena and are referred to by their place in it, so that no input can
+//! make reading, copying or dropping a value recurse or multiply.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::globals::{Meaning, meaning};
+use super::input::Input;
+use super::opcodes;
+use super::rebuild::Rebuild;
+use super::site::Site;
+use super::value::{Heap, Value};
+use crate::checked::{self, impossible};
+use crate::error::{Error, Result};
+
+/// Marks that may be open at once.
+const MAX_DEPTH: usize = 64;
+/// Opcodes that may run.
+const MAX_STEPS: u64 = 1_000_000;
+
+/// Runs the pickle that lies at byte `start` of the file, and gives its root.
+pub(crate) fn read<'p>(path: &Path, start: u64, bytes: &'p [u8]) -> Result<(Value<'p>, Heap<'p>)> {
+    let mut machine = Machine {
+        input: Input::new(path, start, bytes),
+        at: start,
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+        heap: Heap::default(),
+    };
+    let root = machine.run()?;
+    Ok((root, machine.heap))
+}
+
+/// The stack machine.
+struct Machine<'a, 'p> {
+    input: Input<'a, 'p>,
+    /// The byte of the file at which the opcode being run stands.
+    at: u64,
+    stack: Vec<Value<'p>>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Value<'p>>,
+    heap: Heap<'p>,
+}
+
+impl<'a, 'p> Machine<'a, 'p> {
+    fn run(&mut self) -> Result<Value<'p>> {
+        if self.input.take(1)? != [opcodes::PROTO] {
+            return Err(self
+                .refuse("the pickle has no protocol mark: expected protocol 2; re-save it with torch.save"));
+        }
+        self.protocol()?;
+        for _ in 0..MAX_STEPS {
+            self.at = self.input.position();
+            let opcode = self.byte()?;
+            if opcode == opcodes::STOP {
+                return self.root();
+            }
+            self.step(opcode)?;
+        }
+        Err(self.format(format!(
+            "more than {MAX_STEPS} opcodes, and that is the limit; save the scores as one tensor"
+        )))
+    }
+
+    fn step(&mut self, opcode: u8) -> Result<()> {
+        match opcode {
+            b'(' => self.mark()?,
+            b'N' => self.stack.push(Value::None),
+            0x88 => self.stack.push(Value::Bool(true)),
+            0x89 => self.stack.push(Value::Bool(false)),
+            b'J' => self.int::<4>(|b| i32::from_le_bytes(b).into())?,
+            b'K' => self.int::<1>(|b| b[0].into())?,
+            b'M' => self.int::<2>(|b| u16::from_le_bytes(b).into())?,
+            0x8a => self.long()?,
+            b'G' => {
+                let bytes = self.array()?;
+                self.stack.push(Value::Float(f64::from_be_bytes(bytes)));
+            }
+            b'X' => self.string()?,
+            b')' => self.tuple(0)?,
+            0x85 => self.tuple(1)?,
+            0x86 => self.tuple(2)?,
+            0x87 => self.tuple(3)?,
+            b't' => {
+                let count = self.since_mark()?;
+                self.tuple(count)?;
+            }
+            b']' => {
+                self.heap.lists.push(Vec::new());
+                self.stack.push(Value::List(self.heap.lists.len() - 1));
+            }
+            b'}' => {
+                self.heap.dicts.push(Vec::new());
+                self.stack.push(Value::Dict(self.heap.dicts.len() - 1));
+            }
+            b'a' => self.append(1)?,
+            b'e' => {
+                let count = self.since_mark()?;
+                self.append(count)?;
+            }
+            b's' => self.set_items(2)?,
+            b'u' => {
+                let count = self.since_mark()?;
+                self.set_items(count)?;
+            }
+            b'q' => {
+                let key = self.byte()?.into();
+                self.put(key)?;
+            }
+            b'r' => {
+                let key = u32::from_le_bytes(self.array()?);
+                self.put(key)?;
+            }
+            b'h' => {
+                let key = self.byte()?.into();
+                self.get(key)?;
+            }
+            b'j' => {
+                let key = u32::from_le_bytes(self.array()?);
+                self.get(key)?;
+            }
+            b'c' => self.global()?,
+            b'Q' => {
+                let id = self.pop()?;
+                let storage = self.rebuild().persistent(id)?;
+                self.stack.push(Value::Storage(storage));
+            }
+            b'R' => {
+                let arguments = self.pop()?;
+                let callee = self.pop()?;
+                let value = self.rebuild().reduce(callee, arguments)?;
+                self.stack.push(value);
+            }
+            opcodes::PROTO => self.protocol()?,
+            other => {
+                let name = opcodes::name(other);
+                return Err(self.refuse(format!(
+                    "opcode {name} ({other:#04x}) is not one that describes tensors; nothing was run. \
+                     Save the plain tensor with torch.save"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the opcode being run stands.
+    fn site(&self) -> Site<'a> {
+        Site { path: self.input.path(), byte: self.at }
+    }
+
+    fn refuse(&self, message: impl Into<String>) -> Error {
+        self.site().refuse(message)
+    }
+
+    fn format(&self, message: impl Into<String>) -> Error {
+        self.site().format(message)
+    }
+
+    /// What makes storages and tensors of the values on the stack.
+    fn rebuild(&mut self) -> Rebuild<'_, 'a, 'p> {
+        Rebuild { site: self.site(), heap: &mut self.heap }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        self.input.array()
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn line(&mut self) -> Result<&'p str> {
+        let line = self.input.line()?;
+        std::str::from_utf8(line).map_err(|_| self.refuse("a global whose name is not UTF-8"))
+    }
+
+    fn protocol(&mut self) -> Result<()> {
+        match self.byte()? {
+            2 => Ok(()),
+            other => Err(self.refuse(format!(
+                "pickle protocol {other}: expected protocol 2; re-save it with torch.save and its default pickle_protocol"
+            ))),
+        }
+    }
+
+    fn pop(&mut self) -> Result<Value<'p>> {
+        let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
+        if self.stack.len() <= floor {
+            return Err(self.refuse("the opcode needs a value and the stack has none (underflow)"));
+        }
+        self.stack.pop().ok_or_else(|| self.refuse("the stack is empty (underflow)"))
+    }
+
+    fn pop_many(&mut self, count: usize) -> Result<Vec<Value<'p>>> {
+        let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
+        match self.stack.len().checked_sub(count) {
+            Some(from) if from >= floor => Ok(self.stack.split_off(from)),
+            _ => {
+                Err(self
+                    .refuse(format!("the opcode needs {count} values and the stack has fewer (underflow)")))
+            }
+        }
+    }
+
+    fn mark(&mut self) -> Result<()> {
+        if self.marks.len() >= MAX_DEPTH {
+            return Err(self.format(format!("values nested deeper than {MAX_DEPTH}, and that is the limit")));
+        }
+        self.marks.push(self.stack.len());
+        Ok(())
+    }
+
+    /// Closes the last mark and gives the number of values after it.
+    fn since_mark(&mut self) -> Result<usize> {
+        match self.marks.pop() {
+            Some(mark) => checked::sub(self.stack.len(), mark),
+            None => Err(self.refuse("the opcode needs a MARK and there is none (underflow)")),
+        }
+    }
+
+    fn int<const N: usize>(&mut self, value: fn([u8; N]) -> i64) -> Result<()> {
+        let bytes = self.array()?;
+        self.stack.push(Value::Int(value(bytes)));
+        Ok(())
+    }
+
+    fn long(&mut self) -> Result<()> {
+        let len = self.byte()?.into();
+        let bytes = self.input.take(len)?;
+        let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+        let mut wide = [fill; 16];
+        let Some(low) = wide.get_mut(..len) else {
+            return Err(self.format(format!("an integer of {len} bytes: expected a value that fits 64 bits")));
+        };
+        low.copy_from_slice(bytes);
+        let value = i128::from_le_bytes(wide);
+        let value = i64::try_from(value)
+            .map_err(|_| self.format(format!("the integer {value}: expected a value that fits 64 bits")))?;
+        self.stack.push(Value::Int(value));
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<()> {
+        let len = u32::from_le_bytes(self.array()?);
+        let bytes = self.input.take(checked::index(len)?)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| self.format("a string that is not UTF-8"))?;
+        self.stack.push(Value::Str(text));
+        Ok(())
+    }
+
+    fn tuple(&mut self, count: usize) -> Result<()> {
+        let items = self.pop_many(count)?;
+        self.heap.lists.push(items);
+        self.stack.push(Value::Tuple(self.heap.lists.len() - 1));
+        Ok(())
+    }
+
+    fn append(&mut self, count: usize) -> Result<()> {
+        let items = self.pop_many(count)?;
+        match self.stack.last() {
+            Some(Value::List(place)) => {
+                let list = self.heap.lists.get_mut(*place);
+                list.ok_or_else(|| impossible("a list is not in the heap"))?.extend(items);
+                Ok(())
+            }
+            _ => Err(self.refuse("items are appended to what is not a list")),
+        }
+    }
+
+    fn set_items(&mut self, count: usize) -> Result<()> {
+        let items = self.pop_many(count)?;
+        let Some(Value::Dict(place) | Value::OrderedDict(place)) = self.stack.last() else {
+            return Err(self.refuse("items are set in what is not a dict"));
+        };
+        if !count.is_multiple_of(2) {
+            return Err(self.refuse("a dict item has a key and no value"));
+        }
+        let dict = self.heap.dicts.get_mut(*place).ok_or_else(|| impossible("a dict is not in the heap"))?;
+        dict.extend(items.as_chunks().0.iter().map(|[key, value]| (*key, *value)));
+        Ok(())
+    }
+
+    fn put(&mut self, key: u32) -> Result<()> {
+        let value = *self.stack.last().ok_or_else(|| self.refuse("nothing to memoize (underflow)"))?;
+        self.memo.insert(key, value);
+        Ok(())
+    }
+
+    fn get(&mut self, key: u32) -> Result<()> {
+        match self.memo.get(&key) {
+            Some(value) => {
+                self.stack.push(*value);
+                Ok(())
+            }
+            None => Err(self.refuse(format!("memo {key} is read before it is written (underflow)"))),
+        }
+    }
+
+    fn global(&mut self) -> Result<()> {
+        let (module, name) = (self.line()?, self.line()?);
+        match meaning(module, name) {
+            Meaning::Allowed(global) => {
+                self.stack.push(Value::Global(global));
+                Ok(())
+            }
+            Meaning::Refused(kind, fix) => {
+                Err(self
+                    .format(format!("a {kind} tensor ({module}.{name}): expected a plain dense one; {fix}")))
+            }
+            Meaning::Unknown => Err(self.refuse(format!(
+                "the pickle asks for the global {:?}, which no tensor needs; nothing was run. \
+                 Only open it elsewhere if you trust who made it",
+                format!("{module}.{name}")
+            ))),
+        }
+    }
+
+    fn root(&mut self) -> Result<Value<'p>> {
+        let left = self.input.left();
+        if left != 0 {
+            return Err(self.format(format!("{left} bytes of data.pkl after its STOP opcode: expected none")));
+        }
+        let root = self.pop()?;
+        if self.stack.is_empty() && self.marks.is_empty() {
+            Ok(root)
+        } else {
+            Err(self.refuse("STOP with more than the root on the stack"))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The pickle of a torch file, read as data. Nothing it names is imported or called.
+
+mod globals;
+mod input;
+mod machine;
+mod opcodes;
+mod rebuild;
+mod site;
+mod value;
+
+pub(super) use globals::ValueType;
+pub(super) use machine::read;
+pub(super) use value::{Heap, Tensor, Value};

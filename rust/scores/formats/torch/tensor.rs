@@ -1,0 +1,186 @@
+//! A described tensor, held against the file: the run of values it is.
+
+use super::pickle::{Heap, Tensor, Value, ValueType};
+use super::zip::{Archive, Entry};
+use crate::checked;
+use crate::error::{At, Error, Result};
+use crate::io::file::File;
+use crate::scores::dtype::DType;
+use crate::scores::vector::part::Part;
+
+/// A tensor's type, storage and shape, looked up and checked in that order.
+pub(crate) struct Placed<'a> {
+    pub(crate) part: Part,
+    /// The storage's entry.
+    pub(crate) entry: &'a Entry,
+}
+
+/// Places a tensor's values in the file.
+pub(crate) fn place<'a>(
+    file: &File,
+    archive: &'a Archive,
+    heap: &Heap<'_>,
+    tensor: Tensor<'_>,
+    swapped: bool,
+) -> Result<Placed<'a>> {
+    let check = Check { file, tensor };
+    check.metadata(heap)?;
+    let dtype = check.dtype()?;
+    let entry = check.entry(archive)?;
+    let numel = check.numel(entry, dtype)?;
+    let (len, stride) = check.shape(heap)?;
+    let first = check.count("storage offset", tensor.offset)?;
+    check.bounds(first, len, stride, numel)?;
+    let offset = checked::add(entry.payload, checked::mul(first, dtype.size() as u64)?)?;
+    let part =
+        Part { storage: file.storage(), offset, stride, len, dtype, swapped: swapped && dtype.size() > 1 };
+    Ok(Placed { part, entry })
+}
+
+struct Check<'f, 'p> {
+    file: &'f File,
+    tensor: Tensor<'p>,
+}
+
+impl Check<'_, '_> {
+    fn format(&self, message: String) -> Error {
+        Error::format(self.file.path(), At::Byte(self.tensor.at), message)
+    }
+
+    fn schema(&self, message: String) -> Error {
+        Error::schema(self.file.path(), At::Byte(self.tensor.at), message)
+    }
+
+    /// A tensor can say that its bytes are to be negated or conjugated when they are read.
+    fn metadata(&self, heap: &Heap<'_>) -> Result<()> {
+        let Some(place) = self.tensor.metadata else {
+            return Ok(()); // Proof: nothing is said of the bytes.
+        };
+        let set = heap.dict(place)?.iter().find(|(_, value)| *value != Value::Bool(false));
+        let fix = match set {
+            None => return Ok(()),
+            Some((Value::Str("neg"), _)) => {
+                "neg: its bytes are not negated yet; save tensor.resolve_neg() instead"
+            }
+            Some((Value::Str("conj"), _)) => {
+                "conj: its bytes are not conjugated yet; save tensor.resolve_conj() instead"
+            }
+            Some(_) => "expected none, neg or conj; save tensor.detach().clone() instead",
+        };
+        Err(self.format(format!("the tensor has metadata {fix}")))
+    }
+
+    fn dtype(&self) -> Result<DType> {
+        let kind = match (self.tensor.storage.kind, self.tensor.kind) {
+            (ValueType::Untyped, Some(kind)) | (kind, None) => kind,
+            (typed, Some(_)) => {
+                return Err(
+                    self.format(format!("a typed storage ({typed:?}) under a tensor with its own type"))
+                );
+            }
+        };
+        match kind {
+            ValueType::Scores(dtype) => Ok(dtype),
+            ValueType::Untyped => Err(self.format("neither the storage nor the tensor has a type".into())),
+            ValueType::Other(name) => {
+                let names: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).collect();
+                Err(self.schema(format!(
+                    "dtype {name} cannot be scores: expected one of {}; save tensor.float() instead",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn entry<'a>(&self, archive: &'a Archive) -> Result<&'a Entry> {
+        let storage = self.tensor.storage;
+        if storage.location == "meta" {
+            return Err(
+                self.format("a meta tensor (it has no values): expected one that was computed".into())
+            );
+        }
+        let name = format!("data/{}", storage.key);
+        archive.get(&name).ok_or_else(|| {
+            self.format(format!(
+                "the zip has no entry {:?} for the storage",
+                format!("{}/{name}", archive.prefix)
+            ))
+        })
+    }
+
+    /// Values in the storage, whose bytes must be exactly theirs.
+    fn numel(&self, entry: &Entry, dtype: DType) -> Result<u64> {
+        let declared = self.count("storage size", self.tensor.storage.numel)?;
+        let width = dtype.size() as u64;
+        let unit = if self.tensor.storage.kind == ValueType::Untyped { 1 } else { width };
+        let bytes = declared.checked_mul(unit);
+        if bytes != Some(entry.size) {
+            return Err(self.format(format!(
+                "the pickle declares {declared} values of {unit} bytes ({dtype}) and entry {:?} has {} bytes",
+                entry.name, entry.size
+            )));
+        }
+        Ok(entry.size / width)
+    }
+
+    /// Length and stride of the one dimension there is, or of the first where the second is 1.
+    fn shape(&self, heap: &Heap<'_>) -> Result<(u64, u64)> {
+        let (size, stride) = (heap.list(self.tensor.size)?, heap.list(self.tensor.stride)?);
+        if size.len() != stride.len() {
+            return Err(self.format(format!(
+                "the shape has {} entries and the strides {}",
+                size.len(),
+                stride.len()
+            )));
+        }
+        let ([Value::Int(len)] | [Value::Int(len), Value::Int(1)], Some(Value::Int(step))) =
+            (size, stride.first())
+        else {
+            return Err(self.schema(format!(
+                "shape {}: expected one score per row, (n,) or (n, 1); save one column",
+                shape_text(size)
+            )));
+        };
+        let len = self.count("size", *len)?;
+        match self.count("stride", *step)? {
+            _ if len <= 1 => Ok((len, 1)),
+            0 => Err(self.format(format!(
+                "stride 0: one value expanded to {len} rows; save tensor.contiguous() instead"
+            ))),
+            step => Ok((len, step)),
+        }
+    }
+
+    fn bounds(&self, first: u64, len: u64, stride: u64, numel: u64) -> Result<()> {
+        let span = match len.checked_sub(1) {
+            None => Some(0),
+            Some(steps) => steps.checked_mul(stride).and_then(|span| span.checked_add(1)),
+        };
+        let end = span.and_then(|span| first.checked_add(span));
+        if end.is_some_and(|end| end <= numel) {
+            return Ok(());
+        }
+        Err(self.format(format!(
+            "{len} values from offset {first} with stride {stride} reach past the bound of the storage, {numel} values"
+        )))
+    }
+
+    fn count(&self, name: &str, value: i64) -> Result<u64> {
+        u64::try_from(value).map_err(|_| self.format(format!("{name} {value}: expected 0 or more")))
+    }
+}
+
+fn shape_text(size: &[Value<'_>]) -> String {
+    let mut items: Vec<_> = size
+        .iter()
+        .take(8)
+        .map(|value| match value {
+            Value::Int(value) => value.to_string(),
+            other => other.kind().to_owned(),
+        })
+        .collect();
+    if size.len() > items.len() {
+        items.push("…".into());
+    }
+    format!("({})", items.join(", "))
+}

@@ -1,0 +1,171 @@
+//! A vector as the files and operations that it is made by, to be made again elsewhere: what pickling needs.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Source;
+use super::expr::{Node, Operand, Operator, Scores};
+use super::options::OpenOptions;
+use crate::checked;
+use crate::error::{Error, Result};
+use crate::exec::job::Job;
+use crate::io::identity::{FileIdentity, Pinned};
+
+/// One step of making a vector. Vectors that it needs are those of earlier steps, by their number.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Step {
+    /// Rows `start` to `end` of files.
+    Open {
+        files: Vec<Pinned>,
+        options: OpenOptions,
+        start: u64,
+        end: u64,
+    },
+    Binary {
+        operator: Operator,
+        left: Input,
+        right: Input,
+    },
+    Negated {
+        of: usize,
+    },
+    Widened {
+        of: usize,
+    },
+    Standardized {
+        of: usize,
+        ddof: u64,
+    },
+    Slice {
+        of: usize,
+        start: u64,
+        end: u64,
+    },
+}
+
+/// A vector by the number of its step, or a number by its bits, which no text rounds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Input {
+    Step(usize),
+    Number(u64),
+}
+
+impl Scores {
+    /// The files it is read from, each once, as they were when they were opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SourceChanged`] for a file that changed since; what reading its ends fails with.
+    pub fn identities(&self) -> Result<Vec<FileIdentity>> {
+        let mut all: Vec<FileIdentity> = Vec::new();
+        let mut found = Vec::new();
+        self.each_stored(&mut |stored| found.push(stored.identities()));
+        for identities in found {
+            for identity in identities? {
+                if all.iter().all(|known| known.path != identity.path) {
+                    all.push(identity);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// How the vector is made, as text that [`Scores::rebuild`] makes it from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scores::identities`]; [`Error::Value`] for the path of a file that is not UTF-8.
+    pub fn describe(&self) -> Result<String> {
+        let mut steps = Vec::new();
+        self.add_steps(&mut steps, &mut HashMap::new())?;
+        serde_json::to_string(&steps).map_err(|e| {
+            Error::Value(format!("scores whose files have names that are not UTF-8 cannot be pickled: {e}"))
+        })
+    }
+
+    /// Adds what makes this vector, each part of it once, and gives the number of the last step.
+    fn add_steps(&self, steps: &mut Vec<Step>, known: &mut HashMap<*const Node, usize>) -> Result<usize> {
+        // The handles of an expression live as long as this call, so that no address is used twice.
+        let address: *const Node = self.node();
+        if let Some(&step) = known.get(&address) {
+            return Ok(step);
+        }
+        let mut input = |operand: &Operand| match operand {
+            Operand::Scores(scores) => scores.add_steps(steps, known).map(Input::Step),
+            Operand::Number(number) => Ok(Input::Number(number.to_bits())),
+        };
+        let step = match self.node() {
+            Node::Stored(stored) => {
+                let (options, start) = stored
+                    .origin()
+                    .ok_or_else(|| Error::Internal("a vector does not know how it was opened".to_owned()))?;
+                let end = checked::add(start, self.len())?;
+                let mut files = stored.identities()?;
+                for file in &mut files {
+                    file.path = std::path::absolute(&file.path)
+                        .map_err(|e| Error::io(&file.path, "finding its whole path", e))?;
+                }
+                Step::Open { files: Pinned::all(files), options: options.clone(), start, end }
+            }
+            Node::Binary { operator, left, right } => {
+                let left = input(left)?;
+                Step::Binary { operator: *operator, left, right: input(right)? }
+            }
+            Node::Negated(of) => Step::Negated { of: of.add_steps(steps, known)? },
+            Node::Widened(of) => Step::Widened { of: of.add_steps(steps, known)? },
+            Node::Standardized { of, ddof, .. } => {
+                Step::Standardized { of: of.add_steps(steps, known)?, ddof: *ddof }
+            }
+            Node::Slice { of, start } => {
+                let end = checked::add(*start, self.len())?;
+                Step::Slice { of: of.add_steps(steps, known)?, start: *start, end }
+            }
+        };
+        steps.push(step);
+        known.insert(address, steps.len() - 1);
+        Ok(steps.len() - 1)
+    }
+
+    /// The vector that [`Scores::describe`] told of, from the same files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SourceChanged`] for a file that is no longer what it was; what opening files fails with;
+    /// [`Error::Value`] for a text of another origin.
+    pub fn rebuild(text: &str, job: &Job<'_>) -> Result<Self> {
+        let steps: Vec<Step> = serde_json::from_str(text)
+            .map_err(|e| Error::Value(format!("this does not tell how scores are made: {e}")))?;
+        let mut made: Vec<Self> = Vec::with_capacity(steps.len());
+        for step in steps {
+            let next = step.make(&made, job)?;
+            made.push(next);
+        }
+        made.pop().ok_or_else(|| Error::Value("this tells of no scores".to_owned()))
+    }
+}
+
+impl Step {
+    fn make(self, made: &[Scores], job: &Job<'_>) -> Result<Scores> {
+        let of = |step: usize| {
+            let found = made.get(step);
+            found.ok_or_else(|| Error::Value("this does not tell how scores are made".to_owned()))
+        };
+        let input = |input: Input| match input {
+            Input::Step(step) => of(step).cloned().map(Operand::Scores),
+            Input::Number(bits) => Ok(Operand::Number(f64::from_bits(bits))),
+        };
+        match self {
+            Self::Open { files, options, start, end } => {
+                job.run_one(|| Pinned::check_all(&files))?;
+                let paths: Vec<_> = files.into_iter().map(Pinned::into_path).collect();
+                Scores::open_in(job, &paths, &options)?.slice(start..end)
+            }
+            Self::Binary { operator, left, right } => Scores::binary(operator, input(left)?, input(right)?),
+            Self::Negated { of: step } => of(step)?.negated(),
+            Self::Widened { of: step } => of(step)?.widened(),
+            Self::Standardized { of: step, ddof } => of(step)?.zscore(ddof),
+            Self::Slice { of: step, start, end } => of(step)?.slice(start..end),
+        }
+    }
+}
