@@ -5,7 +5,7 @@
 //! keeps one text for all of them, and the same results: kernels compare and count integers, or do arithmetic
 //! whose every step is rounded alike everywhere.
 //!
-//! Here, and in `mmap.rs`, is all the unsafe code there is.
+//! Here, and in `io/map.rs`, is all the unsafe code there is.
 #![allow(unsafe_code)]
 
 /// A loop worth compiling for each instruction set.
