@@ -233,9 +233,19 @@ impl Corpus {
     /// # Errors
     /// [`Error::SourceChanged`]; offsets of a table in memory that point outside of it.
     pub fn bytes(&self) -> Result<u64> {
+        self.bytes_of(|_| true)
+    }
+
+    /// About how many bytes the rows take that may be used where they lie.
+    pub(super) fn bytes_in_place(&self) -> Result<u64> {
+        self.bytes_of(|part| part.in_place())
+    }
+
+    fn bytes_of(&self, counts: impl Fn(&dyn CorpusPart) -> bool) -> Result<u64> {
         // Some of it is read of their maps.
         self.check_unchanged()?;
         checked::zip(&self.parts, &self.columns)?
+            .filter(|(part, _)| counts(part.as_ref()))
             .map(|(part, columns)| part.bytes(columns).map_err(|error| if_changed(part, error)))
             // Proof: an estimate, cut at the largest that there can be.
             .try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
@@ -300,7 +310,17 @@ impl Corpus {
 
     /// Whether all rows may be used where they lie, with nothing unpacked into memory.
     pub fn in_place(&self) -> bool {
-        self.parts.iter().all(|part| part.in_place())
+        self.parts_in_place().all(|in_place| in_place)
+    }
+
+    /// For each part, whether its rows may be used where they lie.
+    pub(super) fn parts_in_place(&self) -> impl Iterator<Item = bool> {
+        self.parts.iter().map(|part| part.in_place())
+    }
+
+    /// The part that a unit is in.
+    pub(super) fn part_of(&self, unit: usize) -> Result<usize> {
+        self.units.part_of(unit).map(|(part, _)| part).ok_or_else(|| missing(unit))
     }
 
     /// All rows of a unit where they lie, in the types of the schema, if they have them there.

@@ -1,8 +1,8 @@
 //! Rows read into memory, in the order in which they lie, and handed on from there in the order wanted.
 //!
-//! So are read: Parquet, compressed Arrow, values that must be converted, and files that are larger than the
-//! page cache. What is held is bounded by the plan's passes; where rows turn out to be larger than the files'
-//! own numbers tell, a pass is cut in two.
+//! Parquet is read so, compressed Arrow, values that must be converted, and files that are larger than the page cache.
+//! Beside such parts, rows of others are used where they lie, or read by their position. The plan's passes bound what is
+//! held. If rows turn out to be larger than the files' own numbers tell, a pass is cut in two.
 
 use std::ops::Range;
 use std::sync::RwLock;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow::record_batch::RecordBatch;
 
+use super::copy::{OpenUnits, Unit};
 use super::corpus::Corpus;
 use super::output::{BlockQueue, Output, index, interleaved};
 use super::plan::{Block, Plan};
@@ -28,13 +29,19 @@ const OVERRUN: u64 = 4;
 /// What they may take whatever the limit, as guesses of small sizes err most.
 const LEAST_BUDGET: u64 = 256 << 20;
 
-/// Gathers the blocks of a pass.
-pub(super) fn pass(job: &Job<'_>, output: &Output<'_>, plan: &Plan, mut blocks: &[Block]) -> Result<()> {
+/// Gathers the blocks of a pass. Rows of units that are open are not decoded.
+pub(super) fn pass(
+    job: &Job<'_>,
+    output: &Output<'_>,
+    plan: &Plan,
+    open: &OpenUnits,
+    mut blocks: &[Block],
+) -> Result<()> {
     let counted = AtomicU64::new(0);
     let mut count = blocks.len();
     while !blocks.is_empty() {
         let (now, later) = blocks.split_at(count.min(blocks.len()));
-        if part_of_pass(job, output, plan, now, &counted)? {
+        if part_of_pass(job, output, plan, open, now, &counted)? {
             blocks = later;
         } else {
             count = now.len() / 2;
@@ -43,11 +50,12 @@ pub(super) fn pass(job: &Job<'_>, output: &Output<'_>, plan: &Plan, mut blocks: 
     Ok(())
 }
 
-/// Gathers some blocks, or gives `false` if their rows take more memory than they may.
+/// Gathers some blocks, or returns `false` if their rows take more memory than they may.
 fn part_of_pass(
     job: &Job<'_>,
     output: &Output<'_>,
     plan: &Plan,
+    open: &OpenUnits,
     blocks: &[Block],
     counted: &AtomicU64,
 ) -> Result<bool> {
@@ -63,15 +71,16 @@ fn part_of_pass(
     // Where the limit is small, there is nothing to be gained by smaller passes.
     let may_stop = blocks.len() > 1 && plan.memory_limit >= LEAST_BUDGET / OVERRUN;
     let budget = if may_stop { plan.memory_limit - plan.for_blocks } else { most };
-    let read = Read {
+    let read = Reading {
         corpus: output.corpus,
+        open,
         budget,
         may_stop,
         held: AtomicU64::new(0),
         stopped: AtomicBool::new(false),
         counted,
     };
-    let Some(pieces) = read.rows(job, &wanted)? else { return Ok(false) }; // Proof: they are read again, in parts.
+    let Some(found) = read.rows(job, &wanted)? else { return Ok(false) }; // Proof: they are read again, in parts.
     drop(wanted);
     let queue = BlockQueue::of(blocks);
     job.run_on(plan.makers(), |_, state| {
@@ -79,7 +88,7 @@ fn part_of_pass(
         while let Some(number) = queue.take(&mut mine) {
             check_free("gathering rows")?;
             let (block, start) = (checked::get(blocks, number)?, *checked::get(&starts, number)?);
-            output.put(block, make(output, &pieces, block, start)?, state)?;
+            output.put(block, make(output, &found, block, start)?, state)?;
         }
         Ok(())
     })?;
@@ -87,15 +96,17 @@ fn part_of_pass(
 }
 
 /// Rows as they were read, and where each wanted row is among them.
-struct Pieces {
+struct RowsInMemory {
     batches: Vec<RecordBatch>,
     /// For each row, its batch in the upper half and its row there in the lower.
     picks: Vec<AtomicU64>,
 }
 
 /// The first half of a pass.
-struct Read<'a> {
+struct Reading<'a> {
     corpus: &'a Corpus,
+    /// Units whose rows are not decoded.
+    open: &'a OpenUnits,
     /// Bytes that may be held.
     budget: u64,
     /// Whether to stop where they are exceeded, and not to fail.
@@ -106,8 +117,8 @@ struct Read<'a> {
     counted: &'a AtomicU64,
 }
 
-impl Read<'_> {
-    fn rows(&self, job: &Job<'_>, rows: &[i64]) -> Result<Option<Pieces>> {
+impl Reading<'_> {
+    fn rows(&self, job: &Job<'_>, rows: &[i64]) -> Result<Option<RowsInMemory>> {
         let wanted = by_unit(job, self.corpus, rows)?;
         let mut picks = reserved(rows.len(), TOO_MANY)?;
         picks.resize_with(rows.len(), || AtomicU64::new(NOWHERE));
@@ -131,7 +142,7 @@ impl Read<'_> {
         let before = self.counted.load(Ordering::Relaxed);
         // Proof: only the progress that is shown depends on it.
         self.counted.store(before.saturating_sub(rows.len() as u64), Ordering::Relaxed);
-        Ok(Some(Pieces { batches: locks::into_written(batches)?, picks }))
+        Ok(Some(RowsInMemory { batches: locks::into_written(batches)?, picks }))
     }
 
     /// How many of the rows just read were not counted in an attempt before.
@@ -151,12 +162,21 @@ impl Read<'_> {
         picks: &[AtomicU64],
         state: &State,
     ) -> Result<()> {
+        let open = self.open.get(unit);
+        if let Some(batch) = open.and_then(Unit::in_place) {
+            let id = u64::from(checked::to::<u32, _>(keep(batches, batch.clone())?)?);
+            return wanted.iter().try_for_each(|&(row, output)| note(picks, output, id, row));
+        }
         let mut distinct: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
         distinct.dedup();
         let mut outputs = wanted.chunk_by(|a, b| a.0 == b.0);
         let mut read = 0;
         check_free("reading rows")?;
-        let mut batches_of_unit = self.corpus.read(unit, &distinct)?;
+        let by_position = open.map_or(Ok(None), |open| open.read_by_position(&distinct))?;
+        let mut batches_of_unit = match by_position {
+            Some(batch) => Box::new(std::iter::once(Ok(batch))),
+            None => self.corpus.read(unit, &distinct)?,
+        };
         let mut next = || {
             check_free("reading rows")?;
             batches_of_unit.next().transpose()
@@ -172,10 +192,7 @@ impl Read<'_> {
             let id = u64::from(checked::to::<u32, _>(keep(batches, batch)?)?);
             // Proof: there are as many in all, which is compared below.
             for (row, outputs) in rows.zip(outputs.by_ref()) {
-                for &(_, output) in outputs {
-                    let pick = checked::get(picks, output as usize)?;
-                    pick.store(id << 32 | u64::from(row), Ordering::Relaxed);
-                }
+                outputs.iter().try_for_each(|&(_, output)| note(picks, output, id, row))?;
             }
         }
         checked::equal("rows read of a unit", read, distinct.len())
@@ -194,6 +211,12 @@ impl Read<'_> {
             self.budget
         )))
     }
+}
+
+/// Notes that an output row is a row of a batch.
+fn note(picks: &[AtomicU64], output: u32, batch: u64, row: u32) -> Result<()> {
+    checked::get(picks, output as usize)?.store(batch << 32 | u64::from(row), Ordering::Relaxed);
+    Ok(())
 }
 
 fn keep(batches: &RwLock<Vec<RecordBatch>>, new: RecordBatch) -> Result<usize> {
@@ -254,14 +277,14 @@ fn by_unit(job: &Job<'_>, corpus: &Corpus, rows: &[i64]) -> Result<ByUnit> {
     Ok(ByUnit { units, rows: sorted })
 }
 
-/// Makes a block out of pieces; `first` is the place of its first row among the picks.
-fn make(output: &Output<'_>, pieces: &Pieces, block: &Block, first: usize) -> Result<Vec<RecordBatch>> {
+/// Makes a block out of rows in memory. `first` is the place of its first row among the picks.
+fn make(output: &Output<'_>, found: &RowsInMemory, block: &Block, first: usize) -> Result<Vec<RecordBatch>> {
     let rows = index(block.len())?;
-    let picks = checked::get(&pieces.picks, first..checked::add(first, rows)?)?;
+    let picks = checked::get(&found.picks, first..checked::add(first, rows)?)?;
     let mut places = Vec::with_capacity(rows);
     for pick in picks {
         let pick = pick.load(Ordering::Relaxed);
         places.push((index(pick >> 32)?, index(pick & u64::from(u32::MAX))?));
     }
-    interleaved(output, block, &places, |batch| pieces.batches.get(batch))
+    interleaved(output, block, &places, |batch| found.batches.get(batch))
 }

@@ -3,7 +3,7 @@
 use super::copy::{Reads, estimate_reads};
 use super::corpus::Corpus;
 use super::output::{Output, check_rows, index};
-use super::plan::{Block, Plan};
+use super::plan::{Block, Plan, Strategy};
 use crate::checked;
 use crate::error::Result;
 use crate::exec::job::Job;
@@ -49,6 +49,7 @@ impl Estimate {
             memory_bytes: plan.peak_bytes(job.threads())?,
             ..Self::default()
         };
+        let mut all = vec![0u64; corpus.units()];
         for pass in &plan.passes {
             let blocks = checked::get(&plan.blocks, pass.clone())?;
             let of_block = |block: &Block| {
@@ -57,12 +58,12 @@ impl Estimate {
             };
             let runs: Vec<&[i64]> = blocks.iter().map(of_block).collect::<Result<_>>()?;
             let wanted = corpus.count_by_unit(job, &runs)?;
-            if plan.in_place {
-                estimate.add_copied(estimate_reads(corpus, &wanted, plan.row_bytes));
-            } else {
-                estimate.add_decoded(corpus, &wanted)?;
-            }
+            estimate.add_decoded(corpus, plan, &wanted)?;
+            // Proof: as many counts as units, of which there are as many in each pass.
+            all.iter_mut().zip(wanted).for_each(|(sum, count)| *sum += count);
         }
+        // Units that are copied from are opened once for all passes.
+        estimate.add_copied(estimate_reads(corpus, plan, &all)?);
         Ok(estimate)
     }
 
@@ -76,9 +77,12 @@ impl Estimate {
         self.reads += reads.count;
     }
 
-    /// Adds what decoding the units reads of which rows are wanted.
-    fn add_decoded(&mut self, corpus: &Corpus, wanted: &[u64]) -> Result<()> {
+    /// Adds what decoding the wanted units of the parts reads that are decoded.
+    fn add_decoded(&mut self, corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<()> {
         for (unit, _) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
+            if plan.strategy_of(corpus, unit)? != Strategy::Decode {
+                continue;
+            }
             // Proof: an estimate that is shown.
             self.decoded_bytes = self.decoded_bytes.saturating_add(corpus.stored_bytes(unit)?);
             self.reads += 1;

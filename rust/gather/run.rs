@@ -33,12 +33,13 @@ pub fn gather(
 }
 
 fn gather_blocks(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<()> {
-    if !(plan.in_place && copy::gather(job, output, plan)?) {
-        // A batch turned out to be compressed, or of a type that is converted.
-        let other = plan.in_place.then(|| plan.read_first(output.corpus));
-        let plan = other.as_ref().unwrap_or(plan); // Proof: the plan itself reads rows first.
-        for pass in &plan.passes {
-            decode::pass(job, output, plan, checked::get(&plan.blocks, pass.clone())?)?;
+    let units = copy::open_units(job, output, plan)?;
+    if units.hold_all() {
+        copy::gather(job, output, plan, units)?;
+    } else {
+        // Some parts are decoded by plan, or hold a batch of a type that is converted.
+        for pass in plan.passes_into_memory(output.corpus) {
+            decode::pass(job, output, plan, &units, checked::get(&plan.blocks, pass)?)?;
         }
     }
     let planned = plan
@@ -59,7 +60,7 @@ mod tests {
     use arrow::record_batch::RecordBatch;
     use proptest::prelude::*;
 
-    use super::super::plan::{Block, Split};
+    use super::super::plan::{Block, Split, Strategy};
     use crate::error::Error;
     use crate::exec::job::State;
 
@@ -101,6 +102,32 @@ mod tests {
         found
     }
 
+    fn plan(corpus: &Corpus, rows: u64, shards: u64, limit: u64, strategy: Strategy) -> Plan {
+        Plan::with_strategy(corpus, rows, 0, Split::Shards(shards), limit, Some(strategy)).unwrap()
+    }
+
+    #[test]
+    fn each_row_counts_once_read_and_once_handed_on() {
+        let whole = table(&[1, 2, 3].repeat(1000), false);
+        let corpus = Corpus::from_batches(whole.schema(), &[whole], None).unwrap();
+        let rows: Vec<i64> = (0..3000).rev().collect();
+        for strategy in [Strategy::Decode, Strategy::Copy] {
+            let seen = std::cell::Cell::new(0);
+            let note = |done| {
+                seen.set(done);
+                Ok(())
+            };
+            let job = Job::new(2).with_heartbeat(&note);
+            let plan = plan(&corpus, 3000, 1, 1 << 30, strategy);
+            gather(&job, &corpus, &rows, &[], &plan, &Collected(Mutex::default())).unwrap();
+            seen.set(0);
+            while seen.get() == 0 {
+                job.run_one(|| Ok(())).unwrap();
+            }
+            assert_eq!(seen.get(), 6000, "{strategy:?}");
+        }
+    }
+
     /// The first block panics, and the others wait for it as long as the job lets them.
     struct Waiting;
 
@@ -119,8 +146,8 @@ mod tests {
         let whole = table(&vec![1; 4000], false);
         let corpus = Corpus::from_batches(whole.schema(), &[whole], None).unwrap();
         let rows: Vec<i64> = (0..4000).collect();
-        let plan = Plan::new(&corpus, 4000, 0, Split::Shards(1), 1 << 30).unwrap();
-        for plan in [plan.read_first(&corpus), plan] {
+        for strategy in [Strategy::Decode, Strategy::Copy] {
+            let plan = plan(&corpus, 4000, 1, 1 << 30, strategy);
             let failed = gather(&Job::new(3), &corpus, &rows, &[], &plan, &Waiting);
             assert!(matches!(failed, Err(Error::Internal(said)) if said == "a defect of the first"));
         }
@@ -129,7 +156,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn rows_in_place_and_rows_read_first_are_the_same(
+        fn rows_are_the_same_by_every_strategy(
             even in prop::option::of(0usize..5),
             lengths in prop::collection::vec(0usize..5, 1..60),
             cut in 0usize..60,
@@ -143,11 +170,11 @@ mod tests {
             let batches = [whole.slice(0, cut), whole.slice(cut, lengths.len() - cut)];
             let corpus = Corpus::from_batches(whole.schema(), &batches, None).unwrap();
             let rows: Vec<i64> = picks.iter().map(|pick| i64::try_from(pick % lengths.len()).unwrap()).collect();
-            let plan = Plan::new(&corpus, rows.len() as u64, 0, Split::Shards(shards), limit).unwrap();
-            let (in_place, first) = (Plan { in_place: true, ..plan.read_first(&corpus) }, plan.read_first(&corpus));
-            let expected = gathered(&corpus, &rows, &first, 1);
-            prop_assert_eq!(&gathered(&corpus, &rows, &first, threads), &expected);
-            prop_assert_eq!(&gathered(&corpus, &rows, &in_place, threads), &expected);
+            let plan = |strategy| plan(&corpus, rows.len() as u64, shards, limit, strategy);
+            let expected = gathered(&corpus, &rows, &plan(Strategy::Decode), 1);
+            for strategy in [Strategy::Decode, Strategy::Cheapest, Strategy::Copy, Strategy::Positional] {
+                prop_assert_eq!(&gathered(&corpus, &rows, &plan(strategy), threads), &expected);
+            }
             let found = expected.iter().flat_map(|(_, batches)| batches);
             let numbers = found.flat_map(|batch| {
                 let column: Int32Array = batch.column(2).to_data().into();

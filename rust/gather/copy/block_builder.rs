@@ -1,18 +1,17 @@
 //! Blocks made of units that are open.
 
 use arrow::array::RecordBatchOptions;
-use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
 use super::buffer_pool::BufferPool;
 use super::prefetch::{FileRange, mostly_uncached, prefetch};
-use super::units::{FixedWidthColumn, Unit};
+use super::units::{FixedWidthColumn, OpenUnits, Unit, copy_rows};
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::catch_panic::faultless;
 use crate::exec::job::{Job, State};
-use crate::exec::memory::{check_bytes, check_free};
+use crate::exec::memory::check_free;
 use crate::gather::columns::fixed_width::{column, same_stride};
 use crate::gather::columns::size::cut_by_bytes;
 use crate::gather::output::{BATCH_BYTES, BlockQueue, Output, interleaved};
@@ -21,16 +20,16 @@ use crate::gather::plan::{Block, Plan};
 /// Makes blocks out of units.
 pub(super) struct BlockBuilder<'a> {
     output: &'a Output<'a>,
-    units: Vec<Option<Unit>>,
+    units: OpenUnits,
     /// Bytes of a row in each column, where they are the same in every unit.
     strides: Option<Vec<usize>>,
 }
 
 impl<'a> BlockBuilder<'a> {
-    pub(super) fn new(output: &'a Output<'a>, units: Vec<Option<Unit>>) -> Self {
+    pub(super) fn new(output: &'a Output<'a>, units: OpenUnits) -> Self {
         let stride = |column: usize| {
             // Proof: units of which no row is wanted are not there.
-            let columns = units.iter().flatten().map(|unit| unit.columns.as_ref()?.get(column));
+            let columns = units.units.iter().flatten().map(|unit| unit.columns.as_ref()?.get(column));
             same_stride(columns.map(|column| column.map(|column| &column.values)))
         };
         let strides = (0..output.gathered()).map(stride).collect();
@@ -82,8 +81,9 @@ impl<'a> BlockBuilder<'a> {
         let Some(strides) = &self.strides else {
             let places = rows.iter().map(|row| self.output.corpus.locate(row.unsigned_abs()));
             let places: Vec<_> = places.map(|(unit, row)| (unit, row as usize)).collect();
-            let batch = |unit: usize| self.units.get(unit)?.as_ref().map(|unit| &unit.batch);
-            return self.output.put(block, interleaved(self.output, block, &places, batch)?, state);
+            let batch = |unit: usize| self.units.get(unit).map(|unit| &unit.batch);
+            self.output.put(block, interleaved(self.output, block, &places, batch)?, state)?;
+            return state.advance(block.len());
         };
         let row_bytes = self.row_bytes(strides);
         let mut batches = Vec::new();
@@ -92,7 +92,7 @@ impl<'a> BlockBuilder<'a> {
             let mut columns = Vec::with_capacity(self.output.schema.fields().len());
             // Proof: one for each field, before those of the added columns.
             for (number, (&stride, field)) in strides.iter().zip(self.output.schema.fields()).enumerate() {
-                let bytes = self.copy(number, stride, rows, pool.take())?;
+                let bytes = copy_rows(rows, stride, pool.take(), |row| self.column(number, *row))?;
                 pool.keep(bytes.clone());
                 let made = || column(field.data_type(), rows.len(), bytes);
                 columns.push(faultless(&format!("gathering the column {:?}", field.name()), made)?);
@@ -102,7 +102,9 @@ impl<'a> BlockBuilder<'a> {
             let batch = RecordBatch::try_new_with_options(self.output.schema.clone(), columns, &options);
             batches.push(batch.map_err(|e| Error::Internal(e.to_string()))?);
         }
-        self.output.put(block, batches, state)
+        self.output.put(block, batches, state)?;
+        // Copied rows count as read once they are handed on.
+        state.advance(block.len())
     }
 
     /// What a row takes as an upper bound for the lists in it, as [`nbytes`](crate::gather::columns::size::nbytes) has it.
@@ -116,38 +118,10 @@ impl<'a> BlockBuilder<'a> {
         fields.map(|(field, &stride)| stride as u64 + offset(field.data_type())).sum()
     }
 
-    /// The bytes of some rows of a column, one behind the other.
-    fn copy(&self, column: usize, stride: usize, rows: &[i64], mut bytes: MutableBuffer) -> Result<Buffer> {
-        let size = checked::mul(rows.len(), stride)?;
-        if size > bytes.capacity() {
-            // What is grown is moved to another place.
-            check_bytes(|| format!("gathering {} rows", rows.len()), size as u64, 2)?;
-        }
-        bytes.resize(size, 0);
-        let mut missing = Vec::new();
-        // Proof: as many chunks as rows, by the length just given; rows of no bytes have nothing to copy.
-        for (into, row) in bytes.as_slice_mut().chunks_exact_mut(stride.max(1)).zip(rows) {
-            let (unit, column, row) = self.column(column, *row).ok_or_else(Output::mismatch)?;
-            match (&unit.file, column.place_of(row)) {
-                (Some(map), Some(start)) => {
-                    if !map.opened().read_resident(into, start)? {
-                        map.opened().hint_will_need(&(start..start + stride as u64));
-                        missing.push((into, map, start));
-                    }
-                }
-                _ => into.copy_from_slice(column.values.row(row as usize).ok_or_else(Output::mismatch)?),
-            }
-        }
-        for (into, map, start) in missing {
-            map.opened().read_exact_at(into, start)?;
-        }
-        Ok(bytes.into())
-    }
-
     /// Where a row of a column lies.
     fn column(&self, column: usize, row: i64) -> Option<(&Unit, &FixedWidthColumn, u32)> {
         let (unit, row) = self.output.corpus.locate(row.unsigned_abs());
-        let unit = self.units.get(unit)?.as_ref()?;
+        let unit = self.units.get(unit)?;
         Some((unit, unit.columns.as_ref()?.get(column)?, row))
     }
 }

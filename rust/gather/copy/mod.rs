@@ -9,10 +9,9 @@ mod buffer_pool;
 mod prefetch;
 mod units;
 
-pub(super) use self::units::{Reads, estimate_reads};
+pub(super) use self::units::{OpenUnits, Reads, Unit, estimate_reads, open_units};
 
 use self::block_builder::BlockBuilder;
-use self::units::open_units;
 use super::output::Output;
 use super::plan::Plan;
 use crate::error::Result;
@@ -25,15 +24,11 @@ const PREFETCHED: u64 = 2 << 30;
 /// What is read around a row.
 const AROUND: u64 = 8 << 10;
 
-/// Gathers all blocks of a plan, or returns `false`, before any, if there are rows that cannot be used in place.
-pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<bool> {
-    let wanted = output.count_by_unit(job, &plan.blocks)?;
-    // Proof: rows are then decoded.
-    let Some(units) = open_units(job, output.corpus, &wanted)? else { return Ok(false) };
+/// Gathers all blocks of a plan out of units that hold all rows.
+pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan, units: OpenUnits) -> Result<()> {
     let builder = BlockBuilder::new(output, units);
     if !builder.is_mostly_uncached(&plan.blocks)? {
-        builder.build(job, plan, &plan.blocks)?;
-        return Ok(true);
+        return builder.build(job, plan, &plan.blocks);
     }
     // Proof: of rows of so many bytes, one is asked for at once, however many they are.
     let rows = (PREFETCHED.min(available_memory() / 4) / plan.row_bytes.saturating_add(AROUND)).max(1);
@@ -41,5 +36,5 @@ pub(super) fn gather(job: &Job<'_>, output: &Output<'_>, plan: &Plan) -> Result<
         builder.prefetch(job, blocks)?;
         builder.build(job, plan, blocks)?;
     }
-    Ok(true)
+    Ok(())
 }

@@ -4,8 +4,10 @@
 //! at once; blocks never depend on threads or memory, so that neither does a byte of the output.
 
 mod cut;
+mod strategy;
 
 pub use self::cut::Block;
+pub(super) use self::strategy::Strategy;
 
 use std::ops::Range;
 
@@ -52,8 +54,8 @@ pub struct Plan {
     pub row_bytes: u64,
     /// The most bytes that may be held at once.
     pub memory_limit: u64,
-    /// Whether rows are copied from where they lie, and not read into memory first.
-    pub(super) in_place: bool,
+    /// How the rows of each part are read.
+    pub(super) strategies: Vec<Strategy>,
     /// The most rows of a pass.
     pub(super) rows_per_pass: u64,
     /// Bytes of the memory limit that are for the blocks being made.
@@ -64,8 +66,20 @@ impl Plan {
     /// Plans `rows` output rows of a corpus; `extra` is the width of columns that are added to each row.
     ///
     /// # Errors
-    /// No shards, or shards of no bytes; a column that cannot be read.
+    /// No shards, or shards of no bytes; a column that cannot be read; an unknown strategy in the environment.
     pub fn new(corpus: &Corpus, rows: u64, extra: u64, split: Split, memory_limit: u64) -> Result<Self> {
+        Self::with_strategy(corpus, rows, extra, split, memory_limit, strategy::forced()?)
+    }
+
+    /// Plans as [`new`](Self::new) does, with a strategy that is forced or without.
+    pub(super) fn with_strategy(
+        corpus: &Corpus,
+        rows: u64,
+        extra: u64,
+        split: Split,
+        memory_limit: u64,
+        forced: Option<Strategy>,
+    ) -> Result<Self> {
         corpus.check_readable()?;
         // Proof: bytes are estimated here; what is cut at 2^64 is as large as an estimate can be.
         let row_bytes = corpus.bytes()?.div_ceil(corpus.rows().max(1)).saturating_add(extra).max(1);
@@ -86,14 +100,16 @@ impl Plan {
         let block_bytes = block_rows.saturating_mul(row_bytes);
         // Proof: as above.
         let for_blocks = block_bytes.saturating_mul(BLOCKS_IN_FLIGHT).min(memory_limit / 4);
-        let in_place = corpus.in_place() && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
-        let rows_per_pass = if in_place {
-            u64::MAX
-        } else {
+        let may_copy = forced.is_none() && corpus.parts_in_place().any(|in_place| in_place);
+        let fits = may_copy && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
+        let strategies = strategy::choose(corpus.parts_in_place(), fits, forced);
+        let rows_per_pass = if strategies.contains(&Strategy::Decode) {
             Self::rows_per_pass(corpus, row_bytes, memory_limit - for_blocks)
+        } else {
+            u64::MAX
         };
         let passes = passes(&blocks, rows_per_pass);
-        Ok(Self { shards, blocks, passes, row_bytes, memory_limit, in_place, rows_per_pass, for_blocks })
+        Ok(Self { shards, blocks, passes, row_bytes, memory_limit, strategies, rows_per_pass, for_blocks })
     }
 
     /// Leaves out the blocks of shards that are finished.
@@ -111,12 +127,20 @@ impl Plan {
         ((memory - units) / row).min(u64::from(u32::MAX))
     }
 
-    /// The same plan with the rows read into memory first.
-    pub(super) fn read_first(&self, corpus: &Corpus) -> Self {
-        let rows_per_pass = Self::rows_per_pass(corpus, self.row_bytes, self.memory_limit - self.for_blocks);
-        let passes = passes(&self.blocks, rows_per_pass);
-        let (shards, blocks) = (self.shards.clone(), self.blocks.clone());
-        Self { shards, blocks, passes, in_place: false, rows_per_pass, ..*self }
+    /// Returns the passes of a gather that reads rows into memory, also if it was to copy them all.
+    pub(super) fn passes_into_memory(&self, corpus: &Corpus) -> Vec<Range<usize>> {
+        let most = Self::rows_per_pass(corpus, self.row_bytes, self.memory_limit - self.for_blocks);
+        passes(&self.blocks, most)
+    }
+
+    /// How the rows of a unit are read.
+    pub(super) fn strategy_of(&self, corpus: &Corpus, unit: usize) -> Result<Strategy> {
+        checked::get(&self.strategies, corpus.part_of(unit)?).copied()
+    }
+
+    /// Whether rows of some parts are to be copied from where they lie.
+    pub(super) fn copies(&self) -> bool {
+        self.strategies.iter().any(|&strategy| strategy != Strategy::Decode)
     }
 
     /// Bytes that are held at most on so many threads, about.
@@ -130,7 +154,8 @@ impl Plan {
         let passes = self.passes.iter().map(rows).collect::<Result<Vec<_>>>()?;
         let making = self.largest().saturating_mul(self.row_bytes);
         let making = making.saturating_mul(2 * threads.min(self.makers()) as u64);
-        let read = if self.in_place { 0 } else { passes.into_iter().max().unwrap_or(0) };
+        let decodes = self.strategies.contains(&Strategy::Decode);
+        let read = if decodes { passes.into_iter().max().unwrap_or(0) } else { 0 };
         Ok(read.saturating_mul(self.row_bytes.saturating_add(ROW_OVERHEAD)).saturating_add(making))
     }
 
@@ -150,11 +175,11 @@ impl Plan {
     }
 }
 
-/// Whether the pages that rows lie on all find room in the page cache: rows out of order would have the disk
-/// read them again and again otherwise.
+/// Whether the pages that copied rows lie on all find room in the page cache. Otherwise the disk would read them again
+/// and again for rows out of order.
 fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64) -> Result<bool> {
     // Proof: no more pages than the corpus has bytes; with a limit above what there is, none find room beside it.
-    let pages = rows.saturating_mul(row_bytes.saturating_add(2 * PAGE)).min(corpus.bytes()?);
+    let pages = rows.saturating_mul(row_bytes.saturating_add(2 * PAGE)).min(corpus.bytes_in_place()?);
     // Proof: as above.
     Ok(pages <= (available_memory() / 4 * 3).saturating_sub(memory_limit))
 }
@@ -169,14 +194,15 @@ mod tests {
         let blocks = blocks(&shards, 500).unwrap();
         let room = 2000;
         let passes = passes(&blocks, room);
-        let (row_bytes, memory_limit, in_place, for_blocks) = (1, 1 << 20, false, 0);
+        let (row_bytes, memory_limit, for_blocks) = (1, 1 << 20, 0);
+        let strategies = vec![Strategy::Decode];
         let mut plan = Plan {
             shards,
             blocks,
             passes,
             row_bytes,
             memory_limit,
-            in_place,
+            strategies,
             rows_per_pass: room,
             for_blocks,
         };

@@ -1,0 +1,91 @@
+//! How the rows of each part are read, and what the environment forces for debugging.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::error::{Error, Result, Shown};
+
+/// The environment variable that forces a strategy.
+const VARIABLE: &str = "DSDM_STRATEGY";
+
+/// How the rows of a part are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    /// Copied from where they lie: for each unit from the map or by their position, whichever costs less.
+    Cheapest,
+    /// Copied from the map, all pages of which are brought into memory first.
+    Copy,
+    /// Read one by one, by their position.
+    Positional,
+    /// Read into memory in the order in which they lie, and decoded if they are encoded.
+    Decode,
+}
+
+/// Returns the strategy that the environment forces, if it names one.
+pub(super) fn forced() -> Result<Option<Strategy>> {
+    std::env::var_os(VARIABLE).map_or(Ok(None), |name| named(&name))
+}
+
+fn named(name: &OsStr) -> Result<Option<Strategy>> {
+    match name.to_str() {
+        Some("") => Ok(None),
+        Some("copy") => Ok(Some(Strategy::Copy)),
+        Some("decode") => Ok(Some(Strategy::Decode)),
+        Some("positional") => Ok(Some(Strategy::Positional)),
+        _ => {
+            let name = Shown(Path::new(name));
+            let choices = r#"it is one of "copy", "decode", "positional", or not set"#;
+            Err(Error::Value(format!("{VARIABLE} is {name}; {choices}")))
+        }
+    }
+}
+
+/// Chooses how each part is read, by whether it can be used in place.
+///
+/// `fits` tells whether all rows that would be copied stay in the page cache. What is forced counts for parts that can
+/// be used in place; of the others, rows are decoded in any case.
+pub(super) fn choose(
+    in_place: impl Iterator<Item = bool>,
+    fits: bool,
+    forced: Option<Strategy>,
+) -> Vec<Strategy> {
+    let own = if fits { Strategy::Cheapest } else { Strategy::Decode };
+    let copied = forced.unwrap_or(own); // Proof: where nothing is forced, the choice is our own.
+    in_place.map(|in_place| if in_place { copied } else { Strategy::Decode }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_names_are_known_and_others_are_refused() {
+        let known = |name: &str| named(OsStr::new(name)).unwrap();
+        assert_eq!(known(""), None);
+        assert_eq!(known("copy"), Some(Strategy::Copy));
+        assert_eq!(known("decode"), Some(Strategy::Decode));
+        assert_eq!(known("positional"), Some(Strategy::Positional));
+        for name in ["Copy", "copy ", "mmap", "cheapest"] {
+            let error = named(OsStr::new(name)).unwrap_err();
+            let said = error.to_string();
+            assert!(matches!(error, Error::Value(_)), "{said}");
+            assert!(
+                ["copy", "decode", "positional", VARIABLE, name].iter().all(|it| said.contains(it)),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn parts_that_cannot_be_used_in_place_are_decoded_whatever_is_forced() {
+        let parts = || [true, false, true].into_iter();
+        let (cheapest, decode) = (Strategy::Cheapest, Strategy::Decode);
+        assert_eq!(choose(parts(), true, None), [cheapest, decode, cheapest]);
+        assert_eq!(choose(parts(), false, None), [decode; 3]);
+        for forced in [Strategy::Copy, Strategy::Positional, decode] {
+            for fits in [true, false] {
+                assert_eq!(choose(parts(), fits, Some(forced)), [forced, decode, forced]);
+            }
+        }
+    }
+}
