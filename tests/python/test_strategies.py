@@ -124,13 +124,13 @@ def test_each_strategy_is_the_one_that_is_forced_where_it_can_be(tmp_path, monke
         shards = dsdm.open_shards(paths, io=io)
         for place, span in enumerate(of):
             found = shards._source.corpus.plan(np.arange(span.start, span.stop))
-            used = {name for name in ("mapped_bytes", "positional_rows", "decoded_bytes") if found[name]}
+            used = {name for name in ("mapped_bytes", "positional_rows", "decoded_bytes") if getattr(found, name)}
             assert used == {how if how and place in copied else "decoded_bytes"}, (strategy, place)
         found = shards._source.corpus.plan(wanted)
         if how and copied:
-            assert found[how]
-            assert found["decoded_bytes"]
-            assert found["positional_rows"] == (2 * ROWS if strategy == "positional" else 0)
+            assert getattr(found, how)
+            assert found.decoded_bytes
+            assert found.positional_rows == (2 * ROWS if strategy == "positional" else 0)
         assert shards.take(wanted).equals(table.take(wanted).cast(shards.schema)), strategy
 
 
@@ -139,8 +139,8 @@ def test_one_packed_part_leaves_the_others_where_they_lie(tmp_path, monkeypatch)
     monkeypatch.delenv("DSDM_STRATEGY", raising=False)
     paths, table = sources(tmp_path, "varying", ["plain.arrow", "packed.arrow"], np.random.default_rng(1))
     found = dsdm.open_shards(paths)._source.corpus.plan(np.arange(len(table)))
-    assert 0 < found["decoded_bytes"] <= paths[1].stat().st_size
-    assert found["mapped_bytes"] or found["positional_rows"]
+    assert 0 < found.decoded_bytes <= paths[1].stat().st_size
+    assert found.mapped_bytes or found.positional_rows
 
 
 def test_a_part_with_a_text_that_is_none_is_decoded_alone(tmp_path):
