@@ -1,6 +1,7 @@
 //! A table in many parts, seen as one run of rows cut in units.
 
-use std::collections::HashMap;
+mod view;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,15 +9,15 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
-use super::columns::convert::canonical;
-use super::columns::types::{own_features, project, same_layout};
-use super::source::{Batches, CorpusPart, MemoryPart, open_part};
-use super::units::Units;
-use crate::checked::{self, impossible};
+use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
 use crate::exec::memory::Most;
+use crate::gather::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
+use crate::gather::columns::convert::canonical;
+use crate::gather::columns::types::{own_features, same_layout};
+use crate::gather::source::{Batches, CorpusPart, MemoryPart, open_part};
+use crate::gather::units::Units;
 use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
 use crate::io::map::Map;
@@ -100,58 +101,6 @@ impl Corpus {
         let units = Arc::new(Units::of(&parts)?);
         let schema = Arc::new(own_features(schema));
         Ok(Self { parts, schema, columns, units, most: Most::default(), io: Io::default() })
-    }
-
-    /// The same rows with these columns alone, in this order.
-    ///
-    /// # Errors
-    /// No column, a column twice, or a name that is none of the columns.
-    pub fn select(&self, names: &[String]) -> Result<Self> {
-        check_names(&self.schema, names)?;
-        let place = |name: &String| self.schema.index_of(name).map_err(impossible);
-        let places: Vec<usize> = names.iter().map(place).collect::<Result<_>>()?;
-        let picked = |columns: &Vec<usize>| {
-            places.iter().map(|&place| checked::get(columns, place).copied()).collect::<Result<_>>()
-        };
-        let columns = self.columns.iter().map(picked).collect::<Result<_>>()?;
-        let schema = own_features(Schema::clone(project(&self.schema, &places)?.as_ref()));
-        Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
-    }
-
-    /// The same rows, of which none is read where more must be unpacked for it than a caller allows.
-    #[must_use]
-    pub fn within(&self, memory_limit: u64) -> Self {
-        Self { most: Most::told(memory_limit), ..self.clone() }
-    }
-
-    /// The same rows with other names for the columns and other metadata of the schema.
-    ///
-    /// # Errors
-    /// Another number of names than of columns, or a name twice.
-    pub fn rename(&self, names: &[String], metadata: HashMap<String, String>) -> Result<Self> {
-        let fields = self.schema.fields();
-        if names.len() != fields.len() {
-            let message = format!("{} names are given for {} columns", names.len(), fields.len());
-            return Err(Error::Value(message));
-        }
-        // Proof: as many names as fields, which was just compared.
-        let renamed: Vec<_> =
-            fields.iter().zip(names).map(|(f, name)| f.as_ref().clone().with_name(name)).collect();
-        let schema = Arc::new(Schema::new_with_metadata(renamed, metadata));
-        check_names(&schema, names)?;
-        Ok(Self { schema, ..self.clone() })
-    }
-
-    /// The same rows with the columns in other types, into which they are converted as they are read.
-    ///
-    /// # Errors
-    /// Another number of columns. A value that has no place in its new type is an error when it is read.
-    pub fn in_types(&self, schema: SchemaRef) -> Result<Self> {
-        if schema.fields().len() != self.schema.fields().len() {
-            let message = "as many types are needed as there are columns";
-            return Err(Error::Internal(message.to_owned()));
-        }
-        Ok(Self { schema, ..self.clone() })
     }
 
     /// The schema that rows come out with.
