@@ -1,8 +1,8 @@
-"""The reference's own example, with nothing changed but the folder of its data.
+"""The reference's own example, with nothing changed but the directory of its data.
 
     python examples/drop_in.py [DEMO]
 
-DEMO is the folder that `make demo` fills, `demo` by default. With the published score files (`dsdm fetch`) and the
+DEMO is the directory that `make demo` fills, `demo` by default. With the published score files (`dsdm fetch`) and the
 candidate corpus on the hub, leave `data_dir`, `rows` and `path` out.
 """
 

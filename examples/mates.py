@@ -2,7 +2,7 @@
 
     python examples/mates.py [DEMO]
 
-DEMO is the folder that `make demo` fills, `demo` by default. What the model of MATES would have predicted is stood
+DEMO is the directory that `make demo` fills, `demo` by default. What the model of MATES would have predicted is stood
 in for by the demonstration's scores, cut in eight and saved as MATES saves them: `save_to_disk` directories with a
 column `prediction`, where a smaller prediction is better.
 

@@ -115,7 +115,7 @@ class Scores:
     @overload
     def __getitem__(self, key: _Rows, /) -> NDArray[Any]: ...
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        """Give all values: read-only and without a copy where they lie as one run in a mapped file, else a copy."""
+        """Return all values: read-only and without a copy where they lie as one run in a mapped file, else a copy."""
 
     def __add__(self, value: Scores | _Number, /) -> Scores: ...
     def __radd__(self, value: Scores | _Number, /) -> Scores: ...
@@ -127,14 +127,14 @@ class Scores:
     def __rtruediv__(self, value: Scores | _Number, /) -> Scores: ...
     def __neg__(self) -> Scores: ...
     def zscore(self, ddof: int = 0) -> Scores:
-        """Give the values less their mean, divided by their standard deviation.
+        """Return the values less their mean, divided by their standard deviation.
 
         Both are taken over all rows in float64, once, when a value is first read. The sum of squares is divided
         by the number of rows less `ddof`. A deviation of 0 or NaN is then a ValueError.
         """
 
     def slice(self, start: int | None = None, stop: int | None = None) -> Scores:
-        """Give the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError."""
+        """Return the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError."""
 
     def check(self) -> None:
         """Compare the bytes of the files with what they were when they were opened with ``verify=True``.
@@ -246,13 +246,13 @@ class Corpus:
         """Borrow anything that gives an Arrow stream, such as a ``pyarrow.Table``."""
 
     def select(self, columns: Sequence[str]) -> Corpus:
-        """Give the same rows with some columns alone."""
+        """Return the same rows with some columns alone."""
 
     def rename(self, names: Sequence[str], metadata: Mapping[str, str]) -> Corpus:
-        """Give the same rows with other names for the columns and other metadata of the schema."""
+        """Return the same rows with other names for the columns and other metadata of the schema."""
 
     def for_datasets(self, version: str | None = None) -> Corpus:
-        """Give the same rows in the types that a version of ``datasets`` has, the newest if not given.
+        """Return the same rows in the types that a version of ``datasets`` has, the newest if not given.
 
         The metadata of the schema tells features that stand for the types.
         """

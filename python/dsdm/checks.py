@@ -69,7 +69,7 @@ def check_threads(threads: object) -> None:
 
 
 def check_flag(name: str, value: object) -> bool:
-    """Give True or False, and refuse what would only count as one of them."""
+    """Return True or False, and refuse what would only count as one of them."""
     if not isinstance(value, bool | np.bool_):
         message = f"{name} is {value!r}; True or False is needed"
         raise TypeError(message)
@@ -77,7 +77,7 @@ def check_flag(name: str, value: object) -> bool:
 
 
 def check_temperature(temperature: object) -> float:
-    """Give a finite number above 0, and refuse anything else."""
+    """Return a finite number above 0, and refuse anything else."""
     if isinstance(temperature, bool | np.bool_) or not isinstance(temperature, Real | np.number):
         message = f"temperature is {temperature!r}; a number is needed"
         raise TypeError(message)
@@ -112,7 +112,7 @@ def check_rows(rows: object) -> None:
 
 
 def whole(name: str, value: Any) -> int:
-    """Give a whole number, and refuse anything else."""
+    """Return a whole number, and refuse anything else."""
     if isinstance(value, bool | np.bool_):
         message = f"{name} is {value!r}; a whole number is needed"
         raise TypeError(message)
@@ -124,7 +124,7 @@ def whole(name: str, value: Any) -> int:
 
 
 def said(number: object) -> str:
-    """Give a number as a message has it: of very many digits, how many there are.
+    """Return a number as a message has it: of very many digits, how many there are.
 
     >>> said(-(2**64)), said(10**5000)
     ('-18446744073709551616', 'a number of 5001 digits')
@@ -138,7 +138,7 @@ def said(number: object) -> str:
 
 
 def count_of(k: object, name: str = "k") -> int:
-    """Give the number of rows that are asked for."""
+    """Return the number of rows that are asked for."""
     count = whole(name, k)
     if not 0 <= count < 2**63:
         message = f"{name} is {said(count)}; it must be at least 0 and at most the number of rows"
@@ -147,7 +147,7 @@ def count_of(k: object, name: str = "k") -> int:
 
 
 def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None":
-    """Give the rows that must not be chosen: row numbers, or one boolean for each row."""
+    """Return the rows that must not be chosen: row numbers, or one boolean for each row."""
     if exclude is None:
         return None
     rows = plain_array("exclude", exclude)
@@ -166,7 +166,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
 
 
 def first_beyond(rows: npt.NDArray[Any]) -> tuple[int, str] | None:
-    """Give the position of the first whole number that int64 has no room for, and the number; None if there is none."""
+    """Return the position of the first whole number that int64 has no room for, and the number; else None."""
     if rows.dtype.kind == "O":
         if not all(isinstance(row, Integral) and not isinstance(row, bool) for row in rows):
             return None  # which is an error of its own
@@ -180,7 +180,7 @@ def first_beyond(rows: npt.NDArray[Any]) -> tuple[int, str] | None:
 
 
 def row_ids(ids: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
-    """Give ids of rows as int64, without a copy where they are, and refuse what no row has for its number.
+    """Return ids of rows as int64, without a copy where they are, and refuse what no row has for its number.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def row_ids(ids: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
 
 
 def plain_array(what: str, values: object) -> npt.NDArray[Any]:
-    """Give values as numpy has them, and refuse what says of some of them that they are none.
+    """Return values as numpy has them, and refuse what says of some of them that they are none.
 
     Raises
     ------

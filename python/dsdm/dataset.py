@@ -13,7 +13,7 @@ from dsdm.rows.releases import for_datasets
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sizes import readable, to_bytes
 from dsdm.rows.sources import Source, open_source
-from dsdm.shown import shown, telling
+from dsdm.shown import safe_messages, shown
 
 if TYPE_CHECKING:
     import datasets
@@ -77,11 +77,11 @@ class Shards:
         return self._source.corpus.take(rows, memory_limit=limit, threads=threads)
 
     def select(self, indices: Any, **options: Any) -> "datasets.Dataset":
-        """Give rows as a dataset of their own; see :func:`dsdm.select`."""
+        """Return rows as a dataset of their own; see :func:`dsdm.select`."""
         return select(self, indices, **options)
 
     def __getitem__(self, key: Any) -> dict[str, Any]:
-        """Give a row, or the columns of a slice or of row numbers; negative ones count from the end."""
+        """Return a row, or the columns of a slice or of row numbers; negative ones count from the end."""
         from dsdm.hf.in_memory import to_dataset
 
         if isinstance(key, int | np.integer) and not isinstance(key, bool):
@@ -95,7 +95,7 @@ class Shards:
         return dict(to_dataset(Shards(self._as_shown()).take(np.where(from_the_end, rows + len(self), rows)))[:])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Give the rows one by one, as Python objects; they are read in runs that take little memory each."""
+        """Yield the rows one by one, as Python objects; they are read in runs that take little memory each."""
         from dsdm.hf.in_memory import to_dataset
 
         corpus = self._source.corpus
@@ -110,7 +110,7 @@ class Shards:
         return source.corpus.take(source.rows(np.arange(start, stop)))
 
     def _as_shown(self) -> Source:
-        """Give the rows in the types that ``datasets`` has."""
+        """Return the rows in the types that ``datasets`` has."""
         if self._shown is None:
             self._shown = for_datasets(self._source)
         return self._shown
@@ -122,7 +122,7 @@ class Shards:
         )
 
 
-@telling
+@safe_messages
 def open_shards(
     source: Any,
     *,
@@ -137,23 +137,24 @@ def open_shards(
     Parameters
     ----------
     source
-        A folder, a glob, a list of ``.arrow`` or ``.parquet`` files (in the order given) or of folders and globs, a
-        ``save_to_disk`` folder or one that holds nothing but such folders, a hub cache folder, a
+        A directory, a glob, a list of ``.arrow`` or ``.parquet`` files (in the order given) or of directories and
+        globs, a ``save_to_disk`` directory or one that holds nothing but such directories, a hub cache directory, a
         ``datasets.Dataset`` or a ``pyarrow.Table``. Names that begin with ``_`` or ``.`` are no data, at any depth,
-        unless a glob spells that out. Folders of several splits, configurations or series of shards, with another
-        data set below, hive columns in the names of folders, tables of Delta Lake and Iceberg, and URLs are refused.
+        unless a glob spells that out. Directories of several splits, configurations or series of shards, with another
+        data set below, hive columns in the names of directories, tables of Delta Lake and Iceberg, and URLs are
+        refused.
     columns
         The columns to read, in this order; all if not given.
     threads
         Threads that open files.
     sort
-        The order of the files of a folder or glob. They are read by the text of their paths, as datasets and pyarrow
-        have it, and folders named exactly ``0`` to ``m - 1`` by their numbers. Where files are numbered and that order
-        is not the natural one (2 before 10), nothing is guessed: it is an error until ``"name"`` or ``"natural"``
+        The order of the files of a directory or glob. They are read by the text of their paths, as datasets and pyarrow
+        have it, and directories named exactly ``0`` to ``m - 1`` by their numbers. Where files are numbered and that
+        order is not the natural one (2 before 10), nothing is guessed: it is an error until ``"name"`` or ``"natural"``
         says which is meant. A list of files is taken as given.
     partial
-        Whether shards that their names tell of (``-00001-of-00003``, folders ``0`` to ``m - 1``) may be missing, in a
-        folder or glob.
+        Whether shards that their names tell of (``-00001-of-00003``, directories ``0`` to ``m - 1``) may be missing, in
+        a directory or glob.
     io
         "mmap" reads the files where they lie, through a memory map: a file that another process cuts in the moment in
         which it is read can end this process with SIGBUS. "pread" copies what it reads by positional reads, which is
@@ -177,7 +178,7 @@ def open_shards(
     return Shards(open_source(source, columns, threads, sort=sort, partial=partial, io=io))
 
 
-@telling
+@safe_messages
 def select(
     source: Any,
     indices: Any,
@@ -189,7 +190,7 @@ def select(
     partial: bool = False,
     io: Io = "mmap",
 ) -> "datasets.Dataset":
-    """Give rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
+    """Return rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
 
     It is in memory while it fits ``memory_limit`` (a quarter of what is free, if not given), else in a file in
     the cache of ``datasets``, memory-mapped. ``sort``, ``partial`` and ``io`` are those of

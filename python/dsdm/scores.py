@@ -14,12 +14,12 @@ from dsdm import _native
 from dsdm._native import Scores
 from dsdm.checks import Io, Sort, check_flag, check_io
 from dsdm.paths import SCORES, PathLike, absolute, find
-from dsdm.shown import telling
+from dsdm.shown import safe_messages
 
 __all__ = ["Scores", "open_scores"]
 
 
-@telling
+@safe_messages
 def open_scores(
     path_or_paths: PathLike | Iterable[PathLike],
     *,
@@ -143,7 +143,7 @@ def open_leniently(
 
 
 def _paths(given: Any) -> Any:
-    """Give what was given, and refuse what is no path and no list of paths: scores that are in memory, say."""
+    """Return what was given, and refuse what is no path and no list of paths: scores that are in memory, say."""
     if isinstance(given, str | bytes | os.PathLike):
         return given
     paths = []

@@ -120,7 +120,7 @@ def semdedup_select(
 
 
 def _size(selection_size: int) -> int:
-    """Give how many rows are asked for, under the reference's name for it."""
+    """Return how many rows are asked for, under the reference's name for it."""
     return count_of(selection_size, "selection_size")
 
 
@@ -215,15 +215,16 @@ def get_candidate_dataset(
     Parameters
     ----------
     path
-        A folder with the shards, a list of shards (or of folders and globs of them, in the order given), or the name
-        of a data set on the hub; the reference's by default. The hub is not asked for a name that means a folder here
-        which is not there: a path, a name in a folder that is here, and one that is like that of a folder here.
+        A directory with the shards, a list of shards (or of directories and globs of them, in the order given), or the
+        name of a data set on the hub; the reference's by default. The hub is not asked for a name that means a
+        directory here which is not there: a path, a name in a directory that is here, and one that is like that of a
+        directory here.
     data_files
-        Which of the shards of a folder or of the hub, as names or globs relative to `path`, such as
+        Which of the shards of a directory or of the hub, as names or globs relative to `path`, such as
         ``"data/train-00000-of-00891*"``; all by default. Of several globs, those that match nothing are skipped, as
         ``datasets`` does.
     cache_dir
-        The hub's cache folder, where shards from the hub are looked for and kept; the usual one by default.
+        The hub's cache directory, where shards from the hub are looked for and kept; the usual one by default.
     num_proc
         How many shards are downloaded at once, of those that are not here.
     sort, partial, io
@@ -232,7 +233,7 @@ def get_candidate_dataset(
     Raises
     ------
     FileNotFoundError
-        If a folder or glob has no shards, or the hub's are neither in the cache nor to be had.
+        If a directory or glob has no shards, or the hub's are neither in the cache nor to be had.
 
     """
     from dsdm.dataset import open_dataset
@@ -254,10 +255,12 @@ def _candidates(
     """Find the shards, or get them from the hub."""
     if path is not None and not isinstance(path, str | bytes | os.PathLike):
         if not isinstance(path, Iterable) or isinstance(path, Mapping):
-            message = f"path is a {type(path).__name__}; a folder, a list of shards or the name of a data set is needed"
+            message = (
+                f"path is a {type(path).__name__}; a directory, a list of shards or the name of a data set is needed"
+            )
             raise TypeError(message)
         if globs is not None:
-            message = "data_files= are names within one folder, and path= is a list, which names the shards itself"
+            message = "data_files= are names within one directory, and path= is a list, which names the shards itself"
             raise ValueError(message)
         _refuse_cache(cache_dir, "the shards of the list are")
         return list(path)
@@ -301,7 +304,7 @@ def _shards_of(folder: str, globs: list[str] | None) -> list[str] | str:
 
 
 def process_path(path: PathLike, *, data_dir: PathLike | None = None) -> Path:
-    """Find a file or folder of the reference layout, such as ``"dsdm"`` or ``"sdd.pt"``."""
+    """Find a file or directory of the reference layout, such as ``"dsdm"`` or ``"sdd.pt"``."""
     return reference.find_file(os.fspath(path), data_dir)
 
 

@@ -34,8 +34,8 @@ def shown(text: object) -> str:
     return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
 
 
-def told(message: str) -> str:
-    """Give a message in which no character acts on a terminal, names are cut, and so is the whole."""
+def safe_message(message: str) -> str:
+    """Return a message in which no character acts on a terminal, names are cut, and so is the whole."""
     length = len(message)
     if length > _MAX_NAME:
         message = _LONG.sub(_cut, message)
@@ -50,7 +50,7 @@ def _cut(found: re.Match[str]) -> str:
     return f"{quote}{name[:_MAX_NAME]}… ({len(name):,} characters){quote}"
 
 
-def telling(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def safe_messages(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Have the exceptions of a function say what they say in such words. Files keep their names in `filename`."""
 
     @functools.wraps(function)
@@ -58,7 +58,7 @@ def telling(function: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            error.args = tuple(told(arg) if isinstance(arg, str) else arg for arg in error.args)
+            error.args = tuple(safe_message(arg) if isinstance(arg, str) else arg for arg in error.args)
             raise
 
     return call

@@ -29,7 +29,7 @@ PARTS = {
     "hf": "dsdm.hf",
     "public": "dsdm dsdm.dataset dsdm.selections dsdm.utils",
     "demo": "dsdm.demo",
-    "saying": "dsdm.cli.saying",
+    "saying": "dsdm.cli.saying dsdm.cli.usage",
     "options": "dsdm.cli.options",
     "bench": "dsdm.cli.bench",
     "cli": "dsdm.cli dsdm.__main__",
@@ -49,7 +49,7 @@ ARROWS = {
     "public": "native base paths scores reference selection rows hf",
     "demo": "base reference public",
     "saying": "base",
-    "options": "paths scores saying",
+    "options": "paths scores rows saying",
     "bench": "base options select gather",
     "cli": "base paths scores reference selection rows public demo saying options bench",
     "select": "harness dsdm dsdm.reference",
@@ -179,3 +179,29 @@ def test_the_benchmark_uses_public_names():
 def test_the_wheel_has_every_package():
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["maturin"]["python-packages"]
     assert sorted(packages) == sorted(path.parent.name for path in PYTHON.glob("*/__init__.py")) == sorted(PACKAGES)
+
+
+def lines_of(function):
+    """Return how many lines a function has beside its docstring."""
+    first = function.body[0]
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    said = first.end_lineno - first.lineno + 1 if is_text else 0
+    return function.end_lineno - function.lineno + 1 - said
+
+
+def test_no_folder_no_file_and_no_function_is_too_large():
+    for folder in (path for path in (PYTHON / "dsdm").rglob("*") if path.is_dir() and path.name != "__pycache__"):
+        files = [path for path in folder.iterdir() if path.is_file() and path.suffix not in {".so", ".pyd"}]
+        assert len(files) <= 12, folder
+    assert len([path for path in (PYTHON / "dsdm").iterdir() if path.suffix in {".py", ".pyi", ".typed"}]) <= 12
+    for module, text in sources().items():
+        assert text.count("\n") <= 350, module
+        functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+        assert {f"{module}.{one.name}" for one in functions if lines_of(one) > 60} == set()
+
+
+def test_every_folder_says_what_it_is_for():
+    for path in PYTHON.rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path

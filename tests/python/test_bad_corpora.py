@@ -310,7 +310,7 @@ def test_58_a_shard_outside_of_its_folder(tmp_path, name):
     put(tmp_path / "a.arrow", stream_of(table_of()))
     state = json.loads((folder / "state.json").read_text())
     (folder / "state.json").write_text(json.dumps({**state, "_data_files": [{"filename": name}]}))
-    refused(errors.FormatError, folder, folder / "state.json", f"the filename {name!r} leads out of the folder")
+    refused(errors.FormatError, folder, folder / "state.json", f"the filename {name!r} leads out of the directory")
 
 
 def test_59_a_shard_that_is_not_there(tmp_path):

@@ -102,7 +102,7 @@ def test_the_hub_is_not_asked_for_a_folder_that_is_misspelt(tmp_path, monkeypatc
     }.items():
         with pytest.raises(FileNotFoundError) as caught:
             selections.get_candidate_dataset(path=name)
-        assert f"{name}: there is no such folder here" in str(caught.value)
+        assert f"{name}: there is no such directory here" in str(caught.value)
         assert meant in str(caught.value)
         assert "hub's cache" not in str(caught.value)
 
@@ -110,5 +110,5 @@ def test_the_hub_is_not_asked_for_a_folder_that_is_misspelt(tmp_path, monkeypatc
 def test_of_a_name_of_the_hub_it_is_said_first_that_it_is_no_folder_here(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"^someone/corpus: there is no such folder here, and of the data set"):
+    with pytest.raises(FileNotFoundError, match=r"^someone/corpus: there is no such directory here, and of"):
         selections.get_candidate_dataset(path="someone/corpus", cache_dir=tmp_path)

@@ -223,8 +223,8 @@ def test_as_a_module_and_with_a_traceback_on_demand(tmp_path):
 
 WRONG_OUT = [
     (["-o", "rows.npy"], "rows.npy: it exists"),
-    (["-o", "none/y.npy"], "dsdm: none/y.npy: there is no folder none; make it, or name a file elsewhere"),
-    (["-o", "folder"], "folder: it is a folder; name a .npy file"),
+    (["-o", "none/y.npy"], "dsdm: none/y.npy: there is no directory none; make it, or name a file elsewhere"),
+    (["-o", "folder"], "folder: it is a directory; name a .npy file"),
     (["-o", "y.npy", "--key", "x"], "--key is 'x', and no .pt file"),
     (["-o", "y.npy", "--column", "x"], "--column is 'x', and no Arrow or Parquet"),
 ]

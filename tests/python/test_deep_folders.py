@@ -59,7 +59,7 @@ def test_folders_that_lie_too_deep_are_an_error_that_names_them(files, depth, na
         with pytest.raises(OSError, match=r"deeper in each other than 100, which is the limit") as refused:
             search(what)
         assert (refused.value.errno, refused.value.filename) == (errno.ENAMETOOLONG, str(folder))
-        assert "name the folder that holds the files" in str(refused.value)
+        assert "name the directory that holds the files" in str(refused.value)
         assert len(str(refused.value)) < 1000
     if depth <= MOST_DEEP + 1:
         return

@@ -333,7 +333,7 @@ def test_a_file_that_readers_would_take_as_well_is_named(written, tmp_path, form
     stray = copy / name
     stray.parent.mkdir(exist_ok=True)
     shutil.copy(copy / shards_of(copy)[0]["name"], stray)
-    with pytest.raises(errors.FormatError, match=rf"{stray}: this is not of the output.*move it out of the folder"):
+    with pytest.raises(errors.FormatError, match=rf"{stray}: this is not of the output.*move it out of the directory"):
         dsdm.verify(copy)
 
 

@@ -226,7 +226,7 @@ def test_files_elsewhere_are_looked_at_only_where_the_caller_trusts_them(run, wo
     monkeypatch.chdir(elsewhere)
     found = dsdm.verify(work / "out")
     assert (found.sources.same, found.score_files.same, found.selection) == ([], [], False)
-    where = "is outside of the folder, the data directory and the current directory; if you trust it, allow it by"
+    where = "is outside of the directory, the data directory and the current directory; if you trust it, allow it by"
     assert found.sources.outside == [f"{work / 'corpus.parquet'} {where} trust_paths="]
     assert found.reason == f"{work / 's.npy'} {where} trust_paths="
     assert f"the selection was not looked at: {work / 's.npy'} is outside; 1 of 1 sources were not " in str(found)
@@ -242,7 +242,7 @@ def test_files_elsewhere_are_looked_at_only_where_the_caller_trusts_them(run, wo
         assert (len(found.sources.same), len(found.score_files.same), found.selection) == (1, 1, True)
     assert dsdm.verify(work / "out", trust_paths=[work / "s.npy"]).reason.startswith(f"{work / 'no.npy'} is outside")
     for untrusted in ("work", b"work", work):
-        with pytest.raises(TypeError, match=r"trust_paths is .*; a list of folders and files is needed"):
+        with pytest.raises(TypeError, match=r"trust_paths is .*; a list of directories and files is needed"):
             dsdm.verify(work / "out", trust_paths=untrusted)
     monkeypatch.chdir(elsewhere)
     code, told, _ = run("verify", work / "out", "--trust-path", work / "s.npy", "--trust-path", work)

@@ -278,11 +278,11 @@ def test_a_folder_that_is_not_there_is_not_one_that_dsdm_did_not_write(run, tmp_
     (tmp_path / "hf").mkdir()
     (written / "dsdm.json").unlink()
     for folder, said in {
-        "nope": "nope: there is no such folder",
-        "nope/deep": "nope/deep: there is no such folder",
-        "hf": "hf: dsdm did not write this folder, or its dsdm.json is gone: there is none in it",
-        "c.parquet": "c.parquet: this is no folder; name one that dsdm wrote",
-        written: f"{written}: dsdm did not write this folder, or its dsdm.json is gone: there is none in it",
+        "nope": "nope: there is no such directory",
+        "nope/deep": "nope/deep: there is no such directory",
+        "hf": "hf: dsdm did not write this directory, or its dsdm.json is gone: there is none in it",
+        "c.parquet": "c.parquet: this is no directory; name one that dsdm wrote",
+        written: f"{written}: dsdm did not write this directory, or its dsdm.json is gone: there is none in it",
     }.items():
         (tmp_path / "c.parquet").touch()
         assert run("verify", folder) == (1, "", f"dsdm: {said}\n")

@@ -86,7 +86,7 @@ def refusals(folder):
     yield "out_dir", lambda: dsdm.materialize(table, [0], path.encode())
     yield "out_dir", lambda: dsdm.materialize(f"{folder}/none.parquet", [0], path)
     yield "out_dir", lambda: dsdm.plan(table, [0], path)
-    yield "the folder", lambda: dsdm.verify(path)
+    yield "the directory", lambda: dsdm.verify(path)
     yield "trust_paths", lambda: dsdm.verify(folder, trust_paths=[path])
     yield "data_dir", lambda: fetch(["dsdm/squad.pt"], data_dir=path)
     yield "data_dir", lambda: dsdm.get_indices("dsdm", 1, "squad", data_dir=path)

@@ -297,9 +297,9 @@ def test_series_that_count_from_1_are_whole(tmp_path, use, suffix):
         (["x-0-of-1-0a1b2c3d", "x-0-of-1-ffffffff"], "are both shard 0 of 1"),
         (["train-0-of-1", "test-0-of-1"], "the splits ['test', 'train']"),
         (["train/0000", "validation/0000"], "the splits ['train', 'validation']"),
-        (["en/train-0-of-1", "de/train-0-of-1"], "each of the folders de, en"),
-        (["en/train/0000", "de/train/0000"], "each of the folders de, en"),
-        (["v1/x-0-of-1", "v2/x-0-of-1"], "each of the folders v1, v2"),
+        (["en/train-0-of-1", "de/train-0-of-1"], "each of the directories de, en"),
+        (["en/train/0000", "de/train/0000"], "each of the directories de, en"),
+        (["v1/x-0-of-1", "v2/x-0-of-1"], "each of the directories v1, v2"),
     ],
 )
 def test_what_is_no_one_table_is_refused_with_a_glob_that_chooses(tmp_path, use, suffix, names, message):
@@ -328,7 +328,7 @@ def test_a_count_that_nobody_can_have_ends_at_once(tmp_path, use, suffix):
 def test_a_glob_of_files_and_a_folder_with_data_is_refused(tmp_path, use, suffix):
     touch(tmp_path, "a", "sub/b", suffix=suffix)
     touch(tmp_path, "empty/notes.txt")
-    refused(ValueError, f"{tmp_path}/*", use, f"the file a{suffix} and the folder sub")
+    refused(ValueError, f"{tmp_path}/*", use, f"the file a{suffix} and the directory sub")
     (tmp_path / "sub" / f"b{suffix}").unlink()
     assert found(tmp_path, "[a-z]*", use) == ["a"]
 

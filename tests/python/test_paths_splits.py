@@ -28,7 +28,7 @@ def refused(folder):
         find(folder, ROWS, sort="name", partial=True)
     except ValueError as error:
         said = str(error)
-        assert "split" in said or "series" in said or "each of the folders" in said, said
+        assert "split" in said or "series" in said or "each of the directories" in said, said
         return said
     return None
 
@@ -73,7 +73,7 @@ def test_splits_are_those_of_datasets(tmp_path):
         found, left = apart(folder)
         said = refused(folder)
         # Folders that hold data of their own are more than datasets tells apart, and so is eval beside test.
-        if said and ("each of the folders" in said or ("eval" in said and "test" in said)):
+        if said and ("each of the directories" in said or ("eval" in said and "test" in said)):
             continue
         several = len(found) > 1 or bool(left)
         assert (said is not None) == several, (paths, found, left, said)

@@ -115,7 +115,7 @@ def test_the_seed_comes_with_the_rows(upstream_mini):
         lambda **more: dsdm.sample(1000, 5, **more),
         lambda **more: dsdm.sample(np.arange(1000), 5, **more),
         lambda **more: dsdm.get_indices("dsir", 5, "squad", **place, **more),
-        lambda **more: dsdm.get_indices("random", 5, **more),
+        lambda **more: dsdm.get_indices("random", 5, rows=1000, **more),
         lambda **more: dsdm.get_indices("semdedup", 5, **place, **more),
     )
     for draw in draws:

@@ -13,7 +13,7 @@ import pytest
 import dsdm
 from dsdm import errors
 from dsdm.demo.torch_file import write_tensor
-from dsdm.selection.row_file import read_rows
+from dsdm.selection.inputs import read_rows
 
 ROWS = 1000
 WANTED = [5, 3, 999, 0, 3]
@@ -83,9 +83,9 @@ def test_ids_to_draw_from_are_those_that_were_read(monkeypatch):
 
 @pytest.mark.parametrize("method", [False, True])
 def test_rows_to_exclude_are_read_once(run, monkeypatch, method):
-    from dsdm.selection import row_file
+    from dsdm.selection import inputs
 
-    read, times = row_file.read_rows, []
+    read, times = inputs.read_rows, []
 
     def once(path):
         times.append(path)
@@ -93,7 +93,7 @@ def test_rows_to_exclude_are_read_once(run, monkeypatch, method):
         truncated(path)
         return found
 
-    monkeypatch.setattr(row_file, "read_rows", once)
+    monkeypatch.setattr(inputs, "read_rows", once)
     np.save("no.npy", np.array([999, 998]))
     by = ["random", "--rows", ROWS, "--seed", 1] if method else ["scores.npy"]
     code, _, said = run("indices", *by, "--tokens", 30, "--row-tokens", 10, "--exclude", "no.npy", "-o", "out.npy")

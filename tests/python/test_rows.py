@@ -154,7 +154,7 @@ def test_datasets_and_tables_are_shards(tmp_path):
 
 
 def test_what_is_no_source_is_told_what_is(tmp_path):
-    with pytest.raises(TypeError, match=r"a folder, a glob, a list .*datasets.Dataset.*not from dict"):
+    with pytest.raises(TypeError, match=r"a directory, a glob, a list .*datasets.Dataset.*not from dict"):
         open_shards({"id": [1]})
     with pytest.raises(TypeError, match=r"DatasetDict; choose one of its splits: 'train', 'test'"):
         open_shards(datasets.DatasetDict({"train": as_dataset(table_of()), "test": as_dataset(table_of())}))

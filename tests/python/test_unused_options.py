@@ -74,8 +74,8 @@ WRITING = [
     ({"resume": False, "verify": True}, "verify=True .* and resume=False"),
     ({"format": "tokens", "row_ids": "id"}, r"token files hold one column.*row_ids="),
     ({"format": "tokens", "scores": np.arange(10.0)}, r"token files hold one column.*scores="),
-    ({"sort": "name"}, "sort='name' is for folders and globs, and these rows are opened already"),
-    ({"partial": True}, "partial=True is for folders and globs, and these rows are opened already"),
+    ({"sort": "name"}, "sort='name' is for directories and globs, and these rows are opened already"),
+    ({"partial": True}, "partial=True is for directories and globs, and these rows are opened already"),
     ({"io": "pread"}, 'io="pread" is for files that this call opens'),
 ]
 
@@ -144,7 +144,7 @@ def test_shards_take_how_files_are_found_where_they_are_searched_for():
             assert len(selections.get_candidate_dataset(path=source, **option)) in (10, 20)
         for source in ("c.parquet", ["c.parquet", "shards/c.parquet"], TABLE, opened, lazy):
             for call in (dsdm.open_shards, dsdm.dataset.open_dataset, lambda *a, **o: dsdm.select(*a, [0], **o)):
-                with pytest.raises(ValueError, match=f"{next(iter(option))}=.* is for folders and globs"):
+                with pytest.raises(ValueError, match=f"{next(iter(option))}=.* is for directories and globs"):
                     call(source, **option)
 
 
@@ -152,7 +152,7 @@ def test_the_hubs_options_are_for_the_hub(files):
     for path in (files / "shards", [files / "shards" / "c.parquet"]):
         with pytest.raises(ValueError, match=r"cache_dir='x' is for shards of the hub, and .* on this machine"):
             selections.get_candidate_dataset(path=path, cache_dir="x")
-    with pytest.raises(ValueError, match="data_files= are names within one folder, and path= is a list"):
+    with pytest.raises(ValueError, match="data_files= are names within one directory, and path= is a list"):
         selections.get_candidate_dataset(path=[files / "shards"], data_files="c.parquet")
 
 
@@ -252,7 +252,9 @@ def test_how_files_are_found_goes_with_whichever_is_searched(run):
     assert run(*command, "shards", "out", "--scores", "s.npy")[0] == 0
     code, _, errors = run(*command, "c.parquet", "out", "--scores", "s.npy")
     assert code == 2
-    assert "--sort and --partial goes with folders and globs, and c.parquet, s.npy is none" in " ".join(errors.split())
+    assert "--sort and --partial goes with directories and globs, and c.parquet, s.npy is none" in " ".join(
+        errors.split()
+    )
     for by in ("folder", "s.npy"):
         assert run("materialize", "shards", f"out-{by}", "--by", by, "-k", "2", "--sort", "natural")[0] == 0
         code, said, _ = run("verify", f"out-{by}")

@@ -121,7 +121,7 @@ SAID = [
     ([*C, "--shuffle-seed", 3], "--shuffle-seed 3 belongs to --row-order shuffle, and --row-order is 'given'"),
     ([*C, "--format", "tokens", "--keep", "a"], "name a column of these by --keep"),
     ([*C, "--format", "bin"], "'bin' is not one of 'arrow', 'parquet', 'tokens'"),
-    (["materialize", "c.parquet"], "give SHARDS... and OUT: the corpus, and behind it the folder to write"),
+    (["materialize", "c.parquet"], "give SHARDS... and OUT: the corpus, and behind it the directory to write"),
     (["materialize", "c.parquet", "o", "--by", "random", "--rows", 11, "-k", 3], "the number of them with --rows"),
 ]
 

@@ -11,7 +11,7 @@ from dsdm import __version__
 from dsdm.cli import commands
 from dsdm.cli.saying import Formatter, say
 from dsdm.cli.words import as_options
-from dsdm.shown import told
+from dsdm.shown import safe_message
 
 # What click calls wrong usage; typer has it inside of itself in some of its versions.
 _Usage: type[Exception] = typer.BadParameter.__mro__[1]
@@ -84,13 +84,13 @@ def _show(error: Any) -> None:
         return
     parameter = getattr(error, "param", None)
     if type(error).__name__ == "MissingParameter" and getattr(parameter, "name", "") == "source":
-        message = "give SHARDS... and OUT: the corpus, and behind it the folder to write"
+        message = "give SHARDS... and OUT: the corpus, and behind it the directory to write"
         error = typer.BadParameter(message, ctx=error.ctx)
-    error.message = told(as_options(error.message.removeprefix(_PREFIX)))
+    error.message = safe_message(as_options(error.message.removeprefix(_PREFIX)))
     error.show()
 
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return told(f"{error.filename}: {as_options(str(error.strerror))}")
-    return told(as_options(" ".join(str(error).split()))) or type(error).__name__
+        return safe_message(f"{error.filename}: {as_options(str(error.strerror))}")
+    return safe_message(as_options(" ".join(str(error).split()))) or type(error).__name__

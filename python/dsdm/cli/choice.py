@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 _Choose = Callable[[int, str | None], "NDArray[np.int64]"]
-"""Give so many rows in an order; without one, in that of their ranks or draws."""
+"""Return so many rows in an order; without one, in that of their ranks or draws."""
 
 _BLOCK = 1 << 20
 _DRAWING = ("dsir", "random", "semdedup")
@@ -64,7 +64,7 @@ class Choice:
 
     @property
     def sources(self) -> list[str]:
-        """The files, folders and globs of scores that were named."""
+        """The files, directories and globs of scores that were named."""
         return [] if self.method is not None else self.what
 
     @property
@@ -127,7 +127,7 @@ class Choice:
         if self.draws and self._seed is None and self.left is not None:
             from dsdm.selection.provenance import seed_of_draw
 
-            self._seed = seed_of_draw(self.left, self.told())
+            self._seed = seed_of_draw(self.left, self.record())
 
     def select(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "NDArray[np.int64]":
         """Select rows, say on stderr what was selected, and give the rows.
@@ -261,8 +261,8 @@ class Choice:
         _check_rows(whole, rows, corpus_rows)
         return len(scores)
 
-    def told(self, indices: "NDArray[np.int64] | None" = None) -> dict[str, Any]:
-        """Tell how rows that were selected were chosen, so that they can be chosen again; or are to be chosen."""
+    def record(self, indices: "NDArray[np.int64] | None" = None) -> dict[str, Any]:
+        """Return how rows that were selected were chosen, so that they can be chosen again; or are to be chosen."""
         given = self.given
         arguments = {
             "k": None if indices is None else len(indices),
@@ -274,10 +274,10 @@ class Choice:
         }
         if self.method is not None:
             more = {"method": self.method, "target": given.target, "data_dir": given.data_dir, "rows": self._rows}
-            told: dict[str, Any] = {"by": "get_indices", "arguments": _given(more | arguments)}
+            record: dict[str, Any] = {"by": "get_indices", "arguments": _given(more | arguments)}
         else:
             arguments["largest"] = False if given.smallest else None
-            told = {
+            record = {
                 "by": "gumbel_top_k" if given.gumbel else "top_k",
                 "scores": self.what,
                 "reading": _given(
@@ -290,7 +290,7 @@ class Choice:
                 "rows": given.rows,
                 "arguments": _given(arguments),
             }
-        return _given({**told, "exclude": given.exclude})
+        return _given({**record, "exclude": given.exclude})
 
     def _report(self, indices: "NDArray[np.int64]") -> None:
         seed = f", drawn with seed {self._seed}" if self.draws else ""

@@ -1,7 +1,7 @@
 """The commands: parse, call, say what was done."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,11 +60,11 @@ def fetch(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option("--data-dir", parser=opt.local_path, help="The folder to fill; the user's cache by default."),
+        typer.Option("--data-dir", parser=opt.local_path, help="The directory to fill; the user's cache by default."),
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option("--url", envvar="DSDM_DATA_URL", help="The folder to download from.", show_default=False),
+        typer.Option("--url", envvar="DSDM_DATA_URL", help="The directory to download from.", show_default=False),
     ] = None,
 ) -> None:
     """Download the published score files (14 GB), checked by their sha256.
@@ -143,7 +143,7 @@ def indices(
     """
     choice = Choice(what, choosing, reading)
     if choice.method is not None and (reading.sort is not None or reading.partial):
-        message = f"--sort and --partial are for folders and globs of score files, and {choice.method} is a method"
+        message = f"--sort and --partial are for directories and globs of score files, and {choice.method} is a method"
         raise typer.BadParameter(message)
     reading.check_found(choice.sources)
     check_place(out, overwrite=overwrite)
@@ -159,9 +159,9 @@ def indices(
 def materialize(
     source: Annotated[
         list[str],
-        typer.Argument(metavar="SHARDS...", help="A folder, a glob, or Parquet or Arrow files in their order."),
+        typer.Argument(metavar="SHARDS...", help="A directory, a glob, or Parquet or Arrow files in their order."),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", parser=opt.local_path, help="The dataset folder to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", parser=opt.local_path, help="The dataset directory to write.")],
     indices_file: Annotated[
         Path | None,
         typer.Option("--indices", "-i", parser=opt.local_path, help="A .npy file of row numbers, in the order wanted."),
@@ -175,10 +175,10 @@ def materialize(
     reading: Reading,
     writing: Writing,
 ) -> None:
-    """Write chosen rows of a corpus as a dataset folder.
+    """Write chosen rows of a corpus as a dataset directory.
 
     The rows are those of an --indices file, or are selected on the spot --by a method or score files. The
-    folder opens with datasets.load_from_disk; it appears whole or not at all. After an interruption, the same
+    directory opens with datasets.load_from_disk; it appears whole or not at all. After an interruption, the same
     command continues.
 
     \b
@@ -220,11 +220,18 @@ def materialize(
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
         rows = choice.select(lambda: choosing.row_tokens or 1, lengths)
-        told = choice.told(rows)
+        record = choice.record(rows)
     else:
-        rows, told = load_rows(Path(str(indices_file)), "--indices"), None
-    arguments |= {**found, "threads": choosing.threads, "selection": told}
-    if writing.dry_run:
+        rows, record = load_rows(Path(str(indices_file)), "--indices"), None
+    arguments |= {**found, "threads": choosing.threads, "selection": record}
+    _write(where, rows, out, arguments, dry_run=writing.dry_run)
+
+
+def _write(where: Any, rows: Any, out: Path, arguments: dict[str, Any], *, dry_run: bool) -> None:
+    """Write rows and say what was written, or what would be."""
+    import dsdm
+
+    if dry_run:
         say(*str(dsdm.plan(where, rows, out, **arguments)).split("\n"))
         return
     with noted():
@@ -233,7 +240,7 @@ def materialize(
 
 def verify(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", parser=opt.local_path, help="A folder that dsdm materialize wrote.")
+        Path, typer.Argument(metavar="DIR", parser=opt.local_path, help="A directory that dsdm materialize wrote.")
     ],
     data_dir: opt.DataDir = None,
     threads: opt.Threads = None,
@@ -244,12 +251,12 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Check that a folder is still what was written.
+    """Check that a directory is still what was written.
 
     Reads all of it and compares sizes, checksums and rows with its dsdm.json. Where that tells how the rows were
     chosen and the score files are at hand, the rows are chosen again and compared. Paths that were relative are
     looked for from where the command runs: from another directory less is compared, which is said and is no error.
-    Files that dsdm.json names are opened below DIR, the data folder, the directory in which the command runs, and
+    Files that dsdm.json names are opened below DIR, the data directory, the directory in which the command runs, and
     --trust-path; of others it is said that they were not looked at.
     A file in DIR that is none of it, and that readers would take for rows, is an error.
 

@@ -26,7 +26,7 @@ def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
 
     """
     from dsdm.errors import FormatError
-    from dsdm.selection.row_file import read_rows
+    from dsdm.selection.inputs import read_rows
 
     needed = "whole numbers" + (", or of one boolean per row" if mask else "")
     if path.exists() and not path.is_file():
@@ -55,11 +55,11 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     FileExistsError, IsADirectoryError
         If there is something.
     FileNotFoundError
-        If there is no folder for it.
+        If there is no directory for it.
 
     """
     if path.is_dir():
-        message = f"{path}: it is a folder; name a .npy file"
+        message = f"{path}: it is a directory; name a .npy file"
         raise IsADirectoryError(message)
     if path.exists() and not path.is_file():
         message = f"{path}: it is no file, and is not replaced; name a .npy file"
@@ -71,7 +71,7 @@ def check_place(path: Path, *, overwrite: bool) -> None:
         message = f"{path}: it exists; remove it, name another file, or add --overwrite"
         raise FileExistsError(message)
     if not path.parent.is_dir():
-        message = f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere"
+        message = f"{path}: there is no directory {path.parent}; make it, or name a file elsewhere"
         raise FileNotFoundError(message)
 
 

@@ -43,7 +43,7 @@ class Moments:
 
 
 def summarize(scores: "Scores") -> Iterator[tuple[str, str]]:
-    """Give the lines of the summary, as name and value.
+    """Yield the lines of the summary, as name and value.
 
     Quantiles are exact up to 1,048,576 rows, and beyond that those of so many rows, evenly spaced.
     """

@@ -50,7 +50,7 @@ class Lengths:
         """That of every row, if the type says so."""
 
     def of(self, rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Give the lengths of rows, a few of which are in memory at once.
+        """Return the lengths of rows, a few of which are in memory at once.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Lengths:
 
 
 def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]"], lengths: Lengths) -> int:
-    """Give how many of the first of ranked rows have at most so many tokens together.
+    """Return how many of the first of ranked rows have at most so many tokens together.
 
     ``rank(k)`` gives the first `k` rows, for `k` up to `most`. More of them are looked at until they are enough.
 

@@ -52,7 +52,7 @@ def run(folder: Path, limit: int) -> None:
     Raises
     ------
     FileExistsError
-        If the folder has other content than that of an earlier demonstration.
+        If the directory has other content than that of an earlier demonstration.
     WrongError
         If a result differs from the plain numpy computation.
 
@@ -79,7 +79,7 @@ def _say(*lines: str) -> None:
 
 def _claim(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
-        message = f"{folder}: it has content that no demonstration made; name another folder"
+        message = f"{folder}: it has content that no demonstration made; name another directory"
         raise FileExistsError(message)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARKER).touch()
@@ -135,7 +135,7 @@ def _is_right(made: Made, method: Method, target: Target | None, indices: NDArra
 
 
 def _holds(folder: Path, rows: NDArray[np.uint16]) -> bool:
-    """Open a dataset folder as a training job does, and compare all of it."""
+    """Open a dataset directory as a training job does, and compare all of it."""
     import datasets
 
     table = datasets.load_from_disk(str(folder)).with_format("numpy")

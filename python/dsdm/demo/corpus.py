@@ -47,7 +47,7 @@ def make_rows(limit: int) -> NDArray[np.uint16]:
 
 
 def text_of(row: NDArray[np.uint16]) -> str:
-    """Give a row's text back."""
+    """Return a row's text."""
     return row.astype(np.uint8).tobytes().decode("utf-8", "replace")
 
 

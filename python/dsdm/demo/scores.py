@@ -47,7 +47,7 @@ def word_counts(text: str) -> NDArray[np.float32]:
 
 
 def influence(counts: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Tell how much a unigram model's loss on the goal falls, to first order, when a row weighs more.
+    """Return how much a unigram model's loss on the goal falls, to first order, when a row weighs more.
 
     This is what a linear datamodel estimates, for a model small enough to differentiate by hand: with p the
     model's word frequencies, r the row's and g the goal's, the sum over words of g / p * (r - p). A row's counts
@@ -59,7 +59,7 @@ def influence(counts: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray
 
 
 def log_importance(counts: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Tell how much likelier a row is under the goal's words than under the corpus's, in logarithms.
+    """Return how much likelier a row is under the goal's words than under the corpus's, in logarithms.
 
     This is DSIR's importance weight (Xie et al. 2023) per word, times a constant that keeps the draw from being
     decided by the longest rows alone.

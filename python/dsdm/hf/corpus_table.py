@@ -76,7 +76,7 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
         return place_in_cache(self.files)
 
     def in_corpus(self, rows: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-        """Give the corpus rows of rows of this table, of all if None; None for all rows of the corpus."""
+        """Return the corpus rows of rows of this table, of all if None; None for all rows of the corpus."""
         if rows is not None:
             return rows + self._window.start if self._window.start else rows
         whole = self._window == range(len(self.corpus))
@@ -140,7 +140,7 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
     __str__ = __repr__
 
     def field(self, *args: Any, **kwargs: Any) -> pa.Field:
-        """Give a field of the schema."""
+        """Return a field of the schema."""
         return self._schema.field(*args, **kwargs)
 
     def fast_gather(self, indices: Any) -> pa.Table:
@@ -221,12 +221,12 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
         return self.select([name for name in self.column_names if name not in dropped])
 
     def rename_columns(self, names: Sequence[str]) -> "CorpusTable":
-        """Give the columns other names."""
+        """Rename the columns."""
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
         return self._renamed(self.corpus.rename(list(names), metadata))
 
     def replace_schema_metadata(self, metadata: Any = None) -> "CorpusTable":
-        """Give the schema other metadata."""
+        """Replace the metadata of the schema."""
         text = {_text(key): _text(value) for key, value in (metadata or {}).items()}
         return self._renamed(self.corpus.rename(self.column_names, text))
 
@@ -246,7 +246,7 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
         return InMemoryTable(self.table).flatten(*args, **kwargs)
 
     def combine_chunks(self, *args: Any, **kwargs: Any) -> Table:
-        """Give all rows in one chunk, in memory."""
+        """Return all rows in one chunk, in memory."""
         return InMemoryTable(self.table).combine_chunks(*args, **kwargs)
 
     def add_column(self, *args: Any, **kwargs: Any) -> Table:

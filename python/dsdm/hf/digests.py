@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def digest_of(*parts: str | bytes | memoryview) -> str:
-    """Give the digest of some parts, and of where each ends, as the 16 digits that a fingerprint has."""
+    """Return the digest of some parts, and of where each ends, as the 16 digits that a fingerprint has."""
     import xxhash
 
     digest = xxhash.xxh64()
@@ -27,7 +27,7 @@ def digest_of(*parts: str | bytes | memoryview) -> str:
 
 
 def digest_of_files(files: Sequence[str]) -> str:
-    """Give a digest of which files these are and of the state they are in: a file that was written to has another."""
+    """Return a digest of which files these are and of the state they are in: a file that was written to has another."""
     states = []
     for file in files:
         state = Path(file).stat()
@@ -36,7 +36,7 @@ def digest_of_files(files: Sequence[str]) -> str:
 
 
 def digest_of_table(table: "pa.Table") -> str:
-    """Give a digest of the schema and the values of a table, however they are cut into chunks."""
+    """Return a digest of the schema and the values of a table, however they are cut into chunks."""
     import pyarrow as pa
 
     sink = _Digesting()
@@ -66,12 +66,12 @@ class _Digesting:
         """Do nothing; files have it."""
 
     def digest(self) -> bytes:
-        """Give the digest of all that was written."""
+        """Return the digest of all that was written."""
         return self._digest.digest()
 
 
 def digest_of_source(source: "Source") -> str | None:
-    """Give a digest of which rows a source has, in which columns; None for a table, whose rows nothing names."""
+    """Return a digest of which rows a source has, in which columns; None for a table, whose rows nothing names."""
     if source.dataset is not None:
         return digest_of(source.dataset._fingerprint, repr(source.corpus.schema.names))  # noqa: SLF001 - no public name
     if not source.files:
@@ -80,6 +80,6 @@ def digest_of_source(source: "Source") -> str | None:
 
 
 def digest_of_selection(source: "Source", rows: NDArray[np.int64]) -> str | None:
-    """Give a digest of which rows of the corpus of a source these are; None as :func:`digest_of_source`."""
+    """Return a digest of which rows of the corpus of a source these are; None as :func:`digest_of_source`."""
     of = digest_of_source(source)
     return None if of is None else digest_of(of, "select", np.ascontiguousarray(rows).data.cast("B"))

@@ -27,7 +27,7 @@ def to_dataset(table: "pa.Table", fingerprint: str | None = None) -> "datasets.D
 def select_rows(
     source: Source, indices: NDArray[np.int64], memory_limit: int, threads: int | None
 ) -> "datasets.Dataset":
-    """Give rows of a source as a dataset of their own, whose fingerprint says which rows of which source they are."""
+    """Return rows of a source as a dataset of their own, whose fingerprint says which rows of which source they are."""
     rows = source.rows(indices)
     fingerprint = digest_of_selection(source, rows)
     row_bytes = source.corpus.nbytes / max(len(source.corpus), 1)

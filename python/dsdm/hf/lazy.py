@@ -21,7 +21,7 @@ from dsdm.hf.corpus_table import CorpusTable
 from dsdm.hf.digests import digest_of, digest_of_source, digest_of_table
 from dsdm.hf.in_memory import select_rows, to_dataset
 from dsdm.hf.lazy_cache import cache_folder, clean_up, shards_of, write_indices, write_rows
-from dsdm.hf.lazy_info import told_of
+from dsdm.hf.lazy_info import description_of
 from dsdm.hf.runs import in_runs
 from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
 from dsdm.rows.materializing import identity_of, in_files
@@ -40,24 +40,24 @@ def open_lazily(source: Source) -> "LazyDataset":
         table = source.corpus.take(np.arange(len(source.corpus)))
         return _adopt(to_dataset(table, digest_of_table(table)))
     table = CorpusTable(source.corpus, source.files, source.places)
-    told = told_of(source.files)
-    told.info.features = Features.from_arrow_schema(table.schema)
-    dataset = LazyDataset(table, info=told.info, split=told.split, fingerprint=digest_of_source(source))
-    if set(told.format.get("columns") or ()) <= set(table.column_names):
-        dataset.set_format(**told.format)
+    description = description_of(source.files)
+    description.info.features = Features.from_arrow_schema(table.schema)
+    dataset = LazyDataset(table, info=description.info, split=description.split, fingerprint=digest_of_source(source))
+    if set(description.format.get("columns") or ()) <= set(table.column_names):
+        dataset.set_format(**description.format)
         dataset._fingerprint = digest_of_source(source)
     return dataset if source.mapping is None else dataset.select(source.mapping)
 
 
 def _adopt(dataset: Dataset) -> "LazyDataset":
-    """Give a dataset this class; nothing else of it changes."""
+    """Return a dataset as one of this class; nothing else of it changes."""
     lazy = LazyDataset.__new__(LazyDataset)
     lazy.__dict__.update(dataset.__dict__)
     return lazy
 
 
 def _refuse_source(folder: str | os.PathLike[str], files: Sequence[str]) -> None:
-    """Fail if a folder is one that rows are read from: ``datasets`` would write over them."""
+    """Fail if a directory is one that rows are read from: ``datasets`` would write over them."""
     target = Path(folder).expanduser().resolve()
     for file in files:
         if Path(file).resolve().parent == target:
@@ -105,7 +105,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         writer_batch_size: int | None = 1000,  # noqa: ARG002
         new_fingerprint: str | None = None,
     ) -> Dataset:
-        """Give the rows at ``indices``, in that order, repeats included; nothing is read."""
+        """Return the rows at ``indices``, in that order, repeats included; nothing is read."""
         if indices_cache_file_name is not None:
             refuse_nul(indices_cache_file_name, "indices_cache_file_name")
         if keep_in_memory and indices_cache_file_name is not None:
@@ -137,7 +137,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         return digest_of(self._fingerprint, name, np.ascontiguousarray(rows).data.cast("B"))
 
     def _mapping(self) -> NDArray[np.int64]:
-        """Give the indices of this selection."""
+        """Return the indices of this selection."""
         indices: NDArray[np.int64] = self._indices.column(0).to_numpy().astype(np.int64, copy=False)
         return indices
 
@@ -145,15 +145,15 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         return _adopt(super()._new_dataset_with_indices(*args, **kwargs))
 
     def add_column(self, *args: Any, **kwargs: Any) -> Dataset:
-        """Give the rows with one more column, as ``datasets`` does."""
+        """Return the rows with one more column, as ``datasets`` does."""
         return _adopt(super().add_column(*args, **kwargs))
 
     def add_item(self, *args: Any, **kwargs: Any) -> Dataset:
-        """Give the rows and one more, as ``datasets`` does."""
+        """Return the rows and one more, as ``datasets`` does."""
         return _adopt(super().add_item(*args, **kwargs))
 
     def repeat(self, num_times: int) -> Dataset:
-        """Give the rows so many times over; nothing is read."""
+        """Return the rows so many times over; nothing is read."""
         if num_times is None:
             message = "num_times is None; a dataset whose rows are numbered is repeated a number of times"
             raise ValueError(message)
@@ -176,7 +176,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         return self._with(self._data, found._indices, found._fingerprint)
 
     def unique(self, column: str) -> list[Any]:
-        """Give the values of a column, each once: of the rows that are selected."""
+        """Return the values of a column, each once: of the rows that are selected."""
         if self._indices is None or column not in self.column_names:
             return list(super().unique(column))
         only = self.select_columns([column]).with_format(None)
@@ -187,7 +187,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
 
     @transmit_format  # type: ignore[untyped-decorator]
     def flatten_indices(self, *args: Any, **kwargs: Any) -> Dataset:
-        """Give the selected rows as a dataset of their own: in a file of the cache, or in memory as their source is."""
+        """Return the selected rows as a dataset: in a file of the cache, or in memory as their source is."""
         if kwargs.get("cache_file_name") is not None:
             refuse_nul(kwargs["cache_file_name"], "cache_file_name")
         known = {"keep_in_memory", "cache_file_name", "writer_batch_size", "num_proc", "new_fingerprint"}
@@ -209,7 +209,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         return flat
 
     def _gathered(self, limit: int, threads: int | None = None) -> Dataset:
-        """Give the rows as a dataset of their own: in memory if they fit, else in a file of the cache."""
+        """Return the rows as a dataset of their own: in memory if they fit, else in a file of the cache."""
         flat = select_rows(open_source(self), np.arange(len(self)), limit, threads)
         flat.info.update(self.info)
         flat._split = self.split
@@ -279,7 +279,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         )
 
     def _state(self) -> str:
-        """Give what ``state.json`` says of the format and the split."""
+        """Return what ``state.json`` says of the format and the split."""
         split = None if self.split is None else str(self.split)
         return json.dumps({**{key: self.__dict__[key] for key in _FORMAT}, "_split": split})
 
@@ -294,7 +294,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
 
 
 def _start_of_run(rows: NDArray[np.int64]) -> int | None:
-    """Give the first of row numbers that follow one another, 0 for none at all."""
+    """Return the first of row numbers that follow one another, 0 for none at all."""
     if not len(rows):
         return 0
     is_run = rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all())

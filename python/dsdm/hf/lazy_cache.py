@@ -1,7 +1,7 @@
 """Where ``datasets`` keeps what it makes of shards that are read where they lie: in its cache, never beside them.
 
-``datasets`` writes beside the first file of a dataset. In the folder of a corpus such files would be read as shards
-of it, and the folder may belong to others, or be read-only.
+``datasets`` writes beside the first file of a dataset. In the directory of a corpus such files would be read as shards
+of it, and the directory may belong to others, or be read-only.
 """
 
 import os
@@ -21,20 +21,20 @@ from dsdm.rows.sources import Source, blocks_of
 
 
 def shards_of(table: Table) -> list[str]:
-    """Give the shards that a table reads where they lie, each once; none for a table that is all of ``datasets``."""
+    """Return the shards that a table reads where they lie, each once; none for a table that is all of ``datasets``."""
     return list(dict.fromkeys(file for block in blocks_of(table) for file in getattr(block, "files", ())))
 
 
 def cache_folder(shards: Sequence[str]) -> Path:
-    """Give the folder for what is made of these shards, in whatever state they are: one can be cleaned up."""
+    """Return the directory for what is made of these shards, in whatever state they are: one can be cleaned up."""
     named = digest_of(*map(os.path.realpath, shards))
     return Path(datasets.config.HF_DATASETS_CACHE) / "dsdm" / f"shards-{named}"
 
 
 def place_in_cache(shards: Sequence[str]) -> str:
-    """Give a file in the folder for what is made of these shards, which lists them.
+    """Return a file in the directory for what is made of these shards, which lists them.
 
-    ``datasets`` takes it for the file of a table, and its folder for the place of the cache.
+    ``datasets`` takes it for the file of a table, and its directory for the place of the cache.
     """
     place = cache_folder(shards) / "shards.txt"
     # A cache that cannot be written to is an error where something is written there.
@@ -86,7 +86,7 @@ def write_rows(source: Source, path: str, threads: int | None) -> None:
 
 
 def _as_others_are(path: Path) -> None:
-    """Give a temporary file the permissions of other files."""
+    """Set the permissions of a temporary file to those of other files."""
     mask = os.umask(0o666)
     os.umask(mask)
     path.chmod(0o666 & ~mask)

@@ -21,7 +21,7 @@ _FORMAT = {
 
 
 @dataclass(frozen=True)
-class Told:
+class Description:
     """What a dataset of some shards is beside its rows."""
 
     info: DatasetInfo
@@ -29,17 +29,17 @@ class Told:
     format: dict[str, Any] = field(default_factory=dict)
 
 
-def told_of(files: Sequence[str]) -> Told:
-    """Give what ``load_from_disk`` reads of a folder of ``save_to_disk``, and of other files what their names tell."""
+def description_of(files: Sequence[str]) -> Description:
+    """Return what ``load_from_disk`` reads beside the shards; of other files, what their names tell."""
     folder = Path(files[0]).parent
     state = _state_of(folder, files)
     if state is None:
-        return Told(DatasetInfo(), NamedSplit(split_of(files)))
+        return Description(DatasetInfo(), NamedSplit(split_of(files)))
     info = _info_of(folder)
     split = state.get("_split")
     shown = {key: state[stored] for key, stored in _FORMAT.items() if stored in state}
     shown |= state.get("_format_kwargs") or {}
-    return Told(info, None if split is None else NamedSplit(split), shown)
+    return Description(info, None if split is None else NamedSplit(split), shown)
 
 
 def _info_of(folder: Path) -> DatasetInfo:
@@ -52,7 +52,7 @@ def _info_of(folder: Path) -> DatasetInfo:
 
 
 def _state_of(folder: Path, files: Sequence[str]) -> dict[str, Any] | None:
-    """Give what ``state.json`` says, if these are the shards that it names."""
+    """Return what ``state.json`` says, if these are the shards that it names."""
     path = folder / "state.json"
     if not path.is_file():
         return None
@@ -65,7 +65,7 @@ def _state_of(folder: Path, files: Sequence[str]) -> dict[str, Any] | None:
 
 
 def split_of(files: Sequence[str]) -> str:
-    """Give the split that ``load_dataset`` has for files of these names: the one that all of them tell, or "train"."""
+    """Return the split that ``load_dataset`` has for files of these names: the one that all tell, or "train"."""
     splits = {_split_named(Path(file)) for file in files}
     named = splits.pop() if len(splits) == 1 else None
     return named or "train"

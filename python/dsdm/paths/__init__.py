@@ -1,7 +1,7 @@
 """Which files a path means: asked here by scores and by rows, and answered once.
 
 One order (:mod:`~dsdm.paths.order`), one rule for what belongs (:mod:`~dsdm.paths.belongs`), one for what must be
-there (:mod:`~dsdm.paths.complete`), for folders, globs and lists of both. A list of files is taken as given.
+there (:mod:`~dsdm.paths.complete`), for directories, globs and lists of both. A list of files is taken as given.
 """
 
 import glob
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = None, partial: bool = False) -> Found:
-    """Return the files that a path, a glob, a folder or a list of these means, in their order.
+    """Return the files that a path, a glob, a directory or a list of these means, in their order.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = No
 
 
 def is_searched(path: PathLike) -> bool:
-    """Tell whether a path is a folder or a glob, which means files that are found."""
+    """Return whether a path is a directory or a glob, which means files that are found."""
     text = local(path)
     return os.path.isdir(text) or (glob.has_magic(text) and not os.path.lexists(text))  # noqa: PTH112
 
@@ -75,7 +75,7 @@ def refuse_unused(paths: list[PathLike], sort: str | None, *, partial: bool) -> 
     if (partial or sort is not None) and paths and not any(map(is_searched, paths)):
         many = "are files, in the order given" if len(paths) > 1 else "is a file"
         named = os.fsdecode(local(paths[0])) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-        message = f"{given} is for folders and globs, and {named} {many}; leave it out"
+        message = f"{given} is for directories and globs, and {named} {many}; leave it out"
         raise ValueError(message)
 
 
@@ -104,7 +104,7 @@ def refuse_inside(target: str, places: Iterable[str]) -> None:
 
 
 def refuse_inputs(target: PathLike, inputs: Iterable[PathLike]) -> None:
-    """Fail if an output would replace a file that is read, by whatever name: a link, or a folder around it.
+    """Fail if an output would replace a file that is read, by whatever name: a link, or a directory around it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What of a folder is data: which names, how far down, and where another data set begins."""
+"""What of a directory is data: which names, how far down, and where another data set begins."""
 
 import errno
 import os
@@ -54,34 +54,34 @@ ROWS = Use("rows", _KINDS)
 
 @dataclass
 class Tree:
-    """What a folder holds, by paths relative to it with ``/``."""
+    """What a directory holds, by paths relative to it with ``/``."""
 
     files: list[str] = field(default_factory=list)
     sets: dict[str, str] = field(default_factory=dict)
     """The data sets of their own that lie below, and what they are."""
     folders: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
-    """The folders that links lead to."""
+    """The directories that links lead to."""
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether Hive, Spark and pyarrow leave a name out."""
+    """Return whether Hive, Spark and pyarrow leave a name out."""
     return name.startswith(("_", "."))
 
 
 def is_leftover(name: str, beside: Iterable[str]) -> bool:
-    """Tell whether a file is what datasets left in a folder of its cache, where these entries are."""
+    """Return whether a file is what datasets left in a directory of its cache, where these entries are."""
     return "dataset_info.json" in beside and _LEFTOVER.fullmatch(name) is not None
 
 
 def hive_column(path: str) -> str | None:
-    """Return the name of the column that a relative path's folders hold, if they do."""
+    """Return the name of the column that a relative path's directories hold, if they do."""
     folders = path.split("/")[:-1]
     return next((name.split("=")[0] for name in folders if _HIVE.fullmatch(name)), None)
 
 
 def data_set_kind(folder: str, names: set[str]) -> str | None:
-    """Return what a folder with these entries is, if it is a data set of its own."""
+    """Return what a directory with these entries is, if it is a data set of its own."""
     for mark, kind in _MARKS.items():
         if mark in names:
             return kind
@@ -93,15 +93,15 @@ def data_set_kind(folder: str, names: set[str]) -> str | None:
 
 
 def walk(folder: str, use: Use) -> Tree:
-    """Look at everything below a folder.
+    """Look at everything below a directory.
 
     Raises
     ------
     OSError
-        For a link that leads nowhere or back, for a folder that cannot be read, and for folders that lie deeper in
-        each other than `MOST_DEEP`.
+        For a link that leads nowhere or back, for a directory that cannot be read, and for directories that lie deeper
+        in each other than `MOST_DEEP`.
     ValueError
-        For a folder or file that is there by two names, through a link.
+        For a directory or file that is there by two names, through a link.
 
     """
     tree = Tree()
@@ -121,7 +121,7 @@ def walk(folder: str, use: Use) -> Tree:
 
 
 def has_data(folder: str, use: Use) -> bool:
-    """Tell whether any file below a folder has a name that is opened."""
+    """Return whether any file below a directory has a name that is opened."""
     ahead = [(folder, 0)]
     while ahead:
         place, depth = ahead.pop()
@@ -146,7 +146,7 @@ def _walk(place: _Place, use: Use, tree: Tree, seen: dict[tuple[int, int], str],
     state = os.stat(place.path)  # noqa: PTH116
     identity = (state.st_dev, state.st_ino)
     if identity in place.above:
-        raise OSError(errno.ELOOP, "this link leads back to a folder that it lies in; remove it", place.path)
+        raise OSError(errno.ELOOP, "this link leads back to a directory that it lies in; remove it", place.path)
     if identity in seen:
         raise ValueError(twice(place.path, place.relative, seen[identity]))
     seen[identity] = place.relative
@@ -186,5 +186,5 @@ def _entries(path: str) -> Iterator["os.DirEntry[str]"]:
 
 def twice(where: str, one: str, other: str) -> str:
     """Say that a link gives data a second name."""
-    other = other or "the folder itself"
+    other = other or "the directory itself"
     return f"{where}: {one} and {other} are the same through a link, and rows would be there twice; remove the link"

@@ -58,7 +58,7 @@ def check(
     Parameters
     ----------
     where
-        The folder, for messages and for the globs that they advise.
+        The directory, for messages and for the globs that they advise.
     paths
         Relative to it.
     asked
@@ -66,7 +66,7 @@ def check(
     partial
         Whether a part is meant.
     many
-        Whether several folders were named on purpose.
+        Whether several directories were named on purpose.
     folders
         Those that are there, with data or without.
 
@@ -97,7 +97,7 @@ def check(
 
 
 def check_numbers(where: str, paths: list[str], folders: Iterable[str], asked: Asked = lambda _: True) -> None:
-    """Fail where one of the folders that are numbered from 0 is missing.
+    """Fail where one of the directories that are numbered from 0 is missing.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _shard(path: str) -> _Shard | None:
 
 
 def _one_configuration(where: str, named: dict[str, Named]) -> None:
-    """Refuse folders that each hold a whole data set, but for those that are numbered from 0."""
+    """Refuse directories that each hold a whole data set, but for those that are numbered from 0."""
     found = set()
     for path, split in named.items():
         if split.words or _shard(path):
@@ -132,14 +132,15 @@ def _one_configuration(where: str, named: dict[str, Named]) -> None:
     names = sorted(folder or "." for folder in found)
     chosen = next(name for name in names if name != ".")
     message = (
-        f"{where}: each of the folders {', '.join(names[:5])}{' …' if len(names) > 5 else ''} has shards of its own, "  # noqa: PLR2004
-        f"as configurations have; choose one by a glob such as {where}/{chosen}/*, or give a list of those you want"
+        f"{where}: each of the directories {', '.join(names[:5])}{' …' if len(names) > 5 else ''} has shards of "  # noqa: PLR2004
+        f"its own, as configurations have; choose one by a glob such as {where}/{chosen}/*, or give a "
+        "list of those you want"
     )
     raise ValueError(message)
 
 
 def _one_series(where: str, folder: str, inside: list[str]) -> list[_Shard]:
-    """Return the one series of a folder, or nothing if there is none."""
+    """Return the one series of a directory, or nothing if there is none."""
     shards = [shard for shard in map(_shard, inside) if shard]
     others = [path for path in inside if _shard(path) is None]
     first = {shard.series: shard for shard in reversed(shards)}
@@ -194,7 +195,7 @@ def _no_shard_missing(where: str, series: list[_Shard], asked: Asked) -> None:
 
 
 def _no_number_missing(where: str, files: list[str], folders: Iterable[str], asked: Asked) -> None:
-    """Fail for a gap in folders that are numbered from 0, and for one of them that has no data."""
+    """Fail for a gap in directories that are numbered from 0, and for one of them that has no data."""
     every = children(f"{folder}/" for folder in folders)
     for folder, names in children(files).items():
         if not is_numbered(names, gaps=True):

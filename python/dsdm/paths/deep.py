@@ -1,30 +1,30 @@
-"""How deep folders that are searched may lie in each other."""
+"""How deep directories that are searched may lie in each other."""
 
 import errno
 import glob
 
-from dsdm.shown import told
+from dsdm.shown import safe_message
 
 MOST_DEEP = 100
-"""The folders between one that is searched and a file in it, at most."""
+"""The directories between one that is searched and a file in it, at most."""
 
 
 def too_deep(folder: str, below: str) -> OSError:
-    """Give the error for folders that lie too deep in each other: the one that is searched, and which lies in it."""
-    message = told(
-        f"folders lie deeper in each other than {MOST_DEEP}, which is the limit, or their path is longer than the "
-        f"system takes ({below!r}); move them out of it, or name the folder that holds the files"
+    """Return the error for directories that lie too deep in each other: the one searched, and one in it."""
+    message = safe_message(
+        f"directories lie deeper in each other than {MOST_DEEP}, which is the limit, or their path is longer than the "
+        f"system takes ({below!r}); move them out of it, or name the directory that holds the files"
     )
     return OSError(errno.ENAMETOOLONG, message, folder)
 
 
 def matching(pattern: str, base: str) -> list[str]:
-    """Give what a glob matches, which looks in a folder.
+    """Return what a glob matches, which looks in a directory.
 
     Raises
     ------
     OSError
-        If the glob, or the folders that it looks into, lie too deep in each other.
+        If the glob, or the directories that it looks into, lie too deep in each other.
 
     """
     if pattern.count("/") - base.count("/") > MOST_DEEP + 1:

@@ -1,4 +1,4 @@
-"""What a folder stands for: its files, the data sets below it, or what its ``state.json`` lists."""
+"""What a directory stands for: its files, the data sets below it, or what its ``state.json`` lists."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ class Found:
 
     files: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
-    """The folders and globs that were opened, and the folders that links in them lead to: what is written there
+    """The directories and globs that were opened, and the directories that links in them lead to: what is written there
     would be read as well."""
 
     def add(self, other: "Found") -> None:
@@ -40,12 +40,12 @@ class Found:
 
 
 def open_folder(folder: str, options: Options) -> Found:
-    """Return what a folder stands for.
+    """Return what a directory stands for.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
-        For a folder without data, with what was looked for; or with a part of it missing.
+        For a directory without data, with what was looked for; or with a part of it missing.
     ValueError
         For one that is no one table or has no one order.
 
@@ -74,7 +74,7 @@ def open_folder(folder: str, options: Options) -> Found:
 
 
 def refuse_table(folder: str, kind: str | None) -> None:
-    """Fail for a folder that a table format keeps, or that lies in one."""
+    """Fail for a directory that a table format keeps, or that lies in one."""
     for above in () if kind in TABLES else Path(folder).absolute().parents:
         if (above / "_delta_log").is_dir():
             folder, kind = str(above), "Delta Lake"
@@ -89,14 +89,14 @@ def refuse_table(folder: str, kind: str | None) -> None:
 
 
 def refuse_hive(where: str, paths: list[str]) -> None:
-    """Fail where folders hold a column: rows read without it would not be what other readers give."""
+    """Fail where directories hold a column: rows read without it would not be what other readers give."""
     for path in paths:
         column = hive_column(path)
         if column is not None:
             message = (
-                f"{where}: the column {column!r} is in the names of folders ({os.path.dirname(path)}/) and not in the "  # noqa: PTH120
-                "files (hive partitioning), and would be lost; give the files as a list to read them without it, or "
-                "write them again with it"
+                f"{where}: the column {column!r} is in the names of directories ({os.path.dirname(path)}/) and not "  # noqa: PTH120
+                "in the files (hive partitioning), and would be lost; give the files as a list to read them without "
+                "it, or write them again with it"
             )
             raise ValueError(message)
 
@@ -118,7 +118,7 @@ def one_kind(where: str, files: list[str], use: Use) -> None:
 
 
 def check_data_sets(where: str, sets: dict[str, str], files: list[str]) -> None:
-    """Fail unless data sets below a folder are parts of one, by their paths in it and what they are."""
+    """Fail unless data sets below a directory are parts of one, by their paths in it and what they are."""
     if not sets:
         return
     path, kind = next(iter(sets.items()))
@@ -126,7 +126,7 @@ def check_data_sets(where: str, sets: dict[str, str], files: list[str]) -> None:
         suffix = os.path.splitext(files[0])[1]  # noqa: PTH122
         message = (
             f"{where}: {files[0]} lies beside {path}, which is a data set of its own (it has {kind} in it); move "
-            f"{path} out of the folder, or name what is meant: a glob such as {where}/*{suffix}, or {where}/{path}"
+            f"{path} out of the directory, or name what is meant: a glob such as {where}/*{suffix}, or {where}/{path}"
         )
         raise ValueError(message)
     kinds: dict[str, str] = {}
@@ -146,7 +146,7 @@ def check_data_sets(where: str, sets: dict[str, str], files: list[str]) -> None:
 
 
 def _refuse_made_here(where: str, path: str) -> None:
-    """Fail for a subset that was made of what lies in the same folder."""
+    """Fail for a subset that was made of what lies in the same directory."""
     try:
         told = json.loads(json_bytes(Path(where, path, "dsdm.json")))
         sources = [str(source["path"]) for source in told.get("sources", ()) if "path" in source]
@@ -159,14 +159,14 @@ def _refuse_made_here(where: str, path: str) -> None:
     for place in places:
         if os.path.commonpath([root, os.path.realpath(place)]) == root:
             message = (
-                f"{where}: {path} is a subset that dsdm made of {place}, which lies in the same folder; move one of "
+                f"{where}: {path} is a subset that dsdm made of {place}, which lies in the same directory; move one of "
                 "them out of it, or name the one that is meant"
             )
             raise ValueError(message)
 
 
 def _data_sets(folder: str, tree: Tree, options: Options) -> Found:
-    """Return the files of the data sets below a folder, one after the other."""
+    """Return the files of the data sets below a directory, one after the other."""
     check_data_sets(folder, tree.sets, tree.files)
     # Each stands in the order as a file in it would.
     paths = {f"{path}/all": path for path in tree.sets}
@@ -189,7 +189,7 @@ def _refuse_nothing(folder: str, use: Use) -> None:
     if Path(folder, STATE).exists():
         saved_shards(folder)  # says what is wrong with it
     if use is ROWS:
-        message = "no *.arrow and no *.parquet files here or in folders below, and no state.json"
+        message = "no *.arrow and no *.parquet files here or in directories below, and no state.json"
         raise FileNotFoundError(errno.ENOENT, message, folder)
     message = (
         "no scores were found in this directory; a directory of scores is one that datasets wrote with save_to_disk "
@@ -200,7 +200,7 @@ def _refuse_nothing(folder: str, use: Use) -> None:
 
 
 def _snapshot(folder: Path) -> str:
-    """Return the snapshot of a hub cache folder that ``refs/main`` names, or the only one."""
+    """Return the snapshot of a hub cache directory that ``refs/main`` names, or the only one."""
     reference = folder / "refs" / "main"
     if reference.exists():
         return str(folder / "snapshots" / reference.read_text().strip())

@@ -1,4 +1,4 @@
-"""What a glob stands for: the same rules as for a folder, for what it matches."""
+"""What a glob stands for: the same rules as for a directory, for what it matches."""
 
 import errno
 import fnmatch
@@ -15,7 +15,7 @@ from dsdm.paths.splits import named_splits, one_split
 
 
 class Pattern:
-    """A glob: the folder that it looks in, and what paths in it must be like."""
+    """A glob: the directory that it looks in, and what paths in it must be like."""
 
     def __init__(self, text: str) -> None:
         """Take a glob apart."""
@@ -27,28 +27,28 @@ class Pattern:
 
     @property
     def recursive(self) -> bool:
-        """Whether it looks into all folders below."""
+        """Whether it looks into all directories below."""
         return "**" in self.parts
 
     @property
     def many(self) -> bool:
-        """Whether it asks for several folders, and not for all."""
+        """Whether it asks for several directories, and not for all."""
         return any(glob.has_magic(part) and part != "**" for part in self.parts[:-1])
 
     def matches(self, path: str) -> bool:
-        """Tell whether it would match a path relative to its folder."""
+        """Return whether it would match a path relative to its directory."""
         return _match(self.parts, path.split("/")) and self._names_hidden(path)
 
     def _names_hidden(self, path: str) -> bool:
-        """Tell whether names that are left out are asked for, by parts of the glob that begin like them."""
+        """Return whether names that are left out are asked for, by parts of the glob that begin like them."""
         return sum(map(_left_out, path.split("/"))) == sum(map(_left_out, self.parts))
 
     def path(self, relative: str) -> str:
-        """Return the path of one that is relative to its folder."""
+        """Return the path of one that is relative to its directory."""
         return os.path.join(self.base, relative)  # noqa: PTH118
 
     def expand(self, use: Use) -> list[str]:
-        """Return what it matches, relative to its folder."""
+        """Return what it matches, relative to its directory."""
         if self.recursive and os.path.isdir(self.base or "."):  # noqa: PTH112
             # It goes through links, and would go round in circles where they lead back.
             walk(self.base or ".", use)
@@ -58,7 +58,7 @@ class Pattern:
 
 
 def open_glob(text: str, options: Options) -> Found:
-    """Return what a glob stands for: the files that it matches, or where it matches folders alone, those.
+    """Return what a glob stands for: the files that it matches, or where it matches directories alone, those.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def open_glob(text: str, options: Options) -> Found:
 
 
 def would_read(text: str, target: str) -> bool:
-    """Tell whether a glob would match a data set that is written to a folder."""
+    """Return whether a glob would match a data set that is written to a directory."""
     pattern = Pattern(text)
     relative = os.path.relpath(os.path.realpath(target), os.path.realpath(pattern.base or ".")).replace(os.sep, "/")
     shards = ("", "/data-00000-of-00001.arrow", "/data/train-00000-of-00001.parquet", "/tokens-00000-of-00001.npy")
@@ -123,7 +123,7 @@ def _folders(pattern: Pattern, folders: list[str], options: Options) -> Found:
 
 
 def _refuse_folders(pattern: Pattern, folders: list[str], files: list[str], options: Options) -> None:
-    """Fail where folders with data are matched beside files: they would be left out."""
+    """Fail where directories with data are matched beside files: they would be left out."""
     there = set(files)
     for folder in folders:
         tree = walk(pattern.path(folder), options.use)
@@ -131,14 +131,14 @@ def _refuse_folders(pattern: Pattern, folders: list[str], files: list[str], opti
         left = [path for path in inside if path not in there and not any(file.startswith(f"{path}/") for file in files)]
         if left:
             message = (
-                f"{pattern.text}: it matches the file {files[0]} and the folder {folder}, which holds {left[0]}; match "
-                "files alone (*.parquet, or **/*.parquet for those in folders as well), or name the folder"
+                f"{pattern.text}: it matches the file {files[0]} and the directory {folder}, which holds {left[0]}; "
+                "match files alone (*.parquet, or **/*.parquet for those in directories as well), or name the directory"
             )
             raise ValueError(message)
 
 
 def _refuse_twice(pattern: Pattern, files: list[str]) -> None:
-    """Fail where a link gives a folder or a file that is matched a second name."""
+    """Fail where a link gives a directory or a file that is matched a second name."""
     seen: dict[str, str] = {}
     for folder in dict.fromkeys(os.path.dirname(path) for path in files):  # noqa: PTH120
         other = seen.setdefault(os.path.realpath(pattern.path(folder)), folder)
@@ -153,7 +153,7 @@ def _refuse_twice(pattern: Pattern, files: list[str]) -> None:
 
 
 def _data_sets_of(pattern: Pattern, files: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the files that belong, and the data sets below the glob's folder that they lie in."""
+    """Return the files that belong, and the data sets below the glob's directory that they lie in."""
     kinds: dict[str, str | None] = {}
     names: dict[str, set[str]] = {}
     for folder in sorted({above for path in files for above in _above(path)}):
@@ -182,14 +182,14 @@ def _all_listed(pattern: Pattern, root: str, paths: list[str]) -> None:
     for path in paths:
         if path.endswith(".arrow") and os.path.basename(path) not in listed:  # noqa: PTH119
             message = (
-                f"{pattern.text}: it matches {path}, which the state.json beside it does not list; open the folder "
+                f"{pattern.text}: it matches {path}, which the state.json beside it does not list; open the directory "
                 f"{place} itself, or remove the file"
             )
             raise ValueError(message)
 
 
 def _above(path: str) -> list[str]:
-    """Return the folders that a relative path lies in, the outermost first, which is ""."""
+    """Return the directories that a relative path lies in, the outermost first, which is ""."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[:depth]) for depth in range(len(parts) + 1)]
 
@@ -203,7 +203,7 @@ def _left_out(part: str) -> bool:
 
 
 def _match(parts: list[str], names: list[str]) -> bool:
-    """Tell whether names in each other match the parts of a glob, as ``glob`` has them."""
+    """Return whether names in each other match the parts of a glob, as ``glob`` has them."""
     if not parts:
         return not names
     if parts[0] == "**":

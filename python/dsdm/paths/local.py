@@ -27,7 +27,7 @@ def local(path: PathLike, what: str = "the path") -> str:
     if match := _URL.match(text):
         message = (
             f"{text}: {what} is a URL, and {match[1]}:// is not read or written; copy it to or from this machine "
-            "(for a folder of this machine that is called so, begin with ./)"
+            "(for a directory of this machine that is called so, begin with ./)"
         )
         raise ValueError(message)
     return os.path.expanduser(text)  # noqa: PTH111 - Path would drop "./" and a slash at the end
@@ -41,7 +41,7 @@ def refuse_nul(path: PathLike, what: str) -> None:
 
 
 def absolute(path: str) -> str:
-    """Give a path from the root; links and ``..`` stay, and so does a path to nothing, for the error that names it.
+    """Return a path from the root; links and ``..`` stay, and so does a path to nothing, for the error that names it.
 
     >>> absolute("/a/../b")
     '/a/../b'
@@ -51,7 +51,7 @@ def absolute(path: str) -> str:
 
 
 def absolute_place(place: str) -> str:
-    """Give a path or a glob from the root; in a glob, what stands before it is taken as it is."""
+    """Return a path or a glob from the root; in a glob, what stands before it is taken as it is."""
     if os.path.isabs(place) or os.path.lexists(place) or not glob.has_magic(place):  # noqa: PTH117 - as text
         return absolute(place)
     return os.path.join(glob.escape(os.getcwd()), place)  # noqa: PTH109, PTH118 - as text

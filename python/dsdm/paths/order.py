@@ -34,18 +34,18 @@ def check_sort(sort: str | None) -> None:
 
 
 def in_order(where: str, paths: Iterable[str], sort: str | None, *, gaps: bool = False) -> list[str]:
-    """Return relative paths in their order; folders named exactly 0 to m - 1 are in numerical order.
+    """Return relative paths in their order; directories named exactly 0 to m - 1 are in numerical order.
 
     Parameters
     ----------
     where
-        The folder or glob, for messages.
+        The directory or glob, for messages.
     paths
-        Relative to one folder, with or without suffixes.
+        Relative to one directory, with or without suffixes.
     sort
         "name", "natural", or None to refuse where the two differ for names that are the same but for their numbers.
     gaps
-        Whether numbers of folders may be missing.
+        Whether numbers of directories may be missing.
 
     Raises
     ------
@@ -65,14 +65,14 @@ def in_order(where: str, paths: Iterable[str], sort: str | None, *, gaps: bool =
 
 
 def is_numbered(names: Collection[str], *, gaps: bool = False) -> bool:
-    """Tell whether names are the numbers 0 to m - 1, as they are written without a zero in front."""
+    """Return whether names are the numbers 0 to m - 1, as they are written without a zero in front."""
     if not all(name.isascii() and name.isdecimal() and str(int(name)) == name for name in names):
         return False
     return "0" in names and (gaps or max(map(int, names)) == len(names) - 1)
 
 
 def children(paths: Iterable[str]) -> dict[str, set[str]]:
-    """Return the names of the folders in each folder of the paths."""
+    """Return the names of the directories in each directory of the paths."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in paths:
         *folders, _ = _parts(path)
@@ -91,7 +91,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _padded(paths: list[str], *, gaps: bool) -> dict[str, str]:
-    """Return each path with the numbers of numbered folders padded, so that any order of them is numerical."""
+    """Return each path with the numbers of numbered directories padded, so that any order of them is numerical."""
     numbered = {folder for folder, names in children(paths).items() if is_numbered(names, gaps=gaps)}
 
     def pad(path: str) -> str:

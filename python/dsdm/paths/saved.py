@@ -1,4 +1,4 @@
-"""Folders that ``save_to_disk`` of the package ``datasets`` wrote: the one reader of ``state.json``."""
+"""Directories that ``save_to_disk`` of the package ``datasets`` wrote: the one reader of ``state.json``."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ _KEYS = (
 
 
 def is_saved(folder: str, names: set[str]) -> bool:
-    """Tell whether a folder with these entries is one: by the keys of its state, or by shards that want a state."""
+    """Return whether a directory with these entries is one: by its state, or by shards that want a state."""
     if any(_SHARD.fullmatch(name) for name in names):
         return True
     if STATE not in names:
@@ -41,7 +41,7 @@ def saved_shards(folder: str) -> list[str]:
     ------
     FormatError
         For a state that is missing, is no JSON or lacks a key, naming it; for rows that are picked by another file,
-        and for names that lead out of the folder.
+        and for names that lead out of the directory.
     FileNotFoundError
         For a shard that is not there.
 
@@ -60,7 +60,7 @@ def saved_shards(folder: str) -> list[str]:
     names = _names(path, state["_data_files"])
     for name in names:
         if name != os.path.basename(name) or name in {".", ".."} or "\\" in name or "\0" in name:  # noqa: PTH119
-            message = f"{path}: the filename {name!r} leads out of the folder; shards lie in it"
+            message = f"{path}: the filename {name!r} leads out of the directory; shards lie in it"
             raise FormatError(message)
         if not Path(folder, name).exists():
             message = "state.json names this shard, which is not there"

@@ -1,6 +1,6 @@
 """Splits that paths name, by the rules of ``datasets``: what it would read apart is no one table.
 
-Its :mod:`datasets.data_files` looks at the names of shards in ``data/``, else at those of folders, else at those of
+Its :mod:`datasets.data_files` looks at the names of shards in ``data/``, else at those of directories, else at those of
 files, for words between separators: ``squad_train/0.parquet`` is of the split ``train``, ``latest.parquet`` of none.
 Words of any case count here, and ``eval`` is not ``test``: that is more than ``datasets`` tells apart, and not less.
 """
@@ -32,7 +32,7 @@ class Named:
     words: tuple[str, ...] = ()
     """As they are written; none where it says nothing."""
     above: str = ""
-    """The folders in front of what names it."""
+    """The directories in front of what names it."""
 
     @property
     def splits(self) -> set[str]:
@@ -41,7 +41,7 @@ class Named:
 
 
 def named_splits(paths: Iterable[str]) -> dict[str, Named]:
-    """Return what each path says of its split; by folders no file is told whose shards name it, and so on."""
+    """Return what each path says of its split; by directories no file is told whose shards name it, and so on."""
     files = list(paths)
     found: dict[str, Named] = {}
     for ask in _ASKED:

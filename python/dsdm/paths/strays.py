@@ -1,4 +1,4 @@
-"""Files in an output that are none of it, and that readers of the folder would take for rows of it."""
+"""Files in an output that are none of it, and that readers of the directory would take for rows of it."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from dsdm.paths.belongs import ROWS, SCORES, Use, walk
 
 _ARROW = Use("rows", {suffix: kind for suffix, kind in ROWS.kinds.items() if kind == "Arrow"})
 _TAKEN = {"arrow": _ARROW, "parquet": ROWS, "tokens": SCORES}
-"""What of a folder readers take that go by the names of files: those of token arrays take `.npy` and `.bin`."""
+"""What of a directory readers take that go by the names of files: those of token arrays take `.npy` and `.bin`."""
 
 # Where `load_dataset` looks first, for files of any format.
 _SPLIT = re.compile(r".+-[0-9]{5}-of-[0-9]+\..+")
@@ -16,7 +16,7 @@ _READ_FIRST = ("state.json", "dataset_dict.json")
 
 
 def strays(folder: str, form: str, written: set[str]) -> Iterator[str]:
-    """Give the paths of an output that its readers would take, and that are none of those written.
+    """Yield the paths of an output that its readers would take, and that are none of those written.
 
     What no reader takes may lie there: other kinds of files, names that begin with ``_`` or ``.``, what ``map`` left
     in its cache, and beside the shards that ``state.json`` lists other data sets.

@@ -1,7 +1,7 @@
 """The score files that the reference repository publishes: what they are, and where they are looked for.
 
 Sixteen float32 vectors with one score per candidate row, and ``sdd.pt`` with the row ids that SemDeDup keeps.
-A folder holds them as the reference repository does: ``dsdm/squad.pt``, ``classifier/squad.pt``, ``sdd.pt``.
+A directory holds them as the reference repository does: ``dsdm/squad.pt``, ``classifier/squad.pt``, ``sdd.pt``.
 """
 
 import difflib
@@ -85,7 +85,7 @@ class ReferenceFile:
     """One published file."""
 
     path: str
-    """Its path in a data folder, such as ``dsdm/squad.pt``."""
+    """Its path in a data directory, such as ``dsdm/squad.pt``."""
     size: int
     """Its bytes."""
     sha256: str
@@ -94,7 +94,7 @@ class ReferenceFile:
 
 @cache
 def reference_files() -> dict[str, ReferenceFile]:
-    """The 17 published files by their path in a data folder.
+    """The 17 published files by their path in a data directory.
 
     >>> len(reference_files())
     17
@@ -165,7 +165,7 @@ def targets_of(method: str) -> tuple[Target, ...]:
 
 
 def files_of(method: str, target: str | None = None) -> tuple[str, ...]:
-    """The files that a method reads, as paths in a data folder.
+    """The files that a method reads, as paths in a data directory.
 
     >>> files_of("dsdm", "lm_task_mix")
     ('dsdm/jeopardy.pt', 'dsdm/squad.pt', 'dsdm/lambada.pt')
@@ -183,16 +183,16 @@ def files_of(method: str, target: str | None = None) -> tuple[str, ...]:
 
 
 def cache_dir() -> Path:
-    """The user's cache folder, which ``dsdm fetch`` fills."""
+    """The user's cache directory, which ``dsdm fetch`` fills."""
     import platformdirs
 
     return platformdirs.user_cache_path("dsdm", appauthor=False) / "data"
 
 
 def places(data_dir: PathLike | None = None) -> list[tuple[str, Path]]:
-    """The folders in which files are looked for, each with the name by which a user knows it.
+    """The directories in which files are looked for, each with the name by which a user knows it.
 
-    They are `data_dir`, then ``$DSDM_DATA_DIR``, then the user's cache folder.
+    They are `data_dir`, then ``$DSDM_DATA_DIR``, then the user's cache directory.
     """
     found = []
     if data_dir is not None:
@@ -224,7 +224,7 @@ def find_file(path: str, data_dir: PathLike | None = None) -> Path:
                     logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, asked, name, taken)
                 return candidate
     tried = "; ".join(f"{place / path} ({name})" for name, place in looked_at)
-    how = f"Get it with `dsdm fetch {path}`, or name its folder by data_dir= or $DSDM_DATA_DIR"
+    how = f"Get it with `dsdm fetch {path}`, or name its directory by data_dir= or $DSDM_DATA_DIR"
     message = f"{path} is in none of the places looked at: {tried}. {how}"
     raise FileNotFoundError(message)
 

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from dsdm.paths import PathLike, local
 from dsdm.reference import ReferenceFile, cache_dir, reference_files, unknown
-from dsdm.shown import shown, telling
+from dsdm.shown import safe_messages, shown
 
 if TYPE_CHECKING:
     import pooch
@@ -34,7 +34,7 @@ _PARTIAL_CONTENT = 206
 _REDIRECTS = 10
 
 
-@telling
+@safe_messages
 def fetch(
     paths: Iterable[str] | None = None, *, data_dir: PathLike | None = None, url: str | None = None
 ) -> list[Path]:
@@ -47,9 +47,9 @@ def fetch(
     paths
         Files of the reference layout, such as ``dsdm/squad.pt``; all 17 (14 GB) by default.
     data_dir
-        The folder to fill; the user's cache by default.
+        The directory to fill; the user's cache by default.
     url
-        The address of the folder that holds ``dsdm/``, ``classifier/``, ``dsir/`` and ``sdd.pt``;
+        The address of the directory that holds ``dsdm/``, ``classifier/``, ``dsir/`` and ``sdd.pt``;
         ``$DSDM_DATA_URL``, else the reference repository's, by default.
 
     Raises
@@ -111,7 +111,7 @@ def _check_room(wanted: list[ReferenceFile], folder: Path) -> None:
     needed = sum(file.size - _size(_part_of(folder / file.path)) for file in missing)
     free = shutil.disk_usage(folder).free
     if needed > free:
-        message = f"{folder}: {needed:,} bytes are to come and {free:,} are free; name another folder by data_dir="
+        message = f"{folder}: {needed:,} bytes are to come and {free:,} are free; name another directory by data_dir="
         raise OSError(message)
 
 
@@ -242,7 +242,7 @@ def _refuse_encoded(url: str, answer: "requests.Response") -> None:
 
 
 def _begins_at(answer: "requests.Response", have: int) -> bool:
-    """Tell whether an answer begins where it was asked to, and not at the beginning of the file."""
+    """Return whether an answer begins where it was asked to, and not at the beginning of the file."""
     if answer.status_code != _PARTIAL_CONTENT:
         return False
     told = answer.headers.get("Content-Range", "")

@@ -19,12 +19,12 @@ _CLOSE = 0.75
 
 
 def refuse_local(name: str) -> None:
-    """Fail for a name that means a folder of this machine which is not there: the network is not asked for it.
+    """Fail for a name that means a directory of this machine which is not there: the network is not asked for it.
 
     Raises
     ------
     FileNotFoundError
-        If there is the folder that it would lie in, or one of a similar name; or if no data set of the hub has such
+        If there is the directory that it would lie in, or one of a similar name; or if no data set of the hub has such
         a name: a path from the root, with ``..`` or of three parts and more.
 
     """
@@ -35,11 +35,11 @@ def refuse_local(name: str) -> None:
     if not (is_path or (parent and here) or close):
         return
     hint = f": did you mean {os.path.join(parent, close[0])!r}?" if close else ""  # noqa: PTH118
-    message = f"{name}: there is no such folder here{hint or '; name one that holds the shards'}"
+    message = f"{name}: there is no such directory here{hint or '; name one that holds the shards'}"
     if not is_path:
         message += (
-            " (a data set of the hub that is called so is not asked for beside folders of such names: get it by "
-            f"hf download --repo-type dataset {shlex.quote(name)}, and name the folder that this prints)"
+            " (a data set of the hub that is called so is not asked for beside directories of such names: get it by "
+            f"hf download --repo-type dataset {shlex.quote(name)}, and name the directory that this prints)"
         )
     raise FileNotFoundError(message)
 
@@ -57,7 +57,7 @@ def snapshot(
     num_proc: int | None = None,
     is_default: bool = False,
 ) -> str:
-    """Give the folder of a data set's Parquet shards in the hub's cache, downloading what is missing.
+    """Return the directory of a data set's Parquet shards in the hub's cache, downloading what is missing.
 
     Without a network, what the cache holds is taken as it is.
 
@@ -83,11 +83,13 @@ def snapshot(
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         into = "" if folder is None else f" --cache-dir {shlex.quote(folder)}"
-        here = "" if is_default else "there is no such folder here, and of the data set of the hub that is called so "
+        here = (
+            "" if is_default else "there is no such directory here, and of the data set of the hub that is called so "
+        )
         message = (
             f"{name}: {here}the shards {', '.join(patterns)} are neither in the hub's cache nor to be had from the hub "
             f"({reason}). "
-            "Name a folder that holds them by path=, or download them where there is a network with: "
+            "Name a directory that holds them by path=, or download them where there is a network with: "
             f"hf download --repo-type dataset {shlex.quote(name)}{into}"
         )
         raise FileNotFoundError(message) from error

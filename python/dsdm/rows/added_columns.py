@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def added_vectors(source: Source, row_ids: str | None, scores: Any) -> dict[str, Any]:
-    """Give the vectors that are to be added as columns by their names, and refuse names that are there."""
+    """Return the vectors that are to be added as columns by their names, and refuse names that are there."""
     if row_ids is not None:
         _refuse_name(source, row_ids, "row_ids=")
     vectors = named_vectors(scores, len(source))
@@ -27,7 +27,7 @@ def added_vectors(source: Source, row_ids: str | None, scores: Any) -> dict[str,
 
 
 def added_table(indices: NDArray[np.int64], row_ids: str | None, vectors: dict[str, Any]) -> "pa.Table | None":
-    """Give the columns to add to the rows, as long as the indices."""
+    """Return the columns to add to the rows, as long as the indices."""
     added: dict[str, NDArray[Any]] = {} if row_ids is None else {row_ids: indices}
     added |= {name: _values(vector, indices) for name, vector in vectors.items()}
     if not added:
@@ -38,7 +38,7 @@ def added_table(indices: NDArray[np.int64], row_ids: str | None, vectors: dict[s
 
 
 def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
-    """Give the scores of rows, in a type that Arrow has."""
+    """Return the scores of rows, in a type that Arrow has."""
     if not hasattr(vector, "__array__") and not hasattr(vector, "dtype"):
         vector = np.asarray(vector)
     values = np.asarray(vector[indices])

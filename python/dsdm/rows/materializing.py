@@ -25,7 +25,7 @@ from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.provenance import as_json, with_files
 from dsdm.selection.record import as_recorded
 from dsdm.selection.repeat import score_files
-from dsdm.shown import shown, telling
+from dsdm.shown import safe_messages, shown
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Report:
     """What :func:`materialize` wrote."""
 
     path: str
-    """The folder."""
+    """The directory."""
     rows: int
     shards: int
     bytes: int
@@ -60,7 +60,7 @@ class Report:
 
 
 @renamed(order="row_order")
-@telling
+@safe_messages
 def materialize(
     source: Any,
     indices: Any,
@@ -86,11 +86,11 @@ def materialize(
     partial: bool = False,
     io: Io = "mmap",
 ) -> Report:
-    """Write rows as a dataset folder.
+    """Write rows as a dataset directory.
 
     The rows are read in the order in which they lie, on all threads, and written in the order wanted. The
     bytes written depend on the rows, the format and how they are cut into shards, and not on the threads or the
-    memory. The folder appears whole or not at all: it is made beside its place, in ``.NAME.dsdm-unfinished``.
+    memory. The directory appears whole or not at all: it is made beside its place, in ``.NAME.dsdm-unfinished``.
 
     A run that is interrupted, by Ctrl-C, a kill, a full disk or a power cut, leaves the shards there that it
     finished. The same call continues from there and gives the same bytes. What depends on nothing but the
@@ -108,7 +108,7 @@ def materialize(
     indices
         Row numbers: a one-dimensional array, list or range of whole numbers; repeats are kept.
     out_dir
-        The folder to make.
+        The directory to make.
     format
         ``"arrow"``: the layout of ``save_to_disk``, which datasets 2.14 and later open. ``"parquet"``:
         ``data/train-00000-of-00004.parquet`` and so on, which ``datasets.load_dataset`` and the hub open, compressed
@@ -148,15 +148,15 @@ def materialize(
         :func:`dsdm.verify` would not read: numbers of more than 1,000 characters, lists that lie too deep, too much.
     paths
         How ``dsdm.json`` names the sources and the score files. ``"relative"``: by the way from the output, such as
-        ``../corpus/a.parquet``, where both lie in one folder that is neither the root nor one in which the user's home
-        lies, and the way does not name the user; else by the name of the file alone, without its place, so that
+        ``../corpus/a.parquet``, where both lie in one directory that is neither the root nor one in which the user's
+        home lies, and the way does not name the user; else by the name of the file alone, without its place, so that
         nothing is told of the machine and its users. :func:`dsdm.verify` finds files that lie where they were from the
         output. ``"absolute"``: by absolute paths.
     progress
         A bar; on a terminal only, if not given.
     sort, partial, io
-        The order of the source's files and whether some may be missing, for folders and globs, and how they are read;
-        as in :func:`open_shards`.
+        The order of the source's files and whether some may be missing, for directories and globs, and how they are
+        read; as in :func:`open_shards`.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def _chosen(request: Request) -> dict[str, Any] | None:
 
 
 def in_files(source: Source) -> bool:
-    """Tell whether all rows of a source lie in files, by which can be told whether they are the same."""
+    """Return whether all rows of a source lie in files, by which can be told whether they are the same."""
     if source.dataset is None:
         return bool(source.files)
     data = source.dataset.data
@@ -249,12 +249,12 @@ def in_files(source: Source) -> bool:
 
 
 def identity_of(source: Source) -> dict[str, str]:
-    """Give what must be the same in a run that continues another, beside the files: the rows of a dataset in them."""
+    """Return what must be the same in a run that continues another, beside the files: the rows of a dataset in them."""
     return {} if source.dataset is None else {"dataset": source.dataset._fingerprint}  # noqa: SLF001 - no public name
 
 
 def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | None:
-    """Give what an interrupted run told of how its rows were chosen."""
+    """Return what an interrupted run told of how its rows were chosen."""
     left = unfinished(target)
     chosen = None if left is None else left.get("chosen")
     return chosen if isinstance(chosen, Mapping) else None

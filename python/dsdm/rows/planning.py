@@ -18,7 +18,7 @@ from dsdm.rows.request import open_request
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import readable
 from dsdm.selection.provenance import with_files
-from dsdm.shown import shown, telling
+from dsdm.shown import safe_messages, shown
 
 _EXTRA_BYTES = 8
 
@@ -42,7 +42,7 @@ class Plan:
     strategy: str
     """How rows are read."""
     free_bytes: int | None
-    """On the disk of the output folder, where one is named."""
+    """On the disk of the output directory, where one is named."""
 
     def __str__(self) -> str:
         passes = _many(self.passes, "pass", "es")
@@ -64,7 +64,7 @@ def _many(count: int, what: str, more: str = "s") -> str:
 
 
 @renamed(order="row_order")
-@telling
+@safe_messages
 def plan(
     source: Any,
     indices: Any,
@@ -168,7 +168,7 @@ def check_before(
 
 
 def _strategy(stats: PlanEstimate) -> str:
-    """Put into words how rows are read."""
+    """Return in words how rows are read."""
     ways = []
     if stats.mapped_bytes:
         ways.append(f"copied from {readable(stats.mapped_bytes)} of mapped files")
@@ -180,7 +180,7 @@ def _strategy(stats: PlanEstimate) -> str:
 
 
 def _free(folder: Path) -> int:
-    """Give the free bytes where a folder will be."""
+    """Return the free bytes where a directory will be."""
     folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent

@@ -9,14 +9,14 @@ from dsdm.rows.sizes import readable
 
 
 def bar(rows: int, row_bytes: float, *, shown: bool | None) -> AbstractContextManager[Any]:
-    """Give a context whose value is called with the progress, or nothing."""
+    """Return a context whose value is called with the progress, or nothing."""
     if not _is_open(sys.stderr) or not (sys.stderr.isatty() if shown is None else shown):
         return nullcontext()
     return _Bar(rows, row_bytes)
 
 
 def _is_open(stream: Any) -> bool:
-    """Tell whether there is a stream to write to: a daemon closes it, and others put in its place what is none."""
+    """Return whether there is a stream to write to: a daemon closes it, and others put in its place what is none."""
     return stream is not None and not getattr(stream, "closed", False) and hasattr(stream, "isatty")
 
 

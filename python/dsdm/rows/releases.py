@@ -9,10 +9,10 @@ from dsdm.rows.sources import Source
 
 @cache
 def installed() -> str:
-    """Give the version of ``datasets`` that is installed, without importing it. Asking for it takes a millisecond."""
+    """Return the version of ``datasets`` that is installed, without importing it. Asking for it takes a millisecond."""
     return version("datasets")
 
 
 def for_datasets(source: Source) -> Source:
-    """Give the same rows in the types that the installed ``datasets`` has, with features that stand for them."""
+    """Return the same rows in the types that the installed ``datasets`` has, with features that stand for them."""
     return replace(source, corpus=source.corpus.for_datasets(installed()))

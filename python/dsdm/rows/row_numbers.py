@@ -13,7 +13,7 @@ prepare_arrays()
 
 
 def row_numbers(indices: Any) -> NDArray[np.int64]:
-    """Give indices as a one-dimensional int64 array.
+    """Return indices as a one-dimensional int64 array.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
 
 
 def _numbers_of(indices: range) -> NDArray[np.int64]:
-    """Give the numbers of a range, which may begin and end anywhere."""
+    """Return the numbers of a range, which may begin and end anywhere."""
     for end in (0, -1) if indices else ():
         if not -(2**63) < indices[end] < 2**63 - 1:
             position = (indices[end] - indices.start) // indices.step

@@ -11,7 +11,7 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?)?B?\s*", re.IGNORECASE)
 
 
 def to_bytes(size: int | str, name: str) -> int:
-    """Give a size in bytes.
+    """Return a size in bytes.
 
     >>> to_bytes("500MB", "max_shard_size"), to_bytes("1GiB", "memory_limit"), to_bytes(7, "x")
     (500000000, 1073741824, 7)
@@ -40,7 +40,7 @@ def to_bytes(size: int | str, name: str) -> int:
 
 
 def readable(size: float) -> str:
-    """Give a number of bytes as text.
+    """Return a number of bytes as text.
 
     >>> readable(512), readable(20_480_000), readable(4.1e9)
     ('512 B', '20.5 MB', '4.1 GB')

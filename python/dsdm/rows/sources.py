@@ -1,4 +1,4 @@
-"""Where rows come from: files, folders, globs, tables and datasets, each as one corpus."""
+"""Where rows come from: files, directories, globs, tables and datasets, each as one corpus."""
 
 import json
 import os
@@ -33,18 +33,18 @@ class Source:
     dataset: "datasets.Dataset | None" = None
     """The dataset whose rows they are, if they are not read from files."""
     places: tuple[str, ...] = ()
-    """The folders and globs that the files were found by: what is written there would be read with them."""
+    """The directories and globs that the files were found by: what is written there would be read with them."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Give what opens the same rows in another process: files by their names, a table by its rows."""
+        """Return what opens the same rows in another process: files by their names, a table by its rows."""
         if self.dataset is not None:
             return _again_from_dataset, (self.dataset, self.corpus.schema.names)
-        told = self.corpus.pinned()
-        if not json.loads(told):
+        pinned = self.corpus.pinned()
+        if not json.loads(pinned):
             table = self.corpus.take(np.arange(len(self.corpus)))
             return _again_from_table, (table, self.mapping, self.label)
-        files = tuple(os.path.abspath(file["path"]) for file in json.loads(told))  # noqa: PTH100 - not resolved
-        state = [{**file, "path": path} for file, path in zip(json.loads(told), files, strict=True)]
+        files = tuple(os.path.abspath(file["path"]) for file in json.loads(pinned))  # noqa: PTH100 - not resolved
+        state = [{**file, "path": path} for file, path in zip(json.loads(pinned), files, strict=True)]
         return _again_from_files, (
             json.dumps(state),
             self.corpus.stored_names,
@@ -60,7 +60,7 @@ class Source:
         return len(self.corpus) if self.mapping is None else len(self.mapping)
 
     def rows(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the corpus rows of row numbers of this source."""
+        """Return the corpus rows of row numbers of this source."""
         if self.mapping is None:
             return indices
         check_range(indices, len(self.mapping))
@@ -99,7 +99,7 @@ def open_source(
         return Source(corpus, None, files, label, places=places)
     for name, given in (("sort", sort), ("partial", partial or None)):
         if given is not None:
-            message = f"{name}={given!r} is for folders and globs, and these rows are opened already; leave it out"
+            message = f"{name}={given!r} is for directories and globs, and these rows are opened already; leave it out"
             raise ValueError(message)
     opened = _open_opened(source, columns)
     if io not in ("mmap", opened.corpus.io):
@@ -112,7 +112,7 @@ def open_source(
 
 
 def _open_opened(source: Any, columns: list[str] | None) -> Source:
-    """Give rows that are in memory, or were opened before."""
+    """Return rows that are in memory, or were opened before."""
     opened = getattr(source, "_source", source)
     if isinstance(opened, Source):
         return opened if columns is None else replace(opened, corpus=opened.corpus.select(columns), dataset=None)
@@ -120,7 +120,7 @@ def _open_opened(source: Any, columns: list[str] | None) -> Source:
 
 
 def _again_from_files(
-    told: str,
+    pinned: str,
     stored: list[str],
     schema: "pa.Schema",
     mapping: NDArray[np.int64] | None,
@@ -130,8 +130,8 @@ def _again_from_files(
     io: str,
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
-    check_files(told)
-    corpus = Corpus.open([file["path"] for file in json.loads(told)], columns=stored, io=io)
+    check_files(pinned)
+    corpus = Corpus.open([file["path"] for file in json.loads(pinned)], columns=stored, io=io)
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
     return Source(corpus.rename(schema.names, metadata), mapping, files, label, places=places)
 
@@ -155,7 +155,7 @@ def _open_table(source: Any, columns: list[str] | None) -> Source:
     if hasattr(source, "__arrow_c_stream__"):
         return Source(_corpus_of(source, columns))
     message = (
-        "rows are read from a folder, a glob, a list of .arrow or .parquet files, a datasets.Dataset or a "
+        "rows are read from a directory, a glob, a list of .arrow or .parquet files, a datasets.Dataset or a "
         f"pyarrow.Table, and not from {type(source).__name__}"
     )
     raise TypeError(message)
@@ -183,7 +183,7 @@ def _check_texts(field: Any, place: str) -> None:
 
 
 def _inner_fields(kind: Any) -> list[Any]:
-    """Give the fields within a type: those of structs, lists, maps, unions, dictionaries and extension types."""
+    """Return the fields within a type: those of structs, lists, maps, unions, dictionaries and extension types."""
     import pyarrow as pa
 
     if isinstance(kind, pa.BaseExtensionType):
@@ -215,12 +215,12 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
 
 
 def blocks_of(table: Any) -> list[Any]:
-    """Give the tables that a table of ``datasets`` is made of."""
+    """Return the tables that a table of ``datasets`` is made of."""
     return [block for row in getattr(table, "blocks", [[table]]) for block in row]
 
 
 def files_of(block: Any) -> Sequence[str]:
-    """Give the files that a block reads: shards, or the one file of a mapped table."""
+    """Return the files that a block reads: shards, or the one file of a mapped table."""
     if hasattr(block, "files"):
         return block.files
     return [block.path] if hasattr(block, "path") else []

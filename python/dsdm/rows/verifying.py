@@ -1,4 +1,4 @@
-"""Whether a folder is still what :func:`dsdm.materialize` wrote."""
+"""Whether a directory is still what :func:`dsdm.materialize` wrote."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.repeat import Files, choose_again, compare_files, score_files
 from dsdm.selection.trust import ALLOW, OUTSIDE, Trust
-from dsdm.shown import shown, telling
+from dsdm.shown import safe_messages, shown
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,24 @@ class Verified:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
         by = "scores" if self.score_files.same else "seed"
         rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.reason}"
-        told = [f"the selection {rows}", *_told("sources", self.sources), *_told("score files", self.score_files)]
+        parts = [
+            f"the selection {rows}",
+            *_in_words("sources", self.sources),
+            *_in_words("score files", self.score_files),
+        ]
         # Why files were not looked at is said once for all of them, behind the last.
         why = f" {OUTSIDE}; {ALLOW}"
-        if any(why in text for text in told):
-            told = [text.replace(why, " outside") for text in told]
-            told.append(f"what lies {OUTSIDE} is not opened: {ALLOW}")
+        if any(why in text for text in parts):
+            parts = [text.replace(why, " outside") for text in parts]
+            parts.append(f"what lies {OUTSIDE} is not opened: {ALLOW}")
         return shown(
             f"{self.path}: {self.rows:,} rows in {shards} of {self.format}, {readable(self.bytes)} with the "
-            "files beside them, as written; " + "; ".join(told)
+            "files beside them, as written; " + "; ".join(parts)
         )
 
 
-def _told(what: str, files: Files) -> Iterator[str]:
-    """Put into words what was found of files, and by what."""
+def _in_words(what: str, files: Files) -> Iterator[str]:
+    """Return in words what was found of files, and by what."""
     count = len(files.same) + len(files.missing) + len(files.outside)
 
     def some(number: int) -> str:
@@ -83,7 +87,7 @@ def _told(what: str, files: Files) -> Iterator[str]:
         yield f"{some(len(files.outside))} were not looked at ({files.outside[0]})"
 
 
-@telling
+@safe_messages
 def verify(
     folder: PathLike,
     *,
@@ -91,7 +95,7 @@ def verify(
     threads: int | None = None,
     trust_paths: Iterable[PathLike] = (),
 ) -> Verified:
-    """Read everything in a folder that dsdm wrote, and compare it with ``dsdm.json``.
+    """Read everything in a directory that dsdm wrote, and compare it with ``dsdm.json``.
 
     Sizes and checksums of all files are compared, the rows of each shard are counted, and the JSON files read. Where
     the manifest tells how the rows were chosen and the score files are at hand, they are chosen again and
@@ -99,27 +103,27 @@ def verify(
 
     The files that the rows came from and were chosen by are compared, where they are still there, with their sizes
     and the digests of their first and last bytes (headers, footers, directories). Which could be is told, and a file
-    that is not there is no error: relative paths are the way from the folder, wherever it is now, and a name without a
-    way is that of a file whose place is not told (``paths`` of :func:`dsdm.materialize`).
+    that is not there is no error: relative paths are the way from the directory, wherever it is now, and a name without
+    a way is that of a file whose place is not told (``paths`` of :func:`dsdm.materialize`).
 
-    A manifest can name any file, and whoever wrote it need not mean well. So of the files outside of the folder only
+    A manifest can name any file, and whoever wrote it need not mean well. So of the files outside of the directory only
     those are opened that lie, where links lead, below `data_dir`, ``$DSDM_DATA_DIR``, the user's cache, the current
     directory, or one of `trust_paths`. Of others it is told that they were not looked at. A link
-    in the folder that leads to one of them is an error.
+    in the directory that leads to one of them is an error.
 
-    A data file in the folder that is none of the output is an error, where those who read the folder would take it;
-    other files may lie there.
+    A data file in the directory that is none of the output is an error, where those who read the directory would take
+    it; other files may lie there.
 
     Parameters
     ----------
     folder
-        A folder that :func:`dsdm.materialize` or the command wrote, in any format.
+        A directory that :func:`dsdm.materialize` or the command wrote, in any format.
     data_dir
         Where score files of the reference's methods are looked for first, if not where they were.
     threads
         All that the process may run on, if not given.
     trust_paths
-        Folders and files that may be opened as well, where the manifest names them as sources or score files.
+        Directories and files that may be opened as well, where the manifest names them as sources or score files.
 
     Raises
     ------
@@ -143,7 +147,7 @@ def verify(
     2
     """
     check_threads(threads)
-    path = local(folder, "the folder")
+    path = local(folder, "the directory")
     trust = Trust(path, data_dir, trust_paths)
     _check_folder(path)
     _refuse_links(path, trust)
@@ -171,7 +175,7 @@ def verify(
 
 
 def _check_folder(path: str) -> None:
-    """Fail for a folder that is not there, and for one that dsdm did not write."""
+    """Fail for a directory that is not there, and for one that dsdm did not write."""
     try:
         is_folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - a path may be any text
         os.lstat(os.path.join(path, "dsdm.json"))  # noqa: PTH118
@@ -179,17 +183,17 @@ def _check_folder(path: str) -> None:
         is_folder = False
     except FileNotFoundError as error:
         if not os.path.lexists(path):
-            message = f"{path}: there is no such folder"
+            message = f"{path}: there is no such directory"
         else:
-            message = f"{path}: dsdm did not write this folder, or its dsdm.json is gone: there is none in it"
+            message = f"{path}: dsdm did not write this directory, or its dsdm.json is gone: there is none in it"
         raise FileNotFoundError(message) from error
     if not is_folder:
-        message = f"{path}: this is no folder; name one that dsdm wrote"
+        message = f"{path}: this is no directory; name one that dsdm wrote"
         raise NotADirectoryError(message)
 
 
 def _refuse_links(path: str, trust: Trust) -> None:
-    """Fail if something in the folder is a link to what is not trusted, of which anything that is found tells."""
+    """Fail if something in the directory is a link to what is not trusted, of which anything that is found tells."""
     ahead = [(path, 0)] if Path(path).is_dir() else []
     while ahead:
         place, depth = ahead.pop()
@@ -208,7 +212,7 @@ def _refuse_links(path: str, trust: Trust) -> None:
 
 
 def _field(manifest: str, selection: dict[str, Any], name: str) -> Any:
-    """Give a field that every selection has."""
+    """Return a field that every selection has."""
     if name in selection:
         return selection[name]
     message = f"{manifest}: selection.{name}: it is missing; write the dataset again"
@@ -216,13 +220,13 @@ def _field(manifest: str, selection: dict[str, Any], name: str) -> Any:
 
 
 def _refuse_strays(path: str, kind: str, written: list[str]) -> None:
-    """Fail if something lies in the folder that its readers would take for a part of it."""
+    """Fail if something lies in the directory that its readers would take for a part of it."""
     found = list(dict.fromkeys(strays(path, kind, set(written))))
     if found:
         more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
         message = (
             f"{Path(path, found[0])}{more}: this is not of the output, whose dsdm.json does not name it, and readers "
-            "of the folder would take its rows as well; move it out of the folder"
+            "of the directory would take its rows as well; move it out of the directory"
         )
         raise FormatError(message)
 

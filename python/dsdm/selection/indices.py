@@ -10,12 +10,12 @@ from dsdm.checks import Nan, Noise, Order
 from dsdm.deprecated import renamed
 from dsdm.selection.inputs import ScoresLike, check_options, engine_excluded, engine_scores
 from dsdm.selection.seeds import seed_of, word_of
-from dsdm.shown import telling
+from dsdm.shown import safe_messages
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 
-@telling
+@safe_messages
 def top_k(
     scores: ScoresLike,
     k: SupportsIndex,
@@ -119,7 +119,7 @@ def gumbel_top_k(
 
 
 @renamed(rng="noise")
-@telling
+@safe_messages
 def gumbel_top_k(
     scores: ScoresLike,
     k: SupportsIndex,
@@ -213,7 +213,7 @@ def sample(
 ) -> tuple[Indices, int]: ...
 
 
-@telling
+@safe_messages
 def sample(
     population: SupportsIndex | ScoresLike,
     k: SupportsIndex,

@@ -1,11 +1,12 @@
 """Arguments of selections in the form in which the engine takes them."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from dsdm import _native, checks
+from dsdm.paths import PathLike
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 _native.prepare_arrays()
@@ -48,3 +49,19 @@ def check_options(order: object, nan: object, threads: object) -> None:
     checks.one_of("order", order, checks.ORDERS)
     checks.one_of("nan", nan, checks.NANS)
     checks.check_threads(threads)
+
+
+def read_rows(path: PathLike) -> npt.NDArray[Any]:
+    """Read a ``.npy`` file of row numbers, or of one boolean for each row, into memory.
+
+    What happens to the file afterwards does not change which rows they are.
+
+    Raises
+    ------
+    FormatError
+        For any other file; for one of another shape or type.
+    SourceChangedError
+        If it changed while it was read.
+
+    """
+    return _native.read_row_file(path)

@@ -15,7 +15,7 @@ from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, sample, top_k
 from dsdm.selection.seeds import last_seed
-from dsdm.shown import shown, telling
+from dsdm.shown import safe_messages, shown
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -62,7 +62,7 @@ def get_indices(
 
 
 @renamed(rng="noise")
-@telling
+@safe_messages
 def get_indices(
     method: Method,
     k: int,
@@ -94,7 +94,7 @@ def get_indices(
         dsdm (which has no ``gpt3_mix``), classifier and dsir. The ``lm_task_mix`` of dsdm is the float32 mean of
         its jeopardy, squad and lambada, evaluated block by block.
     data_dir
-        The folder that holds ``dsdm/``, ``classifier/``, ``dsir/`` and ``sdd.pt``. Files that are not there are
+        The directory that holds ``dsdm/``, ``classifier/``, ``dsir/`` and ``sdd.pt``. Files that are not there are
         looked for in ``$DSDM_DATA_DIR`` and in the cache that ``dsdm fetch`` fills. ``"random"`` reads none.
     rows
         Only the first `rows` rows of the corpus are candidates, for work on a part of its shards. For
@@ -202,7 +202,7 @@ def method_scores(
 
 
 def prefix(scores: "Scores", rows: int | None, path: PathLike) -> "Scores":
-    """Give the scores of the first `rows` rows, or all of them.
+    """Return the scores of the first `rows` rows, or all of them.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def _population(rows: int | None) -> int:
 def semdedup_ids(
     data_dir: PathLike | None, rows: int | None, excluded: NDArray[np.int64] | NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
-    """Give the row ids in ``sdd.pt`` that may be drawn."""
+    """Return the row ids in ``sdd.pt`` that may be drawn."""
     from dsdm.scores import open_scores
 
     path = find_file(files_of("semdedup")[0], data_dir)

@@ -21,7 +21,7 @@ import numpy as np
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.selection.manifest_paths import NOT_THERE
-from dsdm.selection.record import KNOWN, as_recorded, check_told
+from dsdm.selection.record import KNOWN, as_recorded, check_record
 from dsdm.selection.record_limits import check_score_files, check_size, check_values
 from dsdm.selection.row_counts import check_ids, check_meets, check_population
 from dsdm.shown import shown
@@ -49,11 +49,11 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     """
     check_values(selection)
     check_size(as_json(selection))
-    check_told(selection)
+    check_record(selection)
     if selection.get("by") not in KNOWN:
         return dict(selection)
     check_score_files(selection)
-    told = {**as_recorded(selection), "source_rows": rows}
+    record = {**as_recorded(selection), "source_rows": rows}
     try:
         opened = opened_scores(selection, None)
         check_selection(selection, rows, opened)
@@ -61,10 +61,10 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
         unchecked = what_is_missing(missing)
         rest = "its scores are not compared with the rows, which are written as they were given"
         logger.warning("%s; %s", shown(unchecked), rest)
-        return {**told, "unchecked": unchecked}
+        return {**record, "unchecked": unchecked}
     as_json({"files": [str(path) for scores in opened for path in scores.paths]})
     files = [file for scores in opened for file in json.loads(scores.identities())]
-    return {**told, "score_files": files} if files else told
+    return {**record, "score_files": files} if files else record
 
 
 def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Scores]") -> None:
@@ -93,7 +93,7 @@ def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Score
 
 
 def rows_of_files(scores: "Scores") -> list[int]:
-    """Give the scores in each file of a vector."""
+    """Return the scores in each file of a vector."""
     return [int(file["rows"]) for file in json.loads(scores.identities())]
 
 
@@ -115,8 +115,8 @@ def check_method_rows(
     check_selection(selection, count, opened_scores(selection, None))
 
 
-def as_json(told: Mapping[str, Any]) -> str:
-    """Give what is told of a selection as JSON.
+def as_json(record: Mapping[str, Any]) -> str:
+    """Return what is told of a selection as JSON.
 
     Raises
     ------
@@ -127,9 +127,9 @@ def as_json(told: Mapping[str, Any]) -> str:
 
     """
     # json spells the bytes of such a path as halves of surrogate pairs, which no other reader of JSON takes.
-    found = _HALVES.search(json.dumps(told, default=plain, ensure_ascii=False))
+    found = _HALVES.search(json.dumps(record, default=plain, ensure_ascii=False))
     if found is None:
-        return json.dumps(told, default=plain)
+        return json.dumps(record, default=plain)
     message = (
         f"the selection tells of {found[0]!r}, which is not UTF-8, and dsdm.json cannot hold it; rename the file, or "
         "link to it by another name"
@@ -138,7 +138,7 @@ def as_json(told: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Give what JSON has for a value that it has not: paths as text, numbers of numpy as numbers."""
+    """Return what JSON has for a value that it has not: paths as text, numbers of numpy as numbers."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
@@ -148,7 +148,7 @@ def plain(value: Any) -> Any:
 
 
 def seed_of_draw(earlier: Any, now: Mapping[str, Any]) -> int | None:
-    """Give the seed of an earlier draw, if it was told to be the same but for its seed and its size."""
+    """Return the seed of an earlier draw, if it was told to be the same but for its seed and its size."""
 
     def rest(selection: Any) -> Any:
         arguments = selection.get("arguments") or {}
@@ -186,8 +186,7 @@ def files_of_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> 
         return [] if method == "random" else [str(find_file(file, place)) for file in files_of(method, target)]
     reading = selection.get("reading") or {}
     asked = reading.get("sort"), reading.get("partial", False)
-    told = selection["scores"]
-    files = find(told, SCORES, sort=asked[0], partial=asked[1]).files
+    files = find(selection["scores"], SCORES, sort=asked[0], partial=asked[1]).files
     for file in files:
         if not Path(file).exists():
             raise FileNotFoundError(errno.ENOENT, "the score file is not there", file)

@@ -29,7 +29,7 @@ _FIELDS = ("by", "arguments", "scores", "reading", "rows", "exclude")
 _CLOSE = 0.75
 
 
-def check_told(selection: Mapping[str, Any]) -> None:
+def check_record(selection: Mapping[str, Any]) -> None:
     """Fail if a selection is told as one that can be done again, and cannot.
 
     Raises
@@ -157,7 +157,7 @@ def _check_files(selection: Mapping[str, Any]) -> None:
 
 
 def _options_of(function: Callable[..., Any]) -> list[str]:
-    """Give the names of the arguments of a function, but for the scores and what asks for the seed."""
+    """Return the names of the arguments of a function, but for the scores and what asks for the seed."""
     parameters = signature(function).parameters.values()
     named = [each.name for each in parameters if each.kind is not Parameter.VAR_KEYWORD]
     return [name for name in named if name not in {"scores", "path_or_paths", "return_seed"}]
@@ -181,7 +181,7 @@ def _check_names(field: str, given: Iterable[str], allowed: Iterable[str]) -> No
 
 
 def _close(name: object, names: Iterable[str]) -> str | None:
-    """Give the name that was meant, perhaps."""
+    """Return the name that was meant, perhaps."""
     if not isinstance(name, str):
         return None
     return next(iter(difflib.get_close_matches(name.lower(), list(names), 1, _CLOSE)), None)

@@ -66,8 +66,8 @@ def check_size(text: str) -> None:
 
     """
     # As it is laid out: each value on a line.
-    told = {"selection": {"chosen": json.loads(text)}}
-    size = len(json.dumps(told, indent=2, ensure_ascii=False).encode())
+    record = {"selection": {"chosen": json.loads(text)}}
+    size = len(json.dumps(record, indent=2, ensure_ascii=False).encode())
     if size > MAX_BYTES:
         message = (
             f"selection=: it has {size:,} bytes in dsdm.json, of which verify reads at most {MAX_BYTES:,}; {_TO_DO}"

@@ -19,10 +19,10 @@ from dsdm._native import file_difference, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
+from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
 from dsdm.selection.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
-from dsdm.selection.record import FUNCTIONS, KNOWN, as_called, check_told
-from dsdm.selection.row_file import read_rows
+from dsdm.selection.record import FUNCTIONS, KNOWN, as_called, check_record
 from dsdm.selection.trust import Trust
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class Files:
     """Why each of those was not looked at, which lie outside of what is trusted."""
 
 
-def compare_files(told: list[dict[str, Any]], trust: Trust) -> Files:
+def compare_files(recorded: list[dict[str, Any]], trust: Trust) -> Files:
     """Compare files with what was told of them: sizes, and digests of their first and last bytes."""
     found = Files()
-    for file in told:
+    for file in recorded:
         path = str(file["path"])
         if not tells_place(path):
             found.missing.append(path)
@@ -77,18 +77,22 @@ def compare_files(told: list[dict[str, Any]], trust: Trust) -> Files:
 
 
 def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:
-    """Give what was told of the score files of a selection, with the paths where they are now."""
+    """Return what was told of the score files of a selection, with the paths where they are now."""
     if selection.get("by") not in KNOWN:
         return []
-    told = [dict(file) for file in selection.get("score_files", ())]
+    recorded = [dict(file) for file in selection.get("score_files", ())]
     if selection.get("by") != "get_indices":
-        return told
+        return recorded
     try:
-        check_told(selection)
+        check_record(selection)
         found = files_of_scores(selection, data_dir)
     except (OSError, ValueError):
-        return told
-    return [{**file, "path": path} for file, path in zip(told, found, strict=True)] if len(told) == len(found) else told
+        return recorded
+    return (
+        [{**file, "path": path} for file, path in zip(recorded, found, strict=True)]
+        if len(recorded) == len(found)
+        else recorded
+    )
 
 
 def choose_again(
@@ -101,7 +105,7 @@ def choose_again(
     nbytes: int,
     threads: int | None,
 ) -> NDArray[np.int64] | str:
-    """Give the rows of a selection that a manifest tells, or why they cannot be chosen again.
+    """Return the rows of a selection that a manifest tells, or why they cannot be chosen again.
 
     So many rows were written, in files of so many bytes.
 
@@ -116,7 +120,7 @@ def choose_again(
     if selection.get("by") not in KNOWN:
         return "the manifest does not tell how the rows were chosen"
     try:
-        check_told(selection)
+        check_record(selection)
     except ValueError as error:
         return f"what the manifest tells of it cannot be done again: {error}"
     if (unknown := without_place(selection)) is not None:
@@ -143,8 +147,8 @@ def choose_again(
 
 def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trust) -> "list[Scores] | str":
     """Open the score files of a selection; or say which is missing, or not trusted."""
-    told = selection.get("scores", ())
-    named = [told] if isinstance(told, str) else list(map(str, told))
+    recorded = selection.get("scores", ())
+    named = [recorded] if isinstance(recorded, str) else list(map(str, recorded))
     if selection["by"] != "get_indices" and (outside := trust.first_outside(named)):
         return outside
     try:

@@ -37,7 +37,7 @@ def how_to_meet(rows: int, files: Sequence[int]) -> str:
 
 
 def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
-    """Give the vectors that are written as columns by their names, each with one value for each row.
+    """Return the vectors that are written as columns by their names, each with one value for each row.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dsdm.paths import PathLike, local
 from dsdm.reference import places
 
-OUTSIDE = "outside of the folder, the data directory and the current directory"
+OUTSIDE = "outside of the directory, the data directory and the current directory"
 """What is opened only if the caller allows it."""
 
 ALLOW = "if you trust it, allow it by trust_paths="
@@ -19,12 +19,12 @@ _MOST_WALKS = 1
 
 
 class Trust:
-    """The folders below which files that a manifest names are opened."""
+    """The directories below which files that a manifest names are opened."""
 
     def __init__(self, folder: str, data_dir: PathLike | None, trusted: Iterable[PathLike] = ()) -> None:
-        """Trust the output, the folders of score files, the current directory, and what the caller names."""
+        """Trust the output, the directories of score files, the current directory, and what the caller names."""
         if isinstance(trusted, str | bytes | os.PathLike):
-            message = f"trust_paths is {trusted!r}; a list of folders and files is needed"
+            message = f"trust_paths is {trusted!r}; a list of directories and files is needed"
             raise TypeError(message)
         named = [local(path, "trust_paths") for path in trusted]
         for path in named:
@@ -58,7 +58,7 @@ class Trust:
 
 
 def _without_pattern(path: str) -> str:
-    """Give the folder in which a pattern begins; a path that is none as it is."""
+    """Return the directory in which a pattern begins; a path that is none as it is."""
     if os.path.lexists(path) or not glob.has_magic(path):
         return path
     while path and glob.has_magic(path):

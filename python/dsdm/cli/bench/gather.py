@@ -73,7 +73,7 @@ _Folder = Annotated[
         "--dir",
         metavar="DIR",
         parser=opt.local_path,
-        help="Where the corpus is made and outputs on disk are written; by default a temporary folder in the "
+        help="Where the corpus is made and outputs on disk are written; by default a temporary directory in the "
         "working directory.",
         rich_help_panel=RESULT,
     ),

@@ -74,7 +74,7 @@ _Folder = Annotated[
         "--dir",
         metavar="DIR",
         parser=opt.local_path,
-        help="Where vectors are made, 4 bytes a row and up to three of them; a temporary folder by default.",
+        help="Where vectors are made, 4 bytes a row and up to three of them; a temporary directory by default.",
         rich_help_panel=RESULT,
     ),
 ]

@@ -110,7 +110,7 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         parser=local_path,
-        help="The folder with dsdm/, classifier/, dsir/ and sdd.pt; else $DSDM_DATA_DIR, else what `dsdm fetch` got.",
+        help="The directory with dsdm/, classifier/, dsir/, sdd.pt; else $DSDM_DATA_DIR, else what `dsdm fetch` got.",
         rich_help_panel=_CHOICE,
     ),
 ]
@@ -204,7 +204,7 @@ SortOption = Annotated[
     Sort | None,
     typer.Option(
         "--sort",
-        help="The order of numbered files in a folder or glob: by name (as datasets), or natural (2 before 10).",
+        help="The order of numbered files in a directory or glob: by name (as datasets), or natural (2 before 10).",
         rich_help_panel=_READING,
     ),
 ]
@@ -212,7 +212,7 @@ Partial = Annotated[
     bool,
     typer.Option(
         "--partial",
-        help="Take a folder or glob though files that their names tell of are missing.",
+        help="Take a directory or glob though files that their names tell of are missing.",
         rich_help_panel=_READING,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command whose parameters of dataclass type are replaced by the fields of those dataclasses.
+    """Return a command whose parameters of dataclass type are replaced by the fields of those dataclasses.
 
     The annotations and defaults of the fields are those of the options; the command gets the dataclass filled in.
     """

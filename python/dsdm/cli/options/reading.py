@@ -23,11 +23,11 @@ class Reading:
 
     @property
     def files(self) -> dict[str, Any]:
-        """The keyword arguments that say which files a folder or glob means."""
+        """The keyword arguments that say which files a directory or glob means."""
         return {"sort": opt.value_of(self.sort), "partial": self.partial}
 
     def about(self, paths: list[str]) -> "Reading":
-        """Leave out how files are found, where none of these paths is a folder or a glob."""
+        """Leave out how files are found, where none of these paths is a directory or a glob."""
         from dsdm.paths import is_searched
 
         return self if any(map(is_searched, paths)) else replace(self, sort=None, partial=False)
@@ -43,7 +43,9 @@ class Reading:
         """End with a usage error where an option says how files are found, and none of the paths is searched."""
         given = [name for name, value in (("--sort", self.sort), ("--partial", self.partial)) if value]
         if given and self.about(paths) is not self:
-            message = f"{' and '.join(given)} goes with folders and globs, and {', '.join(paths)} is none; leave it out"
+            message = (
+                f"{' and '.join(given)} goes with directories and globs, and {', '.join(paths)} is none; leave it out"
+            )
             raise typer.BadParameter(message)
 
     def check_used(self, opened: "list[Scores]") -> None:

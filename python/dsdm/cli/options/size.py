@@ -19,7 +19,7 @@ class Size:
     tokens: int | None
 
     def rows(self, population: int, row_tokens: Callable[[], int]) -> int:
-        """Give the number of rows out of `population`; `row_tokens` is asked only if tokens were given."""
+        """Return the number of rows out of `population`; `row_tokens` is asked only if tokens were given."""
         if self.count is not None:
             return self.count
         if self.fraction is not None:

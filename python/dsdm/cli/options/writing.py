@@ -1,4 +1,4 @@
-"""How a dataset folder is written: its options."""
+"""How a dataset directory is written: its options."""
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -119,7 +119,7 @@ class Writing:
             raise typer.BadParameter(message)
 
     def column_of_tokens(self, tokens: str | None, row_tokens: int | None) -> str | None:
-        """Give the column whose lists are counted for --tokens, or end with a usage error where it has no use."""
+        """Return the column whose lists are counted for --tokens, or end with a usage error where it has no use."""
         if tokens is None or row_tokens is not None:
             if self.tokens_column is not None:
                 message = "--tokens-column goes with --tokens, and without --row-tokens, which says what it would count"
@@ -129,7 +129,7 @@ class Writing:
         return self.tokens_column or (written[0] if written else _COLUMN)
 
     def arguments(self, reading: Reading) -> dict[str, Any]:
-        """Give the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""
+        """Return the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""
         asked = {
             "seed": self.shuffle_seed,
             "columns": self.columns,
