@@ -308,7 +308,7 @@ def test_other_damage_is_named_too(copy):
     with pytest.raises(errors.FormatError, match=r"dsdm.json: this is no manifest"):
         dsdm.verify(copy)
     manifest.unlink()
-    with pytest.raises(FileNotFoundError, match="dsdm did not write this folder"):
+    with pytest.raises(FileNotFoundError, match="dsdm did not write this directory"):
         dsdm.verify(copy)
 
 
