@@ -3,6 +3,7 @@
 import math
 import operator
 import sys
+from collections.abc import Set as AbstractSet
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -150,7 +151,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
     """Return the rows that must not be chosen: row numbers, or one boolean for each row."""
     if exclude is None:
         return None
-    rows = plain_array("exclude", exclude)
+    rows = plain_array("exclude", list(exclude) if isinstance(exclude, AbstractSet) else exclude)
     if rows.ndim != 1:
         message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
         raise ValueError(message)
@@ -221,7 +222,7 @@ def refuse_masked(what: str, values: object) -> None:
     """Refuse an array with a mask or with nulls, which would not be looked at: masked rows would be chosen."""
     masks = sys.modules.get("numpy.ma")  # it is imported, for 20 ms, by whoever makes a masked array
     if masks and isinstance(values, masks.MaskedArray):
-        message = f"{what} is a masked array, whose mask is not looked at; give {what}.filled(…) or {what}.compressed()"
+        message = f"{what} is a masked array, whose mask is not looked at; {_how_unmasked(what)}"
         raise TypeError(message)
     if masks and isinstance(values, list | tuple) and any(value is masks.masked for value in values):
         message = f"{what} is a list with a masked value; leave it out, or give a value for it"
@@ -230,6 +231,18 @@ def refuse_masked(what: str, values: object) -> None:
     if isinstance(nulls, int) and nulls:
         message = f"{what} has {nulls:,} nulls, which are no values; give {what}.drop_null() or {what}.fill_null(…)"
         raise TypeError(message)
+
+
+def _how_unmasked(what: str) -> str:
+    """Say what to give in place of a masked array: scores without some would be those of other rows."""
+    if what == "scores":
+        return (
+            "give scores.data with exclude=numpy.flatnonzero(numpy.ma.getmaskarray(scores)), by which masked rows are "
+            "not chosen; or of floats scores.filled(numpy.nan), which has NaN for them"
+        )
+    if what.startswith("scores="):
+        return "give scores.filled(…), with a value for those that are masked"
+    return f"give {what}.compressed(), which leaves out what is masked, or {what}.filled(…)"
 
 
 def _no_row(what: str, position: int, row: object) -> str:

@@ -26,7 +26,7 @@ pub(super) fn check_nan(nan: Nan, stats: PassStats) -> Result<()> {
     match (nan, stats.first_nan) {
         (Nan::Raise, Some(first)) => Err(Error::Value(format!(
             "{} of the scores {} NaN, the first at row {first}; say what they mean: \
-             nan=\"omit\", \"largest\" or \"smallest\"",
+             nan=\"omit\", nan=\"largest\" or nan=\"smallest\"",
             stats.nan,
             if stats.nan == 1 { "is" } else { "are" },
         ))),

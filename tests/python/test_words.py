@@ -122,7 +122,10 @@ SAID = [
     ([*C, "--format", "tokens", "--keep", "a"], "name a column of these by --keep"),
     ([*C, "--format", "bin"], "'bin' is not one of 'arrow', 'parquet', 'tokens'"),
     (["materialize", "c.parquet"], "give SHARDS... and OUT: the corpus, and behind it the directory to write"),
-    (["materialize", "c.parquet", "o", "--by", "random", "--rows", 11, "-k", 3], "the number of them with --rows"),
+    (
+        ["materialize", "c.parquet", "o", "--by", "random", "--rows", 11, "-k", 3],
+        "--rows is 11, and there are 10 rows to draw from",
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths, rows_within
-from dsdm.cli.usage import as_usage
+from dsdm.cli.usage import as_usage, naming
 from dsdm.reference import DATASET_SIZE, METHODS, UNUSED, check_method, unknown
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Choice:
             k = self.size.rows(population, row_tokens if lengths is None else lambda: lengths.fixed or row_tokens())
         else:
             k = rows_within(self.size.tokens, self._most(population), lambda k: choose(k, None), lengths)
-        indices = choose(k, order)
+        with naming(self.given.exclude):
+            indices = choose(k, order)
         self._report(indices)
         return indices
 
@@ -326,9 +327,12 @@ def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:
     from dsdm.selection.row_counts import how_to_meet
 
     taken = "" if rows is None else f", of which --rows takes {rows:,},"
-    how = how_to_meet(corpus, rows_of_files(scores))
+    how = how_to_meet(len(scores), corpus, rows_of_files(scores))
+    files = [str(path) for path in scores.paths]
+    more = f" and {len(files) - 1} more" if files[1:] else ""
     message = (
-        f"there are {len(scores):,} scores{taken} and {corpus:,} rows in the shards; one score per row is needed: {how}"
+        f"{files[0]}{more}: there are {len(scores):,} scores{taken} and {corpus:,} rows in the shards; one score per "
+        f"row is needed: {how}"
     )
     raise ValueError(message)
 

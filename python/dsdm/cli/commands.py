@@ -17,7 +17,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.writing import Writing
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths
-from dsdm.cli.usage import as_usage
+from dsdm.cli.usage import as_usage, naming
 from dsdm.cli.words import as_options
 from dsdm.paths import refuse_inputs, refuse_inside
 
@@ -191,6 +191,7 @@ def materialize(
     from dsdm.checks import check_threads
     from dsdm.rows.materializing import how_unfinished_chose
     from dsdm.rows.planning import check_before
+    from dsdm.rows.row_numbers import check_range, row_numbers
 
     if (indices_file is None) == (not by):
         message = "give either --indices FILE or --by METHOD (or score files)"
@@ -223,6 +224,8 @@ def materialize(
         record = choice.record(rows)
     else:
         rows, record = load_rows(Path(str(indices_file)), "--indices"), None
+        with naming(indices_file):
+            check_range(row_numbers(rows), len(shards), ", ".join(source))
     arguments |= {**found, "threads": choosing.threads, "selection": record}
     _write(where, rows, out, arguments, dry_run=writing.dry_run)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
@@ -13,3 +14,15 @@ def as_usage() -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from error
+
+
+@contextmanager
+def naming(file: Path | None) -> Iterator[None]:
+    """Have an error of a row number name the file that holds it."""
+    try:
+        yield
+    except IndexError as error:
+        if file is None:
+            raise
+        message = f"{file}: {error}"
+        raise IndexError(message) from error

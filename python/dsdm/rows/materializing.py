@@ -22,7 +22,7 @@ from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import readable
 from dsdm.rows.sources import Source
 from dsdm.selection.manifest_paths import from_output
-from dsdm.selection.provenance import as_json, with_files
+from dsdm.selection.provenance import as_json, check_count, with_files
 from dsdm.selection.record import as_recorded
 from dsdm.selection.repeat import score_files
 from dsdm.shown import safe_messages, shown
@@ -188,7 +188,7 @@ def _write(arguments: Arguments) -> Report:
         seed = _seed_of_unfinished(target, requested)
     rows, seed = in_order(requested, arguments.row_order, seed)
     chosen = _chosen(request)
-    check_range(rows, len(source))
+    check_range(rows, len(source), source.label if source.files else "")
     check_shards(request.layout.num_shards, len(rows))
     extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
     record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
@@ -235,6 +235,7 @@ def _chosen(request: Request) -> dict[str, Any] | None:
     if selection is None:
         return None
     chosen = with_files(selection, len(request.source))
+    check_count(selection, len(request.rows))
     refuse_inputs(request.path, [file["path"] for file in score_files(chosen, None)])
     return from_output(chosen, request.path, absolute=request.arguments.paths == "absolute")
 

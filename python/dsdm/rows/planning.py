@@ -131,7 +131,7 @@ def _planned(arguments: Arguments) -> Plan:
     rows, _seed = in_order(request.rows, arguments.row_order, arguments.seed)
     if arguments.selection is not None:
         with_files(arguments.selection, len(source))
-    check_range(rows, len(source))
+    check_range(rows, len(source), source.label if source.files else "")
     if len(rows):
         check_shards(request.layout.num_shards, len(rows))
     row_ids = arguments.row_ids

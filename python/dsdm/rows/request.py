@@ -1,6 +1,7 @@
 """What :func:`dsdm.materialize` and :func:`dsdm.plan` do first: the arguments are checked and the corpus is opened."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,8 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
     """
     layout = checked(arguments)
     path = local(arguments.out_dir, "out_dir") if writes or arguments.out_dir is not None else ""
+    if writes:
+        _check_place(path)
     source = open_source(
         arguments.source,
         layout.columns,
@@ -47,9 +50,33 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
         io=arguments.io,
     )
     if arguments.out_dir is not None:
+        _refuse_source(path, source.files)
         refuse_inside(path, source.places)
         refuse_inputs(path, _files_read(arguments.indices, arguments.scores))
     return Request(arguments, layout, path, source, row_numbers(arguments.indices))
+
+
+def _check_place(path: str) -> None:
+    """Fail for an output without a name, and for one below what is no directory."""
+    if not path:
+        message = "out_dir is empty; name the directory to write"
+        raise ValueError(message)
+    above = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - not resolved
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)  # noqa: PTH120
+    if not os.path.isdir(above):  # noqa: PTH112
+        message = f"{path}: {above} is no directory, and nothing can lie in it; choose another place"
+        raise NotADirectoryError(message)
+
+
+def _refuse_source(path: str, files: Iterable[str]) -> None:
+    """Fail for an output that is a file which rows are read from: nobody should be told to remove that."""
+    if not os.path.isfile(path):  # noqa: PTH113
+        return
+    for file in files:
+        if os.path.exists(file) and os.path.samefile(path, file):  # noqa: PTH110, PTH121
+            message = f"{path}: this is the source {file}, and not replaced; name another output"
+            raise ValueError(message)
 
 
 def _files_read(indices: Any, scores: Any) -> list[str]:

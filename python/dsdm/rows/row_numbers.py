@@ -67,11 +67,12 @@ def _no_index(position: int, number: str) -> str:
     return f"index {number} at position {position} is out of range: row numbers are at least 0 and below 2^63"
 
 
-def check_range(indices: NDArray[np.int64], rows: int) -> None:
-    """Fail at the first row number that there is no row for."""
+def check_range(indices: NDArray[np.int64], rows: int, source: str = "") -> None:
+    """Fail at the first row number that there is no row for, in a source that has a name or none."""
     outside = (indices < 0) | (indices >= rows)
     if outside.any():
         position = int(outside.argmax())
         there = f"there are {rows} rows, 0 to {rows - 1}" if rows else "there are no rows"
-        message = f"index {indices[position]} at position {position} is out of range: {there}"
+        where = f", in {source}" if source else ""
+        message = f"index {indices[position]} at position {position} is out of range: {there}{where}"
         raise IndexError(message)

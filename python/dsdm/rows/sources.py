@@ -156,9 +156,17 @@ def _open_table(source: Any, columns: list[str] | None) -> Source:
         return Source(_corpus_of(source, columns))
     message = (
         "rows are read from a directory, a glob, a list of .arrow or .parquet files, a datasets.Dataset or a "
-        f"pyarrow.Table, and not from {type(source).__name__}"
+        f"pyarrow.Table, and not from {_kind_of(source)}"
     )
     raise TypeError(message)
+
+
+def _kind_of(source: Any) -> str:
+    """Name the type of what is no source; of a list that holds something else than paths, also of that."""
+    if not isinstance(source, list | tuple):
+        return type(source).__name__
+    number, item = next((n, item) for n, item in enumerate(source) if not isinstance(item, str | bytes | os.PathLike))
+    return f"a {type(source).__name__} whose item {number} is a {type(item).__name__}"
 
 
 def _corpus_of(table: Any, columns: list[str] | None = None) -> Corpus:

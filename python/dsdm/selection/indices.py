@@ -1,5 +1,6 @@
 """Score vector to row indices: :func:`top_k`, :func:`gumbel_top_k`, :func:`sample`."""
 
+from collections.abc import Iterable
 from typing import Literal, SupportsIndex, TypeAlias, overload
 
 import numpy as np
@@ -43,7 +44,8 @@ def top_k(
         ``"best_first"``; ``"best_last"``, its exact reverse; ``"row"``, ascending rows.
     nan
         ``"raise"``: a NaN is an error that names their number and the first row. ``"omit"``: such rows are never
-        chosen. ``"largest"``, ``"smallest"``: NaN is greater, or less, than every number.
+        chosen. ``"largest"``, ``"smallest"``: NaN is greater, or less, than every number. A null of Arrow or Parquet
+        is no NaN: it is an error where it is read.
     exclude
         Row numbers in any order, or a boolean array with one value per row. Excluded scores are not looked at.
     threads
@@ -284,6 +286,12 @@ def _sampled(
     """Return rows below a number, or some of the ids."""
     if isinstance(population, (np.ndarray, _native.Scores)):
         return _sample_ids(population, checks.count_of(k), chosen, exclude, threads)
+    if isinstance(population, Iterable) and not isinstance(population, str | bytes):
+        message = (
+            f"population is a {type(population).__name__}; a number of rows is needed, or row ids as an integer array: "
+            "numpy.asarray(population)"
+        )
+        raise TypeError(message)
     rows = checks.whole("population", population)
     if rows < 0:
         message = f"population is {checks.said(rows)}; a number of rows cannot be negative"

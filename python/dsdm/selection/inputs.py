@@ -1,5 +1,6 @@
 """Arguments of selections in the form in which the engine takes them."""
 
+import os
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,8 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     if isinstance(scores, _native.Scores):
         return scores
     if not isinstance(scores, np.ndarray):
-        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed"
+        how = "dsdm.open_scores(path) opens a file" if _is_path(scores) else "numpy.asarray(scores) makes one"
+        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed: {how}"
         raise TypeError(message)
     checks.refuse_masked("scores", scores)
     if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
@@ -36,6 +38,11 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     if not (scores.flags.c_contiguous and scores.flags.aligned):
         scores = scores.copy()
     return scores.view(np.uint8), name
+
+
+def _is_path(scores: object) -> bool:
+    listed = scores if isinstance(scores, list | tuple) and scores else [scores]
+    return all(isinstance(item, str | bytes | os.PathLike) for item in listed)
 
 
 def engine_excluded(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dsdm.checks import said
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.selection.manifest_paths import NOT_THERE
@@ -65,6 +66,22 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     as_json({"files": [str(path) for scores in opened for path in scores.paths]})
     files = [file for scores in opened for file in json.loads(scores.identities())]
     return {**record, "score_files": files} if files else record
+
+
+def check_count(selection: Mapping[str, Any], rows: int) -> None:
+    """Fail where what is told of a selection chooses another number of rows than are written, as verify would.
+
+    Raises
+    ------
+    ValueError
+        With both numbers.
+
+    """
+    arguments = selection.get("arguments")
+    k = arguments.get("k") if selection.get("by") in KNOWN and isinstance(arguments, Mapping) else None
+    if isinstance(k, int | np.integer) and not isinstance(k, bool) and k != rows:
+        message = f"selection=: 'arguments' has k={said(k)}, and {rows:,} rows are written; tell how these were chosen"
+        raise ValueError(message)
 
 
 def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Scores]") -> None:

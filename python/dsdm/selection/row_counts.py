@@ -22,17 +22,21 @@ def check_meets(
         return
     of = f" ({what})" if what else ""
     first = "" if prefix is None else f", of which the first {prefix:,} were taken"
-    message = f"{scores:,} scores{first}, {rows:,} rows{of}: each row needs one score; {how_to_meet(rows, files)}"
+    message = (
+        f"{scores:,} scores{first}, {rows:,} rows{of}: each row needs one score; {how_to_meet(scores, rows, files)}"
+    )
     raise ValueError(message)
 
 
-def how_to_meet(rows: int, files: Sequence[int]) -> str:
+def how_to_meet(scores: int, rows: int, files: Sequence[int]) -> str:
     """Say what to do where there are other numbers of scores than of rows, by the scores in each file."""
     if len(files) > 1 and all(scores == rows for scores in files):
         return (
             f"each of the {len(files)} files has one for each row, and several files are one vector, one after the "
             "other: give one of them, or save a sum of them as one file"
         )
+    if scores < rows:
+        return "these are of a part of the rows: give all their score files, or the shards alone that they are of"
     return "for rows that are the first part of a corpus, cut the scores with rows="
 
 
@@ -67,11 +71,25 @@ def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
             raise ValueError(message)
         if len(vector) != rows:
             message = (
-                f"the scores {name!r} have {len(vector):,} values and the source has {rows:,} rows; "
-                "each row needs one score"
+                f"the scores {name!r}{_paths(vector)} have {len(vector):,} values and the source has {rows:,} rows; "
+                f"each row needs one score{_cut(name, vector, rows)}"
             )
             raise ValueError(message)
     return vectors
+
+
+def _paths(vector: Any) -> str:
+    """Name the files of scores, where they lie in files."""
+    paths = [str(path) for path in getattr(vector, "paths", None) or ()]
+    return f" ({paths[0]}{f' and {len(paths) - 1} more' if paths[1:] else ''})" if paths else ""
+
+
+def _cut(name: str, vector: Any, rows: int) -> str:
+    """Say how scores of more rows are cut, which are those of a longer corpus that begins with the rows."""
+    if len(vector) < rows:
+        return ""
+    cut = f"slice(0, {rows})" if hasattr(vector, "slice") else f"[:{rows}]"
+    return f"; where the source is the first part of a corpus, those of its rows are {name}.{cut}".replace(".[", "[")
 
 
 def check_population(population: int, rows: int, *, given: bool) -> None:
@@ -85,6 +103,9 @@ def check_population(population: int, rows: int, *, given: bool) -> None:
     """
     if population == rows or (given and population < rows):
         return
+    if given:
+        message = f"rows is {population:,}, and there are {rows:,} rows to draw from; it can be at most that"
+        raise ValueError(message)
     message = f"rows were drawn from {population:,}, and there are {rows:,} rows; name the number of them with rows="
     raise ValueError(message)
 

@@ -59,7 +59,7 @@ impl Column {
     /// The error for rows without a value.
     pub(crate) fn nulls(&self, path: &Path, nulls: u64, rows: u64) -> Error {
         Error::Value(format!(
-            "{}: column {:?}: {nulls} of {rows} rows are null, and every row needs a score; fill them before, for instance with -inf so that they are chosen last",
+            "{}: column {:?}: {nulls} of {rows} rows are null, and every row needs a score: nan= is of NaN alone, which pandas writes as null; fill them before, for instance with -inf so that they are chosen last",
             path.display(),
             self.name
         ))

@@ -42,7 +42,10 @@ class Noise(StrEnum):
 
 
 def local_path(text: str) -> Path:
-    """Return a path of this machine, with ``~`` expanded, or refuse a URL."""
+    """Return a path of this machine, with ``~`` expanded, or refuse a URL and a path without a name."""
+    if not text:
+        message = "the path is empty; name one"
+        raise typer.BadParameter(message)
     return Path(local(text))
 
 
