@@ -11,7 +11,6 @@ mod numbers;
 mod outputs;
 mod reports;
 mod scores;
-mod scores_array;
 mod select;
 
 use pyo3::prelude::pymodule;

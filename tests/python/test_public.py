@@ -1,9 +1,11 @@
 """What is public: names that users look for, old names that still work, and types that say what may be chosen."""
 
+import ast
 import importlib
 import inspect
 import json
 import typing
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -174,3 +176,14 @@ def test_choices_are_in_the_types():
                 assert literals == [choices[argument]], (name, argument)
                 seen.add(argument)
     assert seen == choices.keys()
+
+
+def test_docstrings_of_scores_are_there_at_run_time():
+    """The stub is what editors show, and `help` shows the same."""
+    stub = ast.parse((Path(dsdm.__file__).parent / "_native.pyi").read_text())
+    told = next(node for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "Scores")
+    assert inspect.getdoc(dsdm.Scores) == ast.get_docstring(told)
+    documented = [node for node in told.body if isinstance(node, ast.FunctionDef) and ast.get_docstring(node)]
+    assert len(documented) > 8
+    for node in documented:
+        assert inspect.getdoc(getattr(dsdm.Scores, node.name)) == ast.get_docstring(node), node.name

@@ -1,19 +1,29 @@
 //! Score vectors in Python: `Scores`, and the opening of files.
 
+mod array;
+mod operands;
+
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use numpy::PyUntypedArray;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyBool, PySlice};
+use pyo3::types::{IntoPyDict, PySlice};
 
-use super::numbers::{Given, if_there_is_room, said, whole};
-use super::{call, scores_array};
+use super::call;
+use super::numbers::{Given, said, whole};
 use crate::error::{At, Error, Result, Shown};
 use crate::scores::{Chosen, DType, OpenOptions, Operand, Operator, RawType, RowFile, Scores, Source};
 use crate::shown::told;
+use operands::{bound, operand};
 
-/// One score per row, in files or computed from files.
+/// One score per row: a vector in files, or an expression over such vectors that is computed when read.
+///
+/// Arithmetic with another vector of the same length or with a number gives another vector, computed block by
+/// block and never stored. Float16, bfloat16 and float32 are computed in float32, where numbers are rounded to
+/// float32; anything with float64 or integers is computed in float64. Each operation rounds once, as in numpy.
+///
+/// Indexing gives numpy: a scalar for a number, an array for a slice, for row numbers (negative ones count from
+/// the end) and for a boolean per row. Values of bfloat16 are given as float32.
 #[pyclass(frozen, name = "Scores", module = "dsdm")]
 pub(crate) struct PyScores {
     pub(super) scores: Scores,
@@ -61,41 +71,12 @@ impl PyScores {
         other: &Bound<'_, PyAny>,
         reflected: bool,
     ) -> PyResult<Option<Self>> {
-        let Some(other) = operand(other)? else { return Ok(None) }; // Proof: Python then asks the other side.
+        let vector = |value: &Bound<'_, PyAny>| Some(value.cast::<Self>().ok()?.get().scores.clone());
+        let Some(other) = operand(other, vector)? else { return Ok(None) }; // Proof: Python then asks the other side.
         let this = Operand::Scores(self.scores.clone());
         let (left, right) = if reflected { (other, this) } else { (this, other) };
         Ok(Some(Self::new(Scores::binary(operator, left, right)?)))
     }
-}
-
-/// A `Scores` or a number; anything else is left to its own arithmetic.
-fn operand(value: &Bound<'_, PyAny>) -> PyResult<Option<Operand>> {
-    if let Ok(scores) = value.cast::<PyScores>() {
-        return Ok(Some(Operand::Scores(scores.get().scores.clone())));
-    }
-    let numbers = value.py().import("numbers")?.getattr("Real")?;
-    if value.cast::<PyUntypedArray>().is_ok() {
-        let message = "scores and a numpy array do not go together, as scores are read block by block; give numpy.asarray(scores) in their place for an array, or save the array with numpy.save and open it with dsdm.open_scores";
-        return Err(Error::Type(message.to_owned()).into());
-    }
-    if value.is_instance_of::<PyBool>() || !value.is_instance(&numbers)? {
-        return Ok(None);
-    }
-    let Some(number) = if_there_is_room(value.py(), value.extract::<f64>())? else {
-        let message =
-            format!("the number {} is beyond a float64, in which arithmetic on scores is done", said(value)?);
-        return Err(Error::Value(message).into());
-    };
-    let integers = value.py().import("numbers")?.getattr("Integral")?;
-    // An integer of numpy would be compared as the float64 that it is rounded to.
-    let exact = || value.py().import("operator")?.call_method1("index", (value,))?.eq(number);
-    if value.is_instance(&integers)? && !exact()? {
-        let message = format!(
-            "the number {value} is not exactly a float64, in which arithmetic on scores is done; give a float, or compute with numpy in integers"
-        );
-        return Err(Error::Value(message).into());
-    }
-    Ok(Some(Operand::Number(number)))
 }
 
 /// The result of an operator: a vector, or `NotImplemented`.
@@ -107,6 +88,7 @@ fn answer(py: Python<'_>, result: PyResult<Option<PyScores>>) -> PyResult<Py<PyA
 }
 
 #[pymethods]
+#[allow(clippy::doc_markdown)] // docstrings, in the words of Python
 impl PyScores {
     // Arithmetic with a numpy array on the left must come to this class, and not run value by value.
     #[classattr]
@@ -118,19 +100,22 @@ impl PyScores {
             .map_err(|_| Error::Value("more rows than fit an index".into()))?)
     }
 
+    /// The type of a value: a numpy type, or the string "bfloat16".
     #[getter]
     fn dtype(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         if self.scores.dtype() == DType::BF16 {
             return Ok(pyo3::types::PyString::new(py, DType::BF16.name()).into_any().unbind());
         }
-        Ok(scores_array::numpy_dtype(py, self.scores.dtype())?.unbind())
+        Ok(array::numpy_dtype(py, self.scores.dtype())?.unbind())
     }
 
+    /// The files that are read, each once, in the order of the expression.
     #[getter]
     fn paths(&self) -> Vec<PathBuf> {
         self.scores.paths()
     }
 
+    /// The column of Arrow or Parquet files that was taken; None for other files, and for several columns.
     #[getter]
     fn column(&self) -> Option<String> {
         self.only_chosen().and_then(|chosen| match chosen {
@@ -139,6 +124,7 @@ impl PyScores {
         })
     }
 
+    /// The tensor that was taken of ``.pt`` files that hold a dict, a list or a tuple, as `column`.
     #[getter]
     fn key(&self) -> Option<String> {
         self.only_chosen().and_then(|chosen| match chosen {
@@ -147,12 +133,13 @@ impl PyScores {
         })
     }
 
+    /// Whether every value is read through a map of its file, rather than copied or decoded.
     #[getter]
     fn is_mapped(&self) -> bool {
         self.scores.is_mapped()
     }
 
-    /// The files, as they were when they were opened, as a JSON list of objects.
+    /// The files, as they were when they were opened, as a JSON list of objects; see ``dsdm.json``.
     fn identities(&self, py: Python<'_>) -> PyResult<String> {
         let found = py.detach(|| self.scores.identities())?;
         Ok(serde_json::to_string(&found).map_err(|e| Error::Value(e.to_string()))?)
@@ -187,11 +174,12 @@ impl PyScores {
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().prepare(slf.py())?;
         if let Ok(slice) = key.cast::<PySlice>() {
-            return scores_array::slice(slf.py(), &slf.get().scores, slice);
+            return array::slice(slf.py(), &slf.get().scores, slice);
         }
-        scores_array::index(slf.py(), &slf.get().scores, key)
+        array::index(slf.py(), &slf.get().scores, key)
     }
 
+    /// Return all values: read-only and without a copy where they lie as one run in a mapped file, else a copy.
     #[pyo3(signature = (dtype = None, copy = None))]
     fn __array__<'py>(
         slf: &Bound<'py, Self>,
@@ -199,7 +187,7 @@ impl PyScores {
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
         slf.get().prepare(slf.py())?;
-        scores_array::array(slf.py(), &slf.get().scores, dtype, copy)
+        array::array(slf.py(), &slf.get().scores, dtype, copy)
     }
 
     fn __add__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -238,17 +226,38 @@ impl PyScores {
         Ok(Self::new(self.scores.negated()?))
     }
 
+    /// Return the values less their mean, divided by their standard deviation.
+    ///
+    /// Both are taken over all rows in float64, once, when a value is first read. The sum of squares is divided
+    /// by the number of rows less `ddof`. A deviation of 0 or NaN is then a ValueError.
     #[pyo3(signature = (ddof = Given(None)), text_signature = "($self, /, ddof=0)")]
     fn zscore(&self, ddof: Given<'_>) -> PyResult<Self> {
         let ddof = ddof.0.map_or(Ok(0), |given| self.ddof(&given))?;
         Ok(Self::new(self.scores.zscore(ddof)?))
     }
 
-    /// Compares the files with the hashes that were kept when they were opened.
+    /// Compare the bytes of the files with what they were when they were opened with ``verify=True``.
+    ///
+    /// Of each file, those blocks of 1 MiB are read again, on all threads, that hold values of this vector: of a slice
+    /// of a vector in files, those of its rows; of an expression, those of all vectors that it is computed from.
+    /// Where values were decoded when the file was opened (Parquet, packed Arrow), it is the whole file.
+    ///
+    /// Every call compares the size of each file, and the times of its last modification and change, which tell of
+    /// most writes. They do not tell of a write through a map of the file (``numpy.memmap`` of another process) to a
+    /// page that was written before it was opened, of one within the tick of the clock in which it was opened, or of
+    /// a file system that keeps no such times.
+    ///
+    /// Raises
+    /// ------
+    /// SourceChangedError
+    ///     For a file with another byte, with the bytes of its block and the rows that they hold.
+    /// ValueError
+    ///     For a vector that was opened without ``verify=True``.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
         call::run(py, call::threads(None)?, None, |job| self.scores.check(job))
     }
 
+    /// Return the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError.
     #[pyo3(signature = (start = None, stop = None))]
     fn slice(&self, start: Option<Bound<'_, PyAny>>, stop: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let len = self.scores.len();
@@ -265,16 +274,6 @@ impl PyScores {
         };
         Ok(Self::new(self.scores.slice(first..last.max(first))?))
     }
-}
-
-/// A bound of a slice of `len` rows: counted from the end, if it is negative. Nothing, if it lies outside.
-fn bound(name: &str, given: Option<&Bound<'_, PyAny>>, default: u64, len: u64) -> PyResult<Option<u64>> {
-    let Some(given) = given else { return Ok(Some(default)) }; // Proof: Python's own default.
-    let row = whole(name, given)?.and_then(|row| {
-        let back = row.unsigned_abs();
-        if row < 0 { len.checked_sub(back) } else { Some(back) }
-    });
-    Ok(row.filter(|&row| row <= len))
 }
 
 /// Opens files as one vector, in the order given.
@@ -309,7 +308,7 @@ pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
 pub(super) fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyAny>> {
     super::arrays::prepare(py)?;
     let file = call::run(py, 1, None, |job| job.run_one(|| RowFile::open(&path)))?;
-    let values = scores_array::copied(py, &file.values)?;
+    let values = array::copied(py, &file.values)?;
     if !file.booleans {
         return Ok(values);
     }

@@ -7,10 +7,10 @@ use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError}
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PySlice};
 
-use super::call;
-use super::numbers::said;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
+use crate::python::call;
+use crate::python::numbers::said;
 use crate::scores::{DType, Scores, Source, copy_rows, take_rows};
 
 /// A vector whose bytes numpy reads where they lie; it keeps their file mapped.
