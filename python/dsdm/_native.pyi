@@ -270,6 +270,11 @@ class Corpus:
     def pinned(self) -> str:
         """The same, with what this machine knows the files by: for :func:`check_files`."""
 
+    def check_named(self) -> None:
+        """Fail if a file changed since it was opened, or if another has its name: what its name tells is not of these
+        rows then.
+        """
+
     @property
     def stored_names(self) -> list[str]:
         """The names that the columns have in the first file."""

@@ -110,6 +110,11 @@ impl Corpus {
         Ok(self.inner.stored_names()?)
     }
 
+    /// Fails if a file changed since it was opened, or if another has its name.
+    fn check_named(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.inner.check_named())?)
+    }
+
     /// About how many bytes all rows take in memory.
     #[getter]
     fn nbytes(&self) -> PyResult<u64> {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import Corpus, default_memory_limit
 from dsdm.errors import SourceChangedError
-from dsdm.hf.digests import digest_of_files
+from dsdm.hf.digests import digest_of_files, digest_of_opened
 from dsdm.hf.lazy_cache import place_in_cache
 from dsdm.hf.runs import in_runs
 from dsdm.rows.releases import installed
@@ -50,9 +50,8 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the files again. Their state is for fingerprints, which are taken of the pickle.
-        self.corpus.take(np.empty(0, np.int64))  # fails where a file is not as it was when it was opened
         metadata = {key.decode(): value.decode() for key, value in (self._schema.metadata or {}).items()}
-        window, state = (self._window.start, self._window.stop), digest_of_files(self.files)
+        window, state = (self._window.start, self._window.stop), digest_of_opened(self.corpus, self.files)
         names = self.corpus.stored_names, self._schema.names
         # What is as ever is left out: fingerprints, and with them caches, stay what they were.
         how = () if self.corpus.io == "mmap" else (self.corpus.io,)
@@ -280,11 +279,17 @@ def _reopen(
     state: str,
     io: str = "mmap",
 ) -> CorpusTable:
-    if digest_of_files(files) != state:
+    _refuse_another(files, digest_of_files(files), state)
+    corpus = Corpus.open(list(files), columns=stored, io=io)
+    # What was opened, and not what had these names just before.
+    _refuse_another(files, digest_of_opened(corpus, files), state)
+    return CorpusTable(corpus.for_datasets(installed()).rename(names, metadata), files, places, range(*window))
+
+
+def _refuse_another(files: Sequence[str], found: str, state: str) -> None:
+    if found != state:
         message = (
             f"{files[0]} and those with it: a file is not as it was when the dataset was pickled, or it is another "
             "file; open the dataset again"
         )
         raise SourceChangedError(message)
-    corpus = Corpus.open(list(files), columns=stored, io=io).for_datasets(installed()).rename(names, metadata)
-    return CorpusTable(corpus, files, places, range(*window))

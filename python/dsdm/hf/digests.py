@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from dsdm._native import Corpus
     from dsdm.rows.sources import Source
 
 
@@ -33,6 +34,20 @@ def digest_of_files(files: Sequence[str]) -> str:
         state = Path(file).stat()
         states.append((os.path.realpath(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns))
     return digest_of(repr(states))
+
+
+def digest_of_opened(corpus: "Corpus", files: Sequence[str]) -> str:
+    """Give the digest of files that are open, which lie where they were opened.
+
+    Raises
+    ------
+    SourceChangedError
+        If one changed since, or another has its name: its state is not that of the rows that are read.
+
+    """
+    digest = digest_of_files(files)
+    corpus.check_named()
+    return digest
 
 
 def digest_of_table(table: "pa.Table") -> str:
@@ -76,7 +91,7 @@ def digest_of_source(source: "Source") -> str | None:
         return digest_of(source.dataset._fingerprint, repr(source.corpus.schema.names))  # noqa: SLF001 - no public name
     if not source.files:
         return None
-    return digest_of(digest_of_files(source.files), source.corpus.schema.serialize().to_pybytes())
+    return digest_of(digest_of_opened(source.corpus, source.files), source.corpus.schema.serialize().to_pybytes())
 
 
 def digest_of_selection(source: "Source", rows: NDArray[np.int64]) -> str | None:

@@ -132,6 +132,9 @@ def _again_from_files(
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(pinned)
     corpus = Corpus.open([file["path"] for file in json.loads(pinned)], columns=stored, io=io)
+    # What was opened, and not what had these names just before.
+    check_files(pinned)
+    corpus.check_named()
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
     return Source(corpus.rename(schema.names, metadata), mapping, files, label, places=places)
 

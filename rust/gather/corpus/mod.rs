@@ -21,6 +21,7 @@ use crate::gather::units::Units;
 use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
 use crate::io::map::Map;
+use crate::io::opened::Opened;
 
 /// A corpus of rows: files or a table, of one schema, read where they lie.
 #[derive(Clone)]
@@ -299,6 +300,13 @@ impl Corpus {
     /// [`Error::SourceChanged`], naming the file.
     pub fn check_unchanged(&self) -> Result<()> {
         self.parts.iter().try_for_each(|part| part.check_unchanged())
+    }
+
+    /// Fails if a file changed since it was opened, or if another has its name: what is told of the file of that name
+    /// is then not told of these rows.
+    pub fn check_named(&self) -> Result<()> {
+        // Proof: a table in memory lies in no file.
+        self.parts.iter().filter_map(|part| part.opened()).try_for_each(Opened::check_named)
     }
 }
 
