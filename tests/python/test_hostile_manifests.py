@@ -326,3 +326,40 @@ def test_offsets_that_a_manifest_does_not_name_are_not_waited_for(work):
     (work / "tokens" / offsets["name"]).write_bytes(b"short")
     with pytest.raises(errors.TruncatedError, match="128 bytes, and this has 5"):
         dsdm.verify("tokens")
+
+
+@pytest.mark.parametrize("named", ["evil", "ev*"])
+@pytest.mark.parametrize("link", ["state.json", "refs/main", "refs", "below", "0"])
+def test_what_a_folder_of_scores_means_is_not_told_by_what_is_not_trusted(work, monkeypatch, named, link):
+    elsewhere = work.parent / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("main", "state.json", "s.npy"):
+        (elsewhere / name).write_text(SECRET)
+    (work / "evil" / "snapshots" / "abc").mkdir(parents=True)
+    (work / "evil" / "refs").mkdir()
+    np.save(work / "evil" / "snapshots" / "abc" / "s.npy", np.arange(20.0))
+    if link == "refs":
+        (work / "evil" / "refs").rmdir()
+    place = work / "evil" / link
+    place.symlink_to(elsewhere if link in ("refs", "below", "0") else elsewhere / place.name)
+    manifest = json.loads((work / "out" / "dsdm.json").read_text())
+    manifest["selection"]["chosen"]["scores"] = [f"../{named}"]
+    manifest["selection"]["chosen"]["reading"] = {"sort": "name"}
+    reseal(work / "out", manifest)
+    searched = []
+    monkeypatch.setattr("dsdm.selection.provenance.find", lambda *args, **_: searched.append(args))
+    found = dsdm.verify("out")
+    assert not found.selection
+    assert "outside of the directory" in found.reason
+    assert not searched
+
+
+def test_a_pipe_that_tells_which_folder_is_meant_is_not_waited_for(work):
+    (work / "evil" / "snapshots").mkdir(parents=True)
+    (work / "evil" / "refs").mkdir()
+    os.mkfifo(work / "evil" / "refs" / "main")
+    manifest = json.loads((work / "out" / "dsdm.json").read_text())
+    manifest["selection"]["chosen"]["scores"] = ["../evil"]
+    reseal(work / "out", manifest)
+    with pytest.raises(errors.FormatError, match="evil: the manifest tells that this holds scores"):
+        dsdm.verify("out")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_colu
 from dsdm.paths.named import place_of, tells_place
 from dsdm.paths.saved import STATE, saved_shards
 from dsdm.paths.splits import named_splits, one_split
+
+# A reference to a revision has 40.
+_MOST_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -201,11 +205,47 @@ def _refuse_nothing(folder: str, use: Use) -> None:
 
 def _snapshot(folder: Path) -> str:
     """Return the snapshot of a hub cache directory that ``refs/main`` names, or the only one."""
-    reference = folder / "refs" / "main"
-    if reference.exists():
-        return str(folder / "snapshots" / reference.read_text().strip())
-    snapshots = sorted((folder / "snapshots").iterdir())
-    if len(snapshots) != 1:
-        message = f"{len(snapshots)} snapshots and no refs/main; name one of them"
-        raise FileNotFoundError(errno.ENOENT, message, str(folder / "snapshots"))
-    return str(snapshots[0])
+    reference, snapshots = folder / "refs" / "main", folder / "snapshots"
+    if os.path.lexists(reference):
+        revision = _small_text(reference).strip()
+        # A name that is empty, leads elsewhere or has a NUL is none of an entry.
+        if revision not in os.listdir(snapshots) or not (snapshots / revision).is_dir():  # noqa: PTH208
+            message = (
+                f"{reference}: it names the revision {revision!r}, and of that name there is no directory in "
+                f"{snapshots}; get the data set again, or name the directory that is meant"
+            )
+            raise FormatError(message)
+        return str(snapshots / revision)
+    found = sorted(snapshots.iterdir())
+    if len(found) != 1:
+        message = f"{len(found)} snapshots and no refs/main; name one of them"
+        raise FileNotFoundError(errno.ENOENT, message, str(snapshots))
+    return str(found[0])
+
+
+def _small_text(path: Path) -> str:
+    """Read a small file of text, and wait for no pipe.
+
+    Raises
+    ------
+    FormatError
+        For what is no regular file, is larger, or is no UTF-8.
+
+    """
+    # Opening a pipe would wait for its writer. Windows has none by these names.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            message = f"{path}: a small file of text is needed, and this is a directory, pipe, socket or device"
+            raise FormatError(message)
+        data = os.read(descriptor, _MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > _MOST_BYTES:
+        message = f"{path}: a small file of text is needed, and it has more than {_MOST_BYTES:,} bytes"
+        raise FormatError(message)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"{path}: at byte {error.start}: a small file of text is needed, and this is no UTF-8"
+        raise FormatError(message) from error

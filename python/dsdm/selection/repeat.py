@@ -149,9 +149,9 @@ def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trus
     """Open the score files of a selection; or say which is missing, or not trusted."""
     recorded = selection.get("scores", ())
     named = [recorded] if isinstance(recorded, str) else list(map(str, recorded))
-    if selection["by"] != "get_indices" and (outside := trust.first_outside(named)):
-        return outside
     try:
+        if selection["by"] != "get_indices" and (outside := trust.first_leading_out(named)):
+            return outside
         files = files_of_scores(selection, data_dir)
         return trust.first_outside(files) or opened_scores(selection, data_dir)
     except FileNotFoundError as missing:

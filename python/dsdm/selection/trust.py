@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from dsdm.paths import PathLike, local
+from dsdm.paths.deep import MOST_DEEP, matching
 from dsdm.reference import places
 
 OUTSIDE = "outside of the directory, the data directory and the current directory"
@@ -14,6 +15,8 @@ OUTSIDE = "outside of the directory, the data directory and the current director
 ALLOW = "if you trust it, allow it by trust_paths="
 """How."""
 
+# Files that tell which files a folder means.
+_READ = ("state.json", "dsdm.json", "main")
 # A pattern with more of them walks the same folders again and again.
 _MOST_WALKS = 1
 
@@ -55,6 +58,34 @@ class Trust:
     def first_outside(self, paths: Sequence[str]) -> str | None:
         """Say of the first of these that is not opened why."""
         return next(filter(None, map(self.outside, paths)), None)
+
+    def first_leading_out(self, paths: Sequence[str]) -> str | None:
+        """Say of the first of these why it is not searched: it or a link below it leads out, before anything is read.
+
+        Which files a folder means is told by files in it (``state.json``, ``refs/main``) and by folders that links
+        lead to. The files that are found are to be looked at by themselves.
+        """
+        return self.first_outside(paths) or next(filter(None, map(self._link_out, paths)), None)
+
+    def _link_out(self, path: str) -> str | None:
+        place = local(path)
+        pattern = glob.has_magic(place) and not os.path.lexists(place)
+        ahead = [(each, 0) for each in (matching(place, _without_pattern(place)) if pattern else [place])]
+        while ahead:
+            folder, depth = ahead.pop()
+            if outside := self.outside(folder, expand=False):
+                return outside
+            if not os.path.isdir(folder) or depth > MOST_DEEP:  # noqa: PTH112
+                continue  # what lies deeper is refused by those who search it
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        ahead.append((entry.path, depth + 1))
+                        continue
+                    leads = entry.is_symlink() and (entry.name in _READ or entry.is_dir())
+                    if leads and (outside := self.outside(entry.path, expand=False)):
+                        return outside
+        return None
 
 
 def _without_pattern(path: str) -> str:
