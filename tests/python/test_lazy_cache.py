@@ -285,3 +285,16 @@ def test_a_table_of_other_values_has_another_fingerprint():
     of = {id(table): dsdm.select(table, [5, 3])._fingerprint for table in (TABLE, changed, renamed)}
     assert len(set(of.values())) == 3
     assert dsdm.select(cut, [5, 3])._fingerprint == of[id(TABLE)]
+
+
+def test_indices_have_the_permissions_of_other_files_and_no_file_of_a_thread_has_others(folder, tmp_path, monkeypatch):
+    before = os.umask(0o027)
+    try:
+        # It is that of the process, also for files that other threads make meanwhile.
+        monkeypatch.setattr(os, "umask", None)
+        open_dataset(folder).select([5, 3], indices_cache_file_name=str(tmp_path / "indices.arrow"))
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert (tmp_path / "indices.arrow").stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -5,6 +5,7 @@ of it, and the directory may belong to others, or be read-only.
 """
 
 import os
+import secrets
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -60,17 +61,14 @@ def write_indices(rows: NDArray[np.int64], path: str) -> MemoryMappedTable:
     table = pa.table({"indices": pa.array(rows.astype(np.uint64, copy=False))})
     target = Path(path).expanduser()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".indices-", delete=False) as file:
-        written = Path(file.name)
-        try:
-            with pa.ipc.new_stream(file, table.schema) as writer:
-                writer.write_table(table)
-            file.close()
-            _as_others_are(written)
-            written.replace(target)
-        except BaseException:
-            written.unlink(missing_ok=True)
-            raise
+    # Made with the permissions of any other file: those of a temporary one are for its owner alone.
+    written = target.with_name(f".indices-{secrets.token_hex(8)}")
+    try:
+        with written.open("xb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+        written.replace(target)
+    finally:
+        written.unlink(missing_ok=True)
     return MemoryMappedTable.from_file(str(target))
 
 
@@ -83,10 +81,3 @@ def write_rows(source: Source, path: str, threads: int | None) -> None:
         source.corpus.materialize(rows, Path(folder) / "rows", num_shards=1, threads=threads)
         (written,) = (Path(folder) / "rows").glob("data-*.arrow")
         written.replace(target)
-
-
-def _as_others_are(path: Path) -> None:
-    """Set the permissions of a temporary file to those of other files."""
-    mask = os.umask(0o666)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
