@@ -271,9 +271,7 @@ class Corpus:
         """The same, with what this machine knows the files by: for :func:`check_files`."""
 
     def check_named(self) -> None:
-        """Fail if a file changed since it was opened, or if another has its name: what its name tells is not of these
-        rows then.
-        """
+        """Fail if a file changed since it was opened, or if another has its name, which tells nothing of these rows."""
 
     @property
     def stored_names(self) -> list[str]:

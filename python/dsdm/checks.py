@@ -5,7 +5,7 @@ import operator
 import sys
 from collections.abc import Set as AbstractSet
 from numbers import Integral, Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ ROW_ORDERS: tuple[str, ...] = get_args(RowOrder)
 FORMATS: tuple[str, ...] = get_args(Format)
 _IOS: tuple[str, ...] = get_args(Io)
 _PATH_NAMES: tuple[str, ...] = get_args(PathNames)
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _MOST_THREADS = 1024
 # More of them tell a reader nothing, and Python writes no more than some thousand.
@@ -156,14 +158,22 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
         message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
         raise ValueError(message)
     if rows.dtype == np.bool_:
-        return np.ascontiguousarray(rows)
+        return aligned(rows, np.bool_)
     beyond = first_beyond(rows)
     if beyond is not None:
         raise IndexError(_no_row("exclude", *beyond))
     if rows.size and rows.dtype.kind not in "iu":
         message = f"exclude holds {rows.dtype}; row numbers are integers, and a mask is boolean"
         raise TypeError(message)
-    return np.ascontiguousarray(rows, dtype=np.int64)
+    return aligned(rows, np.int64)
+
+
+def aligned(array: npt.NDArray[Any], dtype: type[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Give an array of a type whose values lie one after the other, each where the processor reads it.
+
+    A field of packed records lies anywhere, which ``numpy.ascontiguousarray`` leaves as it is.
+    """
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def first_beyond(rows: npt.NDArray[Any]) -> tuple[int, str] | None:

@@ -9,6 +9,7 @@ from datasets.table import InMemoryTable, MemoryMappedTable, Table
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, default_memory_limit
+from dsdm.checks import aligned
 from dsdm.errors import SourceChangedError
 from dsdm.hf.digests import digest_of_files, digest_of_opened
 from dsdm.hf.lazy_cache import place_in_cache
@@ -144,7 +145,7 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
 
     def fast_gather(self, indices: Any) -> pa.Table:
         """Read rows by their numbers."""
-        rows = np.ascontiguousarray(indices, dtype=np.int64) + self._window.start
+        rows = aligned(np.asarray(indices), np.int64) + self._window.start
         # A few rows that lie in place are copied sooner than threads are started for them.
         few = self.corpus.in_place and len(rows) * self._row_bytes <= _FEW_BYTES
         return self.corpus.take(rows, threads=1 if few else None)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import prepare_arrays
-from dsdm.checks import first_beyond, plain_array, said
+from dsdm.checks import aligned, first_beyond, plain_array, said
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 prepare_arrays()
@@ -47,7 +47,7 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
         hint = "; turn a mask into row numbers with numpy.flatnonzero" if array.dtype.kind == "b" else ""
         message = f"indices must be whole numbers and are {array.dtype}{hint}"
         raise TypeError(message)
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return aligned(array, np.int64)
 
 
 def _numbers_of(indices: range) -> NDArray[np.int64]:

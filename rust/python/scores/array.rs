@@ -148,7 +148,8 @@ fn row_numbers<'py>(py: Python<'py>, key: &Bound<'py, PyAny>, len: u64) -> PyRes
     if kind == "b" {
         return numpy.call_method1("flatnonzero", (array,))?.call_method1("astype", ("int64",));
     }
-    numpy.call_method1("ascontiguousarray", (array, "int64"))
+    // A field of packed records lies anywhere.
+    py.import("dsdm.checks")?.call_method1("aligned", (array, "int64"))
 }
 
 /// The error for a row that 64 bits have no room for.
