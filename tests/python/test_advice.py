@@ -1,10 +1,15 @@
 """What a message advises is done here, and works."""
 
+import json
 import os
+import pathlib
+import re
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
 import pyarrow.parquet as pq
 import pytest
 
@@ -161,3 +166,36 @@ def test_scores_of_another_number_of_rows_are_cut_only_where_that_helps(run, tmp
     code, _, said = run("materialize", "c.parquet", "out", "--by", "random", "--rows", 30, "-k", 3)
     assert code == 1
     assert "--rows is 30, and there are 10 rows to draw from; it can be at most that" in said
+
+
+def test_text_is_made_into_scores_by_what_its_first_bytes_show(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = {
+        "numbers.csv": "1.5\n-2e3\n3\n",
+        "named.csv": "id,score\n7,1.5\n8,-2000\n9,3\n",
+        "lines.jsonl": '{"id": 7, "score": 1.5}\n{"id": 8, "score": -2000}\n{"id": 9, "score": 3}\n',
+        "list.json": "[1.5, -2000,\n 3]\n",
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.write_text(text)
+        with pytest.raises(dsdm.FormatError) as caught:
+            dsdm.open_scores(path)
+        (advice,) = re.findall(r"((?:numpy\.save|pyarrow\.parquet\.write_table)\(.*\))", str(caught.value))
+        exec(advice, {"numpy": np, "pyarrow": pa, "json": json, "pathlib": pathlib, "path": path})  # noqa: S102 - our own text
+        made = "scores.npy" if "numpy" in advice else "new.parquet"
+        scores = dsdm.open_scores(made, column="score" if made == "new.parquet" else None)
+        assert scores[:].tolist() == [1.5, -2000, 3], advice
+
+
+def test_what_is_there_already_is_told_to_be_a_dataset_or_not(tmp_path):
+    dsdm.materialize(TABLE, [0], tmp_path / "dataset", progress=False)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "file").touch()
+    for name, said in (
+        ("dataset", r"there already \(overwrite=True replaces a dataset\)"),
+        ("other", "something else than a dataset is already, which overwrite=True does not replace"),
+        ("file", "something else than a dataset is already, which overwrite=True does not replace"),
+    ):
+        with pytest.raises(FileExistsError, match=said):
+            dsdm.materialize(TABLE, [0], tmp_path / name, progress=False)

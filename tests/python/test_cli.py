@@ -242,7 +242,7 @@ def test_where_indices_go_is_looked_at_before_they_are_selected(run, tmp_path, o
 
 
 WRONG_FOLDER = [
-    ([], "there.*there already"),
+    ([], "there: .*something else than a dataset is already"),
     (["--overwrite"], "this is none"),
     (["--keep", "none"], "none"),
     (["--format", "tokens", "--keep", "id"], 'column "id": it holds Int64, and token files hold lists of'),

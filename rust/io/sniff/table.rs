@@ -32,6 +32,16 @@ const NUMBERS: Advice = Advice::Each(
     "save its numbers with numpy.save, for example numpy.save(\"scores.npy\", numpy.loadtxt(path, delimiter=\",\"))",
     "write the rows as Parquet",
 );
+const ROWS_OF_JSON: Advice = Advice::Do(
+    "write it as Parquet: pyarrow.parquet.write_table(pyarrow.json.read_json(path), \"new.parquet\"), which reads one object a line",
+);
+const LIST_OF_JSON: Advice = Advice::Each(
+    "save its numbers: numpy.save(\"scores.npy\", numpy.array(json.loads(pathlib.Path(path).read_text()), dtype=\"float64\"))",
+    "write the rows as Parquet",
+);
+const ROWS_OF_TEXT: Advice = Advice::Do(
+    "write it as Parquet: pyarrow.parquet.write_table(pyarrow.csv.read_csv(path), \"new.parquet\"), which reads the names of columns in its first line",
+);
 const TENSORS: Advice =
     Advice::Each("save the tensor of the scores with numpy.save or torch.save", "write the rows as Parquet");
 const SCORES: Advice = Advice::Do("scores are opened with open_scores; rows are read from Arrow and Parquet");
@@ -73,9 +83,23 @@ static TABLE: &[Signature] = &[
     Signature::weak(FileType::Arrow, "Arrow IPC", |h| h.starts(&[0xff; 4]), READ),
     Signature::weak(FileType::Arrow, "an Arrow stream from before 0.15", is_old_stream, READ),
     Signature::weak(FileType::Other, "a bare pickle", |h| matches!(h.bytes, [0x80, 2..=5, ..]), PICKLE),
-    Signature::weak(FileType::Other, "JSON text", is_json, NUMBERS),
-    Signature::weak(FileType::Other, "text (CSV or the like)", |h| h.bytes.contains(&b'\n') && is_text(h.bytes), NUMBERS),
+    Signature::weak(FileType::Other, "a list as JSON text", |h| is_json(h) && begins_with_a_list(h), LIST_OF_JSON),
+    Signature::weak(FileType::Other, "JSON text", is_json, ROWS_OF_JSON),
+    Signature::weak(FileType::Other, "numbers as text", begins_with_numbers, NUMBERS),
+    Signature::weak(FileType::Other, "text (CSV or the like)", |h| h.bytes.contains(&b'\n') && is_text(h.bytes), ROWS_OF_TEXT),
 ];
+
+fn begins_with_a_list(head: Head<'_>) -> bool {
+    head.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// Whether the first line is numbers with commas between them, and no names of columns.
+fn begins_with_numbers(head: Head<'_>) -> bool {
+    let Some(end) = head.bytes.iter().position(|&byte| byte == b'\n') else { return false };
+    let line = head.bytes.get(..end).and_then(|line| std::str::from_utf8(line).ok());
+    is_text(head.bytes)
+        && line.is_some_and(|line| line.split(',').all(|number| number.trim().parse::<f64>().is_ok()))
+}
 
 fn is_web_page(head: Head<'_>) -> bool {
     let text = head.bytes.strip_prefix(b"\xef\xbb\xbf"); // the mark that some editors put before a text

@@ -85,11 +85,13 @@ pub fn check_target(target: &Path, overwrite: bool) -> Result<bool> {
     };
     if !overwrite {
         let source = io::Error::from_raw_os_error(17);
-        return Err(Error::io(
-            target,
-            "making the output directory, which is there already (overwrite=True replaces a dataset)",
-            source,
-        ));
+        let doing = if is_dataset(target) {
+            "making the output directory, which is there already (overwrite=True replaces a dataset)"
+        } else {
+            "making the output directory, where something else than a dataset is already, which overwrite=True does \
+             not replace; choose another place"
+        };
+        return Err(Error::io(target, doing, source));
     }
     if !meta.is_dir() {
         return Err(Error::Value(format!(
