@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm.errors import SchemaError
+from dsdm.rows.row_numbers import interruptibly
 from dsdm.rows.sources import Source
 from dsdm.selection.row_counts import named_vectors
 
@@ -41,7 +42,9 @@ def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
     """Return the scores of rows, in a type that Arrow has."""
     if not hasattr(vector, "__array__") and not hasattr(vector, "dtype"):
         vector = np.asarray(vector)
-    values = np.asarray(vector[indices])
+    # Those of files look for Ctrl-C themselves.
+    many = len(indices) if isinstance(vector, np.ndarray) else 0
+    values = np.asarray(interruptibly(lambda: vector[indices], many))
     if values.ndim != 1:
         message = f"scores must have one dimension and have the shape {values.shape}"
         raise ValueError(message)

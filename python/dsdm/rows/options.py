@@ -21,6 +21,7 @@ from dsdm.checks import (
     check_seed,
     said,
 )
+from dsdm.rows.row_numbers import interruptibly
 from dsdm.rows.sizes import to_bytes
 
 _TOKENS_COLUMN = "input_ids"
@@ -119,10 +120,9 @@ def in_order(rows: NDArray[np.int64], row_order: RowOrder, seed: int | None) -> 
     """Return rows in the order in which they are written, and the seed if they are shuffled."""
     check_seed_of_order(seed, row_order)
     if row_order != "shuffle":
-        return (np.sort(rows) if row_order == "row" else rows), None
-    if seed is None:
-        seed = secrets.randbits(63)
-    return np.random.default_rng(int(seed)).permutation(rows), int(seed)
+        return (interruptibly(lambda: np.sort(rows), len(rows)) if row_order == "row" else rows), None
+    chosen = secrets.randbits(63) if seed is None else int(seed)
+    return interruptibly(lambda: np.random.default_rng(chosen).permutation(rows), len(rows)), chosen
 
 
 def check_seed_of_order(seed: int | None, row_order: str, name: str = "seed") -> None:

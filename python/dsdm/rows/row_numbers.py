@@ -1,6 +1,8 @@
 """What the caller says of rows, as row numbers."""
 
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +10,39 @@ from numpy.typing import NDArray
 from dsdm._native import prepare_arrays
 from dsdm.checks import aligned, first_beyond, plain_array, said
 
+_R = TypeVar("_R")
+
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 prepare_arrays()
+
+
+# What is done for fewer takes no longer than Ctrl-C may.
+_MANY = 1 << 21
+
+
+def interruptibly(work: Callable[[], _R], rows: int) -> _R:
+    """Do one call of numpy for so many rows, which looks for no Ctrl-C and lets other threads run.
+
+    Many rows are worked on by a thread of its own. Where this one is interrupted, what comes of it is dropped.
+    """
+    if rows < _MANY:
+        return work()
+    done: list[_R] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised by the other thread
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
 def row_numbers(indices: Any) -> NDArray[np.int64]:
