@@ -230,3 +230,42 @@ def test_a_full_disk_is_told_before_anything_is_asked(server, monkeypatch, tmp_p
     with pytest.raises(OSError, match=r"14,054,956,805 bytes are to come and 1,000 are free"):
         module.fetch(data_dir=tmp_path)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_at_the_target_is_not_waited_for(server, table, tmp_path, kind):
+    table()
+    target = tmp_path / "dsdm" / "squad.pt"
+    target.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(target)
+    elif kind == "device":
+        target.symlink_to("/dev/zero")
+    else:
+        target.mkdir()
+    with pytest.raises(FileExistsError, match="a regular file is needed here") as caught:
+        module.fetch(data_dir=tmp_path)
+    assert caught.value.filename == str(target)
+    assert server.asked == []
+
+
+def test_a_sum_that_was_not_looked_at_to_its_end_costs_no_download(server, table, tmp_path, monkeypatch):
+    table()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pooch.file_hash", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        module.fetch(data_dir=tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["squad.pt.part"]
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "reference_files", lambda: {"dsdm/squad.pt": reference_file()})
+    [path] = module.fetch(data_dir=tmp_path, url="http://127.0.0.1:9/nothing")
+    assert path.read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["squad.pt"]
+    assert len(server.asked) == 1
+
+
+def reference_file():
+    return reference.ReferenceFile("dsdm/squad.pt", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())

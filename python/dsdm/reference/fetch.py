@@ -1,7 +1,7 @@
 """Downloading the published score files into the user's cache, checked by their sha256.
 
-``pooch`` keeps the table and checks the sums. A download that was cut off leaves ``<file>.part`` beside the
-target and is continued by the next call.
+A download that was cut off leaves ``<file>.part`` beside the target and is continued by the next call. So does one
+whose sum was not looked at to its end: it gets its name once the sum is right.
 """
 
 import errno
@@ -20,7 +20,6 @@ from dsdm.reference import ReferenceFile, cache_dir, reference_files, unknown
 from dsdm.shown import safe_messages, shown
 
 if TYPE_CHECKING:
-    import pooch
     import requests
 
 logger = logging.getLogger(__name__)
@@ -57,8 +56,9 @@ def fetch(
     ValueError
         For a name that is not among the 17, or bytes that have another sha256.
     OSError
-        If the disk has no room; if the server cannot be reached, does not have the file, has one of another size, sends
-        it compressed, or redirects from https to an address without it; if ``<file>.part`` is a link or another user's.
+        If the disk has no room; if something else than a file has the name; if the server cannot be reached, does not
+        have the file, has one of another size, sends it compressed, or redirects from https to an address without it;
+        if ``<file>.part`` is a link or another user's.
 
     """
     import pooch
@@ -67,10 +67,46 @@ def fetch(
     folder = Path(local(data_dir, "data_dir")) if data_dir is not None else cache_dir()
     _check_room(wanted, folder)
     base = url or os.environ.get("DSDM_DATA_URL") or DEFAULT_URL
-    registry = {file.path: f"sha256:{file.sha256}" for file in wanted}
-    store = pooch.create(path=folder, base_url=base.rstrip("/") + "/", registry=registry)
     with _shown_lines(pooch.get_logger()):
-        return [Path(store.fetch(file.path, downloader=_Download(file.size))) for file in wanted]
+        return [_fetched(file, folder / file.path, f"{base.rstrip('/')}/{file.path}") for file in wanted]
+
+
+def _fetched(file: ReferenceFile, target: Path, url: str) -> Path:
+    """Have a file at its place with the sum that it should have."""
+    import pooch
+
+    if target.exists() and not target.is_file():
+        message = "a regular file is needed here, and this is a folder, pipe, socket or device; remove it"
+        raise FileExistsError(errno.EEXIST, message, str(target))
+    if target.exists() and _sum_of(target) == file.sha256:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _part_of(target)
+    if not _is_whole(part, file):
+        pooch.get_logger().info("Downloading %s from %s to %s", file.path, url, target)
+        _download(url, part, file.size)
+        if (found := _sum_of(part)) != file.sha256:
+            part.unlink()
+            message = (
+                f"{url}: the server has another file there than the published one: its sha256 is {found}, and "
+                f"{file.sha256} was published; nothing of it is kept: see what is at that address"
+            )
+            raise ValueError(message)
+    part.replace(target)
+    return target
+
+
+def _is_whole(part: Path, file: ReferenceFile) -> bool:
+    """Return whether all of a file has arrived, and its sum was not looked at to its end."""
+    there = _stat(part)
+    return there is not None and _is_own(there) and there.st_size == file.size and _sum_of(part) == file.sha256
+
+
+def _sum_of(path: Path) -> str:
+    """Return the sha256 of a regular file, which is read in pieces."""
+    import pooch
+
+    return str(pooch.file_hash(str(path), alg="sha256"))
 
 
 @contextmanager
@@ -126,31 +162,29 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _download(url: str, part: Path, size: int) -> None:
+    """Have all bytes of a file in ``<file>.part``, beginning with those that are there."""
+    import requests
+
+    try:
+        _Download(size).resume(url, part)
+    except requests.RequestException as error:
+        again = "" if error.response is not None else "; call again with a network"
+        message = f"{url}: {error}; {_kept(part) or 'nothing has arrived' + again}"
+        raise OSError(message) from error
+    if (have := _size(part)) < size:
+        message = f"{url}: the server ended after {have:,} of {size:,} bytes; {_kept(part) or 'nothing has arrived'}"
+        raise OSError(message)
+
+
 class _Download:
-    """What pooch calls for a file that is missing: continues ``<file>.part``, then hands it over."""
+    """The download of a file that has so many bytes."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def __call__(self, url: str, output_file: str, store: "pooch.Pooch") -> None:
-        """Download `url`, and move it to `output_file`, where pooch checks its sum."""
-        import requests
-
-        part = _part_of(Path(store.abspath) / url.removeprefix(store.base_url))
-        try:
-            self._continue(url, part)
-        except requests.RequestException as error:
-            again = "" if error.response is not None else "; call again with a network"
-            message = f"{url}: {error}; {_kept(part) or 'nothing has arrived' + again}"
-            raise OSError(message) from error
-        if (have := _size(part)) < self.size:
-            message = (
-                f"{url}: the server ended after {have:,} of {self.size:,} bytes; {_kept(part) or 'nothing has arrived'}"
-            )
-            raise OSError(message)
-        part.replace(output_file)
-
-    def _continue(self, url: str, part: Path) -> None:
+    def resume(self, url: str, part: Path) -> None:
+        """Add what is missing."""
         have = _size(part)
         if have >= self.size:  # a whole file of the wrong content was refused by its sum: begin again
             have = 0
