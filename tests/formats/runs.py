@@ -182,7 +182,7 @@ def cases() -> dict[str, Case]:
         "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, row_order="row"),
         "tokens": lambda out: write(out, format="tokens"),
         "ragged": lambda out: write(out, format="tokens", columns=["ragged"], row_order="shuffle", seed=7),
-        "no rows": lambda out: write(out, [], format="tokens"),
+        "no rows": lambda out: write(out, [], format="tokens", num_shards=1),
         "shuffle": lambda out: write(out, row_order="shuffle", seed=2**63 - 1, paths="absolute"),
         "overwrite": lambda out: write(out, overwrite=True),
         "table": lambda out: write(out, source=pa.table({"a": range(TOTAL)})),

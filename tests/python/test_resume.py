@@ -347,7 +347,7 @@ def test_an_old_dataset_that_was_put_aside_is_not_lost_to_another(corpus, tmp_pa
     out = tmp_path / "out"
     write(corpus, out, CHOSEN[:10])
     old = contents(out)
-    write(corpus, tmp_path / "mine", CHOSEN[:5])
+    write(corpus, tmp_path / "mine", CHOSEN[:5], num_shards=5)
     mine = contents(tmp_path / "mine")
     staging(out).mkdir()
     (staging(out) / "made-by-dsdm").touch()
