@@ -21,7 +21,7 @@ from dsdm.hf.corpus_table import CorpusTable
 from dsdm.hf.digests import digest_of, digest_of_source, digest_of_table
 from dsdm.hf.in_memory import select_rows, to_dataset
 from dsdm.hf.lazy_cache import cache_folder, clean_up, shards_of, write_indices, write_rows
-from dsdm.hf.lazy_info import description_of
+from dsdm.hf.lazy_info import description_of, reading
 from dsdm.hf.runs import in_runs
 from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
 from dsdm.rows.materializing import identity_of, in_files
@@ -44,7 +44,8 @@ def open_lazily(source: Source) -> "LazyDataset":
     description.info.features = Features.from_arrow_schema(table.schema)
     dataset = LazyDataset(table, info=description.info, split=description.split, fingerprint=digest_of_source(source))
     if set(description.format.get("columns") or ()) <= set(table.column_names):
-        dataset.set_format(**description.format)
+        with reading(description.where, description.format):
+            dataset.set_format(**description.format)
         dataset._fingerprint = digest_of_source(source)
     return dataset if source.mapping is None else dataset.select(source.mapping)
 
