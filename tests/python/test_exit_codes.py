@@ -1,6 +1,9 @@
 """What the command ends with, as README and `dsdm --help` say it."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +30,7 @@ def test_they_are_told_in_both_places(run):
     for text in ("0 done", "1 an error of files, data or the machine", "2 wrong usage", "130 interrupted by Ctrl-C"):
         assert text in said
     assert "The command ends with 0 where all was done, 1 for an error of files, data or the machine" in readme
-    assert "for wrong usage, and 130 where Ctrl-C interrupted it" in readme
+    assert "for wrong usage, 130 where Ctrl-C interrupted it, and 141 where nobody reads its output" in readme
 
 
 def test_0_where_all_was_done(run):
@@ -132,3 +135,35 @@ def run_entry(tmp_path, monkeypatch):
         return ended.value.code
 
     return call
+
+
+def apart(cwd, *arguments, **streams):
+    """Run the command in a process of its own: its exit code, and what it said on stderr."""
+    command = [sys.executable, "-m", "dsdm", *arguments]
+    ran = subprocess.run(command, cwd=cwd, stderr=subprocess.PIPE, text=True, check=False, **streams)  # noqa: S603
+    return ran.returncode, ran.stderr
+
+
+def test_141_where_nobody_reads(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as unread:
+        assert apart(tmp_path, "scores", "s.npy", stdout=unread) == (141, "")
+
+
+def test_a_full_stdout_is_called_so(tmp_path):
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        code, errors = apart(tmp_path, "scores", "s.npy", stdout=full)
+    assert (code, errors) == (1, "dsdm: standard output: No space left on device\n")
+
+
+def test_rows_are_said_to_be_selected_once_their_file_is_written(tmp_path):
+    (tmp_path / "readonly").mkdir()
+    (tmp_path / "readonly" / "rows.npy").mkdir()
+    code, errors = apart(tmp_path, "indices", "s.npy", "-k", "3", "-o", "readonly/rows.npy", "--overwrite")
+    assert code == 1
+    assert "selected" not in errors
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        command = [sys.executable, "-m", "dsdm", "indices", "s.npy", "-k", "3", "-o", "rows.npy"]
+        subprocess.run(command, cwd=tmp_path, stderr=full, check=False)  # noqa: S603
+    assert np.load(tmp_path / "rows.npy").tolist() == [9, 8, 7]

@@ -9,7 +9,7 @@ import typer
 
 from dsdm import __version__
 from dsdm.cli import commands
-from dsdm.cli.saying import Formatter, say
+from dsdm.cli.saying import Formatter, end_unread, say
 from dsdm.cli.words import as_options
 from dsdm.shown import safe_message
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     name="dsdm",
     help="Turn score vectors into training subsets.",
     epilog="Begin with: dsdm demo\n\n\b\nExit codes: 0 done; 1 an error of files, data or the machine; 2 wrong usage; "
-    "130 interrupted by Ctrl-C.",
+    "130 interrupted by Ctrl-C; 141 nobody reads the output any more.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -62,9 +62,13 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line: an error of dsdm is one line on stderr and exit code 1, wrong usage 2, Ctrl-C 130."""
+    """Run the command line: errors of dsdm are one line on stderr and exit code 1, wrong usage 2, Ctrl-C 130."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:
+        end_unread()
     except _Usage as error:
         _show(error)
         sys.exit(2)

@@ -130,7 +130,7 @@ class Choice:
             self._seed = seed_of_draw(self.left, self.record())
 
     def select(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "NDArray[np.int64]":
-        """Select rows, say on stderr what was selected, and give the rows.
+        """Select rows.
 
         With `lengths`, a number of tokens is that of the rows themselves, taken in the order of their ranks.
         """
@@ -141,9 +141,7 @@ class Choice:
         else:
             k = rows_within(self.size.tokens, self._most(population), lambda k: choose(k, None), lengths)
         with naming(self.given.exclude):
-            indices = choose(k, order)
-        self._report(indices)
-        return indices
+            return choose(k, order)
 
     def _most(self, population: int) -> int:
         """The rows that can be chosen: those that are neither excluded nor NaN and omitted nor never drawn."""
@@ -293,7 +291,8 @@ class Choice:
             }
         return _given({**record, "exclude": given.exclude})
 
-    def _report(self, indices: "NDArray[np.int64]") -> None:
+    def report(self, indices: "NDArray[np.int64]") -> None:
+        """Say on stderr what was selected."""
         seed = f", drawn with seed {self._seed}" if self.draws else ""
         say(f"{len(indices):,} rows selected{seed}", err=True)
 

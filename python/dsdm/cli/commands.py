@@ -152,7 +152,9 @@ def indices(
     choice.open()
     reading.check_used(choice.opened)
     refuse_inputs(out, choice.read)
-    write_npy(out, choice.select(lambda: _row_tokens_given(choosing.row_tokens)))
+    rows = choice.select(lambda: _row_tokens_given(choosing.row_tokens))
+    write_npy(out, rows)
+    choice.report(rows)
 
 
 @expanded
@@ -221,6 +223,7 @@ def materialize(
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
         rows = choice.select(lambda: choosing.row_tokens or 1, lengths)
+        choice.report(rows)
         record = choice.record(rows)
     else:
         rows, record = load_rows(Path(str(indices_file)), "--indices"), None

@@ -1,16 +1,38 @@
 """What the commands print: the one place through which it goes."""
 
+import contextlib
 import logging
+import os
+import sys
+from typing import NoReturn
 
 import typer
 
 from dsdm.shown import shown
 
+# As a shell has it for a command that SIGPIPE ends, as it ends others whose reader went away.
+_UNREAD = 141
+
 
 def say(*lines: object, err: bool = False) -> None:
     """Print lines, in none of which a name acts on the terminal: a break within one of them is a name's."""
-    for line in lines:
-        typer.echo(shown(line), err=err)
+    try:
+        for line in lines:
+            typer.echo(shown(line), err=err)
+    except BrokenPipeError:
+        end_unread()
+    except OSError as error:
+        # Without its name, a full disk behind it reads as that of the output.
+        raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from error
+
+
+def end_unread() -> NoReturn:
+    """End the command without a word: nobody reads it, and Python would say so as it flushes what is left."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    sys.exit(_UNREAD)
 
 
 class Formatter(logging.Formatter):
