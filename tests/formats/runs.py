@@ -122,7 +122,7 @@ def complete_and_unnamed(parent: Path, **options: Any) -> None:
         taking = threading.Thread(target=take_name, args=(out, staging))
         taking.start()
         with suppress(FileExistsError, ValueError):
-            write(str(out), num_shards=TOTAL, **options)
+            write(str(out), num_shards=len(ROWS), **options)
         taking.join()
         if (staging / "journal").exists():
             return
@@ -139,7 +139,8 @@ def take_name(out: Path, staging: Path) -> None:
 
 
 def write(out: str, rows: Any = ROWS, source: Any = "corpus", **options: Any) -> object:
-    return dsdm.materialize(source, rows, out, **{"num_shards": SHARDS, "progress": False, **options})
+    shards = min(SHARDS, max(len(rows), 1))
+    return dsdm.materialize(source, rows, out, **{"num_shards": shards, "progress": False, **options})
 
 
 def chosen(told: Mapping[str, Any], rows: Any = ROWS) -> Case:
@@ -182,7 +183,7 @@ def cases() -> dict[str, Case]:
         "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, row_order="row"),
         "tokens": lambda out: write(out, format="tokens"),
         "ragged": lambda out: write(out, format="tokens", columns=["ragged"], row_order="shuffle", seed=7),
-        "no rows": lambda out: write(out, [], format="tokens", num_shards=1),
+        "no rows": lambda out: write(out, [], format="tokens"),
         "shuffle": lambda out: write(out, row_order="shuffle", seed=2**63 - 1, paths="absolute"),
         "overwrite": lambda out: write(out, overwrite=True),
         "table": lambda out: write(out, source=pa.table({"a": range(TOTAL)})),

@@ -7,6 +7,7 @@ pub(crate) mod schema;
 pub(crate) mod verify;
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -60,8 +61,9 @@ struct Sealed {
 }
 
 impl Sealed {
-    /// Of what the file holds; or what is wrong with it.
-    fn of(value: Value) -> Result<Self, String> {
+    /// Of the bytes of a file; or what is wrong with them.
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let value = serde_json::from_slice(bytes).map_err(|e| format!("it is no JSON: {e}"))?;
         let Value::Object(mut contents) = value else {
             return Err("it holds no object".to_owned());
         };
@@ -70,8 +72,19 @@ impl Sealed {
             Some(_) => return Err("its crc32 is no text".to_owned()),
             None => return Err("its crc32 is missing".to_owned()),
         };
+        // Of other keys the last value counts, as the checksum is that of what it is read as.
+        if serde_json::from_slice::<OneSum>(bytes).is_err() {
+            return Err("its crc32 is there twice".to_owned());
+        }
         Ok(Self { contents, crc32: Crc32::try_from(sum)? })
     }
+}
+
+/// Fails where the checksum is there twice.
+#[derive(Deserialize)]
+struct OneSum {
+    #[serde(rename = "crc32")]
+    _crc32: IgnoredAny,
 }
 
 impl Manifest {
@@ -117,14 +130,13 @@ impl Manifest {
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let broken = |what: String| format!("this is no manifest of dsdm: {what}; it was damaged or edited");
-        let read = json::read(&path, |e| broken(format!("it is no JSON: {e}")));
-        let value: Value = read.map_err(|error| match error {
+        let bytes = json::bytes_of(&path).map_err(|error| match error {
             Error::Io { path, source, .. } => {
                 Error::io(path, "opening the manifest, which is in every folder that dsdm writes", source)
             }
             other => other,
         })?;
-        let sealed = Sealed::of(value).map_err(|what| Error::format(&path, At::File, broken(what)))?;
+        let sealed = Sealed::read(&bytes).map_err(|what| Error::format(&path, At::File, broken(what)))?;
         let found = seal(&sealed.contents)?;
         if found != sealed.crc32 {
             let message = format!(
