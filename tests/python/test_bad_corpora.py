@@ -944,10 +944,10 @@ def test_a_file_that_may_not_grow_further_leaves_nothing(slow, tmp_path, room, s
 
 def test_an_output_where_nothing_can_be_made(tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OSError, match="making the folder of the output") as caught:
+    with pytest.raises(OSError, match="is no directory, and nothing can lie in it") as caught:
         dsdm.materialize(table_of(), [0], tmp_path / "file" / "out")
     assert caught.value.errno in {errno.ENOTDIR, errno.EEXIST}
-    assert caught.value.filename == str(tmp_path / "file")
+    assert caught.value.filename == str(tmp_path / "file" / "out")
 
 
 class Touches:

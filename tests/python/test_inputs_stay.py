@@ -93,7 +93,7 @@ def test_rows_are_not_written_over_the_scores_and_the_indices(run, folder, form)
             code, _, errors = run("materialize", "c.parquet", "out", *options, "--column", "score", "--overwrite")
             assert (code, "the output would replace" in errors) == (1, True), errors
         scores = dsdm.open_scores(folder / "out", column="score")
-        chosen = {"by": "top_k", "scores": [str(folder / "out")], "reading": {"column": "score"}, "arguments": {"k": 3}}
+        chosen = {"by": "top_k", "scores": [str(folder / "out")], "reading": {"column": "score"}, "arguments": {"k": 1}}
         for more in ({"scores": scores}, {"scores": {"a": scores}}, {"selection": chosen}):
             with pytest.raises(ValueError, match="the output would replace"):
                 dsdm.materialize(folder / "c.parquet", [1], folder / "out", overwrite=True, **more)

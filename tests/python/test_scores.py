@@ -323,7 +323,7 @@ def test_5_pipe(tmp_path):
         ("a.arrow", b"FEA1\0\0\0\0", ["Feather of version 1", "version 2"]),
         ("a.parquet", b"PARE\x15\x04", ["encrypted footer"]),
         ("a.parquet", b"ORC\n\x0b", ["ORC", "numpy.save"]),
-        ("a.npy", b"id,score\n0,0.5\n", ["text (CSV or the like)", "numpy.save"]),
+        ("a.npy", b"id,score\n0,0.5\n", ["text (CSV or the like)", "pyarrow.csv.read_csv"]),
         ("a.npy", b"PAR1" + bytes(100), [".npy", "Parquet"]),  # 8
         ("a.parquet", b"ARROW1\0\0" + bytes(100), ["Parquet", "Arrow"]),  # 8
         ("a.raw", b"\x93NUMPY\x01\x00" + bytes(100), ["raw values", ".npy"]),  # 8

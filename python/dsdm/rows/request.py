@@ -1,5 +1,6 @@
 """What :func:`dsdm.materialize` and :func:`dsdm.plan` do first: the arguments are checked and the corpus is opened."""
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ def _check_place(path: str) -> None:
     while not os.path.lexists(above):
         above = os.path.dirname(above)  # noqa: PTH120
     if not os.path.isdir(above):  # noqa: PTH112
-        message = f"{path}: {above} is no directory, and nothing can lie in it; choose another place"
-        raise NotADirectoryError(message)
+        message = f"{above} is no directory, and nothing can lie in it; choose another place"
+        raise NotADirectoryError(errno.ENOTDIR, message, path)
 
 
 def _refuse_source(path: str, files: Iterable[str]) -> None:

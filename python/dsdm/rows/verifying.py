@@ -1,5 +1,6 @@
 """Whether a directory is still what :func:`dsdm.materialize` wrote."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -183,13 +184,13 @@ def _check_folder(path: str) -> None:
         is_folder = False
     except FileNotFoundError as error:
         if not os.path.lexists(path):
-            message = f"{path}: there is no such directory"
+            message = "there is no such directory"
         else:
-            message = f"{path}: dsdm did not write this directory, or its dsdm.json is gone: there is none in it"
-        raise FileNotFoundError(message) from error
+            message = "dsdm did not write this directory, or its dsdm.json is gone: there is none in it"
+        raise FileNotFoundError(errno.ENOENT, message, path) from error
     if not is_folder:
-        message = f"{path}: this is no directory; name one that dsdm wrote"
-        raise NotADirectoryError(message)
+        message = "this is no directory; name one that dsdm wrote"
+        raise NotADirectoryError(errno.ENOTDIR, message, path)
 
 
 def _refuse_links(path: str, trust: Trust) -> None:

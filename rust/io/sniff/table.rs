@@ -95,6 +95,7 @@ fn begins_with_a_list(head: Head<'_>) -> bool {
 
 /// Whether the first line is numbers with commas between them, and no names of columns.
 fn begins_with_numbers(head: Head<'_>) -> bool {
+    // Proof: without a line there is no first line.
     let Some(end) = head.bytes.iter().position(|&byte| byte == b'\n') else { return false };
     let line = head.bytes.get(..end).and_then(|line| std::str::from_utf8(line).ok());
     is_text(head.bytes)
