@@ -291,6 +291,12 @@ class Choice:
             }
         return _given({**record, "exclude": given.exclude})
 
+    def select_and_report(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "NDArray[np.int64]":
+        """Select rows, and say on stderr what was selected."""
+        rows = self.select(row_tokens, lengths)
+        self.report(rows)
+        return rows
+
     def report(self, indices: "NDArray[np.int64]") -> None:
         """Say on stderr what was selected."""
         seed = f", drawn with seed {self._seed}" if self.draws else ""

@@ -222,8 +222,7 @@ def materialize(
     reading.check_used(opened)
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
-        rows = choice.select(lambda: choosing.row_tokens or 1, lengths)
-        choice.report(rows)
+        rows = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
         record = choice.record(rows)
     else:
         rows, record = load_rows(Path(str(indices_file)), "--indices"), None

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sys
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 
@@ -22,17 +22,24 @@ def say(*lines: object, err: bool = False) -> None:
     except BrokenPipeError:
         end_unread()
     except OSError as error:
+        _write_to_nowhere(sys.stderr if err else sys.stdout)
         # Without its name, a full disk behind it reads as that of the output.
         raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from error
 
 
 def end_unread() -> NoReturn:
     """End the command without a word: nobody reads it, and Python would say so as it flushes what is left."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
+        _write_to_nowhere(stream)
     sys.exit(_UNREAD)
+
+
+def _write_to_nowhere(stream: TextIO) -> None:
+    """Have what is still to be written to a stream go nowhere, as Python writes it again when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 class Formatter(logging.Formatter):
