@@ -167,3 +167,11 @@ def test_rows_are_said_to_be_selected_once_their_file_is_written(tmp_path):
         command = [sys.executable, "-m", "dsdm", "indices", "s.npy", "-k", "3", "-o", "rows.npy"]
         subprocess.run(command, cwd=tmp_path, stderr=full, check=False)  # noqa: S603
     assert np.load(tmp_path / "rows.npy").tolist() == [9, 8, 7]
+
+
+def test_closed_streams_are_no_error(tmp_path):
+    command = 'exec "$0" -m dsdm "$@" >&- 2>&-'
+    for arguments in (["scores", "s.npy"], ["indices", "s.npy", "-k", "3", "-o", "rows.npy"]):
+        ran = subprocess.run(["sh", "-c", command, sys.executable, *arguments], cwd=tmp_path, check=False)  # noqa: S603, S607
+        assert ran.returncode == 0, arguments
+    assert np.load(tmp_path / "rows.npy").tolist() == [9, 8, 7]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import dsdm
 from dsdm import errors, open_shards
+from dsdm.rows.row_numbers import interruptibly
 
 ROWS = 100
 
@@ -370,3 +371,12 @@ def test_names_of_columns_that_are_none_are_refused(shards, tmp_path):
         open_shards(tmp_path / "a.parquet", columns=["no"])
     with pytest.raises(errors.SchemaError, match="row_ids= adds a column 'id'"):
         dsdm.materialize(shards, [0], tmp_path / "out", row_ids="id")
+
+
+def test_where_no_thread_can_be_started_the_calling_one_works(monkeypatch):
+    def refuse(_):
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    assert interruptibly(lambda: 7, 1 << 30) == 7

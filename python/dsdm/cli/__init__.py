@@ -65,7 +65,8 @@ def main() -> None:
     """Run the command line: errors of dsdm are one line on stderr and exit code 1, wrong usage 2, Ctrl-C 130."""
     try:
         code = app(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where it was closed before the start
+            sys.stdout.flush()
         sys.exit(code)
     except BrokenPipeError:
         end_unread()

@@ -34,8 +34,10 @@ def end_unread() -> NoReturn:
     sys.exit(_UNREAD)
 
 
-def _write_to_nowhere(stream: TextIO) -> None:
+def _write_to_nowhere(stream: TextIO | None) -> None:
     """Have what is still to be written to a stream go nowhere, as Python writes it again when it ends."""
+    if stream is None:
+        return
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

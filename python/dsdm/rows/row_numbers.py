@@ -37,7 +37,10 @@ def interruptibly(work: Callable[[], _R], rows: int) -> _R:
             failed.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # there is no room for one more: this one does it
+        return work()
     while thread.is_alive():
         thread.join(0.1)
     if failed:
