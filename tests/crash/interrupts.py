@@ -93,7 +93,14 @@ def run(folder: Path, call: str, moment: float | None = None) -> tuple[float, st
     took = time.monotonic() - begun
     if "done" in said:
         return took, "done"
-    return took, error.strip().splitlines()[-1] if error.strip() else f"exit {child.returncode}"
+    return took, raised(error) or f"exit {child.returncode}"
+
+
+def raised(traceback: str) -> str:
+    """The exception's line at the end of a traceback: behind it are its notes, such as which shards are kept."""
+    lines = traceback.splitlines()
+    stack = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    return next(iter(lines[stack[-1] + 1 :] if stack else lines), "")
 
 
 def main() -> int:
