@@ -100,6 +100,8 @@ def case(folder: Path, rng: np.random.Generator, counts: Counter[str]) -> None:
         counts[f"killed, {options['format']}"] += 1
         look(folder, out, (old, expected), what)
         assert apart_from(folder, out) == beside, f"{what}: something beside the output was touched"
+        if contents(out) == expected and not options["overwrite"]:
+            break  # it was killed once all was done: the same call finds the dataset in its way
     if contents(out) != expected:
         alone(lambda: write(out))
     assert contents(out) == expected, what

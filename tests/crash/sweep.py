@@ -272,6 +272,9 @@ def full_disk(sweep: Sweep) -> None:
     """Fill a small tmpfs, make room, go on."""
     disk = sweep.folder / "disk"
     disk.mkdir()
+    # Of the same depth, as the manifest names its sources from where it lies.
+    sweep.write(sweep.folder / "elsewhere" / "out")
+    expected = contents(sweep.folder / "elsewhere" / "out")
     total = sum(map(len, sweep.expected.values()))
     for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         mount("mount", "-t", "tmpfs", "-o", f"size={int(total * share) // 4096 * 4096}", "tmpfs", str(disk))
@@ -287,7 +290,7 @@ def full_disk(sweep: Sweep) -> None:
             report = sweep.write(disk / "out")
             sweep.counts["tmpfs filled"] += 1
             sweep.counts["shards kept on tmpfs"] += report.kept
-            assert contents(disk / "out") == sweep.expected
+            assert contents(disk / "out") == expected
         finally:
             mount("umount", str(disk))
 
