@@ -247,18 +247,10 @@ impl Corpus {
             identity: object("identity", identity)?,
             extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
         };
-        let (mut left, corpus) = (None, self.within(memory_limit));
-        let work = |job: &Job<'_>| {
-            write::materialize(job, &corpus, rows, &extras, &options).map_err(|(error, leaves)| {
-                left = leaves;
-                error
-            })
-        };
-        let written = call::run(py, threads, progress.as_ref(), work).map_err(|error| {
-            // Proof: an error either way, and the later one if there is one.
-            left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
-        })?;
-        Ok(Written::from(written))
+        let corpus = self.within(memory_limit);
+        written(py, threads, progress.as_ref(), |job| {
+            write::materialize(job, &corpus, rows, &extras, &options)
+        })
     }
 }
 
@@ -274,6 +266,27 @@ impl Corpus {
 fn table(batches: Vec<RecordBatch>, corpus: &gather::Corpus) -> PyResult<PyArrowType<Table>> {
     let table = Table::try_new(batches, corpus.schema().clone());
     Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
+}
+
+/// Runs what writes an output; if it fails, its exception has a note of what can be continued.
+fn written(
+    py: Python<'_>,
+    threads: usize,
+    progress: Option<&Py<PyAny>>,
+    write: impl FnOnce(&Job<'_>) -> Result<write::Report, (Error, Option<Resumable>)> + Send,
+) -> PyResult<Written> {
+    let mut left = None;
+    let work = |job: &Job<'_>| {
+        write(job).map_err(|(error, leaves)| {
+            left = leaves;
+            error
+        })
+    };
+    let written = call::run(py, threads, progress, work).map_err(|error| {
+        // Proof: an error either way, and the later one if there is one.
+        left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
+    })?;
+    Ok(Written::from(written))
 }
 
 /// Says with an exception what can be continued.

@@ -108,39 +108,32 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
             Err(contradiction(file, Format::Raw, found))
         }
         (Some(found), _) => Ok(found),
-        (None, Promise::One(named)) => Err(Error::format(
-            path,
-            At::Byte(0),
-            format!(
-                "by its name this is {}, and its first bytes are {}, which no score format begins with",
-                named.name(),
-                show(&bytes)
-            ),
+        (None, promised) => unknown(path, head, promised, raw),
+    }
+}
+
+/// The format of a file whose first bytes are those of no format: raw values, if somebody says their type.
+fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<Format> {
+    let refuse = |message: String| Err(Error::format(path, At::Byte(0), message));
+    let start = show(head.bytes);
+    match promised {
+        Promise::One(named) => refuse(format!(
+            "by its name this is {}, and its first bytes are {start}, which no score format begins with",
+            named.name()
         )),
-        (None, Promise::Text) => {
-            let start = show(&bytes);
-            let message = format!("by its name this is text, and its first bytes are {start}; {FROM_TEXT}");
-            Err(Error::format(path, At::Byte(0), message))
+        Promise::Text => {
+            refuse(format!("by its name this is text, and its first bytes are {start}; {FROM_TEXT}"))
         }
-        (None, Promise::Nothing) if raw && is_numbers(&bytes, file.size()) => {
-            let start = show(&bytes);
-            let message = format!(
-                "these are numbers as text, and its first bytes are {start}; {FROM_TEXT}; raw values that look so are read from a file whose name ends with .bin"
-            );
-            Err(Error::format(path, At::Byte(0), message))
-        }
-        (None, _) if raw => Ok(Format::Raw),
-        (None, Promise::Bytes) => Err(Error::Type(format!(
+        Promise::Nothing if raw && is_numbers(head.bytes, head.size) => refuse(format!(
+            "these are numbers as text, and its first bytes are {start}; {FROM_TEXT}; raw values that look so are read from a file whose name ends with .bin"
+        )),
+        _ if raw => Ok(Format::Raw),
+        Promise::Bytes => Err(Error::Type(format!(
             "{}: raw values do not say their type; give dtype=, for example dtype=\"float32\"",
             path.display()
         ))),
-        (None, Promise::Data | Promise::Nothing) => Err(Error::format(
-            path,
-            At::Byte(0),
-            format!(
-                "its first bytes are {}, which no score format begins with; .pt, .npy, Arrow and Parquet are read, and raw values with dtype=",
-                show(&bytes)
-            ),
+        Promise::Data | Promise::Nothing => refuse(format!(
+            "its first bytes are {start}, which no score format begins with; .pt, .npy, Arrow and Parquet are read, and raw values with dtype="
         )),
     }
 }

@@ -69,83 +69,43 @@ impl<'a, 'p> Machine<'a, 'p> {
 
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
-            b'(' => self.mark()?,
-            b'N' => self.stack.push(Value::None),
-            0x88 => self.stack.push(Value::Bool(true)),
-            0x89 => self.stack.push(Value::Bool(false)),
-            b'J' => self.int::<4>(|b| i32::from_le_bytes(b).into())?,
-            b'K' => self.int::<1>(|b| b[0].into())?,
-            b'M' => self.int::<2>(|b| u16::from_le_bytes(b).into())?,
-            0x8a => self.long()?,
-            b'G' => {
-                let bytes = self.array()?;
-                self.stack.push(Value::Float(f64::from_be_bytes(bytes)));
-            }
-            b'X' => self.string()?,
-            b')' => self.tuple(0)?,
-            0x85 => self.tuple(1)?,
-            0x86 => self.tuple(2)?,
-            0x87 => self.tuple(3)?,
-            b't' => {
-                let count = self.since_mark()?;
-                self.tuple(count)?;
-            }
-            b']' => {
-                self.heap.lists.push(Vec::new());
-                self.stack.push(Value::List(self.heap.lists.len() - 1));
-            }
-            b'}' => {
-                self.heap.dicts.push(Vec::new());
-                self.stack.push(Value::Dict(self.heap.dicts.len() - 1));
-            }
-            b'a' => self.append(1)?,
-            b'e' => {
-                let count = self.since_mark()?;
-                self.append(count)?;
-            }
-            b's' => self.set_items(2)?,
-            b'u' => {
-                let count = self.since_mark()?;
-                self.set_items(count)?;
-            }
-            b'q' => {
-                let key = self.byte()?.into();
-                self.put(key)?;
-            }
-            b'r' => {
-                let key = u32::from_le_bytes(self.array()?);
-                self.put(key)?;
-            }
-            b'h' => {
-                let key = self.byte()?.into();
-                self.get(key)?;
-            }
-            b'j' => {
-                let key = u32::from_le_bytes(self.array()?);
-                self.get(key)?;
-            }
-            b'c' => self.global()?,
-            b'Q' => {
-                let id = self.pop()?;
-                let storage = self.rebuild().persistent(id)?;
-                self.stack.push(Value::Storage(storage));
-            }
-            b'R' => {
-                let arguments = self.pop()?;
-                let callee = self.pop()?;
-                let value = self.rebuild().reduce(callee, arguments)?;
-                self.stack.push(value);
-            }
-            opcodes::PROTO => self.protocol()?,
+            b'(' => self.mark(),
+            b'N' => self.push(Value::None),
+            0x88 => self.push(Value::Bool(true)),
+            0x89 => self.push(Value::Bool(false)),
+            b'J' => self.int::<4>(|b| i32::from_le_bytes(b).into()),
+            b'K' => self.int::<1>(|b| b[0].into()),
+            b'M' => self.int::<2>(|b| u16::from_le_bytes(b).into()),
+            0x8a => self.long(),
+            b'G' => self.float(),
+            b'X' => self.string(),
+            b')' => self.tuple(0),
+            0x85 => self.tuple(1),
+            0x86 => self.tuple(2),
+            0x87 => self.tuple(3),
+            b't' => self.since_mark().and_then(|count| self.tuple(count)),
+            b']' => self.list(),
+            b'}' => self.dict(),
+            b'a' => self.append(1),
+            b'e' => self.since_mark().and_then(|count| self.append(count)),
+            b's' => self.set_items(2),
+            b'u' => self.since_mark().and_then(|count| self.set_items(count)),
+            b'q' => self.byte().and_then(|key| self.put(key.into())),
+            b'r' => self.array().and_then(|key| self.put(u32::from_le_bytes(key))),
+            b'h' => self.byte().and_then(|key| self.get(key.into())),
+            b'j' => self.array().and_then(|key| self.get(u32::from_le_bytes(key))),
+            b'c' => self.global(),
+            b'Q' => self.persistent(),
+            b'R' => self.reduce(),
+            opcodes::PROTO => self.protocol(),
             other => {
                 let name = opcodes::name(other);
-                return Err(self.refuse(format!(
+                Err(self.refuse(format!(
                     "opcode {name} ({other:#04x}) is not one that describes tensors; nothing was run. \
                      Save the plain tensor with torch.save"
-                )));
+                )))
             }
         }
-        Ok(())
     }
 
     /// Where the opcode being run stands.
@@ -188,6 +148,13 @@ impl<'a, 'p> Machine<'a, 'p> {
         }
     }
 
+    /// Pushes what an opcode makes.
+    #[allow(clippy::unnecessary_wraps)] // so that it is one of the arms of `step`
+    fn push(&mut self, value: Value<'p>) -> Result<()> {
+        self.stack.push(value);
+        Ok(())
+    }
+
     fn pop(&mut self) -> Result<Value<'p>> {
         let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
         if self.stack.len() <= floor {
@@ -225,8 +192,7 @@ impl<'a, 'p> Machine<'a, 'p> {
 
     fn int<const N: usize>(&mut self, value: fn([u8; N]) -> i64) -> Result<()> {
         let bytes = self.array()?;
-        self.stack.push(Value::Int(value(bytes)));
-        Ok(())
+        self.push(Value::Int(value(bytes)))
     }
 
     fn long(&mut self) -> Result<()> {
@@ -241,23 +207,35 @@ impl<'a, 'p> Machine<'a, 'p> {
         let value = i128::from_le_bytes(wide);
         let value = i64::try_from(value)
             .map_err(|_| self.format(format!("the integer {value}: expected a value that fits 64 bits")))?;
-        self.stack.push(Value::Int(value));
-        Ok(())
+        self.push(Value::Int(value))
+    }
+
+    fn float(&mut self) -> Result<()> {
+        let bytes = self.array()?;
+        self.push(Value::Float(f64::from_be_bytes(bytes)))
     }
 
     fn string(&mut self) -> Result<()> {
         let len = u32::from_le_bytes(self.array()?);
         let bytes = self.input.take(checked::index(len)?)?;
         let text = std::str::from_utf8(bytes).map_err(|_| self.format("a string that is not UTF-8"))?;
-        self.stack.push(Value::Str(text));
-        Ok(())
+        self.push(Value::Str(text))
     }
 
     fn tuple(&mut self, count: usize) -> Result<()> {
         let items = self.pop_many(count)?;
         self.heap.lists.push(items);
-        self.stack.push(Value::Tuple(self.heap.lists.len() - 1));
-        Ok(())
+        self.push(Value::Tuple(self.heap.lists.len() - 1))
+    }
+
+    fn list(&mut self) -> Result<()> {
+        self.heap.lists.push(Vec::new());
+        self.push(Value::List(self.heap.lists.len() - 1))
+    }
+
+    fn dict(&mut self) -> Result<()> {
+        self.heap.dicts.push(Vec::new());
+        self.push(Value::Dict(self.heap.dicts.len() - 1))
     }
 
     fn append(&mut self, count: usize) -> Result<()> {
@@ -293,10 +271,7 @@ impl<'a, 'p> Machine<'a, 'p> {
 
     fn get(&mut self, key: u32) -> Result<()> {
         match self.memo.get(&key) {
-            Some(value) => {
-                self.stack.push(*value);
-                Ok(())
-            }
+            Some(value) => self.push(*value),
             None => Err(self.refuse(format!("memo {key} is read before it is written (underflow)"))),
         }
     }
@@ -304,10 +279,7 @@ impl<'a, 'p> Machine<'a, 'p> {
     fn global(&mut self) -> Result<()> {
         let (module, name) = (self.line()?, self.line()?);
         match meaning(module, name) {
-            Meaning::Allowed(global) => {
-                self.stack.push(Value::Global(global));
-                Ok(())
-            }
+            Meaning::Allowed(global) => self.push(Value::Global(global)),
             Meaning::Refused(kind, fix) => {
                 Err(self
                     .format(format!("a {kind} tensor ({module}.{name}): expected a plain dense one; {fix}")))
@@ -318,6 +290,19 @@ impl<'a, 'p> Machine<'a, 'p> {
                 format!("{module}.{name}")
             ))),
         }
+    }
+
+    fn persistent(&mut self) -> Result<()> {
+        let id = self.pop()?;
+        let storage = self.rebuild().persistent(id)?;
+        self.push(Value::Storage(storage))
+    }
+
+    fn reduce(&mut self) -> Result<()> {
+        let arguments = self.pop()?;
+        let callee = self.pop()?;
+        let value = self.rebuild().reduce(callee, arguments)?;
+        self.push(value)
     }
 
     fn root(&mut self) -> Result<Value<'p>> {
