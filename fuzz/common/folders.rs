@@ -9,7 +9,9 @@ use arrow::array::{Float32Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
 use dsdm::error::Error;
 use dsdm::gather::{Corpus, Split};
-use dsdm::write::{ExtraKeys, Format, Left, Naming, Options, Places, Release, Report, Resume, materialize};
+use dsdm::write::{
+    ExtraKeys, Format, Naming, Options, Places, Release, Report, Resumable, Resume, materialize,
+};
 use serde_json::{Map, json};
 
 use crate::job;
@@ -37,7 +39,7 @@ fn corpus() -> Corpus {
 ///
 /// # Errors
 /// Those of writing it.
-pub fn write(target: &Path, format: &Format) -> Result<Report, (Error, Option<Left>)> {
+pub fn write(target: &Path, format: &Format) -> Result<Report, (Error, Option<Resumable>)> {
     let half = ROWS as i64 / 2;
     let rows: Vec<i64> = (0..half).rev().chain(half..2 * half).collect();
     let object = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
@@ -85,7 +87,11 @@ pub fn lay(folder: &Path, files: &Files) {
 ///
 /// # Errors
 /// Those of writing it.
-pub fn write_within(target: &Path, format: &Format, bytes: u64) -> Result<Report, (Error, Option<Left>)> {
+pub fn write_within(
+    target: &Path,
+    format: &Format,
+    bytes: u64,
+) -> Result<Report, (Error, Option<Resumable>)> {
     let limit = |bytes| {
         let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: both calls are given a struct that lives for as long as they run; without the signal, which is

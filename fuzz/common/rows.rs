@@ -4,11 +4,10 @@ use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
 use dsdm::error::Error;
-use dsdm::gather::Corpus;
-use dsdm::gather::fuzzing::unit_rows;
 use dsdm::exec::job::Job;
+use dsdm::gather::fuzzing::unit_rows;
+use dsdm::gather::{Corpus, take};
 use dsdm::scores::Io;
-use dsdm::write::take;
 
 use crate::{accepted, check_refusal, value};
 
