@@ -45,8 +45,8 @@ def open_scores(
         their order, is decided as by :func:`dsdm.open_shards`, so that scores beside shards of the same names are
         in the same order.
     key
-        The tensor of a ``.pt`` file that holds a dict or a list. Without it, the only tensor is taken if nothing
-        beside it (a list, a dict) holds numbers; `Scores.key` says which.
+        The tensor of a ``.pt`` file that holds a dict (``key="squad"``) or a list (``key="0"`` is its first). Without
+        it, the only tensor is taken if nothing beside it (a list, a dict) holds numbers; `Scores.key` says which.
     column
         The column of Arrow or Parquet files that have several. Without it, the only column of floats is taken if
         no other column holds numbers in any form (decimals, lists or structs of floats, dictionaries), and a
@@ -128,7 +128,9 @@ def open_leniently(
     """Open score files where a key or a column may be for other files that are opened with them."""
     for name, option in (("key", key), ("column", column)):
         if option is not None and not isinstance(option, str):
-            message = f"{name} is {option!r}; a name is needed"
+            number = isinstance(option, int | np.integer) and not isinstance(option, bool)
+            as_text = f'; give it as text: {name}="{option}"' if number else ""
+            message = f"{name} is {option!r}; a name is needed{as_text}"
             raise TypeError(message)
     check_io(io)
     check_flag("verify", verify)

@@ -49,7 +49,8 @@ def test_ids_are_not_taken_for_scores(tmp_path, kind, what):
     other = {**OTHERS, **TEXTS}[what]
     path = stored(tmp_path / "s", {"id": [0, 1, 2], "score": other}, kind)
     with pytest.raises(
-        errors.SchemaError, match=r'"id" \(Int64\) and "score" \(.*\) could both be the scores.*column='
+        errors.SchemaError,
+        match=r'"id" \(Int64\) may be ids of the rows, as "score" \(.*\) stands beside .*; choose with column="id"$',
     ):
         open_scores(path)
     assert open_scores(path, column="id")[:].tolist() == [0, 1, 2]
@@ -60,7 +61,7 @@ def test_ids_are_not_taken_for_scores(tmp_path, kind, what):
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_float_is_not_taken_beside_numbers_in_another_form(tmp_path, kind, what):
     path = stored(tmp_path / "s", {"loss": pa.array([0.5, 1.5, 2.5]), "score": OTHERS[what]}, kind)
-    with pytest.raises(errors.SchemaError, match=r'"loss" .* and "score" .*column='):
+    with pytest.raises(errors.SchemaError, match=r'"loss" .* may not be .* "score" .* beside .*column="loss"$'):
         open_scores(path)
 
 
@@ -78,7 +79,7 @@ def test_the_files_of_a_vector_have_one_column(tmp_path, kind):
     paths = [stored(tmp_path / name, {name: SCORES}, kind) for name in ("a", "b")]
     with pytest.raises(errors.SchemaError, match=rf'b: column "b": .*column "a" in {paths[0]}; .*column='):
         open_scores(paths)
-    with pytest.raises(errors.SchemaError, match=r'there is no such column; the file has "b"'):
+    with pytest.raises(errors.SchemaError, match=r'there is no such column; choose with column="b"$'):
         open_scores(paths, column="a")
     both = open_scores(paths[0]) + open_scores(paths[1])
     assert both.column is None
@@ -147,8 +148,14 @@ def test_every_key_counts_and_keys_that_look_the_same_are_refused(tmp_path):
         tensor = archive.read("a/data.pkl")[2:-1]
     for key in (None, 1, "b"):
         path = saved_beside(tmp_path / "a.pt", {key: tensor})
-        with pytest.raises(errors.FormatError, match=r'2 tensors.*key= one of "scores"'):
+        with pytest.raises(errors.FormatError, match=r'2 tensors.*choose with key="scores"') as refused:
             open_scores(path)
+        assert ("have keys that are neither" in str(refused.value)) == (key is None)
+        assert (f'or key="{key}"' in str(refused.value)) == (key is not None)
+    path = saved_beside(tmp_path / "a.pt", {1: tensor})
+    with pytest.raises(TypeError, match=r'^key is 1; a name is needed; give it as text: key="1"$'):
+        open_scores(path, key=1)
+    assert open_scores(path, key="1")[:].tolist() == SCORES
     path = saved_beside(tmp_path / "a.pt", {1: tensor, "1": tensor})
     with pytest.raises(errors.FormatError, match=r'both the number 1 and the text "1" as keys'):
         open_scores(path, key="1")

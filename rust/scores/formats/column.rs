@@ -44,7 +44,7 @@ impl Column {
             let message = format!(
                 "it holds {}, and scores are integers or floats, one to a row; {}",
                 field.data_type(),
-                there_are(schema)
+                choices(schema)
             );
             Error::schema(path, at, message)
         })?;
@@ -74,7 +74,7 @@ fn named(path: &Path, schema: &Schema, name: &str) -> Result<usize> {
         (Some(_), Some(_)) => {
             Err(Error::schema(path, at, "more than one column has this name; rename one of them"))
         }
-        _ => Err(Error::schema(path, at, format!("there is no such column; {}", there_are(schema)))),
+        _ => Err(Error::schema(path, at, format!("there is no such column; {}", choices(schema)))),
     }
 }
 
@@ -86,29 +86,28 @@ fn only(path: &Path, schema: &Schema) -> Result<usize> {
     let fields = schema.fields();
     let mut numbers = fields.iter().enumerate().filter(|(_, field)| numeric(field).is_some());
     let refuse = |message: String| {
-        let message = format!("{message}; {}", there_are(schema));
+        let message = format!("{message}; {}", choices(schema));
         Err(Error::schema(path, At::Field("column".to_owned()), message))
     };
     let (index, field) = match (numbers.next(), numbers.next()) {
         (Some(first), None) => first,
-        (Some(_), Some(_)) => {
-            return refuse(
-                "more than one column holds numbers: name the one to read with column=".to_owned(),
-            );
-        }
+        (Some(_), Some(_)) => return refuse("more than one column holds numbers".to_owned()),
         _ => return refuse("no column holds integers or floats, one to a row".to_owned()),
     };
     let float = numeric(field).is_some_and(|(dtype, _)| dtype.is_float());
     let rival = |(other, field): &(usize, &Arc<Field>)| *other != index && (!float || may_hold_scores(field));
     match fields.iter().enumerate().find(rival) {
         None => Ok(index),
-        Some((_, rival)) => refuse(format!(
-            "{:?} ({}) and {:?} ({}) could both be the scores: name the one to read with column= (one that is not plain integers or floats must be stored as such first)",
-            field.name(),
-            field.data_type(),
-            rival.name(),
-            rival.data_type()
-        )),
+        Some((_, rival)) => {
+            let doubt = if float { "may not be the scores" } else { "may be ids of the rows" };
+            refuse(format!(
+                "{:?} ({}) {doubt}, as {:?} ({}) stands beside it, which is read only where it is stored as plain integers or floats",
+                field.name(),
+                field.data_type(),
+                rival.name(),
+                rival.data_type()
+            ))
+        }
     }
 }
 
@@ -137,10 +136,23 @@ fn type_may_hold_scores(data_type: &DataType, inside: bool) -> bool {
     }
 }
 
+/// Columns that a message names; beyond these, their number is told.
+const SHOWN: usize = 20;
+
+/// The columns that can be chosen, as they are to be given, as a phrase for errors; where none can, all there are.
+fn choices(schema: &Schema) -> String {
+    let numbers = schema.fields().iter().filter(|field| numeric(field).is_some());
+    let mut names: Vec<_> =
+        numbers.clone().take(SHOWN).map(|field| format!("column={:?}", field.name())).collect();
+    let more = numbers.count() - names.len();
+    if more > 0 {
+        names.push(format!("one of {more} more"));
+    }
+    if names.is_empty() { there_are(schema) } else { format!("choose with {}", names.join(" or ")) }
+}
+
 /// The columns by name and type, as a phrase for errors.
 fn there_are(schema: &Schema) -> String {
-    /// Beyond these, their number is told.
-    const SHOWN: usize = 20;
     let fields = schema.fields();
     let shown = fields.iter().take(SHOWN).map(|field| format!("{:?} ({})", field.name(), field.data_type()));
     let shown = shown.collect::<Vec<_>>().join(", ");
@@ -191,6 +203,24 @@ mod tests {
 
     fn keys(values: DataType) -> DataType {
         DataType::Dictionary(Box::new(DataType::Int32), Box::new(values))
+    }
+
+    #[test]
+    fn only_columns_of_numbers_are_choices() {
+        let all = [("text", DataType::Utf8), ("a", DataType::Float32), ("b", DataType::Int8)];
+        let text = chosen(&all).unwrap_err().to_string();
+        assert!(
+            text.ends_with("more than one column holds numbers; choose with column=\"a\" or column=\"b\""),
+            "{text}"
+        );
+        let schema =
+            Schema::new(all.clone().map(|(name, data_type)| Field::new(name, data_type, true)).to_vec());
+        for name in ["text", "c"] {
+            let text = Column::choose(Path::new("s"), &schema, Some(name)).unwrap_err().to_string();
+            assert!(text.ends_with("choose with column=\"a\" or column=\"b\""), "{text}");
+        }
+        let text = chosen(&all[..1]).unwrap_err().to_string();
+        assert!(text.ends_with("one to a row; the file has \"text\" (Utf8)"), "{text}");
     }
 
     fn chosen(fields: &[(&str, DataType)]) -> Result<String> {

@@ -6,6 +6,8 @@ mod bytes;
 mod choose;
 #[cfg(any(fuzzing, test))]
 pub(in crate::scores) mod fuzzing;
+mod items;
+mod nested;
 mod pickle;
 #[cfg(test)]
 mod pickle_tests;

@@ -137,8 +137,9 @@ impl Check<'_, '_> {
             (size, stride.first())
         else {
             return Err(self.schema(format!(
-                "shape {}: expected one score per row, (n,) or (n, 1); save one column",
-                shape_text(size)
+                "the tensor has the shape {}: expected one score per row, (n,) or (n, 1); {}",
+                shape_text(size),
+                as_vector(size)
             )));
         };
         let len = self.count("size", *len)?;
@@ -167,6 +168,19 @@ impl Check<'_, '_> {
 
     fn count(&self, name: &str, value: i64) -> Result<u64> {
         u64::try_from(value).map_err(|_| self.format(format!("{name} {value}: expected 0 or more")))
+    }
+}
+
+/// How to make a vector of a tensor of another shape.
+fn as_vector(size: &[Value<'_>]) -> &'static str {
+    let ones = size.iter().filter(|&&value| value == Value::Int(1)).count();
+    match size {
+        [] => "one number is no vector: save those of all rows, as torch.stack(list)",
+        _ if ones + 1 >= size.len() => "save tensor.reshape(-1), which has the same values in one dimension",
+        [_, _] => {
+            "save the column that is the score, as tensor[:, 0].clone(), or what is made of all of them, as tensor.mean(dim=1)"
+        }
+        _ => "save one number for each row, as tensor.flatten(1).mean(dim=1)",
     }
 }
 

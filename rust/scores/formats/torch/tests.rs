@@ -258,10 +258,10 @@ fn keys_choose_among_tensors() {
     let two = fixture("dict_two_tensors");
     assert_eq!(values(&read(&two, Some("a"), true).unwrap()), npy("float32"));
     assert_eq!(values(&read(&two, Some("b"), true).unwrap()), npy("float64"));
-    refused(&two, Is::Format, &["2 tensors", "key=", "\"a\", \"b\""]);
-    refused_with(&two, Some("c"), false, Is::Format, &["key=\"c\"", "\"a\", \"b\""]);
-    refused_with(&fixture("float32"), Some("a"), false, Is::Format, &["a tensor", "key=\"a\""]);
-    refused(&fixture("list_of_floats"), Is::Format, &["a list", "0 tensors", "key="]);
+    refused(&two, Is::Format, &["2 tensors", "choose with key=\"a\" or key=\"b\""]);
+    refused_with(&two, Some("c"), false, Is::Format, &["key=\"c\"", "choose with key=\"a\" or key=\"b\""]);
+    refused_with(&fixture("float32"), Some("a"), false, Is::Format, &["a tensor", "leave key=\"a\" out"]);
+    refused(&fixture("list_of_floats"), Is::Format, &["a list", "0 tensors", "torch.save(tensor"]);
     let beside = fixture("dict_list_and_tensor");
     refused(&beside, Is::Format, &["the tensor \"idx\"", "list \"scores\"", "key=\"idx\""]);
     assert_eq!(read(&beside, Some("idx"), false).unwrap().len, 2);
@@ -273,6 +273,40 @@ fn keys_choose_among_tensors() {
         read(&list, Some("1"), false).unwrap().offset,
         read(&list, Some("0"), false).unwrap().offset + 4
     );
+}
+
+/// A dict of a text and a value.
+fn dict(key: &str, value: &[u8]) -> Vec<u8> {
+    [&b"}"[..], &text(key), value, b"s"].concat()
+}
+
+#[test]
+fn tensors_that_no_key_names_are_told_with_the_line_that_takes_them_out() {
+    let tensor = tensor("torch\nFloatStorage", &int(3), 0, &[3], &[1], b"");
+    let inner = [&b"]("[..], &tensor, &tensor, b"e"].concat();
+    let nested = of(&dict("scores", &dict("squad", &inner)));
+    let taken = "torch.save(torch.load(path, weights_only=True)[\"scores\"][\"squad\"][0], \"scores.pt\")";
+    let both = "[\"scores\"][\"squad\"][0] and [\"scores\"][\"squad\"][1]";
+    for key in [None, Some("squad"), Some("scores")] {
+        refused_with(&nested, key, false, Is::Format, &["a dict", both, taken]);
+    }
+    let beside = of(&[&b"}("[..], &text("a"), &tensor, &text("b"), &dict("c", &tensor), b"u"].concat());
+    refused(&beside, Is::Format, &["choose with key=\"a\"; tensors lie deeper, at [\"b\"][\"c\"],"]);
+    let other_keys = of(&[&b"}("[..], &b"N"[..], &tensor, b"\x89", &tensor, b"u"].concat());
+    refused(&other_keys, Is::Format, &["2 have keys that are neither text nor whole numbers"]);
+}
+
+#[test]
+fn tensors_of_other_shapes_are_told_what_makes_a_vector_of_them() {
+    for (shape, strides, advice) in [
+        (&[1, 3][..], &[3, 1][..], "save tensor.reshape(-1)"),
+        (&[3, 1, 1], &[1, 1, 1], "save tensor.reshape(-1)"),
+        (&[3, 2], &[1, 1], "tensor[:, 0].clone()"),
+        (&[2, 2, 2], &[1, 1, 1], "tensor.flatten(1).mean(dim=1)"),
+        (&[], &[], "one number is no vector"),
+    ] {
+        refused(&plain(3, 0, shape, strides), Is::Schema, &[advice]);
+    }
 }
 
 #[test]
