@@ -15,8 +15,10 @@ from numpy.typing import DTypeLike, NDArray
 __all__ = [
     "ChecksumError",
     "Corpus",
+    "FileIdentity",
     "FormatError",
     "InternalError",
+    "PinnedFile",
     "PlanEstimate",
     "ResumeMismatchError",
     "SchemaError",
@@ -31,7 +33,6 @@ __all__ = [
     "check_target",
     "default_memory_limit",
     "digest_of_rows",
-    "file_difference",
     "gumbel_top_k",
     "json_bytes",
     "located",
@@ -156,8 +157,8 @@ class Scores:
             For a vector that was opened without ``verify=True``.
         """
 
-    def identities(self) -> str:
-        """The files, as they were when they were opened, as a JSON list of objects; see ``dsdm.json``."""
+    def identities(self) -> list[FileIdentity]:
+        """Return what the files were known by when they were opened, each once."""
 
     def __copy__(self) -> Scores: ...
     def __deepcopy__(self, memo: object, /) -> Scores: ...
@@ -264,10 +265,10 @@ class Corpus:
     def schema(self) -> pa.Schema:
         """The schema that rows come out with."""
 
-    def identities(self) -> str:
-        """The files, as they were when they were opened, as a JSON list of objects; none for a table in memory."""
+    def identities(self) -> list[FileIdentity]:
+        """The files, as they were when they were opened; none for a table in memory."""
 
-    def pinned(self) -> str:
+    def pinned(self) -> list[PinnedFile]:
         """The same, with what this machine knows the files by: for :func:`check_files`."""
 
     def check_named(self) -> None:
@@ -413,8 +414,68 @@ class VerifiedFiles:
     def selection(self) -> dict[str, Any]:
         """What the manifest says of the rows."""
     @property
-    def sources(self) -> list[dict[str, Any]]:
+    def sources(self) -> list[FileIdentity]:
         """The files that the rows came from."""
+
+@final
+class FileIdentity:
+    """A file as it was: its size, its time, its rows, and a digest of its first and last bytes."""
+
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        bytes: int,  # noqa: A002 - as in dsdm.json
+        modified_ns: int,
+        rows: int | None = None,
+        ends: str | None = None,
+    ) -> FileIdentity: ...
+    @property
+    def path(self) -> str:
+        """The path, as it was named."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def modified_ns(self) -> int:
+        """The time of its last change, in nanoseconds since 1970; 0 where there is none."""
+
+    @property
+    def rows(self) -> int | None:
+        """The rows it has, where that is known."""
+
+    @property
+    def ends(self) -> str | None:
+        """The digest of its first and last bytes, where that is known."""
+
+    def fields(self) -> dict[str, Any]:
+        """What is known of it as ``dsdm.json`` has it."""
+
+    def at(self, path: str | PathLike[str]) -> FileIdentity:
+        """The same file at another path."""
+
+    def difference(self) -> str | None:
+        """In what the file that has its path now differs; None if it is the same. Times are not compared."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class PinnedFile:
+    """A file as it was, with what tells on the same machine whether it is that file still."""
+
+    def __new__(
+        cls, file: FileIdentity, here: tuple[int, int, tuple[int, int] | None] | None, boot: str | None
+    ) -> PinnedFile: ...
+    @property
+    def file(self) -> FileIdentity:
+        """What it is known by anywhere."""
+
+    def at(self, path: str | PathLike[str]) -> PinnedFile:
+        """The same file at another path."""
+
+    def __reduce__(self) -> tuple[Any, ...]: ...
 
 def default_memory_limit() -> int:
     """The memory that a gather holds when nobody says, in bytes."""
@@ -437,11 +498,8 @@ def json_bytes(path: str | PathLike[str]) -> bytes:
 def located(path: str | PathLike[str], target: str | PathLike[str], absolute: bool) -> Path:
     """A file as the manifest of an output at `target` names it: by the way from there, or by its name alone."""
 
-def file_difference(told: str) -> str | None:
-    """In what a file differs from what was told of it, a JSON object; None if it is the same."""
-
-def check_files(told: str) -> None:
-    """Fail if files, told as a JSON list, are no longer what they were."""
+def check_files(files: Sequence[PinnedFile]) -> None:
+    """Fail if files are no longer what they were."""
 
 def prepare_arrays() -> None:
     """Look up numpy's functions, so that no later call fails at it."""

@@ -61,12 +61,12 @@ impl Here {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pinned {
     #[serde(flatten)]
-    file: FileIdentity,
+    pub(crate) file: FileIdentity,
     #[serde(default)]
-    here: Option<Here>,
+    pub(crate) here: Option<Here>,
     /// Which start of which machine it was, where the system tells. Devices have the same numbers on others.
     #[serde(default)]
-    boot: Option<String>,
+    pub(crate) boot: Option<String>,
 }
 
 impl Pinned {

@@ -52,10 +52,6 @@ pub(super) fn object(name: &str, text: Option<&str>) -> PyResult<serde_json::Map
     Ok(parsed.map_err(|e| Error::Value(format!("{name} must be a JSON object: {e}")))?)
 }
 
-pub(super) fn json(files: &[impl serde::Serialize]) -> PyResult<String> {
-    Ok(serde_json::to_string(files).map_err(|e| Error::Value(e.to_string()))?)
-}
-
 pub(super) fn collect(stream: RecordBatchStreamReader) -> PyResult<Vec<RecordBatch>> {
     let cannot = |e| Error::Value(format!("the table cannot be read: {e}"));
     Ok(call::whole(|| stream.collect::<Result<Vec<_>, _>>().map_err(cannot))?)

@@ -10,15 +10,15 @@ use arrow_pyarrow::{PyArrowType, Table};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
-use super::arguments::{collect, columns, format_named, json, object, places, release, resume_named, split};
+use super::arguments::{collect, columns, format_named, object, places, release, resume_named, split};
 use super::call;
+use super::files::{FileIdentity, PinnedFile};
 use super::reports::{PlanEstimate, Written};
 use crate::checked;
 use crate::error::Error;
 use crate::exec::job::Job;
 use crate::gather;
 use crate::io::file::Io;
-use crate::io::identity::Pinned;
 use crate::write::{self, Naming, Options, Resumable};
 
 /// A table in files or in memory, read where it lies.
@@ -94,14 +94,14 @@ impl Corpus {
         PyArrowType(Schema::clone(self.inner.schema()))
     }
 
-    /// The files, as they were when they were opened, as a JSON list of objects.
-    fn identities(&self, py: Python<'_>) -> PyResult<String> {
-        json(&py.detach(|| self.inner.identities())?)
+    /// The files, as they were when they were opened.
+    fn identities(&self, py: Python<'_>) -> PyResult<Vec<FileIdentity>> {
+        Ok(FileIdentity::all(py.detach(|| self.inner.identities())?))
     }
 
     /// The same, with what this machine knows the files by.
-    fn pinned(&self, py: Python<'_>) -> PyResult<String> {
-        json(&py.detach(|| self.inner.identities().map(Pinned::all))?)
+    fn pinned(&self, py: Python<'_>) -> PyResult<Vec<PinnedFile>> {
+        Ok(PinnedFile::all(py.detach(|| self.inner.identities())?))
     }
 
     /// The names that the columns have in the first file.

@@ -7,6 +7,7 @@ mod arrays;
 mod call;
 mod corpus;
 mod errors;
+mod files;
 mod numbers;
 mod outputs;
 mod reports;
@@ -31,6 +32,7 @@ mod _native {
         super::errors::register(module)?;
         super::arrays::register(module)?;
         super::corpus::register(module)?;
+        super::files::register(module)?;
         super::outputs::register(module)?;
         super::reports::register(module)?;
         super::scores::register(module)

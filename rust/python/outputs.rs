@@ -8,8 +8,6 @@ use pyo3::prelude::*;
 use super::arguments::places;
 use super::call;
 use super::reports::{VerifiedFiles, parsed};
-use crate::error::Error;
-use crate::io::identity::{FileIdentity, Pinned};
 use crate::write;
 
 /// What an interrupted run that would write `target` was to make, as a dict; None if nothing was left.
@@ -53,28 +51,11 @@ fn json_bytes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
     Ok(py.detach(|| crate::io::json::bytes_of(&path))?)
 }
 
-/// In what a file differs from what was told of it, as JSON: nothing if it is the same.
-#[pyfunction]
-fn file_difference(py: Python<'_>, told: &str) -> PyResult<Option<String>> {
-    let told: FileIdentity = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
-    let now = py.detach(|| FileIdentity::of_path(&told.path, told.rows))?;
-    Ok(told.difference(&now, false))
-}
-
-/// Fails if files, told as a JSON list, are no longer what they were.
-#[pyfunction]
-fn check_files(py: Python<'_>, told: &str) -> PyResult<()> {
-    let told: Vec<Pinned> = serde_json::from_str(told).map_err(|e| Error::Value(e.to_string()))?;
-    Ok(py.detach(|| Pinned::check_all(&told))?)
-}
-
 /// Adds the functions to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(digest_of_rows, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
-    module.add_function(wrap_pyfunction!(file_difference, module)?)?;
     module.add_function(wrap_pyfunction!(json_bytes, module)?)?;
-    module.add_function(wrap_pyfunction!(check_files, module)?)?;
     module.add_function(wrap_pyfunction!(located, module)?)?;
     module.add_function(wrap_pyfunction!(check_target, module)?)?;
     module.add_function(wrap_pyfunction!(unfinished, module)?)

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::arguments::json;
+use super::files::FileIdentity;
 use crate::gather::Estimate;
 use crate::write::{Report, Verified};
 
@@ -68,15 +68,15 @@ pub(super) struct VerifiedFiles {
     files: Vec<String>,
     /// What the manifest says of the rows, a dict.
     selection: Py<PyAny>,
-    /// The files that the rows came from, a list of dicts.
-    sources: Py<PyAny>,
+    /// The files that the rows came from.
+    sources: Vec<FileIdentity>,
 }
 
 impl VerifiedFiles {
     pub(super) fn new(py: Python<'_>, found: Verified) -> PyResult<Self> {
         Ok(Self {
             selection: parsed(py, &found.selection)?,
-            sources: parsed(py, &json(&found.sources)?)?,
+            sources: FileIdentity::all(found.sources),
             format: found.format,
             rows: found.rows,
             shards: found.shards,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import Corpus, check_files
+from dsdm._native import Corpus, PinnedFile, check_files
 from dsdm.checks import Io, Sort, check_flag, check_io, check_threads
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
@@ -40,13 +40,11 @@ class Source:
         if self.dataset is not None:
             return _again_from_dataset, (self.dataset, self.corpus.schema.names)
         pinned = self.corpus.pinned()
-        if not json.loads(pinned):
+        if not pinned:
             table = self.corpus.take(np.arange(len(self.corpus)))
             return _again_from_table, (table, self.mapping, self.label)
-        files = tuple(os.path.abspath(file["path"]) for file in json.loads(pinned))  # noqa: PTH100 - not resolved
-        state = [{**file, "path": path} for file, path in zip(json.loads(pinned), files, strict=True)]
         return _again_from_files, (
-            json.dumps(state),
+            [one.at(os.path.abspath(one.file.path)) for one in pinned],  # noqa: PTH100 - not resolved
             self.corpus.stored_names,
             self.corpus.schema,
             self.mapping,
@@ -120,7 +118,7 @@ def _open_opened(source: Any, columns: list[str] | None) -> Source:
 
 
 def _again_from_files(
-    pinned: str,
+    pinned: list[PinnedFile],
     stored: list[str],
     schema: "pa.Schema",
     mapping: NDArray[np.int64] | None,
@@ -131,7 +129,7 @@ def _again_from_files(
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(pinned)
-    corpus = Corpus.open([file["path"] for file in json.loads(pinned)], columns=stored, io=io)
+    corpus = Corpus.open([one.file.path for one in pinned], columns=stored, io=io)
     # What was opened, and not what had these names just before.
     check_files(pinned)
     corpus.check_named()

@@ -21,7 +21,7 @@ from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
-from dsdm.selection.repeat import Files, choose_again, compare_files, score_files
+from dsdm.selection.repeat import Files, choose_again, compare_files, identities, score_files
 from dsdm.selection.trust import ALLOW, OUTSIDE, Trust
 from dsdm.shown import safe_messages, shown
 
@@ -156,10 +156,9 @@ def verify(
     _refuse_strays(path, found.format, found.files)
     selection = found.selection
     how = at_hand(selection.get("chosen", {}), path)
-    came = [{**file, "path": place_of(file["path"], path)} for file in found.sources]
-    sources = compare_files(came, trust)
+    sources = compare_files([file.at(place_of(file.path, path)) for file in found.sources], trust)
     of_scores = score_files(how, data_dir)
-    scores = compare_files(of_scores, trust)
+    scores = compare_files(identities(of_scores), trust)
     if scores.changed and any(": it had" in changed for changed in scores.changed):
         raise ChecksumError(_changed(path, "score file", scores))
     manifest = str(Path(path, "dsdm.json"))

@@ -64,7 +64,7 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
         logger.warning("%s; %s", shown(unchecked), rest)
         return {**record, "unchecked": unchecked}
     as_json({"files": [str(path) for scores in opened for path in scores.paths]})
-    files = [file for scores in opened for file in json.loads(scores.identities())]
+    files = [file.fields() for scores in opened for file in scores.identities()]
     return {**record, "score_files": files} if files else record
 
 
@@ -111,7 +111,7 @@ def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Score
 
 def rows_of_files(scores: "Scores") -> list[int]:
     """Return the scores in each file of a vector."""
-    return [int(file["rows"]) for file in json.loads(scores.identities())]
+    return [int(file.fields()["rows"]) for file in scores.identities()]
 
 
 def check_method_rows(

@@ -5,7 +5,6 @@ Whoever wrote a manifest need not mean well: files are opened only where that is
 the rows that are there are worth.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import checks
-from dsdm._native import file_difference, prepare_arrays
+from dsdm._native import FileIdentity, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
@@ -37,6 +36,9 @@ _MOST_DRAWN_FROM = 2**36
 _MOST_WITHOUT_BYTES = 2**20
 """Rows that are drawn again whatever the output is like: a header can tell more than that of rows without any bytes."""
 
+_FIELDS = ("path", "bytes", "modified_ns", "rows", "ends")
+"""What a manifest tells of a file."""
+
 _WRONG = (ValueError, TypeError, LookupError, OverflowError, EOFError, SyntaxError, MemoryError, RecursionError)
 """What numpy and the readers say of a file that is none."""
 
@@ -56,24 +58,29 @@ class Files:
     """Why each of those was not looked at, which lie outside of what is trusted."""
 
 
-def compare_files(recorded: list[dict[str, Any]], trust: Trust) -> Files:
+def compare_files(recorded: list[FileIdentity], trust: Trust) -> Files:
     """Compare files with what was told of them: sizes, and digests of their first and last bytes."""
     found = Files()
     for file in recorded:
-        path = str(file["path"])
+        path = file.path
         if not tells_place(path):
             found.missing.append(path)
         elif outside := trust.outside(path, expand=False):
             found.outside.append(outside)
         elif not os.path.isfile(path):  # noqa: PTH113 - which raises for no path
             found.missing.append(path)
-        elif what := file_difference(json.dumps(file)):
+        elif what := file.difference():
             found.changed.append(f"{path}: {what}")
         else:
             found.same.append(path)
-            if file.get("modified_ns") not in (None, 0, os.stat(path).st_mtime_ns):  # noqa: PTH116 - a path may be any text
+            if file.modified_ns not in (0, os.stat(path).st_mtime_ns):  # noqa: PTH116 - a path may be any text
                 found.touched.append(path)
     return found
+
+
+def identities(files: list[dict[str, Any]]) -> list[FileIdentity]:
+    """Return what files are known by that a manifest tells of, whose fields were looked at when it was read."""
+    return [FileIdentity(**{name: file[name] for name in _FIELDS if name in file}) for file in files]
 
 
 def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:

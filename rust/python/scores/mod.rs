@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PySlice};
 
 use super::call;
+use super::files::FileIdentity;
 use super::numbers::{Given, said, whole};
 use crate::error::{At, Error, Result, Shown};
 use crate::scores::{Chosen, DType, OpenOptions, Operand, Operator, RawType, RowFile, Scores, Source};
@@ -139,10 +140,9 @@ impl PyScores {
         self.scores.is_mapped()
     }
 
-    /// The files, as they were when they were opened, as a JSON list of objects; see ``dsdm.json``.
-    fn identities(&self, py: Python<'_>) -> PyResult<String> {
-        let found = py.detach(|| self.scores.identities())?;
-        Ok(serde_json::to_string(&found).map_err(|e| Error::Value(e.to_string()))?)
+    /// Return what the files were known by when they were opened, each once.
+    fn identities(&self, py: Python<'_>) -> PyResult<Vec<FileIdentity>> {
+        Ok(FileIdentity::all(py.detach(|| self.scores.identities())?))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
