@@ -53,8 +53,11 @@ else:
         "dsdm.rows.verifying": ("Verified", "verify"),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+    _MODULES = ("dataset", "errors", "reference", "scores", "selections", "utils")
 
     def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            return import_module(f"dsdm.{name}")
         if name not in _HOME_OF:
             message = f"module 'dsdm' has no attribute {name!r}"
             raise AttributeError(message)
@@ -63,8 +66,7 @@ else:
         return value
 
     def __dir__() -> list[str]:
-        modules = ("dataset", "errors", "reference", "scores", "selections", "utils")
-        return sorted({*__all__, *modules, *(name for name in globals() if name.startswith("__"))})
+        return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})
 
 
 __all__ = [

@@ -4,6 +4,8 @@ import ast
 import importlib
 import inspect
 import json
+import subprocess
+import sys
 import typing
 from pathlib import Path
 
@@ -187,3 +189,10 @@ def test_docstrings_of_scores_are_there_at_run_time():
     assert len(documented) > 8
     for node in documented:
         assert inspect.getdoc(getattr(dsdm.Scores, node.name)) == ast.get_docstring(node), node.name
+
+
+def test_what_dir_lists_is_there():
+    code = "import dsdm, json; print(json.dumps([name for name in dir(dsdm) if not hasattr(dsdm, name)]))"
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert json.loads(found.stdout) == []
