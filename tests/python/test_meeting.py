@@ -11,6 +11,7 @@ import pytest
 
 import dsdm
 from dsdm import errors, selections
+from dsdm.cli.choice import Choice
 from dsdm.demo.torch_file import write_tensor
 
 ROWS = 100
@@ -205,6 +206,40 @@ def test_the_manifest_tells_what_both_sides_are_known_by(tmp_path, corpus, writt
     assert str(found).endswith(f"1 of 1 sources {compared}; 1 of 1 score files {compared}")
 
 
+@pytest.mark.parametrize("by", ["top.npy", "gumbel", "dsdm", "semdedup"])
+@pytest.mark.parametrize("dry", [False, True])
+def test_scores_that_were_replaced_since_the_rows_were_chosen_are_not_told_for_them(
+    run, tmp_path, corpus, monkeypatch, by, dry
+):
+    """What lies under the name when it is told of is not what the rows were chosen by."""
+    path = tmp_path / {"dsdm": "dsdm/squad.pt", "semdedup": "sdd.pt"}.get(by, "top.npy")
+    path.parent.mkdir(exist_ok=True)
+
+    def write(path, values):
+        write_tensor(path, values) if path.suffix == ".pt" else np.save(path, values)
+
+    of_ids = by == "semdedup"
+    write(path, np.arange(ROWS, dtype=np.int32) if of_ids else np.arange(ROWS, dtype=np.float32))
+    report = Choice.report
+
+    def replaced(choice, rows):
+        report(choice, rows)
+        other = path.with_name(f"new{path.suffix}")
+        write(other, np.arange(ROWS, dtype=np.int32)[::-1].copy() if of_ids else -np.arange(ROWS, dtype=np.float32))
+        other.replace(path)
+
+    chosen = ["--by", by, "--data-dir", tmp_path] if path.suffix == ".pt" else ["--by", path]
+    chosen += {"dsdm": ["--target", "squad"], "gumbel": ["--gumbel"]}.get(by, [])
+    command = ["materialize", corpus, "out", *chosen, "-k", 3, *(["--dry-run"] if dry else [])]
+    with monkeypatch.context() as patched:
+        patched.setattr(Choice, "report", replaced)
+        code, _, errors_ = run(*command)
+    assert code == 1
+    assert errors_.splitlines()[-1].startswith(f"dsdm: {path}: the rows were chosen before this file was written")
+    assert not (tmp_path / "out").exists()
+    assert run(*command)[0] == 0
+
+
 def test_each_file_of_a_vector_has_its_own_rows(tmp_path, corpus):
     paths = [saved(tmp_path / "a.npy", 40), str(tmp_path / "b.parquet"), str(tmp_path / "c.pt")]
     pq.write_table(pa.table({"score": np.zeros(35, np.float32)}), paths[1])
@@ -388,10 +423,8 @@ def test_what_can_never_be_chosen_again_is_refused_and_found_in_older_manifests(
             call()
     assert not (tmp_path / "out").exists()
     # A manifest of before that was looked at.
-    monkeypatch.setattr(
-        "dsdm.rows.materializing.with_files", lambda selection, rows: {**selection, "source_rows": rows}
-    )
-    monkeypatch.setattr("dsdm.rows.materializing.check_count", lambda *_: None)
+    monkeypatch.setattr("dsdm.rows.request.with_files", lambda selection, rows: {**selection, "source_rows": rows})
+    monkeypatch.setattr("dsdm.rows.request.check_count", lambda *_: None)
     dsdm.materialize(corpus, [0, 1, 2], "out", selection=told)
     found = dsdm.verify("out")
     assert not found.selection

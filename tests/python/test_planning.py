@@ -56,6 +56,27 @@ def test_every_pass_over_parquet_is_counted(corpus):
     assert shuffled.memory_bytes < once.memory_bytes
 
 
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"by": "top_k", "scores": "s.npy", "arguments": {"k": 4}}, "has k=4, and 3 rows are written"),
+        ({"by": "top_k", "scores": "out/s.npy", "arguments": {"k": 3}}, "out"),
+        ({"by": "top_k", "scores": "s.npy"}, "a mapping"),
+    ],
+)
+def test_a_selection_that_would_not_be_written_is_refused(corpus, monkeypatch, told, message):
+    monkeypatch.chdir(corpus)
+    (corpus / "out").mkdir()
+    for path in ("s.npy", "out/s.npy"):
+        np.save(path, np.zeros(ROWS, np.float32))
+    refused = []
+    for call in (dsdm.plan, dsdm.materialize):
+        with pytest.raises((ValueError, OSError), match=message) as error:
+            call("a.arrow", [1, 2, 3], "out", selection=told)
+        refused.append((error.type, str(error.value)))
+    assert refused[0] == refused[1]
+
+
 def test_a_row_out_of_range_is_named(corpus):
     with pytest.raises(IndexError, match="index 4000 at position 1 is out of range"):
         dsdm.plan(corpus / "a.arrow", [0, ROWS])

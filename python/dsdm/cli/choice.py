@@ -52,6 +52,7 @@ class Choice:
         self._rows: int | None = None
         self._candidates: Scores | None = None
         self._ids: list[Path] = []
+        self._files: list[dict[str, Any]] = []
         self._seed = choosing.seed
         self.left: Mapping[str, Any] | None = None
         """How the rows of an interrupted run were chosen. A draw without a seed that is the same has the seed of it."""
@@ -178,9 +179,12 @@ class Choice:
     def _by_scores(self, corpus_rows: int | None) -> tuple[_Choose, int]:
         from dsdm import gumbel_top_k, last_seed, top_k
         from dsdm.selection.methods import prefix
+        from dsdm.selection.provenance import identities
 
         opened = self.reading.open(self.what)
         self.opened.append(opened)
+        # What is told of the files is of these, and not of what lies under their names when it is told.
+        self._files = identities([opened])
         self._candidates = scores = prefix(opened, self.given.rows, ", ".join(self.what))
         _check_rows(opened, self.given.rows, corpus_rows)
         common: dict[str, Any] = {
@@ -209,9 +213,12 @@ class Choice:
 
     def _by_method(self, corpus_rows: int | None) -> tuple[_Choose, int]:
         from dsdm import get_indices, last_seed
+        from dsdm.selection.provenance import identities, opened_scores
 
         method: Any = self.method
-        self._rows = rows = self._method_rows(method, corpus_rows)
+        # What is drawn from are the rows of the shards.
+        self._rows = rows = corpus_rows if method == "random" and self.given.rows is None else self.given.rows
+        self._files = identities(opened_scores(self.record(), None))
         population = self._candidates_of(method, rows, corpus_rows)
 
         given: Any = self.given
@@ -236,12 +243,6 @@ class Choice:
             return indices
 
         return choose, population
-
-    def _method_rows(self, method: str, corpus_rows: int | None) -> int | None:
-        """The rows that are candidates: what was asked for, or for random the rows of the shards."""
-        if self.given.rows is not None or method != "random":
-            return self.given.rows
-        return corpus_rows
 
     def _candidates_of(self, method: str, rows: int | None, corpus_rows: int | None) -> int:
         """The rows of which a fraction is a share."""
@@ -289,7 +290,9 @@ class Choice:
                 "rows": given.rows,
                 "arguments": _given(arguments),
             }
-        return _given({**record, "exclude": given.exclude})
+        from dsdm.selection.record import Told
+
+        return Told(_given({**record, "exclude": given.exclude}), self._files)
 
     def select_and_report(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "NDArray[np.int64]":
         """Select rows, and say on stderr what was selected."""

@@ -12,19 +12,16 @@ from numpy.typing import NDArray
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
 from dsdm.deprecated import renamed
-from dsdm.paths import refuse_inputs
 from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
-from dsdm.rows.request import Request, open_request
+from dsdm.rows.request import chosen_rows, open_request
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import readable
 from dsdm.rows.sources import Source
-from dsdm.selection.manifest_paths import from_output
-from dsdm.selection.provenance import as_json, check_count, with_files
+from dsdm.selection.provenance import as_json
 from dsdm.selection.record import as_recorded
-from dsdm.selection.repeat import score_files
 from dsdm.shown import safe_messages, shown
 
 
@@ -187,7 +184,7 @@ def _write(arguments: Arguments) -> Report:
     if arguments.row_order == "shuffle" and seed is None and arguments.resume:
         seed = _seed_of_unfinished(target, requested)
     rows, seed = in_order(requested, arguments.row_order, seed)
-    chosen = _chosen(request)
+    chosen = chosen_rows(request)
     check_range(rows, len(source), source.label if source.files else "")
     check_shards(request.layout.num_shards, len(rows))
     extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
@@ -227,17 +224,6 @@ def _write(arguments: Arguments) -> Report:
         seed,
         written.kept,
     )
-
-
-def _chosen(request: Request) -> dict[str, Any] | None:
-    """Return how rows were chosen, as ``dsdm.json`` has it."""
-    selection = request.arguments.selection
-    if selection is None:
-        return None
-    chosen = with_files(selection, len(request.source))
-    check_count(selection, len(request.rows))
-    refuse_inputs(request.path, [file["path"] for file in score_files(chosen, None)])
-    return from_output(chosen, request.path, absolute=request.arguments.paths == "absolute")
 
 
 def in_files(source: Source) -> bool:

@@ -14,10 +14,9 @@ from dsdm.paths import local
 from dsdm.rows.added_columns import added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.releases import installed
-from dsdm.rows.request import open_request
+from dsdm.rows.request import chosen_rows, open_request
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import readable
-from dsdm.selection.provenance import with_files
 from dsdm.shown import safe_messages, shown
 
 _EXTRA_BYTES = 8
@@ -129,8 +128,7 @@ def _planned(arguments: Arguments) -> Plan:
     request = open_request(arguments, writes=False)
     source = request.source
     rows, _seed = in_order(request.rows, arguments.row_order, arguments.seed)
-    if arguments.selection is not None:
-        with_files(arguments.selection, len(source))
+    chosen_rows(request)
     check_range(rows, len(source), source.label if source.files else "")
     if len(rows):
         check_shards(request.layout.num_shards, len(rows))

@@ -13,6 +13,9 @@ from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source
+from dsdm.selection.manifest_paths import from_output
+from dsdm.selection.provenance import as_json, check_count, with_files
+from dsdm.selection.repeat import score_files
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,27 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
         refuse_inside(path, source.places)
         refuse_inputs(path, _files_read(arguments.indices, arguments.scores))
     return Request(arguments, layout, path, source, row_numbers(arguments.indices))
+
+
+def chosen_rows(request: Request) -> dict[str, Any] | None:
+    """Return how the rows were chosen, as ``dsdm.json`` has it.
+
+    Raises
+    ------
+    ValueError
+        For what can never be done again, or chooses other rows than are written.
+
+    """
+    selection = request.arguments.selection
+    if selection is None:
+        return None
+    chosen = with_files(selection, len(request.source))
+    check_count(selection, len(request.rows))
+    if request.path:
+        refuse_inputs(request.path, [file["path"] for file in score_files(chosen, None)])
+        chosen = from_output(chosen, request.path, absolute=request.arguments.paths == "absolute")
+    as_json(chosen)
+    return chosen
 
 
 def _check_place(path: str) -> None:

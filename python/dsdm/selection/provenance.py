@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsdm.checks import said
+from dsdm.errors import SourceChangedError
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.selection.manifest_paths import NOT_THERE
-from dsdm.selection.record import KNOWN, as_recorded, check_record
+from dsdm.selection.record import KNOWN, Told, as_recorded, check_record
 from dsdm.selection.record_limits import check_score_files, check_size, check_values
 from dsdm.selection.row_counts import check_ids, check_meets, check_population
 from dsdm.shown import shown
@@ -39,10 +40,13 @@ _HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
 def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     """Compare a selection with the rows there are, and add their number and what its score files are known by.
 
-    Where a score file is not there, what was told is kept, and that nothing was compared is told beside it.
+    Where a score file is not there, what was told is kept, and that nothing was compared is told beside it. The
+    files of :class:`dsdm.selection.record.Told` must be those that are there now.
 
     Raises
     ------
+    SourceChangedError
+        For a file that is another than the one by which the rows were chosen.
     ValueError
         If there are other numbers of scores and of rows, with both; for a path that is not UTF-8; for what can never be
         done again or that verify would refuse, naming the field.
@@ -64,8 +68,27 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
         logger.warning("%s; %s", shown(unchecked), rest)
         return {**record, "unchecked": unchecked}
     as_json({"files": [str(path) for scores in opened for path in scores.paths]})
-    files = [file.fields() for scores in opened for file in scores.identities()]
+    files = identities(opened)
+    if isinstance(selection, Told):
+        _check_same(selection.files, files)
     return {**record, "score_files": files} if files else record
+
+
+def identities(opened: "list[Scores]") -> list[dict[str, Any]]:
+    """Return what the files of score vectors are known by, as they were opened."""
+    return [file.fields() for scores in opened for file in scores.identities()]
+
+
+def _check_same(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
+    """Fail unless the files are those by which rows were chosen."""
+    if then == now:
+        return
+    other = next((file for file in now if file not in then), None) or next(file for file in then if file not in now)
+    message = (
+        f"{other['path']}: the rows were chosen before this file was written or replaced, so that dsdm.json would tell "
+        "of other scores; choose them again, once nothing writes to the score files any more"
+    )
+    raise SourceChangedError(message)
 
 
 def check_count(selection: Mapping[str, Any], rows: int) -> None:

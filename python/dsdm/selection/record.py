@@ -29,6 +29,15 @@ _FIELDS = ("by", "arguments", "scores", "reading", "rows", "exclude")
 _CLOSE = 0.75
 
 
+class Told(dict[str, Any]):
+    """How rows were chosen, with what the score files were known by when they were opened for it."""
+
+    def __init__(self, selection: Mapping[str, Any], files: list[dict[str, Any]]) -> None:
+        """Keep what the files were known by beside what is told."""
+        super().__init__(selection)
+        self.files = files
+
+
 def check_record(selection: Mapping[str, Any]) -> None:
     """Fail if a selection is told as one that can be done again, and cannot.
 
