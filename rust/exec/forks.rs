@@ -16,18 +16,18 @@ const LINE: usize = 8;
 /// The places are taken by atomic numbers alone: nothing here can be inherited half done.
 #[derive(Debug)]
 pub(crate) struct PerProcess<T, const N: usize = LINE> {
-    places: [Place<T>; N],
+    places: [ProcessSlot<T>; N],
 }
 
 /// What one process has.
 #[derive(Debug)]
-pub(crate) struct Place<T> {
+pub(crate) struct ProcessSlot<T> {
     /// The number of the process; 0 where it is anybody's still.
     process: AtomicU32,
     value: T,
 }
 
-impl<T> Place<T> {
+impl<T> ProcessSlot<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self { process: AtomicU32::new(0), value }
     }
@@ -35,12 +35,12 @@ impl<T> Place<T> {
 
 impl<T: Default, const N: usize> Default for PerProcess<T, N> {
     fn default() -> Self {
-        Self::of(std::array::from_fn(|_| Place::new(T::default())))
+        Self::of(std::array::from_fn(|_| ProcessSlot::new(T::default())))
     }
 }
 
 impl<T, const N: usize> PerProcess<T, N> {
-    pub(crate) const fn of(places: [Place<T>; N]) -> Self {
+    pub(crate) const fn of(places: [ProcessSlot<T>; N]) -> Self {
         Self { places }
     }
 
@@ -70,7 +70,7 @@ impl<T, const N: usize> PerProcess<T, N> {
     /// The first place that the process has or can have. All its threads go through them in the same order, and thus
     /// come to the same.
     fn of_process(&self, process: u32) -> Option<&T> {
-        let is_its = |place: &&Place<T>| {
+        let is_its = |place: &&ProcessSlot<T>| {
             let taken = place.process.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
             taken.is_ok() || taken == Err(process)
         };

@@ -1,6 +1,6 @@
 //! What a gather will read, write and hold, estimated before it does anything.
 
-use super::copy::{Reads, estimate_reads};
+use super::copy::{CopyEstimate, estimate_reads};
 use super::corpus::Corpus;
 use super::output::{Output, check_rows, index};
 use super::plan::{Block, Plan, Strategy};
@@ -70,7 +70,7 @@ impl Estimate {
     /// Adds what copying rows reads.
     ///
     /// Proof: bytes are an estimate that is shown.
-    fn add_copied(&mut self, reads: Reads) {
+    fn add_copied(&mut self, reads: CopyEstimate) {
         self.mapped_bytes += reads.mapped_bytes;
         self.positional_rows += reads.positional_rows;
         self.positional_bytes = self.positional_bytes.saturating_add(reads.positional_bytes);

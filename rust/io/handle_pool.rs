@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::exec::forks::{PerProcess, Place};
+use crate::exec::forks::{PerProcess, ProcessSlot};
 
 /// One handle in so many that the system allows is shared.
 const SHARED: u64 = 8;
@@ -53,7 +53,7 @@ fn is_too_many(error: &std::io::Error) -> bool {
 }
 
 /// The handles that files share.
-pub(super) struct Shared {
+pub(super) struct HandlePool {
     /// Each with the time of its last use, in uses.
     files: BTreeMap<u64, (Arc<File>, u64)>,
     uses: u64,
@@ -64,9 +64,9 @@ const LINE: usize = 32;
 
 /// The handles of this process, which begins with none: those of its parent stay open and are not used, as their
 /// numbers may be other files' here.
-pub(super) fn shared() -> Option<MutexGuard<'static, Shared>> {
-    static FILES: PerProcess<Mutex<Shared>, LINE> =
-        PerProcess::of([const { Place::new(Mutex::new(Shared::new())) }; LINE]);
+pub(super) fn shared() -> Option<MutexGuard<'static, HandlePool>> {
+    static FILES: PerProcess<Mutex<HandlePool>, LINE> =
+        PerProcess::of([const { ProcessSlot::new(Mutex::new(HandlePool::new())) }; LINE]);
     // Proof: a panic leaves a handle more or less there, and either is right.
     FILES.find().map(|files| files.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -78,7 +78,7 @@ pub(super) fn share(number: u64, file: Arc<File>) {
     }
 }
 
-impl Shared {
+impl HandlePool {
     const fn new() -> Self {
         Self { files: BTreeMap::new(), uses: 0 }
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_handle_that_was_used_longest_ago_is_closed() {
-        let (mut shared, file) = (Shared::new(), Arc::new(tempfile::tempfile().unwrap()));
+        let (mut shared, file) = (HandlePool::new(), Arc::new(tempfile::tempfile().unwrap()));
         (0..3).for_each(|number| shared.put_among(3, number, Arc::clone(&file)));
         // The first was used since, so that the second is the oldest.
         assert!(shared.get(0).is_some());

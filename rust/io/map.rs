@@ -83,7 +83,7 @@ impl Map {
 
     /// All bytes of the file, for libraries that want to own what they read: it keeps the map alive.
     pub fn shared_bytes(self: &Arc<Self>) -> Bytes {
-        Bytes::from_owner(Shared(Arc::clone(self)))
+        Bytes::from_owner(MapBytes(Arc::clone(self)))
     }
 
     /// Tells the system that reads follow no order: nothing but what is asked for is then read.
@@ -179,9 +179,9 @@ fn is_another_done(state: &AtomicU8) -> bool {
 }
 
 /// A map as the owner of [`Bytes`].
-struct Shared(Arc<Map>);
+struct MapBytes(Arc<Map>);
 
-impl AsRef<[u8]> for Shared {
+impl AsRef<[u8]> for MapBytes {
     fn as_ref(&self) -> &[u8] {
         self.0.bytes()
     }

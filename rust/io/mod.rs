@@ -10,6 +10,7 @@ pub(crate) mod json;
 pub mod map;
 pub mod opened;
 pub(crate) mod read_at;
+mod readahead;
 pub(crate) mod sniff;
 pub mod state;
 

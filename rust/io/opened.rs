@@ -1,27 +1,18 @@
-//! A file opened for reading by position, and what the system knows and is told of it: whether it is still the
-//! same, which of its bytes are in memory, and which will be needed.
+//! A file opened for reading by position, which is still the one that it was.
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::handle::{Handle, Open};
+use super::readahead::{Readahead, is_resident};
 use super::state::{FileState, REOPEN};
 use crate::error::{At, Error, Result};
-
-/// Bytes of a chunk, which is asked of the disk at once.
-const CHUNK: u64 = 8 << 20;
-/// Pages of a chunk that are looked at first.
-const PROBES: u64 = 4;
-/// Bytes that are asked of the disk before they are needed: enough to keep it busy.
-const AHEAD: u64 = 256 << 20;
 
 /// A file opened for reading, with the state it had then.
 #[derive(Debug)]
 pub struct Opened {
     handle: Handle,
-    /// Which chunks were asked of the disk already.
-    asked: Vec<AtomicBool>,
+    readahead: Readahead,
 }
 
 impl Opened {
@@ -40,8 +31,8 @@ impl Opened {
             )));
         }
         let handle = Handle::open(path)?;
-        let asked = flags(handle.identity().size, CHUNK);
-        Ok(Self { handle, asked })
+        let readahead = Readahead::new(handle.identity().size);
+        Ok(Self { handle, readahead })
     }
 
     /// The path it was opened by.
@@ -59,36 +50,14 @@ impl Opened {
         self.handle.identity()
     }
 
-    /// Ask the disk for a range of bytes and those that follow, each chunk once, without waiting for them.
-    ///
-    /// The kernel reads ahead of a reader on its own, but not far enough to keep a fast disk busy.
-    pub fn read_ahead(&self, range: Range<u64>) {
-        let end = range.end.saturating_add(AHEAD).min(self.identity().size); // Proof: a hint, cut at the file's end.
-        for chunk in range.start / CHUNK..end.div_ceil(CHUNK) {
-            let asked = self.asked(chunk);
-            if asked
-                .is_some_and(|asked| !asked.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed))
-                && !self.seems_resident(chunk)
-            {
-                self.will_need(chunk * CHUNK, CHUNK);
-            }
-        }
-    }
-
-    /// Return whether a few pages of a chunk are in memory: asking for what is there takes longer than finding out.
-    fn seems_resident(&self, chunk: u64) -> bool {
-        (0..PROBES).all(|probe| {
-            let offset = chunk * CHUNK + probe * (CHUNK / PROBES);
-            offset >= self.identity().size || self.is_resident(offset)
-        })
+    /// Ask the disk for a range of bytes and those that follow, each once, without waiting for them.
+    pub fn read_ahead(&self, range: &Range<u64>) {
+        self.readahead.read_ahead(&self.handle, range);
     }
 
     /// Ask the disk for a few bytes that will be read out of order, without waiting for them.
     pub fn hint_will_need(&self, range: &Range<u64>) {
-        let asked = self.asked(range.start / CHUNK);
-        if asked.is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
-            self.will_need(range.start, range.end.saturating_sub(range.start)); // Proof: a hint.
-        }
+        self.readahead.hint_will_need(&self.handle, range);
     }
 
     /// Ask the disk for bytes on a page or two, unless they are in memory. Return whether it was asked.
@@ -121,37 +90,8 @@ impl Opened {
 
     /// Return whether the page at an offset is in memory, as far as the system tells.
     pub fn is_resident(&self, offset: u64) -> bool {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::io::{Errno, ReadWriteFlags, preadv2};
-            let mut byte = [0];
-            let mut into = [std::io::IoSliceMut::new(&mut byte)];
-            // Proof: where the system cannot tell, nothing is gained by asking the disk for it.
-            let Ok(file) = self.file() else { return true };
-            preadv2(&*file, &mut into, offset, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            let _ = offset;
-            true
-        }
+        is_resident(&self.handle, offset)
     }
-
-    fn asked(&self, chunk: u64) -> Option<&AtomicBool> {
-        usize::try_from(chunk).ok().and_then(|chunk| self.asked.get(chunk))
-    }
-
-    #[cfg(target_os = "linux")]
-    fn will_need(&self, start: u64, len: u64) {
-        // A hint: where it is refused, the bytes are read when they are needed.
-        let len = std::num::NonZeroU64::new(len);
-        let Ok(file) = self.file() else { return }; // Proof: a hint.
-        let _ = rustix::fs::fadvise(&*file, start, len, rustix::fs::Advice::WillNeed);
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    #[allow(clippy::unused_self)]
-    fn will_need(&self, _start: u64, _len: u64) {}
 
     /// Fails if the file's size, time or inode is no longer what it was when it was opened.
     pub fn check_unchanged(&self) -> Result<()> {
@@ -200,11 +140,6 @@ fn read_exact_at_windows(file: &std::fs::File, mut into: &mut [u8], mut offset: 
         }
     }
     Ok(())
-}
-
-/// One flag for each chunk of so many bytes.
-fn flags(size: u64, chunk: u64) -> Vec<AtomicBool> {
-    (0..size.div_ceil(chunk)).map(|_| AtomicBool::new(false)).collect()
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl ChunkReader for FileBytes {
     fn get_read(&self, start: u64) -> Result<Self::T> {
         Ok(match &self.mapped {
             Some(bytes) => Tail::Mapped(bytes.get_read(start)?),
-            None => Tail::Copied(BufReader::new(Reads { file: self.clone(), position: start })),
+            None => Tail::Copied(BufReader::new(SequentialReader { file: self.clone(), position: start })),
         })
     }
 
@@ -104,7 +104,7 @@ impl ChunkReader for FileBytes {
 /// The bytes of a file from a position on.
 pub(crate) enum Tail {
     Mapped(<Bytes as ChunkReader>::T),
-    Copied(BufReader<Reads>),
+    Copied(BufReader<SequentialReader>),
 }
 
 impl Read for Tail {
@@ -117,12 +117,12 @@ impl Read for Tail {
 }
 
 /// Reads one after the other.
-pub(crate) struct Reads {
+pub(crate) struct SequentialReader {
     file: FileBytes,
     position: u64,
 }
 
-impl Read for Reads {
+impl Read for SequentialReader {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         // Proof: from beyond the end on there are no bytes, and of more than memory can have, `into` is the less.
         let there = self.file.len().saturating_sub(self.position);

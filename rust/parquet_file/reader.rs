@@ -26,7 +26,7 @@ pub(crate) fn reader<R: ChunkReader + 'static>(
     most: Most,
 ) -> Result<ParquetRecordBatchReader> {
     let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
-    let group = Group { file: Arc::new(file), metadata: metadata.metadata().clone(), unit, most };
+    let group = RowGroupPages { file: Arc::new(file), metadata: metadata.metadata().clone(), unit, most };
     let step = step.min(group.num_rows());
     let reader = |hint| {
         let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask.clone(), hint)?;
@@ -50,7 +50,7 @@ pub(crate) fn reader<R: ChunkReader + 'static>(
 }
 
 /// A row group whose pages are looked at.
-struct Group<R> {
+struct RowGroupPages<R> {
     file: Arc<R>,
     metadata: Arc<ParquetMetaData>,
     unit: usize,
@@ -58,14 +58,14 @@ struct Group<R> {
     most: Most,
 }
 
-impl<R> Group<R> {
+impl<R> RowGroupPages<R> {
     fn of(&self) -> Result<&RowGroupMetaData> {
         let group = self.metadata.row_groups().get(self.unit);
         group.ok_or_else(|| ParquetError::General(format!("there is no row group {}", self.unit)))
     }
 }
 
-impl<R: ChunkReader + 'static> RowGroups for Group<R> {
+impl<R: ChunkReader + 'static> RowGroups for RowGroupPages<R> {
     fn num_rows(&self) -> usize {
         let rows = self.of().ok().and_then(|group| usize::try_from(group.num_rows()).ok());
         rows.unwrap_or(0) // Proof: whoever opened the file has looked at both.
@@ -79,7 +79,7 @@ impl<R: ChunkReader + 'static> RowGroups for Group<R> {
         let schema = self.metadata.file_metadata().schema_descr();
         let pages = SerializedPageReader::new(self.file.clone(), chunk, self.num_rows(), None)?;
         let size = (chunk.num_values().unsigned_abs(), self.num_rows() as u64);
-        Ok(Box::new(Once(Some(Box::new(CheckedPages::new(pages, schema, leaf, size))))))
+        Ok(Box::new(OneReader(Some(Box::new(CheckedPages::new(pages, schema, leaf, size))))))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -92,9 +92,9 @@ impl<R: ChunkReader + 'static> RowGroups for Group<R> {
 }
 
 /// The pages of one column chunk.
-struct Once(Option<Box<dyn PageReader>>);
+struct OneReader(Option<Box<dyn PageReader>>);
 
-impl Iterator for Once {
+impl Iterator for OneReader {
     type Item = Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -102,4 +102,4 @@ impl Iterator for Once {
     }
 }
 
-impl PageIterator for Once {}
+impl PageIterator for OneReader {}

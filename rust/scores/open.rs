@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Source;
 use super::expr::Scores;
-use super::formats::sniff::{Format, format_of};
+use super::formats::sniff::{ScoreFormat, format_of};
 use super::formats::{arrow, npy, parquet, raw, torch};
 use super::options::{OpenOptions, RawType};
 use super::vector::chosen::{Chosen, common};
@@ -75,12 +75,12 @@ fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Res
 fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Option<Chosen>)> {
     let all = |parts| (parts, None);
     match (format_of(file, options.dtype.is_some())?, options.dtype) {
-        (Format::Npy, _) => npy::parts(file).map(all),
-        (Format::Raw, Some(dtype)) => raw::parts(file, dtype).map(all),
-        (Format::Raw, None) => Err(Error::Internal("raw values without a type".into())),
-        (Format::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
-        (Format::Arrow, _) => arrow::parts(file, options.column.as_deref()),
-        (Format::Parquet, _) => parquet::parts(file, options.column.as_deref()),
+        (ScoreFormat::Npy, _) => npy::parts(file).map(all),
+        (ScoreFormat::Raw, Some(dtype)) => raw::parts(file, dtype).map(all),
+        (ScoreFormat::Raw, None) => Err(Error::Internal("raw values without a type".into())),
+        (ScoreFormat::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
+        (ScoreFormat::Arrow, _) => arrow::parts(file, options.column.as_deref()),
+        (ScoreFormat::Parquet, _) => parquet::parts(file, options.column.as_deref()),
     }
 }
 

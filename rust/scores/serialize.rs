@@ -14,7 +14,7 @@ use crate::io::identity::{FileIdentity, Pinned};
 
 /// One step of making a vector. Vectors that it needs are those of earlier steps, by their number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-enum Step {
+enum RebuildStep {
     /// Rows `start` to `end` of files.
     Open {
         files: Vec<Pinned>,
@@ -24,8 +24,8 @@ enum Step {
     },
     Binary {
         operator: Operator,
-        left: Input,
-        right: Input,
+        left: RebuildInput,
+        right: RebuildInput,
     },
     Negated {
         of: usize,
@@ -46,7 +46,7 @@ enum Step {
 
 /// A vector by the number of its step, or a number by its bits, which no text rounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-enum Input {
+enum RebuildInput {
     Step(usize),
     Number(u64),
 }
@@ -85,15 +85,19 @@ impl Scores {
     }
 
     /// Adds what makes this vector, each part of it once, and gives the number of the last step.
-    fn add_steps(&self, steps: &mut Vec<Step>, known: &mut HashMap<*const Node, usize>) -> Result<usize> {
+    fn add_steps(
+        &self,
+        steps: &mut Vec<RebuildStep>,
+        known: &mut HashMap<*const Node, usize>,
+    ) -> Result<usize> {
         // The handles of an expression live as long as this call, so that no address is used twice.
         let address: *const Node = self.node();
         if let Some(&step) = known.get(&address) {
             return Ok(step);
         }
         let mut input = |operand: &Operand| match operand {
-            Operand::Scores(scores) => scores.add_steps(steps, known).map(Input::Step),
-            Operand::Number(number) => Ok(Input::Number(number.to_bits())),
+            Operand::Scores(scores) => scores.add_steps(steps, known).map(RebuildInput::Step),
+            Operand::Number(number) => Ok(RebuildInput::Number(number.to_bits())),
         };
         let step = match self.node() {
             Node::Stored(stored) => {
@@ -106,20 +110,20 @@ impl Scores {
                     file.path = std::path::absolute(&file.path)
                         .map_err(|e| Error::io(&file.path, "finding its whole path", e))?;
                 }
-                Step::Open { files: Pinned::all(files), options: options.clone(), start, end }
+                RebuildStep::Open { files: Pinned::all(files), options: options.clone(), start, end }
             }
             Node::Binary { operator, left, right } => {
                 let left = input(left)?;
-                Step::Binary { operator: *operator, left, right: input(right)? }
+                RebuildStep::Binary { operator: *operator, left, right: input(right)? }
             }
-            Node::Negated(of) => Step::Negated { of: of.add_steps(steps, known)? },
-            Node::Widened(of) => Step::Widened { of: of.add_steps(steps, known)? },
+            Node::Negated(of) => RebuildStep::Negated { of: of.add_steps(steps, known)? },
+            Node::Widened(of) => RebuildStep::Widened { of: of.add_steps(steps, known)? },
             Node::Standardized { of, ddof, .. } => {
-                Step::Standardized { of: of.add_steps(steps, known)?, ddof: *ddof }
+                RebuildStep::Standardized { of: of.add_steps(steps, known)?, ddof: *ddof }
             }
             Node::Slice { of, start } => {
                 let end = checked::add(*start, self.len())?;
-                Step::Slice { of: of.add_steps(steps, known)?, start: *start, end }
+                RebuildStep::Slice { of: of.add_steps(steps, known)?, start: *start, end }
             }
         };
         steps.push(step);
@@ -134,7 +138,7 @@ impl Scores {
     /// [`Error::SourceChanged`] for a file that is no longer what it was; what opening files fails with;
     /// [`Error::Value`] for a text of another origin.
     pub fn rebuild(text: &str, job: &Job<'_>) -> Result<Self> {
-        let steps: Vec<Step> = serde_json::from_str(text)
+        let steps: Vec<RebuildStep> = serde_json::from_str(text)
             .map_err(|e| Error::Value(format!("this does not tell how scores are made: {e}")))?;
         let mut made: Vec<Self> = Vec::with_capacity(steps.len());
         for step in steps {
@@ -145,15 +149,15 @@ impl Scores {
     }
 }
 
-impl Step {
+impl RebuildStep {
     fn make(self, made: &[Scores], job: &Job<'_>) -> Result<Scores> {
         let of = |step: usize| {
             let found = made.get(step);
             found.ok_or_else(|| Error::Value("this does not tell how scores are made".to_owned()))
         };
-        let input = |input: Input| match input {
-            Input::Step(step) => of(step).cloned().map(Operand::Scores),
-            Input::Number(bits) => Ok(Operand::Number(f64::from_bits(bits))),
+        let input = |input: RebuildInput| match input {
+            RebuildInput::Step(step) => of(step).cloned().map(Operand::Scores),
+            RebuildInput::Number(bits) => Ok(Operand::Number(f64::from_bits(bits))),
         };
         match self {
             Self::Open { files, options, start, end } => {

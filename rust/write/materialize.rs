@@ -18,7 +18,7 @@ use super::format::hf::json::{output_features, schema_with_features};
 use super::format::hf::release::Release;
 use super::format::hf::types::{for_datasets, for_parquet};
 use super::format::parquet::Groups;
-use super::format::reopen::Output;
+use super::format::reopen::ReopenCheck;
 use super::format::tokens::Tokens;
 use super::manifest::located::located;
 use super::manifest::{self, Manifest};
@@ -252,7 +252,7 @@ impl Run<'_> {
             let folder = stage.output().clone();
             shards.defer(move || write_synced(&folder, &name, text.as_bytes()))?;
         }
-        let output = self.output(stage, &done);
+        let output = self.reopen_check(stage, &done);
         shards.defer(move || output.check())?;
         shards.defer(stage.completion())?;
         self.job.run_on(1, |_, state| shards.wait(state))?;
@@ -275,8 +275,8 @@ impl Run<'_> {
         named.collect()
     }
 
-    fn output(&self, stage: &Stage, shards: &[FinishedShard]) -> Output {
-        Output {
+    fn reopen_check(&self, stage: &Stage, shards: &[FinishedShard]) -> ReopenCheck {
+        ReopenCheck {
             format: self.options.format.clone(),
             release: self.options.release,
             folder: stage.output().path().to_path_buf(),

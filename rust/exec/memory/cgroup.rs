@@ -111,7 +111,7 @@ impl Version {
     /// What one group leaves, if it has a limit.
     ///
     /// Proof: what is not told is no limit, is not used and is not cached, as is said below.
-    fn room_of(&self, folder: &Path) -> Option<Group> {
+    fn room_of(&self, folder: &Path) -> Option<Cgroup> {
         let number = |name: &str| read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
         let own = self.limits.iter().filter_map(|name| number(name)).min();
         if own.is_none() && self.inherited.is_none() {
@@ -131,7 +131,7 @@ impl Version {
         let cached = self.cached.iter().filter_map(|name| told(name)).fold(0, u64::saturating_add);
         // A group may have more than it is allowed for a moment: then nothing is left.
         let left = limit.saturating_sub(used.saturating_sub(cached));
-        Some(Group {
+        Some(Cgroup {
             left,
             all_unlimited: inherited.is_some_and(|inherited| inherited.min(limit) >= UNLIMITED),
         })
@@ -139,7 +139,7 @@ impl Version {
 }
 
 /// A group that has a limit, of its own or above it.
-struct Group {
+struct Cgroup {
     left: u64,
     /// Neither it nor any above it has a limit that anyone set.
     all_unlimited: bool,

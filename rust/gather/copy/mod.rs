@@ -9,7 +9,7 @@ mod buffer_pool;
 mod prefetch;
 mod units;
 
-pub(super) use self::units::{OpenUnits, Reads, Unit, estimate_reads, open_units};
+pub(super) use self::units::{CopyEstimate, OpenUnits, Unit, estimate_reads, open_units};
 
 use self::block_builder::BlockBuilder;
 use super::output::Output;

@@ -98,7 +98,7 @@ enum ReadPath {
 
 /// What is read of units that rows are copied from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Reads {
+pub(crate) struct CopyEstimate {
     /// Bytes of the units that are copied from the map.
     pub(crate) mapped_bytes: u64,
     /// Rows that are read one by one, by their position.
@@ -243,8 +243,8 @@ fn costs_less_by_position(count: u64, bytes: u64, cold: bool) -> bool {
 /// Returns what copying so many rows of each unit reads, of those that a plan copies rows from.
 ///
 /// Proof: bytes are an estimate that is shown.
-pub(crate) fn estimate_reads(corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<Reads> {
-    let mut reads = Reads::default();
+pub(crate) fn estimate_reads(corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<CopyEstimate> {
+    let mut reads = CopyEstimate::default();
     for (_, count, path) in read_paths(corpus, plan, wanted)? {
         match path {
             ReadPath::InMemory => {}

@@ -29,13 +29,13 @@ const EPOCH_DAY: i128 = 2_440_588;
 const DAY_NANOSECONDS: i128 = 86_400_000_000_000;
 
 /// Why a column is not what it should be.
-enum Wrong {
+enum InvalidValue {
     /// What is wrong with the value of a row.
     Value(usize, String),
     Other(ArrowError),
 }
 
-impl From<ArrowError> for Wrong {
+impl From<ArrowError> for InvalidValue {
     fn from(error: ArrowError) -> Self {
         Self::Other(error)
     }
@@ -83,11 +83,11 @@ pub(crate) fn checked_batch(
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, column) in checked::zip(schema.fields(), batch.columns())? {
         let column = checked(column, field.data_type()).map_err(|wrong| match wrong {
-            Wrong::Value(row, what) => {
+            InvalidValue::Value(row, what) => {
                 let row = row_of(row).map_or_else(String::new, |row| format!(", row {row}"));
                 Error::format(path, At::Field(format!("column {:?}{row}", field.name())), what)
             }
-            Wrong::Other(error) => Error::Internal(format!("{}: {error}", path.display())),
+            InvalidValue::Other(error) => Error::Internal(format!("{}: {error}", path.display())),
         })?;
         fields.push(field.as_ref().clone().with_data_type(column.data_type().clone()));
         columns.push(column);
@@ -97,7 +97,7 @@ pub(crate) fn checked_batch(
     RecordBatch::try_new_with_options(schema, columns, &options).map_err(|e| Error::Internal(e.to_string()))
 }
 
-fn checked(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Wrong> {
+fn checked(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, InvalidValue> {
     match (column.data_type(), wanted) {
         (_, DataType::Dictionary(_, values)) => checked(column, values),
         (DataType::Dictionary(_, values), _) => checked(&cast(column, values)?, wanted),
@@ -133,36 +133,39 @@ fn checked(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Wrong> {
     }
 }
 
-fn text(row: usize, bytes: &[u8]) -> Result<&str, Wrong> {
+fn text(row: usize, bytes: &[u8]) -> Result<&str, InvalidValue> {
     std::str::from_utf8(bytes).map_err(|error| {
         // Proof: a part of the message.
         let shown = bytes.get(error.valid_up_to()..).unwrap_or_default();
         let shown = shown.get(..8).unwrap_or(shown).escape_ascii(); // Proof: as above.
         let at = error.valid_up_to();
-        Wrong::Value(row, format!(
+        InvalidValue::Value(row, format!(
             "the text of {} bytes is not UTF-8: b\"{shown}\" stands at its byte {at}; select other rows, leave the column out with columns=, or mend the file",
             bytes.len()
         ))
     })
 }
 
-fn texts<O: OffsetSizeTrait>(column: &GenericBinaryArray<O>) -> Result<ArrayRef, Wrong> {
+fn texts<O: OffsetSizeTrait>(column: &GenericBinaryArray<O>) -> Result<ArrayRef, InvalidValue> {
     let rows = column.iter().enumerate();
     let texts = rows.map(|(row, bytes)| bytes.map(|bytes| text(row, bytes)).transpose());
     Ok(Arc::new(texts.collect::<Result<GenericStringArray<O>, _>>()?))
 }
 
 /// INT96 times in a unit, from the epoch on.
-fn times(column: &ArrayRef, unit: TimeUnit) -> Result<Int64Array, Wrong> {
+fn times(column: &ArrayRef, unit: TimeUnit) -> Result<Int64Array, InvalidValue> {
     let rows = column.as_fixed_size_binary().iter().enumerate();
     rows.map(|(row, bytes)| bytes.map(|bytes| time(row, bytes, unit)).transpose()).collect()
 }
 
-fn time(row: usize, bytes: &[u8], unit: TimeUnit) -> Result<i64, Wrong> {
+fn time(row: usize, bytes: &[u8], unit: TimeUnit) -> Result<i64, InvalidValue> {
     // Proof: both parts or none.
     let parts = bytes.split_first_chunk::<8>().zip(bytes.last_chunk::<4>());
     let Some(((&nanoseconds, _), &day)) = parts.filter(|_| bytes.len() == 12) else {
-        return Err(Wrong::Value(row, format!("a time of {} bytes stands where 12 are due", bytes.len())));
+        return Err(InvalidValue::Value(
+            row,
+            format!("a time of {} bytes stands where 12 are due", bytes.len()),
+        ));
     };
     let nanoseconds = i64::from_le_bytes(nanoseconds);
     let day = i128::from(i32::from_le_bytes(day)) - EPOCH_DAY;
@@ -174,19 +177,19 @@ fn time(row: usize, bytes: &[u8], unit: TimeUnit) -> Result<i64, Wrong> {
     };
     let time = (day * DAY_NANOSECONDS + i128::from(nanoseconds)).div_euclid(scale);
     i64::try_from(time).map_err(|_| {
-        Wrong::Value(row, format!(
+        InvalidValue::Value(row, format!(
             "the INT96 time of day {day} since 1970-01-01 is outside of what timestamp[{name}] holds (for ns the years 1677 to 2262); select other rows, leave the column out with columns=, or write the file again with timestamps of microseconds"
         ))
     })
 }
 
 /// Numbers of fewer bits than they are stored with.
-fn numbers<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(column: &ArrayRef) -> Result<ArrayRef, Wrong> {
+fn numbers<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(column: &ArrayRef) -> Result<ArrayRef, InvalidValue> {
     let rows = column.as_primitive::<Int32Type>().iter().enumerate();
     let numbers = rows.map(|(row, stored)| {
         let Some(stored) = stored else { return Ok(None) }; // Proof: a null stays one.
         T::Native::try_from(stored).map(Some).map_err(|_| {
-            Wrong::Value(row, format!(
+            InvalidValue::Value(row, format!(
                 "the number {stored} is stored where numbers are {}; select other rows, leave the column out with columns=, or write the file again with a wider type",
                 T::DATA_TYPE
             ))
@@ -195,17 +198,17 @@ fn numbers<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(column: &ArrayRef) -> Re
     Ok(Arc::new(numbers.collect::<Result<PrimitiveArray<T>, _>>()?))
 }
 
-fn items<O: OffsetSizeTrait>(list: &GenericListArray<O>, item: &FieldRef) -> Result<ArrayRef, Wrong> {
+fn items<O: OffsetSizeTrait>(list: &GenericListArray<O>, item: &FieldRef) -> Result<ArrayRef, InvalidValue> {
     let offsets = list.value_offsets();
     // Proof: there is one offset more than rows.
     let [start, end] = [offsets.first(), offsets.last()].map(|offset| offset.map_or(0, |it| it.as_usize()));
     let values = list.values().slice(start, end - start);
     let values = checked(&values, item.data_type()).map_err(|wrong| match wrong {
-        Wrong::Value(value, what) => {
+        InvalidValue::Value(value, what) => {
             let after = offsets.partition_point(|offset| offset.as_usize() <= start + value);
-            Wrong::Value(after.saturating_sub(1), what) // Proof: the first offset is not behind any value.
+            InvalidValue::Value(after.saturating_sub(1), what) // Proof: the first offset is not behind any value.
         }
-        other @ Wrong::Other(_) => other,
+        other @ InvalidValue::Other(_) => other,
     })?;
     let offsets = OffsetBuffer::from_lengths(offsets.windows(2).map(|pair| match pair {
         [start, end] => end.as_usize() - start.as_usize(),
@@ -215,13 +218,13 @@ fn items<O: OffsetSizeTrait>(list: &GenericListArray<O>, item: &FieldRef) -> Res
     Ok(Arc::new(GenericListArray::<O>::try_new(item, offsets, values, list.nulls().cloned())?))
 }
 
-fn fixed_items(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Wrong> {
+fn fixed_items(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, InvalidValue> {
     let length = usize::try_from(list.value_length()).unwrap_or(0); // Proof: no array has a length below zero.
     let hidden = list.nulls().map(|nulls| nulls.expand(length));
     let values = checked(&under(list.values(), hidden.as_ref())?, item.data_type());
     let values = values.map_err(|wrong| match wrong {
-        Wrong::Value(value, what) => Wrong::Value(value / length.max(1), what),
-        other @ Wrong::Other(_) => other,
+        InvalidValue::Value(value, what) => InvalidValue::Value(value / length.max(1), what),
+        other @ InvalidValue::Other(_) => other,
     })?;
     let item = Arc::new(item.as_ref().clone().with_data_type(values.data_type().clone()));
     let (size, nulls) = (list.value_length(), list.nulls().cloned());
@@ -229,7 +232,7 @@ fn fixed_items(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, W
     Ok(Arc::new(list))
 }
 
-fn members(group: &StructArray, fields: &Fields) -> Result<ArrayRef, Wrong> {
+fn members(group: &StructArray, fields: &Fields) -> Result<ArrayRef, InvalidValue> {
     let mut columns = Vec::with_capacity(fields.len());
     let mut found = Vec::with_capacity(fields.len());
     if fields.len() != group.num_columns() {
@@ -247,7 +250,7 @@ fn members(group: &StructArray, fields: &Fields) -> Result<ArrayRef, Wrong> {
 }
 
 /// A column that is null wherever what it is in is: nobody reads what stands there.
-fn under(column: &ArrayRef, hidden: Option<&NullBuffer>) -> Result<ArrayRef, Wrong> {
+fn under(column: &ArrayRef, hidden: Option<&NullBuffer>) -> Result<ArrayRef, InvalidValue> {
     let hidden = hidden.filter(|nulls| nulls.null_count() > 0);
     if hidden.is_none() || without_texts(column.data_type()) == DataType::Null {
         return Ok(column.clone());

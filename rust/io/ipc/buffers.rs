@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::ipc::{Buffer, RecordBatch as BatchHeader};
 
-use super::message::Place;
+use super::message::MessageBlock;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::io::read_at::ReadAt;
@@ -13,7 +13,7 @@ use crate::io::read_at::ReadAt;
 /// Return where a buffer of a batch lies in the file, or fail if that is not within the batch's body.
 pub(crate) fn buffer(
     path: &Path,
-    place: &Place,
+    place: &MessageBlock,
     batch: &BatchHeader<'_>,
     index: usize,
 ) -> Result<Range<u64>> {
@@ -35,7 +35,7 @@ pub(crate) fn buffer(
 }
 
 /// Fail unless every buffer that is not empty lies within the body, whether or not it will be read.
-pub(super) fn check_buffers(path: &Path, place: &Place, batch: &BatchHeader<'_>) -> Result<()> {
+pub(super) fn check_buffers(path: &Path, place: &MessageBlock, batch: &BatchHeader<'_>) -> Result<()> {
     let buffers = batch.buffers().into_iter().flatten(); // Proof: a list that is not there is empty.
     for (index, buffer) in buffers.enumerate() {
         if buffer.length() != 0 && span(place, buffer).is_none() {
@@ -46,13 +46,13 @@ pub(super) fn check_buffers(path: &Path, place: &Place, batch: &BatchHeader<'_>)
 }
 
 /// Return where a buffer lies in the file, if it is within its body.
-fn span(place: &Place, buffer: &Buffer) -> Option<Range<u64>> {
+fn span(place: &MessageBlock, buffer: &Buffer) -> Option<Range<u64>> {
     let start = place.body.start.checked_add(u64::try_from(buffer.offset()).ok()?)?;
     let end = start.checked_add(u64::try_from(buffer.length()).ok()?)?;
     (end <= place.body.end).then_some(start..end)
 }
 
-fn outside(path: &Path, place: &Place, index: usize, buffer: &Buffer) -> Error {
+fn outside(path: &Path, place: &MessageBlock, index: usize, buffer: &Buffer) -> Error {
     let message = format!(
         "buffer {index} of the batch spans {} bytes from {}, and its body has {}",
         buffer.length(),

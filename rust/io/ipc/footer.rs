@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::{Block, Footer, Schema as SchemaHeader, root_as_footer};
 
 use super::frames::Frames;
-use super::message::{Contents, Kind, MAX_SCHEMA, Place, begins_unmarked, little_i32};
+use super::message::{Contents, MAX_SCHEMA, MessageBlock, MessageKind, begins_unmarked, little_i32};
 use super::offsets::footer_leads_on;
 use super::start::{CONTINUATION, bare_schema, framed_message};
 use crate::checked;
@@ -37,7 +37,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
         for (block, dictionary) in blocks(&footer) {
             let (place, header) = self.block(block, bounds.start)?;
             let kind = self.kind(&place, &header, &schema)?;
-            if dictionary != matches!(kind, Kind::Dictionary) {
+            if dictionary != matches!(kind, MessageKind::Dictionary) {
                 // A batch that is taken for a dictionary would be missed by nobody.
                 let (named, found) =
                     if dictionary { ("dictionary", "record batch") } else { ("record batch", "dictionary") };
@@ -75,7 +75,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     }
 
     /// Read the message that a footer names, which must lie before the footer, and its header.
-    fn block(&mut self, block: &Block, footer: u64) -> Result<(Place, Cow<'f, [u8]>)> {
+    fn block(&mut self, block: &Block, footer: u64) -> Result<(MessageBlock, Cow<'f, [u8]>)> {
         let mut position = u64::try_from(block.offset())
             .ok()
             .filter(|&offset| (FILE_START..footer).contains(&offset))
@@ -116,7 +116,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     }
 
     /// Fail if two messages of a footer share bytes, so that a small file cannot stand for many rows.
-    fn check_disjoint(&self, messages: &[(Place, Kind)]) -> Result<()> {
+    fn check_disjoint(&self, messages: &[(MessageBlock, MessageKind)]) -> Result<()> {
         let mut spans: Vec<_> =
             messages.iter().map(|(place, _)| (place.header.start, place.body.end)).collect();
         spans.sort_unstable();
@@ -133,7 +133,12 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
 
     /// Fail if there are bytes between the schema and the footer that the footer does not name: nobody would miss a
     /// batch that it leaves out.
-    fn check_complete(&mut self, messages: &[(Place, Kind)], schema: &SchemaRef, footer: u64) -> Result<()> {
+    fn check_complete(
+        &mut self,
+        messages: &[(MessageBlock, MessageKind)],
+        schema: &SchemaRef,
+        footer: u64,
+    ) -> Result<()> {
         let mut spans = Vec::with_capacity(messages.len());
         for (place, _) in messages {
             spans.push((checked::sub(place.header.start, self.before_header())?, place.body.end));

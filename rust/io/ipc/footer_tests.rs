@@ -6,7 +6,7 @@ use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 
 use super::tests::{batch, contents, keys, refused, set, start};
-use super::{Kind, Place};
+use super::{MessageBlock, MessageKind};
 use crate::error::Error;
 
 fn file(batches: &[RecordBatch]) -> Vec<u8> {
@@ -25,12 +25,12 @@ fn footer(bytes: &[u8]) -> Range<usize> {
     end - usize::try_from(length).unwrap()..end
 }
 
-fn places(bytes: &[u8]) -> Vec<Place> {
+fn places(bytes: &[u8]) -> Vec<MessageBlock> {
     contents(bytes).unwrap().messages.into_iter().map(|(place, _)| place).collect()
 }
 
 /// Where the footer names a block, by what it says of it: its offset, the bytes before its body, and its body's.
-fn block(bytes: &[u8], place: &Place) -> usize {
+fn block(bytes: &[u8], place: &MessageBlock) -> usize {
     let offset = start(place) as u64;
     let said = [offset, place.body.start - offset, place.body.end - place.body.start];
     let said = said.map(u64::to_le_bytes).concat();
@@ -46,14 +46,14 @@ fn the_blocks_of_a_file_are_those_of_its_footer() {
     let found = contents(&bytes).unwrap();
     assert_eq!(found.schema, batches[0].schema());
     let kinds: Vec<_> = found.messages.iter().map(|(_, kind)| *kind).collect();
-    assert_eq!(kinds, [5, 7].map(|rows| Kind::Batch { rows, packed: false }));
+    assert_eq!(kinds, [5, 7].map(|rows| MessageKind::Batch { rows, packed: false }));
     for (place, _) in &found.messages {
         assert_eq!(place.header.end, place.body.start);
         assert_eq!(bytes[start(place)..start(place) + 4], [0xff; 4]);
     }
     let kinds: Vec<_> =
         contents(&file(&[keys()])).unwrap().messages.into_iter().map(|(_, kind)| kind).collect();
-    assert_eq!(kinds, [Kind::Dictionary, Kind::Batch { rows: 3, packed: false }]);
+    assert_eq!(kinds, [MessageKind::Dictionary, MessageKind::Batch { rows: 3, packed: false }]);
     assert_eq!(contents(&file(&[batch(0)])).unwrap().messages.len(), 1);
 }
 
@@ -149,7 +149,7 @@ fn a_footer_that_is_damaged_is_refused_or_names_what_lies_in_the_file() {
                     let kinds: Vec<_> = found.messages.iter().map(|(_, kind)| *kind).collect();
                     assert_eq!(
                         kinds,
-                        [5, 7].map(|rows| Kind::Batch { rows, packed: false }),
+                        [5, 7].map(|rows| MessageKind::Batch { rows, packed: false }),
                         "{position} {by}"
                     );
                 }

@@ -8,7 +8,7 @@ use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::{Endianness, Message, MetadataVersion, Schema as SchemaHeader};
 
 use super::buffers::check_buffers;
-use super::message::{Kind, Place, header_of, little_i32, message};
+use super::message::{MessageBlock, MessageKind, header_of, little_i32, message};
 use super::nodes::{check_nodes, has_dictionaries};
 use super::offsets::message_leads_on;
 use super::start::CONTINUATION;
@@ -41,7 +41,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     }
 
     /// Read the message at a position and its header, and move the position behind it. Return `None` at the end mark.
-    pub(super) fn next(&mut self, position: &mut u64) -> Result<Option<(Place, Cow<'f, [u8]>)>> {
+    pub(super) fn next(&mut self, position: &mut u64) -> Result<Option<(MessageBlock, Cow<'f, [u8]>)>> {
         let start = *position;
         let there = checked::sub(self.file.size(), start)?;
         if there == 0 {
@@ -52,7 +52,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             *position = checked::add(start, self.before_header())?;
             return Ok(None);
         };
-        let mut place = Place { body: header.end..header.end, header };
+        let mut place = MessageBlock { body: header.end..header.end, header };
         let bytes = match within(bytes, start, &place.header) {
             Some(header) => header,
             None => header_of(self.file, &place)?,
@@ -123,7 +123,12 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     }
 
     /// Return what a message after the schema holds, and add its rows to those read.
-    pub(super) fn kind(&mut self, place: &Place, header: &[u8], schema: &Schema) -> Result<Kind> {
+    pub(super) fn kind(
+        &mut self,
+        place: &MessageBlock,
+        header: &[u8],
+        schema: &Schema,
+    ) -> Result<MessageKind> {
         let message = message(self.file.path(), place, header)?;
         self.check_compression(place, &message)?;
         if let Some(batch) = message.header_as_record_batch() {
@@ -136,14 +141,14 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
             self.rows = self.rows.checked_add(rows).ok_or_else(|| {
                 self.broken(place.header.start, format!("a batch has {rows} rows: more than can be"))
             })?;
-            return Ok(Kind::Batch { rows, packed: batch.compression().is_some() });
+            return Ok(MessageKind::Batch { rows, packed: batch.compression().is_some() });
         }
         if message.header_as_dictionary_batch().is_some() {
             if !has_dictionaries(schema) {
                 let message = "the message is a dictionary, and no column has one; the file is damaged";
                 return Err(self.broken(place.header.start, message));
             }
-            return Ok(Kind::Dictionary);
+            return Ok(MessageKind::Dictionary);
         }
         let found = format!(
             "message {} is a {:?}, where a record batch or a dictionary is expected",
@@ -154,7 +159,7 @@ impl<'f, F: ReadAt + ?Sized> Frames<'f, F> {
     }
 
     /// Fail for a batch that Arrow 0.17 compressed: it named the codec beside the batch, where no other reader looks.
-    fn check_compression(&self, place: &Place, message: &Message<'_>) -> Result<()> {
+    fn check_compression(&self, place: &MessageBlock, message: &Message<'_>) -> Result<()> {
         // Proof: a list that is not there is empty.
         let named =
             message.custom_metadata().into_iter().flatten().find(|pair| pair.key() == Some(EXPERIMENTAL));

@@ -16,7 +16,7 @@ pub(super) const MAX_SCHEMA: u64 = 64 << 20;
 
 /// Where a message lies in its file, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct MessageBlock {
     /// Its flatbuffer.
     pub(crate) header: Range<u64>,
     /// Its buffers.
@@ -25,7 +25,7 @@ pub(crate) struct Place {
 
 /// What a message after the schema holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     /// A record batch of so many rows, whose buffers are compressed or as they are.
     Batch { rows: u64, packed: bool },
     /// The values of a dictionary, or more of them.
@@ -38,7 +38,7 @@ pub(crate) struct Contents {
     /// The schema of every batch.
     pub(crate) schema: SchemaRef,
     /// The messages after the schema. In a file, the dictionaries come first.
-    pub(crate) messages: Vec<(Place, Kind)>,
+    pub(crate) messages: Vec<(MessageBlock, MessageKind)>,
 }
 
 /// Return whether a schema begins at a position without the marker, as writers before Arrow 0.15 framed it: its length,
@@ -56,12 +56,12 @@ pub(crate) fn begins_unmarked(file: &(impl ReadAt + ?Sized), position: u64) -> R
 }
 
 /// Read the header of a message, which [`message`] then validates.
-pub(crate) fn header_of<'f>(file: &'f (impl ReadAt + ?Sized), place: &Place) -> Result<Cow<'f, [u8]>> {
+pub(crate) fn header_of<'f>(file: &'f (impl ReadAt + ?Sized), place: &MessageBlock) -> Result<Cow<'f, [u8]>> {
     file.read_at(place.header.start, checked::len(&place.header)?)
 }
 
 /// Validate the header of a message.
-pub(crate) fn message<'b>(path: &Path, place: &Place, bytes: &'b [u8]) -> Result<Message<'b>> {
+pub(crate) fn message<'b>(path: &Path, place: &MessageBlock, bytes: &'b [u8]) -> Result<Message<'b>> {
     root_as_message(bytes).map_err(|e| {
         let said = e.to_string();
         let what = said.lines().next().unwrap_or_default(); // Proof: those after it tell the tables around it.

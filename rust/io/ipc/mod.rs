@@ -18,7 +18,7 @@ mod stream;
 mod tests;
 
 pub(crate) use buffers::{MAX_RATIO, buffer, unpacked};
-pub(crate) use message::{Contents, Kind, Place, begins_unmarked, header_of, message};
+pub(crate) use message::{Contents, MessageBlock, MessageKind, begins_unmarked, header_of, message};
 pub(crate) use nodes::buffers_of_columns;
 
 use self::footer::MAGIC;

@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::frames::Frames;
-use super::message::{Contents, Place, message};
+use super::message::{Contents, MessageBlock, message};
 use crate::checked;
 use crate::error::Result;
 use crate::io::read_at::ReadAt;
@@ -53,7 +53,7 @@ impl<F: ReadAt + ?Sized> Frames<'_, F> {
         contents.ok_or_else(|| self.broken(0, "the stream ends before its schema"))
     }
 
-    fn stream_schema(&self, place: &Place, header: &[u8]) -> Result<SchemaRef> {
+    fn stream_schema(&self, place: &MessageBlock, header: &[u8]) -> Result<SchemaRef> {
         let message = message(self.file.path(), place, header)?;
         let schema = message.header_as_schema().ok_or_else(|| {
             self.broken(place.header.start, "the first message of the stream is not its schema")

@@ -11,7 +11,8 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 
 use super::{
-    Contents, Kind, Place, begins_unmarked, buffer, buffers_of_columns, header_of, message, unpacked,
+    Contents, MessageBlock, MessageKind, begins_unmarked, buffer, buffers_of_columns, header_of, message,
+    unpacked,
 };
 use crate::error::{At, Error, Result};
 use crate::io::read_at::ReadAt;
@@ -79,7 +80,7 @@ pub(super) fn set(bytes: &[u8], position: usize, by: &[u8]) -> Vec<u8> {
 }
 
 /// Where a whole message begins: its marker and length stand before its header.
-pub(super) fn start(place: &Place) -> usize {
+pub(super) fn start(place: &MessageBlock) -> usize {
     at(place.header.start) - 8
 }
 
@@ -98,7 +99,7 @@ fn the_messages_of_a_stream_follow_each_other() {
     let contents = contents(&bytes).unwrap();
     assert_eq!(contents.schema, batches[0].schema());
     let kinds: Vec<_> = contents.messages.iter().map(|(_, kind)| *kind).collect();
-    assert_eq!(kinds, [5, 0, 1000].map(|rows| Kind::Batch { rows, packed: false }));
+    assert_eq!(kinds, [5, 0, 1000].map(|rows| MessageKind::Batch { rows, packed: false }));
     let places: Vec<_> = contents.messages.iter().map(|(place, _)| place).collect();
     for pair in places.windows(2) {
         assert_eq!(start(pair[1]), at(pair[0].body.end));
@@ -112,7 +113,7 @@ fn the_messages_of_a_stream_follow_each_other() {
 fn a_dictionary_is_told_from_a_batch() {
     let bytes = stream(&[keys()]);
     let kinds: Vec<_> = contents(&bytes).unwrap().messages.into_iter().map(|(_, kind)| kind).collect();
-    assert_eq!(kinds, [Kind::Dictionary, Kind::Batch { rows: 3, packed: false }]);
+    assert_eq!(kinds, [MessageKind::Dictionary, MessageKind::Batch { rows: 3, packed: false }]);
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn a_header_that_is_damaged_is_refused_or_says_what_lies_in_the_file() {
                         assert!(
                             place.header.start <= place.header.end && place.body.end <= bytes.len() as u64
                         );
-                        assert!(matches!(kind, Kind::Batch { rows: 10 | 20, packed: _ }), "{kind:?}");
+                        assert!(matches!(kind, MessageKind::Batch { rows: 10 | 20, packed: _ }), "{kind:?}");
                     }
                 }
                 Err(Error::Format(_) | Error::Truncated(_)) => refusals += 1,
@@ -230,7 +231,7 @@ fn the_buffers_of_a_batch_lie_in_its_body() {
     assert_eq!(file.0[at(span.start)..at(span.end)], values);
     let bytes = buffer(file.path(), place, &batch, 4).unwrap();
     assert_eq!(&file.0[at(bytes.start)..at(bytes.start) + 10], b"row 0row 1");
-    let short = Place { header: place.header.clone(), body: place.body.start..bytes.end - 1 };
+    let short = MessageBlock { header: place.header.clone(), body: place.body.start..bytes.end - 1 };
     for (place, index, said) in [
         (&short, 4, "buffer 4 of the batch spans 50 bytes from"),
         (place, 5, "the batch has 5 buffers, and its schema needs more than 5"),
@@ -266,7 +267,7 @@ fn a_compressed_buffer_says_how_many_bytes_it_unpacks_to() {
 
 #[test]
 fn what_is_no_flatbuffer_is_no_message() {
-    let place = Place { header: 40..80, body: 80..80 };
+    let place = MessageBlock { header: 40..80, body: 80..80 };
     for bytes in [&b""[..], &[0xff; 40], b"\x04\0\0\0", b"\xff\0\0\0"] {
         let error = message(Path::new("memory.arrow"), &place, bytes).unwrap_err();
         assert!(matches!(&error, Error::Format(_)), "{error}");

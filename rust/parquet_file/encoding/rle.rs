@@ -12,12 +12,12 @@ pub(crate) struct RleDecoder {
     /// Where the next run begins.
     position: usize,
     width: usize,
-    run: Run,
+    run: RleRun,
 }
 
 /// What is left of a run.
 #[derive(Debug, Clone, Copy)]
-enum Run {
+enum RleRun {
     /// So many times the same number.
     Same { value: u32, left: usize },
     /// So many numbers from this bit on.
@@ -27,7 +27,7 @@ enum Run {
 impl RleDecoder {
     /// Numbers of `width` bits.
     pub(crate) fn new(bytes: Bytes, width: u8) -> Option<Self> {
-        let run = Run::Same { value: 0, left: 0 };
+        let run = RleRun::Same { value: 0, left: 0 };
         (width <= 32).then_some(Self { bytes, position: 0, width: usize::from(width), run })
     }
 
@@ -37,12 +37,12 @@ impl RleDecoder {
     pub(crate) fn repeated(&mut self, limit: usize) -> Option<(u32, usize)> {
         self.begin()?;
         match &mut self.run {
-            Run::Same { value, left } => {
+            RleRun::Same { value, left } => {
                 let count = limit.min(*left);
                 *left -= count;
                 Some((*value, count))
             }
-            Run::Packed { bit, left } => {
+            RleRun::Packed { bit, left } => {
                 let most = limit.min(*left);
                 let value = unpack(&self.bytes, *bit, self.width);
                 let count = if self.width == 1 {
@@ -64,7 +64,7 @@ impl RleDecoder {
         while count > 0 {
             self.begin()?;
             let times = match &mut self.run {
-                Run::Packed { bit, left } if self.width == 1 => {
+                RleRun::Packed { bit, left } if self.width == 1 => {
                     let times = count.min(*left);
                     zeros += zero_bits(&self.bytes, *bit, times);
                     *bit += times;
@@ -88,8 +88,8 @@ impl RleDecoder {
             self.begin()?;
             let width = self.width;
             let (left, bit) = match &mut self.run {
-                Run::Same { left, .. } => (left, None),
-                Run::Packed { bit, left } => (left, Some(bit)),
+                RleRun::Same { left, .. } => (left, None),
+                RleRun::Packed { bit, left } => (left, Some(bit)),
             };
             let step = count.min(*left);
             *left -= step;
@@ -107,13 +107,13 @@ impl RleDecoder {
             self.begin()?;
             let width = self.width;
             match &mut self.run {
-                Run::Same { value, left } => {
+                RleRun::Same { value, left } => {
                     let (here, rest) = into.split_at_mut((*left).min(into.len()));
                     here.fill(*dictionary.get(*value as usize)?);
                     *left -= here.len();
                     into = rest;
                 }
-                Run::Packed { bit, left } => {
+                RleRun::Packed { bit, left } => {
                     let (here, rest) = into.split_at_mut((*left).min(into.len()));
                     look_up_packed(&self.bytes, *bit, width, dictionary, here)?;
                     *bit += here.len() * width;
@@ -128,7 +128,7 @@ impl RleDecoder {
     /// Goes to the next run that is not empty, if this one is.
     fn begin(&mut self) -> Option<()> {
         loop {
-            let (Run::Same { left, .. } | Run::Packed { left, .. }) = self.run;
+            let (RleRun::Same { left, .. } | RleRun::Packed { left, .. }) = self.run;
             if left > 0 {
                 return Some(());
             }
@@ -140,7 +140,7 @@ impl RleDecoder {
                 let end = self.position.checked_add(bytes)?;
                 let stored = self.bytes.get(self.position..end)?;
                 let value = stored.iter().rev().fold(0u32, |value, &byte| value << 8 | u32::from(byte));
-                self.run = Run::Same { value, left: count };
+                self.run = RleRun::Same { value, left: count };
                 self.position = end;
             } else {
                 // Groups of eight, the last of which may be cut off where its numbers end.
@@ -150,7 +150,7 @@ impl RleDecoder {
                     return None;
                 }
                 let stored = (there * 8).checked_div(self.width).unwrap_or(usize::MAX); // Proof: of no width, all.
-                self.run = Run::Packed { bit: self.position * 8, left: count.checked_mul(8)?.min(stored) };
+                self.run = RleRun::Packed { bit: self.position * 8, left: count.checked_mul(8)?.min(stored) };
                 self.position += there;
             }
         }

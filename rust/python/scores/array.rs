@@ -15,12 +15,12 @@ use crate::scores::{DType, Scores, Source, copy_rows, take_rows};
 
 /// A vector whose bytes numpy reads where they lie; it keeps their file mapped.
 #[pyclass(frozen, module = "dsdm")]
-pub(super) struct Memory {
+pub(super) struct ArrayInterface {
     scores: Scores,
 }
 
 #[pymethods]
-impl Memory {
+impl ArrayInterface {
     #[getter(__array_interface__)]
     fn array_interface<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let values = self.scores.borrow_all();
@@ -163,7 +163,7 @@ fn view_or_copy<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, Py
         return copied(py, scores);
     }
     scores.check_unchanged()?;
-    let owner = Bound::new(py, Memory { scores: scores.clone() })?;
+    let owner = Bound::new(py, ArrayInterface { scores: scores.clone() })?;
     py.import("numpy")?.call_method1("asarray", (owner,))
 }
 

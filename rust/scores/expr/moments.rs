@@ -23,10 +23,10 @@ const SMALLEST: f64 = 1e-280;
 /// The moments of one vector, computed by whoever needs them first. A child that is forked meanwhile computes them
 /// itself.
 #[derive(Debug, Default)]
-pub(crate) struct LazyMoments(PerProcess<Once>);
+pub(crate) struct LazyMoments(PerProcess<MomentsOnce>);
 
 #[derive(Debug, Default)]
-struct Once {
+struct MomentsOnce {
     /// Held by the one that computes.
     computing: Mutex<()>,
     moments: OnceLock<Moments>,

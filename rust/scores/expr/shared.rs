@@ -21,7 +21,8 @@ pub(crate) fn read<F: Float>(scores: &Scores, rows: &Range<u64>, out: &mut [F]) 
     let mut start = rows.start;
     for out in out.chunks_mut(ROWS) {
         let end = checked::add(start, out.len() as u64)?;
-        let mut run = Run { rows: start..end, shared: &scores.operations().shared, done: HashMap::new() };
+        let mut run =
+            RunEvaluation { rows: start..end, shared: &scores.operations().shared, done: HashMap::new() };
         run.fill(scores, 0, out)?;
         start = end;
     }
@@ -29,14 +30,14 @@ pub(crate) fn read<F: Float>(scores: &Scores, rows: &Range<u64>, out: &mut [F]) 
 }
 
 /// A run of rows.
-struct Run<'e> {
+struct RunEvaluation<'e> {
     rows: Range<u64>,
     shared: &'e HashSet<usize>,
     /// The values of what is used more than once, by its address, how far its rows lie ahead, and the bytes of a value.
     done: HashMap<(usize, u64, usize), Vec<u8>>,
 }
 
-impl Run<'_> {
+impl RunEvaluation<'_> {
     /// The values of a vector, whose rows lie so far ahead of those of the run.
     fn fill<F: Float>(&mut self, scores: &Scores, ahead: u64, out: &mut [F]) -> Result<()> {
         if !self.shared.contains(&address(scores)) {

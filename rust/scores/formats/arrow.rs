@@ -12,7 +12,7 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::check_here;
 use crate::io::file::{File, Storage};
-use crate::io::ipc::{self, Contents, Kind, Place};
+use crate::io::ipc::{self, Contents, MessageBlock, MessageKind};
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
 
@@ -23,10 +23,10 @@ use crate::scores::vector::part::Part;
 pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
     let contents = Contents::read(file)?;
     let column = Column::choose(file.path(), &contents.schema, column)?;
-    let reader = Reader { file, before: Before::column(&contents.schema, column.index), column };
+    let reader = ArrowColumn { file, before: Before::column(&contents.schema, column.index), column };
     let (mut parts, mut nulls, mut total) = (Vec::new(), 0_u64, 0_u64);
     for (place, kind) in &contents.messages {
-        let Kind::Batch { rows, .. } = *kind else {
+        let MessageKind::Batch { rows, .. } = *kind else {
             continue; // Proof: dictionaries hold no rows, and numbers are in none.
         };
         check_here()?;
@@ -45,15 +45,15 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Opt
 }
 
 /// One column of the batches of a file.
-struct Reader<'f> {
+struct ArrowColumn<'f> {
     file: &'f File,
     before: Before,
     column: Column,
 }
 
-impl Reader<'_> {
+impl ArrowColumn<'_> {
     /// Adds the values of a batch to the parts, unless it has nulls, and gives their number.
-    fn batch(&self, place: &Place, rows: u64, parts: &mut Vec<Part>) -> Result<u64> {
+    fn batch(&self, place: &MessageBlock, rows: u64, parts: &mut Vec<Part>) -> Result<u64> {
         let bytes = ipc::header_of(self.file, place)?;
         let message = ipc::message(self.file.path(), place, &bytes)?;
         let batch = message
@@ -91,7 +91,7 @@ impl Reader<'_> {
     }
 
     /// How many rows of the column have no value; its lengths are compared with the batch's.
-    fn nulls(&self, place: &Place, batch: &BatchHeader<'_>, rows: u64) -> Result<u64> {
+    fn nulls(&self, place: &MessageBlock, batch: &BatchHeader<'_>, rows: u64) -> Result<u64> {
         let nodes = batch.nodes();
         #[allow(clippy::redundant_closure_for_method_calls)]
         // the method is of a crate that is not named here
@@ -120,7 +120,7 @@ impl Reader<'_> {
         Ok(nulls)
     }
 
-    fn codec(&self, place: &Place, batch: &BatchHeader<'_>) -> Result<Option<CompressionType>> {
+    fn codec(&self, place: &MessageBlock, batch: &BatchHeader<'_>) -> Result<Option<CompressionType>> {
         let Some(compression) = batch.compression() else {
             return Ok(None); // Proof: so it is where nothing is said.
         };
@@ -137,7 +137,7 @@ impl Reader<'_> {
         Part { storage, offset, stride: 1, len, dtype: self.column.dtype, swapped }
     }
 
-    fn broken(&self, place: &Place, message: String) -> Error {
+    fn broken(&self, place: &MessageBlock, message: String) -> Error {
         Error::format(self.file.path(), At::Byte(place.header.start), message)
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Opt
 }
 
 fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<Part>, Option<Chosen>)> {
-    let reader = Reader::open(file, column)?;
+    let reader = ParquetColumn::open(file, column)?;
     let groups = reader.group_rows()?;
     let rows = groups.iter().try_fold(0, |sum, &rows| checked::add(sum, rows))?;
     // Proof: what saturates is more than any memory.
@@ -63,7 +63,7 @@ fn parts_within(file: &File, column: Option<&str>, budget: u64) -> Result<(Vec<P
 }
 
 /// One column of a file.
-struct Reader<'f> {
+struct ParquetColumn<'f> {
     file: &'f File,
     stored: FileBytes,
     metadata: ArrowReaderMetadata,
@@ -72,7 +72,7 @@ struct Reader<'f> {
     leaves: Range<usize>,
 }
 
-impl<'f> Reader<'f> {
+impl<'f> ParquetColumn<'f> {
     fn open(file: &'f File, column: Option<&str>) -> Result<Self> {
         let stored = FileBytes::copied(file);
         stored.check_end()?;

@@ -13,7 +13,7 @@ use crate::io::sniff::{Evidence, FileType, HEAD, Head, Signature, is_numbers, kn
 
 /// The formats that scores are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ScoreFormat {
     /// A zip that torch.save wrote.
     Torch,
     /// An array that numpy.save wrote.
@@ -26,7 +26,7 @@ pub(crate) enum Format {
     Raw,
 }
 
-impl Format {
+impl ScoreFormat {
     fn name(self) -> &'static str {
         match self {
             Self::Torch => "a torch .pt file",
@@ -42,7 +42,7 @@ impl Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Promise {
     /// One format.
-    One(Format),
+    One(ScoreFormat),
     /// `.bin`, `.raw`: values and nothing else, or (`.bin`) what torch wrote.
     Bytes,
     /// `.csv`, `.json` and the like: text.
@@ -68,10 +68,10 @@ const MAX_SCHEMA: u64 = 64 << 20;
 fn promise(path: &Path) -> Promise {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
-        Some("pt" | "pth") => Promise::One(Format::Torch),
-        Some("npy") => Promise::One(Format::Npy),
-        Some("arrow" | "arrows" | "ipc" | "feather") => Promise::One(Format::Arrow),
-        Some("parquet" | "pq") => Promise::One(Format::Parquet),
+        Some("pt" | "pth") => Promise::One(ScoreFormat::Torch),
+        Some("npy") => Promise::One(ScoreFormat::Npy),
+        Some("arrow" | "arrows" | "ipc" | "feather") => Promise::One(ScoreFormat::Arrow),
+        Some("parquet" | "pq") => Promise::One(ScoreFormat::Parquet),
         Some("bin" | "raw") => Promise::Bytes,
         Some("dat") => Promise::Data,
         Some(extension) if TEXTS.contains(&extension) => Promise::Text,
@@ -80,7 +80,7 @@ fn promise(path: &Path) -> Promise {
 }
 
 /// The format of a file. `raw` tells that the caller gave a type for raw values.
-pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
+pub(crate) fn format_of(file: &File, raw: bool) -> Result<ScoreFormat> {
     let path = file.path();
     if file.size() == 0 {
         return Err(Error::truncated(
@@ -104,8 +104,8 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
     };
     match (found, promised) {
         (Some(found), Promise::One(named)) if found != named => Err(contradiction(file, named, found)),
-        (Some(found), Promise::Bytes) if found != Format::Torch || is_raw(path) => {
-            Err(contradiction(file, Format::Raw, found))
+        (Some(found), Promise::Bytes) if found != ScoreFormat::Torch || is_raw(path) => {
+            Err(contradiction(file, ScoreFormat::Raw, found))
         }
         (Some(found), _) => Ok(found),
         (None, promised) => unknown(path, head, promised, raw),
@@ -113,7 +113,7 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<Format> {
 }
 
 /// The format of a file whose first bytes are those of no format: raw values, if somebody says their type.
-fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<Format> {
+fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<ScoreFormat> {
     let refuse = |message: String| Err(Error::format(path, At::Byte(0), message));
     let start = show(head.bytes);
     match promised {
@@ -127,7 +127,7 @@ fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<
         Promise::Nothing if raw && is_numbers(head.bytes, head.size) => refuse(format!(
             "these are numbers as text, and its first bytes are {start}; {FROM_TEXT}; raw values that look so are read from a file whose name ends with .bin"
         )),
-        _ if raw => Ok(Format::Raw),
+        _ if raw => Ok(ScoreFormat::Raw),
         Promise::Bytes => Err(Error::Type(format!(
             "{}: raw values do not say their type; give dtype=, for example dtype=\"float32\"",
             path.display()
@@ -169,12 +169,12 @@ fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
 }
 
 /// The reader of a format, if it is one of scores.
-fn read_by(known: &Signature) -> Option<Format> {
+fn read_by(known: &Signature) -> Option<ScoreFormat> {
     match known.file_type {
-        FileType::Zip => Some(Format::Torch),
-        FileType::Npy => Some(Format::Npy),
-        FileType::Arrow => Some(Format::Arrow),
-        FileType::Parquet => Some(Format::Parquet),
+        FileType::Zip => Some(ScoreFormat::Torch),
+        FileType::Npy => Some(ScoreFormat::Npy),
+        FileType::Arrow => Some(ScoreFormat::Arrow),
+        FileType::Parquet => Some(ScoreFormat::Parquet),
         FileType::Other => None,
     }
 }
@@ -183,7 +183,7 @@ fn is_raw(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("raw"))
 }
 
-fn contradiction(file: &File, named: Format, found: Format) -> Error {
+fn contradiction(file: &File, named: ScoreFormat, found: ScoreFormat) -> Error {
     Error::format(
         file.path(),
         At::Byte(0),

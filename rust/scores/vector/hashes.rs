@@ -53,7 +53,7 @@ impl Hashes {
 pub(crate) fn hash_of(file: &File, block: u64) -> Result<u128> {
     let bytes = bytes_of(file, block)?;
     let len = checked::len(&bytes)?;
-    file.opened().read_ahead(bytes.clone());
+    file.opened().read_ahead(&bytes);
     Ok(XxHash3_128::oneshot(&file.read(bytes.start, len)?))
 }
 

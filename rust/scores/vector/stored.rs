@@ -239,7 +239,7 @@ impl Source for Stored {
         let next = rows.end..rows.end.saturating_add(NEXT).min(Source::len(self));
         for (part, within) in self.overlapping(rows.clone()).chain(self.overlapping(next)) {
             if let (Some(opened), Some(span)) = (part.storage.opened(), part.span(&within)) {
-                opened.read_ahead(span);
+                opened.read_ahead(&span);
             }
         }
         for (part, within) in self.overlapping(rows) {

@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ranker::{BLOCK_ROWS, PassStats, Ranker, Workspace};
-use threshold::{Estimate, estimate};
+use threshold::{ThresholdEstimate, estimate};
 
 use crate::checked;
 use crate::error::Result;
@@ -55,7 +55,7 @@ pub(crate) fn collect<E: Entry>(
     to_be_sorted: bool,
     job: &Job<'_>,
 ) -> Result<Collected<E>> {
-    let Estimate { threshold, low, high } = estimate(ranker, k, job)?;
+    let ThresholdEstimate { threshold, low, high } = estimate(ranker, k, job)?;
     let buckets = if to_be_sorted { Buckets::new::<E>(low, high, k) } else { Buckets::ONE };
     let collected = collect_within(ranker, k, threshold, buckets, job)?;
     if collected.candidates.count() as u64 >= k || threshold == E::WORST {
@@ -255,7 +255,7 @@ mod tests {
         for row in sampled.into_iter().flatten() {
             ranker.keys[usize::try_from(row).unwrap()] = row;
         }
-        let Estimate { threshold, .. } = estimate(&ranker, k, &Job::new(1)).unwrap();
+        let ThresholdEstimate { threshold, .. } = estimate(&ranker, k, &Job::new(1)).unwrap();
         let misled = collect_within(&ranker, k, threshold, Buckets::ONE, &Job::new(1)).unwrap();
         assert!((misled.candidates.count() as u64) < k);
         for threads in [1, 2] {

@@ -43,7 +43,7 @@ const TASKS_PER_THREAD: u64 = 8;
 const ROWS_PER_OUTLIER: usize = 256;
 
 /// What the sample says about the k best.
-pub(super) struct Estimate<E> {
+pub(super) struct ThresholdEstimate<E> {
     /// An entry that, almost certainly, at least `k` others do not exceed, and not many more.
     pub(super) threshold: E,
     /// The sort key that nearly all entries within the threshold reach ...
@@ -53,10 +53,14 @@ pub(super) struct Estimate<E> {
 }
 
 /// Estimates the threshold of the `k` best.
-pub(super) fn estimate<E: Entry>(ranker: &dyn Ranker<E>, k: u64, job: &Job<'_>) -> Result<Estimate<E>> {
+pub(super) fn estimate<E: Entry>(
+    ranker: &dyn Ranker<E>,
+    k: u64,
+    job: &Job<'_>,
+) -> Result<ThresholdEstimate<E>> {
     let rows = ranker.rows();
     if rows < MIN_ROWS {
-        return Ok(Estimate { threshold: E::WORST, low: 0, high: 0 });
+        return Ok(ThresholdEstimate { threshold: E::WORST, low: 0, high: 0 });
     }
     // A multiple of what a thread takes at once.
     let runs = (rows / MIN_ROWS * RUNS_PER_TASK).min(MAX_RUNS);
@@ -87,17 +91,21 @@ fn sample_rank(k: u64, rows: u64, sampled: u64, deviations: f64) -> usize {
 }
 
 /// Returns the threshold of that rank among the found entries, or none, and the range of sort keys within it.
-fn summarize<E: Entry>(found: &mut [E], rank: Option<usize>) -> Estimate<E> {
+fn summarize<E: Entry>(found: &mut [E], rank: Option<usize>) -> ThresholdEstimate<E> {
     let Some(last) = found.len().checked_sub(1) else {
         // Proof: no threshold rules no row out.
-        return Estimate { threshold: E::WORST, low: 0, high: 0 };
+        return ThresholdEstimate { threshold: E::WORST, low: 0, high: 0 };
     };
     let (within, &mut threshold, _) = found.select_nth_unstable(rank.unwrap_or(last)); // Proof: without a rank, the range spans all entries.
     let low = match within.len() {
         0 => threshold.sort_key(),
         len => within.select_nth_unstable(len / ROWS_PER_OUTLIER).1.sort_key(),
     };
-    Estimate { threshold: if rank.is_some() { threshold } else { E::WORST }, low, high: threshold.sort_key() }
+    ThresholdEstimate {
+        threshold: if rank.is_some() { threshold } else { E::WORST },
+        low,
+        high: threshold.sort_key(),
+    }
 }
 
 struct Sample<'a, E: Entry> {
@@ -165,7 +173,7 @@ mod tests {
     /// Returns how many entries the estimate lets through, and how many of those lie below the range of the buckets.
     fn passing(rows: u64, key: impl Fn(u64) -> u64 + Sync, k: u64, threads: usize) -> (u64, u64) {
         let ranker = ByFunction(rows, key);
-        let Estimate { threshold, low, high } = estimate(&ranker, k, &Job::new(threads)).unwrap();
+        let ThresholdEstimate { threshold, low, high } = estimate(&ranker, k, &Job::new(threads)).unwrap();
         let mut found = Vec::new();
         ranker.collect(0..rows, threshold, &mut Workspace::default(), &mut found).unwrap();
         assert!(threshold == Key64Row64::WORST || found.iter().all(|entry| entry.sort_key() <= high));

@@ -18,7 +18,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::names::{Kind, Lock, Meta, Owner, order_of_removal};
+use super::names::{EntryKind, Lock, Meta, Owner, order_of_removal};
 
 /// A directory that is open.
 #[derive(Debug, Clone)]
@@ -165,7 +165,7 @@ impl Folder {
     /// Removes what has a name, and if it is a directory all that is in it; links are removed and not followed, and
     /// what is mounted stays.
     pub(crate) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
-        if self.meta(name)?.kind != Kind::Folder {
+        if self.meta(name)?.kind != EntryKind::Folder {
             return Ok(unlinkat(&self.descriptor, name, AtFlags::empty())?);
         }
         let inner = self.sub(name)?;
@@ -190,7 +190,7 @@ impl Folder {
     }
 
     /// What lies in it.
-    pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+    pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, EntryKind)>> {
         let mut found = Vec::new();
         for entry in Dir::read_from(&self.descriptor)? {
             let entry = entry?;
@@ -273,12 +273,12 @@ impl Folder {
     }
 }
 
-fn kind(told: FileType) -> Kind {
+fn kind(told: FileType) -> EntryKind {
     match told {
-        FileType::Directory => Kind::Folder,
-        FileType::Symlink => Kind::Link,
-        FileType::RegularFile => Kind::File,
-        _ => Kind::Other,
+        FileType::Directory => EntryKind::Folder,
+        FileType::Symlink => EntryKind::Link,
+        FileType::RegularFile => EntryKind::File,
+        _ => EntryKind::Other,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::names::{Kind, Lock, Meta, Owner, order_of_removal};
+use super::names::{EntryKind, Lock, Meta, Owner, order_of_removal};
 
 /// A directory that is there.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Folder {
 
     /// A directory in it.
     pub(super) fn sub(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
-        if self.meta(&name)?.kind == Kind::Folder {
+        if self.meta(&name)?.kind == EntryKind::Folder {
             return Ok(Self { path: self.path.join(name.as_ref()) });
         }
         Err(io::ErrorKind::NotADirectory.into())
@@ -62,7 +62,7 @@ impl Folder {
 
     /// Opens a file to read it.
     pub(super) fn reader(&self, name: &str) -> io::Result<File> {
-        if self.meta(name)?.kind == Kind::File {
+        if self.meta(name)?.kind == EntryKind::File {
             return File::open(self.at(name));
         }
         Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
@@ -105,7 +105,7 @@ impl Folder {
 
     /// Removes what has a name, and if it is a directory all that is in it.
     pub(super) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
-        if self.meta(name)?.kind == Kind::Folder {
+        if self.meta(name)?.kind == EntryKind::Folder {
             self.sub(name)?.clear()?;
             return self.remove_empty(name);
         }
@@ -126,7 +126,7 @@ impl Folder {
     }
 
     /// What lies in it.
-    pub(super) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+    pub(super) fn entries(&self) -> io::Result<Vec<(OsString, EntryKind)>> {
         fs::read_dir(&self.path)?
             .map(|entry| {
                 let entry = entry?;
@@ -169,15 +169,15 @@ impl Folder {
     }
 }
 
-fn kind(told: FileType) -> Kind {
+fn kind(told: FileType) -> EntryKind {
     if told.is_dir() {
-        Kind::Folder
+        EntryKind::Folder
     } else if told.is_symlink() {
-        Kind::Link
+        EntryKind::Link
     } else if told.is_file() {
-        Kind::File
+        EntryKind::File
     } else {
-        Kind::Other
+        EntryKind::Other
     }
 }
 
@@ -224,10 +224,13 @@ mod tests {
             let mut found = folder.entries().unwrap();
             found.sort_by(|(one, _), (other, _)| one.cmp(other));
             let told: Vec<_> = found.iter().map(|(name, kind)| (name.to_str().unwrap(), *kind)).collect();
-            assert_eq!(told, [("link", Kind::Link), ("out", Kind::Folder), ("staging", Kind::Folder)]);
+            assert_eq!(
+                told,
+                [("link", EntryKind::Link), ("out", EntryKind::Folder), ("staging", EntryKind::Folder)]
+            );
             assert_eq!(folder.link(OsStr::new("link")), Some(dir.join("out")));
             assert!(folder.sub("link").is_err());
-            assert_eq!(folder.itself().unwrap().kind, Kind::Folder);
+            assert_eq!(folder.itself().unwrap().kind, EntryKind::Folder);
             assert!(!matches!(staging.lock(), Lock::Taken) && !staging.is_mount(&folder).unwrap());
             staging.remove_file("text").unwrap();
             assert!(folder.remove_empty(OsStr::new("staging")).is_err());

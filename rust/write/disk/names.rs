@@ -16,17 +16,17 @@ pub(crate) const MARK: &str = "made-by-dsdm";
 const LAST: [&str; 4] = ["dataset_info.json", "state.json", "dsdm.json", MARK];
 
 /// Puts the entries of a directory into the order in which they are removed.
-pub(crate) fn order_of_removal(mut entries: Vec<(OsString, Kind)>) -> Vec<(OsString, Kind)> {
+pub(crate) fn order_of_removal(mut entries: Vec<(OsString, EntryKind)>) -> Vec<(OsString, EntryKind)> {
     entries.sort_by_key(|(name, _)| LAST.iter().position(|last| name == last));
     entries
 }
 
 /// The device and inode of a file or directory, which no other has as long as it is there.
-pub(crate) type Place = (u64, u64);
+pub(crate) type InodeId = (u64, u64);
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// A directory.
     Folder,
     /// A symbolic link.
@@ -40,10 +40,10 @@ pub(crate) enum Kind {
 /// What is known of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meta {
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     pub(crate) bytes: u64,
     /// Nothing where the system tells none.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<InodeId>,
     /// Nothing where the system tells none.
     pub(crate) owner: Option<Owner>,
 }

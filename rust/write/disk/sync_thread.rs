@@ -24,10 +24,10 @@ pub(crate) struct Background {
 
 /// Whether the result of a task is still wanted.
 #[derive(Clone, Default)]
-pub(crate) struct CancelToken(Arc<Shared>);
+pub(crate) struct CancelToken(Arc<SyncState>);
 
 #[derive(Default)]
-struct Shared {
+struct SyncState {
     tally: Mutex<Tally>,
     moved: Condvar,
 }

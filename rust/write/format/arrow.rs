@@ -17,7 +17,7 @@ use crate::checked::impossible;
 use crate::error::{Error, Result};
 use crate::exec::memory::check_free;
 use crate::io::file::File;
-use crate::io::ipc::{Contents, Kind};
+use crate::io::ipc::{Contents, MessageKind};
 use crate::scores::Io;
 use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
@@ -98,7 +98,7 @@ pub(crate) fn count_rows(path: &Path) -> Result<u64> {
     Ok(contents
         .messages
         .iter()
-        .map(|(_, kind)| if let Kind::Batch { rows, .. } = kind { *rows } else { 0 })
+        .map(|(_, kind)| if let MessageKind::Batch { rows, .. } = kind { *rows } else { 0 })
         .sum())
 }
 

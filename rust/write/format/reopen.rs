@@ -24,7 +24,7 @@ use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
 
 /// An output that is to be opened.
-pub(crate) struct Output {
+pub(crate) struct ReopenCheck {
     pub(crate) format: Format,
     pub(crate) release: Release,
     pub(crate) folder: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) struct Output {
     pub(crate) shards: Vec<FinishedShard>,
 }
 
-impl Output {
+impl ReopenCheck {
     /// Opens everything.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ mod tests {
     }
 
     /// A folder with one shard, and what is to be found in it.
-    fn output(folder: &Path, format: Format, written: &SchemaRef, info: &Value, rows: i64) -> Output {
+    fn output(folder: &Path, format: Format, written: &SchemaRef, info: &Value, rows: i64) -> ReopenCheck {
         let name = if format == Format::Arrow { "data.arrow" } else { "data.parquet" };
         let values = Arc::new(Int64Array::from_iter_values(0..rows));
         let batch = RecordBatch::try_new(written.clone(), vec![values]).unwrap();
@@ -227,7 +227,7 @@ mod tests {
             digest: String::new(),
             extra: Map::new(),
         };
-        Output {
+        ReopenCheck {
             format,
             release: Release::NEWEST,
             folder: folder.to_path_buf(),

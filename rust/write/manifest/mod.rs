@@ -38,14 +38,14 @@ pub(super) struct Manifest {
     pub(super) selection: Map<String, Value>,
     /// The files that the rows come from.
     pub(super) sources: Vec<FileIdentity>,
-    pub(super) shards: Vec<Shard>,
+    pub(super) shards: Vec<ShardRecord>,
     /// The other files.
     pub(super) files: Vec<FileEntry>,
 }
 
 /// A shard as the manifest has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Shard {
+pub(super) struct ShardRecord {
     pub(super) rows: u64,
     /// The first of them holds the rows.
     pub(super) files: Vec<FileEntry>,
@@ -109,7 +109,7 @@ impl Manifest {
             fingerprint: fingerprint.to_owned(),
             selection: selection.clone(),
             sources: sources.to_vec(),
-            shards: shards.iter().map(|s| Shard { rows: s.rows, files: s.files.clone() }).collect(),
+            shards: shards.iter().map(|s| ShardRecord { rows: s.rows, files: s.files.clone() }).collect(),
             files: files.collect(),
         }
     }

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 use super::disk::folder::Folder;
-use super::disk::names::{ASIDE, OUTPUT, Place};
+use super::disk::names::{ASIDE, InodeId, OUTPUT};
 use crate::error::{Error, Result};
 use replaced::{EEXIST, Named, Names, aside_in, remove_aside, remove_exchanged, sync_both, what_changed};
 
@@ -39,7 +39,7 @@ pub(super) fn replace(
     names: &impl Names,
     folder: &Folder,
     target: Named<'_>,
-    old: Option<Place>,
+    old: Option<InodeId>,
 ) -> Result<()> {
     let path = target.folder.at(target.name);
     let failed = |e: io::Error| Error::io(&path, "replacing the dataset that is there", e);
@@ -71,7 +71,7 @@ pub(super) fn replace(
 
 /// Fails unless what a target was is the dataset that was looked at before, and still nothing else: between that look
 /// and the rename, others may have put files in it, or another in its place.
-fn check_came_out(out: Named<'_>, target: Named<'_>, old: Option<Place>) -> Result<()> {
+fn check_came_out(out: Named<'_>, target: Named<'_>, old: Option<InodeId>) -> Result<()> {
     let (path, there) = (target.folder.at(target.name), out.folder.at(out.name));
     let Some(what) = what_changed(out, old)? else {
         return Ok(()); // Proof: nothing changed.

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use super::replaceable::check_replaceable;
 use crate::error::{Error, Result, Shown};
 use crate::write::disk::folder::Folder;
-use crate::write::disk::names::{ASIDE, Meta, OUTPUT, Place};
+use crate::write::disk::names::{ASIDE, InodeId, Meta, OUTPUT};
 use crate::write::disk::synced::sync_folder;
-use crate::write::unfinished::journal::{Entry, JOURNAL, Journal};
+use crate::write::unfinished::journal::{JOURNAL, Journal, JournalEntry};
 use crate::write::unfinished::known::foreign_in;
 
 /// The number by which Python knows a `FileExistsError`.
@@ -68,7 +68,7 @@ pub(crate) fn sync_both(names: &impl Names, folder: &Folder, target: Named<'_>) 
 
 /// In what a dataset that was taken out of its place is another than the one that was to go, if it is: by its place
 /// on the disk, or by what lies in it beside its own files.
-pub(crate) fn what_changed(out: Named<'_>, old: Option<Place>) -> Result<Option<String>> {
+pub(crate) fn what_changed(out: Named<'_>, old: Option<InodeId>) -> Result<Option<String>> {
     let there = out.folder.at(out.name);
     let failed = |e| Error::io(&there, "looking at what the output replaces", e);
     if out.folder.meta(out.name).map_err(failed)?.place != old {
@@ -154,9 +154,9 @@ fn not_known(there: PathBuf, target: &Path, what: &str) -> Error {
 #[derive(Default)]
 struct Noted {
     /// The places of the outputs that were complete.
-    complete: Vec<Option<Place>>,
+    complete: Vec<Option<InodeId>>,
     /// The place of the dataset that was to be replaced, where a run came as far.
-    replaces: Option<Place>,
+    replaces: Option<InodeId>,
 }
 
 impl Noted {
@@ -167,9 +167,9 @@ impl Noted {
         }
         for entry in Journal::open(folder)?.1 {
             match entry {
-                Entry::Done(_) => {}
-                Entry::Complete(device, inode) => noted.complete.push(Some((device, inode))),
-                Entry::Replaces(device, inode) => noted.replaces = Some((device, inode)),
+                JournalEntry::Done(_) => {}
+                JournalEntry::Complete(device, inode) => noted.complete.push(Some((device, inode))),
+                JournalEntry::Replaces(device, inode) => noted.replaces = Some((device, inode)),
             }
         }
         Ok(noted)

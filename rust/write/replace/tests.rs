@@ -2,7 +2,7 @@
 
 use super::replaced::{System, holds_replaced, restore};
 use super::*;
-use crate::write::unfinished::journal::{Entry, Journal};
+use crate::write::unfinished::journal::{Journal, JournalEntry};
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::PathBuf;
@@ -60,7 +60,7 @@ impl Case {
         let folder = parent.sub(".out.dsdm-unfinished").unwrap();
         let (device, inode) = folder.meta(OUTPUT).unwrap().place.unwrap();
         let journal = Journal::create(&folder).unwrap();
-        journal.append(&Entry::Complete(device, inode)).unwrap();
+        journal.append(&JournalEntry::Complete(device, inode)).unwrap();
         Self { dir, parent, folder, new, target }
     }
 
@@ -176,7 +176,7 @@ fn killed_after_exchange(old: impl Fn(&Case)) -> Case {
     let case = Case::new();
     let (device, inode) = case.parent.meta("out").unwrap().place.unwrap();
     let journal = Journal::open(&case.folder).unwrap().0;
-    journal.append(&Entry::Replaces(device, inode)).unwrap();
+    journal.append(&JournalEntry::Replaces(device, inode)).unwrap();
     old(&case);
     System.exchange(Named { folder: &case.folder, name: OsStr::new(OUTPUT) }, case.named()).unwrap();
     case

@@ -17,7 +17,7 @@ use crate::write::format::finished::FinishedShard;
 use crate::write::stage::Log;
 
 /// A file of a shard, which was written under another name than it is to have.
-pub(crate) struct Part {
+pub(crate) struct ShardFile {
     pub(crate) name: String,
     pub(crate) file: Arc<File>,
 }
@@ -34,11 +34,11 @@ pub(crate) struct FinishShard<E> {
 
 impl<E: Encoder> FinishShard<E> {
     /// Takes them, or removes the files.
-    pub(crate) fn shard(&self, done: FinishedShard, parts: Vec<Part>) -> Result<()> {
+    pub(crate) fn shard(&self, done: FinishedShard, parts: Vec<ShardFile>) -> Result<()> {
         let settled = self.settle(&done, &parts);
         if settled.is_err() {
             // After a sync that failed nobody knows what is on the disk: the shard is made anew another time.
-            for Part { name, .. } in &parts {
+            for ShardFile { name, .. } in &parts {
                 let _ = self.wanted.step(|| {
                     let removed = self.folder.remove_file(name);
                     removed.map_err(|e| Error::io(self.folder.at(name), "removing", e))
@@ -48,8 +48,8 @@ impl<E: Encoder> FinishShard<E> {
         settled
     }
 
-    fn settle(&self, done: &FinishedShard, parts: &[Part]) -> Result<()> {
-        for Part { name, file } in parts {
+    fn settle(&self, done: &FinishedShard, parts: &[ShardFile]) -> Result<()> {
+        for ShardFile { name, file } in parts {
             sync(file, &self.folder.at(name))?;
         }
         let first = parts.first().ok_or_else(|| impossible("a shard has no file"))?;

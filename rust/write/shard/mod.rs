@@ -26,7 +26,7 @@ use crate::exec::locks::lock;
 use crate::gather::{Block, Plan, Sink};
 use crate::io::allowed_files;
 use crate::write::format::finished::{FileEntry, FinishedShard};
-use finish::{FinishShard, Part};
+use finish::{FinishShard, ShardFile};
 use in_order::{Encoded, Known, OrderedWriter, enqueue_or_write};
 
 /// Of the files that may be open, one in so many may be those of shards that wait for the disk.
@@ -247,14 +247,14 @@ impl<E: Encoder + 'static> Shards<E> {
         let crc32 = combined(sums.iter().map(|(sum, _)| sum).chain([&of_parts([tail.as_slice()])]));
         let mut digests: Vec<u8> = sums.iter().flat_map(|(_, digest)| digest.to_le_bytes()).collect();
         let mut files = vec![FileEntry { name: shard.name.clone(), bytes, crc32 }];
-        let mut parts = vec![Part { name: part(&shard.name), file }];
+        let mut parts = vec![ShardFile { name: part(&shard.name), file }];
         for (name, bytes) in more {
             let part = part(&name);
             let file = Arc::new(create(&self.folder, &part)?);
             write_all_at(&file, &self.folder.at(&part), &bytes, 0, state)?;
             digests.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
             files.push(FileEntry { name, bytes: bytes.len() as u64, crc32: Crc32::of(&bytes) });
-            parts.push(Part { name: part, file });
+            parts.push(ShardFile { name: part, file });
         }
         let digest = format!("{:016x}", XxHash3_64::oneshot(&digests));
         let done = FinishedShard { shard: index, rows: shard.rows, files, digest, extra };

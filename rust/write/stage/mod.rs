@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::folder::Folder;
-use super::disk::names::{Kind, OUTPUT};
+use super::disk::names::{EntryKind, OUTPUT};
 use super::disk::synced::{make_folders, sync_folder};
 use super::options::{Naming, Options};
 use super::replace::replaced::{Named, System, holds_replaced, restore};
 use super::replace::target::{check_target, refuse_sources};
 use super::replace::{give_name, replace};
-use super::unfinished::journal::{Entry, JOURNAL, Journal};
+use super::unfinished::journal::{JOURNAL, Journal, JournalEntry};
 use super::unfinished::known::check_known;
 use super::unfinished::lock::{Claim, claim, clear, is_held, remove_dead};
 use super::unfinished::names::{Staging, beside};
@@ -155,7 +155,7 @@ impl Stage {
             // What others put there while the rows were written is not removed either.
             let old = self.parent.meta(name).ok().and_then(|meta| meta.place);
             if let Some((device, inode)) = old {
-                self.journal.append(&Entry::Replaces(device, inode))?;
+                self.journal.append(&JournalEntry::Replaces(device, inode))?;
                 self.journal.sync()?;
             }
             check_target(&self.target, true)?;
@@ -183,7 +183,7 @@ impl Stage {
     pub(super) fn commit_as(mut self, name: &str) -> Result<()> {
         self.resumable = false;
         let name = OsStr::new(name);
-        let is_there = || self.parent.meta(name).is_ok_and(|meta| meta.kind == Kind::Folder);
+        let is_there = || self.parent.meta(name).is_ok_and(|meta| meta.kind == EntryKind::Folder);
         match give_name(&System, &self.claim.folder, Named { folder: &self.parent, name }) {
             Err(_) if self.has_own_output() && is_there() => Ok(()),
             named => named,
@@ -224,7 +224,7 @@ pub(super) struct Log {
 impl Log {
     /// Notes a shard, whose files have their names and are on the disk.
     pub(super) fn append(&self, done: FinishedShard) -> Result<()> {
-        self.journal.append(&Entry::Done(done))?;
+        self.journal.append(&JournalEntry::Done(done))?;
         self.finished.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -238,13 +238,13 @@ impl Log {
 fn complete(output: &Folder, journal: &Journal) -> Result<()> {
     let failed = |e| Error::io(output.path(), "looking through the output", e);
     for (name, kind) in output.entries().map_err(failed)? {
-        if kind == Kind::Folder {
+        if kind == EntryKind::Folder {
             sync_folder(&output.sub(&name).map_err(failed)?)?;
         }
     }
     sync_folder(output)?;
     if let Some((device, inode)) = output.itself().map_err(failed)?.place {
-        journal.append(&Entry::Complete(device, inode))?;
+        journal.append(&JournalEntry::Complete(device, inode))?;
         journal.sync()?;
     }
     Ok(())

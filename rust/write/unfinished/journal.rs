@@ -22,7 +22,7 @@ use crate::write::format::finished::FinishedShard;
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Entry {
+pub(crate) enum JournalEntry {
     /// A shard is finished.
     Done(FinishedShard),
     /// The output is complete, and is about to get its name. By its device and inode it is told from one that
@@ -52,7 +52,7 @@ impl Journal {
     }
 
     /// Opens the journal of a folder to be continued, with the entries that are whole.
-    pub(crate) fn open(folder: &Folder) -> Result<(Self, Vec<Entry>)> {
+    pub(crate) fn open(folder: &Folder) -> Result<(Self, Vec<JournalEntry>)> {
         let path = folder.at(JOURNAL);
         let bytes = read_short(folder.reader(JOURNAL), &path, MAX_BYTES, "a journal")?;
         // What follows the last line break was torn: the next line would be joined to it.
@@ -64,7 +64,7 @@ impl Journal {
         for text in lines.filter_map(text_of) {
             let refuse = |what| Error::format(&path, At::File, format!("in a line, {what}"));
             json::check(text.as_bytes()).map_err(refuse)?;
-            entries.extend(serde_json::from_str::<Entry>(text).ok()); // Proof: as above.
+            entries.extend(serde_json::from_str::<JournalEntry>(text).ok()); // Proof: as above.
         }
         let file = folder.append(JOURNAL).map_err(|e| Error::io(&path, "opening the journal", e))?;
         file.set_len(whole as u64).map_err(|e| Error::io(&path, "cutting a torn line", e))?;
@@ -72,7 +72,7 @@ impl Journal {
     }
 
     /// Adds a line. It is on the disk only after [`Journal::sync`].
-    pub(crate) fn append(&self, entry: &Entry) -> Result<()> {
+    pub(crate) fn append(&self, entry: &JournalEntry) -> Result<()> {
         let line = line(entry)?;
         let mut file = lock(&self.file)?;
         file.write_all(line.as_bytes()).map_err(|e| Error::io(&self.path, "writing a line of the journal", e))
@@ -88,7 +88,7 @@ impl Journal {
     }
 }
 
-fn line(entry: &Entry) -> Result<String> {
+fn line(entry: &JournalEntry) -> Result<String> {
     let text = serde_json::to_string(entry).map_err(|e| Error::Internal(e.to_string()))?;
     Ok(format!("{} {text}\n", Crc32::of(text.as_bytes())))
 }
@@ -107,10 +107,10 @@ mod tests {
     use crate::write::format::finished::FileEntry;
     use proptest::prelude::*;
 
-    fn done(shard: usize) -> Entry {
+    fn done(shard: usize) -> JournalEntry {
         let file =
             FileEntry { name: format!("data-{shard}"), bytes: 7 * shard as u64, crc32: Crc32::of(b"x") };
-        Entry::Done(FinishedShard {
+        JournalEntry::Done(FinishedShard {
             shard,
             rows: 3,
             files: vec![file],
@@ -129,12 +129,12 @@ mod tests {
         let folder = Folder::open(dir.path()).unwrap();
         let journal = Journal::create(&folder).unwrap();
         journal.append(&done(0)).unwrap();
-        journal.append(&Entry::Complete(1, 2)).unwrap();
+        journal.append(&JournalEntry::Complete(1, 2)).unwrap();
         journal.sync().unwrap();
         let (journal, entries) = Journal::open(&folder).unwrap();
-        assert_eq!(entries, [done(0), Entry::Complete(1, 2)]);
+        assert_eq!(entries, [done(0), JournalEntry::Complete(1, 2)]);
         journal.append(&done(1)).unwrap();
-        assert_eq!(Journal::open(&folder).unwrap().1, [done(0), Entry::Complete(1, 2), done(1)]);
+        assert_eq!(Journal::open(&folder).unwrap().1, [done(0), JournalEntry::Complete(1, 2), done(1)]);
     }
 
     #[test]

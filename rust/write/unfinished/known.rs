@@ -14,7 +14,7 @@ use super::run_spec::{NAME, UNFINISHED};
 use crate::error::{Error, Result, Shown};
 use crate::io::json;
 use crate::write::disk::folder::Folder;
-use crate::write::disk::names::{ASIDE, HOLDER, Kind, MARK, OUTPUT};
+use crate::write::disk::names::{ASIDE, EntryKind, HOLDER, MARK, OUTPUT};
 use crate::write::disk::short::read_short;
 use crate::write::disk::synced::{sync_folder, write_synced};
 use crate::write::format::shard_names::is_written;
@@ -32,10 +32,10 @@ const EEXIST: i32 = 17;
 /// The first path in it that is none of theirs.
 pub(crate) fn check_known(folder: &Folder) -> Result<()> {
     let entries = sorted(folder)?;
-    let known = |(name, kind): &(OsString, Kind)| match kind {
-        Kind::File => FILES.iter().any(|known| name == known),
-        Kind::Folder => DATASETS.iter().any(|known| name == known),
-        Kind::Link | Kind::Other => false,
+    let known = |(name, kind): &(OsString, EntryKind)| match kind {
+        EntryKind::File => FILES.iter().any(|known| name == known),
+        EntryKind::Folder => DATASETS.iter().any(|known| name == known),
+        EntryKind::Link | EntryKind::Other => false,
     };
     if let Some((name, _)) = entries.iter().find(|entry| !known(entry)) {
         return Err(foreign(folder, &folder.at(name)));
@@ -43,7 +43,7 @@ pub(crate) fn check_known(folder: &Folder) -> Result<()> {
     if let Some((name, _)) = entries.first().filter(|_| !is_marked(folder)) {
         return Err(foreign(folder, &folder.at(name)));
     }
-    for (name, _) in entries.iter().filter(|(_, kind)| *kind == Kind::Folder) {
+    for (name, _) in entries.iter().filter(|(_, kind)| *kind == EntryKind::Folder) {
         let dataset = folder.sub(name).map_err(|e| looking(&folder.at(name), e))?;
         let found = if is_mount(&dataset, folder)? {
             Some(dataset.path().to_path_buf())
@@ -91,14 +91,14 @@ pub(crate) fn foreign_in(dataset: &Folder) -> Result<Option<PathBuf>> {
             // Proof: no run and no JSON file gives a name that is no text.
             let Some(path) = path else { return Ok(Some(folder.at(&name))) };
             let known = match kind {
-                Kind::File => is_written(&path) || listed.contains(&path),
-                Kind::Folder if around.contains(Path::new(&path)) => {
+                EntryKind::File => is_written(&path) || listed.contains(&path),
+                EntryKind::Folder if around.contains(Path::new(&path)) => {
                     let inner = folder.sub(&name).map_err(|e| looking(&folder.at(&name), e))?;
                     let here = !is_mount(&inner, &folder)?;
                     folders.push((inner, format!("{path}/")));
                     here
                 }
-                Kind::Folder | Kind::Link | Kind::Other => false,
+                EntryKind::Folder | EntryKind::Link | EntryKind::Other => false,
             };
             if !known {
                 return Ok(Some(folder.at(&name)));
@@ -112,7 +112,7 @@ pub(crate) fn foreign_in(dataset: &Folder) -> Result<Option<PathBuf>> {
 ///
 /// Proof: what is not named by a file that can be read is taken for somebody's work.
 fn listed(dataset: &Folder) -> HashSet<String> {
-    let is_file = |name: &str| dataset.meta(name).is_ok_and(|meta| meta.kind == Kind::File);
+    let is_file = |name: &str| dataset.meta(name).is_ok_and(|meta| meta.kind == EntryKind::File);
     let mut listed = HashSet::new();
     if is_file("dsdm.json")
         && let Ok(manifest) = Manifest::read(dataset.path())
@@ -131,7 +131,7 @@ fn listed(dataset: &Folder) -> HashSet<String> {
 }
 
 /// The entries of a directory by their names.
-fn sorted(folder: &Folder) -> Result<Vec<(OsString, Kind)>> {
+fn sorted(folder: &Folder) -> Result<Vec<(OsString, EntryKind)>> {
     let mut entries = folder.entries().map_err(|e| looking(folder.path(), e))?;
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(entries)

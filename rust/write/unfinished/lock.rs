@@ -10,7 +10,7 @@ use super::process::has_ended;
 use super::trust::{check_contents, check_ours, in_the_way, is_ours};
 use crate::error::{Error, Result};
 use crate::write::disk::folder::Folder;
-use crate::write::disk::names::{HOLDER, Kind, Lock, MARK};
+use crate::write::disk::names::{EntryKind, HOLDER, Lock, MARK};
 use crate::write::disk::short::read_short;
 
 /// How often a folder that vanishes while it is being locked is made anew.
@@ -133,7 +133,7 @@ fn busy(parent: &Folder, target: &OsStr, folder: &Folder) -> Error {
 /// Proof: what cannot be looked at or removed takes room, and nobody reads it.
 pub(crate) fn remove_dead(parent: &Folder, is_dead: impl Fn(&OsStr) -> bool) {
     let Ok(entries) = parent.entries() else { return };
-    for (name, _) in entries.iter().filter(|(name, kind)| *kind == Kind::Folder && is_dead(name)) {
+    for (name, _) in entries.iter().filter(|(name, kind)| *kind == EntryKind::Folder && is_dead(name)) {
         if let Ok(folder) = parent.sub(name)
             && is_ours(parent, &folder)
             && let Lock::Held(_lock) = folder.lock()

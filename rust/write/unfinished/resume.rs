@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::journal::{Entry, JOURNAL, Journal};
+use super::journal::{JOURNAL, Journal, JournalEntry};
 use super::run_spec::RunSpec;
 use crate::error::{At, Error, Result};
 use crate::write::disk::folder::Folder;
-use crate::write::disk::names::{Kind, OUTPUT};
+use crate::write::disk::names::{EntryKind, OUTPUT};
 use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
 use crate::write::format::shard_names::{offsets_name, shard_name};
@@ -60,17 +60,18 @@ fn finished(folder: &Folder) -> Result<Option<Taken>> {
     let mut kept: Vec<FinishedShard> = Vec::new();
     for entry in entries {
         match entry {
-            Entry::Done(done) => {
+            JournalEntry::Done(done) => {
                 kept.retain(|other| other.shard != done.shard);
                 kept.push(done);
             }
             // It got its name, and what is here now is what it replaced.
-            Entry::Complete(device, inode) if Some((device, inode)) != place => return Ok(None),
-            Entry::Complete(..) | Entry::Replaces(..) => {}
+            JournalEntry::Complete(device, inode) if Some((device, inode)) != place => return Ok(None),
+            JournalEntry::Complete(..) | JournalEntry::Replaces(..) => {}
         }
     }
-    let there =
-        |name: &str, bytes: u64| output.meta(name).is_ok_and(|m| m.kind == Kind::File && m.bytes == bytes);
+    let there = |name: &str, bytes: u64| {
+        output.meta(name).is_ok_and(|m| m.kind == EntryKind::File && m.bytes == bytes)
+    };
     kept.retain(|done| done.files.iter().all(|file| there(&file.name, file.bytes)));
     kept.sort_by_key(|done| done.shard);
     Ok(Some((journal, output, kept)))
@@ -113,7 +114,7 @@ pub(crate) fn remove_unlisted(output: &Folder, kept: &[FinishedShard]) -> Result
         let failed = |e| Error::io(folder.path(), "looking through what an interrupted run left", e);
         for (name, kind) in folder.entries().map_err(failed)? {
             let path = folder.at(&name);
-            if kind == Kind::Folder {
+            if kind == EntryKind::Folder {
                 folders.push(folder.sub(&name).map_err(failed)?);
             } else if !listed.contains(&path) {
                 let removed = folder.remove_all(&name);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::process::has_ended;
 use crate::error::{Error, Result, Shown};
 use crate::write::disk::folder::Folder;
-use crate::write::disk::names::{Kind, Meta, Owner};
+use crate::write::disk::names::{EntryKind, Meta, Owner};
 
 /// The bits of a mode that let others write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -82,7 +82,7 @@ fn owner_here(parent: &Folder) -> Option<Owner> {
 pub(crate) fn remove_probes(parent: &Folder) {
     let Ok(entries) = parent.entries() else { return };
     let own = std::process::id().to_string();
-    for (name, _) in entries.iter().filter(|(_, kind)| *kind == Kind::File) {
+    for (name, _) in entries.iter().filter(|(_, kind)| *kind == EntryKind::File) {
         let Some((name, process)) = name.to_str().and_then(|name| Some((name, prober(name)?))) else {
             continue;
         };
@@ -104,7 +104,7 @@ fn is_probe(parent: &Folder, found: &Meta) -> bool {
     let is_users = |owner: Owner| {
         owner.user == this_user() || owner_here(parent).is_some_and(|here| here.user == owner.user)
     };
-    found.kind == Kind::File && found.bytes == 0 && found.owner.is_some_and(is_users)
+    found.kind == EntryKind::File && found.bytes == 0 && found.owner.is_some_and(is_users)
 }
 
 #[cfg(unix)]
@@ -120,7 +120,7 @@ pub(crate) fn this_user() -> u32 {
 /// Fails if there is a link in a folder: dsdm makes none there.
 pub(crate) fn check_contents(folder: &Folder) -> Result<()> {
     let entries = folder.entries().map_err(|e| Error::io(folder.path(), format!("looking at {WHAT}"), e))?;
-    match entries.into_iter().find(|(_, kind)| *kind == Kind::Link) {
+    match entries.into_iter().find(|(_, kind)| *kind == EntryKind::Link) {
         None => Ok(()),
         Some((name, _)) => Err(in_the_way(folder, &name, io::Error::from_raw_os_error(EEXIST))),
     }
@@ -129,15 +129,17 @@ pub(crate) fn check_contents(folder: &Folder) -> Result<()> {
 /// What stands where a folder of unfinished output is to be, or something in it.
 pub(crate) fn in_the_way(parent: &Folder, name: &OsStr, error: io::Error) -> Error {
     let what = match parent.meta(name).map(|meta| meta.kind) {
-        Ok(Kind::Link) => {
+        Ok(EntryKind::Link) => {
             // Proof: what a message says of a link that is gone.
             let target = parent.link(name).unwrap_or_else(|| PathBuf::from("nothing"));
             format!("there is a link to {}, which is not followed", Shown(&target))
         }
-        Ok(Kind::File) => "there is a file".to_owned(),
-        Ok(Kind::Other) => "there is a device or a pipe".to_owned(),
+        Ok(EntryKind::File) => "there is a file".to_owned(),
+        Ok(EntryKind::Other) => "there is a device or a pipe".to_owned(),
         // It is a directory, which cannot be opened.
-        Ok(Kind::Folder) | Err(_) => return Error::io(parent.at(name), format!("opening {WHAT}"), error),
+        Ok(EntryKind::Folder) | Err(_) => {
+            return Error::io(parent.at(name), format!("opening {WHAT}"), error);
+        }
     };
     let doing = format!(
         "making {WHAT} where {what}; see who made it and what for, and remove it or choose another output"

@@ -13,7 +13,7 @@ use crate::error::{At, Result};
 use crate::exec::catch_panic::guard;
 use crate::exec::locks::lock;
 use crate::exec::memory::{Most, check_bytes};
-use crate::io::ipc::{self, Place};
+use crate::io::ipc::{self, MessageBlock};
 
 impl ArrowPart {
     /// Returns the dictionaries as they stand after so many dictionary messages.
@@ -35,7 +35,12 @@ impl ArrowPart {
     }
 
     /// Decodes one dictionary message into those that are known.
-    fn dictionary(&self, types: &DecodedAs, place: &Place, all: &mut HashMap<i64, ArrayRef>) -> Result<()> {
+    fn dictionary(
+        &self,
+        types: &DecodedAs,
+        place: &MessageBlock,
+        all: &mut HashMap<i64, ArrayRef>,
+    ) -> Result<()> {
         self.file.populate(&place.body)?;
         let excerpt = self.excerpt(place, "the dictionary", Most::default())?;
         let header = ipc::header_of(&excerpt, place)?;

@@ -65,7 +65,7 @@ impl CorpusPart for ArrowPart {
         let place = &batch.place;
         let rows = *checked::get(&self.rows, unit)?;
         if wanted.len() as u64 * DENSE >= rows {
-            self.file.opened().read_ahead(span(place));
+            self.file.opened().read_ahead(&span(place));
             self.file.populate(&span(place))?;
         }
         match self.decode(batch, columns, most)? {

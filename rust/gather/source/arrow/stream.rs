@@ -15,7 +15,7 @@ use crate::error::{At, Error, Result};
 use crate::exec::forks::PerProcess;
 use crate::exec::memory::Most;
 use crate::io::file::File;
-use crate::io::ipc::{self, Contents, Kind, Place};
+use crate::io::ipc::{self, Contents, MessageBlock, MessageKind};
 use crate::io::read_at::ReadAt;
 
 /// Dictionaries by their numbers.
@@ -31,7 +31,7 @@ pub(crate) struct ArrowPart {
     pub(super) as_bytes: PerProcess<OnceLock<DecodedAs>>,
     pub(super) batches: Vec<Batch>,
     pub(super) rows: Vec<u64>,
-    pub(super) dictionaries: Vec<Place>,
+    pub(super) dictionaries: Vec<MessageBlock>,
     /// Bytes of all batches once they are unpacked.
     pub(super) unpacked: PerProcess<OnceLock<u64>>,
 }
@@ -51,7 +51,7 @@ impl DecodedAs {
 
 /// A record batch.
 pub(super) struct Batch {
-    pub(super) place: Place,
+    pub(super) place: MessageBlock,
     /// Whether its buffers are compressed.
     pub(super) packed: bool,
     /// How many of the dictionary messages come before it.
@@ -71,11 +71,11 @@ impl ArrowPart {
         let (mut batches, mut rows, mut dictionaries) = (Vec::new(), Vec::new(), Vec::new());
         for (place, kind) in messages {
             match kind {
-                Kind::Batch { rows: count, packed } => {
+                MessageKind::Batch { rows: count, packed } => {
                     batches.push(Batch { place, packed, dictionaries: dictionaries.len() });
                     rows.push(count);
                 }
-                Kind::Dictionary => dictionaries.push(place),
+                MessageKind::Dictionary => dictionaries.push(place),
             }
         }
         let (as_bytes, unpacked) = (PerProcess::default(), PerProcess::default());
@@ -92,7 +92,7 @@ impl ArrowPart {
     }
 
     /// A message with its body, as it is decoded. A copy of it takes no more memory than may be.
-    pub(super) fn excerpt(&self, place: &Place, what: &str, most: Most) -> Result<Excerpt<'_>> {
+    pub(super) fn excerpt(&self, place: &MessageBlock, what: &str, most: Most) -> Result<Excerpt<'_>> {
         if let Some(mapped) = &self.mapped {
             return Ok(Excerpt::of_map(self.file.path(), mapped));
         }
@@ -106,7 +106,7 @@ impl ArrowPart {
     pub(super) fn header<R>(
         &self,
         from: &impl ReadAt,
-        place: &Place,
+        place: &MessageBlock,
         look: impl FnOnce(BatchHeader<'_>, MetadataVersion) -> Result<R>,
     ) -> Result<R> {
         let bytes = ipc::header_of(from, place)?;
@@ -115,7 +115,7 @@ impl ArrowPart {
         look(header, message.version())
     }
 
-    pub(super) fn gone(&self, place: &Place, what: &str) -> Error {
+    pub(super) fn gone(&self, place: &MessageBlock, what: &str) -> Error {
         let message = format!("the {what} is gone; the file changed");
         Error::format(self.file.path(), At::Byte(place.header.start), message)
     }
@@ -124,12 +124,12 @@ impl ArrowPart {
         self.batches.get(unit).ok_or_else(|| Error::Internal(format!("there is no batch {unit}")))
     }
 
-    pub(super) fn naming(&self, place: &Place, what: &str) -> String {
+    pub(super) fn naming(&self, place: &MessageBlock, what: &str) -> String {
         format!("{}: {what} at byte {}", self.file.path().display(), place.header.start)
     }
 }
 
 /// Where a message and its body lie.
-pub(super) fn span(place: &Place) -> Range<u64> {
+pub(super) fn span(place: &MessageBlock) -> Range<u64> {
     place.header.start..place.body.end
 }

@@ -8,7 +8,7 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::memory::Most;
 
-use crate::io::ipc::{self, Place, buffers_of_columns};
+use crate::io::ipc::{self, MessageBlock, buffers_of_columns};
 use crate::io::read_at::ReadAt;
 
 impl ArrowPart {
@@ -58,7 +58,7 @@ impl ArrowPart {
 }
 
 /// Fails if a buffer lies outside of the body, or is declared to unpack to more than any codec can hold.
-pub(super) fn check_buffers(from: &impl ReadAt, place: &Place, batch: &BatchHeader<'_>) -> Result<()> {
+pub(super) fn check_buffers(from: &impl ReadAt, place: &MessageBlock, batch: &BatchHeader<'_>) -> Result<()> {
     // Proof: without buffers, there is none to check, and the decoder refuses columns that need some.
     let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
     for index in 0..count {
@@ -73,7 +73,11 @@ pub(super) fn check_buffers(from: &impl ReadAt, place: &Place, batch: &BatchHead
 /// Returns the bytes that all buffers of a batch unpack to.
 ///
 /// Proof: an estimate, cut at the largest that there can be; without buffers, a batch has no bytes.
-pub(super) fn unpacked_buffers(from: &impl ReadAt, place: &Place, batch: &BatchHeader<'_>) -> Result<u64> {
+pub(super) fn unpacked_buffers(
+    from: &impl ReadAt,
+    place: &MessageBlock,
+    batch: &BatchHeader<'_>,
+) -> Result<u64> {
     let count = batch.buffers().map_or(0, |buffers| buffers.iter().len());
     (0..count).try_fold(0u64, |sum, index| {
         let span = ipc::buffer(from.path(), place, batch, index)?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::items::{Item, Name, items_of};
 use super::nested;
-use super::pickle::{Heap, Tensor, Value};
+use super::pickle::{Heap, PickleValue, Tensor};
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
 
@@ -12,14 +12,14 @@ use crate::io::file::File;
 pub(crate) fn choose<'p>(
     file: &File,
     heap: &Heap<'p>,
-    root: Value<'p>,
+    root: PickleValue<'p>,
     key: Option<&str>,
 ) -> Result<(Tensor<'p>, Option<String>)> {
     let refuse =
         |message: String| Error::format(file.path(), At::Field("root of the pickle".into()), message);
     let items = match (root, key) {
-        (Value::Tensor(place), None) => return Ok((tensor(file, heap, place)?, None)),
-        (Value::Tensor(_), Some(key)) => {
+        (PickleValue::Tensor(place), None) => return Ok((tensor(file, heap, place)?, None)),
+        (PickleValue::Tensor(_), Some(key)) => {
             return Err(refuse(format!(
                 "a tensor and nothing beside it, which has no names: leave key={key:?} out"
             )));
@@ -34,7 +34,7 @@ pub(crate) fn choose<'p>(
         Some(key) => by_key(heap, kind, &items, key).map_err(refuse)?,
     };
     match item.value {
-        Value::Tensor(place) => Ok((tensor(file, heap, place)?, Some(item.name.to_string()))),
+        PickleValue::Tensor(place) => Ok((tensor(file, heap, place)?, Some(item.name.to_string()))),
         other => {
             let name = item.name.to_string();
             let choices = nested::choices(heap, &items, Some(item));
@@ -69,16 +69,17 @@ fn by_key<'i, 'p>(
 
 /// The only tensor among the items, if nothing else among them can be the scores, or why there is none.
 fn only<'i, 'p>(heap: &Heap<'p>, kind: &str, items: &'i [Item<'p>]) -> Result<&'i Item<'p>, String> {
-    let mut tensors = items.iter().filter(|item| matches!(item.value, Value::Tensor(_)));
+    let mut tensors = items.iter().filter(|item| matches!(item.value, PickleValue::Tensor(_)));
     let (Some(item), None) = (tensors.next(), tensors.next()) else {
-        let count = items.iter().filter(|item| matches!(item.value, Value::Tensor(_))).count();
+        let count = items.iter().filter(|item| matches!(item.value, PickleValue::Tensor(_))).count();
         return Err(format!(
             "{kind} with {count} tensors: expected one tensor; {}",
             nested::choices(heap, items, None)
         ));
     };
-    let rival =
-        |other: &&Item<'_>| !matches!(other.value, Value::Tensor(_)) && may_hold_scores(heap, other.value);
+    let rival = |other: &&Item<'_>| {
+        !matches!(other.value, PickleValue::Tensor(_)) && may_hold_scores(heap, other.value)
+    };
     match items.iter().find(rival) {
         None => Ok(item),
         Some(rival) => Err(format!(
@@ -92,20 +93,20 @@ fn only<'i, 'p>(heap: &Heap<'p>, kind: &str, items: &'i [Item<'p>]) -> Result<&'
 }
 
 /// Whether a value that is not a tensor has numbers or tensors in it, at any depth. A number alone is no vector.
-fn may_hold_scores(heap: &Heap<'_>, value: Value<'_>) -> bool {
+fn may_hold_scores(heap: &Heap<'_>, value: PickleValue<'_>) -> bool {
     // Values are looked at once each, as one may lie in many others.
     let (mut lists, mut dicts) = (HashSet::new(), HashSet::new());
     let mut open = vec![value];
     let mut inside = false;
     while let Some(value) = open.pop() {
         match value {
-            Value::Tensor(_) | Value::Storage(_) => return true,
-            Value::Int(_) | Value::Float(_) if inside => return true,
-            Value::List(place) | Value::Tuple(place) if lists.insert(place) => {
+            PickleValue::Tensor(_) | PickleValue::Storage(_) => return true,
+            PickleValue::Int(_) | PickleValue::Float(_) if inside => return true,
+            PickleValue::List(place) | PickleValue::Tuple(place) if lists.insert(place) => {
                 // Proof: every place is one of a list that was made.
                 open.extend(heap.lists.get(place).into_iter().flatten());
             }
-            Value::Dict(place) | Value::OrderedDict(place) if dicts.insert(place) => {
+            PickleValue::Dict(place) | PickleValue::OrderedDict(place) if dicts.insert(place) => {
                 // Proof: every place is one of a dict that was made.
                 open.extend(heap.dicts.get(place).into_iter().flatten().map(|(_, value)| *value));
             }

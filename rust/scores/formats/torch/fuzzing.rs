@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::pickle::{self, Value};
-use super::zip::{Archive, Entry};
+use super::pickle::{self, PickleValue};
+use super::zip::{Archive, ZipEntry};
 use super::{MAX_PICKLE, check_container, choose, parts, read, required};
 use crate::checked::{self, impossible};
 use crate::error::Result;
@@ -20,7 +20,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &ZipEntry) -> Self {
         Self { name: entry.name.clone(), bytes: entry.payload..entry.payload + entry.size }
     }
 }
@@ -58,7 +58,7 @@ pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Tensor> {
     let (value, heap) = pickle::read(file.path(), entry.payload, &bytes)?;
     let (tensor, _) = choose::choose(&file, &heap, value, key)?;
     let shape = heap.list(tensor.size)?.iter().map(|size| match size {
-        Value::Int(size) => Ok(*size),
+        PickleValue::Int(size) => Ok(*size),
         other => Err(impossible(format_args!("{} in a shape", other.kind()))),
     });
     let part = checked::get(&parts, 0)?;

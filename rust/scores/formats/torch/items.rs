@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::pickle::{Heap, Value};
+use super::pickle::{Heap, PickleValue};
 use crate::error::Result;
 
 /// An item by its name.
 pub(crate) struct Item<'p> {
     /// The key, or the place in a list.
     pub(crate) name: Name<'p>,
-    pub(crate) value: Value<'p>,
+    pub(crate) value: PickleValue<'p>,
 }
 
 /// What an item is called.
@@ -34,22 +34,22 @@ impl fmt::Display for Name<'_> {
 }
 
 /// The items of a value; None for a value that has none.
-pub(crate) fn items_of<'p>(heap: &Heap<'p>, value: Value<'p>) -> Result<Option<Vec<Item<'p>>>> {
+pub(crate) fn items_of<'p>(heap: &Heap<'p>, value: PickleValue<'p>) -> Result<Option<Vec<Item<'p>>>> {
     Ok(Some(match value {
-        Value::Dict(place) | Value::OrderedDict(place) => {
+        PickleValue::Dict(place) | PickleValue::OrderedDict(place) => {
             heap.dict(place)?.iter().map(|(key, value)| Item { name: name_of(*key), value: *value }).collect()
         }
-        Value::List(place) | Value::Tuple(place) => {
+        PickleValue::List(place) | PickleValue::Tuple(place) => {
             (0..).zip(heap.list(place)?).map(|(at, &value)| Item { name: Name::Number(at), value }).collect()
         }
         _ => return Ok(None), // Proof: it is none of the values that hold others.
     }))
 }
 
-fn name_of(key: Value<'_>) -> Name<'_> {
+fn name_of(key: PickleValue<'_>) -> Name<'_> {
     match key {
-        Value::Str(key) => Name::Text(key),
-        Value::Int(key) => Name::Number(key),
+        PickleValue::Str(key) => Name::Text(key),
+        PickleValue::Int(key) => Name::Number(key),
         other => Name::Other(other.kind()),
     }
 }

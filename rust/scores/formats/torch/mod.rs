@@ -26,7 +26,7 @@ use crate::exec::job::check_here;
 use crate::io::file::File;
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
-use zip::{Archive, Entry};
+use zip::{Archive, ZipEntry};
 
 /// A pickle that describes some tensors is a few hundred bytes.
 const MAX_PICKLE: u64 = 1 << 20;
@@ -91,7 +91,7 @@ fn check_container(file: &File) -> Result<()> {
     Ok(())
 }
 
-fn required<'a>(file: &File, archive: &'a Archive, name: &str) -> Result<&'a Entry> {
+fn required<'a>(file: &File, archive: &'a Archive, name: &str) -> Result<&'a ZipEntry> {
     archive.get(name).ok_or_else(|| {
         let whole = format!("{}/{name}", archive.prefix);
         Error::format(
@@ -102,7 +102,7 @@ fn required<'a>(file: &File, archive: &'a Archive, name: &str) -> Result<&'a Ent
     })
 }
 
-fn read<'f>(file: &'f File, entry: &Entry, limit: u64) -> Result<Cow<'f, [u8]>> {
+fn read<'f>(file: &'f File, entry: &ZipEntry, limit: u64) -> Result<Cow<'f, [u8]>> {
     if entry.size > limit {
         return Err(Error::format(
             file.path(),
@@ -144,7 +144,7 @@ fn byte_order(file: &File, archive: &Archive) -> Result<bool> {
 }
 
 /// Compares an entry's bytes with the checksum that the directory has for them.
-fn checksum(file: &File, entry: &Entry) -> Result<()> {
+fn checksum(file: &File, entry: &ZipEntry) -> Result<()> {
     let mut hasher = crc32fast::Hasher::new();
     let mut done = 0;
     while done < entry.size {

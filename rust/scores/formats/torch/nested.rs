@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::items::{Item, Name, items_of};
-use super::pickle::{Heap, Value};
+use super::pickle::{Heap, PickleValue};
 
 /// Tensors that a message names by their keys; beyond these, their number is told.
 const SHOWN: usize = 20;
@@ -33,7 +33,7 @@ pub(crate) fn choices(heap: &Heap<'_>, items: &[Item<'_>], instead: Option<&Item
 fn named(items: &[Item<'_>]) -> Option<String> {
     let named = items
         .iter()
-        .filter(|item| matches!(item.value, Value::Tensor(_)) && !matches!(item.name, Name::Other(_)));
+        .filter(|item| matches!(item.value, PickleValue::Tensor(_)) && !matches!(item.name, Name::Other(_)));
     let mut keys: Vec<_> =
         named.clone().take(SHOWN).map(|item| format!("key={:?}", item.name.to_string())).collect();
     let more = named.count() - keys.len();
@@ -47,7 +47,7 @@ fn named(items: &[Item<'_>]) -> Option<String> {
 fn unnamed(items: &[Item<'_>]) -> Option<String> {
     let count = items
         .iter()
-        .filter(|item| matches!(item.value, Value::Tensor(_)) && matches!(item.name, Name::Other(_)))
+        .filter(|item| matches!(item.value, PickleValue::Tensor(_)) && matches!(item.name, Name::Other(_)))
         .count();
     (count > 0).then(|| {
         format!("{count} have keys that are neither text nor whole numbers, which no key= names: save the one that is meant by itself")
@@ -66,11 +66,11 @@ fn deeper(heap: &Heap<'_>, items: &[Item<'_>]) -> Option<String> {
 
 /// A name, and the place of the step before it. Paths are made of steps at the end alone: as texts they would grow with
 /// the depth.
-type Step<'p> = (Option<usize>, Name<'p>);
+type NestedStep<'p> = (Option<usize>, Name<'p>);
 
 /// Where the first tensors lie that are no items themselves, as Python takes them out: `["scores"]["squad"]`.
 fn paths_of_deeper(heap: &Heap<'_>, items: &[Item<'_>]) -> Vec<String> {
-    let mut steps: Vec<Step<'_>> = items.iter().map(|item| (None, item.name)).collect();
+    let mut steps: Vec<NestedStep<'_>> = items.iter().map(|item| (None, item.name)).collect();
     let (mut paths, mut seen) = (Vec::new(), HashSet::new());
     // In the order of their depth, the item with its step.
     let mut ahead: Vec<_> = items.iter().map(|item| item.value).enumerate().collect();
@@ -78,8 +78,8 @@ fn paths_of_deeper(heap: &Heap<'_>, items: &[Item<'_>]) -> Vec<String> {
     while let Some(&(parent, value)) = ahead.get(next) {
         next += 1;
         let place = match value {
-            Value::Dict(place) | Value::OrderedDict(place) => (true, place),
-            Value::List(place) | Value::Tuple(place) => (false, place),
+            PickleValue::Dict(place) | PickleValue::OrderedDict(place) => (true, place),
+            PickleValue::List(place) | PickleValue::Tuple(place) => (false, place),
             _ => continue, // Proof: it holds nothing.
         };
         let is_new = seen.len() < SEARCHED && seen.insert(place);
@@ -89,7 +89,7 @@ fn paths_of_deeper(heap: &Heap<'_>, items: &[Item<'_>]) -> Vec<String> {
         for item in items {
             steps.push((Some(parent), item.name));
             ahead.push((steps.len() - 1, item.value));
-            if matches!(item.value, Value::Tensor(_)) {
+            if matches!(item.value, PickleValue::Tensor(_)) {
                 paths.extend(path_of(&steps, steps.len() - 1));
             }
             if paths.len() == SHOWN_DEEPER {
@@ -101,7 +101,7 @@ fn paths_of_deeper(heap: &Heap<'_>, items: &[Item<'_>]) -> Vec<String> {
 }
 
 /// The path to a step; None where a key on the way is neither text nor a number.
-fn path_of(steps: &[Step<'_>], last: usize) -> Option<String> {
+fn path_of(steps: &[NestedStep<'_>], last: usize) -> Option<String> {
     let mut names = Vec::new();
     let mut at = Some(last);
     while let Some((parent, name)) = at.and_then(|at| steps.get(at)) {

@@ -1,7 +1,7 @@
 //! A described tensor, held against the file: the run of values it is.
 
-use super::pickle::{Heap, Tensor, Value, ValueType};
-use super::zip::{Archive, Entry};
+use super::pickle::{Heap, PickleValue, Tensor, ValueType};
+use super::zip::{Archive, ZipEntry};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
@@ -9,10 +9,10 @@ use crate::scores::dtype::DType;
 use crate::scores::vector::part::Part;
 
 /// A tensor's type, storage and shape, looked up and checked in that order.
-pub(crate) struct Placed<'a> {
+pub(crate) struct PlacedTensor<'a> {
     pub(crate) part: Part,
     /// The storage's entry.
-    pub(crate) entry: &'a Entry,
+    pub(crate) entry: &'a ZipEntry,
 }
 
 /// Places a tensor's values in the file.
@@ -22,7 +22,7 @@ pub(crate) fn place<'a>(
     heap: &Heap<'_>,
     tensor: Tensor<'_>,
     swapped: bool,
-) -> Result<Placed<'a>> {
+) -> Result<PlacedTensor<'a>> {
     let check = Check { file, tensor };
     check.metadata(heap)?;
     let dtype = check.dtype()?;
@@ -34,7 +34,7 @@ pub(crate) fn place<'a>(
     let offset = checked::add(entry.payload, checked::mul(first, dtype.size() as u64)?)?;
     let part =
         Part { storage: file.storage(), offset, stride, len, dtype, swapped: swapped && dtype.size() > 1 };
-    Ok(Placed { part, entry })
+    Ok(PlacedTensor { part, entry })
 }
 
 struct Check<'f, 'p> {
@@ -56,13 +56,13 @@ impl Check<'_, '_> {
         let Some(place) = self.tensor.metadata else {
             return Ok(()); // Proof: nothing is said of the bytes.
         };
-        let set = heap.dict(place)?.iter().find(|(_, value)| *value != Value::Bool(false));
+        let set = heap.dict(place)?.iter().find(|(_, value)| *value != PickleValue::Bool(false));
         let fix = match set {
             None => return Ok(()),
-            Some((Value::Str("neg"), _)) => {
+            Some((PickleValue::Str("neg"), _)) => {
                 "neg: its bytes are not negated yet; save tensor.resolve_neg() instead"
             }
-            Some((Value::Str("conj"), _)) => {
+            Some((PickleValue::Str("conj"), _)) => {
                 "conj: its bytes are not conjugated yet; save tensor.resolve_conj() instead"
             }
             Some(_) => "expected none, neg or conj; save tensor.detach().clone() instead",
@@ -92,7 +92,7 @@ impl Check<'_, '_> {
         }
     }
 
-    fn entry<'a>(&self, archive: &'a Archive) -> Result<&'a Entry> {
+    fn entry<'a>(&self, archive: &'a Archive) -> Result<&'a ZipEntry> {
         let storage = self.tensor.storage;
         if storage.location == "meta" {
             return Err(
@@ -109,7 +109,7 @@ impl Check<'_, '_> {
     }
 
     /// Values in the storage, whose bytes must be exactly theirs.
-    fn numel(&self, entry: &Entry, dtype: DType) -> Result<u64> {
+    fn numel(&self, entry: &ZipEntry, dtype: DType) -> Result<u64> {
         let declared = self.count("storage size", self.tensor.storage.numel)?;
         let width = dtype.size() as u64;
         let unit = if self.tensor.storage.kind == ValueType::Untyped { 1 } else { width };
@@ -133,8 +133,10 @@ impl Check<'_, '_> {
                 stride.len()
             )));
         }
-        let ([Value::Int(len)] | [Value::Int(len), Value::Int(1)], Some(Value::Int(step))) =
-            (size, stride.first())
+        let (
+            [PickleValue::Int(len)] | [PickleValue::Int(len), PickleValue::Int(1)],
+            Some(PickleValue::Int(step)),
+        ) = (size, stride.first())
         else {
             return Err(self.schema(format!(
                 "the tensor has the shape {}: expected one score per row, (n,) or (n, 1); {}",
@@ -172,8 +174,8 @@ impl Check<'_, '_> {
 }
 
 /// How to make a vector of a tensor of another shape.
-fn as_vector(size: &[Value<'_>]) -> &'static str {
-    let ones = size.iter().filter(|&&value| value == Value::Int(1)).count();
+fn as_vector(size: &[PickleValue<'_>]) -> &'static str {
+    let ones = size.iter().filter(|&&value| value == PickleValue::Int(1)).count();
     match size {
         [] => "one number is no vector: save those of all rows, as torch.stack(list)",
         _ if ones + 1 >= size.len() => "save tensor.reshape(-1), which has the same values in one dimension",
@@ -184,12 +186,12 @@ fn as_vector(size: &[Value<'_>]) -> &'static str {
     }
 }
 
-fn shape_text(size: &[Value<'_>]) -> String {
+fn shape_text(size: &[PickleValue<'_>]) -> String {
     let mut items: Vec<_> = size
         .iter()
         .take(8)
         .map(|value| match value {
-            Value::Int(value) => value.to_string(),
+            PickleValue::Int(value) => value.to_string(),
             other => other.kind().to_owned(),
         })
         .collect();

@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 
 use super::file::{read, size_of};
-use super::place::Place;
+use super::place::MediaPath;
 use super::values::{embedded, internal};
 use crate::checked::{self, impossible};
 use crate::error::Result;
@@ -23,7 +23,7 @@ const ROWS: i64 = 16;
 
 /// The columns that name files.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Files(Vec<(usize, String, Place)>);
+pub(crate) struct Files(Vec<(usize, String, MediaPath)>);
 
 impl Files {
     /// Those of these features, which are in the order of the columns.
@@ -31,7 +31,9 @@ impl Files {
         let columns = features.iter().enumerate();
         // Proof: columns that name no files are written as they are.
         Self(
-            columns.filter_map(|(i, (name, feature))| Some((i, name.clone(), Place::of(feature)?))).collect(),
+            columns
+                .filter_map(|(i, (name, feature))| Some((i, name.clone(), MediaPath::of(feature)?)))
+                .collect(),
         )
     }
 

@@ -7,13 +7,13 @@ use crate::write::format::hf::release::Release;
 
 /// Where in a column files are named.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum MediaPath {
     Here,
-    Fields(Vec<Option<Place>>),
-    Items(Box<Place>),
+    Fields(Vec<Option<MediaPath>>),
+    Items(Box<MediaPath>),
 }
 
-impl Place {
+impl MediaPath {
     pub(super) fn of(feature: &Value) -> Option<Self> {
         match feature {
             Value::Array(items) => Self::of(items.first()?).map(Self::in_items),

@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef};
 
-use super::place::Place;
+use super::place::MediaPath;
 use crate::checked;
 use crate::error::{Error, Result};
 
@@ -18,13 +18,13 @@ use crate::error::{Error, Result};
 /// value is under a null.
 pub(super) fn embedded(
     column: &ArrayRef,
-    place: &Place,
+    place: &MediaPath,
     row_of: &dyn Fn(usize) -> Option<usize>,
     read: &mut dyn FnMut(usize, &str) -> Result<Vec<u8>>,
 ) -> Result<ArrayRef> {
     match (place, column.data_type()) {
-        (Place::Here, DataType::Struct(_)) => files(column.as_struct(), row_of, read),
-        (Place::Fields(places), DataType::Struct(fields)) => {
+        (MediaPath::Here, DataType::Struct(_)) => files(column.as_struct(), row_of, read),
+        (MediaPath::Fields(places), DataType::Struct(fields)) => {
             let group = column.as_struct();
             let row_of = |value: usize| row_of(value).filter(|_| group.is_valid(value));
             let mut columns = group.columns().to_vec();
@@ -36,13 +36,13 @@ pub(super) fn embedded(
             let group = StructArray::try_new(fields.clone(), columns, group.nulls().cloned());
             Ok(Arc::new(group.map_err(internal)?))
         }
-        (Place::Items(place), DataType::List(item)) => {
+        (MediaPath::Items(place), DataType::List(item)) => {
             lists(column.as_list::<i32>(), item, place, row_of, read)
         }
-        (Place::Items(place), DataType::LargeList(item)) => {
+        (MediaPath::Items(place), DataType::LargeList(item)) => {
             lists(column.as_list::<i64>(), item, place, row_of, read)
         }
-        (Place::Items(place), DataType::FixedSizeList(item, length)) => {
+        (MediaPath::Items(place), DataType::FixedSizeList(item, length)) => {
             let list = column.as_fixed_size_list();
             let each = usize::try_from(*length).map_err(internal)?;
             let items = list.values().slice(list.value_offset_at(0), list.len() * each);
@@ -58,7 +58,7 @@ pub(super) fn embedded(
 fn lists<O: OffsetSizeTrait>(
     list: &GenericListArray<O>,
     item: &FieldRef,
-    place: &Place,
+    place: &MediaPath,
     row_of: &dyn Fn(usize) -> Option<usize>,
     read: &mut dyn FnMut(usize, &str) -> Result<Vec<u8>>,
 ) -> Result<ArrayRef> {

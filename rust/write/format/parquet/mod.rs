@@ -53,7 +53,7 @@ pub(crate) struct Groups {
 }
 
 /// What the footer has to say of a row group; offsets are from its start.
-pub(crate) struct Group {
+pub(crate) struct EncodedRowGroup {
     rows: u64,
     columns: Vec<ColumnCloseResult>,
 }
@@ -84,7 +84,7 @@ impl Groups {
         })
     }
 
-    fn group(&self, batches: &[RecordBatch]) -> Result<(Vec<Buffer>, Group), ParquetError> {
+    fn group(&self, batches: &[RecordBatch]) -> Result<(Vec<Buffer>, EncodedRowGroup), ParquetError> {
         // The column writers are those of a file, which is written elsewhere.
         let root = self.columns.root_schema_ptr();
         let file = SerializedFileWriter::new(io::sink(), root, self.properties.clone())?;
@@ -113,10 +113,10 @@ impl Groups {
             buffers.extend(pages.into_iter().map(Buffer::from));
             columns.push(close);
         }
-        Ok((super::arrow::coalesce(buffers), Group { rows, columns }))
+        Ok((super::arrow::coalesce(buffers), EncodedRowGroup { rows, columns }))
     }
 
-    fn footer(&self, groups: Vec<(u64, Group)>) -> Result<Vec<u8>, ParquetError> {
+    fn footer(&self, groups: Vec<(u64, EncodedRowGroup)>) -> Result<Vec<u8>, ParquetError> {
         let mut index = PageIndexBuilder::new(groups.len(), self.columns.num_columns());
         let mut row_groups = Vec::with_capacity(groups.len());
         let (mut rows, mut end) = (0, MAGIC.len() as u64);
@@ -168,7 +168,7 @@ impl Groups {
 }
 
 impl Encoder for Groups {
-    type Note = Group;
+    type Note = EncodedRowGroup;
 
     fn blocks_of_a_piece(&self) -> u64 {
         self.blocks_of_a_group
@@ -182,13 +182,13 @@ impl Encoder for Groups {
         MAGIC
     }
 
-    fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Group>> {
+    fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<EncodedRowGroup>> {
         check_free("writing Parquet")?;
         let (buffers, note) = self.group(&batches).map_err(cannot_encode)?;
         Ok(Piece { buffers, note })
     }
 
-    fn end(&self, _name: &str, pieces: Vec<(u64, Group)>) -> Result<End> {
+    fn end(&self, _name: &str, pieces: Vec<(u64, EncodedRowGroup)>) -> Result<End> {
         let tail = self.footer(pieces).map_err(cannot_encode)?;
         Ok(End { tail, ..End::default() })
     }

@@ -13,7 +13,7 @@ use super::input::Input;
 use super::opcodes;
 use super::rebuild::Rebuild;
 use super::site::Site;
-use super::value::{Heap, Value};
+use super::value::{Heap, PickleValue};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_STEPS: u64 = 1_000_000;
 
 /// Runs the pickle that lies at byte `start` of the file, and gives its root.
-pub(crate) fn read<'p>(path: &Path, start: u64, bytes: &'p [u8]) -> Result<(Value<'p>, Heap<'p>)> {
+pub(crate) fn read<'p>(path: &Path, start: u64, bytes: &'p [u8]) -> Result<(PickleValue<'p>, Heap<'p>)> {
     let mut machine = Machine {
         input: Input::new(path, start, bytes),
         at: start,
@@ -41,14 +41,14 @@ struct Machine<'a, 'p> {
     input: Input<'a, 'p>,
     /// The byte of the file at which the opcode being run stands.
     at: u64,
-    stack: Vec<Value<'p>>,
+    stack: Vec<PickleValue<'p>>,
     marks: Vec<usize>,
-    memo: HashMap<u32, Value<'p>>,
+    memo: HashMap<u32, PickleValue<'p>>,
     heap: Heap<'p>,
 }
 
 impl<'a, 'p> Machine<'a, 'p> {
-    fn run(&mut self) -> Result<Value<'p>> {
+    fn run(&mut self) -> Result<PickleValue<'p>> {
         if self.input.take(1)? != [opcodes::PROTO] {
             return Err(self
                 .refuse("the pickle has no protocol mark: expected protocol 2; re-save it with torch.save"));
@@ -70,9 +70,9 @@ impl<'a, 'p> Machine<'a, 'p> {
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
             b'(' => self.mark(),
-            b'N' => self.push(Value::None),
-            0x88 => self.push(Value::Bool(true)),
-            0x89 => self.push(Value::Bool(false)),
+            b'N' => self.push(PickleValue::None),
+            0x88 => self.push(PickleValue::Bool(true)),
+            0x89 => self.push(PickleValue::Bool(false)),
             b'J' => self.int::<4>(|b| i32::from_le_bytes(b).into()),
             b'K' => self.int::<1>(|b| b[0].into()),
             b'M' => self.int::<2>(|b| u16::from_le_bytes(b).into()),
@@ -150,12 +150,12 @@ impl<'a, 'p> Machine<'a, 'p> {
 
     /// Pushes what an opcode makes.
     #[allow(clippy::unnecessary_wraps)] // so that it is one of the arms of `step`
-    fn push(&mut self, value: Value<'p>) -> Result<()> {
+    fn push(&mut self, value: PickleValue<'p>) -> Result<()> {
         self.stack.push(value);
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Value<'p>> {
+    fn pop(&mut self) -> Result<PickleValue<'p>> {
         let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
         if self.stack.len() <= floor {
             return Err(self.refuse("the opcode needs a value and the stack has none (underflow)"));
@@ -163,7 +163,7 @@ impl<'a, 'p> Machine<'a, 'p> {
         self.stack.pop().ok_or_else(|| self.refuse("the stack is empty (underflow)"))
     }
 
-    fn pop_many(&mut self, count: usize) -> Result<Vec<Value<'p>>> {
+    fn pop_many(&mut self, count: usize) -> Result<Vec<PickleValue<'p>>> {
         let floor = self.marks.last().copied().unwrap_or(0); // Proof: without a mark, the whole stack is free.
         match self.stack.len().checked_sub(count) {
             Some(from) if from >= floor => Ok(self.stack.split_off(from)),
@@ -192,7 +192,7 @@ impl<'a, 'p> Machine<'a, 'p> {
 
     fn int<const N: usize>(&mut self, value: fn([u8; N]) -> i64) -> Result<()> {
         let bytes = self.array()?;
-        self.push(Value::Int(value(bytes)))
+        self.push(PickleValue::Int(value(bytes)))
     }
 
     fn long(&mut self) -> Result<()> {
@@ -207,41 +207,41 @@ impl<'a, 'p> Machine<'a, 'p> {
         let value = i128::from_le_bytes(wide);
         let value = i64::try_from(value)
             .map_err(|_| self.format(format!("the integer {value}: expected a value that fits 64 bits")))?;
-        self.push(Value::Int(value))
+        self.push(PickleValue::Int(value))
     }
 
     fn float(&mut self) -> Result<()> {
         let bytes = self.array()?;
-        self.push(Value::Float(f64::from_be_bytes(bytes)))
+        self.push(PickleValue::Float(f64::from_be_bytes(bytes)))
     }
 
     fn string(&mut self) -> Result<()> {
         let len = u32::from_le_bytes(self.array()?);
         let bytes = self.input.take(checked::index(len)?)?;
         let text = std::str::from_utf8(bytes).map_err(|_| self.format("a string that is not UTF-8"))?;
-        self.push(Value::Str(text))
+        self.push(PickleValue::Str(text))
     }
 
     fn tuple(&mut self, count: usize) -> Result<()> {
         let items = self.pop_many(count)?;
         self.heap.lists.push(items);
-        self.push(Value::Tuple(self.heap.lists.len() - 1))
+        self.push(PickleValue::Tuple(self.heap.lists.len() - 1))
     }
 
     fn list(&mut self) -> Result<()> {
         self.heap.lists.push(Vec::new());
-        self.push(Value::List(self.heap.lists.len() - 1))
+        self.push(PickleValue::List(self.heap.lists.len() - 1))
     }
 
     fn dict(&mut self) -> Result<()> {
         self.heap.dicts.push(Vec::new());
-        self.push(Value::Dict(self.heap.dicts.len() - 1))
+        self.push(PickleValue::Dict(self.heap.dicts.len() - 1))
     }
 
     fn append(&mut self, count: usize) -> Result<()> {
         let items = self.pop_many(count)?;
         match self.stack.last() {
-            Some(Value::List(place)) => {
+            Some(PickleValue::List(place)) => {
                 let list = self.heap.lists.get_mut(*place);
                 list.ok_or_else(|| impossible("a list is not in the heap"))?.extend(items);
                 Ok(())
@@ -252,7 +252,7 @@ impl<'a, 'p> Machine<'a, 'p> {
 
     fn set_items(&mut self, count: usize) -> Result<()> {
         let items = self.pop_many(count)?;
-        let Some(Value::Dict(place) | Value::OrderedDict(place)) = self.stack.last() else {
+        let Some(PickleValue::Dict(place) | PickleValue::OrderedDict(place)) = self.stack.last() else {
             return Err(self.refuse("items are set in what is not a dict"));
         };
         if !count.is_multiple_of(2) {
@@ -279,7 +279,7 @@ impl<'a, 'p> Machine<'a, 'p> {
     fn global(&mut self) -> Result<()> {
         let (module, name) = (self.line()?, self.line()?);
         match meaning(module, name) {
-            Meaning::Allowed(global) => self.push(Value::Global(global)),
+            Meaning::Allowed(global) => self.push(PickleValue::Global(global)),
             Meaning::Refused(kind, fix) => {
                 Err(self
                     .format(format!("a {kind} tensor ({module}.{name}): expected a plain dense one; {fix}")))
@@ -295,7 +295,7 @@ impl<'a, 'p> Machine<'a, 'p> {
     fn persistent(&mut self) -> Result<()> {
         let id = self.pop()?;
         let storage = self.rebuild().persistent(id)?;
-        self.push(Value::Storage(storage))
+        self.push(PickleValue::Storage(storage))
     }
 
     fn reduce(&mut self) -> Result<()> {
@@ -305,7 +305,7 @@ impl<'a, 'p> Machine<'a, 'p> {
         self.push(value)
     }
 
-    fn root(&mut self) -> Result<Value<'p>> {
+    fn root(&mut self) -> Result<PickleValue<'p>> {
         let left = self.input.left();
         if left != 0 {
             return Err(self.format(format!("{left} bytes of data.pkl after its STOP opcode: expected none")));

@@ -10,4 +10,4 @@ mod value;
 
 pub(super) use globals::ValueType;
 pub(super) use machine::read;
-pub(super) use value::{Heap, Tensor, Value};
+pub(super) use value::{Heap, PickleValue, Tensor};

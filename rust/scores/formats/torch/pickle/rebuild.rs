@@ -2,7 +2,7 @@
 
 use super::globals::{Global, ValueType};
 use super::site::Site;
-use super::value::{Heap, Storage, Tensor, Value};
+use super::value::{Heap, PickleValue, Tensor, TorchStorage};
 use crate::error::{Error, Result};
 
 /// What makes storages and tensors, for the opcode that asks for them.
@@ -13,23 +13,27 @@ pub(super) struct Rebuild<'h, 'a, 'p> {
 
 impl<'p> Rebuild<'_, '_, 'p> {
     /// `('storage', torch.FloatStorage, key, location, numel)`.
-    pub(crate) fn persistent(&self, id: Value<'p>) -> Result<Storage<'p>> {
+    pub(crate) fn persistent(&self, id: PickleValue<'p>) -> Result<TorchStorage<'p>> {
         let arguments = self.arguments("a persistent id", id)?;
         match arguments {
             [
-                Value::Str("storage"),
-                Value::Global(Global::Storage(kind)),
-                Value::Str(key),
-                Value::Str(location),
-                Value::Int(numel),
-            ] => Ok(Storage { kind: *kind, key, location, numel: *numel }),
+                PickleValue::Str("storage"),
+                PickleValue::Global(Global::Storage(kind)),
+                PickleValue::Str(key),
+                PickleValue::Str(location),
+                PickleValue::Int(numel),
+            ] => Ok(TorchStorage { kind: *kind, key, location, numel: *numel }),
             other => Err(self.wrong("a persistent id", "('storage', a storage type, str, str, int)", other)),
         }
     }
 
     /// The few calls that are understood.
-    pub(crate) fn reduce(&mut self, callee: Value<'p>, arguments: Value<'p>) -> Result<Value<'p>> {
-        let Value::Global(global) = callee else {
+    pub(crate) fn reduce(
+        &mut self,
+        callee: PickleValue<'p>,
+        arguments: PickleValue<'p>,
+    ) -> Result<PickleValue<'p>> {
+        let PickleValue::Global(global) = callee else {
             return Err(self.site.refuse(format!("{} is called: expected a known function", callee.kind())));
         };
         match global {
@@ -43,17 +47,17 @@ impl<'p> Rebuild<'_, '_, 'p> {
         }
     }
 
-    fn ordered_dict(&mut self, arguments: Value<'p>) -> Result<Value<'p>> {
+    fn ordered_dict(&mut self, arguments: PickleValue<'p>) -> Result<PickleValue<'p>> {
         match self.arguments("OrderedDict", arguments)? {
             [] => {
                 self.heap.dicts.push(Vec::new());
-                Ok(Value::OrderedDict(self.heap.dicts.len() - 1))
+                Ok(PickleValue::OrderedDict(self.heap.dicts.len() - 1))
             }
             other => Err(self.wrong("OrderedDict", "no arguments", other)),
         }
     }
 
-    fn tensor_v2(&mut self, arguments: Value<'p>) -> Result<Value<'p>> {
+    fn tensor_v2(&mut self, arguments: PickleValue<'p>) -> Result<PickleValue<'p>> {
         const NAME: &str = "_rebuild_tensor_v2";
         let all = self.arguments(NAME, arguments)?;
         let Some((plain, rest @ ([] | [_]))) = all.split_at_checked(6) else {
@@ -63,10 +67,11 @@ impl<'p> Rebuild<'_, '_, 'p> {
         Ok(self.push_tensor(tensor))
     }
 
-    fn tensor_v3(&mut self, arguments: Value<'p>) -> Result<Value<'p>> {
+    fn tensor_v3(&mut self, arguments: PickleValue<'p>) -> Result<PickleValue<'p>> {
         const NAME: &str = "_rebuild_tensor_v3";
         let all = self.arguments(NAME, arguments)?;
-        let Some((plain, [Value::Global(Global::Type(kind)), rest @ ..])) = all.split_at_checked(6) else {
+        let Some((plain, [PickleValue::Global(Global::Type(kind)), rest @ ..])) = all.split_at_checked(6)
+        else {
             return Err(self.wrong(NAME, "7 arguments, the last of them a type", all));
         };
         if rest.len() > 1 {
@@ -76,10 +81,12 @@ impl<'p> Rebuild<'_, '_, 'p> {
         Ok(self.push_tensor(tensor))
     }
 
-    fn parameter(&self, arguments: Value<'p>) -> Result<Value<'p>> {
+    fn parameter(&self, arguments: PickleValue<'p>) -> Result<PickleValue<'p>> {
         const NAME: &str = "_rebuild_parameter";
         match self.arguments(NAME, arguments)? {
-            [tensor @ Value::Tensor(_), Value::Bool(_), Value::OrderedDict(_)] => Ok(*tensor),
+            [tensor @ PickleValue::Tensor(_), PickleValue::Bool(_), PickleValue::OrderedDict(_)] => {
+                Ok(*tensor)
+            }
             other => Err(self.wrong(NAME, "3 arguments: a tensor, a bool, an OrderedDict", other)),
         }
     }
@@ -87,17 +94,17 @@ impl<'p> Rebuild<'_, '_, 'p> {
     fn tensor(
         &self,
         name: &str,
-        plain: &[Value<'p>],
+        plain: &[PickleValue<'p>],
         kind: Option<ValueType>,
-        metadata: Option<&Value<'p>>,
+        metadata: Option<&PickleValue<'p>>,
     ) -> Result<Tensor<'p>> {
         let [
-            Value::Storage(storage),
-            Value::Int(offset),
-            Value::Tuple(size),
-            Value::Tuple(stride),
-            Value::Bool(_),
-            Value::OrderedDict(_) | Value::None,
+            PickleValue::Storage(storage),
+            PickleValue::Int(offset),
+            PickleValue::Tuple(size),
+            PickleValue::Tuple(stride),
+            PickleValue::Bool(_),
+            PickleValue::OrderedDict(_) | PickleValue::None,
         ] = plain
         else {
             return Err(self.wrong(name, "a storage, an int, two tuples, a bool and an OrderedDict", plain));
@@ -113,28 +120,28 @@ impl<'p> Rebuild<'_, '_, 'p> {
         })
     }
 
-    fn metadata(&self, name: &str, metadata: Option<&Value<'p>>) -> Result<Option<usize>> {
+    fn metadata(&self, name: &str, metadata: Option<&PickleValue<'p>>) -> Result<Option<usize>> {
         match metadata {
-            None | Some(Value::None) => Ok(None),
-            Some(Value::Dict(place) | Value::OrderedDict(place)) => Ok(Some(*place)),
+            None | Some(PickleValue::None) => Ok(None),
+            Some(PickleValue::Dict(place) | PickleValue::OrderedDict(place)) => Ok(Some(*place)),
             Some(other) => Err(self.wrong(name, "a dict of metadata", &[*other])),
         }
     }
 
-    fn push_tensor(&mut self, tensor: Tensor<'p>) -> Value<'p> {
+    fn push_tensor(&mut self, tensor: Tensor<'p>) -> PickleValue<'p> {
         self.heap.tensors.push(tensor);
-        Value::Tensor(self.heap.tensors.len() - 1)
+        PickleValue::Tensor(self.heap.tensors.len() - 1)
     }
 
-    fn arguments(&self, name: &str, value: Value<'p>) -> Result<&[Value<'p>]> {
+    fn arguments(&self, name: &str, value: PickleValue<'p>) -> Result<&[PickleValue<'p>]> {
         match value {
-            Value::Tuple(place) => self.heap.list(place),
+            PickleValue::Tuple(place) => self.heap.list(place),
             other => Err(self.wrong(name, "a tuple", &[other])),
         }
     }
 
-    fn wrong(&self, name: &str, expected: &str, found: &[Value<'p>]) -> Error {
-        let kinds: Vec<_> = found.iter().take(10).map(Value::kind).collect();
+    fn wrong(&self, name: &str, expected: &str, found: &[PickleValue<'p>]) -> Error {
+        let kinds: Vec<_> = found.iter().take(10).map(PickleValue::kind).collect();
         self.site.refuse(format!(
             "{name} with {} arguments ({}): expected {expected}; nothing was run",
             found.len(),

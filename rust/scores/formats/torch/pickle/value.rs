@@ -6,7 +6,7 @@ use crate::error::Result;
 
 /// A value of the pickle.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Value<'p> {
+pub(crate) enum PickleValue<'p> {
     None,
     Bool(bool),
     Int(i64),
@@ -21,12 +21,12 @@ pub(crate) enum Value<'p> {
     Dict(usize),
     /// Place in [`Heap::dicts`].
     OrderedDict(usize),
-    Storage(Storage<'p>),
+    Storage(TorchStorage<'p>),
     /// Place in [`Heap::tensors`].
     Tensor(usize),
 }
 
-impl Value<'_> {
+impl PickleValue<'_> {
     /// What it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Value<'_> {
 
 /// A storage that a persistent id names.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Storage<'p> {
+pub(crate) struct TorchStorage<'p> {
     pub(crate) kind: ValueType,
     /// Its entry is `data/<key>`.
     pub(crate) key: &'p str,
@@ -60,7 +60,7 @@ pub(crate) struct Storage<'p> {
 /// A tensor as it was described; nothing of it is checked against the file yet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tensor<'p> {
-    pub(crate) storage: Storage<'p>,
+    pub(crate) storage: TorchStorage<'p>,
     pub(crate) offset: i64,
     /// Place in [`Heap::lists`], not a copy: many tensors can share one long tuple.
     pub(crate) size: usize,
@@ -77,19 +77,19 @@ pub(crate) struct Tensor<'p> {
 /// The compounds.
 #[derive(Debug, Default)]
 pub(crate) struct Heap<'p> {
-    pub(crate) lists: Vec<Vec<Value<'p>>>,
-    pub(crate) dicts: Vec<Vec<(Value<'p>, Value<'p>)>>,
+    pub(crate) lists: Vec<Vec<PickleValue<'p>>>,
+    pub(crate) dicts: Vec<Vec<(PickleValue<'p>, PickleValue<'p>)>>,
     pub(crate) tensors: Vec<Tensor<'p>>,
 }
 
 impl<'p> Heap<'p> {
     /// The items of a tuple or list.
-    pub(crate) fn list(&self, place: usize) -> Result<&[Value<'p>]> {
+    pub(crate) fn list(&self, place: usize) -> Result<&[PickleValue<'p>]> {
         checked::get(&self.lists, place).map(Vec::as_slice)
     }
 
     /// The items of a dict, in the order in which they were set.
-    pub(crate) fn dict(&self, place: usize) -> Result<&[(Value<'p>, Value<'p>)]> {
+    pub(crate) fn dict(&self, place: usize) -> Result<&[(PickleValue<'p>, PickleValue<'p>)]> {
         checked::get(&self.dicts, place).map(Vec::as_slice)
     }
 }

@@ -11,7 +11,7 @@ const CENTRAL: usize = 46;
 
 /// One stored entry.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct ZipEntry {
     /// Its whole name, prefix included.
     pub(crate) name: String,
     /// Where its local header begins.
@@ -33,7 +33,7 @@ pub(super) fn bad(file: &File, at: u64, message: String) -> Error {
 }
 
 /// Read all entries of the central directory.
-pub(super) fn walk(file: &File, directory: Directory) -> Result<Vec<Entry>> {
+pub(super) fn walk(file: &File, directory: Directory) -> Result<Vec<ZipEntry>> {
     let bytes = file.read(directory.offset, checked::index(directory.size)?)?;
     let mut entries = Vec::new();
     let mut rest = bytes.as_ref();
@@ -55,7 +55,7 @@ pub(super) fn walk(file: &File, directory: Directory) -> Result<Vec<Entry>> {
 }
 
 /// One record of the central directory, and what follows it.
-fn central<'b>(file: &File, at: u64, rest: &'b [u8]) -> Result<(Entry, &'b [u8])> {
+fn central<'b>(file: &File, at: u64, rest: &'b [u8]) -> Result<(ZipEntry, &'b [u8])> {
     let cut = || bad(file, at, "the central directory ends within an entry".into());
     let (record, rest) = rest.split_at_checked(CENTRAL).ok_or_else(cut)?;
     if !record.starts_with(b"PK\x01\x02") {
@@ -69,7 +69,7 @@ fn central<'b>(file: &File, at: u64, rest: &'b [u8]) -> Result<(Entry, &'b [u8])
         .map_err(|_| bad(file, at, format!("entry name {:?} is not UTF-8", String::from_utf8_lossy(name))))?;
     let narrow = |at| -> Result<u64> { Ok(u32::from_le_bytes(array_at(record, at)?).into()) };
     let mut wide = Wide { file, at, name, fields: zip64_extra(extra)? };
-    let entry = Entry {
+    let entry = ZipEntry {
         name: name.to_owned(),
         size: wide.resolve("uncompressed size", narrow(24)?)?,
         stored: wide.resolve("compressed size", narrow(20)?)?,

@@ -1,6 +1,6 @@
 //! The local header of an entry, which must say what the central directory says.
 
-use super::central::{Entry, bad};
+use super::central::{ZipEntry, bad};
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
 use crate::scores::formats::torch::bytes::array_at;
@@ -13,8 +13,8 @@ const DESCRIPTOR: u16 = 0x8;
 const LOCAL: u64 = 30;
 
 /// Only plain bytes can be mapped.
-pub(super) fn check_stored(file: &File, entry: &Entry) -> Result<()> {
-    let Entry { name, header, flags, method, .. } = entry;
+pub(super) fn check_stored(file: &File, entry: &ZipEntry) -> Result<()> {
+    let ZipEntry { name, header, flags, method, .. } = entry;
     if flags & !KNOWN_FLAGS != 0 {
         return Err(bad(
             file,
@@ -44,7 +44,7 @@ pub(super) fn check_stored(file: &File, entry: &Entry) -> Result<()> {
 }
 
 /// Reads the local header, holds it against the directory, and sets where the payload begins.
-pub(super) fn locate(file: &File, entry: &mut Entry, directory: u64) -> Result<()> {
+pub(super) fn locate(file: &File, entry: &mut ZipEntry, directory: u64) -> Result<()> {
     let at = entry.header;
     let name = entry.name.clone();
     let bounded = |end: Option<u64>, what: &str| match end {
@@ -85,7 +85,7 @@ pub(super) fn locate(file: &File, entry: &mut Entry, directory: u64) -> Result<(
 }
 
 /// Flags, method and sizes of the local header are those of the directory.
-fn check_local(file: &File, entry: &Entry, record: &[u8]) -> Result<()> {
+fn check_local(file: &File, entry: &ZipEntry, record: &[u8]) -> Result<()> {
     let differs = |field: &str, local: u64, central: u64| {
         Err(bad(
             file,

@@ -9,7 +9,7 @@ mod local;
 
 use std::collections::{BTreeMap, HashSet};
 
-pub(super) use self::central::Entry;
+pub(super) use self::central::ZipEntry;
 
 use self::central::{bad, walk};
 use self::eocd::directory;
@@ -22,7 +22,7 @@ use crate::io::file::File;
 #[derive(Debug)]
 pub(crate) struct Archive {
     pub(crate) prefix: String,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, ZipEntry>,
 }
 
 impl Archive {
@@ -38,7 +38,7 @@ impl Archive {
         }
         check_disjoint(file, &entries)?;
         let skip = prefix.len() + 1;
-        let inner = |entry: &Entry| {
+        let inner = |entry: &ZipEntry| {
             entry.name.get(skip..).map(str::to_owned).ok_or_else(|| impossible("an entry without the prefix"))
         };
         let entries = entries.into_iter().map(|entry| Ok((inner(&entry)?, entry)));
@@ -46,18 +46,18 @@ impl Archive {
     }
 
     /// The entry of a name without the prefix.
-    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, name: &str) -> Option<&ZipEntry> {
         self.entries.get(name)
     }
 
     /// All entries.
     #[cfg(any(fuzzing, test))]
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = &ZipEntry> {
         self.entries.values()
     }
 }
 
-fn listing(entries: &[Entry]) -> String {
+fn listing(entries: &[ZipEntry]) -> String {
     let mut names: Vec<_> = entries.iter().take(8).map(|entry| format!("{:?}", entry.name)).collect();
     if entries.len() > names.len() {
         names.push(format!("and {} more", entries.len() - names.len()));
@@ -66,7 +66,7 @@ fn listing(entries: &[Entry]) -> String {
 }
 
 /// No name twice; and a zip that is something else is named as that.
-fn check_names(file: &File, entries: &[Entry]) -> Result<()> {
+fn check_names(file: &File, entries: &[ZipEntry]) -> Result<()> {
     let mut seen = HashSet::new();
     for entry in entries {
         if !seen.insert(entry.name.as_str()) {
@@ -105,7 +105,7 @@ fn check_names(file: &File, entries: &[Entry]) -> Result<()> {
 }
 
 /// The folder that every entry must lie in: the first entry's.
-fn prefix(file: &File, entries: &[Entry]) -> Result<String> {
+fn prefix(file: &File, entries: &[ZipEntry]) -> Result<String> {
     let first = entries.first().map_or("", |entry| entry.name.as_str());
     let prefix = first.split_once('/').map_or("", |(prefix, _)| prefix);
     for entry in entries {
@@ -124,7 +124,7 @@ fn prefix(file: &File, entries: &[Entry]) -> Result<String> {
     Ok(prefix.to_owned())
 }
 
-fn check_disjoint(file: &File, entries: &[Entry]) -> Result<()> {
+fn check_disjoint(file: &File, entries: &[ZipEntry]) -> Result<()> {
     let mut order: Vec<_> = entries.iter().collect();
     order.sort_by_key(|entry| entry.header);
     for pair in order.windows(2) {
