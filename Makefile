@@ -163,9 +163,9 @@ $(VENV)/.tools: pyproject.toml
 	$(BIN)/python -m pip install 'maturin>=1.9,<2'
 	@touch $@
 
-# The extension as users have it: tests run on what is used. pip reads no extras without building, so the tools
-# of the checks are taken from pyproject.toml by hand.
-$(VENV)/.built: $(VENV)/.tools $(SOURCES)
+# The extension as users have it: tests run on what is used, and one that `maturin develop` built since then gives way.
+# pip reads no extras without building, so the tools of the checks are taken from pyproject.toml by hand.
+$(VENV)/.built: $(VENV)/.tools $(SOURCES) $(wildcard python/dsdm/_native*.so)
 	@echo "Installing what dsdm needs and building it; the first time takes some minutes."
 	$(BIN)/maturin develop --release --locked --quiet
 	@touch $@

@@ -202,6 +202,15 @@ def test_no_folder_no_file_and_no_function_is_too_large():
         assert {f"{module}.{one.name}" for one in functions if lines_of(one) > 60} == set()
 
 
+def test_no_folder_and_no_file_of_rust_is_too_large():
+    rust = PYTHON.parent / "rust"
+    for folder in (rust, *(path for path in rust.rglob("*") if path.is_dir())):
+        assert len([path for path in folder.iterdir() if path.is_file()]) <= 12, folder
+    # Tests may be longer, in a file of their own. clippy counts the lines of functions.
+    long = [path for path in rust.rglob("*.rs") if path.name != "tests.rs" and path.read_text().count("\n") > 350]
+    assert long == []
+
+
 def test_every_folder_says_what_it_is_for():
     for path in PYTHON.rglob("__init__.py"):
         assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
