@@ -21,6 +21,7 @@ __all__ = [
     "PinnedFile",
     "PlanEstimate",
     "ResumeMismatchError",
+    "SavedState",
     "SchemaError",
     "Scores",
     "SourceChangedError",
@@ -34,6 +35,7 @@ __all__ = [
     "default_memory_limit",
     "digest_of_rows",
     "gumbel_top_k",
+    "is_state",
     "json_bytes",
     "located",
     "open_scores",
@@ -491,6 +493,25 @@ def unfinished(target: str | PathLike[str]) -> dict[str, Any] | None:
 
 def verify(folder: str | PathLike[str], *, threads: int | None = None) -> VerifiedFiles:
     """Compare a directory with its ``dsdm.json``."""
+
+@final
+class SavedState:
+    """What a ``state.json`` of ``save_to_disk`` says."""
+
+    @staticmethod
+    def read(path: str | PathLike[str]) -> SavedState:
+        """Read the state of a path."""
+
+    @property
+    def shards(self) -> list[str]:
+        """The names of the shards, in the order of their rows."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All fields."""
+
+def is_state(path: str | PathLike[str]) -> bool:
+    """Whether a ``state.json`` is one of ``datasets``, by the names of its fields: it may be damaged."""
 
 def json_bytes(path: str | PathLike[str]) -> bytes:
     """The bytes of a file of JSON, which stay within the limits: a regular file, neither long nor deep."""

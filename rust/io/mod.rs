@@ -11,6 +11,7 @@ pub mod map;
 pub mod opened;
 pub(crate) mod read_at;
 mod readahead;
+pub mod save_to_disk;
 pub(crate) mod sniff;
 pub mod state;
 

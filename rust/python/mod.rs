@@ -11,6 +11,7 @@ mod files;
 mod numbers;
 mod outputs;
 mod reports;
+mod saved;
 mod scores;
 mod select;
 
@@ -35,6 +36,7 @@ mod _native {
         super::files::register(module)?;
         super::outputs::register(module)?;
         super::reports::register(module)?;
+        super::saved::register(module)?;
         super::scores::register(module)
     }
 }

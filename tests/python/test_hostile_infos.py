@@ -5,9 +5,11 @@ import shutil
 
 import datasets
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dsdm import errors, selections
+from dsdm.dataset import open_dataset
 
 TABLE = pa.table({"id": range(5), "text": list("abcde")})
 VALUES = [
@@ -48,9 +50,28 @@ def test_a_value_is_read_or_is_an_error_that_names_file_and_field(folder, name, 
     assert refused
     for said in refused:
         assert said.startswith(f"{path}: ")
-        assert field in said
+        # What is no number in JSON is refused before there is a field.
+        assert field in said or (name == "state.json" and "this is no JSON" in said)
         assert len(said) < 1500
         assert said.isprintable()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"_data_files": [', "[]", "null", '{"_split": NaN}', '{"_split": null}'])
+def test_a_damaged_state_is_named_whatever_the_shards_are_opened_by(folder, text):
+    shards = sorted(map(str, folder.glob("*.arrow")))
+    (folder / "state.json").write_text(text)
+    for opened in (shards, shards[0], str(folder), str(folder / "*.arrow")):
+        with pytest.raises(errors.FormatError) as caught:
+            open_dataset(opened)
+        assert str(caught.value).startswith(f"{folder / 'state.json'}: ")
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", '{"epoch": 3}', '{"epoch": NaN}'])
+def test_a_state_of_something_else_says_nothing_of_shards(tmp_path, text):
+    pq.write_table(TABLE, tmp_path / "test.parquet")
+    (tmp_path / "state.json").write_text(text)
+    dataset = open_dataset([tmp_path / "test.parquet"])
+    assert (str(dataset.split), dataset["id"][:]) == ("test", list(range(5)))
 
 
 def test_what_is_no_json_is_named(folder):

@@ -11,8 +11,9 @@ from typing import Any
 from datasets import DatasetInfo, NamedSplit
 from datasets.data_files import SPLIT_KEYWORDS
 
-from dsdm._native import json_bytes
+from dsdm._native import SavedState, json_bytes
 from dsdm.errors import FormatError
+from dsdm.paths.saved import STATE, is_saved
 from dsdm.shown import shown
 
 _SHARD_OF_SPLIT = re.compile(r"(?P<split>\w+(?:\.\w+)*)-\d{5}-of-\d{5}.*\..*")
@@ -72,7 +73,7 @@ def description_of(files: Sequence[str]) -> Description:
     state = _state_of(folder, files)
     if state is None:
         return Description(DatasetInfo(), NamedSplit(split_of(files)))
-    path, info = folder / "state.json", _info_of(folder)
+    path, info = folder / STATE, _info_of(folder)
     for name, what, fits in _STATE:
         if name in state and not fits(state[name]):
             message = f"{path}: {name}: {what} is needed, and it is {shown(repr(state[name]))[:_MAX_SHOWN]}"
@@ -132,16 +133,12 @@ def _check_type(name: str, value: object) -> None:
 
 
 def _state_of(folder: Path, files: Sequence[str]) -> dict[str, Any] | None:
-    """Return what ``state.json`` says, if these are the shards that it names."""
-    path = folder / "state.json"
-    if not path.is_file():
+    """Return what ``state.json`` says, if it is of ``datasets`` and these are the shards that it names."""
+    path = folder / STATE
+    if not path.is_file() or not is_saved(str(folder), {STATE, *(Path(file).name for file in files)}):
         return None
-    try:
-        state = json.loads(json_bytes(path))
-        named = [str(folder / shard["filename"]) for shard in state["_data_files"]]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return state if named == list(files) else None
+    state = SavedState.read(path)
+    return state.fields if [str(folder / name) for name in state.shards] == list(files) else None
 
 
 def split_of(files: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ use super::tokens::header;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
+use crate::io::save_to_disk::{STATE, shards_of};
 use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
 
@@ -64,11 +65,8 @@ impl ReopenCheck {
             return Err(self.refused("dataset_info.json has no features"));
         };
         self.check_features(features, &self.schema)?;
-        let state = self.json("state.json")?;
-        let files = state.get("_data_files").and_then(Value::as_array);
-        // Proof: names that are not there are missed by the comparison.
-        let named = files.into_iter().flatten().map(|file| file.get("filename").and_then(Value::as_str));
-        if !named.eq(self.files()?.into_iter().map(Some)) {
+        let state = self.json(STATE)?;
+        if !shards_of(&state).eq(self.files()?.into_iter().map(Some)) {
             return Err(self.refused("state.json names other shards than were written"));
         }
         self.schemas(&|path| {

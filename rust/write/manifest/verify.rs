@@ -11,6 +11,7 @@ use crate::error::{At, Error, Result};
 use crate::exec::job::Job;
 use crate::io::identity::FileIdentity;
 use crate::io::json;
+use crate::io::save_to_disk::{STATE, shards_of};
 use crate::write::disk::checksum;
 use crate::write::format::finished::FileEntry;
 use crate::write::format::{arrow, parquet, tokens};
@@ -140,13 +141,10 @@ fn check_state(folder: &Path, manifest: &Manifest) -> Result<()> {
     if manifest.format != "arrow" {
         return Ok(());
     }
-    let path = folder.join("state.json");
+    let path = folder.join(STATE);
     let state: Value = json::read(&path, |e| format!("this is no JSON: {e}"))?;
-    let files = state.get("_data_files").and_then(Value::as_array);
-    // Proof: names that are not there are missed by the comparison.
-    let named = files.into_iter().flatten().map(|file| file.get("filename").and_then(Value::as_str));
     let written = manifest.shards.iter().flat_map(|shard| &shard.files).map(|file| file.name.as_str());
-    if named.eq(written.map(Some)) {
+    if shards_of(&state).eq(written.map(Some)) {
         return Ok(());
     }
     let message = "it names other shards than the manifest, or in another order";

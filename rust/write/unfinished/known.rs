@@ -13,6 +13,7 @@ use super::journal::JOURNAL;
 use super::run_spec::{NAME, UNFINISHED};
 use crate::error::{Error, Result, Shown};
 use crate::io::json;
+use crate::io::save_to_disk::{STATE, shards_of};
 use crate::write::disk::folder::Folder;
 use crate::write::disk::names::{ASIDE, EntryKind, HOLDER, MARK, OUTPUT};
 use crate::write::disk::short::read_short;
@@ -120,12 +121,10 @@ fn listed(dataset: &Folder) -> HashSet<String> {
         let files = manifest.shards.iter().flat_map(|shard| &shard.files).chain(&manifest.files);
         listed.extend(files.map(|file| file.name.clone()));
     }
-    if is_file("state.json")
-        && let Ok(state) = json::read::<Value>(&dataset.at("state.json"), |e| e)
+    if is_file(STATE)
+        && let Ok(state) = json::read::<Value>(&dataset.at(STATE), |e| e)
     {
-        let files = state.get("_data_files").and_then(Value::as_array).into_iter().flatten();
-        let names = files.filter_map(|file| file.get("filename").and_then(Value::as_str));
-        listed.extend(names.map(ToOwned::to_owned));
+        listed.extend(shards_of(&state).flatten().map(ToOwned::to_owned));
     }
     listed
 }
