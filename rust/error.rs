@@ -177,7 +177,25 @@ impl Error {
         if source.kind() == io::ErrorKind::OutOfMemory {
             return Self::Memory(format!("{}: {}: {source}", path.as_ref().display(), doing.into()));
         }
-        Self::Io { path: path.as_ref().to_path_buf(), doing: doing.into(), source }
+        let mut doing = doing.into();
+        if is_too_many(&source) {
+            doing.push_str(" (raise the limit of open files with ulimit -n)");
+        }
+        Self::Io { path: path.as_ref().to_path_buf(), doing, source }
+    }
+}
+
+/// Return whether the process, or the system, has no room for one more open file, which `std` has no kinds for.
+pub(crate) fn is_too_many(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
     }
 }
 
@@ -193,6 +211,20 @@ mod tests {
             matches!(&error, Error::Memory(said) if said.starts_with("a: mapping into memory: ")),
             "{error}"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn where_too_many_files_are_open_it_is_said_what_to_do() {
+        use rustix::io::Errno;
+        for (errno, lacks) in [(Errno::MFILE, true), (Errno::NFILE, true), (Errno::NOENT, false)] {
+            assert_eq!(is_too_many(&errno.into()), lacks, "{errno}");
+            let said = Error::io("a", "making the journal", errno.into()).to_string();
+            assert_eq!(
+                said.contains("a: making the journal (raise the limit of open files with ulimit -n): "),
+                lacks
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ million characters long. What the commands print and what exceptions say goes th
 went through its own like of this.
 """
 
+import errno
 import functools
 import re
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+_LIMIT = "raise the limit of open files with ulimit -n"
 _MAX_NAME = 200
 _MAX_MESSAGE = 4_000
 _KEPT_START = 3_000
@@ -50,6 +52,14 @@ def _cut(found: re.Match[str]) -> str:
     return f"{quote}{name[:_MAX_NAME]}… ({len(name):,} characters){quote}"
 
 
+def with_limit(error: BaseException) -> None:
+    """Have an error of too many open files say what to do, wherever it comes from: an import, say."""
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE} and _LIMIT not in str(error.strerror):
+        error.strerror = f"{error.strerror}; {_LIMIT}"
+    if isinstance(error, ImportError) and "Too many open files" in error.msg and _LIMIT not in error.msg:
+        error.msg = f"{error.msg}; {_LIMIT}"
+
+
 def safe_messages(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Have the exceptions of a function say what they say in such words. Files keep their names in `filename`."""
 
@@ -58,6 +68,7 @@ def safe_messages(function: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
+            with_limit(error)
             error.args = tuple(safe_message(arg) if isinstance(arg, str) else arg for arg in error.args)
             raise
 

@@ -2,10 +2,12 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
 use super::memory::NoRoom;
@@ -51,6 +53,9 @@ pub(crate) fn guard<R, E: std::fmt::Display + 'static>(
             if let Some(said) = own::<NoRoom>(&error) {
                 return Error::Memory(format!("{}: {said}", path.display()));
             }
+            if let Some(code) = system_error(&error) {
+                return Error::io(path, doing, io::Error::from_raw_os_error(code));
+            }
             if let Some(said) = own::<OwnWords>(&error) {
                 return Error::format(path, at.clone(), said.to_string());
             }
@@ -84,6 +89,15 @@ fn own<T: std::error::Error + 'static>(error: &dyn Any) -> Option<&T> {
         ParquetError::External(inner) => inner.downcast_ref(),
         _ => None, // Proof: it is of another kind.
     }
+}
+
+/// What the system refused to a decoder that works on a file itself: nothing of that is told by the bytes.
+fn system_error(error: &dyn Any) -> Option<i32> {
+    let of_arrow = error.downcast_ref().and_then(|error| match error {
+        ArrowError::IoError(_, inner) => Some(inner),
+        _ => None, // Proof: it is of another kind.
+    });
+    of_arrow.or_else(|| own::<io::Error>(error))?.raw_os_error()
 }
 
 /// Runs what works on rows that were read and looked at: no file can have it fail, and a failure is a defect.
@@ -124,6 +138,24 @@ pub(crate) fn quieten() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_no_damage() {
+        let refused = || io::Error::from_raw_os_error(24);
+        let of_parquet = || Err::<(), _>(ParquetError::External(Box::new(refused())));
+        let of_arrow = || Err::<(), _>(ArrowError::IoError("a decoder's words".to_owned(), refused()));
+        let (path, at) = (Path::new("a"), At::File);
+        for error in [guard(path, &at, "opening", of_parquet), guard(path, &at, "opening", of_arrow)] {
+            let error = error.unwrap_err();
+            assert!(
+                matches!(&error, Error::Io { source, .. } if source.raw_os_error() == Some(24)),
+                "{error}"
+            );
+        }
+        let ends =
+            || Err::<(), _>(ArrowError::IoError("it ends".to_owned(), io::ErrorKind::UnexpectedEof.into()));
+        assert!(matches!(guard(path, &at, "opening", ends).unwrap_err(), Error::Format(_)));
+    }
 
     fn give_up() -> Result<()> {
         guard(Path::new("a"), &At::File, "decoding", || -> Result<()> { panic!("a panic within") })

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_too_many};
 use crate::exec::forks::{PerProcess, ProcessSlot};
 
 /// One handle in so many that the system allows is shared.
@@ -32,24 +32,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
         }
         other => other,
     };
-    opened.map_err(|e| {
-        let doing = if is_too_many(&e) { "opening (raise the limit with ulimit -n)" } else { "opening" };
-        Error::io(path, doing, e)
-    })
-}
-
-/// Return whether the process, or the system, has no room for one more open file, which `std` has no kinds for.
-fn is_too_many(error: &std::io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = error;
-        false
-    }
+    opened.map_err(|e| Error::io(path, "opening", e))
 }
 
 /// The handles that files share.
@@ -138,13 +121,5 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let said = open(&dir.path().join("no")).unwrap_err().to_string();
         assert!(!said.contains("ulimit"), "{said}");
-        #[cfg(unix)]
-        for (errno, lacks) in [
-            (rustix::io::Errno::MFILE, true),
-            (rustix::io::Errno::NFILE, true),
-            (rustix::io::Errno::NOENT, false),
-        ] {
-            assert_eq!(is_too_many(&errno.into()), lacks, "{errno}");
-        }
     }
 }

@@ -45,6 +45,9 @@ pub struct Map {
     jumps: AtomicBool,
 }
 
+/// What is done, and what to do where the system allows no more: files that are small are as many maps as large ones.
+const MAPPING: &str = "mapping into memory (io=\"pread\" maps no file; the system allows so many maps as the sysctl vm.max_map_count says)";
+
 impl Map {
     /// Maps a regular file. An empty file gives an empty map.
     pub fn open(path: &Path) -> Result<Self> {
@@ -61,7 +64,7 @@ impl Map {
         // `check_unchanged`; a truncation is the residual case described at the head of this file.
         let bytes = unsafe { memmap2::Mmap::map(&*file) };
         drop(file);
-        let bytes = bytes.map_err(|e| Error::io(opened.path(), "mapping into memory", e))?;
+        let bytes = bytes.map_err(|e| Error::io(opened.path(), MAPPING, e))?;
         let chunks = (0..bytes.len().div_ceil(CHUNK)).map(|_| AtomicU8::new(UNTOUCHED)).collect();
         Ok(Self { opened, bytes: Some(bytes), chunks, jumps: AtomicBool::new(false) })
     }

@@ -164,3 +164,41 @@ def test_as_many_files_as_the_usual_limit_are_no_matter(tmp_path):
         """,
         limit=1024,
     )
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet", "tokens"])
+def test_where_next_to_none_may_be_open_it_is_said_how_to_raise_the_limit(tmp_path, kind):
+    """Nothing that the system refuses for want of handles is called damage, and each error says what to do."""
+    pq.write_table(pa.table({"input_ids": [[1, 2], [3, 4]]}), tmp_path / "a.parquet")
+    said = run(
+        tmp_path,
+        f"""
+        import contextlib, io, shutil, sys
+        from dsdm.cli import main
+        # What is imported late opens files too.
+        dsdm.materialize("a.parquet", [1], "before", format="{kind}")
+        sys.argv = ["dsdm", "materialize", "a.parquet", "before", "--by", "random", "-k", "1"]
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+            main()
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for limit in range(3, 24):
+            told, code = io.StringIO(), None
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+            try:
+                dsdm.materialize("a.parquet", [1], "out", format="{kind}")
+            except OSError as error:
+                assert "ulimit -n" in error.strerror and error.errno == 24, error
+                code = 1
+            sys.argv = ["dsdm", "materialize", "a.parquet", "too", "--format", "{kind}", "--by", "random", "-k", "1"]
+            with contextlib.redirect_stderr(told), contextlib.suppress(SystemExit):
+                main()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            last = told.getvalue().splitlines()[-1]
+            assert "ulimit -n" in last or "selected" in last, (limit, last)
+            for made in ("out", "too"):
+                shutil.rmtree(made, ignore_errors=True)
+            print(code)
+        """,
+        limit=64,
+    )
+    assert {"1", "None"} <= set(said.splitlines())

@@ -11,7 +11,7 @@ from dsdm import __version__
 from dsdm.cli import commands
 from dsdm.cli.saying import Formatter, end_unread, say
 from dsdm.cli.words import as_options
-from dsdm.shown import safe_message
+from dsdm.shown import safe_message, with_limit
 
 # What click calls wrong usage; typer has it inside of itself in some of its versions.
 _Usage: type[Exception] = typer.BadParameter.__mro__[1]
@@ -78,6 +78,7 @@ def main() -> None:
     except (ValueError, TypeError, LookupError, OSError, MemoryError, ImportError, RuntimeError) as error:
         if os.environ.get("DSDM_DEBUG", "").strip().lower() in _YES:
             raise
+        with_limit(error)
         say(f"dsdm: {_one_line(error)}", err=True)
         sys.exit(1)
 
