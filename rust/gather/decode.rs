@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use super::copy::{OpenUnits, Unit};
 use super::corpus::Corpus;
 use super::output::{BlockQueue, Output, index, interleaved};
-use super::plan::{Block, Plan};
+use super::plan::{Block, Plan, Strategy};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::exec::job::{Job, Queue, State};
@@ -73,6 +73,7 @@ fn part_of_pass(
     let budget = if may_stop { plan.memory_limit - plan.for_blocks } else { most };
     let read = Reading {
         corpus: output.corpus,
+        plan,
         open,
         budget,
         may_stop,
@@ -105,6 +106,7 @@ struct RowsInMemory {
 /// The first half of a pass.
 struct Reading<'a> {
     corpus: &'a Corpus,
+    plan: &'a Plan,
     /// Units whose rows are not decoded.
     open: &'a OpenUnits,
     /// Bytes that may be held.
@@ -175,7 +177,11 @@ impl Reading<'_> {
         let by_position = open.map_or(Ok(None), |open| open.read_by_position(&distinct))?;
         let mut batches_of_unit = match by_position {
             Some(batch) => Box::new(std::iter::once(Ok(batch))),
-            None => self.corpus.read(unit, &distinct)?,
+            None => self.corpus.read(
+                unit,
+                &distinct,
+                self.plan.strategy_of(self.corpus, unit)? == Strategy::Expand,
+            )?,
         };
         let mut next = || {
             check_free("reading rows")?;

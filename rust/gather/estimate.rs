@@ -3,7 +3,7 @@
 use super::copy::{CopyEstimate, estimate_reads};
 use super::corpus::Corpus;
 use super::output::{Output, check_rows, index};
-use super::plan::{Block, Plan, Strategy};
+use super::plan::{Block, Plan};
 use crate::checked;
 use crate::error::Result;
 use crate::exec::job::Job;
@@ -80,7 +80,7 @@ impl Estimate {
     /// Adds what decoding the wanted units of the parts reads that are decoded.
     fn add_decoded(&mut self, corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<()> {
         for (unit, _) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
-            if plan.strategy_of(corpus, unit)? != Strategy::Decode {
+            if !plan.strategy_of(corpus, unit)?.decodes() {
                 continue;
             }
             // Proof: an estimate that is shown.

@@ -4,6 +4,7 @@
 //! groups, chunks in memory. A [`Plan`] says which rows go where; [`gather`] reads rows in the order in which
 //! they lie and hands them on in the order wanted.
 
+pub mod bench_api;
 pub(crate) mod columns;
 mod copy;
 mod corpus;

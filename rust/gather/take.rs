@@ -19,9 +19,13 @@ use crate::exec::locks::{into_inner, lock};
 /// # Errors
 /// Whatever [`gather`] fails with.
 pub fn take(job: &Job<'_>, corpus: &Corpus, rows: &[i64], memory_limit: u64) -> Result<Vec<RecordBatch>> {
-    let plan = Plan::new(corpus, rows.len() as u64, 0, Split::Shards(1), memory_limit)?;
+    by_plan(job, corpus, rows, &Plan::new(corpus, rows.len() as u64, 0, Split::Shards(1), memory_limit)?)
+}
+
+/// Returns the rows of a plan of one shard, in the order given.
+pub(super) fn by_plan(job: &Job<'_>, corpus: &Corpus, rows: &[i64], plan: &Plan) -> Result<Vec<RecordBatch>> {
     let collected = Collected(Mutex::new(Vec::new()));
-    gather(job, corpus, rows, &[], &plan, &collected)?;
+    gather(job, corpus, rows, &[], plan, &collected)?;
     let mut blocks = into_inner(collected.0)?;
     blocks.sort_by_key(|(index, _)| *index);
     let batches: Vec<_> = blocks.into_iter().flat_map(|(_, batches)| batches).collect();
@@ -62,7 +66,7 @@ impl Corpus {
             let wanted: Vec<u32> = (first..end).collect();
             // A file that was cut since it was opened would end the process where its map is read.
             self.check_unit_unchanged(unit)?;
-            let read = self.read(unit, &wanted)?.collect::<Result<Vec<_>>>()?;
+            let read = self.read(unit, &wanted, false)?.collect::<Result<Vec<_>>>()?;
             let found: u64 = read.iter().map(|batch| batch.num_rows() as u64).sum();
             if found != count {
                 return Err(Error::Internal(format!("unit {unit} gave {found} rows of {count}")));

@@ -65,8 +65,7 @@ mod tests {
 
     use arrow::datatypes::{Schema, SchemaRef};
 
-    use crate::exec::memory::Most;
-    use crate::gather::source::Batches;
+    use crate::gather::source::{Batches, Unpacking};
 
     /// A part of which only the number of rows is known.
     struct Counted(SchemaRef, Vec<u64>);
@@ -88,7 +87,13 @@ mod tests {
             Ok(0)
         }
 
-        fn read(&self, _unit: usize, _columns: &[usize], _wanted: &[u32], _most: Most) -> Result<Batches> {
+        fn read(
+            &self,
+            _unit: usize,
+            _columns: &[usize],
+            _wanted: &[u32],
+            _how: Unpacking,
+        ) -> Result<Batches> {
             Ok(Box::new(std::iter::empty()))
         }
     }

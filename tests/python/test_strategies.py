@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import dsdm
 
-STRATEGIES = ["", "copy", "decode", "positional"]
+STRATEGIES = ["", "copy", "decode", "expand", "positional"]
 NAMES = ["plain.arrow", "plain.feather", "packed.arrow", "a.parquet"]
 KINDS = ["fixed", "varying", "nulls", "null lists", "hidden"]
 ROWS = 240
@@ -119,7 +119,12 @@ def test_each_strategy_is_the_one_that_is_forced_where_it_can_be(tmp_path, monke
     wanted = rng.permutation(len(table))
     of = [slice(ROWS * place, ROWS * (place + 1)) for place in range(4)]
     copied = [0, 3] if io == "mmap" else []
-    for strategy, how in (("copy", "mapped_bytes"), ("positional", "positional_rows"), ("decode", None)):
+    for strategy, how in (
+        ("copy", "mapped_bytes"),
+        ("positional", "positional_rows"),
+        ("decode", None),
+        ("expand", None),
+    ):
         monkeypatch.setenv("DSDM_STRATEGY", strategy)
         shards = dsdm.open_shards(paths, io=io)
         for place, span in enumerate(of):
@@ -168,7 +173,7 @@ def test_an_unknown_strategy_is_refused_by_the_names_of_those_that_are_known(tmp
         lambda: dsdm.materialize(shards, [0], tmp_path / "out"),
         lambda: dsdm.plan(shards, [0]),
     ):
-        with pytest.raises(ValueError, match=r'DSDM_STRATEGY is .*"copy", "decode", "positional"'):
+        with pytest.raises(ValueError, match=r'DSDM_STRATEGY is .*"copy", "decode", "expand", "positional"'):
             call()
     assert not (tmp_path / "out").exists()
     monkeypatch.setenv("DSDM_STRATEGY", "decode")

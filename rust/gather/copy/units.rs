@@ -186,7 +186,7 @@ fn read_paths(corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<Vec<(usize
     let strategy = |unit| plan.strategy_of(corpus, unit);
     let mut touched = Vec::new();
     for (unit, &count) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
-        if strategy(unit)? != Strategy::Decode {
+        if !strategy(unit)?.decodes() {
             touched.push((unit, count));
         }
     }
@@ -199,7 +199,7 @@ fn read_paths(corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<Vec<(usize
         let by_position = match strategy(unit)? {
             Strategy::Positional => true,
             Strategy::Cheapest => costs_less_by_position(count, span.len() as u64, is_cold),
-            Strategy::Copy | Strategy::Decode => false,
+            Strategy::Copy | Strategy::Decode | Strategy::Expand => false,
         };
         if by_position {
             return Ok((unit, count, ReadPath::Positional(map.clone())));

@@ -16,7 +16,7 @@ use crate::exec::memory::Most;
 use crate::gather::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
 use crate::gather::columns::convert::canonical;
 use crate::gather::columns::types::{own_features, same_layout};
-use crate::gather::source::{Batches, CorpusPart, MemoryPart, open_part};
+use crate::gather::source::{Batches, CorpusPart, MemoryPart, Unpacking, open_part};
 use crate::gather::units::Units;
 use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
@@ -233,12 +233,12 @@ impl Corpus {
         part.stored_bytes(index, columns)
     }
 
-    /// The rows `wanted` of a unit, in the types of the schema.
-    pub(super) fn read(&self, unit: usize, wanted: &[u32]) -> Result<Batches> {
+    /// The rows `wanted` of a unit, in the types of the schema; see [`Unpacking::expand`].
+    pub(super) fn read(&self, unit: usize, wanted: &[u32], expand: bool) -> Result<Batches> {
         let (part, index, columns) = self.unit(unit)?;
+        let how = Unpacking { most: self.most, expand };
         // Values that must be converted are picked first, so that only wanted rows are.
-        let batches =
-            part.read(index, columns, wanted, self.most).map_err(|error| if_changed(part, error))?;
+        let batches = part.read(index, columns, wanted, how).map_err(|error| if_changed(part, error))?;
         let (schema, part) = (self.schema.clone(), part.clone());
         let canonical = move |batch: Result<_>| {
             let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));

@@ -103,7 +103,7 @@ impl Plan {
         let may_copy = forced.is_none() && corpus.parts_in_place().any(|in_place| in_place);
         let fits = may_copy && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
         let strategies = strategy::choose(corpus.parts_in_place(), fits, forced);
-        let rows_per_pass = if strategies.contains(&Strategy::Decode) {
+        let rows_per_pass = if strategies.iter().any(|strategy| strategy.decodes()) {
             Self::rows_per_pass(corpus, row_bytes, memory_limit - for_blocks)
         } else {
             u64::MAX
@@ -140,7 +140,7 @@ impl Plan {
 
     /// Whether rows of some parts are to be copied from where they lie.
     pub(super) fn copies(&self) -> bool {
-        self.strategies.iter().any(|&strategy| strategy != Strategy::Decode)
+        self.strategies.iter().any(|strategy| !strategy.decodes())
     }
 
     /// Bytes that are held at most on so many threads, about.
@@ -154,7 +154,7 @@ impl Plan {
         let passes = self.passes.iter().map(rows).collect::<Result<Vec<_>>>()?;
         let making = self.largest().saturating_mul(self.row_bytes);
         let making = making.saturating_mul(2 * threads.min(self.makers()) as u64);
-        let decodes = self.strategies.contains(&Strategy::Decode);
+        let decodes = self.strategies.iter().any(|strategy| strategy.decodes());
         let read = if decodes { passes.into_iter().max().unwrap_or(0) } else { 0 };
         Ok(read.saturating_mul(self.row_bytes.saturating_add(ROW_OVERHEAD)).saturating_add(making))
     }

@@ -19,6 +19,15 @@ pub(crate) enum Strategy {
     Positional,
     /// Read into memory in the order in which they lie, and decoded if they are encoded.
     Decode,
+    /// As `Decode`, and all of it by the decoders of libraries: lists of numbers in Parquet as well.
+    Expand,
+}
+
+impl Strategy {
+    /// Whether rows are read into memory in the order in which they lie.
+    pub(crate) fn decodes(self) -> bool {
+        matches!(self, Self::Decode | Self::Expand)
+    }
 }
 
 /// Returns the strategy that the environment forces, if it names one.
@@ -31,10 +40,11 @@ fn named(name: &OsStr) -> Result<Option<Strategy>> {
         Some("") => Ok(None),
         Some("copy") => Ok(Some(Strategy::Copy)),
         Some("decode") => Ok(Some(Strategy::Decode)),
+        Some("expand") => Ok(Some(Strategy::Expand)),
         Some("positional") => Ok(Some(Strategy::Positional)),
         _ => {
             let name = Shown(Path::new(name));
-            let choices = r#"it is one of "copy", "decode", "positional", or not set"#;
+            let choices = r#"it is one of "copy", "decode", "expand", "positional", or not set"#;
             Err(Error::Value(format!("{VARIABLE} is {name}; {choices}")))
         }
     }
@@ -43,7 +53,7 @@ fn named(name: &OsStr) -> Result<Option<Strategy>> {
 /// Chooses how each part is read, by whether it can be used in place.
 ///
 /// `fits` tells whether all rows that would be copied stay in the page cache. What is forced counts for parts that can
-/// be used in place; of the others, rows are decoded in any case.
+/// be used in place; of the others, rows are decoded in any case, and by libraries alone if that is forced.
 pub(super) fn choose(
     in_place: impl Iterator<Item = bool>,
     fits: bool,
@@ -51,7 +61,8 @@ pub(super) fn choose(
 ) -> Vec<Strategy> {
     let own = if fits { Strategy::Cheapest } else { Strategy::Decode };
     let copied = forced.unwrap_or(own); // Proof: where nothing is forced, the choice is our own.
-    in_place.map(|in_place| if in_place { copied } else { Strategy::Decode }).collect()
+    let decoded = forced.filter(|&forced| forced == Strategy::Expand).unwrap_or(Strategy::Decode); // Proof: as above.
+    in_place.map(|in_place| if in_place { copied } else { decoded }).collect()
 }
 
 #[cfg(test)]
@@ -59,18 +70,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_names_are_known_and_others_are_refused() {
+    fn four_names_are_known_and_others_are_refused() {
         let known = |name: &str| named(OsStr::new(name)).unwrap();
         assert_eq!(known(""), None);
         assert_eq!(known("copy"), Some(Strategy::Copy));
         assert_eq!(known("decode"), Some(Strategy::Decode));
+        assert_eq!(known("expand"), Some(Strategy::Expand));
         assert_eq!(known("positional"), Some(Strategy::Positional));
         for name in ["Copy", "copy ", "mmap", "cheapest"] {
             let error = named(OsStr::new(name)).unwrap_err();
             let said = error.to_string();
             assert!(matches!(error, Error::Value(_)), "{said}");
             assert!(
-                ["copy", "decode", "positional", VARIABLE, name].iter().all(|it| said.contains(it)),
+                ["copy", "decode", "expand", "positional", VARIABLE, name].iter().all(|it| said.contains(it)),
                 "{said}"
             );
         }
@@ -87,5 +99,6 @@ mod tests {
                 assert_eq!(choose(parts(), fits, Some(forced)), [forced, decode, forced]);
             }
         }
+        assert_eq!(choose(parts(), true, Some(Strategy::Expand)), [Strategy::Expand; 3]);
     }
 }

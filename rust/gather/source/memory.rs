@@ -7,12 +7,11 @@ use arrow::array::{Array, AsArray, GenericByteArray, GenericListArray, OffsetSiz
 use arrow::datatypes::{ByteArrayType, DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::part::{Batches, CorpusPart};
+use super::part::{Batches, CorpusPart, Unpacking};
 use super::pick::picked;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
-use crate::exec::memory::Most;
 use crate::gather::columns::size::nbytes;
 use crate::io::arrow_maps::{batch_without_maps, schema_without_maps};
 
@@ -90,7 +89,7 @@ impl CorpusPart for MemoryPart {
         Ok(u64::try_from(scaled).unwrap_or(u64::MAX)) // Proof: as above.
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], _most: Most) -> Result<Batches> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], _how: Unpacking) -> Result<Batches> {
         Ok(picked(self.path(), self.columns(unit, columns)?, wanted.to_vec()))
     }
 

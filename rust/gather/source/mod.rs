@@ -10,4 +10,4 @@ mod pick;
 
 pub(super) use memory::MemoryPart;
 pub(super) use open::open_part;
-pub(super) use part::{Batches, CorpusPart};
+pub(super) use part::{Batches, CorpusPart, Unpacking};

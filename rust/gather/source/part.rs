@@ -17,6 +17,15 @@ use crate::io::opened::Opened;
 /// They are read one by one, so that what they take is known before the next is read.
 pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
 
+/// How rows are unpacked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Unpacking {
+    /// What may be unpacked at once.
+    pub(crate) most: Most,
+    /// Whether the decoder of a library expands all of a page, also where own code reads the wanted rows of it alone.
+    pub(crate) expand: bool,
+}
+
 /// One file or table of a corpus.
 pub(crate) trait CorpusPart: Send + Sync {
     /// The file, for messages.
@@ -37,7 +46,7 @@ pub(crate) trait CorpusPart: Send + Sync {
     }
 
     /// The rows `wanted` (ascending, each once) of a unit, unless what must be unpacked for them is more than may be.
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches>;
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], how: Unpacking) -> Result<Batches>;
 
     /// Whether rows may be used where they lie, with nothing unpacked into memory.
     fn in_place(&self) -> bool {

@@ -19,7 +19,7 @@ use arrow::record_batch::RecordBatch;
 
 use self::decode::Decoded;
 use self::stream::{Batch, span};
-use super::part::{Batches, CorpusPart};
+use super::part::{Batches, CorpusPart, Unpacking};
 use super::pick::picked;
 use crate::checked;
 use crate::error::Result;
@@ -60,7 +60,7 @@ impl CorpusPart for ArrowPart {
         Ok(self.unpacked()?.saturating_add(values)) // Proof: an estimate.
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], how: Unpacking) -> Result<Batches> {
         let batch = self.batch(unit)?;
         let place = &batch.place;
         let rows = *checked::get(&self.rows, unit)?;
@@ -68,7 +68,7 @@ impl CorpusPart for ArrowPart {
             self.file.opened().read_ahead(&span(place));
             self.file.populate(&span(place))?;
         }
-        match self.decode(batch, columns, most)? {
+        match self.decode(batch, columns, how.most)? {
             Decoded::Typed(batch) => Ok(picked(self.file.path(), batch, wanted.to_vec())),
             Decoded::Bytes(batch) => self.checked(unit, columns, batch, wanted.to_vec()),
         }

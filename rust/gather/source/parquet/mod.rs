@@ -15,10 +15,9 @@ use arrow::datatypes::SchemaRef;
 use self::file::ParquetFile;
 use self::row_counts::row_counts;
 use self::rows::RowGroupReader;
-use super::part::{Batches, CorpusPart};
+use super::part::{Batches, CorpusPart, Unpacking};
 use crate::checked;
 use crate::error::{At, Result};
-use crate::exec::memory::Most;
 use crate::io;
 use crate::io::opened::Opened;
 use crate::parquet_file::{FileBytes, load};
@@ -66,14 +65,14 @@ impl CorpusPart for ParquetPart {
         self.file.check_plain(columns)
     }
 
-    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], most: Most) -> Result<Batches> {
+    fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], how: Unpacking) -> Result<Batches> {
         self.file.check_plain(columns)?;
         let group = self.file.group(unit)?;
         for (chunk, _) in self.file.chunks(group, columns)? {
             let (start, length) = chunk.byte_range();
             self.file.on_disk.populate(&(start..checked::add(start, length)?))?;
         }
-        Ok(Box::new(RowGroupReader::new(&self.file, unit, columns, wanted, most)?))
+        Ok(Box::new(RowGroupReader::new(&self.file, unit, columns, wanted, how)?))
     }
 
     fn stored_bytes(&self, unit: usize, columns: &[usize]) -> Result<u64> {

@@ -20,6 +20,7 @@ use crate::exec::memory::Most;
 use crate::gather::columns::fixed_width::take_rows;
 use crate::gather::columns::types::project;
 use crate::gather::source::check_values::checked_batch;
+use crate::gather::source::part::Unpacking;
 use crate::io::arrow_maps::batch_without_maps;
 use crate::parquet_file::{FileBytes, reader};
 
@@ -53,8 +54,9 @@ impl RowGroupReader {
         unit: usize,
         columns: &[usize],
         wanted: &[u32],
-        most: Most,
+        how: Unpacking,
     ) -> Result<Self> {
+        let Unpacking { most, expand } = how;
         let mut rows = Self {
             file: file.clone(),
             unit,
@@ -63,7 +65,7 @@ impl RowGroupReader {
             wanted: wanted.to_vec(),
             given: 0,
             step: file.step(unit, columns)?,
-            lists: file.lists(unit, columns, most)?,
+            lists: if expand { Vec::new() } else { file.lists(unit, columns, most)? },
             others: None,
             as_bytes: false,
             most,
@@ -289,4 +291,55 @@ fn runs(wanted: &[u32], rows: usize) -> RowSelection {
         Some(*first as usize..*last as usize + 1)
     });
     RowSelection::from_consecutive_ranges(ranges, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int32Array, ListArray, RecordBatch, StringArray};
+    use arrow::compute::concat_batches;
+    use arrow::datatypes::Int32Type;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::gather::source::parquet::ParquetPart;
+    use crate::io::file::{File, Io};
+
+    const ROWS: u32 = 3000;
+
+    /// Lists of up to 4 numbers, beside numbers and texts.
+    fn table() -> RecordBatch {
+        let rows = 0..i32::try_from(ROWS).unwrap();
+        let list = |row: i32| (row % 7 > 0).then(|| (0..row % 5).map(move |item| Some(row + item)));
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(rows.clone().map(list));
+        let texts = StringArray::from_iter_values(
+            rows.clone().map(|row| "x".repeat(row.unsigned_abs() as usize % 4)),
+        );
+        let columns: [(&str, ArrayRef); 3] = [
+            ("n", Arc::new(Int32Array::from_iter_values(rows))),
+            ("list", Arc::new(lists)),
+            ("text", Arc::new(texts)),
+        ];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn wanted_rows_are_those_of_the_table_with_and_without_the_reader_of_lists() {
+        let (table, file) = (table(), tempfile::NamedTempFile::new().unwrap());
+        let mut writer = ArrowWriter::try_new(file.reopen().unwrap(), table.schema(), None).unwrap();
+        writer.write(&table).unwrap();
+        writer.close().unwrap();
+        for (expand, lists) in [(false, 1), (true, 0)] {
+            for every in [1, 2, 40, 2999] {
+                let part = ParquetPart::open(File::open(file.path(), Io::Mmap).unwrap()).unwrap();
+                let wanted: Vec<u32> = (0..ROWS).filter(|row| row % every == every - 1).collect();
+                let how = Unpacking { most: Most::default(), expand };
+                let reader = RowGroupReader::new(&part.file, 0, &[2, 1, 0], &wanted, how).unwrap();
+                assert_eq!(reader.lists.len(), lists, "columns that own code reads");
+                let found: Vec<RecordBatch> = reader.collect::<Result<_>>().unwrap();
+                let found = concat_batches(&found[0].schema(), &found).unwrap();
+                let expected = take_rows(&table.project(&[2, 1, 0]).unwrap(), &wanted.into()).unwrap();
+                assert_eq!(found.columns(), expected.columns(), "every {every}");
+            }
+        }
+    }
 }
