@@ -345,6 +345,18 @@ def test_a_table_of_no_rows_or_no_batches(tmp_path):
 
 # --- how the work is done changes nothing ---
 
+
+def test_what_is_written_of_no_rows_opens_or_is_refused(tmp_path):
+    table = pa.table({"input_ids": pa.array([[1, 2], [3, 4]], pa.list_(pa.int32()))})
+    dsdm.materialize(table, [], tmp_path / "arrow")
+    assert_same(datasets.load_from_disk(str(tmp_path / "arrow")), plain_dataset(table.slice(0, 0)))
+    dsdm.materialize(table, [], tmp_path / "tokens", format="tokens")
+    assert len(np.load(tmp_path / "tokens" / "tokens-00000-of-00001.npy")) == 0
+    with pytest.raises(ValueError, match=r"load_dataset opens no Parquet without rows; .* format='arrow'"):
+        dsdm.materialize(table, [], tmp_path / "parquet", format="parquet")
+    assert not (tmp_path / "parquet").exists()
+
+
 LONG = 4500  # several of the blocks of 1000 rows in which output is made
 
 

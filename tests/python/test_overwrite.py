@@ -61,7 +61,7 @@ def test_a_file_beside_a_dataset_is_named_and_stays(tmp_path, form, name):
     own.parent.mkdir(exist_ok=True)
     own.write_text("mine")
     inner = name if name.startswith("data/") and form == "parquet" else name.split("/")[0]
-    refused(folder, f"{folder / inner} is none of it; move it elsewhere, or remove the folder yourself")
+    refused(folder, f"{folder / inner} is none of it; move it elsewhere, or remove the directory yourself")
     own.unlink()
     if own.parent != folder and not any(own.parent.iterdir()):
         own.parent.rmdir()

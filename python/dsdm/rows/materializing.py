@@ -186,7 +186,7 @@ def _write(arguments: Arguments) -> Report:
     rows, seed = in_order(requested, arguments.row_order, seed)
     chosen = chosen_rows(request)
     check_range(rows, len(source), source.label if source.files else "")
-    check_shards(request.layout.num_shards, len(rows))
+    check_shards(request.layout.num_shards, len(rows), arguments.format)
     extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
     record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
     as_asked = {} if arguments.selection is None else {"chosen": as_recorded(arguments.selection)}

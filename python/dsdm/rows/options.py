@@ -133,8 +133,14 @@ def check_seed_of_order(seed: int | None, row_order: str, name: str = "seed") ->
     check_seed(seed, name)
 
 
-def check_shards(num_shards: int | None, rows: int) -> None:
-    """Refuse more shards than there are rows, of which some would have none; one shard may have none."""
+def check_shards(num_shards: int | None, rows: int, format: str) -> None:  # noqa: A002 - as it is called
+    """Refuse more shards than there are rows, of which some would have none; one may have none, but for Parquet."""
+    if format == "parquet" and not rows:
+        message = (
+            "no rows are to be written, and datasets.load_dataset opens no Parquet without rows; choose rows, or write "
+            "format='arrow', which opens with datasets.load_from_disk"
+        )
+        raise ValueError(message)
     if num_shards is not None and num_shards > max(rows, 1):
         few = "1 row is" if rows == 1 else f"{rows:,} rows are"
         message = (

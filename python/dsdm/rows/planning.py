@@ -131,7 +131,7 @@ def _planned(arguments: Arguments) -> Plan:
     chosen_rows(request)
     check_range(rows, len(source), source.label if source.files else "")
     if len(rows):
-        check_shards(request.layout.num_shards, len(rows))
+        check_shards(request.layout.num_shards, len(rows), arguments.format)
     row_ids = arguments.row_ids
     added = [*([] if row_ids is None else [row_ids]), *added_vectors(source, row_ids, arguments.scores)]
     source.corpus.check_format(arguments.format, added, datasets=installed())

@@ -108,8 +108,9 @@ def get_indices(
         ``"best_first"`` (the default), ``"best_last"`` or ``"row"``, for dsdm, classifier and dsir. Ties go to
         the lower row. random and semdedup give their rows in the order drawn, or with ``"row"`` ascending.
     nan
-        What to do with a score that is NaN: ``"raise"``, ``"omit"``, ``"largest"`` or ``"smallest"``, for dsdm,
-        classifier and dsir.
+        For dsdm, classifier and dsir, what a score that is NaN means. ``"raise"``: an error that names their number and
+        the first row. ``"omit"``: such rows are never chosen. ``"largest"``, ``"smallest"``: NaN is greater, or less,
+        than every number. random and semdedup have no scores, and refuse any but ``"raise"``.
     exclude
         Row ids that must not be chosen, or one boolean per row.
     threads

@@ -13,3 +13,4 @@ pub(crate) mod partial;
 pub(crate) mod short;
 pub(crate) mod sync_thread;
 pub(crate) mod synced;
+pub(crate) mod users;

@@ -6,6 +6,7 @@ use std::io;
 use crate::error::{Error, Result};
 use crate::write::disk::folder::Folder;
 use crate::write::disk::names::Owner;
+use crate::write::disk::users::User;
 use crate::write::unfinished::trust::this_user;
 
 /// The bit of a mode that lets only owners rename what is in a directory.
@@ -34,10 +35,9 @@ pub(crate) fn check_movable(parent: &Folder, name: &OsStr) -> Result<()> {
     if let (Some(around), Some(own)) = owners
         && is_stuck(around, own, this_user())
     {
-        return refused(
-            "which belongs to another user, in a directory where each renames only their own",
-            EPERM,
-        );
+        let what =
+            format!("which belongs to {}, in a directory where each renames only their own", User(own.user));
+        return refused(&what, EPERM);
     }
     // A directory that gets another one around it is written to.
     #[cfg(unix)]

@@ -43,14 +43,16 @@ pub(crate) fn check_replaceable(target: &Path) -> Result<()> {
     } else {
         return Err(none(target, "no dsdm.json, and not both state.json and dataset_info.json"));
     };
-    match foreign(target, &listed)? {
-        None => Ok(()),
-        Some(path) => Err(Error::Value(format!(
-            "{}: overwrite=True replaces a dataset, and {} is none of it; move it elsewhere, or remove the folder yourself",
-            Shown(target),
-            Shown(&path)
-        ))),
-    }
+    let Some(path) = foreign(target, &listed)? else { return Ok(()) };
+    let what = match fs::read_link(&path) {
+        Ok(leads) => format!("is a link to {}, which is not followed and not removed", Shown(&leads)),
+        Err(_) => "is none of it".to_owned(),
+    };
+    Err(Error::Value(format!(
+        "{}: overwrite=True replaces a dataset, and {} {what}; move it elsewhere, or remove the directory yourself",
+        Shown(target),
+        Shown(&path)
+    )))
 }
 
 fn none(target: &Path, why: &str) -> Error {
@@ -98,7 +100,8 @@ fn object(path: &Path) -> Result<Value> {
     if value.is_object() { Ok(value) } else { Err(wrong()) }
 }
 
-/// The first path by name in a folder that is not listed, and is no folder around one that is.
+/// The first path by name in a folder that is not listed, and is no folder around one that is. A link is nothing that
+/// was written, whatever it is called.
 fn foreign(target: &Path, listed: &HashSet<PathBuf>) -> Result<Option<PathBuf>> {
     let around: HashSet<&Path> =
         listed.iter().flat_map(|path| path.ancestors().skip(1)).filter(|folder| *folder != target).collect();
@@ -111,7 +114,7 @@ fn foreign(target: &Path, listed: &HashSet<PathBuf>) -> Result<Option<PathBuf>> 
             let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
             if kind.is_dir() && around.contains(path.as_path()) {
                 folders.push(path);
-            } else if (kind.is_dir() || !listed.contains(&path))
+            } else if (!kind.is_file() || !listed.contains(&path))
                 && found.as_ref().is_none_or(|other| path < *other)
             {
                 found = Some(path);
@@ -140,6 +143,20 @@ mod tests {
 
     fn refused(target: &Path) -> Option<String> {
         check_replaceable(target).err().map(|error| error.to_string())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shard_that_is_a_link_is_told_before_anything_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, shard) = (dir.path(), dir.path().join("data-00000-of-00001.arrow"));
+        saved_by_others(target);
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        fs::remove_file(&shard).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &shard).unwrap();
+        let said = refused(target).unwrap();
+        let link = format!("{} is a link to {}, which is not", shard.display(), elsewhere.path().display());
+        assert!(said.contains(&link) && said.contains("remove the directory yourself"), "{said}");
     }
 
     #[test]

@@ -97,7 +97,13 @@ pub(crate) fn remove_exchanged(names: &impl Names, folder: &Folder, target: Name
 pub(crate) fn remove_aside(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
     sync_both(names, folder, target)?;
     let removed = folder.remove_all(OsStr::new(ASIDE));
-    removed.map_err(|e| Error::io(folder.at(ASIDE), "removing the dataset that was replaced", e))
+    removed.map_err(|e| {
+        let doing = format!(
+            "removing the dataset that was replaced by a new one, which is complete in {}: what could not be removed of the old one lies here; remove it yourself (of a file that is immutable, lsattr shows an i, and chattr -i takes it away), or write again",
+            Shown(&target.folder.at(target.name))
+        );
+        Error::io(folder.at(ASIDE), doing, e)
+    })
 }
 
 /// Puts back the old dataset that a run was about to replace when it was killed; removes the one that it replaced.

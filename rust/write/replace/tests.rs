@@ -338,3 +338,21 @@ fn what_others_put_in_the_place_meanwhile_is_not_touched() {
     );
     assert_eq!(case.all(), some(["another", "new", "old"]));
 }
+
+#[test]
+fn where_the_old_one_cannot_be_removed_it_is_said_where_everything_is() {
+    let case = Case::new();
+    let target = Named { folder: &case.parent, name: OsStr::new("out") };
+    // Nothing was put aside, which fails as a file does that the system lets nobody remove.
+    let error = remove_aside(&System, &case.folder, target).unwrap_err();
+    let (there, new) = (case.folder.at(ASIDE), case.parent.at("out"));
+    let said = error.to_string();
+    assert!(
+        said.starts_with(&format!("{}: removing the dataset that was replaced", there.display())),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("complete in {}:", new.display())) && said.contains("chattr -i"),
+        "{said}"
+    );
+}

@@ -13,6 +13,7 @@ use super::process::has_ended;
 use crate::error::{Error, Result, Shown};
 use crate::write::disk::folder::Folder;
 use crate::write::disk::names::{EntryKind, Meta, Owner};
+use crate::write::disk::users::User;
 
 /// The bits of a mode that let others write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -31,17 +32,25 @@ pub(crate) fn check_ours(parent: &Folder, folder: &Folder) -> Result<()> {
     if of_this_user(parent, found) {
         return Ok(());
     }
-    let what = match found {
-        Some(found) if found.user == this_user() => {
-            format!("can be written to by others (its mode is {:o})", found.mode)
-        }
-        Some(found) => format!("belongs to the user {}, and this is the user {}", found.user, this_user()),
-        None => "is not this user's".to_owned(),
-    };
-    let doing = format!(
-        "writing in {WHAT}, which {what}: nothing there is read or removed; have it removed, or choose another output"
-    );
+    let doing = format!("writing in {WHAT}, which {}", not_ours(found, this_user()));
     Err(Error::io(folder.path(), doing, io::Error::from_raw_os_error(EACCES)))
+}
+
+/// Why a folder is not this user's alone, and what to do.
+fn not_ours(found: Option<Owner>, user: u32) -> String {
+    let untouched = "nothing there is read or removed";
+    match found {
+        Some(found) if found.user == user => format!(
+            "can be written to by others (its mode is {:o}): {untouched}; look at what lies in it and remove it, or choose another output",
+            found.mode
+        ),
+        Some(found) => format!(
+            "belongs to {}, and this is {}: {untouched}; ask its owner to remove it, or choose another output",
+            User(found.user),
+            User(user)
+        ),
+        None => format!("is not this user's: {untouched}; have it removed, or choose another output"),
+    }
 }
 
 /// Whether a folder is this user's alone.
@@ -128,7 +137,9 @@ pub(crate) fn check_contents(folder: &Folder) -> Result<()> {
 
 /// What stands where a folder of unfinished output is to be, or something in it.
 pub(crate) fn in_the_way(parent: &Folder, name: &OsStr, error: io::Error) -> Error {
-    let what = match parent.meta(name).map(|meta| meta.kind) {
+    let found = parent.meta(name);
+    let owner = found.as_ref().ok().and_then(|meta| meta.owner);
+    let what = match found.map(|meta| meta.kind) {
         Ok(EntryKind::Link) => {
             // Proof: what a message says of a link that is gone.
             let target = parent.link(name).unwrap_or_else(|| PathBuf::from("nothing"));
@@ -136,6 +147,10 @@ pub(crate) fn in_the_way(parent: &Folder, name: &OsStr, error: io::Error) -> Err
         }
         Ok(EntryKind::File) => "there is a file".to_owned(),
         Ok(EntryKind::Other) => "there is a device or a pipe".to_owned(),
+        Ok(EntryKind::Folder) if owner.is_some_and(|owner| owner.user != this_user()) => {
+            let doing = format!("opening {WHAT}, which {}", not_ours(owner, this_user()));
+            return Error::io(parent.at(name), doing, error);
+        }
         // It is a directory, which cannot be opened.
         Ok(EntryKind::Folder) | Err(_) => {
             return Error::io(parent.at(name), format!("opening {WHAT}"), error);
@@ -169,6 +184,22 @@ mod tests {
             assert!(said.is_none_or(told));
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_owner_is_named_with_what_to_do() {
+        let owner = |user, mode| Some(Owner { user, mode });
+        let said = not_ours(owner(u32::MAX - 7, 0o700), 0);
+        assert!(
+            said.starts_with("belongs to the user with uid 4294967288, and this is root (uid 0): "),
+            "{said}"
+        );
+        assert!(said.ends_with("; ask its owner to remove it, or choose another output"));
+        let said = not_ours(owner(5, 0o777), 5);
+        assert!(
+            said.starts_with("can be written to by others (its mode is 777): nothing there is"),
+            "{said}"
+        );
     }
 
     /// A file system that knows one user alone, or no modes, says so of a new file as well.
