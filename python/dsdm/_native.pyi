@@ -189,36 +189,58 @@ def read_row_file(path: str | PathLike[str]) -> NDArray[np.integer[Any]] | NDArr
 
 _Scores: TypeAlias = Scores | tuple[NDArray[np.uint8], str]
 _Excluded: TypeAlias = NDArray[np.int64] | NDArray[np.uint8] | None
+_Options: TypeAlias = tuple[str, str, _Excluded, tuple[float | None, float | None]]
+_Noise: TypeAlias = int | tuple[int, int]
+_Groups: TypeAlias = tuple[NDArray[np.uint32], int]
 
 def top_k(
     scores: _Scores,
     k: int,
     largest: bool,
-    order: str,
-    nan: str,
-    excluded: _Excluded,
+    options: _Options,
     threads: int | None,
 ) -> NDArray[np.int64]:
     """The `k` best rows; see :func:`dsdm.top_k`.
 
-    `scores` may be the bytes of a contiguous array and the name of its type. `excluded` is row numbers, or one
-    byte per row.
+    `scores` may be the bytes of a contiguous array and the name of its type. `options`
+    are the order, what a NaN means, the excluded rows (row numbers, or one byte per row), and the
+    least score that may be chosen and the greatest, as the numbers that they are.
     """
 
 def gumbel_top_k(
     scores: _Scores,
     k: int,
-    noise: int | tuple[int, int],
+    noise: _Noise,
     temperature: float,
-    order: str,
-    nan: str,
-    excluded: _Excluded,
+    options: _Options,
     threads: int | None,
 ) -> NDArray[np.int64]:
     """`k` rows drawn by score; see :func:`dsdm.gumbel_top_k`.
 
     `noise` is a seed of Philox, or the state and the increment of numpy's PCG64.
     """
+
+def count_of_groups(
+    scores: _Scores, rank: bool | tuple[_Noise, float], groups: _Groups, options: _Options, threads: int | None
+) -> NDArray[np.uint64]:
+    """How many rows of each group can be chosen.
+
+    `rank` is whether large scores are good, or the noise and the temperature of a draw. `groups` are the group of each
+    row, and how many groups there are.
+    """
+
+def best_of_groups(
+    scores: _Scores,
+    rank: bool | tuple[_Noise, float],
+    groups: _Groups,
+    quotas: NDArray[np.uint64],
+    options: _Options,
+    threads: int | None,
+) -> NDArray[np.int64]:
+    """The best rows of each group, as many as its quota, in the order of the options over all groups."""
+
+def count_between(scores: _Scores, options: _Options, threads: int | None) -> int:
+    """How many rows have a score between two bounds, both included, and are not excluded."""
 
 def sample(rows: int, k: int, seed: int, excluded: _Excluded, threads: int | None) -> NDArray[np.int64]:
     """`k` of the rows 0 to `rows` - 1, uniformly and in random order; see :func:`dsdm.sample`."""

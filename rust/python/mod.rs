@@ -10,6 +10,7 @@ mod errors;
 mod files;
 mod numbers;
 mod outputs;
+mod quotas;
 mod reports;
 mod saved;
 mod scores;
@@ -23,7 +24,9 @@ mod _native {
     use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_export]
-    use super::select::{gumbel_top_k, sample, top_k};
+    use super::quotas::{best_of_groups, count_of_groups};
+    #[pymodule_export]
+    use super::select::{count_between, gumbel_top_k, sample, top_k};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -8,7 +8,7 @@ use super::scores::PyScores;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::scores::{DType, Scores, Source, Values};
-use crate::select::{self, Exclude, Nan, Noise, Order, SelectOptions};
+use crate::select::{self, Between, Exclude, Nan, Noise, Number, Order, SelectOptions};
 
 /// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
 #[derive(FromPyObject)]
@@ -77,6 +77,25 @@ fn exclude<'a>(
     }
 }
 
+/// How rows are selected, as an argument: the order of the result, what a NaN means, excluded rows, and the bounds of
+/// scores.
+#[derive(FromPyObject)]
+pub(super) struct OptionsArgument<'py>(String, String, Option<ExcludeArgument<'py>>, BetweenArgument);
+
+impl OptionsArgument<'_> {
+    /// Returns the options of a selection from so many rows.
+    pub(super) fn options(&self, py: Python<'_>, rows: u64) -> PyResult<SelectOptions<'_>> {
+        let Self(order, nan, excluded, bounds) = self;
+        let (order, nan) = (parse_order(order)?, parse_nan(nan)?);
+        Ok(SelectOptions {
+            order,
+            nan,
+            exclude: exclude(py, excluded.as_ref(), rows)?,
+            between: between(*bounds)?,
+        })
+    }
+}
+
 fn parse_order(name: &str) -> Result<Order> {
     match name {
         "best_first" => Ok(Order::BestFirst),
@@ -100,11 +119,39 @@ fn parse_nan(name: &str) -> Result<Nan> {
     }
 }
 
+/// A bound of scores as an argument: the number that it is in Python.
+#[derive(FromPyObject, Clone, Copy)]
+pub(super) enum NumberArgument {
+    Integer(i128),
+    Float(f64),
+}
+
+/// The lower bound of scores and the upper one, as an argument.
+type BetweenArgument = (Option<NumberArgument>, Option<NumberArgument>);
+
+fn between((min, max): BetweenArgument) -> Result<Between> {
+    let number = |bound| match bound {
+        NumberArgument::Integer(bound) => Number::Integer(bound),
+        NumberArgument::Float(bound) => Number::Float(bound),
+    };
+    Between::new(min.map(number), max.map(number))
+}
+
 /// Where the Gumbel noise comes from, as an argument: a Philox seed, or numpy's PCG64 state and increment.
 #[derive(FromPyObject)]
 pub(super) enum NoiseArgument {
     Philox(u64),
     Numpy(u128, u128),
+}
+
+impl NoiseArgument {
+    /// Returns the noise.
+    pub(super) fn noise(self) -> Noise {
+        match self {
+            Self::Philox(seed) => Noise::Philox { seed },
+            Self::Numpy(state, increment) => Noise::Numpy { state, increment },
+        }
+    }
 }
 
 /// Returns a new array of `k` rows that `fill` fills without the GIL. Fails first if so many cannot be chosen.
@@ -129,48 +176,54 @@ fn filled<'py>(
 
 /// Returns the `k` best rows as int64.
 #[pyfunction]
-#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // the face of the Python function
+#[allow(clippy::needless_pass_by_value)]
 pub(super) fn top_k<'py>(
     py: Python<'py>,
     scores: ScoresArgument<'py>,
     k: u64,
     largest: bool,
-    order: &str,
-    nan: &str,
-    excluded: Option<ExcludeArgument<'py>>,
+    options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let borrowed = scores.borrow()?;
     let source = borrowed.source();
-    let exclude = exclude(py, excluded.as_ref(), source.len())?;
-    let options = SelectOptions { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
+    let options = options.options(py, source.len())?;
     filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
         select::top_k(source, rows, largest, &options, job)
     })
 }
 
+/// Returns how many rows have a score between two bounds.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn count_between<'py>(
+    py: Python<'py>,
+    scores: ScoresArgument<'py>,
+    options: OptionsArgument<'py>,
+    threads: Option<i64>,
+) -> PyResult<u64> {
+    let borrowed = scores.borrow()?;
+    let source = borrowed.source();
+    let options = options.options(py, source.len())?;
+    call::run(py, call::threads(threads)?, None, |job| select::count_between(source, &options, job))
+}
+
 /// Draws `k` rows with probability proportional to `exp(score / temperature)`; returns them as int64.
 #[pyfunction]
-#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
+#[allow(clippy::needless_pass_by_value)]
 pub(super) fn gumbel_top_k<'py>(
     py: Python<'py>,
     scores: ScoresArgument<'py>,
     k: u64,
     noise: NoiseArgument,
     temperature: f64,
-    order: &str,
-    nan: &str,
-    excluded: Option<ExcludeArgument<'py>>,
+    options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let borrowed = scores.borrow()?;
     let source = borrowed.source();
-    let exclude = exclude(py, excluded.as_ref(), source.len())?;
-    let options = SelectOptions { order: parse_order(order)?, nan: parse_nan(nan)?, exclude };
-    let noise = match noise {
-        NoiseArgument::Philox(seed) => Noise::Philox { seed },
-        NoiseArgument::Numpy(state, increment) => Noise::Numpy { state, increment },
-    };
+    let options = options.options(py, source.len())?;
+    let noise = noise.noise();
     filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
         select::gumbel_top_k(source, rows, noise, temperature, &options, job)
     })

@@ -10,7 +10,7 @@ use super::noise::bits::BlockBits;
 use super::noise::pcg64::Pcg64;
 use super::noise::philox::Philox;
 use super::noise::prefilter::GumbelPrefilter;
-use super::options::Nan;
+use super::number::Nan;
 use super::pass::scan;
 use crate::checked;
 use crate::error::Result;

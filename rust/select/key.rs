@@ -3,9 +3,12 @@
 //! A key costs several instructions a value, a comparison one. The pass therefore turns the threshold into a bound of
 //! the score's own type once, compares each value with it, and computes keys for the few values that pass.
 
+use std::ops::RangeInclusive;
+
 use half::{bf16, f16};
 
-use super::options::Nan;
+use super::number::Nan;
+use super::number::Number;
 use crate::scores::Value;
 
 /// A score type whose values have keys.
@@ -31,6 +34,12 @@ pub(super) trait Keyed: Value {
 
     /// Returns false only for a number on the wrong side of the bound. NaN always passes.
     fn passes<const LARGEST: bool>(self, bound: Self::Bound) -> bool;
+
+    /// Returns the keys of the least number of the type and the greatest.
+    fn number_keys() -> RangeInclusive<u64>;
+
+    /// Returns the number that has a key, which lies among [`Keyed::number_keys`].
+    fn number_of(key: u64) -> Number;
 
     /// Returns the key of any score: NaN gets the last key or the first.
     fn key_with(self, nan: Nan) -> u64 {
@@ -76,6 +85,16 @@ macro_rules! keyed_integer {
 
             fn nothing_passes(bound: Option<Self>) -> bool {
                 bound.is_none()
+            }
+
+            #[allow(clippy::cast_lossless)]
+            fn number_keys() -> RangeInclusive<u64> {
+                0..=$unsigned::MAX as u64
+            }
+
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)] // a key of the type
+            fn number_of(key: u64) -> Number {
+                Number::Integer((key as $unsigned as $int ^ $int::MIN) as i128)
             }
         }
     )*};
@@ -125,6 +144,15 @@ macro_rules! keyed_float {
                 bound.is_nan()
             }
 
+            fn number_keys() -> RangeInclusive<u64> {
+                $float::NEG_INFINITY.key()..=$float::INFINITY.key()
+            }
+
+            #[allow(clippy::cast_lossless)]
+            fn number_of(key: u64) -> Number {
+                Number::Float(Self::bound::<true>(key) as f64)
+            }
+
             #[inline(always)]
             #[allow(clippy::neg_cmp_op_on_partial_ord)] // NaN must pass, and a second comparison would take time
             fn passes<const LARGEST: bool>(self, bound: Self) -> bool {
@@ -169,6 +197,17 @@ macro_rules! keyed_half {
 
             fn nothing_passes(_bound: i16) -> bool {
                 false
+            }
+
+            fn number_keys() -> RangeInclusive<u64> {
+                $half::NEG_INFINITY.key()..=$half::INFINITY.key()
+            }
+
+            #[allow(clippy::cast_possible_truncation)] // a key of 16 bits
+            fn number_of(key: u64) -> Number {
+                // The integers of `ascending` are their own inverse.
+                let ascending = (key as u16 ^ 0x8000).cast_signed();
+                Number::Float($half::from_bits(self::ascending(ascending.cast_unsigned()).cast_unsigned()).into())
             }
 
             #[inline(always)]

@@ -17,21 +17,29 @@
 
 #[doc(hidden)]
 pub mod bench_api;
+mod between;
 mod candidates;
+mod count;
 mod exclude;
 mod gumbel;
 mod hits;
 mod key;
 mod noise;
+mod number;
 mod options;
 mod pass;
+mod quota;
 mod sample;
 mod top_k;
 mod validate;
 
+pub use between::Between;
+pub use count::count_between;
 pub use exclude::Exclude;
 pub use gumbel::{Noise, gumbel_top_k};
-pub use options::{Nan, Order, SelectOptions};
+pub use number::{Nan, Number};
+pub use options::{Order, SelectOptions};
+pub use quota::{Groups, RankBy, best_of_groups, count_of_groups};
 pub use sample::sample;
 pub use top_k::top_k;
 pub use validate::check_k;

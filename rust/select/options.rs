@@ -1,6 +1,8 @@
 //! The options that every selection by score takes.
 
+use super::between::Between;
 use super::exclude::Exclude;
+use super::number::Nan;
 
 /// The order of the selected rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,20 +16,6 @@ pub enum Order {
     Row,
 }
 
-/// What a NaN score means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Nan {
-    /// An error, which tells how many there are and the first row.
-    #[default]
-    Raise,
-    /// Its row is never chosen.
-    Omit,
-    /// It is greater than every number, and ties with every other NaN.
-    Largest,
-    /// It is less than every number, and ties with every other NaN.
-    Smallest,
-}
-
 /// How rows are selected, whatever they are ranked by.
 #[derive(Debug, Clone, Default)]
 pub struct SelectOptions<'a> {
@@ -37,4 +25,6 @@ pub struct SelectOptions<'a> {
     pub nan: Nan,
     /// Rows that must not be chosen.
     pub exclude: Exclude<'a>,
+    /// What the score of a row must reach and must not exceed.
+    pub between: Between,
 }

@@ -1,6 +1,7 @@
 //! What must hold before a selection, and after its pass.
 
-use super::options::Nan;
+use super::between::Between;
+use super::number::Nan;
 use super::pass::ranker::PassStats;
 use crate::checked;
 use crate::error::{Error, Result};
@@ -32,6 +33,14 @@ pub(super) fn check_nan(nan: Nan, stats: PassStats) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Fails if the pass found fewer than `k` rows whose score lies between the bounds, where there is a bound.
+pub(super) fn check_between(k: u64, count: u64, between: &Between) -> Result<()> {
+    if count >= k || between.is_everything() {
+        return Ok(());
+    }
+    Err(Error::Value(format!("k is {k}, and {count} rows that can be chosen have a score {between}")))
 }
 
 /// Fails if the pass found fewer than `k` rows that can be chosen.

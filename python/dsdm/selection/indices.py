@@ -9,7 +9,7 @@ import numpy.typing as npt
 from dsdm import _native, checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.deprecated import renamed
-from dsdm.selection.inputs import ScoresLike, check_options, engine_excluded, engine_scores
+from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores
 from dsdm.selection.seeds import seed_of, word_of
 from dsdm.shown import safe_messages
 
@@ -85,7 +85,7 @@ def top_k(
     source = engine_scores(scores)
     check_options(order, nan, threads)
     best = checks.check_flag("largest", largest)
-    return _native.top_k(source, checks.count_of(k), best, order, nan, engine_excluded(exclude), threads)
+    return _native.top_k(source, checks.count_of(k), best, (order, nan, engine_excluded(exclude), UNBOUNDED), threads)
 
 
 @overload
@@ -187,7 +187,7 @@ def gumbel_top_k(
     else:
         of_numpy = np.random.PCG64(chosen).state["state"]
         state = of_numpy["state"], of_numpy["inc"]
-    rows = _native.gumbel_top_k(source, count, state, heat, order, nan, excluded, threads)
+    rows = _native.gumbel_top_k(source, count, state, heat, (order, nan, excluded, UNBOUNDED), threads)
     return (rows, chosen) if with_seed else rows
 
 

@@ -14,6 +14,9 @@ _native.prepare_arrays()
 
 ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic]
 
+UNBOUNDED: tuple[None, None] = (None, None)
+"""The bounds of scores that may have any value."""
+
 
 def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.uint8], str]":
     """Return scores as the engine takes them: its own, or the bytes of an array and the name of their type."""

@@ -36,7 +36,7 @@ use crate::select::candidates::buckets::Buckets;
 use crate::select::candidates::entry::Entry;
 
 /// Rows that a thread takes at once.
-const TASK_ROWS: u64 = 1 << 18;
+pub(crate) const TASK_ROWS: u64 = 1 << 18;
 /// The entries within the threshold: at least the k best, or all if there are fewer.
 #[derive(Debug)]
 pub(crate) struct Collected<E> {

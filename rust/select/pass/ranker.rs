@@ -9,7 +9,7 @@ use crate::select::candidates::entry::Entry;
 use crate::select::noise::bits::BlockBits;
 
 /// Rows that are read and tested at once, so that their scores stay in the cache.
-pub(super) const BLOCK_ROWS: u64 = 1 << 14;
+pub(crate) const BLOCK_ROWS: u64 = 1 << 14;
 
 /// Turns rows into entries.
 pub(crate) trait Ranker<E: Entry>: Sync {
@@ -25,6 +25,15 @@ pub(crate) trait Ranker<E: Entry>: Sync {
     fn source(&self) -> Option<&dyn Source> {
         None
     }
+}
+
+/// What is done with the ranker of a selection, whatever its entries are.
+pub(crate) trait Visit {
+    /// What it gives.
+    type Output;
+
+    /// Does it. A draw whose noise turns out to be another than was assumed has it done again.
+    fn visit<E: Entry>(&self, ranker: &dyn Ranker<E>) -> Result<Self::Output>;
 }
 
 /// One thread's memory and counters, reused for every block.
@@ -77,7 +86,7 @@ impl PassStats {
         self.first_overflow = first(self.first_overflow, Some(row));
     }
 
-    pub(super) fn merge(&mut self, other: &Self) -> Result<()> {
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
         self.rows = checked::add(self.rows, other.rows)?;
         self.nan = checked::add(self.nan, other.nan)?;
         self.never_drawn = checked::add(self.never_drawn, other.never_drawn)?;

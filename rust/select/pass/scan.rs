@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::options::Nan;
+    use crate::select::number::Nan;
 
     fn check<T: Keyed>(values: &[T], bound: T) {
         let (mut hits, mut picked) = (vec![0; values.len()], values.to_vec());

@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+use super::between::Between;
 use super::candidates::entry::{Entry, Key64Row32, Key64Row64};
 use super::candidates::order;
 use super::exclude::Exclude;
@@ -20,10 +21,11 @@ use super::noise::gumbel::{NoiseSource, NumpyNoise};
 use super::noise::pcg64::Pcg64;
 use super::noise::philox::Philox;
 use super::noise::prefilter::{self, GumbelPrefilter};
-use super::options::{Nan, Order, SelectOptions};
-use super::pass::ranker::{PassStats, Ranker, Workspace};
+use super::number::Nan;
+use super::options::{Order, SelectOptions};
+use super::pass::ranker::{PassStats, Ranker, Visit, Workspace};
 use super::pass::{Collected, collect};
-use super::validate::{check_count, check_k, check_nan};
+use super::validate::{check_between, check_count, check_k, check_nan};
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
@@ -62,11 +64,7 @@ pub fn gumbel_top_k(
     job: &Job<'_>,
 ) -> Result<()> {
     let k = rows.len() as u64;
-    if !(temperature.is_finite() && temperature > 0.0) {
-        return Err(Error::Value(format!(
-            "temperature is {temperature:?}; a finite number above 0 is needed"
-        )));
-    }
+    check_temperature(temperature)?;
     check_k(k, source.len(), options.exclude.count())?;
     source.check_unchanged()?;
     source.prepare(job)?;
@@ -81,6 +79,38 @@ pub fn gumbel_top_k(
     }
 }
 
+fn check_temperature(temperature: f64) -> Result<()> {
+    if temperature.is_finite() && temperature > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Value(format!("temperature is {temperature:?}; a finite number above 0 is needed")))
+}
+
+/// Fails if a score divided by the temperature was infinite.
+pub(super) fn check_overflow(stats: PassStats, temperature: f64) -> Result<()> {
+    let Some(row) = stats.first_overflow else { return Ok(()) }; // Proof: all quotients are finite.
+    Err(Error::Value(format!(
+        "the score of row {row} divided by the temperature {temperature:?} is infinite; use a higher one"
+    )))
+}
+
+/// Lets the rows be ranked by a draw for what is done with the ranker.
+pub(super) fn visit<V: Visit>(
+    source: &dyn Source,
+    noise: Noise,
+    temperature: f64,
+    options: &SelectOptions<'_>,
+    visit: &V,
+) -> Result<V::Output> {
+    check_temperature(temperature)?;
+    let draw = GumbelDraw { source, noise, temperature, options };
+    if source.len() <= 1 << 32 {
+        draw.ranked(|ranker| visit.visit::<Key64Row32>(ranker))
+    } else {
+        draw.ranked(|ranker| visit.visit::<Key64Row64>(ranker))
+    }
+}
+
 /// The arguments of a draw.
 struct GumbelDraw<'a> {
     source: &'a dyn Source,
@@ -90,38 +120,43 @@ struct GumbelDraw<'a> {
 }
 
 impl GumbelDraw<'_> {
-    /// Fills `rows`, using entries of type `E`.
-    fn fill<E: Entry>(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
+    /// Calls `then` with the ranker; once more where the noise of numpy turns out to reject other rows than was assumed.
+    fn ranked<E: Entry, R>(&self, then: impl Fn(&dyn Ranker<E>) -> Result<R>) -> Result<R> {
         let &Self { source, noise, temperature, options } = self;
-        // For k = 0 this ranks rows as for k = 1, so that every k reports the same errors in the scores.
-        let k = (rows.len() as u64).max(1);
-        let SelectOptions { order, nan, ref exclude } = *options;
-        let sorted = order != Order::Row;
-        let Collected { candidates, stats, .. } = match noise {
+        let SelectOptions { nan, ref exclude, ref between, .. } = *options;
+        match noise {
             Noise::Philox { seed } => {
                 let noise = Philox::new(seed, Philox::GUMBEL);
-                collect::<E>(&ByNoisyScore { source, noise, temperature, nan, exclude }, k, sorted, job)?
+                then(&ByNoisyScore { source, noise, temperature, nan, exclude, between })
             }
             Noise::Numpy { state, increment } => {
                 let mut noise = NumpyNoise::new(Pcg64::new(state, increment));
                 loop {
-                    let ranker = ByNoisyScore { source, noise: &noise, temperature, nan, exclude };
-                    let collected = collect::<E>(&ranker, k, sorted, job)?;
+                    let found =
+                        then(&ByNoisyScore { source, noise: &noise, temperature, nan, exclude, between })?;
                     if !noise.learn_rejected() {
-                        break collected;
+                        return Ok(found);
                     }
                 }
             }
-        };
-        check_nan(nan, stats)?;
-        if let Some(row) = stats.first_overflow {
-            return Err(Error::Value(format!(
-                "the score of row {row} divided by the temperature {temperature:?} is infinite; use a higher one"
-            )));
         }
+    }
+
+    /// Fills `rows`, using entries of type `E`.
+    fn fill<E: Entry>(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
+        let &Self { source, temperature, options, .. } = self;
+        // For k = 0 this ranks rows as for k = 1, so that every k reports the same errors in the scores.
+        let k = (rows.len() as u64).max(1);
+        let SelectOptions { order, nan, ref exclude, ref between } = *options;
+        let sorted = order != Order::Row;
+        let Collected { candidates, stats, .. } =
+            self.ranked(|ranker| collect::<E>(ranker, k, sorted, job))?;
+        check_nan(nan, stats)?;
+        check_overflow(stats, temperature)?;
         if rows.is_empty() {
             return Ok(());
         }
+        check_between(k, candidates.count() as u64, between)?;
         check_count(k, candidates.count() as u64, source.len(), exclude.count(), stats)?;
         order::fill(candidates, rows, order, None, job)
     }
@@ -134,6 +169,7 @@ struct ByNoisyScore<'a, N> {
     temperature: f64,
     nan: Nan,
     exclude: &'a Exclude<'a>,
+    between: &'a Between,
 }
 
 impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
@@ -164,7 +200,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         noise.resize(count, 0.0);
         self.noise.gumbel(drawn, noise);
         values.pick_f64(hits, weights);
-        let plain = matches!(self.exclude, Exclude::Nothing);
+        let plain = matches!(self.exclude, Exclude::Nothing) && self.between.is_everything();
         if plain && dispatch(DivideAll { weights, by: self.temperature }) {
             dispatch(PushEntries { start: rows.start, hits, weights, noise, threshold, found });
             return Ok(());
@@ -172,7 +208,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         let mut excluded = self.exclude.cursor(rows.start);
         for (&offset, noise) in checked::zip(hits, &*noise)? {
             let (at, row) = (offset as usize, rows.start + u64::from(offset));
-            if excluded.excludes(row) {
+            if excluded.excludes(row) || !self.between.allows(values, at, self.nan) {
                 continue;
             }
             // Proof: `log_weight` counted the row, which cannot be drawn.
@@ -265,79 +301,4 @@ impl<N> ByNoisyScore<'_, N> {
 }
 
 #[cfg(test)]
-#[allow(clippy::cast_precision_loss)] // small scores of few bits
-mod tests {
-    use super::*;
-    use crate::scores::Values;
-
-    /// More than 2^32 rows are too many for a test, so this compares their wider entries with those of fewer rows.
-    #[test]
-    fn entries_of_every_width_give_the_same_rows() {
-        let scores: Vec<f32> = (0..300_000u32).map(|row| (row * 7919 % 1000) as f32 / 100.0).collect();
-        let source = Values::F32(&scores);
-        for noise in [Noise::Philox { seed: 5 }, Noise::Numpy { state: 1 << 90, increment: 12_345 }] {
-            for order in [Order::BestFirst, Order::BestLast, Order::Row] {
-                let options = SelectOptions { order, ..SelectOptions::default() };
-                let draw = GumbelDraw { source: &source, noise, temperature: 0.5, options: &options };
-                let (mut short, mut wide) = (vec![0; 40_000], vec![1; 40_000]);
-                draw.fill::<Key64Row32>(&mut short, &Job::new(2)).unwrap();
-                draw.fill::<Key64Row64>(&mut wide, &Job::new(2)).unwrap();
-                assert_eq!(short, wide);
-            }
-        }
-    }
-
-    /// Returns the rows by computing the key of every one, and sorting all.
-    fn sorted(scores: &[f64], noise: Noise, temperature: f64) -> Vec<i64> {
-        let bits: Vec<u64> = match noise {
-            Noise::Philox { seed } => {
-                (0..scores.len() as u64).map(|row| Philox::new(seed, Philox::GUMBEL).bits(row)).collect()
-            }
-            Noise::Numpy { state, increment } => {
-                let mut stream = Pcg64::new(state, increment);
-                scores.iter().map(|_| stream.next()).collect()
-            }
-        };
-        let mut all = vec![0.0; bits.len()];
-        match noise {
-            Noise::Philox { seed } => Philox::new(seed, Philox::GUMBEL).gumbel(&bits, &mut all),
-            Noise::Numpy { state, increment } => {
-                (&NumpyNoise::new(Pcg64::new(state, increment))).gumbel(&bits, &mut all);
-            }
-        }
-        let keys: Vec<f64> =
-            scores.iter().zip(&all).map(|(score, noise)| score / temperature + noise).collect();
-        let mut rows: Vec<usize> = (0..scores.len()).filter(|&row| keys[row] > f64::NEG_INFINITY).collect();
-        rows.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]));
-        rows.into_iter().map(|row| i64::try_from(row).unwrap()).collect()
-    }
-
-    #[test]
-    fn rows_are_those_of_a_sort_by_noisy_score() {
-        let special = [f64::INFINITY, f64::NEG_INFINITY, -0.0];
-        let score = |row: u32| match row % 97 {
-            at @ 0..3 => special[at as usize],
-            _ => f64::from(row * 7919 % 1000) / 100.0,
-        };
-        for noise in [Noise::Philox { seed: 11 }, Noise::Numpy { state: 3 << 90, increment: 12_345 }] {
-            for (len, temperature) in [(1, 1.0), (5000, 0.1), (60_000, 3.0)] {
-                let scores: Vec<f64> = (1..=len).map(score).collect();
-                let expected = sorted(&scores, noise, temperature);
-                for k in [expected.len() / 50, expected.len()] {
-                    let mut found = vec![-1; k];
-                    let options = SelectOptions::default();
-                    gumbel_top_k(
-                        &Values::F64(&scores),
-                        &mut found,
-                        noise,
-                        temperature,
-                        &options,
-                        &Job::new(2),
-                    )
-                    .unwrap();
-                    assert_eq!(found, expected[..k]);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -1,16 +1,17 @@
 //! Selects the k best rows by score.
 
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::candidates::entry::{Entry, Key32Row32, Key64Row32, Key64Row64};
 use super::candidates::order;
 use super::exclude::Exclude;
 use super::key::Keyed;
-use super::options::{Nan, Order, SelectOptions};
-use super::pass::ranker::{Ranker, Workspace};
+use super::number::Nan;
+use super::options::{Order, SelectOptions};
+use super::pass::ranker::{Ranker, Visit, Workspace};
 use super::pass::{Collected, collect, scan};
-use super::validate::{check_count, check_k, check_nan};
+use super::validate::{check_between, check_count, check_k, check_nan};
 use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::exec::job::Job;
@@ -52,17 +53,39 @@ fn best<T: Keyed, E: Entry>(
     job: &Job<'_>,
 ) -> Result<()> {
     let k = rows.len() as u64;
-    let SelectOptions { order, nan, ref exclude } = *options;
-    let ranker = ByScore::<T> { source, largest, nan, exclude, value: PhantomData };
+    let SelectOptions { order, nan, ref exclude, ref between } = *options;
+    let ranker = ByScore::<T>::new(source, largest, options);
     // For k = 0 this ranks rows as for k = 1, so that every k reports the same errors in the scores.
     let Collected { candidates, stats, .. } = collect::<E>(&ranker, k.max(1), order != Order::Row, job)?;
     check_nan(nan, stats)?;
     if k == 0 {
         return Ok(());
     }
+    check_between(k, candidates.count() as u64, between)?;
     check_count(k, candidates.count() as u64, source.len(), exclude.count(), stats)?;
     order::fill(candidates, rows, order, None, job)
 }
+
+/// Lets the rows be ranked by their scores for what is done with the ranker.
+pub(super) fn visit<V: Visit>(
+    source: &dyn Source,
+    largest: bool,
+    options: &SelectOptions<'_>,
+    visit: &V,
+) -> Result<V::Output> {
+    with_dtype!(source.dtype(), T => {
+        let ranker = ByScore::<T>::new(source, largest, options);
+        match (T::KEY_BITS, source.len() <= 1 << 32) {
+            (32, true) => visit.visit::<Key32Row32>(&ranker),
+            (_, true) => visit.visit::<Key64Row32>(&ranker),
+            _ => visit.visit::<Key64Row64>(&ranker),
+        }
+    })
+}
+
+/// The keys of no score.
+#[allow(clippy::reversed_empty_ranges)] // what it is for
+const NO_KEYS: RangeInclusive<u64> = 1..=0;
 
 /// Ranks rows by the scores of a source, which are of type `T`.
 struct ByScore<'a, T> {
@@ -70,11 +93,20 @@ struct ByScore<'a, T> {
     largest: bool,
     nan: Nan,
     exclude: &'a Exclude<'a>,
+    /// The keys of the scores that may be chosen.
+    keys: RangeInclusive<u64>,
     value: PhantomData<fn() -> T>,
 }
 
-impl<T: Keyed> ByScore<'_, T> {
+impl<'a, T: Keyed> ByScore<'a, T> {
     const LAST_KEY: u64 = u64::MAX >> (64 - T::KEY_BITS);
+
+    fn new(source: &'a dyn Source, largest: bool, options: &'a SelectOptions<'a>) -> Self {
+        let SelectOptions { nan, ref exclude, ref between, .. } = *options;
+        // Proof: where no number of the type lies between the bounds, no score may be chosen.
+        let keys = between.keys::<T>().unwrap_or(NO_KEYS);
+        Self { source, largest, nan, exclude, keys, value: PhantomData }
+    }
 
     /// Turns a key into a sort key, and a sort key into a key: it is its own inverse.
     #[inline(always)]
@@ -92,7 +124,17 @@ impl<T: Keyed> ByScore<'_, T> {
         if start > threshold.row() {
             key = if self.largest { key.checked_add(1) } else { key.checked_sub(1) }?;
         }
-        Some(if self.largest { T::bound::<true>(key) } else { T::bound::<false>(key) })
+        Some(if self.largest {
+            T::bound::<true>(key.max(*self.keys.start()))
+        } else {
+            T::bound::<false>(key.min(*self.keys.end()))
+        })
+    }
+
+    /// Returns whether every number that passes the bound may be chosen: none is better than the best that may be.
+    fn takes_the_best(&self) -> bool {
+        let numbers = T::number_keys();
+        if self.largest { self.keys.end() >= numbers.end() } else { self.keys.start() <= numbers.start() }
     }
 }
 
@@ -141,7 +183,9 @@ impl<T: Keyed, E: Entry> Ranker<E> for ByScore<'_, T> {
         let picked = picked.values::<T>(values.len());
         let count = scan::select_at_least(values, bound, self.largest, hits, picked);
         let (hits, picked) = (&hits[..count], &picked[..count]);
-        let plain = matches!(self.exclude, Exclude::Nothing) && !rows.contains(&threshold.row());
+        let plain = matches!(self.exclude, Exclude::Nothing)
+            && !rows.contains(&threshold.row())
+            && self.takes_the_best();
         if plain && !picked.iter().fold(false, |any, value| any | value.is_nan()) {
             // Every hit lies within the threshold, so the loop needs no branch.
             dispatch(PushEntries { ranker: self, start: rows.start, hits, picked, found });
@@ -158,8 +202,9 @@ impl<T: Keyed, E: Entry> Ranker<E> for ByScore<'_, T> {
                 stats.add_nan(row);
                 continue;
             }
-            let entry = E::new(self.flip(value.key_with(self.nan)), row);
-            if entry <= threshold {
+            let key = value.key_with(self.nan);
+            let entry = E::new(self.flip(key), row);
+            if entry <= threshold && self.keys.contains(&key) {
                 found.push(entry);
             }
         }
@@ -172,101 +217,4 @@ impl<T: Keyed, E: Entry> Ranker<E> for ByScore<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cmp::Ordering;
-
-    use half::{bf16, f16};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Returns the rows by comparing scores as float64, or `None` if one of them is a NaN that is an error.
-    fn sorted<T: Keyed>(values: &[T], largest: bool, nan: Nan, excluded: &[bool]) -> Option<Vec<i64>> {
-        let class = |score: f64| match nan {
-            _ if !score.is_nan() => 1,
-            Nan::Largest => 2,
-            _ => 0,
-        };
-        let compare = |a: f64, b: f64| match class(a).cmp(&class(b)) {
-            Ordering::Equal => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-            other => other,
-        };
-        let scores: Vec<f64> = (0..values.len()).map(|row| T::wrap(values).to_f64(row)).collect();
-        let mut rows: Vec<usize> = (0..values.len()).filter(|&row| !excluded[row]).collect();
-        if nan == Nan::Raise && rows.iter().any(|&row| scores[row].is_nan()) {
-            return None;
-        }
-        rows.retain(|&row| nan != Nan::Omit || !scores[row].is_nan());
-        rows.sort_by(|&a, &b| {
-            let ascending = compare(scores[a], scores[b]);
-            if largest { ascending.reverse() } else { ascending }
-        });
-        Some(rows.into_iter().map(|row| i64::try_from(row).unwrap()).collect())
-    }
-
-    fn check<T: Keyed>(values: &[T], largest: bool, nan: Nan, excluded: &[bool], part: usize) {
-        let mask: Vec<u8> = excluded.iter().map(|&excluded| u8::from(excluded)).collect();
-        let rows: Vec<i64> = (0..).zip(excluded).filter(|&(_, &out)| out).map(|(row, _)| row).collect();
-        let len = values.len() as u64;
-        let expected = sorted(values, largest, nan, excluded);
-        for exclude in [Exclude::rows(&rows, len).unwrap(), Exclude::mask(&mask, len).unwrap()] {
-            for order in [Order::BestFirst, Order::BestLast, Order::Row] {
-                let options = SelectOptions { order, nan, exclude: exclude.clone() };
-                let mut found = vec![-1; expected.as_ref().map_or(1, Vec::len) * part / 100];
-                let outcome = top_k(&T::wrap(values), &mut found, largest, &options, &Job::new(2));
-                let Some(expected) = &expected else {
-                    assert!(outcome.is_err());
-                    continue;
-                };
-                outcome.unwrap();
-                let mut expected = expected[..found.len()].to_vec();
-                match order {
-                    Order::BestFirst => {}
-                    Order::BestLast => expected.reverse(),
-                    Order::Row => expected.sort_unstable(),
-                }
-                assert_eq!(found, expected);
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
-        #[test]
-        fn rows_are_those_of_a_sort_by_score(
-            scores in proptest::collection::vec(prop_oneof![
-                8 => -3i8..3,
-                1 => prop_oneof![Just(i8::MIN), Just(i8::MAX), Just(i8::MAX - 1)],
-            ], 1..300),
-            nan in prop_oneof![Just(Nan::Raise), Just(Nan::Omit), Just(Nan::Largest), Just(Nan::Smallest)],
-            excluded in proptest::collection::vec(prop::bool::weighted(0.1), 300),
-            largest: bool,
-            part in 0usize..=100,
-        ) {
-            let float = |score: i8| match score {
-                i8::MIN => f32::NEG_INFINITY,
-                i8::MAX => f32::INFINITY,
-                126 => f32::NAN,
-                0 => -0.0,
-                score => f32::from(score).max(0.0),
-            };
-            let floats: Vec<f32> = scores.iter().map(|&score| float(score)).collect();
-            let excluded = &excluded[..scores.len()];
-            check(&floats, largest, nan, excluded, part);
-            check(&floats.iter().map(|&score| f64::from(score)).collect::<Vec<_>>(), largest, nan, excluded, part);
-            check(&floats.iter().map(|&score| f16::from_f32(score)).collect::<Vec<_>>(), largest, nan, excluded, part);
-            check(&floats.iter().map(|&score| bf16::from_f32(score)).collect::<Vec<_>>(), largest, nan, excluded, part);
-            check(&scores, largest, nan, excluded, part);
-            check(&scores.iter().map(|&score| score.cast_unsigned()).collect::<Vec<_>>(), largest, nan, excluded, part);
-            check(&scores.iter().map(|&score| i64::from(score)).collect::<Vec<_>>(), largest, nan, excluded, part);
-        }
-    }
-
-    #[test]
-    fn vectors_that_are_sampled_give_the_rows_of_a_sort() {
-        let scores: Vec<i32> = (0..100_000).map(|row| row * 7919 % 5003).collect();
-        for part in [0, 1, 40, 100] {
-            check(&scores, part != 1, Nan::Raise, &vec![false; scores.len()], part);
-        }
-    }
-}
+mod tests;
