@@ -158,7 +158,7 @@ FIELDS = [
     (("sources", 0, "bytes"), DELETE, r"sources\[0\]\.bytes: it is missing"),
     (("sources", 0, "ends"), "zz", r"sources\[0\]\.ends: it is \"zz\"; 32 hexadecimal digits"),
     (("shards", 0, "files"), [], r"shards\[0\]\.files: it is empty"),
-    (("shards", 0, "files", 0, "name"), "../x", r"shards\[0\]\.files\[0\]\.name: the name .* leads out of the folder"),
+    (("shards", 0, "files", 0, "name"), "../x", r"shards\[0\]\.files\[0\]\.name: .* leads out of the directory"),
     (("files", 0, "name"), "a/b/../c", r"files\[0\]\.name: the name .* leads out"),
     (("files", 0, "name"), "state.json\0", r"files\[0\]\.name: the name .* leads out"),
     (("files", 0, "crc32"), "0000000g", r"files\[0\]\.crc32: it is .*; 8 hexadecimal digits"),

@@ -228,7 +228,7 @@ def test_a_draw_without_a_seed_goes_on_with_that_of_the_interrupted(run, tmp_pat
     left = contents(staging(tmp_path / "out"))
     code, _, wrong = run("materialize", *BIG, *options, "--seed", seed + 1)
     assert code == 1
-    assert "seed of the draw: the interrupted run that left this folder" in wrong
+    assert "seed of the draw: the interrupted run that left this directory" in wrong
     assert f"had {seed}, and this call has {seed + 1};" in wrong
     np.save(tmp_path / "rows.npy", np.arange(3000))
     code, _, wrong = run("materialize", "corpus.parquet", "out", "-i", "rows.npy", *BIG[4:])

@@ -245,3 +245,19 @@ def test_a_misspelt_method_is_neither_a_method_nor_a_file(run, tmp_path):
     (tmp_path / "rnadom").mkdir()
     np.save(tmp_path / "rnadom" / "s.npy", np.arange(10.0))
     assert run("materialize", "c.parquet", "p", "--by", "rnadom", "-k", 3)[0] == 0
+
+
+FOLDER = re.compile(r"(?<![\w{./-])folders?(?![\w}/=(]|\s*=)")
+
+
+def test_what_is_said_and_told_of_is_a_directory_and_no_folder(run):
+    """One word for one thing, in messages, help and documentation of what is public."""
+    messages = [text for _, text in [*python_messages(), *rust_messages()]]
+    documented = [getattr(dsdm, name).__doc__ or "" for name in dsdm.__all__ if name != "__version__"]
+    lines = [line for text in documented for line in text.splitlines() if ">>>" not in line]
+    documented = [line for line in lines if line.strip() != "folder"]  # the name of a parameter
+    helps = [
+        run(*command, "--help")[1] for command in ([], ["materialize"], ["verify"], ["demo"], ["fetch"], ["indices"])
+    ]
+    readme = [re.sub(r"`[^`]*`", "", line) for line in (ROOT / "README.md").read_text("utf-8").splitlines()]
+    assert [text for text in [*messages, *documented, *helps, *readme] if FOLDER.search(text)] == []

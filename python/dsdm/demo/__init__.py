@@ -62,7 +62,7 @@ def run(folder: Path, limit: int) -> None:
     made = _make(folder, limit)
     k = len(made.rows) // _SHARE
     _say("", f"Every method on every target: {k} of {len(made.rows):,} rows", "")
-    _say(f"  {'method':<11}{'target':<15}{'indices':<15}{'dataset':<15}folder")
+    _say(f"  {'method':<11}{'target':<15}{'indices':<15}{'dataset':<15}directory")
     for method in METHODS:
         for target in targets_of(method) or (None,):
             _run_one(made, method, target, k)

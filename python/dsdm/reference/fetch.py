@@ -76,7 +76,7 @@ def _fetched(file: ReferenceFile, target: Path, url: str) -> Path:
     import pooch
 
     if target.exists() and not target.is_file():
-        message = "a regular file is needed here, and this is a folder, pipe, socket or device; remove it"
+        message = "a regular file is needed here, and this is a directory, pipe, socket or device; remove it"
         raise FileExistsError(errno.EEXIST, message, str(target))
     if target.exists() and _sum_of(target) == file.sha256:
         return target

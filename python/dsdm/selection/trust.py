@@ -62,8 +62,8 @@ class Trust:
     def first_leading_out(self, paths: Sequence[str]) -> str | None:
         """Say of the first of these why it is not searched: it or a link below it leads out, before anything is read.
 
-        Which files a folder means is told by files in it (``state.json``, ``refs/main``) and by folders that links
-        lead to. The files that are found are to be looked at by themselves.
+        Which files a directory means is told by files in it (``state.json``, ``refs/main``) and by directories that
+        links lead to. The files that are found are to be looked at by themselves.
         """
         return self.first_outside(paths) or next(filter(None, map(self._link_out, paths)), None)
 

@@ -69,7 +69,9 @@ class Vectors:
         free = shutil.disk_usage(self.folder).free
         if free < rows * ITEM_BYTES:
             needed = readable(rows * ITEM_BYTES)
-            message = f"{self.folder}: {needed} are needed and {readable(free)} are free; name another folder by --dir"
+            message = (
+                f"{self.folder}: {needed} are needed and {readable(free)} are free; name another directory by --dir"
+            )
             raise OSError(message)
 
 

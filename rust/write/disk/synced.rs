@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 
 /// Brings a directory's entries to the disk.
 pub(crate) fn sync_folder(folder: &Folder) -> Result<()> {
-    folder.sync().map_err(|e| Error::io(folder.path(), "bringing the folder to the disk", e))
+    folder.sync().map_err(|e| Error::io(folder.path(), "bringing the directory to the disk", e))
 }
 
 /// Makes a directory and those above it that are not there, each of which is on the disk before the next is made:
 /// `sync` is told the directory around each.
 pub(crate) fn make_folders(path: &Path, sync: &impl Fn(&Folder) -> Result<()>) -> Result<()> {
-    let failed = |e| Error::io(path, "making the folder of the output", e);
+    let failed = |e| Error::io(path, "making the directory of the output", e);
     let made = match fs::create_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => match path.parent() {
             Some(around) => {
@@ -78,6 +78,6 @@ mod tests {
         assert_eq!(made("gone/../e"), [dir.path().to_path_buf(), place("gone/..")]);
         fs::write(place("file"), "").unwrap();
         let said = make_folders(&place("file/x"), &sync).unwrap_err().to_string();
-        assert!(said.contains("making the folder of the output"), "{said}");
+        assert!(said.contains("making the directory of the output"), "{said}");
     }
 }

@@ -132,7 +132,7 @@ impl Manifest {
         let broken = |what: String| format!("this is no manifest of dsdm: {what}; it was damaged or edited");
         let bytes = json::bytes_of(&path).map_err(|error| match error {
             Error::Io { path, source, .. } => {
-                Error::io(path, "opening the manifest, which is in every folder that dsdm writes", source)
+                Error::io(path, "opening the manifest, which is in every directory that dsdm writes", source)
             }
             other => other,
         })?;

@@ -86,7 +86,7 @@ fn written<'m>(file: &'m Map<String, Value>, place: &str, names: &mut HashSet<&'
     let wrong = |what: &str| Err((format!("{place}.name"), format!("the name {name:?} {what}")));
     let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
     if !name.split('/').all(plain) {
-        return wrong("leads out of the folder; shards lie in it");
+        return wrong("leads out of the directory; shards lie in it");
     }
     if !names.insert(name) {
         return wrong("is there twice");

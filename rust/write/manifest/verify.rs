@@ -80,14 +80,14 @@ pub(crate) fn place(folder: &Path, name: &str) -> Result<PathBuf> {
     if name.split('/').all(plain) {
         return Ok(folder.join(name));
     }
-    let message = format!("the name {name:?} leads out of the folder; shards lie in it");
+    let message = format!("the name {name:?} leads out of the directory; shards lie in it");
     Err(Error::format(folder.join(manifest::NAME), At::Field("files".to_owned()), message))
 }
 
 fn check_size(file: &FileEntry, path: &Path) -> Result<()> {
     let meta = fs::metadata(path).map_err(|e| Error::io(path, "opening what the manifest names", e))?;
     if !meta.is_file() {
-        let message = "the manifest names it as a file, and it is a folder, pipe, socket or device";
+        let message = "the manifest names it as a file, and it is a directory, pipe, socket or device";
         return Err(Error::format(path, At::File, message));
     }
     let size = meta.len();

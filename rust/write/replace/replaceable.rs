@@ -43,7 +43,9 @@ pub(crate) fn check_replaceable(target: &Path) -> Result<()> {
     } else {
         return Err(none(target, "no dsdm.json, and not both state.json and dataset_info.json"));
     };
-    let Some(path) = foreign(target, &listed)? else { return Ok(()) };
+    let Some(path) = foreign(target, &listed)? else {
+        return Ok(()); // Proof: all of it is listed.
+    };
     let what = match fs::read_link(&path) {
         Ok(leads) => format!("is a link to {}, which is not followed and not removed", Shown(&leads)),
         Err(_) => "is none of it".to_owned(),
@@ -84,7 +86,7 @@ fn of_save(target: &Path) -> Result<HashSet<PathBuf>> {
     let mut listed: HashSet<PathBuf> = [path.clone(), target.join(INFO)].into();
     for file in files {
         let name = file.get("filename").and_then(Value::as_str).filter(|name| !name.contains('/'));
-        let name = name.ok_or_else(|| wrong(format!("{file} names no file of the folder")))?;
+        let name = name.ok_or_else(|| wrong(format!("{file} names no file of the directory")))?;
         let shard = place(target, name)?;
         if !shard.is_file() {
             return Err(wrong(format!("it names {name}, which is not there")));

@@ -139,7 +139,7 @@ impl Names for Noting {
     fn sync(&self, folder: &Folder) -> Result<()> {
         let inner = folder.path().ends_with(".out.dsdm-unfinished");
         let step = self.step(if inner { "inner" } else { "outer" }.to_owned());
-        step.map_err(|e| Error::io(folder.path(), "bringing the folder to the disk", e))
+        step.map_err(|e| Error::io(folder.path(), "bringing the directory to the disk", e))
     }
 }
 

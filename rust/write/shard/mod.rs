@@ -93,7 +93,7 @@ impl<E: Encoder + 'static> Shards<E> {
                 && let Err(e) = self.folder.make(folder)
                 && e.kind() != ErrorKind::AlreadyExists
             {
-                return Err(Error::io(self.folder.at(folder), "making a folder of the output", e));
+                return Err(Error::io(self.folder.at(folder), "making a directory of the output", e));
             }
         }
         Ok(())

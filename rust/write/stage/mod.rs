@@ -69,7 +69,7 @@ impl Stage {
         check_target(&target, overwrite)?;
         make_folders(place, &sync_folder)?;
         let parent =
-            Folder::open(place).map_err(|e| Error::io(place, "opening the folder of the output", e))?;
+            Folder::open(place).map_err(|e| Error::io(place, "opening the directory of the output", e))?;
         let staging = Staging::of(name);
         let own = if options.naming == Naming::ByFingerprint { staging.own() } else { staging.shared() };
         // What a run of the shared name left may be of use to the next of them.
@@ -268,7 +268,7 @@ pub fn unfinished(target: &Path) -> Result<Option<serde_json::Map<String, serde_
 /// Makes the output and the journal in a folder, once what was there is gone.
 fn begin_anew(folder: &Folder, spec: &RunSpec) -> Result<(Journal, Folder, Vec<FinishedShard>)> {
     clear(folder)?;
-    let failed = |e| Error::io(folder.at(OUTPUT), "making the folder of the output", e);
+    let failed = |e| Error::io(folder.at(OUTPUT), "making the directory of the output", e);
     folder.make(OUTPUT).map_err(failed)?;
     let output = folder.sub(OUTPUT).map_err(failed)?;
     let journal = Journal::create(folder)?;

@@ -141,7 +141,7 @@ fn is_mount(inner: &Folder, folder: &Folder) -> Result<bool> {
 }
 
 fn looking(path: &Path, error: io::Error) -> Error {
-    Error::io(path, "looking at the folder of unfinished output", error)
+    Error::io(path, "looking at the directory of unfinished output", error)
 }
 
 fn foreign(folder: &Folder, path: &Path) -> Error {

@@ -56,7 +56,7 @@ pub(crate) fn claim(parent: &Folder, name: &OsStr, target: &OsStr) -> Result<Cla
         match parent.make_private(name) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::io(path, "making the folder of unfinished output", e)),
+            Err(e) => return Err(Error::io(path, "making the directory of unfinished output", e)),
         }
         let folder = match parent.sub(name) {
             Ok(folder) => folder,
@@ -89,7 +89,7 @@ pub(crate) fn claim(parent: &Folder, name: &OsStr, target: &OsStr) -> Result<Cla
         }
         attempts += 1;
     }
-    Err(Error::io(path, "locking the folder of unfinished output", io::ErrorKind::NotFound.into()))
+    Err(Error::io(path, "locking the directory of unfinished output", io::ErrorKind::NotFound.into()))
 }
 
 /// Whether there is nothing in a folder, but its mark and the note of who has it.
@@ -117,11 +117,11 @@ fn busy(parent: &Folder, target: &OsStr, folder: &Folder) -> Error {
     let place = folder.path().display();
     let doing = match holder {
         Some(pid) if has_ended(&pid) => format!(
-            "the process {pid}, which wrote it in {place}, is not here any more, and its lock is held: by a process that it forked, which has the lock as long as it lives, or on another machine; end that process, wait for its end or choose another folder"
+            "the process {pid}, which wrote it in {place}, is not here any more, and its lock is held: by a process that it forked, which has the lock as long as it lives, or on another machine; end that process, wait for its end or choose another directory"
         ),
         holder => {
             let holder = holder.map_or_else(|| "another run".to_owned(), |pid| format!("the process {pid}"));
-            format!("{holder} is writing it now, in {place}; wait for its end or choose another folder")
+            format!("{holder} is writing it now, in {place}; wait for its end or choose another directory")
         }
     };
     Error::io(parent.at(target), doing, io::Error::from_raw_os_error(16))

@@ -99,7 +99,7 @@ fn is_planned(done: &FinishedShard, rows: &[u64], format: &Format) -> bool {
 
 fn mismatch(folder: &Path, earlier: &RunSpec, (name, said): &(String, String), finished: usize) -> Error {
     let message = format!(
-        "the interrupted run that left this folder {said}; {finished} of its {} shards are finished: call as before to continue it, or with resume=False to remove it and start over",
+        "the interrupted run that left this directory {said}; {finished} of its {} shards are finished: call as before to continue it, or with resume=False to remove it and start over",
         earlier.shards
     );
     Error::resume_mismatch(folder, At::Field(name.clone()), message)

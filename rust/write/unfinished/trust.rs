@@ -17,7 +17,7 @@ use crate::write::disk::users::User;
 
 /// The bits of a mode that let others write.
 const OTHERS_WRITE: u32 = 0o022;
-const WHAT: &str = "the folder of unfinished output";
+const WHAT: &str = "the directory of unfinished output";
 /// What the names of files begin with by which owners are looked at.
 const PROBE: &str = ".dsdm-owner-";
 const EACCES: i32 = 13;
@@ -249,7 +249,7 @@ mod tests {
         };
         assert!(error("link").contains("a link to /somewhere"), "{}", error("link"));
         assert!(error("file").contains("where there is a file"), "{}", error("file"));
-        assert!(error("none").contains("opening the folder"), "{}", error("none"));
+        assert!(error("none").contains("opening the directory"), "{}", error("none"));
         let said = check_contents(&parent).unwrap_err().to_string();
         assert!(said.contains("a link to /somewhere"), "{said}");
     }

@@ -228,7 +228,7 @@ pub(crate) fn count_rows(path: &Path) -> Result<u64> {
     };
     let offsets: PathBuf = path.with_file_name(offsets_name(&name.to_string_lossy()));
     if std::fs::metadata(&offsets).is_ok_and(|meta| !meta.is_file()) {
-        let message = "the offsets of rows are a file, and this is a folder, pipe, socket or device";
+        let message = "the offsets of rows are a file, and this is a directory, pipe, socket or device";
         return Err(Error::format(&offsets, At::File, message));
     }
     let (shape, width) = read_header(&offsets)?;
