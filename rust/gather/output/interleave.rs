@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, RecordBatchOptions};
 use arrow::compute::interleave;
 use arrow::record_batch::RecordBatch;
 
+use super::under_nulls::without_hidden;
 use super::{BATCH_BYTES, Output};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
@@ -60,7 +61,7 @@ fn interleave_run(
 ) -> Result<RecordBatch, arrow::error::ArrowError> {
     let columns = (0..output.gathered()).map(|column| {
         let values: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
-        interleave(&values, places)
+        interleave(&values, places).and_then(without_hidden)
     });
     let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
     columns.extend(extras);

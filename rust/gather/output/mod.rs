@@ -2,6 +2,7 @@
 
 mod blocks;
 mod interleave;
+mod under_nulls;
 
 pub(super) use blocks::BlockQueue;
 pub(super) use interleave::interleaved;
