@@ -57,6 +57,31 @@ def test_the_examples_of_the_help_run_one_after_the_other(demo, tmp_path):
     assert sum(path.stat().st_size for path in tmp_path.glob("*.npy")) < 1 << 20
 
 
+def test_every_example_runs_behind_all_others(demo, tmp_path):
+    """Those of the demonstration, the README in the order of the page, and the help, in one directory: none has the
+    name of a file or an output of another.
+    """
+    from dsdm.cli import commands
+    from dsdm.demo import _next_steps
+
+    (tmp_path / "demo").symlink_to(demo / "demo")
+    script = ["set -eu", *_next_steps(Path("demo"))]
+    for language, block in re.findall(r"^```(python|bash)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        script.append(f"python - <<'END'\n{block}END" if language == "python" else block)
+    for command in (commands.scores, commands.indices, commands.materialize, commands.verify):
+        script += re.findall(r"^ +(dsdm .*)", command.__doc__ or "", re.MULTILINE)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    ran = subprocess.run(  # noqa: S603
+        ["bash", "-c", "\n".join(script)],  # noqa: S607
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_the_chain_of_mates(demo):
     runpy.run_path(str(ROOT / "examples" / "mates.py"))["main"](demo / "demo")
     corpus = np.array(datasets.load_from_disk(str(demo / "demo" / "mates"))["input_ids"][:])

@@ -137,7 +137,7 @@ def indices(
 
     \b
     Examples:
-      dsdm indices dsdm --target squad -k 100 --data-dir demo/data -o squad.npy
+      dsdm indices dsdm --target squad -k 100 --data-dir demo/data -o best.npy
       dsdm indices random --rows 2000 --tokens 1e6 --row-tokens 1024 --seed 7 -o random.npy
       dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
     """
@@ -185,9 +185,9 @@ def materialize(
 
     \b
     Examples:
-      dsdm materialize demo/corpus subset --indices squad.npy
-      dsdm materialize demo/corpus best --by dsdm --target squad -k 100 --data-dir demo/data
-      dsdm materialize 'demo/corpus/data/*.parquet' drawn --by random --tokens 1e5 --dry-run
+      dsdm materialize demo/corpus best-rows --indices best.npy
+      dsdm materialize demo/corpus best-100 --by dsdm --target squad -k 100 --data-dir demo/data
+      dsdm materialize 'demo/corpus/data/*.parquet' tried --by random --tokens 1e5 --dry-run
     """
     import dsdm
     from dsdm.checks import check_threads
@@ -267,7 +267,7 @@ def verify(
 
     \b
     Examples:
-      dsdm verify subset
+      dsdm verify best-rows
     """
     import dsdm
     from dsdm.checks import check_threads

@@ -153,8 +153,8 @@ def _show_best(made: Made) -> None:
 def _next_steps(folder: Path) -> list[str]:
     return [
         f"  dsdm scores {folder}/data/dsdm/squad.pt",
-        f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o squad.npy",
-        f"  dsdm materialize {folder}/corpus squad-subset --indices squad.npy",
+        f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o demo.npy",
+        f"  dsdm materialize {folder}/corpus demo-rows --indices demo.npy",
         f"  python -c \"import datasets; print(datasets.load_from_disk('{folder}/subsets/dsdm-squad'))\"",
     ]
 
