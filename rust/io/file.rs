@@ -162,3 +162,30 @@ impl File {
 pub(crate) fn to_usize(range: Range<u64>) -> Option<Range<usize>> {
     Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_read_the_same_bytes_and_none_behind_the_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let bytes: Vec<u8> = (0..=u8::MAX).collect();
+        std::fs::write(file.path(), &bytes).unwrap();
+        for io in [Io::Mmap, Io::Pread] {
+            let file = File::open(file.path(), io).unwrap();
+            assert_eq!((file.size(), file.storage().size()), (256, 256));
+            for (offset, len) in [(0u8, 0usize), (0, 256), (7, 9), (255, 1)] {
+                let expected = &bytes[usize::from(offset)..usize::from(offset) + len];
+                assert_eq!(file.read(offset.into(), len).unwrap().as_ref(), expected, "{io:?}");
+            }
+            assert!(file.read(256, 0).unwrap().is_empty());
+            for (offset, len) in [(0, 257), (256, 1), (257, 0), (u64::MAX, 1), (1, usize::MAX)] {
+                let error = file.read(offset, len).unwrap_err();
+                assert!(matches!(error, Error::Truncated(_)), "{io:?}: {offset}, {len}: {error}");
+                assert!(error.to_string().contains("the file ends at byte 256"), "{error}");
+            }
+            assert_eq!(file.map().is_some(), io == Io::Mmap);
+        }
+    }
+}

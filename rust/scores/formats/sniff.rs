@@ -194,3 +194,86 @@ fn contradiction(file: &File, named: ScoreFormat, found: ScoreFormat) -> Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::file::Io;
+
+    const TORCH: &[u8] = b"PK\x03\x04 and so on";
+    const NPY: &[u8] = b"\x93NUMPY\x01\0";
+    const ARROW: &[u8] = b"ARROW1\0\0";
+    const PARQUET: &[u8] = b"PAR1....";
+    const VALUES: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
+    const TEXT: &[u8] = b"0.5\n1.25\n-3\n";
+
+    /// What a file of these bytes is taken for: a format, or the words of an error.
+    fn found(name: &str, bytes: &[u8], raw: bool) -> Result<ScoreFormat, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        format_of(&File::open(&path, Io::Pread).unwrap(), raw).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn first_bytes_and_names_that_agree_tell_the_format() {
+        for (names, bytes, format) in [
+            (["a.pt", "a.PTH", "a.bin", "a"], TORCH, ScoreFormat::Torch),
+            (["a.npy", "a.NPY", "a.dat", "a"], NPY, ScoreFormat::Npy),
+            (["a.arrow", "a.feather", "a.dat", "a.x"], ARROW, ScoreFormat::Arrow),
+            (["a.parquet", "a.pq", "a.dat", "a.x"], PARQUET, ScoreFormat::Parquet),
+        ] {
+            for name in names {
+                assert_eq!(found(name, bytes, false), Ok(format), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_promises_another_format_is_refused() {
+        for (name, bytes, named, is) in [
+            ("a.npy", TORCH, "a numpy .npy file", "a torch .pt file"),
+            ("a.pt", NPY, "a torch .pt file", "a numpy .npy file"),
+            ("a.parquet", ARROW, "Parquet", "Arrow IPC"),
+            ("a.bin", NPY, "raw values", "a numpy .npy file"),
+            ("a.raw", TORCH, "raw values", "a torch .pt file"),
+        ] {
+            let said = found(name, bytes, false).unwrap_err();
+            assert!(
+                said.contains(&format!("by its name this is {named}, and by its content {is};")),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_begins_as_no_format_is_raw_values_if_their_type_is_told() {
+        for name in ["a.bin", "a.raw", "a.dat", "a"] {
+            assert_eq!(found(name, VALUES, true), Ok(ScoreFormat::Raw), "{name}");
+        }
+        for (name, raw, what) in [
+            ("a.bin", false, "raw values do not say their type; give dtype="),
+            ("a.dat", false, "which no score format begins with; .pt, .npy, Arrow and Parquet are read"),
+            ("a", false, "which no score format begins with; .pt, .npy, Arrow and Parquet are read"),
+            ("a.npy", true, "by its name this is a numpy .npy file, and its first bytes are b\"\\x01\\x02"),
+            ("a.csv", true, "by its name this is text"),
+        ] {
+            let said = found(name, VALUES, raw).unwrap_err();
+            assert!(said.contains(what), "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn numbers_as_text_are_no_values_but_where_the_name_says_so() {
+        let said = found("a", TEXT, true).unwrap_err();
+        assert!(said.contains("these are numbers as text"), "{said}");
+        assert_eq!(found("a.bin", TEXT, true), Ok(ScoreFormat::Raw));
+    }
+
+    #[test]
+    fn an_empty_file_is_cut() {
+        for raw in [false, true] {
+            assert!(found("a.bin", b"", raw).unwrap_err().contains("it has 0 bytes"));
+        }
+    }
+}
