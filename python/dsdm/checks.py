@@ -169,7 +169,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
 
 
 def aligned(array: npt.NDArray[Any], dtype: type[_Scalar]) -> npt.NDArray[_Scalar]:
-    """Give an array of a type whose values lie one after the other, each where the processor reads it.
+    """Return an array of a type whose values lie one after the other, each where the processor reads it.
 
     A field of packed records lies anywhere, which ``numpy.ascontiguousarray`` leaves as it is.
     """

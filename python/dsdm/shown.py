@@ -28,7 +28,7 @@ _LONG = re.compile(rf"(?<!\w)(?P<quote>['\"])(?P<name>(?:(?!(?P=quote)).){{{_MAX
 
 
 def shown(text: object) -> str:
-    r"""Give a text in which no character acts on a terminal.
+    r"""Return a text in which no character acts on a terminal.
 
     >>> shown("a\x1b[2Jb")
     'a\\x1b[2Jb'

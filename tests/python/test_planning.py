@@ -1,5 +1,9 @@
 """What a plan tells agrees with what is done."""
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,3 +93,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(corpus, run):
     assert not (corpus / "out").exists()
     for words in ("100 in 1 shard", "1 read and 1 pass", "decoded", "free disk"):
         assert words in printed
+
+
+def test_the_command_tells_what_it_read_and_wrote_where_that_is_asked_for(corpus):
+    def errors_of(*options, out):
+        chosen = [str(corpus / "a.parquet"), str(corpus / out), "--by", "random", "-k", "9", "--threads", "2"]
+        command = [sys.executable, "-m", "dsdm", *options, "materialize", *chosen]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stderr  # noqa: S603
+
+    assert "read about" not in errors_of(out="quiet")
+    line = r"^read about [\d.]+ \wB of 1 file in \d reads?, wrote [\d.]+ k?B, in \d+\.\d\d s on 2 threads$"
+    assert re.search(line, errors_of("-v", out="told"), re.MULTILINE)

@@ -35,7 +35,7 @@ class Choice:
     """A selection that was asked for: by a method of the reference, or by score files of one's own."""
 
     def __init__(self, what: list[str], choosing: Choosing, reading: Reading) -> None:
-        """Take the options, or end with a usage error where they do not go together."""
+        """Check the options, or end with a usage error where they do not go together."""
         self.what, self.given, self.reading = what, choosing, reading
         self.method = what[0] if len(what) == 1 and what[0] in METHODS else None
         beside = next((name for name in what if name in METHODS and not Path(name).exists()), None)

@@ -28,7 +28,7 @@ class Moments:
     nan: int = 0
 
     def add(self, block: NDArray[np.float64]) -> None:
-        """Take a block of values in."""
+        """Add a block of values."""
         valid = block[~np.isnan(block)]
         self.nan += len(block) - len(valid)
         if not len(valid):

@@ -37,7 +37,7 @@ def digest_of_files(files: Sequence[str]) -> str:
 
 
 def digest_of_opened(corpus: "Corpus", files: Sequence[str]) -> str:
-    """Give the digest of files that are open, which lie where they were opened.
+    """Return the digest of files that are open, which lie where they were opened.
 
     Raises
     ------

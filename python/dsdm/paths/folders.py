@@ -38,7 +38,7 @@ class Found:
     would be read as well."""
 
     def add(self, other: "Found") -> None:
-        """Put what another path means behind."""
+        """Add what another path means behind."""
         self.files += other.files
         self.places += other.places
 

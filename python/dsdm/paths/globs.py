@@ -18,7 +18,7 @@ class Pattern:
     """A glob: the directory that it looks in, and what paths in it must be like."""
 
     def __init__(self, text: str) -> None:
-        """Take a glob apart."""
+        """Split a glob into its parts."""
         self.text = text
         parts = text.replace(os.sep, "/").split("/")
         fixed = next(rank for rank, part in enumerate(parts) if glob.has_magic(part))

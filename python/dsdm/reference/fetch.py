@@ -318,6 +318,6 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _is_own(found: os.stat_result) -> bool:
-    """Tell a regular file that has no other name, and that is this user's, where users are told."""
+    """Return whether this is a regular file that has no other name, and that is this user's, where users are told."""
     user = getattr(os, "geteuid", lambda: found.st_uid)()
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == user

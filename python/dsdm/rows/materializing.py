@@ -1,5 +1,6 @@
 """Selected rows to a dataset directory."""
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,15 @@ from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
-from dsdm.rows.request import chosen_rows, open_request
+from dsdm.rows.request import chosen_rows, open_request, planned
 from dsdm.rows.row_numbers import check_range
-from dsdm.rows.sizes import readable
+from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source
 from dsdm.selection.provenance import as_json
 from dsdm.selection.record import as_recorded
 from dsdm.shown import safe_messages, shown
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,17 @@ def _write(arguments: Arguments) -> Report:
             progress=on_progress,
         )
     seconds = time.perf_counter() - begun
+    if logger.isEnabledFor(logging.INFO):
+        read = planned(request, rows, len(extras.columns) if extras is not None else 0)
+        logger.info(
+            "read about %s of %s in %s, wrote %s, in %.2f s on %s threads",
+            readable(read.mapped_bytes + read.positional_bytes + read.decoded_bytes),
+            many(len(source.files), "file"),
+            many(read.reads, "read"),
+            readable(written.bytes),
+            seconds,
+            arguments.threads or os.environ.get("DSDM_NUM_THREADS") or "all",
+        )
     return Report(
         target,
         written.rows,

@@ -14,12 +14,10 @@ from dsdm.paths import local
 from dsdm.rows.added_columns import added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.releases import installed
-from dsdm.rows.request import chosen_rows, open_request
+from dsdm.rows.request import chosen_rows, open_request, planned
 from dsdm.rows.row_numbers import check_range
-from dsdm.rows.sizes import readable
+from dsdm.rows.sizes import many, readable
 from dsdm.shown import safe_messages, shown
-
-_EXTRA_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,10 @@ class Plan:
     """On the disk of the output directory, where one is named."""
 
     def __str__(self) -> str:
-        passes = _many(self.passes, "pass", "es")
+        passes = many(self.passes, "pass", "es")
         lines = [
-            ("rows", f"{self.rows:,} in {_many(self.shards, 'shard')}"),
-            ("read", f"{readable(self.read_bytes)} in {_many(self.reads, 'read')} and {passes}"),
+            ("rows", f"{self.rows:,} in {many(self.shards, 'shard')}"),
+            ("read", f"{readable(self.read_bytes)} in {many(self.reads, 'read')} and {passes}"),
             ("how", self.strategy),
             ("write", f"{readable(self.write_bytes)} (about)"),
             ("memory", f"{readable(self.memory_bytes)} at most (about)"),
@@ -56,10 +54,6 @@ class Plan:
             short = "" if self.free_bytes > self.write_bytes else ", which is not enough"
             lines.append(("free disk", readable(self.free_bytes) + short))
         return "\n".join(shown(f"{name:<10} {text}") for name, text in lines)
-
-
-def _many(count: int, what: str, more: str = "s") -> str:
-    return f"{count:,} {what}{'' if count == 1 else more}"
 
 
 @renamed(order="row_order")
@@ -135,14 +129,7 @@ def _planned(arguments: Arguments) -> Plan:
     row_ids = arguments.row_ids
     added = [*([] if row_ids is None else [row_ids]), *added_vectors(source, row_ids, arguments.scores)]
     source.corpus.check_format(arguments.format, added, datasets=installed())
-    stats = source.corpus.plan(
-        source.rows(rows),
-        extra_bytes=_EXTRA_BYTES * len(added),
-        max_shard_size=request.layout.shard_bytes,
-        num_shards=request.layout.num_shards,
-        memory_limit=request.layout.memory_limit,
-        threads=arguments.threads,
-    )
+    stats = planned(request, rows, len(added))
     return Plan(
         rows=stats.rows,
         shards=stats.shards,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import PlanEstimate
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
 from dsdm.rows.row_numbers import row_numbers
@@ -16,6 +17,9 @@ from dsdm.rows.sources import Source, open_source
 from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.provenance import as_json, check_count, with_files
 from dsdm.selection.repeat import score_files
+
+# A number of a row, or a score.
+_EXTRA_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,18 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
         chosen = from_output(chosen, request.path, absolute=request.arguments.paths == "absolute")
     as_json(chosen)
     return chosen
+
+
+def planned(request: Request, rows: NDArray[np.int64], added: int) -> PlanEstimate:
+    """Return what writing these rows with so many added columns reads, writes and holds."""
+    return request.source.corpus.plan(
+        request.source.rows(rows),
+        extra_bytes=_EXTRA_BYTES * added,
+        max_shard_size=request.layout.shard_bytes,
+        num_shards=request.layout.num_shards,
+        memory_limit=request.layout.memory_limit,
+        threads=request.arguments.threads,
+    )
 
 
 def _check_place(path: str) -> None:

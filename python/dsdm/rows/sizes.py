@@ -50,3 +50,12 @@ def readable(size: float) -> str:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def many(count: int, what: str, more: str = "s") -> str:
+    """Return a number of things as text.
+
+    >>> many(1, "read"), many(2000, "pass", "es")
+    ('1 read', '2,000 passes')
+    """
+    return f"{count:,} {what}{'' if count == 1 else more}"

@@ -31,7 +31,7 @@ class Choosing:
     threads: opt.Threads = None
 
     def __post_init__(self) -> None:
-        """Take ``--rng``, the old name of ``--noise``."""
+        """Accept ``--rng``, the old name of ``--noise``."""
         if self.rng is None:
             return
         if self.noise is not None:

@@ -28,7 +28,7 @@ class Size:
 
 
 def parse_size(count: int | None, fraction: float | None, tokens: str | None, row_tokens: int | None) -> Size:
-    """Take exactly one of the three, or end with a usage error that names them."""
+    """Return exactly one of the three, or end with a usage error that names them."""
     given = [
         name for name, value in (("-k", count), ("--fraction", fraction), ("--tokens", tokens)) if value is not None
     ]
