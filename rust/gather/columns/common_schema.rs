@@ -131,3 +131,88 @@ fn same_schema(first: &Path, schema: &Schema, path: &Path, found: &Schema) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(columns: &[(&str, DataType)]) -> Schema {
+        Schema::new(
+            columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>(),
+        )
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn said<T: std::fmt::Debug>(result: Result<T>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names_in_any_order() {
+        let (first, other) = (Path::new("first"), Path::new("other"));
+        let schema = schema(&[
+            ("a", DataType::Int32),
+            ("b", DataType::Utf8),
+            ("c", DataType::Int8),
+            ("c", DataType::Int8),
+        ]);
+        let positions = |wanted: &[&str]| positions((other, &schema), &names(wanted), first);
+        assert_eq!(positions(&["b", "a"]).unwrap(), [1, 0]);
+        let twice = said(positions(&["a", "c"]));
+        assert!(twice.starts_with("other: column \"c\": there are two columns of this name"), "{twice}");
+        let missing = said(positions(&["d"]));
+        assert!(
+            missing.starts_with("other: column \"d\"") && missing.contains("present in first;"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn names_that_are_asked_for_are_there_and_differ() {
+        let schema = schema(&[("a", DataType::Int32), ("b", DataType::Int32)]);
+        assert!(check_names(&schema, &names(&["b", "a"])).is_ok());
+        assert!(said(check_names(&schema, &[])).contains("no column is left"));
+        assert!(said(check_names(&schema, &names(&["a", "b", "a"]))).contains("\"a\" is there twice"));
+        assert!(
+            said(check_names(&schema, &names(&["x"])))
+                .contains("no column \"x\"; the columns are [\"a\", \"b\"]")
+        );
+    }
+
+    #[test]
+    fn a_part_with_more_columns_is_named_and_one_with_fewer_is_not() {
+        let (one, two) =
+            (schema(&[("a", DataType::Int8)]), schema(&[("b", DataType::Int8), ("a", DataType::Int8)]));
+        let (first, other) = (Path::new("first"), Path::new("other"));
+        assert!(no_more_columns((first, &two), (other, &one)).is_ok());
+        let more = said(no_more_columns((first, &one), (other, &two)));
+        assert!(more.starts_with("other: column \"b\": the column is here and not in first;"), "{more}");
+    }
+
+    #[test]
+    fn parts_agree_in_the_types_of_the_chosen_columns_alone() {
+        let one = schema(&[("a", DataType::Int32), ("b", DataType::Utf8)]);
+        let two = schema(&[("b", DataType::Int8), ("a", DataType::Int32)]);
+        let parts = [(Path::new("one"), &one), (Path::new("two"), &two)];
+        let common = common_schema(&parts, &[vec![0], vec![1]]).unwrap();
+        assert_eq!(common, schema(&[("a", DataType::Int32)]));
+        let differ = said(common_schema(&parts, &[vec![0, 1], vec![1, 0]]));
+        assert_eq!(
+            differ,
+            "two: column \"b\": has the type Int8 here and Utf8 in one; shards must have the same types"
+        );
+        assert!(common_schema(&parts, &[vec![0]]).is_err(), "a part without its columns");
+        assert_eq!(common_schema(&[], &[]).unwrap(), Schema::empty());
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_listed() {
+        let many: Vec<_> = (0..=MOST_NAMES).map(|number| (format!("c{number}"), DataType::Int8)).collect();
+        let many: Vec<_> = many.iter().map(|(name, kind)| (name.as_str(), kind.clone())).collect();
+        assert!(listing(&schema(&many)).ends_with("\"c99\"] and 1 more"));
+        assert!(listing(&schema(&many[1..])).ends_with("\"c100\"]"));
+    }
+}
