@@ -89,6 +89,7 @@ impl RunSpec {
     /// Writes it into a folder, whole or not at all.
     pub(crate) fn write(&self, folder: &Folder) -> Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::Internal(e.to_string()))?;
+        check_fits(&text, MAX_BYTES)?;
         write_synced(folder, UNFINISHED, text.as_bytes())?;
         let named = folder.rename_file(UNFINISHED, NAME);
         named.map_err(|e| Error::io(folder.at(NAME), "giving the plan its name", e))?;
@@ -158,6 +159,20 @@ impl RunSpec {
     pub(crate) fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
+}
+
+/// Fails for a run spec that no run that follows would read, before any row is written.
+fn check_fits(text: &str, most: u64) -> Result<()> {
+    let refuse = |what: String| {
+        Err(Error::Value(format!(
+            "the sources and shards are too many to be told in {NAME} and dsdm.json: {what}; join source files to larger ones, or write fewer shards (num_shards=, max_shard_size=)"
+        )))
+    };
+    let bytes = text.len() as u64;
+    if bytes > most {
+        return refuse(format!("it has {bytes} bytes, and of JSON at most {most} are read"));
+    }
+    json::check(text.as_bytes()).or_else(refuse)
 }
 
 fn columns(schema: &Schema) -> Value {

@@ -98,3 +98,19 @@ fn a_run_spec_beyond_the_limits_is_an_error() {
     let said = RunSpec::read(&folder).unwrap_err().to_string();
     assert!(said.contains("plan.json") && said.contains("deeper in each other than 100"), "{said}");
 }
+
+#[test]
+fn what_no_run_that_follows_would_read_is_refused_before_any_row_is_written() {
+    assert!(check_fits("[1, 2]", 6).is_ok());
+    let said = check_fits("[1, 2]", 5).unwrap_err().to_string();
+    assert!(said.contains("it has 6 bytes, and of JSON at most 5 are read; join source files"), "{said}");
+    let many = format!("[{}]", ",".repeat(2_000_001));
+    let said = check_fits(&many, MAX_BYTES).unwrap_err().to_string();
+    assert!(said.contains("more than 2000000 values") && said.contains("num_shards="), "{said}");
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let mut fields = Map::new();
+    fields.insert("sources".to_owned(), json!(vec![0; 2_000_001]));
+    let spec = RunSpec { resumable: true, shards: 1, fields };
+    assert!(matches!(spec.write(&folder), Err(Error::Value(_))) && folder.entries().unwrap().is_empty());
+}
