@@ -56,8 +56,16 @@ pub(crate) fn check_free(doing: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Memory(format!(
-        "{doing}: fewer than {FREE} bytes of memory are left; raise the limit of this process (ulimit -v), or use a machine with more"
+        "{doing}: {FREE} bytes of memory are needed, and about {} are left; raise the limit of this process (ulimit -v), or use a machine with more",
+        free_below(FREE, is_mapped)
     )))
+}
+
+/// About how much is free where so much is not: the largest half, quarter and so on that is given.
+fn free_below(bytes: usize, is_free: impl Fn(usize) -> bool) -> usize {
+    let parts = (1..usize::BITS).map_while(|halvings| bytes.checked_shr(halvings).filter(|part| *part > 0)); // Proof: the rest is nothing.
+    // Proof: where none is given, nothing is left.
+    parts.into_iter().find(|&part| is_free(part)).unwrap_or(0)
 }
 
 /// Fails where so many bytes find no room.
@@ -168,6 +176,13 @@ mod tests {
             let said = check(bytes, times).unwrap_err().to_string();
             let need = u128::from(bytes) * times as u128;
             assert!(said.starts_with(&format!("a page takes {need} bytes of memory")), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_told() {
+        for (free, told) in [(0, 0), (1, 1), (5 << 20, 4 << 20), (FREE - 1, FREE / 2)] {
+            assert_eq!(free_below(FREE, |bytes| bytes <= free), told);
         }
     }
 
