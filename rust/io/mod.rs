@@ -3,7 +3,6 @@
 pub(crate) mod arrow_maps;
 pub(crate) mod file;
 mod handle;
-mod handle_pool;
 pub mod identity;
 pub(crate) mod ipc;
 pub(crate) mod json;
@@ -15,4 +14,4 @@ pub mod save_to_disk;
 pub(crate) mod sniff;
 pub mod state;
 
-pub(crate) use handle_pool::allowed_files;
+pub(crate) use handle::allowed_files;

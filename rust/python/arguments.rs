@@ -52,6 +52,11 @@ pub(super) fn object(name: &str, text: Option<&str>) -> PyResult<serde_json::Map
     Ok(parsed.map_err(|e| Error::Value(format!("{name} must be a JSON object: {e}")))?)
 }
 
+/// A text of JSON as Python's own reader takes it, which keeps whole numbers of any size.
+pub(super) fn parsed(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>> {
+    Ok(py.import("json")?.call_method1("loads", (text,))?.unbind())
+}
+
 pub(super) fn collect(stream: RecordBatchStreamReader) -> PyResult<Vec<RecordBatch>> {
     let cannot = |e| Error::Value(format!("the table cannot be read: {e}"));
     Ok(call::whole(|| stream.collect::<Result<Vec<_>, _>>().map_err(cannot))?)

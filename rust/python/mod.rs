@@ -12,7 +12,6 @@ mod numbers;
 mod outputs;
 mod quotas;
 mod reports;
-mod saved;
 mod scores;
 mod select;
 
@@ -39,7 +38,6 @@ mod _native {
         super::files::register(module)?;
         super::outputs::register(module)?;
         super::reports::register(module)?;
-        super::saved::register(module)?;
         super::scores::register(module)
     }
 }

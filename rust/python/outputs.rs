@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
-use super::arguments::places;
+use super::arguments::{parsed, places};
 use super::call;
-use super::reports::{VerifiedFiles, parsed};
+use super::reports::VerifiedFiles;
 use crate::write;
 
 /// What an interrupted run that would write `target` was to make, as a dict; None if nothing was left.

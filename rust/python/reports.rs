@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+use super::arguments::parsed;
 use super::files::FileIdentity;
 use crate::gather::Estimate;
 use crate::write::{Report, Verified};
@@ -84,11 +85,6 @@ impl VerifiedFiles {
             files: found.files,
         })
     }
-}
-
-/// A text of JSON as Python's own reader takes it, which keeps whole numbers of any size.
-pub(super) fn parsed(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>> {
-    Ok(py.import("json")?.call_method1("loads", (text,))?.unbind())
 }
 
 /// Adds the classes to the module.

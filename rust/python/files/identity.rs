@@ -14,12 +14,12 @@ type HereFields = (u64, u64, Option<(i64, i64)>);
 /// A file as it was: its size, its time, its rows, and a digest of its first and last bytes.
 #[pyclass(frozen, eq, from_py_object, module = "dsdm._native")]
 #[derive(Clone, PartialEq)]
-pub(super) struct FileIdentity {
+pub(crate) struct FileIdentity {
     inner: identity::FileIdentity,
 }
 
 impl FileIdentity {
-    pub(super) fn all(files: Vec<identity::FileIdentity>) -> Vec<Self> {
+    pub(crate) fn all(files: Vec<identity::FileIdentity>) -> Vec<Self> {
         files.into_iter().map(Self::of).collect()
     }
 
@@ -106,12 +106,12 @@ impl FileIdentity {
 /// A file as it was, with what tells on the same machine whether it is that file still.
 #[pyclass(frozen, from_py_object, module = "dsdm._native")]
 #[derive(Clone)]
-pub(super) struct PinnedFile {
+pub(crate) struct PinnedFile {
     inner: Pinned,
 }
 
 impl PinnedFile {
-    pub(super) fn all(files: Vec<identity::FileIdentity>) -> Vec<Self> {
+    pub(crate) fn all(files: Vec<identity::FileIdentity>) -> Vec<Self> {
         Pinned::all(files).into_iter().map(|inner| Self { inner }).collect()
     }
 }

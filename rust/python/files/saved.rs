@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
-use super::reports::parsed;
 use crate::io::save_to_disk;
+use crate::python::arguments::parsed;
 
 /// What a `state.json` says.
 #[pyclass(frozen, get_all, module = "dsdm._native")]

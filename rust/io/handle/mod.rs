@@ -4,15 +4,18 @@
 //! files share a few: a handle is closed when others are needed, and opened again when its file is read, which must
 //! then be the very file it was.
 
+mod pool;
+
 use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::handle_pool::{allowed_files, open, share, shared};
-use super::state::{FileState, changed};
+pub(crate) use self::pool::allowed_files;
+use self::pool::{open, share, shared};
 use crate::error::{Error, Result};
+use crate::io::state::{FileState, changed};
 
 /// One handle in so many that the system allows is kept for good, and the others are left to the rest of the process.
 const KEPT: u64 = 2;
