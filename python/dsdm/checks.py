@@ -153,6 +153,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
     """Return the rows that must not be chosen: row numbers, or one boolean for each row."""
     if exclude is None:
         return None
+    check_no_flags("exclude", exclude)
     rows = plain_array("exclude", list(exclude) if isinstance(exclude, AbstractSet) else exclude)
     if rows.ndim != 1:
         message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
@@ -165,6 +166,7 @@ def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt
     if rows.size and rows.dtype.kind not in "iu":
         message = f"exclude holds {rows.dtype}; row numbers are integers, and a mask is boolean"
         raise TypeError(message)
+    check_no_mask("exclude", rows)
     return aligned(rows, np.int64)
 
 
@@ -228,6 +230,62 @@ def plain_array(what: str, values: object) -> npt.NDArray[Any]:
     return np.asarray(values)
 
 
+def check_no_mask(what: str, rows: npt.NDArray[Any]) -> None:
+    """Refuse bytes that are all 0 or 1: they are a mask, or the numbers of two rows, again and again.
+
+    Raises
+    ------
+    ValueError
+        Saying how to give the one and the other.
+
+    """
+    if rows.dtype.kind in "iu" and rows.dtype.itemsize == 1 and rows.size > 2 and 0 <= rows.min() <= rows.max() <= 1:  # noqa: PLR2004
+        message = (
+            f"{what} holds {rows.size:,} values of {rows.dtype}, all 0 or 1: a mask, or the numbers of two rows; for a "
+            f"mask give {what}.astype(bool), or numpy.flatnonzero({what}), which are its row numbers; for row numbers "
+            f"{what}.astype('int64')"
+        )
+        raise ValueError(message)
+
+
+def check_no_flags(what: str, values: object) -> None:
+    """Refuse a list of numbers with True or False among them, which would count as the rows 1 and 0.
+
+    Raises
+    ------
+    TypeError
+        With the position of the first one.
+
+    """
+    if not isinstance(values, list | tuple) or all(isinstance(value, bool | np.bool_) for value in values):
+        return
+    flag = next((position for position, value in enumerate(values) if isinstance(value, bool | np.bool_)), None)
+    if flag is not None:
+        message = f"{what}[{flag}] is {values[flag]}, among numbers; row numbers are integers, and a mask is boolean"
+        raise TypeError(message)
+
+
+def score_values(what: str, values: Any) -> npt.NDArray[Any]:
+    """Return scores as an array, one after the other whatever their labels are, and refuse what is no number.
+
+    Raises
+    ------
+    TypeError
+        For masked values and nulls, and for another type than float16 to float64 or an integer.
+
+    """
+    array = plain_array(what, values)
+    if array.dtype.name == "bfloat16" or (array.dtype.kind in "iuf" and array.dtype.itemsize <= 8):  # noqa: PLR2004
+        return array
+    if array.dtype.kind == "O" and array.ndim == 1:
+        at = next((at for at, value in enumerate(array) if value is None or value != value), None)  # noqa: PLR0124
+        if at is not None:
+            message = f"{what}[{at}] is {array[at]}, which is no value; give a number for it, or NaN"
+            raise TypeError(message)
+    message = f"{what} holds {array.dtype}; numbers are needed: float16 to float64, or integers of up to 64 bits"
+    raise TypeError(message)
+
+
 def refuse_masked(what: str, values: object) -> None:
     """Refuse an array with a mask or with nulls, which would not be looked at: masked rows would be chosen."""
     masks = sys.modules.get("numpy.ma")  # it is imported, for 20 ms, by whoever makes a masked array
@@ -238,6 +296,7 @@ def refuse_masked(what: str, values: object) -> None:
         message = f"{what} is a list with a masked value; leave it out, or give a value for it"
         raise TypeError(message)
     nulls = getattr(values, "null_count", 0)
+    nulls = nulls() if callable(nulls) else nulls  # a method of polars
     if isinstance(nulls, int) and nulls:
         message = f"{what} has {nulls:,} nulls, which are no values; give {what}.drop_null() or {what}.fill_null(…)"
         raise TypeError(message)

@@ -10,7 +10,6 @@ mod errors;
 mod files;
 mod numbers;
 mod outputs;
-mod quotas;
 mod reports;
 mod scores;
 mod select;
@@ -23,7 +22,7 @@ mod _native {
     use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_export]
-    use super::quotas::{best_of_groups, count_of_groups};
+    use super::select::quotas::{best_of_groups, count_of_groups};
     #[pymodule_export]
     use super::select::{count_between, gumbel_top_k, sample, top_k};
 

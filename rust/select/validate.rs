@@ -55,7 +55,7 @@ pub(super) fn check_count(k: u64, count: u64, rows: u64, excluded: u64, stats: P
     for (number, what) in [
         (excluded, "excluded"),
         (stats.nan, "NaN and omitted"),
-        (stats.never_drawn, "of score -inf, which is never drawn"),
+        (stats.never_drawn, "of score -inf, or a NaN that counts as it, which are never drawn"),
     ] {
         if number > 0 {
             reasons.push(format!("{number} {what}"));

@@ -110,3 +110,80 @@ def test_a_method_goes_alone(run):
         code, _, errors = run(*arguments)
         assert code == 2
         assert "is a method, which goes alone" in " ".join(errors.replace("│", " ").split())
+
+
+class Labelled:
+    """A column of pandas: what is asked of it by a number is looked up among its labels."""
+
+    def __init__(self, values, labels):
+        self.values, self.labels = np.asarray(values), list(labels)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+    def __getitem__(self, labels):
+        return self.values[[self.labels.index(label) for label in labels]]
+
+
+def test_scores_with_labels_are_taken_as_they_lie(tmp_path):
+    column = Labelled([3.0, 1.0, 2.0], [2, 0, 1])
+    for number, scores in enumerate((column, {"scores": column})):
+        dsdm.materialize(TABLE, [2, 0], tmp_path / str(number), scores=scores)
+        assert datasets.load_from_disk(tmp_path / str(number))["scores"][:] == [2.0, 3.0]
+
+
+def test_indices_with_labels_are_taken_as_they_lie(tmp_path):
+    dsdm.materialize(TABLE, Labelled([2, 0], [1, 0]), tmp_path / "out", row_ids="row")
+    assert datasets.load_from_disk(tmp_path / "out")["row"][:] == [2, 0]
+    assert dsdm.top_k(SCORES, 1, exclude=Labelled([2, 1], [5, 6])).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, None, 3.0], r"\[1\] is None, which is no value"),
+        (np.array([1, 2, 3], object), "holds object; numbers are needed"),
+        (np.ones(3) * 2j, "holds complex128"),
+        (np.array([1, 2, 3], "M8[s]"), r"holds datetime64"),
+        (np.array([1, 2, 3], "m8[s]"), r"holds timedelta64"),
+        (np.array(["1", "2", "3"]), "holds <U1"),
+        (np.array([b"1", b"2", b"3"]), r"holds \|S1"),
+        ([2**70] * 3, "holds object"),
+        ([True, False, True], "holds bool"),
+        (np.ones(3, np.longdouble), "holds"),
+        (np.zeros(3, [("a", "f4")]), "holds"),
+        (pa.array(["a", "b", "c"]), "holds object"),
+    ],
+    ids=str,
+)
+def test_scores_that_are_no_numbers_are_refused(tmp_path, values, message):
+    for scores in (values, {"s": values}):
+        for call in (dsdm.materialize, dsdm.plan):
+            with pytest.raises(TypeError, match=message):
+                call(TABLE, [1], tmp_path / "out", scores=scores)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("values", [pa.array([0.5, 1.5, 2.5]), pa.chunked_array([[0.5], [1.5, 2.5]]), [0.5, 1.5, 2.5]])
+def test_scores_of_arrow_and_lists_are_written(tmp_path, values):
+    dsdm.materialize(TABLE, [2, 0], tmp_path / "out", scores=values)
+    assert datasets.load_from_disk(tmp_path / "out")["scores"][:] == [2.5, 0.5]
+
+
+def test_bytes_that_may_be_a_mask_are_no_row_numbers(tmp_path):
+    mask = np.array([1, 0, 1], np.uint8)
+    for call in (dsdm.materialize, dsdm.plan):
+        with pytest.raises(ValueError, match=r"indices holds 3 values of uint8, all 0 or 1: a mask, or .*flatnonzero"):
+            call(TABLE, mask, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"exclude holds 3 values of uint8, all 0 or 1"):
+        dsdm.top_k(SCORES, 1, exclude=mask)
+    assert dsdm.top_k(SCORES, 1, exclude=mask.astype(bool)).tolist() == [1]
+    assert dsdm.top_k(SCORES, 1, exclude=mask.astype(np.int64)).tolist() == [2]
+    assert dsdm.top_k(SCORES, 1, exclude=np.array([2, 1], np.uint8)).tolist() == [0]
+    with pytest.raises(TypeError, match=r"exclude\[0\] is True, among numbers"):
+        dsdm.top_k(SCORES, 1, exclude=[True, 2])
+    with pytest.raises(TypeError, match=r"indices\[1\] is False, among numbers"):
+        dsdm.materialize(TABLE, [1, False], tmp_path / "out")

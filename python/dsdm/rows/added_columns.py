@@ -40,8 +40,6 @@ def added_table(indices: NDArray[np.int64], row_ids: str | None, vectors: dict[s
 
 def _values(vector: Any, indices: NDArray[np.int64]) -> NDArray[Any]:
     """Return the scores of rows, in a type that Arrow has."""
-    if not hasattr(vector, "__array__") and not hasattr(vector, "dtype"):
-        vector = np.asarray(vector)
     # Those of files look for Ctrl-C themselves.
     many = len(indices) if isinstance(vector, np.ndarray) else 0
     values = np.asarray(interruptibly(lambda: vector[indices], many))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import prepare_arrays
-from dsdm.checks import aligned, first_beyond, plain_array, said
+from dsdm.checks import aligned, check_no_flags, check_no_mask, first_beyond, plain_array, said
 
 _R = TypeVar("_R")
 
@@ -68,6 +68,7 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
             message = f"indices must be an array, list or range of row numbers, and are {type(indices).__name__}"
             raise TypeError(message)
         indices = list(indices)
+    check_no_flags("indices", indices)
     array = plain_array("indices", indices)
     if array.ndim != 1:
         message = f"indices must have one dimension and have the shape {array.shape}"
@@ -83,6 +84,7 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
         hint = "; turn a mask into row numbers with numpy.flatnonzero" if array.dtype.kind == "b" else ""
         message = f"indices must be whole numbers and are {array.dtype}{hint}"
         raise TypeError(message)
+    check_no_mask("indices", array)
     return aligned(array, np.int64)
 
 

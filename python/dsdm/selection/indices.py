@@ -143,7 +143,8 @@ def gumbel_top_k(
     Parameters
     ----------
     scores, k, order, nan, exclude, threads
-        As in :func:`top_k`; "best" is the largest sum. Integers are taken as float64.
+        As in :func:`top_k`; "best" is the largest sum. Integers are taken as float64. With ``nan="largest"`` a NaN
+        counts as +inf, with ``nan="smallest"`` as -inf.
     seed
         A whole number from 0 to 2**64 - 1 (any of up to 1,000 digits for ``noise="numpy"``). None draws one, which is
         logged and which `return_seed` and :func:`last_seed` give.

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from dsdm.checks import refuse_masked
+from dsdm._native import Scores
+from dsdm.checks import score_values
 from dsdm.paths import PathLike
 
 
@@ -43,27 +44,29 @@ def how_to_meet(scores: int, rows: int, files: Sequence[int]) -> str:
 def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
     """Return the vectors that are written as columns by their names, each with one value for each row.
 
+    What has labels, such as a column of pandas, is taken as it lies: row by row.
+
     Raises
     ------
     ValueError
         For another number of values than of rows, with the name and both; for a name with a NUL.
     TypeError
-        For a name that is no text, and a vector without a length.
+        For a name that is no text, a vector without a length, and values that are no numbers.
 
     """
     vectors = {} if scores is None else dict(scores) if isinstance(scores, Mapping) else {"scores": scores}
-    for name, vector in vectors.items():
+    for name, given in vectors.items():
         if not isinstance(name, str):
             message = f"scores= has {name!r} as the name of a column; a text is needed"
             raise TypeError(message)
         if "\0" in name:
             message = f"scores= has {name!r} as the name of a column, and a NUL is in it, where Arrow would cut it"
             raise ValueError(message)
-        if not isinstance(vector, Sized) or isinstance(vector, str | bytes):
-            message = f"scores= has a {type(vector).__name__} as {name!r}; a dsdm.Scores or an array is needed"
+        if not isinstance(given, Sized) or isinstance(given, str | bytes):
+            message = f"scores= has a {type(given).__name__} as {name!r}; a dsdm.Scores or an array is needed"
             raise TypeError(message)
         what = f"scores={name!r}" if isinstance(scores, Mapping) else "scores"
-        refuse_masked(what, vector)
+        vector = vectors[name] = given if isinstance(given, Scores) else score_values(what, given)
         shape = getattr(vector, "shape", (len(vector),))
         if len(shape) != 1:
             more = "; give its column [:, 0]" if tuple(shape[1:]) == (1,) else ""

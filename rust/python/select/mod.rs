@@ -1,12 +1,14 @@
 //! Selection from Python: `top_k`, `gumbel_top_k`, `sample`.
 
+pub(super) mod quotas;
+
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::call;
-use super::scores::PyScores;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
+use crate::python::call;
+use crate::python::scores::PyScores;
 use crate::scores::{DType, Scores, Source, Values};
 use crate::select::{self, Between, Exclude, Nan, Noise, Number, Order, SelectOptions};
 

@@ -3,14 +3,14 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::call;
-use super::select::{NoiseArgument, OptionsArgument, ScoresArgument};
+use super::{NoiseArgument, OptionsArgument, ScoresArgument};
 use crate::error::{Error, Result};
+use crate::python::call;
 use crate::select::{self, Groups, RankBy};
 
 /// By what rows are ranked, as an argument: the noise and the temperature of a draw, or whether large scores are good.
 #[derive(FromPyObject)]
-pub(super) enum RankArgument {
+pub(in crate::python) enum RankArgument {
     Draw(NoiseArgument, f64),
     Score(bool),
 }
@@ -32,7 +32,7 @@ fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>) -> Result<&'
 /// Returns how many rows of each group can be chosen, as uint64.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // the face of the Python function
-pub(super) fn count_of_groups<'py>(
+pub(in crate::python) fn count_of_groups<'py>(
     py: Python<'py>,
     scores: ScoresArgument<'py>,
     rank: RankArgument,
@@ -54,7 +54,7 @@ pub(super) fn count_of_groups<'py>(
 /// Returns the best rows of each group, as many as its quota, as int64.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)]
-pub(super) fn best_of_groups<'py>(
+pub(in crate::python) fn best_of_groups<'py>(
     py: Python<'py>,
     scores: ScoresArgument<'py>,
     rank: RankArgument,
