@@ -14,6 +14,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::schema::types::Type;
 
 use super::encrypted::hidden_columns;
+use super::joined::check_not_joined;
 use crate::parquet_file::encoding::{CompactReader, I32, I64, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
@@ -55,7 +56,11 @@ pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<Footer> {
         if hides_columns(file) { ParquetError::External(Box::new(hidden_columns())) } else { error }
     })?;
     check_groups(metadata.parquet_schema().root_schema())?;
-    let encrypted = check_chunks(&footer(file)?, metadata.metadata())?;
+    let footer = footer(file)?;
+    // Proof: the footer was read from before these bytes.
+    let start = file.len().saturating_sub(END).saturating_sub(footer.len() as u64);
+    check_not_joined(file, metadata.metadata(), start)?;
+    let encrypted = check_chunks(&footer, metadata.metadata())?;
     Ok(Footer { metadata, encrypted })
 }
 

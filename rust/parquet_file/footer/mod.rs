@@ -3,6 +3,7 @@
 
 mod encrypted;
 mod indexes;
+mod joined;
 mod leaves;
 mod load;
 

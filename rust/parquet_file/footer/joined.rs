@@ -1,0 +1,51 @@
+//! Files that were joined one behind the other: the footer at their end is that of the last one, and its offsets, which
+//! count from the beginning of that file, lead into the first.
+
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::reader::ChunkReader;
+
+/// What a Parquet file begins and ends with.
+const MAGIC: &[u8; 4] = b"PAR1";
+/// The end of one file and the beginning of the next.
+const SEAM: &[u8; 8] = b"PAR1PAR1";
+
+/// Fails for a file that another one was appended to.
+///
+/// A footer begins where what it tells of ends. In joined files it lies behind that by the size of all files before the
+/// last, and there one ends and one begins. Bytes that nothing tells of are otherwise left alone.
+pub(super) fn check_not_joined<R: ChunkReader>(
+    file: &R,
+    metadata: &ParquetMetaData,
+    footer: u64,
+) -> Result<()> {
+    let ends = metadata.row_groups().iter().flat_map(|group| group.columns().iter().map(end_of));
+    // Proof: a file without chunks has its magic alone before the footer.
+    let told = ends.flatten().max().unwrap_or(MAGIC.len() as u64);
+    let half = MAGIC.len() as u64;
+    let Some(seam) = footer.checked_sub(told).and_then(|gap| gap.checked_sub(half)) else {
+        return Ok(()); // Proof: no file has room between them.
+    };
+    if seam == 0 || file.get_bytes(seam, SEAM.len())?.as_ref() != SEAM {
+        return Ok(());
+    }
+    Err(ParquetError::General(format!(
+        "at byte {} one file ends and another begins: Parquet files were joined, and the footer at the end tells of the last one alone; read them as files of their own",
+        seam + half
+    )))
+}
+
+/// Returns where a chunk ends, with what belongs to it; `None` where that is no number of bytes.
+fn end_of(chunk: &ColumnChunkMetaData) -> Option<u64> {
+    let start = chunk
+        .dictionary_page_offset()
+        .map_or(chunk.data_page_offset(), |at| at.min(chunk.data_page_offset()));
+    let ranges = [
+        (Some(start), Some(chunk.compressed_size())),
+        (chunk.column_index_offset(), chunk.column_index_length().map(i64::from)),
+        (chunk.offset_index_offset(), chunk.offset_index_length().map(i64::from)),
+        (chunk.bloom_filter_offset(), chunk.bloom_filter_length().map(i64::from)),
+    ];
+    let end = |(start, length): (Option<i64>, Option<i64>)| u64::try_from(start?.checked_add(length?)?).ok();
+    ranges.into_iter().filter_map(end).max()
+}
