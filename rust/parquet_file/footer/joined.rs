@@ -37,15 +37,15 @@ pub(super) fn check_not_joined<R: ChunkReader>(
 
 /// Returns where a chunk ends, with what belongs to it; `None` where that is no number of bytes.
 fn end_of(chunk: &ColumnChunkMetaData) -> Option<u64> {
-    let start = chunk
-        .dictionary_page_offset()
-        .map_or(chunk.data_page_offset(), |at| at.min(chunk.data_page_offset()));
+    // A chunk without pages of data has 0 for the place of the first.
+    let pages = [chunk.dictionary_page_offset(), Some(chunk.data_page_offset())];
+    let start = pages.into_iter().flatten().filter(|&at| at > 0).min(); // Proof: those that are there are looked at.
     let ranges = [
-        (Some(start), Some(chunk.compressed_size())),
+        (start, Some(chunk.compressed_size())),
         (chunk.column_index_offset(), chunk.column_index_length().map(i64::from)),
         (chunk.offset_index_offset(), chunk.offset_index_length().map(i64::from)),
         (chunk.bloom_filter_offset(), chunk.bloom_filter_length().map(i64::from)),
     ];
     let end = |(start, length): (Option<i64>, Option<i64>)| u64::try_from(start?.checked_add(length?)?).ok();
-    ranges.into_iter().filter_map(end).max()
+    ranges.into_iter().filter_map(end).max() // Proof: those that are there count, and no other.
 }
