@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OWN = {"dsdm", "dsdm_bench"}
+MODULES = {"pyyaml": "yaml"}
+"""Those that are called otherwise than what is installed."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # The one call that needs it says how to install it.
 OPTIONAL = {"transformers": "tokenizer", "matplotlib": "bench"}
@@ -27,7 +29,8 @@ def imported():
 
 def declared(requirements):
     """Return the modules of requirements such as ``huggingface-hub>=0.14``."""
-    return {re.match(r"[\w-]+", requirement)[0].replace("-", "_") for requirement in requirements}
+    names = {re.match(r"[\w-]+", requirement)[0].replace("-", "_") for requirement in requirements}
+    return {MODULES.get(name, name) for name in names}
 
 
 def test_what_is_imported_is_declared_and_the_other_way_round():

@@ -329,11 +329,11 @@ def test_offsets_that_a_manifest_does_not_name_are_not_waited_for(work):
 
 
 @pytest.mark.parametrize("named", ["evil", "ev*"])
-@pytest.mark.parametrize("link", ["state.json", "refs/main", "refs", "below", "0"])
+@pytest.mark.parametrize("link", ["state.json", "refs/main", "refs", "below", "0", "snapshots/abc/README.md"])
 def test_what_a_folder_of_scores_means_is_not_told_by_what_is_not_trusted(work, monkeypatch, named, link):
     elsewhere = work.parent / "elsewhere"
     elsewhere.mkdir()
-    for name in ("main", "state.json", "s.npy"):
+    for name in ("main", "state.json", "README.md", "s.npy"):
         (elsewhere / name).write_text(SECRET)
     (work / "evil" / "snapshots" / "abc").mkdir(parents=True)
     (work / "evil" / "refs").mkdir()

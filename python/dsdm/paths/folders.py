@@ -11,6 +11,7 @@ from dsdm._native import json_bytes
 from dsdm.errors import FormatError
 from dsdm.paths import complete, order
 from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
+from dsdm.paths.hub.card import read_card
 from dsdm.paths.named import place_of, tells_place
 from dsdm.paths.saved import STATE, saved_shards
 from dsdm.paths.splits import named_splits, one_split
@@ -67,14 +68,14 @@ def open_folder(folder: str, options: Options) -> Found:
     for path, below in tree.sets.items():
         refuse_table(f"{folder}/{path}", below)
     refuse_hive(folder, [*tree.files, *(f"{path}/" for path in tree.sets)])
-    if tree.sets:
-        return _data_sets(folder, tree, options)
-    if not tree.files:
+    if not tree.files and not tree.sets:
         _refuse_nothing(folder, options.use)
-    one_kind(folder, tree.files, options.use)
-    complete.check(folder, tree.files, lambda _: True, partial=options.partial, folders=tree.folders)
-    files = order.in_order(folder, tree.files, options.sort, gaps=options.partial)
-    return Found([os.path.join(folder, path) for path in files], [folder, *tree.linked])  # noqa: PTH118
+    # What load_dataset does not read, as .npy, its card does not speak of.
+    card = read_card(folder, names) if tree.sets or any(map(ROWS.kind, tree.files)) else None
+    found = _data_sets(folder, tree, options) if tree.sets else _files(folder, tree, options)
+    if card is not None:
+        card.check(found.files, is_sorted=options.sort is not None, partial=options.partial)
+    return found
 
 
 def refuse_table(folder: str, kind: str | None) -> None:
@@ -167,6 +168,14 @@ def _refuse_made_here(where: str, path: str) -> None:
                 "them out of it, or name the one that is meant"
             )
             raise ValueError(message)
+
+
+def _files(folder: str, tree: Tree, options: Options) -> Found:
+    """Return the files below a directory that holds no data sets."""
+    one_kind(folder, tree.files, options.use)
+    complete.check(folder, tree.files, lambda _: True, partial=options.partial, folders=tree.folders)
+    files = order.in_order(folder, tree.files, options.sort, gaps=options.partial)
+    return Found([os.path.join(folder, path) for path in files], [folder, *tree.linked])  # noqa: PTH118
 
 
 def _data_sets(folder: str, tree: Tree, options: Options) -> Found:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PARQUET = ("*.parquet", "**/*.parquet")
+_CARDS = ("README.md", ".huggingface.yaml")
 _DOWNLOADS_AT_ONCE = 8
 
 
@@ -76,7 +77,8 @@ def snapshot(
         where = snapshot_download(
             name,
             repo_type="dataset",
-            allow_patterns=patterns,
+            # Which of the shards are one table, a card may say that goes before their names.
+            allow_patterns=patterns if globs else [*patterns, *_CARDS],
             cache_dir=folder,
             max_workers=num_proc or _DOWNLOADS_AT_ONCE,
         )

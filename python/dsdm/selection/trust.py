@@ -16,7 +16,7 @@ ALLOW = "if you trust it, allow it by trust_paths="
 """How."""
 
 # Files that tell which files a folder means.
-_READ = ("state.json", "dsdm.json", "main")
+_READ = ("state.json", "dsdm.json", "main", "README.md", ".huggingface.yaml")
 # A pattern with more of them walks the same folders again and again.
 _MOST_WALKS = 1
 
@@ -62,8 +62,8 @@ class Trust:
     def first_leading_out(self, paths: Sequence[str]) -> str | None:
         """Say of the first of these why it is not searched: it or a link below it leads out, before anything is read.
 
-        Which files a directory means is told by files in it (``state.json``, ``refs/main``) and by directories that
-        links lead to. The files that are found are to be looked at by themselves.
+        Which files a directory means is told by files in it (``state.json``, ``refs/main``, ``README.md``) and by
+        directories that links lead to. The files that are found are to be looked at by themselves.
         """
         return self.first_outside(paths) or next(filter(None, map(self._link_out, paths)), None)
 
