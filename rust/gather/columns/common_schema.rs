@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::meanings::First;
 use super::types::{canonical_field, project, same_layout};
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -97,16 +98,17 @@ pub(crate) fn no_more_columns(
 }
 
 /// The schema that the chosen columns of every part come out with.
-pub(crate) fn common_schema<'p>(parts: &[(&'p Path, &Schema)], columns: &[Vec<usize>]) -> Result<Schema> {
-    let mut common: Option<(&'p Path, Schema)> = None;
-    for (&(path, schema), columns) in checked::zip(parts, columns)? {
+pub(crate) fn common_schema(parts: &[(&Path, &Schema)], columns: &[Vec<usize>]) -> Result<Schema> {
+    let mut all = checked::zip(parts, columns)?;
+    let Some((&(first, schema), chosen)) = all.next() else { return Ok(Schema::empty()) }; // Proof: no parts.
+    let common = canonical_schema(first, schema, chosen)?;
+    let mut meanings = First::new(first, &common);
+    for (&(path, schema), columns) in all {
         let found = canonical_schema(path, schema, columns)?;
-        match &common {
-            None => common = Some((path, found)),
-            Some((first, schema)) => same_schema(first, schema, path, &found)?,
-        }
+        same_schema(first, &common, path, &found)?;
+        meanings.check(path, &found)?;
     }
-    Ok(common.map_or_else(Schema::empty, |(_, schema)| schema))
+    Ok(common)
 }
 
 /// The schema of some columns of a part as rows come out.

@@ -4,6 +4,7 @@ pub(crate) mod common_schema;
 pub(crate) mod convert;
 pub(crate) mod extension;
 pub(crate) mod fixed_width;
+mod meanings;
 pub(crate) mod names;
 pub(crate) mod size;
 pub(crate) mod types;

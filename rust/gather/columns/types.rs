@@ -13,7 +13,7 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 
 /// The schema metadata that tells the features of `datasets`.
-const FEATURES: &str = "huggingface";
+pub(crate) const FEATURES: &str = "huggingface";
 
 /// The field that rows of a stored field come out as, or why there is none.
 pub(crate) fn canonical_field(path: &Path, column: &str, field: &Field) -> Result<Field> {

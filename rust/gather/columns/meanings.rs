@@ -1,0 +1,313 @@
+//! What the values of a column mean beside their type: the names of a `ClassLabel`, the shape of an array.
+//!
+//! Rows come out with the features of the first part, so a part in which the same values mean something else must be
+//! refused. Only what changes the meaning is compared: releases of `datasets` spell all else in different ways.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Map, Value};
+
+use super::extension::{DATA, NAME, array_of};
+use super::types::FEATURES;
+use crate::error::{At, Error, Result};
+
+/// Names of classes that a message lists, and characters of each.
+const MOST_NAMES: usize = 10;
+const MOST_CHARACTERS: usize = 60;
+/// Types of `datasets` that values are reshaped by.
+const ARRAYS: [&str; 4] = ["Array2D", "Array3D", "Array4D", "Array5D"];
+
+/// What values mean.
+#[derive(Debug, Clone, PartialEq)]
+enum Meaning {
+    /// Numbers of classes with these names.
+    Named(Vec<Value>),
+    /// Numbers of so many classes, which are named by their numbers.
+    Numbered(String),
+    /// Values of a `ClassLabel` that tells no classes in a way that is known.
+    Unnamed,
+    /// Rows of a type of array, with its shape and the type of its values.
+    Array { kind: String, shape: Value, dtype: Value },
+}
+
+/// The meanings in a schema, by where they are: `"column"["field"][]`.
+type Meanings = BTreeMap<String, Meaning>;
+
+/// A part with which others are compared.
+pub(super) struct First<'s> {
+    path: &'s Path,
+    schema: &'s Schema,
+    meanings: Option<Meanings>,
+}
+
+impl<'s> First<'s> {
+    pub(super) fn new(path: &'s Path, schema: &'s Schema) -> Self {
+        Self { path, schema, meanings: None }
+    }
+
+    /// Fails if values of the same column mean something else in another part.
+    pub(super) fn check(&mut self, path: &Path, schema: &Schema) -> Result<()> {
+        // Shards of one dataset tell the same in the same words, and nothing is parsed.
+        let same_words = self.schema.metadata().get(FEATURES) == schema.metadata().get(FEATURES);
+        if same_words && self.schema.fields() == schema.fields() {
+            return Ok(());
+        }
+        let first = self.meanings.get_or_insert_with(|| meanings(self.schema));
+        let found = meanings(schema);
+        let place = first.keys().chain(found.keys()).find(|&place| first.get(place) != found.get(place));
+        let Some(place) = place else { return Ok(()) }; // Proof: all are the same.
+        let (here, there) = (found.get(place), first.get(place));
+        let message = format!(
+            "its values are {} here and {} in {}; shards must have the same features: cast one of them with datasets (Dataset.cast(features)) and save it again, or open them apart",
+            described(here, there),
+            described(there, here),
+            self.path.display()
+        );
+        Err(Error::schema(path, At::Field(format!("column {place}")), message))
+    }
+}
+
+fn meanings(schema: &Schema) -> Meanings {
+    let mut found = Meanings::new();
+    // Proof: what is no JSON tells nothing, as everywhere.
+    let told = schema
+        .metadata()
+        .get(FEATURES)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or(Value::Null);
+    let features: Option<&Value> = told.pointer("/info/features");
+    for field in schema.fields() {
+        let place = format!("{:?}", field.name());
+        if let Some(feature) = features.and_then(|features| features.get(field.name())) {
+            add_told(&mut found, place.clone(), feature);
+        }
+        add_stored(&mut found, place, field);
+    }
+    found
+}
+
+/// Adds what a feature tells, and those in it. It lies no deeper than the parser of JSON takes.
+fn add_told(found: &mut Meanings, place: String, feature: &Value) {
+    match feature {
+        Value::Array(items) => items.iter().for_each(|item| add_told(found, format!("{place}[]"), item)),
+        Value::Object(feature) => match feature.get("_type") {
+            Some(Value::String(kind)) => add_typed(found, place, kind, feature),
+            // A column or field may have the name `_type`: its value is then a feature.
+            _ => {
+                for (name, inner) in feature {
+                    add_told(found, format!("{place}[{name:?}]"), inner);
+                }
+            }
+        },
+        _ => {}
+    }
+}
+
+fn add_typed(found: &mut Meanings, place: String, kind: &str, feature: &Map<String, Value>) {
+    match (kind, feature.get("feature")) {
+        ("ClassLabel", _) => {
+            found.insert(place, classes(feature));
+        }
+        // As old releases have it: a list of dicts is stored as a dict of lists.
+        ("Sequence", Some(Value::Object(fields))) if !fields.get("_type").is_some_and(Value::is_string) => {
+            let mut add =
+                |(name, inner): (&String, _)| add_told(found, format!("{place}[{name:?}][]"), inner);
+            fields.iter().for_each(&mut add);
+        }
+        ("Sequence" | "List" | "LargeList", Some(inner)) => add_told(found, format!("{place}[]"), inner),
+        _ if ARRAYS.contains(&kind) => {
+            // Proof: a shape or type that is not told is none, which differs from one that is.
+            let told = |key: &str| feature.get(key).cloned().unwrap_or(Value::Null);
+            found.insert(
+                place,
+                Meaning::Array { kind: kind.to_owned(), shape: told("shape"), dtype: told("dtype") },
+            );
+        }
+        _ => {}
+    }
+}
+
+fn classes(feature: &Map<String, Value>) -> Meaning {
+    match (feature.get("names"), feature.get("num_classes")) {
+        (Some(Value::Array(names)), _) => {
+            let by_number =
+                names.iter().enumerate().all(|(at, name)| name.as_str() == Some(at.to_string().as_str()));
+            if by_number { Meaning::Numbered(names.len().to_string()) } else { Meaning::Named(names.clone()) }
+        }
+        (_, Some(Value::Number(count))) => Meaning::Numbered(count.to_string()),
+        _ => Meaning::Unnamed,
+    }
+}
+
+/// Adds what the extension types of a field and of those in it tell, by which `datasets` goes first.
+fn add_stored(found: &mut Meanings, place: String, field: &Field) {
+    if let Some(array) = stored_array(field) {
+        found.insert(place, array);
+        return;
+    }
+    match field.data_type() {
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
+            add_stored(found, format!("{place}[]"), inner);
+        }
+        DataType::Struct(fields) => {
+            fields.iter().for_each(|inner| add_stored(found, format!("{place}[{:?}]", inner.name()), inner));
+        }
+        _ => {}
+    }
+}
+
+/// The array that the extension type of a field tells, if it is one.
+fn stored_array(field: &Field) -> Option<Meaning> {
+    let metadata = field.metadata();
+    let (kind, shape, dtype) = array_of(metadata.get(NAME)?, metadata.get(DATA)?, field.data_type())?;
+    Some(Meaning::Array { kind, shape, dtype: dtype.into() })
+}
+
+/// What a meaning is, in words that tell it from another.
+fn described(meaning: Option<&Meaning>, other: Option<&Meaning>) -> String {
+    match meaning {
+        None => "plain values without a ClassLabel or an array's shape".to_owned(),
+        Some(Meaning::Unnamed) => "a ClassLabel without names".to_owned(),
+        Some(Meaning::Numbered(count)) => format!("a ClassLabel with {} classes and no names", cut(count)),
+        Some(Meaning::Named(names)) if names.len() <= MOST_NAMES => {
+            let names: Vec<_> = names.iter().map(|name| cut(&name.to_string())).collect();
+            format!("a ClassLabel with the names [{}]", names.join(", "))
+        }
+        Some(Meaning::Named(names)) => {
+            let others: &[Value] = if let Some(Meaning::Named(others)) = other { others } else { &[] };
+            let differs = names.iter().enumerate().find(|(at, name)| others.get(*at) != Some(name));
+            let class = differs.map(|(at, name)| format!(", of which {at} is {}", cut(&name.to_string())));
+            // Proof: where none differs, the other has more, and the number of names tells them apart.
+            format!("a ClassLabel with {} names{}", names.len(), class.unwrap_or_default())
+        }
+        Some(Meaning::Array { kind, shape, dtype }) => {
+            format!("{kind}(shape={}, dtype={})", cut(&shape.to_string()), cut(&dtype.to_string()))
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().nth(MOST_CHARACTERS).is_none() {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(MOST_CHARACTERS).collect();
+    format!("{start}...")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Puts a feature into another.
+    type Wrap = fn(Value) -> Value;
+
+    fn schema(features: &Value) -> Schema {
+        let text = json!({"info": {"features": features}}).to_string();
+        told(&text)
+    }
+
+    fn told(text: &str) -> Schema {
+        let fields = vec![Field::new("l", DataType::Int64, true)];
+        Schema::new_with_metadata(fields, [(FEATURES.to_owned(), text.to_owned())])
+    }
+
+    fn compared(first: &Schema, other: &Schema) -> std::result::Result<(), String> {
+        First::new(Path::new("one"), first).check(Path::new("two"), other).map_err(|e| e.to_string())
+    }
+
+    fn label(names: &[&str]) -> Value {
+        json!({"names": names, "_type": "ClassLabel"})
+    }
+
+    #[test]
+    fn names_differ_wherever_they_are() {
+        let inside: [(Wrap, &str); 7] = [
+            (|label| label, "\"l\""),
+            (|label| json!([label]), "\"l\"[]"),
+            (|label| json!({"feature": label, "length": -1, "_type": "List"}), "\"l\"[]"),
+            (|label| json!({"feature": label, "_type": "LargeList"}), "\"l\"[]"),
+            (|label| json!({"feature": label, "_type": "Sequence"}), "\"l\"[]"),
+            (|label| json!({"feature": {"_type": label}, "_type": "Sequence"}), "\"l\"[\"_type\"][]"),
+            (|label| json!({"a": [label]}), "\"l\"[\"a\"][]"),
+        ];
+        for (made, place) in inside {
+            let of = |names: &[&str]| schema(&json!({"l": made(label(names))}));
+            let said = compared(&of(&["a", "b"]), &of(&["b", "a"])).unwrap_err();
+            let start = format!(
+                "two: column {place}: its values are a ClassLabel with the names [\"b\", \"a\"] here and a ClassLabel with the names [\"a\", \"b\"] in one;"
+            );
+            assert!(said.starts_with(&start), "{said}");
+            for plain in [schema(&json!({})), told("{"), told("[]"), told("")] {
+                assert!(compared(&of(&["a"]), &plain).unwrap_err().contains("plain values without"));
+                assert!(compared(&plain, &of(&["a"])).unwrap_err().contains("the names [\"a\"] here"));
+            }
+        }
+    }
+
+    #[test]
+    fn other_spellings_of_the_same_are_the_same() {
+        let same =
+            |one: Value, two: Value| compared(&schema(&json!({"l": one})), &schema(&json!({"l": two})));
+        let named = label(&["a"]);
+        assert_eq!(same(json!({"dtype": "int64", "_type": "Value"}), json!({"_type": "Image"})), Ok(()));
+        assert_eq!(same(json!([named]), json!({"feature": named, "id": null, "_type": "Sequence"})), Ok(()));
+        let dicts = json!({"feature": {"x": named}, "_type": "Sequence"});
+        assert_eq!(same(dicts, json!({"x": {"feature": named, "_type": "List"}})), Ok(()));
+        assert_eq!(same(label(&["0", "1"]), json!({"num_classes": 2, "_type": "ClassLabel"})), Ok(()));
+        assert!(same(label(&["1", "0"]), json!({"num_classes": 2, "_type": "ClassLabel"})).is_err());
+        assert_eq!(
+            same(json!({"names": ["a"], "id": 1, "num_classes": 1, "_type": "ClassLabel"}), named),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn columns_that_are_not_read_do_not_count() {
+        let of = |names: &[&str]| schema(&json!({"l": {"_type": "Value"}, "x": label(names)}));
+        assert_eq!(compared(&of(&["a"]), &of(&["b"])), Ok(()));
+    }
+
+    #[test]
+    fn of_many_names_the_first_that_differs_is_told() {
+        let many: Vec<String> = (0..100).map(|at| format!("c{at}")).collect();
+        let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let first = schema(&json!({"l": label(&many)}));
+        many.swap(70, 71);
+        let said = compared(&first, &schema(&json!({"l": label(&many)}))).unwrap_err();
+        assert!(said.contains("with 100 names, of which 70 is \"c71\" here and"), "{said}");
+        assert!(
+            compared(&first, &schema(&json!({"l": label(&many[..50])})))
+                .unwrap_err()
+                .contains("with 50 names")
+        );
+    }
+
+    #[test]
+    fn arrays_differ_in_shape_and_type_by_features_or_extension_type() {
+        let array = |shape: &[u8], dtype: &str| json!({"shape": shape, "dtype": dtype, "_type": "Array2D"});
+        let of = |shape: &[u8], dtype: &str| schema(&json!({"l": array(shape, dtype)}));
+        let said = compared(&of(&[3, 2], "int32"), &of(&[2, 3], "int32")).unwrap_err();
+        assert!(
+            said.contains("are Array2D(shape=[2,3], dtype=\"int32\") here and Array2D(shape=[3,2]"),
+            "{said}"
+        );
+        assert!(compared(&of(&[3, 2], "int32"), &of(&[3, 2], "int64")).is_err());
+        let stored = |data: &str| {
+            let name = "datasets.features.features.Array2DExtensionType";
+            let metadata =
+                [(NAME, name), (DATA, data)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let list = |kind| DataType::List(Arc::new(Field::new("item", kind, true)));
+            let inner = Field::new("item", list(list(DataType::Int32)), true).with_metadata(metadata);
+            Schema::new(vec![Field::new("l", DataType::List(Arc::new(inner)), true)])
+        };
+        let said = compared(&stored("[[3, 2], \"int32\"]"), &stored("[[2, 3], \"int32\"]")).unwrap_err();
+        assert!(said.contains("column \"l\"[]: its values are Array2D(shape=[2,3]"), "{said}");
+        assert_eq!(compared(&stored("[[3, 2], \"int32\"]"), &stored("[[3,2],\"int32\"]")), Ok(()));
+    }
+}
