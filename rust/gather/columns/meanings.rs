@@ -183,7 +183,7 @@ fn described(meaning: Option<&Meaning>, other: Option<&Meaning>) -> String {
             format!("a ClassLabel with {} names{}", names.len(), class.unwrap_or_default())
         }
         Some(Meaning::Array { kind, shape, dtype }) => {
-            format!("{kind}(shape={}, dtype={})", cut(&shape.to_string()), cut(&dtype.to_string()))
+            format!("{kind} of shape {} and type {}", cut(&shape.to_string()), cut(&dtype.to_string()))
         }
     }
 }
@@ -294,7 +294,7 @@ mod tests {
         let of = |shape: &[u8], dtype: &str| schema(&json!({"l": array(shape, dtype)}));
         let said = compared(&of(&[3, 2], "int32"), &of(&[2, 3], "int32")).unwrap_err();
         assert!(
-            said.contains("are Array2D(shape=[2,3], dtype=\"int32\") here and Array2D(shape=[3,2]"),
+            said.contains("are Array2D of shape [2,3] and type \"int32\" here and Array2D of shape [3,2]"),
             "{said}"
         );
         assert!(compared(&of(&[3, 2], "int32"), &of(&[3, 2], "int64")).is_err());
@@ -307,7 +307,7 @@ mod tests {
             Schema::new(vec![Field::new("l", DataType::List(Arc::new(inner)), true)])
         };
         let said = compared(&stored("[[3, 2], \"int32\"]"), &stored("[[2, 3], \"int32\"]")).unwrap_err();
-        assert!(said.contains("column \"l\"[]: its values are Array2D(shape=[2,3]"), "{said}");
+        assert!(said.contains("column \"l\"[]: its values are Array2D of shape [2,3]"), "{said}");
         assert_eq!(compared(&stored("[[3, 2], \"int32\"]"), &stored("[[3,2],\"int32\"]")), Ok(()));
     }
 }
