@@ -39,6 +39,7 @@ lint-rust: $(VENV)/.tools
 	cargo fmt --check
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
+	cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target
 
 lint-python: $(VENV)/.checks
 	$(BIN)/ruff check

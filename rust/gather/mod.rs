@@ -10,7 +10,7 @@ mod copy;
 mod corpus;
 mod decode;
 mod estimate;
-#[cfg(any(fuzzing, test))]
+#[cfg(any(feature = "fuzzing", test))]
 pub mod fuzzing;
 mod locator;
 mod output;

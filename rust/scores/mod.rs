@@ -11,7 +11,7 @@ mod dtype;
 mod expr;
 mod float;
 mod formats;
-#[cfg(any(fuzzing, test))]
+#[cfg(any(feature = "fuzzing", test))]
 pub mod fuzzing;
 mod open;
 mod options;

@@ -6,7 +6,7 @@
 
 mod disk;
 mod format;
-#[cfg(any(fuzzing, test))]
+#[cfg(any(feature = "fuzzing", test))]
 pub mod fuzzing;
 mod manifest;
 mod materialize;

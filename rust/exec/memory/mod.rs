@@ -97,7 +97,7 @@ const LOOKS: usize = 5;
 
 /// Whether there is so much: of the system, or of what the allocator keeps for this thread.
 fn is_there(bytes: usize) -> bool {
-    if cfg!(fuzzing) {
+    if cfg!(feature = "fuzzing") {
         return bytes <= FUZZED;
     }
     is_found(|| is_given(bytes))

@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 
 use arrow::buffer::Buffer;
@@ -21,8 +20,6 @@ use crate::io::opened::Opened;
 
 /// Bytes that a thread reads and checks at once.
 const PART: u64 = 4 << 20;
-/// Bytes that stay in the second-level cache while they are looked at twice.
-const STEP: usize = 128 << 10;
 
 /// The checksum of a file, spelled as eight hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,18 +64,16 @@ pub(crate) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Hasher 
     hasher
 }
 
-/// The checksum of buffers that follow each other, and a digest of each, as its bytes: by one look at them, as both
-/// take little more than fetching them from memory.
+/// The checksum of buffers that follow each other, and a digest of each, as its bytes.
+///
+/// A digest that is given a buffer piece by piece keeps its sums in memory or in registers, as the compiler has it: at
+/// worst it takes twice as long, which is 3 % of a gather. Given all at once, it always has them in registers.
 pub(crate) fn of_buffers(buffers: &[Buffer]) -> (Hasher, Vec<u8>) {
     let mut sum = Hasher::new();
     let mut digests = Vec::with_capacity(buffers.len() * size_of::<u64>());
     for buffer in buffers {
-        let mut digest = XxHash3_64::new();
-        for step in buffer.chunks(STEP) {
-            sum.update(step);
-            digest.write(step);
-        }
-        digests.extend(digest.finish().to_le_bytes());
+        sum.update(buffer);
+        digests.extend(XxHash3_64::oneshot(buffer).to_le_bytes());
     }
     (sum, digests)
 }

@@ -4,7 +4,7 @@
 
 mod bytes;
 mod choose;
-#[cfg(any(fuzzing, test))]
+#[cfg(any(feature = "fuzzing", test))]
 pub(in crate::scores) mod fuzzing;
 mod items;
 mod nested;

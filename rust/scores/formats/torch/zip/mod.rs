@@ -51,7 +51,7 @@ impl Archive {
     }
 
     /// All entries.
-    #[cfg(any(fuzzing, test))]
+    #[cfg(any(feature = "fuzzing", test))]
     pub(super) fn entries(&self) -> impl Iterator<Item = &ZipEntry> {
         self.entries.values()
     }
