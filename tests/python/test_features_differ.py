@@ -137,3 +137,27 @@ def test_another_description_beside_the_shards_does_not_count(tmp_path: Path) ->
     path.write_text(json.dumps(info))
     assert dsdm.select(folders, [0, 1]).features["l"] == ONE
     assert dsdm.select(folders[0], [0]).features["l"] == ONE
+
+
+def tensors(path: Path, shape: list[int]) -> Path:
+    """Write two rows of six numbers each, as arrays of a shape."""
+    numbers = pa.FixedSizeListArray.from_arrays(pa.array(range(12), pa.int32()), 6)
+    column = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.int32(), shape), numbers)
+    pq.write_table(pa.table({"t": column}), path)
+    return path
+
+
+def test_tensors_of_another_shape_are_refused(tmp_path: Path) -> None:
+    """Their numbers are stored alike, and the shape of the first would be taken for all."""
+    tall, wide, again = (
+        tensors(tmp_path / f"{name}.parquet", shape)
+        for name, shape in (("tall", [3, 2]), ("wide", [2, 3]), ("again", [3, 2]))
+    )
+    with pytest.raises(
+        errors.SchemaError, match=r'wide\.parquet: column "t": its values are of the extension type'
+    ) as no:
+        dsdm.open_shards([tall, wide])
+    assert '"shape":[2,3]' in str(no.value)
+    assert '"shape":[3,2]' in str(no.value)
+    rows = dsdm.open_shards([tall, again]).take([0, 3])
+    assert rows.column("t").to_pylist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]

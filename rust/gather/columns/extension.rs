@@ -19,6 +19,10 @@ pub(crate) const NAME: &str = "ARROW:extension:name";
 pub(crate) const DATA: &str = "ARROW:extension:metadata";
 /// A type that is a pickle of itself.
 const PICKLED: &str = "arrow.py_extension_type";
+/// Whole numbers that are true or false.
+const BOOL8: &str = "arrow.bool8";
+/// Lists of one length that are arrays of one shape.
+const TENSOR: &str = "arrow.fixed_shape_tensor";
 
 /// The metadata of a field that comes out as `data_type`: its extension type, if it has one that fits.
 pub(crate) fn metadata(
@@ -47,14 +51,14 @@ pub(crate) fn metadata(
 fn is_stored_as(name: &str, data: &str, data_type: &DataType) -> bool {
     match name {
         "arrow.uuid" => *data_type == DataType::FixedSizeBinary(16) && data.is_empty(),
-        "arrow.bool8" => *data_type == DataType::Int8 && data.is_empty(),
+        BOOL8 => *data_type == DataType::Int8 && data.is_empty(),
         "arrow.json" => matches!(data_type, DataType::Utf8 | DataType::LargeUtf8),
         "arrow.opaque" => {
             // Proof: what is no JSON has none of the keys.
             let data: Value = serde_json::from_str(data).unwrap_or(Value::Null);
             ["type_name", "vendor_name"].iter().all(|key| data.get(key).is_some_and(Value::is_string))
         }
-        "arrow.fixed_shape_tensor" => match data_type {
+        TENSOR => match data_type {
             DataType::FixedSizeList(_, length) => is_shape_of(data, *length),
             _ => false,
         },
@@ -89,6 +93,28 @@ fn is_permutation(permutation: Option<&Value>, shape: &[Value]) -> bool {
         places.sort_unstable();
         places.iter().copied().eq(0..shape.len() as u64)
     })
+}
+
+/// What an extension type tells of its values, in one spelling: its name, and what belongs to it.
+///
+/// Names of a tensor's dimensions tell nothing of its values.
+///
+/// Proof: a tensor's shape is a list, or its type would have been dropped, and what is no JSON is compared as it stands.
+pub(crate) fn told(field: &Field) -> Option<(&str, Value)> {
+    let name = field.metadata().get(NAME)?;
+    let data = field.metadata().get(DATA).map_or("", String::as_str);
+    let mut told = serde_json::from_str(data).unwrap_or_else(|_| Value::from(data));
+    if let (TENSOR, Value::Object(tensor)) = (name.as_str(), &mut told) {
+        let dimensions = tensor.get("shape").and_then(Value::as_array).map_or(0, Vec::len);
+        tensor.retain(|key, _| key == "shape" || key == "permutation");
+        tensor.entry("permutation").or_insert_with(|| (0..dimensions).collect());
+    }
+    Some((name, told))
+}
+
+/// Whether values of an extension type are other values than those that are stored, and not the same in another form.
+pub(crate) fn gives_other_values(name: &str) -> bool {
+    matches!(name, BOOL8 | TENSOR)
 }
 
 /// The arrays of `datasets`, `Array2D` to `Array5D`: kind, shape and the name of the type of their values.

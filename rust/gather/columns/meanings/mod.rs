@@ -1,4 +1,5 @@
-//! What the values of a column mean beside their type: the names of a `ClassLabel`, the shape of an array.
+//! What the values of a column mean beside their type: the names of a `ClassLabel`, the shape of an array, an extension
+//! type of Arrow.
 //!
 //! Rows come out with the features of the first part, so a part in which the same values mean something else must be
 //! refused. Only what changes the meaning is compared: releases of `datasets` spell all else in different ways.
@@ -9,9 +10,9 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Map, Value};
 
-use super::extension::{DATA, NAME, array_of};
-use super::types::FEATURES;
 use crate::error::{At, Error, Result};
+use crate::gather::columns::extension::{DATA, NAME, array_of, gives_other_values, told};
+use crate::gather::columns::types::FEATURES;
 
 /// Names of classes that a message lists, and characters of each.
 const MOST_NAMES: usize = 10;
@@ -30,25 +31,37 @@ enum Meaning {
     Unnamed,
     /// Rows of a type of array, with its shape and the type of its values.
     Array { kind: String, shape: Value, dtype: Value },
+    /// Values of an extension type of Arrow.
+    Extension { name: String, told: Value },
+}
+
+/// Whether two parts mean the same. One that tells nothing of values that are what is stored means the same.
+fn are_alike(one: Option<&Meaning>, other: Option<&Meaning>) -> bool {
+    match (one, other) {
+        (Some(Meaning::Extension { name, .. }), None) | (None, Some(Meaning::Extension { name, .. })) => {
+            !gives_other_values(name)
+        }
+        _ => one == other,
+    }
 }
 
 /// The meanings in a schema, by where they are: `"column"["field"][]`.
 type Meanings = BTreeMap<String, Meaning>;
 
 /// A part with which others are compared.
-pub(super) struct First<'s> {
+pub(in crate::gather::columns) struct First<'s> {
     path: &'s Path,
     schema: &'s Schema,
     meanings: Option<Meanings>,
 }
 
 impl<'s> First<'s> {
-    pub(super) fn new(path: &'s Path, schema: &'s Schema) -> Self {
+    pub(in crate::gather::columns) fn new(path: &'s Path, schema: &'s Schema) -> Self {
         Self { path, schema, meanings: None }
     }
 
     /// Fails if values of the same column mean something else in another part.
-    pub(super) fn check(&mut self, path: &Path, schema: &Schema) -> Result<()> {
+    pub(in crate::gather::columns) fn check(&mut self, path: &Path, schema: &Schema) -> Result<()> {
         // Shards of one dataset tell the same in the same words, and nothing is parsed.
         let same_words = self.schema.metadata().get(FEATURES) == schema.metadata().get(FEATURES);
         if same_words && self.schema.fields() == schema.fields() {
@@ -56,7 +69,8 @@ impl<'s> First<'s> {
         }
         let first = self.meanings.get_or_insert_with(|| meanings(self.schema));
         let found = meanings(schema);
-        let place = first.keys().chain(found.keys()).find(|&place| first.get(place) != found.get(place));
+        let place =
+            first.keys().chain(found.keys()).find(|&place| !are_alike(first.get(place), found.get(place)));
         let Some(place) = place else { return Ok(()) }; // Proof: all are the same.
         let (here, there) = (found.get(place), first.get(place));
         let message = format!(
@@ -147,6 +161,9 @@ fn add_stored(found: &mut Meanings, place: String, field: &Field) {
         found.insert(place, array);
         return;
     }
+    if let Some((name, told)) = told(field) {
+        found.insert(place.clone(), Meaning::Extension { name: name.to_owned(), told });
+    }
     match field.data_type() {
         DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
             add_stored(found, format!("{place}[]"), inner);
@@ -168,7 +185,7 @@ fn stored_array(field: &Field) -> Option<Meaning> {
 /// What a meaning is, in words that tell it from another.
 fn described(meaning: Option<&Meaning>, other: Option<&Meaning>) -> String {
     match meaning {
-        None => "plain values without a ClassLabel or an array's shape".to_owned(),
+        None => "plain values without a ClassLabel, an array's shape or an extension type".to_owned(),
         Some(Meaning::Unnamed) => "a ClassLabel without names".to_owned(),
         Some(Meaning::Numbered(count)) => format!("a ClassLabel with {} classes and no names", cut(count)),
         Some(Meaning::Named(names)) if names.len() <= MOST_NAMES => {
@@ -185,6 +202,12 @@ fn described(meaning: Option<&Meaning>, other: Option<&Meaning>) -> String {
         Some(Meaning::Array { kind, shape, dtype }) => {
             format!("{kind} of shape {} and type {}", cut(&shape.to_string()), cut(&dtype.to_string()))
         }
+        Some(Meaning::Extension { name, told }) if told == "" => {
+            format!("of the extension type {}", cut(name))
+        }
+        Some(Meaning::Extension { name, told }) => {
+            format!("of the extension type {} with {}", cut(name), cut(&told.to_string()))
+        }
     }
 }
 
@@ -197,117 +220,4 @@ fn cut(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use serde_json::json;
-
-    use super::*;
-
-    /// Puts a feature into another.
-    type Wrap = fn(Value) -> Value;
-
-    fn schema(features: &Value) -> Schema {
-        let text = json!({"info": {"features": features}}).to_string();
-        told(&text)
-    }
-
-    fn told(text: &str) -> Schema {
-        let fields = vec![Field::new("l", DataType::Int64, true)];
-        Schema::new_with_metadata(fields, [(FEATURES.to_owned(), text.to_owned())])
-    }
-
-    fn compared(first: &Schema, other: &Schema) -> std::result::Result<(), String> {
-        First::new(Path::new("one"), first).check(Path::new("two"), other).map_err(|e| e.to_string())
-    }
-
-    fn label(names: &[&str]) -> Value {
-        json!({"names": names, "_type": "ClassLabel"})
-    }
-
-    #[test]
-    fn names_differ_wherever_they_are() {
-        let inside: [(Wrap, &str); 7] = [
-            (|label| label, "\"l\""),
-            (|label| json!([label]), "\"l\"[]"),
-            (|label| json!({"feature": label, "length": -1, "_type": "List"}), "\"l\"[]"),
-            (|label| json!({"feature": label, "_type": "LargeList"}), "\"l\"[]"),
-            (|label| json!({"feature": label, "_type": "Sequence"}), "\"l\"[]"),
-            (|label| json!({"feature": {"_type": label}, "_type": "Sequence"}), "\"l\"[\"_type\"][]"),
-            (|label| json!({"a": [label]}), "\"l\"[\"a\"][]"),
-        ];
-        for (made, place) in inside {
-            let of = |names: &[&str]| schema(&json!({"l": made(label(names))}));
-            let said = compared(&of(&["a", "b"]), &of(&["b", "a"])).unwrap_err();
-            let start = format!(
-                "two: column {place}: its values are a ClassLabel with the names [\"b\", \"a\"] here and a ClassLabel with the names [\"a\", \"b\"] in one;"
-            );
-            assert!(said.starts_with(&start), "{said}");
-            for plain in [schema(&json!({})), told("{"), told("[]"), told("")] {
-                assert!(compared(&of(&["a"]), &plain).unwrap_err().contains("plain values without"));
-                assert!(compared(&plain, &of(&["a"])).unwrap_err().contains("the names [\"a\"] here"));
-            }
-        }
-    }
-
-    #[test]
-    fn other_spellings_of_the_same_are_the_same() {
-        let same =
-            |one: Value, two: Value| compared(&schema(&json!({"l": one})), &schema(&json!({"l": two})));
-        let named = label(&["a"]);
-        assert_eq!(same(json!({"dtype": "int64", "_type": "Value"}), json!({"_type": "Image"})), Ok(()));
-        assert_eq!(same(json!([named]), json!({"feature": named, "id": null, "_type": "Sequence"})), Ok(()));
-        let dicts = json!({"feature": {"x": named}, "_type": "Sequence"});
-        assert_eq!(same(dicts, json!({"x": {"feature": named, "_type": "List"}})), Ok(()));
-        assert_eq!(same(label(&["0", "1"]), json!({"num_classes": 2, "_type": "ClassLabel"})), Ok(()));
-        assert!(same(label(&["1", "0"]), json!({"num_classes": 2, "_type": "ClassLabel"})).is_err());
-        assert_eq!(
-            same(json!({"names": ["a"], "id": 1, "num_classes": 1, "_type": "ClassLabel"}), named),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn columns_that_are_not_read_do_not_count() {
-        let of = |names: &[&str]| schema(&json!({"l": {"_type": "Value"}, "x": label(names)}));
-        assert_eq!(compared(&of(&["a"]), &of(&["b"])), Ok(()));
-    }
-
-    #[test]
-    fn of_many_names_the_first_that_differs_is_told() {
-        let many: Vec<String> = (0..100).map(|at| format!("c{at}")).collect();
-        let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let first = schema(&json!({"l": label(&many)}));
-        many.swap(70, 71);
-        let said = compared(&first, &schema(&json!({"l": label(&many)}))).unwrap_err();
-        assert!(said.contains("with 100 names, of which 70 is \"c71\" here and"), "{said}");
-        assert!(
-            compared(&first, &schema(&json!({"l": label(&many[..50])})))
-                .unwrap_err()
-                .contains("with 50 names")
-        );
-    }
-
-    #[test]
-    fn arrays_differ_in_shape_and_type_by_features_or_extension_type() {
-        let array = |shape: &[u8], dtype: &str| json!({"shape": shape, "dtype": dtype, "_type": "Array2D"});
-        let of = |shape: &[u8], dtype: &str| schema(&json!({"l": array(shape, dtype)}));
-        let said = compared(&of(&[3, 2], "int32"), &of(&[2, 3], "int32")).unwrap_err();
-        assert!(
-            said.contains("are Array2D of shape [2,3] and type \"int32\" here and Array2D of shape [3,2]"),
-            "{said}"
-        );
-        assert!(compared(&of(&[3, 2], "int32"), &of(&[3, 2], "int64")).is_err());
-        let stored = |data: &str| {
-            let name = "datasets.features.features.Array2DExtensionType";
-            let metadata =
-                [(NAME, name), (DATA, data)].map(|(key, value)| (key.to_owned(), value.to_owned()));
-            let list = |kind| DataType::List(Arc::new(Field::new("item", kind, true)));
-            let inner = Field::new("item", list(list(DataType::Int32)), true).with_metadata(metadata);
-            Schema::new(vec![Field::new("l", DataType::List(Arc::new(inner)), true)])
-        };
-        let said = compared(&stored("[[3, 2], \"int32\"]"), &stored("[[2, 3], \"int32\"]")).unwrap_err();
-        assert!(said.contains("column \"l\"[]: its values are Array2D of shape [2,3]"), "{said}");
-        assert_eq!(compared(&stored("[[3, 2], \"int32\"]"), &stored("[[3,2],\"int32\"]")), Ok(()));
-    }
-}
+mod tests;
