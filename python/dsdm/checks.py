@@ -144,29 +144,32 @@ def count_of(k: object, name: str = "k") -> int:
     """Return the number of rows that are asked for."""
     count = whole(name, k)
     if not 0 <= count < 2**63:
-        message = f"{name} is {said(count)}; it must be at least 0 and at most the number of rows"
+        most = "at most the number of rows" if name == "k" else "below 2^63"
+        message = f"{name} is {said(count)}; it must be at least 0 and {most}"
         raise ValueError(message)
     return count
 
 
-def excluded_rows(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None":
-    """Return the rows that must not be chosen: row numbers, or one boolean for each row."""
+def excluded_rows(
+    exclude: npt.ArrayLike | None, name: str = "exclude"
+) -> "npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None":
+    """Return the rows that must not be chosen, or by another name may be: row numbers, or one boolean for each row."""
     if exclude is None:
         return None
-    check_no_flags("exclude", exclude)
-    rows = plain_array("exclude", list(exclude) if isinstance(exclude, AbstractSet) else exclude)
+    check_no_flags(name, exclude)
+    rows = plain_array(name, list(exclude) if isinstance(exclude, AbstractSet) else exclude)
     if rows.ndim != 1:
-        message = f"exclude has shape {rows.shape}; row numbers or one boolean per row are needed"
+        message = f"{name} has shape {rows.shape}; row numbers or one boolean per row are needed"
         raise ValueError(message)
     if rows.dtype == np.bool_:
         return aligned(rows, np.bool_)
     beyond = first_beyond(rows)
     if beyond is not None:
-        raise IndexError(_no_row("exclude", *beyond))
+        raise IndexError(_no_row(name, *beyond))
     if rows.size and rows.dtype.kind not in "iu":
-        message = f"exclude holds {rows.dtype}; row numbers are integers, and a mask is boolean"
+        message = f"{name} holds {rows.dtype}; row numbers are integers, and a mask is boolean"
         raise TypeError(message)
-    check_no_mask("exclude", rows)
+    check_no_mask(name, rows)
     return aligned(rows, np.int64)
 
 
@@ -278,12 +281,17 @@ def score_values(what: str, values: Any) -> npt.NDArray[Any]:
     if array.dtype.name == "bfloat16" or (array.dtype.kind in "iuf" and array.dtype.itemsize <= 8):  # noqa: PLR2004
         return array
     if array.dtype.kind == "O" and array.ndim == 1:
-        at = next((at for at, value in enumerate(array) if value is None or value != value), None)  # noqa: PLR0124
+        at = next((at for at, value in enumerate(array) if _is_missing(value)), None)
         if at is not None:
             message = f"{what}[{at}] is {array[at]}, which is no value; give a number for it, or NaN"
             raise TypeError(message)
     message = f"{what} holds {array.dtype}; numbers are needed: float16 to float64, or integers of up to 64 bits"
     raise TypeError(message)
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN, or the one of pandas, which compares with nothing."""
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
 
 
 def refuse_masked(what: str, values: object) -> None:
@@ -298,8 +306,19 @@ def refuse_masked(what: str, values: object) -> None:
     nulls = getattr(values, "null_count", 0)
     nulls = nulls() if callable(nulls) else nulls  # a method of polars
     if isinstance(nulls, int) and nulls:
-        message = f"{what} has {nulls:,} nulls, which are no values; give {what}.drop_null() or {what}.fill_null(…)"
-        raise TypeError(message)
+        raise TypeError(_nulls(what, nulls, "drop_null", "fill_null"))
+    if not isinstance(getattr(values, "dtype", np.dtype("f8")), np.dtype) and hasattr(values, "isna"):
+        # Of pandas, with a mask of its own: numpy would have NaN for what is missing, and round the other numbers.
+        missing = int(np.count_nonzero(values.isna()))
+        if missing:
+            raise TypeError(_nulls(what, missing, "dropna", "fillna"))
+
+
+def _nulls(what: str, count: int, drop: str, fill: str) -> str:
+    """Say what to give in place of values with nulls: without some, scores would be those of other rows."""
+    filled = f"{what}.{fill}(…)"
+    how = f"{what}.{drop}() or {filled}" if what in ("indices", "exclude", "only") else filled
+    return f"{what} has {count:,} nulls, which are no values; give {how}"
 
 
 def _how_unmasked(what: str) -> str:

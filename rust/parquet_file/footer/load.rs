@@ -15,6 +15,7 @@ use parquet::schema::types::Type;
 
 use super::encrypted::hidden_columns;
 use super::joined::check_not_joined;
+use super::zones::with_zones;
 use crate::parquet_file::encoding::{CompactReader, I32, I64, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
@@ -61,7 +62,7 @@ pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<Footer> {
     let start = file.len().saturating_sub(END).saturating_sub(footer.len() as u64);
     check_not_joined(file, metadata.metadata(), start)?;
     let encrypted = check_chunks(&footer, metadata.metadata())?;
-    Ok(Footer { metadata, encrypted })
+    Ok(Footer { metadata: with_zones(metadata)?, encrypted })
 }
 
 /// Whether a footer that cannot be read has chunks of which all is encrypted.
