@@ -26,11 +26,15 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsafePickleError,
     )
+    from dsdm.joins.align import Aligned, align
     from dsdm.rows.planning import Plan, plan
     from dsdm.rows.verifying import Verified, verify
     from dsdm.scores import Scores, open_scores
     from dsdm.selection.indices import gumbel_top_k, sample, top_k
-    from dsdm.selection.methods import get_indices
+    from dsdm.selection.methods import get_indices, method_scores
+    from dsdm.selection.rules.choose import choose
+    from dsdm.selection.rules.chosen import Selection
+    from dsdm.selection.rules.round_robin import round_robin
     from dsdm.selection.seeds import last_seed
 else:
     _HOMES = {
@@ -46,8 +50,12 @@ else:
             "UnsafePickleError",
         ),
         "dsdm.selection.indices": ("gumbel_top_k", "sample", "top_k"),
-        "dsdm.selection.methods": ("get_indices",),
+        "dsdm.selection.methods": ("get_indices", "method_scores"),
+        "dsdm.selection.rules.choose": ("choose",),
+        "dsdm.selection.rules.chosen": ("Selection",),
+        "dsdm.selection.rules.round_robin": ("round_robin",),
         "dsdm.selection.seeds": ("last_seed",),
+        "dsdm.joins.align": ("Aligned", "align"),
         "dsdm.rows.planning": ("Plan", "plan"),
         "dsdm.scores": ("Scores", "open_scores"),
         "dsdm.rows.verifying": ("Verified", "verify"),
@@ -70,6 +78,7 @@ else:
 
 
 __all__ = [
+    "Aligned",
     "ChecksumError",
     "FormatError",
     "InternalError",
@@ -78,19 +87,24 @@ __all__ = [
     "ResumeMismatchError",
     "SchemaError",
     "Scores",
+    "Selection",
     "Shards",
     "SourceChangedError",
     "TruncatedError",
     "UnsafePickleError",
     "Verified",
     "__version__",
+    "align",
+    "choose",
     "get_indices",
     "gumbel_top_k",
     "last_seed",
     "materialize",
+    "method_scores",
     "open_scores",
     "open_shards",
     "plan",
+    "round_robin",
     "sample",
     "select",
     "top_k",

@@ -73,7 +73,7 @@ class Shards:
         """
         check_threads(threads)
         limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-        rows = self._source.rows(row_numbers(indices))
+        rows = self._source.rows(row_numbers(indices, len(self)))
         return self._source.corpus.take(rows, memory_limit=limit, threads=threads)
 
     def select(self, indices: Any, **options: Any) -> "datasets.Dataset":
@@ -204,7 +204,7 @@ def select(
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
     opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
-    return select_rows(for_datasets(opened), row_numbers(indices), limit, threads)
+    return select_rows(for_datasets(opened), row_numbers(indices, len(opened)), limit, threads)
 
 
 def open_dataset(

@@ -191,3 +191,18 @@ def test_a_nan_is_named_with_its_row(method, upstream_mini, tmp_path):
     assert "1234" in str(error.value) or "1,234" in str(error.value)
     found = dsdm.get_indices(method, ROWS - 2, "squad", data_dir=tmp_path, nan="omit")
     assert not {1234, 2345} & set(found.tolist())
+
+
+def test_the_scores_of_a_method_are_those_it_chooses_by(upstream_mini):
+    for method, target in (("dsdm", "squad"), ("dsdm", "lm_task_mix"), ("classifier", "squad"), ("dsir", "squad")):
+        scores = dsdm.method_scores(method, target, data_dir=upstream_mini)
+        options = {"gumbel": True, "seed": 3} if method == "dsir" else {}
+        seed = {"seed": 3} if method == "dsir" else {}
+        expected = dsdm.get_indices(method, 20, target, data_dir=upstream_mini, **seed)
+        assert dsdm.choose(scores, k=20, **options).indices.tolist() == expected.tolist()
+        assert len(dsdm.method_scores(method, target, data_dir=upstream_mini, rows=30)) == 30
+    for method in ("random", "semdedup"):
+        with pytest.raises(ValueError, match=f"method is '{method}', which has no scores"):
+            dsdm.method_scores(method, data_dir=upstream_mini)
+    with pytest.raises(ValueError, match="target"):
+        dsdm.method_scores("dsdm", data_dir=upstream_mini)

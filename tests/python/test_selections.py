@@ -1,80 +1,181 @@
-"""The drop-in has every public name of the reference's modules, with its signature."""
+"""A selection: what it says, set operations, files, and rows that are written by it."""
 
-import inspect
-import sys
+import json
+from pathlib import Path
 
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from dsdm import reference, selections, utils
+import dsdm
+from dsdm import errors
 
-SIGNATURES = {
-    "dsdm_select": ["target_task", "selection_size"],
-    "classifier_select": ["target_task", "selection_size"],
-    "dsir_select": ["target_task", "selection_size"],
-    "random_select": ["selection_size"],
-    "semdedup_select": ["selection_size"],
-    "get_indices": ["method", "selection_size", "target_task"],
-    "dataset_select": ["method", "selection_size", "target_task"],
-    "get_candidate_dataset": [],
-    "process_path": ["path"],
+pytestmark = pytest.mark.filterwarnings("ignore:.*where ties is:UserWarning")
+
+SCORES = np.array([0.5, 2, -1, 2, 0.5, 2], np.float32)
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> dsdm.Scores:
+    """Return scores of a file."""
+    pq.write_table(pa.table({"score": SCORES, "id": range(6)}), tmp_path / "fineweb.parquet")
+    return dsdm.open_scores(tmp_path / "fineweb.parquet", column="score")
+
+
+def test_one_line_tells_what_was_chosen(scores: dsdm.Scores) -> None:
+    assert repr(dsdm.choose(scores, k=2)) == (
+        '2 of 6 rows, score >= 2 (3 tied there, 2 taken), top-k of fineweb.parquet["score"]'
+    )
+    assert repr(dsdm.choose(SCORES, k=1, largest=False)) == "1 of 6 rows, score <= -1, bottom-k"
+    assert repr(dsdm.choose(SCORES, k=2, near=1)).endswith("score 0.5 and nearer (2 tied there, 2 taken), nearest to 1")
+    drawn = repr(dsdm.choose(SCORES, k=2, gumbel=True, seed=7))
+    assert drawn == "2 of 6 rows, Gumbel top-k, seed 7"
+    assert repr(dsdm.choose(SCORES, min_score=0.5)) == (
+        "5 of 6 rows, score >= 0.5 (2 tied there, 2 taken), all within the bounds"
+    )
+    budget = dsdm.choose(SCORES, tokens=30, lengths=np.full(6, 10))
+    assert repr(budget) == "3 of 6 rows, score >= 2 (3 tied there, 3 taken), 30 tokens, top-k for at most 30 tokens"
+
+
+def test_it_is_an_array_of_its_rows() -> None:
+    chosen = dsdm.choose(SCORES, k=3)
+    assert np.asarray(chosen).tolist() == [1, 3, 5]
+    assert np.asarray(chosen, np.float32).dtype == np.float32
+    assert len(chosen) == 3
+    assert SCORES[chosen].tolist() == [2, 2, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        chosen.indices[0] = 1
+
+
+def test_sets() -> None:
+    best = dsdm.choose(SCORES, k=4)
+    least = dsdm.choose(SCORES, k=3, largest=False)
+    assert best.indices.tolist() == [1, 3, 5, 0]
+    assert least.indices.tolist() == [2, 0, 4]
+    assert best.union(least).indices.tolist() == [1, 3, 5, 0, 2, 4]
+    assert least.union(best, best).indices.tolist() == [2, 0, 4, 1, 3, 5]
+    assert best.intersection(least).indices.tolist() == [0]
+    assert best.difference(least).indices.tolist() == [1, 3, 5]
+    assert best.difference(least, best).indices.tolist() == []
+    assert best.union().indices.tolist() == best.indices.tolist()
+    assert repr(best.difference(least)) == "3 of 6 rows, difference of (top-k) and (bottom-k)"
+    with pytest.raises(ValueError, match="union of selections from 6 and 5 rows"):
+        best.union(dsdm.choose(SCORES[:5], k=1))
+    with pytest.raises(TypeError, match="union takes selections, and a list is given"):
+        best.union([1, 2])  # type: ignore[arg-type]
+    assert best.indices.flags.writeable is False
+    assert best.union().indices.flags.writeable is False
+
+
+RULES = {
+    "file": {"k": 3},
+    "draw": {"k": 3, "gumbel": True, "seed": 2**63},
+    "bounds": {"min_score": -np.inf, "max_score": 2.0},
+    "budget": {"tokens": 7, "lengths": np.arange(6)},
+    "groups of numbers": {"groups": [1, 1, 1, 2, 2, 2], "per_group": {1: 2, 2: 0.5}},
+    "groups of texts": {"groups": list("aabbbb"), "like": {"a": 0.5, "b": np.float32(0.5)}, "k": np.int64(2)},
+    "nothing": {"k": 0},
 }
 
 
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_positional_parameters_are_the_references(name):
-    parameters = inspect.signature(getattr(selections, name)).parameters.values()
-    assert [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY] == (
-        SIGNATURES[name]
+@pytest.mark.parametrize("name", RULES)
+def test_what_is_saved_is_loaded(name: str, scores: dsdm.Scores, tmp_path: Path) -> None:
+    chosen = dsdm.choose(scores, **RULES[name])
+    chosen.save(tmp_path / "x.npy")
+    assert np.load(tmp_path / "x.npy").tolist() == chosen.indices.tolist()
+    found = dsdm.Selection.load(tmp_path / "x.npy")
+    assert found.indices.tolist() == chosen.indices.tolist()
+    assert repr(found) == repr(chosen)
+    for field in ("n", "cut", "seed", "tokens", "largest", "what"):
+        assert getattr(found, field) == getattr(chosen, field)
+    assert found.record() == chosen.record()
+    assert {**found.rule} == {**chosen.rule}
+    assert [file.fields() for file in found.files] == [file.fields() for file in scores.identities()]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fineweb.parquet", "x.npy", "x.npy.json"]
+
+
+def test_infinite_cuts_are_kept(tmp_path: Path) -> None:
+    for worst in (np.inf, -np.inf):
+        dsdm.choose(np.full(3, worst), k=3).save(tmp_path / "x.npy", overwrite=True)
+        assert dsdm.Selection.load(tmp_path / "x.npy").cut.score == worst
+
+
+def test_files_that_are_there_or_do_not_fit(tmp_path: Path) -> None:
+    chosen = dsdm.choose(SCORES, k=3)
+    with pytest.raises(ValueError, match=r"rows are kept|row numbers are kept in a \.npy file"):
+        chosen.save(tmp_path / "x.json")
+    chosen.save(tmp_path / "x.npy")
+    with pytest.raises(FileExistsError, match=r"x\.npy: it exists"):
+        chosen.save(tmp_path / "x.npy")
+    (tmp_path / "y.npy.json").touch()
+    with pytest.raises(FileExistsError, match=r"y\.npy\.json: it exists"):
+        chosen.save(tmp_path / "y.npy")
+    assert not (tmp_path / "y.npy").exists()
+    np.save(tmp_path / "x.npy", np.array([1, 3, 4]))
+    with pytest.raises(errors.ChecksumError, match="its 3 rows are others than the 3 that"):
+        dsdm.Selection.load(tmp_path / "x.npy")
+    np.save(tmp_path / "bare.npy", np.array([1, 3, 4]))
+    with pytest.raises(FileNotFoundError, match=r"bare\.npy\.json: it is not there, .* numpy\.load reads them"):
+        dsdm.Selection.load(tmp_path / "bare.npy")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("version", 2, "version is 2, and 1 is known here"),
+        ("rows", "3", "rows is '3'"),
+        ("rows", True, "rows is True"),
+        ("of", 2, "holds rows that are none of 2"),
+        ("seed", 1.5, "seed is 1.5"),
+        ("cut", {"score": "x", "dtype": "float32", "tied": 1, "taken": 1}, "cut is"),
+        ("cut", {"score": "1"}, "cut is"),
+        ("score_files", [{"path": 1}], "score_files holds"),
+        ("rule", None, "rule is None"),
+    ],
+)
+def test_a_file_that_tells_of_no_selection(field: str, value: object, said: str, tmp_path: Path) -> None:
+    dsdm.choose(SCORES, k=3).save(tmp_path / "x.npy")
+    told = tmp_path / "x.npy.json"
+    fields = json.loads(told.read_text())
+    told.write_text(json.dumps({**fields, field: value}))
+    with pytest.raises(errors.FormatError, match=said):
+        dsdm.Selection.load(tmp_path / "x.npy")
+    for text in ("", "[1]", "[" * 100_000, "{}", '{"version": 1}'):
+        told.write_text(text)
+        with pytest.raises(errors.FormatError, match=r"x\.npy\.json: "):
+            dsdm.Selection.load(tmp_path / "x.npy")
+
+
+CORPUS = pa.table({"text": list("abcdef")})
+
+
+def test_rows_are_written_by_a_selection(scores: dsdm.Scores, tmp_path: Path) -> None:
+    chosen = dsdm.choose(scores, k=2)
+    dsdm.materialize(CORPUS, chosen, tmp_path / "out")
+    assert datasets.load_from_disk(str(tmp_path / "out"))["text"][:] == ["b", "d"]
+    told = json.loads((tmp_path / "out" / "dsdm.json").read_text())["selection"]["chosen"]
+    assert told["rule"] == 'top-k of fineweb.parquet["score"]'
+    assert told["chosen_by"] == {"k": 2}
+    assert told["cut"] == {"score": "2.0", "tied": 3, "taken": 2}
+    assert told["score_files"][0]["rows"] == 6
+    assert dsdm.select(CORPUS, chosen)["text"][:] == ["b", "d"]
+    assert dsdm.open_shards(CORPUS).take(chosen)["text"].to_pylist() == ["b", "d"]
+    assert dsdm.plan(CORPUS, chosen).rows == 2
+    dsdm.verify(tmp_path / "out", trust_paths=[tmp_path])
+
+
+def test_a_selection_of_another_corpus_is_refused(tmp_path: Path) -> None:
+    chosen = dsdm.choose(np.arange(7), k=2)
+    ways = (
+        lambda: dsdm.materialize(CORPUS, chosen, tmp_path / "out"),
+        lambda: dsdm.plan(CORPUS, chosen),
+        lambda: dsdm.select(CORPUS, chosen),
+        lambda: dsdm.open_shards(CORPUS).take(chosen),
+        lambda: dsdm.open_shards(CORPUS).select(chosen),
     )
-    added = [parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    assert all(default in {None, False, "mmap"} for default in added), "what is not given changes nothing"
-
-
-def test_constants_are_the_references():
-    assert selections.DATASET_SIZE == 216948746
-    assert selections.TARGETS == ["jeopardy", "squad", "lambada", "cs_algorithms", "lm_task_mix", "gpt3_mix"]
-    assert tuple(selections.TARGETS) == reference.TARGETS
-    assert [selections.jeopardy, selections.squad, selections.lambada] == selections.TARGETS[:3]
-    assert [selections.cs_alg, selections.lm_combo, selections.gpt3_combo] == selections.TARGETS[3:]
-    assert {
-        "dsdm": selections.dsdm_select,
-        "classifier": selections.classifier_select,
-        "dsir": selections.dsir_select,
-    } == selections.TARGETED_METHODS
-    assert {
-        "random": selections.random_select,
-        "semdedup": selections.semdedup_select,
-    } == selections.UNTARGETED_METHODS
-    assert tuple(selections.TARGETED_METHODS) == reference.TARGETED_METHODS
-    assert tuple(selections.UNTARGETED_METHODS) == reference.UNTARGETED_METHODS
-
-
-def test_process_path_finds_files_and_folders(upstream_mini):
-    assert selections.process_path("dsdm", data_dir=upstream_mini) == upstream_mini / "dsdm"
-    assert selections.process_path("sdd.pt", data_dir=upstream_mini) == upstream_mini / "sdd.pt"
-
-
-def test_nothing_is_printed(upstream_mini, capsys):
-    selections.get_indices("dsdm", 5, "squad", data_dir=upstream_mini)
-    selections.get_indices("random", 5, rows=100)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_a_tokenizer_without_transformers_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ImportError, match=r"pip install 'dsdm\[tokenizer\]'"):
-        utils.tokenizer_maker()
-
-
-def test_the_tokenizer_is_the_fast_one_of_the_references_revision(monkeypatch):
-    asked = {}
-
-    class AutoTokenizer:
-        @staticmethod
-        def from_pretrained(name, **options):
-            asked.update(name=name, **options)
-            return "the tokenizer"
-
-    monkeypatch.setitem(sys.modules, "transformers", type("Module", (), {"AutoTokenizer": AutoTokenizer}))
-    assert utils.tokenizer_maker() == "the tokenizer"
-    assert asked == {"name": "EleutherAI/pythia-70m", "revision": "step143000", "use_fast": True}
+    for way in ways:
+        with pytest.raises(ValueError, match="the selection is from 7 rows, and there are 6"):
+            way()
+    assert not (tmp_path / "out").exists()

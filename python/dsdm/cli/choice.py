@@ -254,10 +254,10 @@ class Choice:
 
             self._ids = [find_file(path, self.given.data_dir) for path in files_of(method)]
             return len(semdedup_ids(self.given.data_dir, rows, None))
-        from dsdm.selection.methods import method_scores
+        from dsdm.selection.methods import scores_of
 
-        self._candidates = scores = method_scores(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
-        whole = method_scores(method, self.given.target, data_dir=self.given.data_dir)
+        self._candidates = scores = scores_of(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
+        whole = scores_of(method, self.given.target, data_dir=self.given.data_dir)
         _check_rows(whole, rows, corpus_rows)
         return len(scores)
 

@@ -1,7 +1,6 @@
 """Files of row numbers: read, and written in one step to where none of what was read is."""
 
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +78,6 @@ def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
     """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
     import numpy as np
 
-    # A name that nobody can have put a link under, and that is short, as the other may not be.
-    unfinished = path.with_name(f".dsdm-{secrets.token_hex(8)}")
-    try:
-        with unfinished.open("xb") as file:
-            np.save(file, rows)
-        unfinished.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    from dsdm.selection.rules.saved import replaced
+
+    replaced(path, lambda file: np.save(file, rows))

@@ -115,7 +115,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         if self.list_indexes():
             message = "a search index is attached to the dataset, and rows would lose it; call .drop_index() first"
             raise DatasetTransformationNotAllowedError(message)
-        rows = row_numbers(indices)
+        rows = row_numbers(indices, len(self))
         check_range(rows, len(self))
         fingerprint = new_fingerprint or self._digest("select", rows)
         start = _start_of_run(rows)

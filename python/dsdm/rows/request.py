@@ -17,6 +17,7 @@ from dsdm.rows.sources import Source, open_source
 from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.provenance import as_json, check_count, with_files
 from dsdm.selection.repeat import score_files
+from dsdm.selection.rules.chosen import Selection
 
 # A number of a row, or a score.
 _EXTRA_BYTES = 8
@@ -61,7 +62,7 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
         _refuse_source(path, source.files)
         refuse_inside(path, source.places)
         refuse_inputs(path, _files_read(arguments.indices, arguments.scores))
-    return Request(arguments, layout, path, source, row_numbers(arguments.indices))
+    return Request(arguments, layout, path, source, row_numbers(arguments.indices, len(source)))
 
 
 def chosen_rows(request: Request) -> dict[str, Any] | None:
@@ -74,6 +75,8 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
 
     """
     selection = request.arguments.selection
+    if selection is None and isinstance(request.arguments.indices, Selection):
+        selection = request.arguments.indices.record()
     if selection is None:
         return None
     chosen = with_files(selection, len(request.source))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import prepare_arrays
 from dsdm.checks import aligned, check_no_flags, check_no_mask, first_beyond, plain_array, said
+from dsdm.selection.rules.chosen import Selection
 
 _R = TypeVar("_R")
 
@@ -48,19 +49,21 @@ def interruptibly(work: Callable[[], _R], rows: int) -> _R:
     return done[0]
 
 
-def row_numbers(indices: Any) -> NDArray[np.int64]:
-    """Return indices as a one-dimensional int64 array.
+def row_numbers(indices: Any, rows: int | None = None) -> NDArray[np.int64]:
+    """Return indices as a one-dimensional int64 array. A selection must be from so many rows.
 
     Raises
     ------
     TypeError
         For anything but whole numbers.
     ValueError
-        For another number of dimensions.
+        For another number of dimensions; for a selection from another number of rows.
     IndexError
         For a number that 64 bits have no room for, as no row has.
 
     """
+    if isinstance(indices, Selection):
+        return _selected(indices, rows)
     if isinstance(indices, range):
         return _numbers_of(indices)
     if not hasattr(indices, "__array__") and not isinstance(indices, list | tuple):
@@ -86,6 +89,14 @@ def row_numbers(indices: Any) -> NDArray[np.int64]:
         raise TypeError(message)
     check_no_mask("indices", array)
     return aligned(array, np.int64)
+
+
+def _selected(selection: Selection, rows: int | None) -> NDArray[np.int64]:
+    """Return the row numbers of a selection, which must be from so many rows."""
+    if rows is not None and selection.n != rows:
+        message = f"the selection is from {selection.n:,} rows, and there are {rows:,}: it is of another corpus"
+        raise ValueError(message)
+    return selection.indices
 
 
 def _numbers_of(indices: range) -> NDArray[np.int64]:

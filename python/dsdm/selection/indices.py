@@ -10,7 +10,7 @@ from dsdm import _native, checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.deprecated import renamed
 from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores
-from dsdm.selection.seeds import seed_of, word_of
+from dsdm.selection.seeds import numpy_state, seed_of, word_of
 from dsdm.shown import safe_messages
 
 Indices: TypeAlias = npt.NDArray[np.int64]
@@ -186,8 +186,7 @@ def gumbel_top_k(
     if noise == "philox":
         state: int | tuple[int, int] = word_of(chosen)
     else:
-        of_numpy = np.random.PCG64(chosen).state["state"]
-        state = of_numpy["state"], of_numpy["inc"]
+        state = numpy_state(chosen)
     rows = _native.gumbel_top_k(source, count, state, heat, (order, nan, excluded, UNBOUNDED), threads)
     return (rows, chosen) if with_seed else rows
 

@@ -139,7 +139,7 @@ def get_indices(
     if method in ("random", "semdedup"):
         chosen = _drawn_uniformly(method, k, data_dir, rows, seed, order, excluded, threads)
         return (chosen, last_seed()) if with_seed else chosen
-    scores = method_scores(method, target, data_dir=data_dir, rows=rows)
+    scores = scores_of(method, target, data_dir=data_dir, rows=rows)
     how_to_order = order or "best_first"
     if method != "dsir":
         best = top_k(scores, k, order=how_to_order, nan=nan, exclude=excluded, threads=threads)
@@ -178,21 +178,51 @@ def _drawn_uniformly(
     return _in_order(ids[sample(len(ids), k, seed=seed, threads=threads)], order)
 
 
+@safe_messages
 def method_scores(
-    method: str,
-    target: str | None,
+    method: Method,
+    target: Target | None = None,
     *,
     data_dir: PathLike | None = None,
     rows: int | None = None,
 ) -> "Scores":
-    """Open the scores by which dsdm, classifier or dsir ranks the rows for a target.
+    """Open the scores by which one of the reference's methods ranks the rows for a target.
+
+    They are what :func:`get_indices` chooses by, so that every rule of :func:`dsdm.choose` works on them too.
+
+    Parameters
+    ----------
+    method
+        ``"dsdm"``, ``"classifier"`` or ``"dsir"``. ``"random"`` and ``"semdedup"`` have no scores.
+    target, data_dir, rows
+        As for :func:`get_indices`.
+
+    Returns
+    -------
+    Scores
+        One score for each row, float32, of the file or files of the target; large ones are good. The ``lm_task_mix`` of
+        dsdm is the mean of three files, evaluated block by block. Nothing is read yet.
 
     Raises
     ------
     ValueError
-        If `rows` is more than the scores there are.
+        For an unknown method or target, or a method without scores; if `rows` is more than the scores there are.
+    FileNotFoundError
+        Naming every place where a score file was looked for.
 
     """
+    check_method(method, target)
+    checks.check_rows(rows)
+    if method in ("random", "semdedup"):
+        message = f"method is {method!r}, which has no scores; dsdm, classifier and dsir have some"
+        raise ValueError(message)
+    return scores_of(method, target, data_dir=data_dir, rows=rows)
+
+
+def scores_of(
+    method: str, target: str | None, *, data_dir: PathLike | None = None, rows: int | None = None
+) -> "Scores":
+    """Open the scores of a method and target that were looked at."""
     from dsdm.scores import open_scores
 
     paths = [find_file(path, data_dir) for path in files_of(method, target)]

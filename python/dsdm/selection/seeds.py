@@ -36,6 +36,14 @@ def seed_of(seed: SupportsIndex | None) -> int:
     return chosen
 
 
+def numpy_state(seed: int) -> tuple[int, int]:
+    """Return the state and the increment of numpy's PCG64 that a seed makes."""
+    import numpy as np
+
+    state = np.random.PCG64(seed).state["state"]
+    return state["state"], state["inc"]
+
+
 def word_of(seed: int) -> int:
     """Return a seed that fits into 64 bits, and refuse another."""
     if seed >= 2**64:

@@ -1,0 +1,1 @@
+"""Scores that lie in another order than the rows, joined to them by id."""

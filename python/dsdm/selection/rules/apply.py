@@ -1,0 +1,182 @@
+"""What a rule chooses: its arguments in the form in which they are worked with, and the rows with where they end."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsdm import _native, checks
+from dsdm.selection.inputs import engine_scores
+from dsdm.selection.rules.budget import Lengths, rows_within, within_drawn_ties
+from dsdm.selection.rules.candidates import excluded_of
+from dsdm.selection.rules.chosen import Cut, Selection
+from dsdm.selection.rules.groups.quotas import Groups, share_of
+from dsdm.selection.rules.groups.shares import of_groups
+from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest
+from dsdm.selection.rules.ranked.quantile import bounds_between
+from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows
+from dsdm.selection.rules.ranked.ties import with_drawn_ties
+from dsdm.selection.rules.rule import Rule, finite, number
+from dsdm.selection.seeds import numpy_state, seed_of, word_of
+from dsdm.shown import shown
+
+
+def selected(rule: Rule) -> Selection:
+    """Return what a rule chooses, whose arguments were not looked at yet."""
+    rule.check()
+    ranking = _ranking(rule)
+    if rule.groups is not None:
+        groups = Groups(rule.groups, ranking.n)
+        rows, words, tokens = of_groups(ranking, groups, rule)
+        return _selection(rule, ranking, rows, words, tokens=tokens)
+    best = _best(ranking, rule)
+    if rule.tokens is not None:
+        return _of_tokens(ranking, best, rule)
+    count, words = _count(ranking, rule)
+    if rule.near is None and rule.ties == "row":
+        return _selection(rule, ranking, ranking.best(count, rule.order), words)
+    rows = best(count)
+    if rule.ties == "random" and len(rows):
+        rows = with_drawn_ties(ranking, rows)
+    return _selection(rule, ranking, _in_order(rows, rule.order), words)
+
+
+def _ranking(rule: Rule) -> Ranking:
+    """Return the candidates and how they are ranked."""
+    source = engine_scores(rule.scores)
+    n = len(source) if isinstance(source, _native.Scores) else len(rule.scores)
+    low, high = (None if end is None else number(name, end) for name, end in _ends(rule))
+    draw: tuple[int | tuple[int, int], float] | None = None
+    seed = seed_of(rule.seed) if rule.draws else 0
+    if rule.gumbel:
+        state = word_of(seed) if rule.noise == "philox" else numpy_state(seed)
+        draw = state, checks.check_temperature(rule.temperature)
+    excluded = excluded_of(rule.exclude, rule.only, n)
+    ranking = Ranking(source, n, rule.largest, draw, rule.nan, excluded, (low, high), rule.threads, seed)
+    if rule.quantile is None:
+        return ranking
+    ends = rule.quantile
+    if not isinstance(ends, tuple | list) or len(ends) != 2:  # noqa: PLR2004 - two ends
+        message = f"quantile is {ends!r}; two shares are needed: (low, high)"
+        raise TypeError(message)
+    least, most = bounds_between(ranking, *ends)
+    return replace(ranking, bounds=_narrowed((low, high), (least, most)))
+
+
+def _ends(rule: Rule) -> list[tuple[str, Any]]:
+    return [("min_score", rule.min_score), ("max_score", rule.max_score)]
+
+
+def _narrowed(
+    outer: tuple[Number | None, Number | None], inner: tuple[Number | None, Number | None]
+) -> tuple[Number | None, Number | None]:
+    """Return bounds within others."""
+    (low, high), (least, most) = outer, inner
+    lows = [end for end in (low, least) if end is not None]
+    highs = [end for end in (high, most) if end is not None]
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _best(ranking: Ranking, rule: Rule) -> Callable[[int], Rows]:
+    """Return the function that gives so many of the best rows, best first."""
+    if rule.near is None:
+        return lambda k: ranking.best(k, "best_first")
+    value = _near_of(ranking, rule)
+    return lambda k: nearest(ranking, value, k)
+
+
+def _near_of(ranking: Ranking, rule: Rule) -> Number:
+    """Return the value that scores are to be near to: one of theirs, if they are floats."""
+    value = finite("near", rule.near)
+    is_float = ranking.scores_of(np.empty(0, np.int64)).dtype.kind == "f"
+    return float(value) if is_float else int(value) if value == int(value) else value
+
+
+def _count(ranking: Ranking, rule: Rule) -> tuple[int, str]:
+    """Return how many rows are chosen, and the rule in words."""
+    if rule.k is not None:
+        return checks.count_of(rule.k), _way(rule)
+    if rule.fraction is not None:
+        share = share_of("fraction", rule.fraction, ranking.count())
+        return share, f"{_way(rule)} at {float(rule.fraction):.4g} of those that may be chosen"
+    if rule.quantile is None:
+        return ranking.count(), "all within the bounds"
+    low, high = rule.quantile
+    return ranking.count(), f"all from the quantile {low:.4g} to {high:.4g}"
+
+
+def _way(rule: Rule) -> str:
+    """Return how the rows are ranked, in words."""
+    if rule.gumbel:
+        return "Gumbel top-k"
+    if rule.near is not None:
+        return f"nearest to {rule.near}"
+    return "top-k" if rule.largest else "bottom-k"
+
+
+def _source(scores: Any) -> str:
+    """Return where scores are from, for a line that tells what was chosen; nothing for an array."""
+    if not isinstance(scores, _native.Scores) or not scores.paths:
+        return ""
+    what = scores.column if scores.column is not None else scores.key
+    name = Path(scores.paths[0]).name if len(scores.paths) == 1 else f"{len(scores.paths):,} files"
+    return shown(f" of {name}" + (f'["{what}"]' if what is not None else ""))
+
+
+def _of_tokens(ranking: Ranking, best: Callable[[int], Rows], rule: Rule) -> Selection:
+    """Choose the best rows that a budget has room for."""
+    budget = checks.count_of(rule.tokens, "tokens")
+    lengths = Lengths(rule.lengths, ranking.n)
+    most = ranking.count()
+    rows, total = rows_within(best, most, lengths, budget, at_least=rule.at_least)
+    if rule.ties == "random" and len(rows) < most:
+        rows, total = within_drawn_ties(ranking, rows, lengths, budget, at_least=rule.at_least)
+    words = f"{_way(rule)} for {'at least' if rule.at_least else 'at most'} {budget:,} tokens"
+    return _selection(rule, ranking, _in_order(rows, rule.order), words, tokens=total)
+
+
+def _selection(rule: Rule, ranking: Ranking, rows: Rows, words: str, tokens: int | None = None) -> Selection:
+    """Return what was chosen, with where it was cut."""
+    rows.flags.writeable = False
+    cut = _cut(ranking, rows, rule) if rule.groups is None and not rule.gumbel else None
+    return Selection(
+        indices=rows,
+        n=ranking.n,
+        rule=rule.told(),
+        what=words + _source(rule.scores),
+        cut=cut,
+        seed=ranking.seed if rule.draws else None,
+        tokens=tokens,
+        largest=rule.largest,
+        files=rule.scores.identities() if isinstance(rule.scores, _native.Scores) else [],
+    )
+
+
+def _cut(ranking: Ranking, rows: Rows, rule: Rule) -> Cut | None:
+    """Return where the chosen rows end: one pass for the rows that tie there, or two on both sides of a value."""
+    if not len(rows):
+        return None
+    values = ranking.scores_of(rows)
+    if rule.near is not None:
+        value = _near_of(ranking, rule)
+        whole, rest = distances(values, value)
+        far = int(np.lexsort((rest, whole))[-1])
+        as_far = int(((whole == whole[far]) & (rest == rest[far])).sum())
+        return Cut(values[far], count_as_near(ranking, value, values[far].item()), as_far)
+    if rule.order == "row":
+        worst = values.min() if ranking.largest else values.max()
+    else:
+        worst = values[-1] if rule.order == "best_first" else values[0]
+    if worst != worst:  # noqa: PLR0124 - NaN, which ties with every other
+        return None
+    bound = worst.item()
+    return Cut(worst, ranking.count((bound, bound)), int((values == worst).sum()))
+
+
+def _in_order(rows: Rows, order: str) -> Rows:
+    """Return rows that come best first in another order."""
+    if order == "row":
+        return np.sort(rows)
+    return rows[::-1].copy() if order == "best_last" else rows

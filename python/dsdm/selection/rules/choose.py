@@ -1,0 +1,150 @@
+"""Scores and a rule to a :class:`~dsdm.selection.rules.chosen.Selection`: :func:`choose`."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, SupportsIndex
+
+import numpy.typing as npt
+
+from dsdm.checks import Nan, Noise, Order
+from dsdm.selection.inputs import ScoresLike
+from dsdm.selection.rules.apply import selected
+from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.rule import Rule, Short, Ties
+from dsdm.shown import safe_messages
+
+_MANY_TIED = 10
+"""Of so many chosen rows, one that ties with rows that are not chosen is worth a warning."""
+
+
+@safe_messages
+def choose(  # noqa: PLR0913 - what those who select ask for
+    scores: ScoresLike,
+    *,
+    k: SupportsIndex | None = None,
+    fraction: float | None = None,
+    tokens: SupportsIndex | None = None,
+    lengths: ScoresLike | None = None,
+    at_least: bool = False,
+    min_score: float | None = None,
+    max_score: float | None = None,
+    quantile: tuple[float, float] | None = None,
+    near: float | None = None,
+    groups: Any = None,
+    per_group: Any = None,
+    like: Mapping[Any, float] | Literal["equal", "proportional"] | None = None,
+    short: Short = "error",
+    largest: bool = True,
+    ties: Ties = "row",
+    gumbel: bool = False,
+    temperature: float = 1.0,
+    seed: SupportsIndex | None = None,
+    noise: Noise = "philox",
+    order: Order = "best_first",
+    nan: Nan = "raise",
+    exclude: npt.ArrayLike | Selection | None = None,
+    only: npt.ArrayLike | Selection | None = None,
+    threads: int | None = None,
+) -> Selection:
+    """Choose rows by a rule.
+
+    Parameters
+    ----------
+    scores
+        A :class:`dsdm.Scores`, or an array of shape ``(n,)`` or ``(n, 1)``, as for :func:`dsdm.top_k`.
+    k, fraction, tokens
+        How many rows: so many; a share of those that may be chosen, rounded down; as many of the best as have at most
+        so many tokens together, by their `lengths`. One of them, or none where `min_score`, `max_score`, `quantile` or
+        `per_group` says it.
+    lengths
+        The length of each row, a whole number: an array of shape ``(n,)`` or a :class:`dsdm.Scores` of integers.
+    at_least
+        With `tokens`, the row that reaches the budget is chosen too: together they have at least so many.
+    min_score, max_score
+        Only rows with a score from the one to the other may be chosen, both included. They are compared as the
+        numbers that they are: no float32 equals 0.1.
+    quantile
+        ``(low, high)``, shares from 0 to 1: only rows with a score from the one quantile of those that may be chosen to
+        the other, both included. Between two scores it lies in proportion, in float64, as for ``numpy.quantile``.
+    near
+        Prefer scores near to this value, such as a median, to large ones.
+    groups
+        The group of each row, a whole number or a text: an array or a list of ``n``.
+    per_group
+        How many rows of each group: so many (an integer), or a share of its rows that may be chosen (a float,
+        rounded down). One for all, or a mapping that names every group.
+    like
+        How `k` or `fraction` is divided among the groups: in the proportions of a mapping that names every group, in
+        ``"equal"`` parts, or ``"proportional"`` to their rows that may be chosen; by largest remainder, where the
+        first group in ascending order wins a tie. With `tokens`, the budget is divided, in proportion to their tokens.
+    short
+        Where a group has fewer rows, or tokens, than that: ``"error"`` lists such groups, ``"keep"`` takes all
+        that they have, ``"fill"`` takes the rest from the others, in the same proportions.
+    largest
+        False prefers small scores.
+    ties
+        Of the rows that tie at the cut, ``"row"`` takes the lowest, ``"random"`` draws them: a row's place among them
+        depends on `seed` and the row alone. Where more than a tenth of the chosen rows were chosen of more that tie, a
+        warning says so.
+    gumbel, temperature, seed, noise
+        Draw rows in proportion to ``exp(score / temperature)``, as :func:`dsdm.gumbel_top_k` does.
+    only
+        The rows that may be chosen, as `exclude` has those that may not: row numbers, one boolean for each row, or a
+        :class:`Selection`.
+    order, nan, exclude, threads
+        As for :func:`dsdm.top_k`. Rows to exclude may be a :class:`Selection` as well.
+
+    Returns
+    -------
+    Selection
+        The rows with how they were chosen. Best first means nearest first with `near`.
+
+    Raises
+    ------
+    ValueError
+        For a rule that says too little or too much, or asks for more rows than may be chosen; a score is NaN.
+    TypeError
+        For a value of another type.
+    IndexError
+        For a row to exclude, or to choose from, that there is not.
+
+    Notes
+    -----
+    Passes over the scores: one, and one for the ties at the cut; one more with bounds, `fraction` or `groups`; two or
+    three for each end of `quantile`; with `tokens` one for each time that more rows are needed than were guessed, which
+    is seldom more than once. Memory beyond the scores is proportional to the chosen rows; 4 bytes a row with `groups`,
+    and one with `only`; for quantiles, 32 MB.
+
+    Examples
+    --------
+    >>> import dsdm, numpy as np
+    >>> scores = np.array([0.5, 2.0, -1.0, 2.0, 1.5], dtype=np.float32)
+    >>> dsdm.choose(scores, k=3)
+    3 of 5 rows, score >= 1.5, top-k
+    >>> dsdm.choose(scores, min_score=0.5, order="row").indices
+    array([0, 1, 3, 4])
+    >>> dsdm.choose(scores, tokens=50, lengths=np.array([10, 20, 30, 20, 40]))
+    2 of 5 rows, score >= 2 (2 tied there, 2 taken), 40 tokens, top-k for at most 50 tokens
+    >>> dsdm.choose(scores, k=2, near=0.4)
+    2 of 5 rows, score 1.5 and nearer, nearest to 0.4
+    >>> dsdm.choose(scores, groups=["a", "a", "b", "b", "b"], per_group=1).indices
+    array([1, 3])
+    """
+    rule = Rule(**locals())
+    found = selected(rule)
+    _warn_of_ties(rule, found)
+    return found
+
+
+def _warn_of_ties(rule: Rule, found: Selection) -> None:
+    """Warn where many of the chosen rows were chosen for lying in front of others that are as good."""
+    cut = found.cut
+    if cut is None or rule.ties != "row" or cut.taken == cut.tied or cut.taken * _MANY_TIED <= len(found):
+        return
+    message = (
+        f"{cut.taken:,} of the {len(found):,} chosen rows have the score {cut.score:.4g} and were chosen of "
+        f"{cut.tied:,} that have it for their low row numbers, so that they come from the front; where ties is "
+        "'random', a seed draws them"
+    )
+    # Of the line that called choose: this function, choose, and what escapes the messages of its errors.
+    warnings.warn(message, stacklevel=4)

@@ -1,0 +1,254 @@
+"""What was chosen: a :class:`Selection` knows its rows, its rule and where the cut lies."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from dsdm import checks
+from dsdm._native import FileIdentity
+from dsdm.errors import FormatError
+from dsdm.paths import PathLike
+from dsdm.selection.rules import saved
+
+_Rows: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where the chosen rows end: the worst score that was chosen, and the rows that have it."""
+
+    score: Any
+    """The worst score that was chosen, as numpy has it."""
+    tied: int
+    """Rows that have this score and may be chosen."""
+    taken: int
+    """Those of them that were chosen: the lowest rows, or drawn ones."""
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON has it: the score as a text, since there is no infinity."""
+        return {"score": repr(self.score.item()), "tied": self.tied, "taken": self.taken}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection:
+    """Rows that were chosen from a vector of scores, and how.
+
+    It is an array to numpy, and has the length of its rows.
+
+    Attributes
+    ----------
+    indices : numpy.ndarray
+        The row numbers, int64, in the order that was asked for. It cannot be written to.
+    n : int
+        Rows of the vector, chosen or not.
+    rule : dict
+        The arguments of :func:`dsdm.choose` that say what was asked for.
+    cut : Cut or None
+        Where the chosen rows end; None for draws, for groups, which end each on its own, and for no rows.
+    seed : int or None
+        The seed of a draw.
+    tokens : int or None
+        The sum of the lengths of the chosen rows, where a budget was given.
+    """
+
+    indices: NDArray[np.int64]
+    n: int
+    rule: Mapping[str, Any]
+    what: str
+    """The rule in words."""
+    cut: Cut | None = None
+    seed: int | None = None
+    tokens: int | None = None
+    largest: bool = True
+    files: list[Any] = field(default_factory=list)
+    """What the score files are known by."""
+
+    def union(self, *others: "Selection") -> "Selection":
+        """Return these rows, and behind them those of others that were not there before.
+
+        Raises
+        ------
+        ValueError
+            For a selection from another number of rows.
+
+        """
+        return self._combined("union", others, _union)
+
+    def intersection(self, *others: "Selection") -> "Selection":
+        """Return those of these rows that all others have, in this order.
+
+        Raises
+        ------
+        ValueError
+            For a selection from another number of rows.
+
+        """
+        return self._combined("intersection", others, lambda rows, more: rows[np.isin(rows, more)])
+
+    def difference(self, *others: "Selection") -> "Selection":
+        """Return those of these rows that none of the others has, in this order.
+
+        Raises
+        ------
+        ValueError
+            For a selection from another number of rows.
+
+        """
+        return self._combined("difference", others, lambda rows, more: rows[~np.isin(rows, more)])
+
+    def _combined(
+        self, name: str, others: Sequence["Selection"], combine: Callable[[_Rows, _Rows], _Rows]
+    ) -> "Selection":
+        rows = self.indices
+        for other in others:
+            if not isinstance(other, Selection):
+                message = f"{name} takes selections, and a {type(other).__name__} is given; dsdm.choose gives one"
+                raise TypeError(message)
+            if other.n != self.n:
+                message = f"{name} of selections from {self.n:,} and {other.n:,} rows: they are of different rows"
+                raise ValueError(message)
+            rows = combine(rows, other.indices)
+        parts = [self, *others]
+        return Selection(
+            indices=_unwritable(rows),
+            n=self.n,
+            rule={name: [dict(part.rule) for part in parts]},
+            what=f"{name} of " + " and ".join(f"({part.what})" for part in parts),
+            largest=self.largest,
+            files=list({file.path: file for part in parts for file in part.files}.values()),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return how the rows were chosen, as ``dsdm.json`` tells it."""
+        rule = {name: saved.plain(value) for name, value in self.rule.items()}
+        told: dict[str, Any] = {"rule": self.what, "chosen_by": rule, "of": self.n}
+        if self.cut is not None:
+            told["cut"] = self.cut.told()
+        for name in ("seed", "tokens"):
+            if getattr(self, name) is not None:
+                told[name] = getattr(self, name)
+        if self.files:
+            told["score_files"] = [file.fields() for file in self.files]
+        return told
+
+    def save(self, path: PathLike, *, overwrite: bool = False) -> None:
+        """Write the row numbers to a ``.npy`` file, and beside it a JSON file that tells what they are.
+
+        Parameters
+        ----------
+        path
+            The ``.npy`` file, which numpy opens. The other has its name with ``.json`` behind it.
+        overwrite
+            Replace files that are there.
+
+        Raises
+        ------
+        ValueError
+            For another suffix than ``.npy``.
+        FileExistsError
+            If one of them is there.
+
+        """
+        cut = self.cut
+        told = {
+            "of": self.n,
+            "rule": {name: saved.plain(value) for name, value in self.rule.items()},
+            "words": self.what,
+            "cut": None if cut is None else {"dtype": cut.score.dtype.name, **cut.told()},
+            "seed": self.seed,
+            "tokens": self.tokens,
+            "largest": self.largest,
+            "score_files": [file.fields() for file in self.files],
+        }
+        saved.write(path, self.indices, told, overwrite=checks.check_flag("overwrite", overwrite))
+
+    @staticmethod
+    def load(path: PathLike) -> "Selection":
+        """Read a selection that was saved.
+
+        Parameters
+        ----------
+        path
+            Its ``.npy`` file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the file beside it, which tells what the rows are, is not there.
+        FormatError
+            If that tells of no selection.
+        ChecksumError
+            If the row numbers are others than those that it tells of.
+
+        """
+        rows, told, beside = saved.read(path)
+        return Selection(
+            indices=_unwritable(rows),
+            n=told["of"],
+            rule={name: saved.argument(beside, value) for name, value in told["rule"].items()},
+            what=told["words"],
+            cut=_cut(beside, told["cut"]),
+            seed=told["seed"],
+            tokens=told["tokens"],
+            largest=told["largest"],
+            files=[_file(beside, file) for file in told["score_files"]],
+        )
+
+    def __len__(self) -> int:
+        """Return how many rows were chosen."""
+        return len(self.indices)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
+        """Return the row numbers."""
+        return np.array(self.indices, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        """Return one line: how many rows, where the cut lies, and the rule."""
+        parts = [f"{len(self):,} of {self.n:,} rows"]
+        if self.cut is not None:
+            at = f"{'>=' if self.largest else '<='} {self.cut.score:.4g}"
+            at = f"{self.cut.score:.4g} and nearer" if "near" in self.rule else at
+            ties = f" ({self.cut.tied:,} tied there, {self.cut.taken:,} taken)" if self.cut.tied > 1 else ""
+            parts.append(f"score {at}{ties}")
+        if self.tokens is not None:
+            parts.append(f"{self.tokens:,} tokens")
+        parts.append(self.what)
+        if self.seed is not None:
+            parts.append(f"seed {self.seed}")
+        return ", ".join(parts)
+
+
+def _union(rows: _Rows, more: _Rows) -> _Rows:
+    return np.concatenate([rows, more[~np.isin(more, rows)]])
+
+
+def _unwritable(rows: _Rows) -> _Rows:
+    # A view, so that the rows of a selection that all others leave as they are stay its own.
+    rows = rows.view()
+    rows.flags.writeable = False
+    return rows
+
+
+def _cut(path: Path, cut: Any) -> Cut | None:
+    """Return the cut of which a JSON file tells."""
+    if cut is None:
+        return None
+    try:
+        score = np.array([cut["score"]]).astype(np.dtype(cut["dtype"]))[0]
+        return Cut(score, int(cut["tied"]), int(cut["taken"]))
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        message = f"{path}: cut is {cut!r:.200}, which is none ({error}); save the selection again"
+        raise FormatError(message) from None
+
+
+def _file(path: Path, file: Any) -> FileIdentity:
+    """Return the score file of which a JSON file tells."""
+    try:
+        return FileIdentity(**file)
+    except (TypeError, ValueError, OverflowError) as error:
+        message = f"{path}: score_files holds {file!r:.200} ({error}); save the selection again"
+        raise FormatError(message) from None

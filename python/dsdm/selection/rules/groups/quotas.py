@@ -1,0 +1,197 @@
+"""Groups of rows, and how many of each are to be chosen."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm import checks
+from dsdm.selection.rules.rule import number
+
+_SHOWN = 10
+"""Groups that a message lists."""
+
+
+class Groups:
+    """The group of each row, and the names of all groups in their order."""
+
+    def __init__(self, groups: Any, n: int) -> None:
+        """Take one whole number or text for each of `n` rows.
+
+        Raises
+        ------
+        TypeError
+            If they are neither whole numbers nor texts.
+        ValueError
+            If there are more or fewer of them, or one is missing.
+
+        """
+        import pyarrow as pa
+
+        if isinstance(groups, str | bytes | Mapping):
+            message = f"groups are a {type(groups).__name__}; an array or a list with the group of each row is needed"
+            raise TypeError(message)
+        checks.refuse_masked("groups", groups)
+        values = pa.array(groups) if not isinstance(groups, pa.Array | pa.ChunkedArray) else groups
+        values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        if isinstance(values, pa.DictionaryArray):
+            values = values.dictionary_decode()
+        kind = values.type
+        if len(values) == 0 and pa.types.is_null(kind):
+            values, kind = values.cast(pa.int64()), pa.int64()
+        if values.null_count and not pa.types.is_null(kind):
+            at = values.is_null().to_numpy(zero_copy_only=False).argmax()
+            message = f"groups[{at}] is null; give each row a group, of which nothing may be chosen if that is meant"
+            raise ValueError(message)
+        if not any(check(kind) for check in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)):
+            message = f"groups are {kind}; whole numbers or texts are needed"
+            raise TypeError(message)
+        if len(values) != n:
+            message = f"{len(values):,} groups, {n:,} scores: each row needs one of both"
+            raise ValueError(message)
+        encoded = values.dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        order = sorted(range(len(names)), key=names.__getitem__)
+        self.names: list[Any] = [names[place] for place in order]
+        """In ascending order, which is what decides where nothing else does."""
+        place_of = np.empty(len(names), np.uint32)
+        place_of[order] = np.arange(len(names), dtype=np.uint32)
+        self.codes: NDArray[np.uint32] = place_of[encoded.indices.to_numpy()]
+        """The position of each row's group among the names."""
+
+    def __len__(self) -> int:
+        """Return how many groups there are."""
+        return len(self.names)
+
+    def by_name(self, what: str, given: Mapping[Any, Any]) -> list[Any]:
+        """Return what a mapping has for each group.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no group, and for groups that it does not name.
+
+        """
+        there = set(self.names)
+        if unknown := [name for name in given if name not in there]:
+            message = f"{what} names {listed(unknown)}, which no row is of; there are {listed(self.names)}"
+            raise ValueError(message)
+        if missing := [name for name in self.names if name not in given]:
+            message = f"{what} does not name {listed(missing)}; say 0 for groups of which nothing is to be chosen"
+            raise ValueError(message)
+        return [given[name] for name in self.names]
+
+
+def listed(names: list[Any]) -> str:
+    """Return names for a message: the first of them, and how many more."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def share_of(what: str, share: Any, count: int) -> int:
+    """Return a share of a number of rows, rounded down: of the decimal number that was written.
+
+    >>> share_of("fraction", 0.29, 100)  # in binary, it is a little less
+    29
+
+    Raises
+    ------
+    ValueError
+        For a share that is not from 0 to 1.
+
+    """
+    value = float(number(what, share))
+    if not 0 <= value <= 1:
+        message = f"{what} is {share!r}; a share is from 0 to 1"
+        raise ValueError(message)
+    return int(Fraction(repr(value)) * count)
+
+
+def sizes(what: str, given: Any, groups: Groups, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many of each group are asked for: a whole number each, or a share of those that may be chosen.
+
+    `given` is one of them for all groups, or a mapping from the name of each group.
+    """
+    each = groups.by_name(what, given) if isinstance(given, Mapping) else [given] * len(groups)
+    return np.array([_size(what, one, int(count)) for one, count in zip(each, counts, strict=True)], np.int64)
+
+
+def _size(what: str, given: Any, count: int) -> int:
+    if isinstance(given, float | np.floating):
+        return share_of(what, given, count)
+    if not hasattr(given, "__index__"):
+        message = f"{what} has {given!r}; a whole number of rows is needed, or a share as a float"
+        raise TypeError(message)
+    return checks.count_of(given, what)
+
+
+def apportioned(total: int, weights: list[Any]) -> NDArray[np.int64]:
+    """Divide a number among groups in proportion to weights, by largest remainder; the first group wins a tie.
+
+    >>> apportioned(10, [1, 1, 1]).tolist()
+    [4, 3, 3]
+
+    Raises
+    ------
+    ValueError
+        For a weight below 0 or that is no number, and where all are 0.
+
+    """
+    exact = []
+    for weight in weights:
+        value = float(number("like", weight))
+        if not (value >= 0 and np.isfinite(value)):
+            message = f"like has the share {weight!r}; shares are numbers of at least 0"
+            raise ValueError(message)
+        exact.append(Fraction(repr(value)))
+    whole = sum(exact)
+    if whole == 0:
+        message = "like has no share above 0, so that there is no group to choose from"
+        raise ValueError(message)
+    parts = [total * weight / whole for weight in exact]
+    quotas = np.array([int(part) for part in parts], np.int64)
+    by_remainder = sorted(range(len(parts)), key=lambda at: (-(parts[at] - int(parts[at])), at))
+    quotas[by_remainder[: total - int(quotas.sum())]] += 1
+    return quotas
+
+
+def met(
+    quotas: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    groups: Groups,
+    short: str,
+    weights: list[Any] | None,
+    *,
+    what: str = "rows",
+) -> NDArray[np.int64]:
+    """Return quotas that the groups can meet, of rows or of what else is counted.
+
+    Raises
+    ------
+    ValueError
+        With ``short="error"``, if a group has too few rows: with these groups, what is asked of each and what it has.
+
+    """
+    lacking = np.flatnonzero(quotas > counts)
+    if not len(lacking):
+        return quotas
+    if short == "error":
+        each = [f"{groups.names[at]!r} ({counts[at]:,} of {quotas[at]:,})" for at in lacking[:_SHOWN]]
+        more = f" and {len(lacking) - _SHOWN:,} more" if len(lacking) > _SHOWN else ""
+        message = (
+            f"{len(lacking)} of {len(groups)} groups have fewer {what} than are to be chosen of them: "
+            f"{', '.join(each)}{more}; short may be 'keep', which takes all that these have, or 'fill', which takes "
+            "the rest from the others"
+        )
+        raise ValueError(message)
+    total = int(quotas.sum())
+    found = np.minimum(quotas, counts)
+    while short == "fill" and (lacks := min(total, int(counts.sum())) - int(found.sum())):
+        room = counts - found
+        # In the proportions that were asked for; where nothing more was asked of those that have room, alike.
+        share = [float(one) if left else 0.0 for one, left in zip(weights or quotas, room, strict=True)]
+        share = share if any(share) else [1.0 if left else 0.0 for left in room]
+        found = found + np.minimum(apportioned(lacks, share), room)
+    return found

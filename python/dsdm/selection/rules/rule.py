@@ -1,0 +1,190 @@
+"""The arguments of :func:`~dsdm.selection.rules.choose.choose`, and whether they go together."""
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from dsdm import checks
+from dsdm.selection.inputs import check_options
+from dsdm.selection.rules.ranked.ranking import Number
+
+Short: TypeAlias = Literal["error", "keep", "fill"]
+"""What to do where a group has fewer rows than are to be chosen of it."""
+Ties: TypeAlias = Literal["row", "random"]
+"""Which of the rows that tie at the cut are chosen."""
+_SHORTS: tuple[str, ...] = get_args(Short)
+_TIES: tuple[str, ...] = get_args(Ties)
+_LIKES = ("equal", "proportional")
+
+_TOLD: dict[str, Any] = {
+    "k": None,
+    "fraction": None,
+    "tokens": None,
+    "at_least": False,
+    "min_score": None,
+    "max_score": None,
+    "quantile": None,
+    "near": None,
+    "per_group": None,
+    "like": None,
+    "short": "error",
+    "largest": True,
+    "ties": "row",
+    "gumbel": False,
+    "temperature": 1.0,
+    "noise": "philox",
+    "order": "best_first",
+    "nan": "raise",
+}
+"""The arguments that a rule is told by, with their defaults."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The arguments of :func:`choose`."""
+
+    scores: Any
+    k: Any
+    fraction: Any
+    tokens: Any
+    lengths: Any
+    at_least: Any
+    min_score: Any
+    max_score: Any
+    quantile: Any
+    near: Any
+    groups: Any
+    per_group: Any
+    like: Any
+    short: Any
+    largest: Any
+    ties: Any
+    gumbel: Any
+    temperature: Any
+    seed: Any
+    noise: Any
+    order: Any
+    nan: Any
+    exclude: Any
+    only: Any
+    threads: Any
+
+    def check(self) -> None:
+        """Refuse values that are wrong in themselves, and those that do not go together.
+
+        Raises
+        ------
+        ValueError
+            For a rule that says too little or too much.
+
+        """
+        check_options(self.order, self.nan, self.threads)
+        checks.one_of("short", self.short, _SHORTS)
+        checks.one_of("ties", self.ties, _TIES)
+        checks.one_of("noise", self.noise, checks.NOISES)
+        if isinstance(self.like, str):
+            checks.one_of("like", self.like, _LIKES)
+        for name in ("largest", "gumbel", "at_least"):
+            checks.check_flag(name, getattr(self, name))
+        sizes = self._given("k", "fraction", "tokens", "per_group")
+        if len(sizes) > 1:
+            message = f"{' and '.join(sizes)} are given, which both say how many rows; give one of them"
+            raise ValueError(message)
+        if not sizes and not self._given("min_score", "max_score", "quantile"):
+            message = (
+                "nothing says how many rows; give k, fraction, tokens, min_score, max_score, quantile or per_group"
+            )
+            raise ValueError(message)
+        for name, needs in self._needs():
+            message = f"{name} is given, which means something with {needs} alone; leave it out, or give {needs}"
+            raise ValueError(message)
+        for one, other in self._exclusive():
+            message = f"{one} and {other} are given, which do not go together; leave one of them out"
+            raise ValueError(message)
+
+    def _given(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
+
+    def _needs(self) -> list[tuple[str, str]]:
+        """Return the arguments that mean nothing here, with what each needs."""
+        total = self._given("k", "fraction", "tokens")
+        divides = self.per_group is not None or (self.like is not None and bool(total))
+        wrong = {
+            ("lengths", "tokens"): self.lengths is not None and self.tokens is None,
+            ("tokens", "lengths"): self.tokens is not None and self.lengths is None,
+            ("at_least", "tokens"): self.at_least and self.tokens is None,
+            ("per_group", "groups"): self.groups is None and self.per_group is not None,
+            ("like", "groups"): self.groups is None and self.like is not None,
+            ("groups", "per_group, or with like and k, fraction or tokens,"): self.groups is not None and not divides,
+            ("seed", "gumbel=True or ties='random'"): self.seed is not None and not self.draws,
+            ("temperature", "gumbel=True"): not self.gumbel and self.temperature != 1.0,
+            ("noise", "gumbel=True"): not self.gumbel and self.noise != "philox",
+            ("near", "k, fraction or tokens"): self.near is not None and not total,
+        }
+        return [names for names, is_wrong in wrong.items() if is_wrong]
+
+    def _exclusive(self) -> list[tuple[str, str]]:
+        """Return the arguments that do not go together."""
+        as_number = self.nan in ("largest", "smallest")
+        wrong = {
+            ("like", "per_group"): self.like is not None and self.per_group is not None,
+            ("largest=False", "gumbel=True"): self.gumbel and not self.largest,
+            ("ties='random'", "gumbel=True"): self.gumbel and self.ties == "random",
+            ("ties='random'", f"nan={self.nan!r}"): self.ties == "random" and as_number,
+            ("ties='random'", "near"): self.near is not None and self.ties == "random",
+            ("ties='random'", "groups with tokens"): self.ties == "random"
+            and bool(self.groups is not None and self.tokens is not None),
+            ("near", "gumbel=True"): self.near is not None and self.gumbel,
+            ("near", "groups"): self.near is not None and self.groups is not None,
+            ("near", "largest=False"): self.near is not None and not self.largest,
+            ("near", f"nan={self.nan!r}"): self.near is not None and as_number,
+            ("quantile", f"nan={self.nan!r}"): self.quantile is not None and as_number,
+        }
+        return [names for names, is_wrong in wrong.items() if is_wrong]
+
+    @property
+    def draws(self) -> bool:
+        """Whether a seed decides which rows are chosen."""
+        return bool(self.gumbel) or self.ties == "random"
+
+    def told(self) -> dict[str, Any]:
+        """Return what was asked for: the arguments that are numbers, texts or mappings of them, and not the default."""
+        plain = {name: getattr(self, name) for name in _TOLD}
+        return {name: value for name, value in plain.items() if value is not None and value != _TOLD[name]}
+
+
+def number(name: str, value: Any) -> Number:
+    """Return a number as the engine compares it with scores.
+
+    Raises
+    ------
+    TypeError
+        For what is no number.
+
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | np.number):
+        message = f"{name} is {value!r}; a number is needed"
+        raise TypeError(message)
+    if isinstance(value, Integral | np.integer):
+        # Beyond these there is no score, so that larger ones mean the same.
+        return max(-(2**100), min(2**100, int(value)))
+    return float(value)
+
+
+def finite(name: str, value: Any) -> Number:
+    """Return a number that is neither infinite nor NaN.
+
+    Raises
+    ------
+    ValueError
+        For one that is.
+
+    """
+    found = number(name, value)
+    if not math.isfinite(found):
+        message = f"{name} is {found}; a finite number is needed"
+        raise ValueError(message)
+    return found

@@ -1,0 +1,171 @@
+"""Row numbers as a ``.npy`` file, and beside it a JSON file that tells what they are.
+
+The JSON file has the name of the other with ``.json`` behind it. It tells the digest of the row numbers, so that
+neither is taken for that of another.
+"""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm._native import digest_of_rows
+from dsdm.errors import ChecksumError, FormatError
+from dsdm.paths import PathLike, local
+from dsdm.selection.inputs import read_rows
+
+_VERSION = 1
+_MOST_BYTES = 64 << 20
+"""What is longer than this tells of no selection."""
+_KINDS: dict[str, tuple[type, ...]] = {
+    "version": (int,),
+    "rows": (int,),
+    "of": (int,),
+    "digest": (str,),
+    "rule": (dict,),
+    "words": (str,),
+    "cut": (dict, type(None)),
+    "seed": (int, type(None)),
+    "tokens": (int, type(None)),
+    "largest": (bool,),
+    "score_files": (list,),
+}
+"""The fields of the JSON file, and the types of their values."""
+
+
+def write(path: PathLike, rows: NDArray[np.int64], told: dict[str, Any], *, overwrite: bool) -> None:
+    """Write row numbers and what is told of them, each file in one step.
+
+    Raises
+    ------
+    ValueError
+        For another suffix than ``.npy``.
+    FileExistsError
+        If one of the files is there, and may not be replaced.
+
+    """
+    places = _paths(path)
+    for place in places:
+        if os.path.lexists(place) and not overwrite:
+            message = f"{place}: it exists; name another file, or give overwrite=True"
+            raise FileExistsError(message)
+    fields = {"version": _VERSION, "rows": len(rows), "digest": digest_of_rows(rows), **told}
+    text = json.dumps(fields, indent=1, allow_nan=False)
+    replaced(places[1], lambda file: file.write(text.encode()))
+    replaced(places[0], lambda file: np.save(file, rows))
+
+
+def read(path: PathLike) -> tuple[NDArray[np.int64], dict[str, Any], Path]:
+    """Read row numbers and what is told of them, and return the JSON file as well.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one of the files is not there.
+    FormatError
+        For a file that tells of no selection, naming the field.
+    ChecksumError
+        If the row numbers are others than those that it tells of.
+
+    """
+    place, beside = _paths(path)
+    if not beside.is_file():
+        message = (
+            f"{beside}: it is not there, so that nothing tells what the rows in {place.name} are of; numpy.load reads "
+            "them"
+        )
+        raise FileNotFoundError(message)
+    fields = _fields(beside)
+    rows = read_rows(place)
+    if rows.dtype != np.int64 or len(rows) != fields["rows"] or digest_of_rows(rows) != fields["digest"]:
+        message = f"{place}: its {len(rows):,} rows are others than the {fields['rows']:,} that {beside.name} tells of"
+        raise ChecksumError(message)
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < fields["of"]:
+        message = f"{place}: it holds rows that are none of {fields['of']:,}"
+        raise FormatError(message)
+    return rows, fields, beside
+
+
+def replaced(path: Path, write_to: Callable[[IO[bytes]], object]) -> None:
+    """Write to a sibling of `path` and rename it, so that `path` is never half a file."""
+    # A name that nobody can have put a link under, and that is short, as the other may not be.
+    unfinished = path.with_name(f".dsdm-{secrets.token_hex(8)}")
+    try:
+        with unfinished.open("xb") as file:
+            write_to(file)
+        unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def plain(value: Any) -> Any:
+    """Return an argument as JSON has it: a mapping as its pairs, since names of groups may be numbers.
+
+    >>> plain({"k": np.int64(3), "like": {1: np.inf}})
+    {'pairs': [['k', 3], ['like', {'pairs': [[1, {'float': 'inf'}]]}]]}
+    """
+    if isinstance(value, Mapping):
+        return {"pairs": [[plain(name), plain(of)] for name, of in value.items()]}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    # JSON has no infinity.
+    return {"float": repr(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def argument(path: Path, value: Any) -> Any:
+    """Return an argument of which a JSON file tells by :func:`plain`.
+
+    Raises
+    ------
+    FormatError
+        For what that never gives.
+
+    """
+    try:
+        if isinstance(value, dict) and set(value) == {"pairs"}:
+            return {name: argument(path, of) for name, of in value["pairs"]}
+        if isinstance(value, dict) and set(value) == {"float"}:
+            return float(value["float"])
+        return [argument(path, item) for item in value] if isinstance(value, list) else value
+    except (TypeError, ValueError) as error:
+        message = f"{path}: rule holds {value!r:.200}, which is no argument ({error}); save the selection again"
+        raise FormatError(message) from None
+
+
+def _paths(path: PathLike) -> tuple[Path, Path]:
+    rows = Path(local(path, "path"))
+    if rows.suffix.lower() != ".npy":
+        message = f"{rows}: row numbers are kept in a .npy file, which readers know by its name: say {rows}.npy"
+        raise ValueError(message)
+    return rows, rows.with_name(rows.name + ".json")
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """Read a JSON file and look at its fields."""
+    if path.stat().st_size > _MOST_BYTES:
+        message = f"{path}: it is longer than {_MOST_BYTES:,} bytes, and tells of no selection"
+        raise FormatError(message)
+    try:
+        fields = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        message = f"{path}: it is no JSON ({error}); save the selection again"
+        raise FormatError(message) from None
+    if not isinstance(fields, dict) or fields.get("version") != _VERSION:
+        found = fields.get("version") if isinstance(fields, dict) else None
+        message = f"{path}: version is {found!r:.100}, and {_VERSION} is known here; save the selection again"
+        raise FormatError(message)
+    for name, kinds in _KINDS.items():
+        value = fields.get(name)
+        if name not in fields or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            message = f"{path}: {name} is {value!r:.100}; save the selection again"
+            raise FormatError(message)
+    return fields
