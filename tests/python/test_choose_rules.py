@@ -317,3 +317,15 @@ def test_nothing_is_chosen_of_nothing():
         {"min_score": 0},
     ):
         assert choose(none, **options).indices.tolist() == []
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("whole", [2**110, 10**30, 10**35, 2**126 + 1, 2**127 - 1, 2**127, -(10**37), 10**38])
+def test_whole_numbers_that_are_large_are_bounds_as_they_are(whole, dtype):
+    nearest = dtype(float(whole))
+    scores = np.array([np.nextafter(nearest, -np.inf), nearest, np.nextafter(nearest, np.inf), 0], dtype)
+    exact = [int(score) for score in scores.tolist()]
+    for name, holds in (("min_score", lambda score: score >= whole), ("max_score", lambda score: score <= whole)):
+        expected = [row for row, score in enumerate(exact) if holds(score)]
+        assert choose(scores, order="row", **{name: whole}).indices.tolist() == expected
+    assert choose(scores, k=1, near=whole).indices.tolist() == [1]

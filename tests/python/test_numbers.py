@@ -40,6 +40,8 @@ def whole(value):
 TAKEN = {
     "seed": lambda value: whole(value) and value >= 0,
     "temperature": lambda value: not isinstance(value, str | bool) and value < 10**300 and value > 0,
+    **dict.fromkeys(["min_score", "max_score"], lambda value: not isinstance(value, str | bool)),
+    "near": lambda value: not isinstance(value, str | bool) and abs(value) < 2**1000,
     "num_proc": lambda value: whole(value) and value > 0,
     "value": lambda value: not isinstance(value, str | bool) and (abs(value) == math.inf or not abs(value) > 2**80),
     **dict.fromkeys(["key", "start", "stop"], lambda value: whole(value) and value == -1),
@@ -83,6 +85,13 @@ def bases(place):
         "dsdm.get_indices": [
             *({"method": method, "k": 3, **target, **without(method, drawn)} for method, target in METHODS.items()),
         ],
+        "dsdm.method_scores": [{"method": "dsdm", "target": "squad", "data_dir": DATA}],
+        "dsdm.choose": [
+            {"scores": SCORES, "min_score": 3, "near": None},
+            {"scores": SCORES, "k": 0, "near": 1.0},
+        ],
+        "dsdm.round_robin": [{"scores": [SCORES, -SCORES], "k": 2}],
+        "dsdm.align": [{"values": {1: 0.5}, "corpus": TABLE, "on": "a"}],
         "dsdm.materialize": [{**writing, "progress": False, "overwrite": True}],
         "dsdm.plan": [writing],
         "dsdm.select": [{"source": TABLE, "indices": [0]}],
@@ -147,6 +156,8 @@ def test_every_function_that_takes_a_number_is_called_here(place):
     assert {name for name in classes if not issubclass(getattr(dsdm, name), Exception)} == {
         "Scores",
         "Shards",
+        "Selection",
+        "Aligned",
         "Plan",
         "Report",
         "Verified",

@@ -59,7 +59,7 @@ def _ranking(rule: Rule) -> Ranking:
         return ranking
     ends = rule.quantile
     if not isinstance(ends, tuple | list) or len(ends) != 2:  # noqa: PLR2004 - two ends
-        message = f"quantile is {ends!r}; two shares are needed: (low, high)"
+        message = f"quantile is {checks.said(ends)}; two shares are needed: (low, high)"
         raise TypeError(message)
     least, most = bounds_between(ranking, *ends)
     return replace(ranking, bounds=_narrowed((low, high), (least, most)))

@@ -19,6 +19,9 @@ _SHORTS: tuple[str, ...] = get_args(Short)
 _TIES: tuple[str, ...] = get_args(Ties)
 _LIKES = ("equal", "proportional")
 
+_MOST_WHOLE = 2**126
+"""Whole numbers below this are compared as they are."""
+
 _TOLD: dict[str, Any] = {
     "k": None,
     "fraction": None,
@@ -89,6 +92,8 @@ class Rule:
             checks.one_of("like", self.like, _LIKES)
         for name in ("largest", "gumbel", "at_least"):
             checks.check_flag(name, getattr(self, name))
+        checks.check_temperature(self.temperature)
+        checks.check_seed(self.seed)
         sizes = self._given("k", "fraction", "tokens", "per_group")
         if len(sizes) > 1:
             message = f"{' and '.join(sizes)} are given, which both say how many rows; give one of them"
@@ -159,6 +164,8 @@ class Rule:
 def number(name: str, value: Any) -> Number:
     """Return a number as the engine compares it with scores.
 
+    Of whole numbers that are larger than it takes, a float, which has the same scores above or below it.
+
     Raises
     ------
     TypeError
@@ -169,9 +176,23 @@ def number(name: str, value: Any) -> Number:
         message = f"{name} is {value!r}; a number is needed"
         raise TypeError(message)
     if isinstance(value, Integral | np.integer):
-        # Beyond these there is no score, so that larger ones mean the same.
-        return max(-(2**100), min(2**100, int(value)))
-    return float(value)
+        whole = int(value)
+        return whole if abs(whole) < _MOST_WHOLE else _as_float(whole, name)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
+
+
+def _as_float(whole: int, name: str) -> float:
+    """Return the nearest float: of a lower bound one that is not less, and of an upper one that is not more."""
+    try:
+        found = float(whole)
+    except OverflowError:
+        found = math.inf if whole > 0 else -math.inf
+    if name == "min_score" and found < whole:
+        return math.nextafter(found, math.inf)
+    return math.nextafter(found, -math.inf) if name == "max_score" and found > whole else found
 
 
 def finite(name: str, value: Any) -> Number:

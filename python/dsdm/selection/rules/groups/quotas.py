@@ -104,7 +104,7 @@ def share_of(what: str, share: Any, count: int) -> int:
     """
     value = float(number(what, share))
     if not 0 <= value <= 1:
-        message = f"{what} is {share!r}; a share is from 0 to 1"
+        message = f"{what} is {checks.said(share)}; a share is from 0 to 1"
         raise ValueError(message)
     return int(Fraction(repr(value)) * count)
 
@@ -122,7 +122,7 @@ def _size(what: str, given: Any, count: int) -> int:
     if isinstance(given, float | np.floating):
         return share_of(what, given, count)
     if not hasattr(given, "__index__"):
-        message = f"{what} has {given!r}; a whole number of rows is needed, or a share as a float"
+        message = f"{what} has {given!r:.200}; a whole number of rows is needed, or a share as a float"
         raise TypeError(message)
     return checks.count_of(given, what)
 
@@ -143,7 +143,7 @@ def apportioned(total: int, weights: list[Any]) -> NDArray[np.int64]:
     for weight in weights:
         value = float(number("like", weight))
         if not (value >= 0 and np.isfinite(value)):
-            message = f"like has the share {weight!r}; shares are numbers of at least 0"
+            message = f"like has the share {checks.said(weight)}; shares are numbers of at least 0"
             raise ValueError(message)
         exact.append(Fraction(repr(value)))
     whole = sum(exact)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm import checks
 from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking
 from dsdm.selection.rules.rule import number
 
@@ -33,7 +34,7 @@ def bounds_between(ranking: Ranking, low: Any, high: Any) -> Bounds:
     for share in (low, high):
         value = float(number("quantile", share))
         if not 0 <= value <= 1:
-            message = f"quantile has the share {share!r}; a share is from 0 to 1"
+            message = f"quantile has the share {checks.said(share)}; a share is from 0 to 1"
             raise ValueError(message)
         shares.append(Fraction(repr(value)))
     if shares[0] > shares[1]:
