@@ -64,7 +64,8 @@ fn split(data: &[u8]) -> (&[u8], String) {
 
 /// What is read is written again to what reads the same.
 fn check_read(folder: &Path) {
-    let (entries, before) = (journal(folder).expect("it can be opened"), accepted(plan(folder)).flatten());
+    let before = accepted(plan(folder)).flatten();
+    let Some(entries) = accepted(journal(folder)) else { return };
     let lines: Vec<String> = entries.iter().map(|entry| journal_line(entry)).collect();
     let again = place().join("again");
     let text = lines.concat();
