@@ -87,7 +87,8 @@ fn check_goes_on(target: &Path, format: &Format, run: &Run) {
         }
         Err((error, _)) => {
             // Without a plan that can be read, it is no output of dsdm that stands in the way.
-            let in_the_way = matches!(&error, Error::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists);
+            let in_the_way =
+                matches!(&error, Error::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists);
             if !in_the_way && !matches!(error, Error::ResumeMismatch(_)) {
                 check_refusal(&error);
             }
