@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import dsdm.selection.rules.ranked.quantile as quantiles
-from dsdm import gumbel_top_k
+from dsdm import gumbel_top_k, top_k
 from dsdm.selection.rules.choose import choose
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*where ties is:UserWarning")
@@ -329,3 +329,36 @@ def test_whole_numbers_that_are_large_are_bounds_as_they_are(whole, dtype):
         expected = [row for row, score in enumerate(exact) if holds(score)]
         assert choose(scores, order="row", **{name: whole}).indices.tolist() == expected
     assert choose(scores, k=1, near=whole).indices.tolist() == [1]
+
+
+@pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
+@pytest.mark.parametrize(
+    "options", [{"nan": "smallest"}, {"nan": "largest"}, {"nan": "omit", "gumbel": True, "seed": 3}]
+)
+def test_budgets_of_groups_come_in_the_order_of_the_ranking(options, order):
+    """Best first is by the draw where there is one, and NaN is where it is said to be."""
+    if "gumbel" in options:
+        ranked = gumbel_top_k(SCORES, len(VALID), **{name: options[name] for name in ("seed", "nan")})
+    else:
+        ranked = top_k(SCORES, N, **options)
+    names = np.unique(DOMAINS)
+    left = dict.fromkeys(names, 20_000)
+    expected = []
+    for row in ranked.tolist():
+        name = DOMAINS[row]
+        if LENGTHS[row] <= left[name]:
+            expected.append(row)
+            left[name] -= LENGTHS[row]
+        else:
+            left[name] = -1
+    expected = {"best_first": expected, "best_last": expected[::-1], "row": sorted(expected)}[order]
+    budget = 20_000 * len(names)
+    chosen = choose(SCORES, tokens=budget, lengths=LENGTHS, groups=DOMAINS, like="equal", order=order, **options)
+    assert chosen.indices.tolist() == expected
+
+
+def test_a_budget_far_beyond_what_there_is():
+    lengths = np.full(5000, 2**50)
+    lengths[:4999] = 0
+    options = {"lengths": lengths, "groups": np.zeros(5000, np.int64), "like": "equal"}
+    assert len(choose(np.arange(5000.0), tokens=2**50, **options)) == 5000

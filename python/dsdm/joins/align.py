@@ -30,8 +30,8 @@ class Aligned:
     Attributes
     ----------
     scores : numpy.ndarray
-        One score for each row: NaN where there is none. float16, float32 or float64, as they were given; whole numbers
-        are float64.
+        One score for each row: NaN where there is none. float16, float32 or float64, as they were given; bfloat16 is
+        float32, and whole numbers are float64.
     missing : int
         Rows without a score.
     unused : int
@@ -188,6 +188,8 @@ def _scores(scores: Any) -> NDArray[Any]:
     if found.ndim != 1:
         message = f"scores have shape {found.shape}; one score for each id is needed: (n,)"
         raise ValueError(message)
+    if found.dtype.name == "bfloat16":
+        return found.astype(np.float32)
     if found.dtype.kind == "f":
         return found
     if found.size and max(abs(int(found.min())), abs(int(found.max()))) > _EXACT:

@@ -16,7 +16,7 @@ from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import of_groups
 from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest
 from dsdm.selection.rules.ranked.quantile import bounds_between
-from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows
+from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
 from dsdm.selection.rules.ranked.ties import with_drawn_ties
 from dsdm.selection.rules.rule import Rule, finite, number
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
@@ -40,14 +40,15 @@ def selected(rule: Rule) -> Selection:
     rows = best(count)
     if rule.ties == "random" and len(rows):
         rows = with_drawn_ties(ranking, rows)
-    return _selection(rule, ranking, _in_order(rows, rule.order), words)
+    return _selection(rule, ranking, in_order(rows, rule.order), words)
 
 
 def _ranking(rule: Rule) -> Ranking:
     """Return the candidates and how they are ranked."""
     source = engine_scores(rule.scores)
     n = len(source) if isinstance(source, _native.Scores) else len(rule.scores)
-    low, high = (None if end is None else number(name, end) for name, end in _ends(rule))
+    ends = (("min_score", rule.min_score), ("max_score", rule.max_score))
+    low, high = (None if end is None else number(name, end) for name, end in ends)
     draw: tuple[int | tuple[int, int], float] | None = None
     seed = seed_of(rule.seed) if rule.draws else 0
     if rule.gumbel:
@@ -57,16 +58,12 @@ def _ranking(rule: Rule) -> Ranking:
     ranking = Ranking(source, n, rule.largest, draw, rule.nan, excluded, (low, high), rule.threads, seed)
     if rule.quantile is None:
         return ranking
-    ends = rule.quantile
-    if not isinstance(ends, tuple | list) or len(ends) != 2:  # noqa: PLR2004 - two ends
-        message = f"quantile is {checks.said(ends)}; two shares are needed: (low, high)"
+    shares = rule.quantile
+    if not isinstance(shares, tuple | list) or len(shares) != 2:  # noqa: PLR2004 - two ends
+        message = f"quantile is {checks.said(shares)}; two shares are needed: (low, high)"
         raise TypeError(message)
-    least, most = bounds_between(ranking, *ends)
+    least, most = bounds_between(ranking, *shares)
     return replace(ranking, bounds=_narrowed((low, high), (least, most)))
-
-
-def _ends(rule: Rule) -> list[tuple[str, Any]]:
-    return [("min_score", rule.min_score), ("max_score", rule.max_score)]
 
 
 def _narrowed(
@@ -134,7 +131,7 @@ def _of_tokens(ranking: Ranking, best: Callable[[int], Rows], rule: Rule) -> Sel
     if rule.ties == "random" and len(rows) < most:
         rows, total = within_drawn_ties(ranking, rows, lengths, budget, at_least=rule.at_least)
     words = f"{_way(rule)} for {'at least' if rule.at_least else 'at most'} {budget:,} tokens"
-    return _selection(rule, ranking, _in_order(rows, rule.order), words, tokens=total)
+    return _selection(rule, ranking, in_order(rows, rule.order), words, tokens=total)
 
 
 def _selection(rule: Rule, ranking: Ranking, rows: Rows, words: str, tokens: int | None = None) -> Selection:
@@ -173,10 +170,3 @@ def _cut(ranking: Ranking, rows: Rows, rule: Rule) -> Cut | None:
         return None
     bound = worst.item()
     return Cut(worst, ranking.count((bound, bound)), int((values == worst).sum()))
-
-
-def _in_order(rows: Rows, order: str) -> Rows:
-    """Return rows that come best first in another order."""
-    if order == "row":
-        return np.sort(rows)
-    return rows[::-1].copy() if order == "best_last" else rows

@@ -45,12 +45,12 @@ def rows_within_each(
     *,
     at_least: bool,
 ) -> Rows:
-    """Return the best rows of each group that its budget has room for, in any order.
+    """Return the best rows of each group that its budget has room for, best first over all groups.
 
     So many of each group are looked at as may fit by the lengths of some rows; more of those groups of which all did.
     """
     mean = lengths.mean()
-    quotas = counts if mean == 0 else np.minimum(counts, (budgets / mean * 17 / 16).astype(np.int64) + _SPARE)
+    quotas = counts if mean == 0 else np.minimum(counts, budgets / mean * 17 / 16 + _SPARE).astype(np.int64)
     while True:
         rows = ranking.best_of_groups(groups.codes, quotas, "best_first")
         by_group = rows[np.argsort(groups.codes[rows], kind="stable")]
@@ -63,5 +63,6 @@ def rows_within_each(
             lacking[group] = fitting is None and len(mine) < counts[group]
             taken.append(mine[:fitting])
         if not lacking.any():
-            return np.concatenate(taken) if taken else by_group
+            # As the engine ranked them, which may not be by their scores.
+            return rows[np.isin(rows, np.concatenate(taken))] if taken else rows
         quotas = np.where(lacking, np.minimum(counts, 2 * quotas + _SPARE), quotas)

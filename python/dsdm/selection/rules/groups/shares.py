@@ -11,7 +11,7 @@ from dsdm import checks
 from dsdm.selection.rules.budget import Lengths
 from dsdm.selection.rules.groups.budgets import rows_within_each, tokens_of
 from dsdm.selection.rules.groups.quotas import Groups, apportioned, met, share_of, sizes
-from dsdm.selection.rules.ranked.ranking import Ranking, Rows
+from dsdm.selection.rules.ranked.ranking import Ranking, Rows, in_order
 from dsdm.selection.rules.rule import Rule
 from dsdm.selection.seeds import word_of
 
@@ -33,7 +33,7 @@ def of_groups(ranking: Ranking, groups: Groups, rule: Rule) -> tuple[Rows, str, 
     if rule.ties == "row":
         return ranking.best_of_groups(groups.codes, quotas, rule.order), words, None
     rows = _with_drawn_ties(ranking, groups, ranking.best_of_groups(groups.codes, quotas, "best_first"))
-    return in_order(ranking, rows, rule.order), words, None
+    return in_order(rows, rule.order), words, None
 
 
 def _of_tokens(ranking: Ranking, groups: Groups, rule: Rule, counts: NDArray[np.int64]) -> tuple[Rows, str, int | None]:
@@ -46,7 +46,7 @@ def _of_tokens(ranking: Ranking, groups: Groups, rule: Rule, counts: NDArray[np.
     rows = rows_within_each(ranking, groups, counts, lengths, budgets, at_least=rule.at_least)
     total = int(lengths.of(rows).sum())
     words = f"the best of {'at least' if rule.at_least else 'at most'} {budget:,} tokens of {len(groups):,} groups"
-    return in_order(ranking, rows, rule.order), words, total
+    return in_order(rows, rule.order), words, total
 
 
 def _weights(like: Any, groups: Groups, there: NDArray[np.int64]) -> list[Any]:
@@ -57,7 +57,7 @@ def _weights(like: Any, groups: Groups, there: NDArray[np.int64]) -> list[Any]:
 
 
 def _with_drawn_ties(ranking: Ranking, groups: Groups, rows: Rows) -> Rows:
-    """Return the best rows of each group with those that tie at its cut drawn by a seed."""
+    """Return the best rows of each group with those that tie at its cut drawn by a seed, best first."""
     values, codes = ranking.scores_of(rows), groups.codes[rows]
     worst = np.zeros(len(groups), values.dtype)
     # Rows come best first, so that the last of each group is what remains.
@@ -70,13 +70,6 @@ def _with_drawn_ties(ranking: Ranking, groups: Groups, rows: Rows) -> Rows:
         out[some[(ranking.scores_of(some) == worst[of]) & (taken[of] > 0)]] = 0
     zeros = np.zeros(ranking.n, np.uint8), "int8"
     noise = replace(ranking, scores=zeros, excluded=out, bounds=(None, None), draw=(word_of(ranking.seed), 1.0))
-    return np.concatenate([rows[~at_cut], noise.best_of_groups(groups.codes, taken, "row")])
-
-
-def in_order(ranking: Ranking, rows: Rows, order: str) -> Rows:
-    """Return rows of any order in that which is asked for, by their scores; of equal ones the lower row is better."""
-    if order == "row":
-        return np.sort(rows)
-    _, places = np.unique(ranking.scores_of(rows), return_inverse=True)
-    best_first = rows[np.lexsort((rows, -places if ranking.largest else places))]
-    return best_first if order == "best_first" else best_first[::-1].copy()
+    found = np.concatenate([rows[~at_cut], noise.best_of_groups(groups.codes, taken, "row")])
+    _, places = np.unique(ranking.scores_of(found), return_inverse=True)
+    return found[np.lexsort((found, -places if ranking.largest else places))]

@@ -104,3 +104,10 @@ class Ranking:
 
 def _bfloat16(values: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+
+
+def in_order(rows: Rows, order: str) -> Rows:
+    """Return rows that come best first in another order."""
+    if order == "row":
+        return np.sort(rows)
+    return rows[::-1].copy() if order == "best_last" else rows
