@@ -107,6 +107,7 @@ TARGETS = {
     "zip": lambda: ((seed.name, seed.data) for seed in seeds.pt()),
     "pickle": pickle,
     "npy": lambda: ((seed.name, seed.data) for seed in seeds.npy()),
+    "safetensors": lambda: ((seed.name, seed.data) for seed in seeds.safetensors()),
     "ipc": ipc,
     "parquet": parquet,
     "state": state,

@@ -109,7 +109,7 @@ class Scores:
 
     @property
     def key(self) -> str | None:
-        """The tensor that was taken of ``.pt`` files that hold a dict, a list or a tuple, as `column`."""
+        """The tensor that was taken of ``.safetensors`` files, and of ``.pt`` files that hold several, as `column`."""
 
     @property
     def is_mapped(self) -> bool:

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Source;
 use super::expr::Scores;
 use super::formats::sniff::{ScoreFormat, format_of};
-use super::formats::{arrow, npy, parquet, raw, torch};
+use super::formats::{arrow, npy, parquet, raw, safetensors, torch};
 use super::options::{OpenOptions, RawType};
 use super::vector::chosen::{Chosen, common};
 use super::vector::hashes::Hashes;
@@ -79,6 +79,7 @@ fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Option<Chosen
         (ScoreFormat::Raw, Some(dtype)) => raw::parts(file, dtype).map(all),
         (ScoreFormat::Raw, None) => Err(Error::Internal("raw values without a type".into())),
         (ScoreFormat::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
+        (ScoreFormat::Safetensors, _) => safetensors::parts(file, options.key.as_deref()),
         (ScoreFormat::Arrow, _) => arrow::parts(file, options.column.as_deref()),
         (ScoreFormat::Parquet, _) => parquet::parts(file, options.column.as_deref()),
     }

@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from tests.fuzz import folders, seeds
 from tests.fuzz.mutate import CHANGES, mutated
 
-SHARES = {"parquet": 9, "stream": 4, "file": 3, "pt": 4, "npy": 3, "raw": 1, "folder": 1, "unfinished": 1}
+SHARES = {
+    "parquet": 9,
+    "stream": 4,
+    "file": 3,
+    "pt": 4,
+    "npy": 3,
+    "raw": 1,
+    "folder": 1,
+    "unfinished": 1,
+    "safetensors": 2,
+}
 """How many mutants in a round are of each format."""
 _ROUND = [form for form, share in SHARES.items() for _ in range(share)]
 
-ENDINGS = {"parquet": ".parquet", "stream": ".arrow", "file": ".arrow", "pt": ".pt", "npy": ".npy", "raw": ".bin"}
+ENDINGS = {"stream": ".arrow", "file": ".arrow", "raw": ".bin"}
+ENDINGS |= {form: f".{form}" for form in ("parquet", "pt", "npy", "safetensors")}
 FOLDERS = {"folder": folders.folder, "unfinished": folders.unfinished}
 
 

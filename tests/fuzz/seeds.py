@@ -79,6 +79,30 @@ def _all(data, word):
         at = data.find(word, at + 1)
 
 
+def safetensors():
+    """Tensors of all types that scores have, alone and beside others."""
+    rng = np.random.default_rng(4)
+    widths = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I8": 1, "I16": 2, "I32": 4, "I64": 8}
+    widths |= {"U8": 1, "U16": 2, "U32": 4, "U64": 8}
+    for kind, width in widths.items():
+        yield _tensors(kind, [("scores", kind, [7], rng.bytes(7 * width))])
+    yield _tensors("column", [("scores", "F32", [5, 1], rng.bytes(20))])
+    yield _tensors("empty", [("scores", "F32", [0], b"")])
+    yield _tensors("matrix", [("scores", "F32", [2, 2], rng.bytes(16))])
+    yield _tensors("flags", [("scores", "BOOL", [8], rng.bytes(8))])
+    several = [("a", "F8_E4M3", [3], rng.bytes(3)), ("scores", "F64", [4], rng.bytes(32)), ("", "I8", [], rng.bytes(1))]
+    yield _tensors("several", several)
+
+
+def _tensors(name, tensors):
+    header, values = {"__metadata__": {"format": "pt"}}, b""
+    for key, kind, shape, data in tensors:
+        header[key] = {"dtype": kind, "shape": shape, "data_offsets": [len(values), len(values) + len(data)]}
+        values += data
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return Seed(name, struct.pack("<Q", len(text)) + text + values, ((0, 8), (8, 8 + len(text)), (40, 8 + len(text))))
+
+
 def raw():
     """Values and nothing else."""
     yield Seed("float32", np.random.default_rng(2).random(19).astype("<f4").tobytes())
@@ -179,4 +203,12 @@ def _parquet(name, rows, options):
     return Seed(name, data, ((4, footer), (4, min(60, footer)), (footer, len(data))))
 
 
-FILES = {"npy": npy, "pt": pt, "raw": raw, "stream": stream, "file": file, "parquet": parquet}
+FILES = {
+    "npy": npy,
+    "pt": pt,
+    "safetensors": safetensors,
+    "raw": raw,
+    "stream": stream,
+    "file": file,
+    "parquet": parquet,
+}

@@ -27,6 +27,7 @@ from tests.oracle.readers import (
     STREAM,
     RefusedError,
     read_array,
+    read_safetensors,
     read_schema,
     read_table,
     read_until_refused,
@@ -80,6 +81,17 @@ def npy(mutant):
         return compared_scores(ours, theirs.reshape(-1))
 
     return judged(mutant, read_array, compare)
+
+
+def safetensors(mutant):
+    """A tensor, as the package of the format reads it."""
+    key = "scores" if mutant.name == "several" else None
+    try:
+        ours = _scores(mutant, key=key)
+    except BaseException as error:  # noqa: BLE001
+        return refusal(error)
+    mutant.theirs()
+    return judged(mutant, lambda path: read_safetensors(path, key), lambda theirs: compared_scores(ours, theirs))
 
 
 def raw(mutant):
@@ -183,6 +195,7 @@ def _column(path, form, name):
 
 TARGETS = {
     "npy": npy,
+    "safetensors": safetensors,
     "raw": raw,
     "pt": pt,
     "stream": _table(STREAM),

@@ -775,7 +775,7 @@ def test_75_a_seed_that_is_none(tmp_path, seed, kind, message):
         (b"\x89HDF\r\n\x1a\n", ["HDF5", "as Parquet"]),
         (b"\x93NUMPY\x01\x00", ["a numpy .npy file", "open_scores"]),
         (b"PK\x03\x04" + bytes(30), ["a zip archive", "open_scores"]),
-        (b"\x02" + bytes(7) + b"{}", ["safetensors", "as Parquet"]),
+        (b"\x02" + bytes(7) + b"{}", ["safetensors", "open_scores"]),
         (b"\x80\x04\x95" + bytes(8), ["a bare pickle", "could run code"]),
         (b"ORC\n\x0b", ["ORC", "as Parquet"]),
         (b"Obj\x01\x04", ["Avro", "as Parquet"]),

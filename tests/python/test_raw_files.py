@@ -77,7 +77,7 @@ FORMATS = {
 }
 
 
-OPENED = {"arrow stream", "parquet", "npy", "feather"}
+OPENED = {"arrow stream", "parquet", "npy", "safetensors", "feather"}
 
 
 @pytest.mark.parametrize("name", ["a.bin", "a.raw", "a", "a.f32"])

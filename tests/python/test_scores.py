@@ -319,7 +319,7 @@ def test_5_pipe(tmp_path):
         ("a.pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n", ["LFS pointer"]),  # 6
         ("a.pt", b"<!DOCTYPE html><html><body>Not found", ["<!DOCTYPE html>", "web page"]),  # 7
         ("a.npy", b"\x28\xb5\x2f\xfd\x24\x04", ["compressed with zstd", "zstd -d"]),
-        ("a.bin", b"\x02" + bytes(7) + b"{}", ["safetensors", "numpy.save"]),
+        ("a.bin", b"\x02" + bytes(7) + b"{}", ["raw values", "safetensors", "rename it"]),
         ("a.arrow", b"FEA1\0\0\0\0", ["Feather of version 1", "version 2"]),
         ("a.parquet", b"PARE\x15\x04", ["encrypted footer"]),
         ("a.parquet", b"ORC\n\x0b", ["ORC", "numpy.save"]),

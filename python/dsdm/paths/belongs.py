@@ -18,7 +18,14 @@ _KINDS = {
     ".parquet": "Parquet",
     ".pq": "Parquet",
 }
-_SCORE_KINDS = {".pt": "torch", ".pth": "torch", ".npy": "npy", ".bin": "raw", ".raw": "raw"}
+_SCORE_KINDS = {
+    ".pt": "torch",
+    ".pth": "torch",
+    ".npy": "npy",
+    ".safetensors": "safetensors",
+    ".bin": "raw",
+    ".raw": "raw",
+}
 
 # What datasets' map and filter leave in its cache, beside the shards.
 _LEFTOVER = re.compile(r"cache-[0-9a-f]{16}(_\d{5}_of_\d{5})?\.arrow")

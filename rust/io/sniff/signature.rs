@@ -23,6 +23,8 @@ pub(crate) enum FileType {
     Zip,
     /// An array of `numpy.save`.
     Npy,
+    /// Tensors behind a header of JSON.
+    Safetensors,
     /// An Arrow file, or a stream.
     Arrow,
     /// Parquet.

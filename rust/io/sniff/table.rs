@@ -61,7 +61,7 @@ static TABLE: &[Signature] = &[
     Signature::sure(FileType::Other, "Parquet with an encrypted footer", |h| h.starts(ENCRYPTED), Advice::Do(DECRYPT)),
     Signature::sure(FileType::Other, "Feather of version 1", |h| h.starts(b"FEA1"), Advice::Do("write it again with pyarrow.feather.write_feather, as version 2")),
     Signature::sure(FileType::Other, "HDF5", |h| h.starts(b"\x89HDF\r\n\x1a\n"), Advice::Convert),
-    Signature::sure(FileType::Other, "safetensors", is_safetensors, TENSORS),
+    Signature::sure(FileType::Safetensors, "safetensors", is_safetensors, SCORES),
     Signature::sure(FileType::Other, "GGUF", |h| h.starts(b"GGUF"), TENSORS),
     Signature::sure(FileType::Other, "compressed with gzip", is_gzip, Advice::Do("decompress it first: gunzip")),
     Signature::sure(FileType::Other, "compressed with zstd", is_zstd, Advice::Do("decompress it first: zstd -d")),
@@ -120,7 +120,8 @@ fn is_npz(head: Head<'_>) -> bool {
 fn is_safetensors(head: Head<'_>) -> bool {
     let Some((length, rest)) = head.bytes.split_first_chunk::<8>() else { return false }; // Proof: too short to be one.
     let fits = u64::from_le_bytes(*length).checked_add(8).is_some_and(|end| end <= head.size);
-    fits && (rest.starts_with(b"{\"") || rest.starts_with(b"{}"))
+    let inside = rest.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    fits && inside.is_some_and(|inside| matches!(inside.first(), Some(b'"' | b'}')))
 }
 
 /// The length of a message that fits into the file, and the beginning of its flatbuffer: where the table is, where

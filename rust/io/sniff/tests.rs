@@ -55,6 +55,7 @@ fn files_are_told_by_their_first_bytes() {
         (b"FEA1\0\0\0\0", "Feather of version 1"),
         (b"\x89HDF\r\n\x1a\n\0", "HDF5"),
         (b"\x02\0\0\0\0\0\0\0{}", "safetensors"),
+        (b"\x05\0\0\0\0\0\0\0{ \n\"a", "safetensors"),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "compressed with gzip"),
         (b"\x28\xb5\x2f\xfd\x24\x04", "compressed with zstd"),
         (b"BZh91AY&SY", "compressed with bzip2"),

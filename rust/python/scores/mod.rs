@@ -125,7 +125,7 @@ impl PyScores {
         })
     }
 
-    /// The tensor that was taken of ``.pt`` files that hold a dict, a list or a tuple, as `column`.
+    /// The tensor that was taken of ``.safetensors`` files, and of ``.pt`` files that hold several, as `column`.
     #[getter]
     fn key(&self) -> Option<String> {
         self.only_chosen().and_then(|chosen| match chosen {

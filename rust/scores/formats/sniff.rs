@@ -18,6 +18,8 @@ pub(crate) enum ScoreFormat {
     Torch,
     /// An array that numpy.save wrote.
     Npy,
+    /// Tensors behind a header of JSON.
+    Safetensors,
     /// An Arrow stream or file.
     Arrow,
     /// Parquet.
@@ -31,6 +33,7 @@ impl ScoreFormat {
         match self {
             Self::Torch => "a torch .pt file",
             Self::Npy => "a numpy .npy file",
+            Self::Safetensors => "safetensors",
             Self::Arrow => "Arrow IPC",
             Self::Parquet => "Parquet",
             Self::Raw => "raw values",
@@ -70,6 +73,7 @@ fn promise(path: &Path) -> Promise {
     match extension.as_deref() {
         Some("pt" | "pth") => Promise::One(ScoreFormat::Torch),
         Some("npy") => Promise::One(ScoreFormat::Npy),
+        Some("safetensors") => Promise::One(ScoreFormat::Safetensors),
         Some("arrow" | "arrows" | "ipc" | "feather") => Promise::One(ScoreFormat::Arrow),
         Some("parquet" | "pq") => Promise::One(ScoreFormat::Parquet),
         Some("bin" | "raw") => Promise::Bytes,
@@ -117,6 +121,10 @@ fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<
     let refuse = |message: String| Err(Error::format(path, At::Byte(0), message));
     let start = show(head.bytes);
     match promised {
+        // Its reader says what is missing of one that is cut.
+        Promise::One(ScoreFormat::Safetensors) if head.bytes.get(8).is_none_or(|&first| first == b'{') => {
+            Ok(ScoreFormat::Safetensors)
+        }
         Promise::One(named) => refuse(format!(
             "by its name this is {}, and its first bytes are {start}, which no score format begins with",
             named.name()
@@ -133,7 +141,7 @@ fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<
             path.display()
         ))),
         Promise::Data | Promise::Nothing => refuse(format!(
-            "its first bytes are {start}, which no score format begins with; .pt, .npy, Arrow and Parquet are read, and raw values with dtype="
+            "its first bytes are {start}, which no score format begins with; .pt, .npy, safetensors, Arrow and Parquet are read, and raw values with dtype="
         )),
     }
 }
@@ -173,6 +181,7 @@ fn read_by(known: &Signature) -> Option<ScoreFormat> {
     match known.file_type {
         FileType::Zip => Some(ScoreFormat::Torch),
         FileType::Npy => Some(ScoreFormat::Npy),
+        FileType::Safetensors => Some(ScoreFormat::Safetensors),
         FileType::Arrow => Some(ScoreFormat::Arrow),
         FileType::Parquet => Some(ScoreFormat::Parquet),
         FileType::Other => None,
@@ -204,6 +213,7 @@ mod tests {
     const NPY: &[u8] = b"\x93NUMPY\x01\0";
     const ARROW: &[u8] = b"ARROW1\0\0";
     const PARQUET: &[u8] = b"PAR1....";
+    const TENSORS: &[u8] = b"\x02\0\0\0\0\0\0\0{}";
     const VALUES: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
     const TEXT: &[u8] = b"0.5\n1.25\n-3\n";
 
@@ -222,6 +232,7 @@ mod tests {
             (["a.npy", "a.NPY", "a.dat", "a"], NPY, ScoreFormat::Npy),
             (["a.arrow", "a.feather", "a.dat", "a.x"], ARROW, ScoreFormat::Arrow),
             (["a.parquet", "a.pq", "a.dat", "a.x"], PARQUET, ScoreFormat::Parquet),
+            (["a.safetensors", "a.SafeTensors", "a.dat", "a"], TENSORS, ScoreFormat::Safetensors),
         ] {
             for name in names {
                 assert_eq!(found(name, bytes, false), Ok(format), "{name}");
@@ -236,6 +247,9 @@ mod tests {
             ("a.pt", NPY, "a torch .pt file", "a numpy .npy file"),
             ("a.parquet", ARROW, "Parquet", "Arrow IPC"),
             ("a.bin", NPY, "raw values", "a numpy .npy file"),
+            ("a.bin", TENSORS, "raw values", "safetensors"),
+            ("a.pt", TENSORS, "a torch .pt file", "safetensors"),
+            ("a.safetensors", NPY, "safetensors", "a numpy .npy file"),
             ("a.raw", TORCH, "raw values", "a torch .pt file"),
         ] {
             let said = found(name, bytes, false).unwrap_err();
@@ -253,8 +267,16 @@ mod tests {
         }
         for (name, raw, what) in [
             ("a.bin", false, "raw values do not say their type; give dtype="),
-            ("a.dat", false, "which no score format begins with; .pt, .npy, Arrow and Parquet are read"),
-            ("a", false, "which no score format begins with; .pt, .npy, Arrow and Parquet are read"),
+            (
+                "a.dat",
+                false,
+                "which no score format begins with; .pt, .npy, safetensors, Arrow and Parquet are read",
+            ),
+            (
+                "a",
+                false,
+                "which no score format begins with; .pt, .npy, safetensors, Arrow and Parquet are read",
+            ),
             ("a.npy", true, "by its name this is a numpy .npy file, and its first bytes are b\"\\x01\\x02"),
             ("a.csv", true, "by its name this is text"),
         ] {

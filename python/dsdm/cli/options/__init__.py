@@ -187,7 +187,7 @@ Key = Annotated[
     str | None,
     typer.Option(
         "--key",
-        help="Which tensor of a .pt file that holds several, of those that choose rows or that --scores adds.",
+        help="Which tensor of .pt or .safetensors files that hold several, of those that choose rows or --scores adds.",
         rich_help_panel=_READING,
     ),
 ]

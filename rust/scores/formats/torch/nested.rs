@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use super::items::{Item, Name, items_of};
 use super::pickle::{Heap, PickleValue};
+use crate::scores::formats::choices::choose_with;
 
-/// Tensors that a message names by their keys; beyond these, their number is told.
-const SHOWN: usize = 20;
-/// Tensors that it names where they lie deeper.
+/// Tensors that a message names where they lie deeper.
 const SHOWN_DEEPER: usize = 5;
 /// Dicts and lists that are searched for these.
 const SEARCHED: usize = 10_000;
@@ -34,13 +33,7 @@ fn named(items: &[Item<'_>]) -> Option<String> {
     let named = items
         .iter()
         .filter(|item| matches!(item.value, PickleValue::Tensor(_)) && !matches!(item.name, Name::Other(_)));
-    let mut keys: Vec<_> =
-        named.clone().take(SHOWN).map(|item| format!("key={:?}", item.name.to_string())).collect();
-    let more = named.count() - keys.len();
-    if more > 0 {
-        keys.push(format!("that of {more} more"));
-    }
-    (!keys.is_empty()).then(|| format!("choose with {}", keys.join(" or ")))
+    choose_with(named.map(|item| item.name.to_string()))
 }
 
 /// The tensors of the root that have keys of other types.
