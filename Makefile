@@ -110,14 +110,14 @@ fuzz: $(VENV)/.checks ## Read damaged files of every format here and with other 
 # They need a nightly toolchain beside the stable one, and the first cargo-fuzz: `make test` leaves both out.
 TARGET ?= zip pickle npy safetensors ipc parquet state manifest unfinished
 # A thread that is about to end as memory is looked through counts as a leak.
-ENDING_THREADS := -detect_leaks=0
+ENDING_THREADS := ASAN_OPTIONS=detect_leaks=0
 FUZZ := -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=16384
 libfuzzer: $(VENV)/.checks ## Fuzz the parsers with libFuzzer: TARGET=ipc for one of them, MINUTES=30 for more than 3 each.
 	@cargo fuzz --version >/dev/null || { echo "cargo-fuzz is not there; run: cargo install cargo-fuzz --locked"; exit 1; }
 	$(BIN)/python fuzz/seeds.py $(TARGET)
 	for target in $(TARGET); do \
-	  cargo +nightly fuzz run -O $$target -- $(FUZZ) -max_total_time=$$((60 * $(or $(MINUTES),3))) \
-	    $$([ $$target = unfinished ] && echo $(ENDING_THREADS)) || exit 1; \
+	  env $$([ $$target = unfinished ] && echo $(ENDING_THREADS)) \
+	    cargo +nightly fuzz run -O $$target -- $(FUZZ) -max_total_time=$$((60 * $(or $(MINUTES),3))) || exit 1; \
 	done
 
 # A folder of its own, so that neither build undoes the other's. Tests ask for more memory than there is, and one leaves

@@ -165,6 +165,13 @@ class Scores:
     def identities(self) -> list[FileIdentity]:
         """Return what the files were known by when they were opened, each once."""
 
+    def opened_as(self) -> tuple[list[Path], dict[str, str], int | None] | None:
+        """Return how the vector was opened.
+
+        Its files, the arguments of :func:`dsdm.open_scores` that decide what was read, and the rows at the beginning
+        that it is, if it is not all. None for rows from another place on, and for expressions.
+        """
+
     def __copy__(self) -> Scores: ...
     def __deepcopy__(self, memo: object, /) -> Scores: ...
     def __reduce__(self) -> tuple[Any, tuple[str]]: ...

@@ -8,6 +8,7 @@ import numpy as np
 from dsdm import _native
 from dsdm.checks import Io, Sort, check_threads, said
 from dsdm.hf.runs import in_runs
+from dsdm.joins.lengths import RowLengths
 from dsdm.rows.materializing import Report, materialize
 from dsdm.rows.releases import for_datasets
 from dsdm.rows.row_numbers import row_numbers
@@ -75,6 +76,47 @@ class Shards:
         limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
         rows = self._source.rows(row_numbers(indices, len(self)))
         return self._source.corpus.take(rows, memory_limit=limit, threads=threads)
+
+    def column(self, name: str) -> "pa.ChunkedArray":
+        """Read a column of all rows into memory, such as the groups that :func:`dsdm.choose` takes.
+
+        >>> import dsdm, numpy as np, pyarrow as pa
+        >>> shards = dsdm.open_shards(pa.table({"text": ["a", "b", "c"], "domain": ["x", "y", "x"]}))
+        >>> dsdm.choose(np.array([0.5, 1, 2]), groups=shards.column("domain"), per_group=1).indices
+        array([2, 1])
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, with those that there are.
+
+        """
+        if name not in self.column_names:
+            message = f"column is {name!r}, and the rows have {', '.join(map(repr, self.column_names))}"
+            raise ValueError(message)
+        every = self._source.rows(np.arange(len(self)))
+        return self._source.corpus.select([name]).take(every)[name]
+
+    def lengths(self, column: str) -> RowLengths:
+        """Return the length of each row by a column, for :func:`dsdm.choose`.
+
+        Of lists it is that of each list, of texts and bytes their bytes, and whole numbers are lengths themselves.
+        Rows are read when a choice asks for them.
+
+        >>> import dsdm, numpy as np, pyarrow as pa
+        >>> shards = dsdm.open_shards(pa.table({"input_ids": [[1, 2], [3], [4, 5, 6]]}))
+        >>> dsdm.choose(np.array([0.5, 1, 2]), tokens=4, lengths=shards.lengths("input_ids")).indices
+        array([2, 1])
+
+        Raises
+        ------
+        ValueError
+            If there is no such column; when lengths are read, for a row that is null.
+        TypeError
+            If the column holds none of these.
+
+        """
+        return RowLengths(self._source, column)
 
     def select(self, indices: Any, **options: Any) -> "datasets.Dataset":
         """Return rows as a dataset of their own; see :func:`dsdm.select`."""

@@ -19,7 +19,8 @@ from dsdm.paths import ROWS, PathLike, local
 from dsdm.paths.belongs import walk
 from dsdm.paths.deep import matching
 from dsdm.reference import DATASET_SIZE, Method, Target
-from dsdm.selection import methods, provenance
+from dsdm.selection import methods
+from dsdm.selection.record import provenance
 
 if TYPE_CHECKING:
     from datasets import Dataset

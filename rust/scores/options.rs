@@ -42,6 +42,12 @@ impl RawType {
         })?;
         Ok(Self { dtype, swapped: swapped && dtype.size() > 1 })
     }
+
+    /// The name that [`RawType::parse`] takes.
+    pub fn name(self) -> String {
+        let other = if cfg!(target_endian = "big") { '<' } else { '>' };
+        if self.swapped { format!("{other}{}", self.dtype.name()) } else { self.dtype.name().to_owned() }
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +68,10 @@ mod tests {
                 matches!(&error, Error::Type(message) if message.contains("float16, bfloat16")),
                 "{error}"
             );
+        }
+        for name in ["float32", "<float64", ">float64", "<bfloat16", ">uint8", "int16"] {
+            let raw = RawType::parse(name).unwrap();
+            assert_eq!(RawType::parse(&raw.name()).unwrap(), raw, "{name}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A vector as the files and operations that it is made by, to be made again elsewhere: what pickling needs.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,17 @@ enum RebuildInput {
     Number(u64),
 }
 
+/// What opens a vector again.
+#[derive(Debug, Clone)]
+pub struct OpenedAs {
+    /// The files in their order.
+    pub files: Vec<PathBuf>,
+    /// How they were opened.
+    pub options: OpenOptions,
+    /// The rows at the beginning that it is, if it is not all.
+    pub rows: Option<u64>,
+}
+
 impl Scores {
     /// The files it is read from, each once, as they were when they were opened.
     ///
@@ -69,6 +81,21 @@ impl Scores {
             }
         }
         Ok(all)
+    }
+
+    /// How the vector was opened, if it is files and nothing else: from their first row on, and how many rows of them
+    /// if it is not all.
+    pub fn opened_as(&self) -> Option<OpenedAs> {
+        // Proof: what is computed, and what begins at another row, is not files and nothing else.
+        let Node::Stored(stored) = self.node() else { return None };
+        // Proof: as above.
+        let (options, 0) = stored.origin()? else { return None };
+        let files = stored.files().iter().map(|file| file.path().to_owned()).collect();
+        Some(OpenedAs {
+            files,
+            options: options.clone(),
+            rows: (self.len() < stored.rows_of_files()).then(|| self.len()),
+        })
     }
 
     /// How the vector is made, as text that [`Scores::rebuild`] makes it from.

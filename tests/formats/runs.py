@@ -77,6 +77,7 @@ def make_sources() -> None:
     scores = rng.random(TOTAL, dtype=np.float32)
     np.save("scores.npy", scores)
     np.save("no.npy", np.array([3, 4]))
+    np.save("some.npy", np.arange(5, TOTAL))
     pq.write_table(pa.table({"id": range(TOTAL), "quality": scores}), "scores.parquet")
     Path("data/dsir").mkdir(parents=True)
     write_tensor(Path("data/dsir/squad.pt"), scores)
@@ -178,6 +179,10 @@ def cases() -> dict[str, Case]:
     options = {"k": 12, "seed": 2**64 - 1, "temperature": 0.5, "exclude": np.load("no.npy")}
     by_dsir = ("--by", "dsir", "--target", "squad", "--data-dir", "data", "--seed", "3", "--noise", "numpy")
     by_column = ("--by", "scores.parque?", "--column", "quality", "--gumbel", "--seed", "3", "--exclude", "no.npy")
+    within = dsdm.choose(scores, tokens=12, lengths=np.ones(TOTAL, np.int64), min_score=-np.inf, max_score=1)
+    between = dsdm.choose(scores, k=12, quantile=(0.0, 1.0), ties="random", seed=4)
+    nearest = dsdm.choose(scores, k=12, near=0.5)
+    by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {
         "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
         "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, row_order="row"),
@@ -196,6 +201,10 @@ def cases() -> dict[str, Case]:
         "random": chosen(random, dsdm.get_indices("random", 12, seed=5, rows=TOTAL)),
         "gone": chosen(gone),
         "own": chosen(own),
+        "bounds": lambda out: write(out, within),
+        "quantile": lambda out: write(out, between),
+        "near": lambda out: write(out, nearest),
+        "rule": command(*by_rule),
         "dsir": command(*by_dsir, "--nan", "omit", "--order", "row", "--row-order", "row"),
         "column": command(*by_column, "--temperature", "2", "--sort", "name", "--partial"),
     }

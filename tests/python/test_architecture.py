@@ -46,7 +46,7 @@ ARROWS = {
     "reference": "base paths",
     "selection": "native base paths scores reference",
     "rows": "native base paths selection",
-    "joins": "base paths rows",
+    "joins": "base paths selection rows",
     "hf": "native base paths rows",
     "public": "native base paths scores reference selection rows joins hf",
     "demo": "base reference public",

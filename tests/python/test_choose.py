@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dsdm.selection.rules.choose import choose
 from dsdm.selection.rules.groups.quotas import apportioned
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*where ties is:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
 
 N = 100_000
 GENERATOR = np.random.default_rng(1)

@@ -13,7 +13,7 @@ import dsdm.selection.rules.ranked.quantile as quantiles
 from dsdm import gumbel_top_k, top_k
 from dsdm.selection.rules.choose import choose
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*where ties is:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
 
 N = 100_000
 GENERATOR = np.random.default_rng(2)

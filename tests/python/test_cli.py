@@ -165,7 +165,7 @@ def test_what_is_there_is_not_overwritten_unasked(run, tmp_path):
     assert code == 1
     assert "rows.npy: it exists" in errors
     assert run(*arguments, "--overwrite")[0] == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npy", "scores.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npy", "rows.npy.json", "scores.npy"]
 
 
 def test_methods_to_indices(run, upstream_mini, tmp_path):

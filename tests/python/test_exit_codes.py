@@ -107,7 +107,7 @@ def test_2_for_wrong_usage(run):
         ("dsdm.demo.run", ("demo",)),
         ("dsdm.reference.fetch.fetch", ("fetch",)),
         ("dsdm.scores.open_leniently", ("scores", "s.npy")),
-        ("dsdm.top_k", ("indices", "s.npy", "-k", 3, "-o", "rows.npy")),
+        ("dsdm.choose", ("indices", "s.npy", "-k", 3, "-o", "rows.npy")),
         ("dsdm.materialize", ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)),
         ("dsdm.open_shards", ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)),
         ("dsdm.verify", ("verify", "out")),

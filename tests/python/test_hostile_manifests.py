@@ -15,7 +15,7 @@ import pytest
 
 import dsdm
 from dsdm import errors
-from dsdm.selection.record import FUNCTIONS
+from dsdm.selection.record.check import FUNCTIONS
 
 SECRET = "the words of another"  # noqa: S105 - of a test
 DELETE = object()
@@ -347,7 +347,7 @@ def test_what_a_folder_of_scores_means_is_not_told_by_what_is_not_trusted(work, 
     manifest["selection"]["chosen"]["reading"] = {"sort": "name"}
     reseal(work / "out", manifest)
     searched = []
-    monkeypatch.setattr("dsdm.selection.provenance.find", lambda *args, **_: searched.append(args))
+    monkeypatch.setattr("dsdm.selection.record.provenance.find", lambda *args, **_: searched.append(args))
     found = dsdm.verify("out")
     assert not found.selection
     assert "outside of the directory" in found.reason

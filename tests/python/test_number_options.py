@@ -41,7 +41,9 @@ COMMANDS = {
 # Instead of `-k`, which goes with none of these.
 INSTEAD = {"--fraction": ["--fraction"], "--tokens": ["--row-tokens", "1", "--tokens"]}
 INSTEAD["--row-tokens"] = ["--tokens", "5", "--row-tokens"]
+INSTEAD |= {name: [name] for name in ("--min-score", "--max-score")}
 LARGE = {str(2**63), str(2**70)}
+BOUNDS = {"1.5", "inf", "1e400", "1e999999999", str(-(2**70))} | LARGE
 GOOD = {
     "--tokens": {"1.5"},
     "--row-tokens": LARGE,
@@ -52,6 +54,9 @@ GOOD = {
     "--seed": {str(2**63)},
     "--budget": {"1.5", "inf", "1e400", "1e999999999", "9" * 5000} | LARGE,
     "--density": {"1.5"},
+    # Bounds that no score reaches.
+    "--min-score": BOUNDS,
+    "--max-score": BOUNDS,
 }
 GOOD_OF = {("demo", "--rows"): LARGE}
 

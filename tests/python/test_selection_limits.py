@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import dsdm
-from dsdm.selection import record_limits
+from dsdm.selection.record import limits
 from tests.conftest import ROOT
 
 TABLE = pa.table({"a": [1, 2, 3]})
@@ -32,7 +32,7 @@ def test_the_limits_are_those_of_the_reader():
     sources = (ROOT / "rust/io/json.rs").read_text() + (ROOT / "rust/write/manifest/schema.rs").read_text()
     for name in ("MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "MAX_NUMBER", "MAX_PATH"):
         (value,) = re.findall(rf"const {name}: \w+ = ([\d_]+(?: << \d+)?);", sources)
-        assert eval(value) == getattr(record_limits, name)  # noqa: S307 - a number
+        assert eval(value) == getattr(limits, name)  # noqa: S307 - a number
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import dsdm
 from dsdm import errors
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*where ties is:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
 
 SCORES = np.array([0.5, 2, -1, 2, 0.5, 2], np.float32)
 
@@ -131,7 +132,11 @@ def test_files_that_are_there_or_do_not_fit(tmp_path: Path) -> None:
         ("seed", 1.5, "seed is 1.5"),
         ("cut", {"score": "x", "dtype": "float32", "tied": 1, "taken": 1}, "cut is"),
         ("cut", {"score": "1"}, "cut is"),
-        ("score_files", [{"path": 1}], "score_files holds"),
+        ("files", {"score_files": [{"path": 1}]}, "score_files holds"),
+        ("files", {"score_files": {"path": 1}}, r"files\.score_files is"),
+        ("files", {"arguments": [1]}, r"files\.arguments is \[1\]"),
+        ("files", {"rows": True}, r"files\.rows is True"),
+        ("files", None, "files is None"),
         ("rule", None, "rule is None"),
     ],
 )
@@ -157,13 +162,105 @@ def test_rows_are_written_by_a_selection(scores: dsdm.Scores, tmp_path: Path) ->
     assert datasets.load_from_disk(str(tmp_path / "out"))["text"][:] == ["b", "d"]
     told = json.loads((tmp_path / "out" / "dsdm.json").read_text())["selection"]["chosen"]
     assert told["rule"] == 'top-k of fineweb.parquet["score"]'
-    assert told["chosen_by"] == {"k": 2}
+    assert (told["by"], told["arguments"], told["scores"]) == ("choose", {"k": 2}, ["../fineweb.parquet"])
     assert told["cut"] == {"score": "2.0", "tied": 3, "taken": 2}
     assert told["score_files"][0]["rows"] == 6
     assert dsdm.select(CORPUS, chosen)["text"][:] == ["b", "d"]
     assert dsdm.open_shards(CORPUS).take(chosen)["text"].to_pylist() == ["b", "d"]
     assert dsdm.plan(CORPUS, chosen).rows == 2
-    dsdm.verify(tmp_path / "out", trust_paths=[tmp_path])
+    assert dsdm.verify(tmp_path / "out", trust_paths=[tmp_path]).selection
+
+
+AGAIN: dict[str, dict[str, Any]] = {
+    "k": {"k": 3},
+    "smallest": {"k": 3, "largest": False, "order": "best_last"},
+    "fraction": {"fraction": 0.5, "min_score": 0},
+    "budget": {"tokens": 7, "lengths": np.arange(6)},
+    "bounds": {"min_score": np.float32(0.5), "max_score": np.inf},
+    "whole bound": {"min_score": 2, "order": "row"},
+    "quantile": {"quantile": (np.float64(0.25), 0.8)},
+    "near": {"k": 4, "near": 1.2},
+    "drawn ties": {"k": 2, "ties": "random", "seed": 2**64 - 1},
+    "drawn ties of a budget": {"tokens": 4, "lengths": np.full(6, 2), "ties": "random", "seed": 7},
+    "draw": {"k": 4, "gumbel": True, "temperature": 0.5, "noise": "numpy", "seed": 5},
+    "draw within bounds": {"fraction": 0.5, "gumbel": True, "min_score": 0.5},
+    "nothing": {"k": 0},
+}
+
+
+@pytest.mark.parametrize("rule", AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_verify_chooses_again(
+    rule: dict[str, Any],
+    loaded: bool,  # noqa: FBT001 - of the parameters
+    scores: dsdm.Scores,  # noqa: ARG001 - its file
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    relative = dsdm.open_scores("fineweb.parquet", column="score")
+    chosen = dsdm.choose(relative, **rule)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    if loaded:
+        chosen.save("x.npy")
+        Path("x.npy").rename("y.npy")
+        Path("x.npy.json").rename("y.npy.json")
+        chosen = dsdm.Selection.load("y.npy")
+    dsdm.materialize(CORPUS, chosen, "out")
+    found = dsdm.verify("out", trust_paths=[tmp_path])
+    assert found.selection
+    if not 0 < len(chosen) < 6:
+        return
+    others = np.setdiff1d(np.arange(6), chosen)
+    dsdm.materialize(CORPUS, [*others[:1], *chosen.indices[1:]], "other", selection=chosen.again)
+    with pytest.raises(errors.ChecksumError, match="they choose"):
+        dsdm.verify("other", trust_paths=[tmp_path])
+
+
+def test_what_lies_in_no_file_is_told_and_not_chosen_again(scores: dsdm.Scores, tmp_path: Path) -> None:
+    for number, chosen in enumerate(
+        (
+            dsdm.choose(scores * 2, k=2),
+            dsdm.choose(scores, k=2, exclude=[1]),
+            dsdm.choose(scores, k=2, only=[1, 2, 3]),
+            dsdm.choose(scores, groups=list("aabbcc"), per_group=1),
+            dsdm.choose(SCORES, k=2),
+            dsdm.choose(scores, k=2).union(dsdm.choose(scores, k=3)),
+            dsdm.choose(dsdm.open_scores(tmp_path / "fineweb.parquet", column="score").slice(0, 6) + 0, k=2),
+        )
+    ):
+        out = tmp_path / str(number)
+        dsdm.materialize(CORPUS, chosen, out)
+        told = json.loads((out / "dsdm.json").read_text())["selection"]["chosen"]
+        assert "by" not in told
+        assert "chosen_by" in told
+        assert all(file["path"] == "../fineweb.parquet" for file in told.get("score_files", []))
+        assert not dsdm.verify(out, trust_paths=[tmp_path]).selection
+
+
+def test_a_selection_of_the_first_rows_is_of_them_or_of_all(scores: dsdm.Scores, tmp_path: Path) -> None:
+    chosen = dsdm.choose(scores.slice(0, 4), k=2)
+    dsdm.materialize(CORPUS.slice(0, 4), chosen, tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "dsdm.json").read_text())["selection"]["chosen"]
+    assert (told["rows"], told["of"]) == (4, 4)
+    assert dsdm.verify(tmp_path / "out", trust_paths=[tmp_path]).selection
+    assert dsdm.choose(scores.slice(1, 5), k=2).again is None
+
+
+def test_a_score_file_that_was_replaced_since_is_an_error(scores: dsdm.Scores, tmp_path: Path) -> None:
+    dsdm.choose(scores, k=2).save(tmp_path / "x.npy")
+    pq.write_table(pa.table({"score": SCORES[::-1], "id": range(6)}), tmp_path / "fineweb.parquet")
+    with pytest.raises(errors.SourceChangedError, match="the rows were chosen before this file was written"):
+        dsdm.materialize(CORPUS, dsdm.Selection.load(tmp_path / "x.npy"), tmp_path / "out")
+    (tmp_path / "fineweb.parquet").unlink()
+    dsdm.materialize(CORPUS, dsdm.Selection.load(tmp_path / "x.npy"), tmp_path / "out")
+    assert not dsdm.verify(tmp_path / "out", trust_paths=[tmp_path]).selection
+
+
+def test_no_rows_are_written_shuffled(tmp_path: Path) -> None:
+    chosen = dsdm.choose(np.arange(6), k=0)
+    assert dsdm.materialize(CORPUS, chosen, tmp_path / "out", row_order="shuffle").rows == 0
 
 
 def test_a_selection_of_another_corpus_is_refused(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_the_column_of_the_tokens_is_the_one_that_is_named(run, tmp_path, how):
     pq.write_table(pa.table({"doc": lists, "id": range(4), "input_ids": [[7]] * 4}), tmp_path / "c.parquet")
     np.save(tmp_path / "s.npy", np.array([1.0, 4, 3, 2]))
     code, _, err = run("materialize", "c.parquet", "o", "--by", "s.npy", "--tokens", 7, *how)
-    assert (code, err) == (0, "3 rows selected\n")
+    assert (code, err) == (0, "3 rows of 7 tokens selected\n")
     assert dsdm.verify(tmp_path / "o").rows == 3
 
 

@@ -8,12 +8,13 @@ import typer
 from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice
-from dsdm.cli.files import check_place, load_rows, write_npy
+from dsdm.cli.files import check_place, load_selection, say_untied, write_npy
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
 from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
+from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.writing import Writing
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths
@@ -129,19 +130,24 @@ def indices(
         Path, typer.Option("--out", "-o", parser=opt.local_path, help="The .npy file to write: int64 row numbers.")
     ],
     choosing: Choosing,
+    ruling: Ruling,
     reading: Reading,
     *,
     overwrite: opt.Overwrite = False,
 ) -> None:
     """Select rows by a method or by score files, and write their numbers.
 
+    Beside the .npy file, which numpy opens, a JSON file with its name tells what they are: `dsdm materialize --indices`
+    reads both.
+
     \b
     Examples:
       dsdm indices dsdm --target squad -k 100 --data-dir demo/data -o best.npy
       dsdm indices random --rows 2000 --tokens 1e6 --row-tokens 1024 --seed 7 -o random.npy
       dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
+      dsdm indices classifier --target squad --min-score 0.5 --data-dir demo/data -o good.npy
     """
-    choice = Choice(what, choosing, reading)
+    choice = Choice(what, choosing, ruling, reading)
     if choice.method is not None and (reading.sort is not None or reading.partial):
         message = f"--sort and --partial are for directories and globs of score files, and {choice.method} is a method"
         raise typer.BadParameter(message)
@@ -152,9 +158,12 @@ def indices(
     choice.open()
     reading.check_used(choice.opened)
     refuse_inputs(out, choice.read)
-    rows = choice.select(lambda: _row_tokens_given(choosing.row_tokens))
-    write_npy(out, rows)
-    choice.report(rows)
+    found = choice.select(lambda: _row_tokens_given(choosing.row_tokens))
+    if choice.knows_rows:
+        found.save(out, overwrite=overwrite)
+    else:
+        write_npy(out, found.indices)
+    choice.report(found)
 
 
 @expanded
@@ -166,7 +175,12 @@ def materialize(
     out: Annotated[Path, typer.Argument(metavar="OUT", parser=opt.local_path, help="The dataset directory to write.")],
     indices_file: Annotated[
         Path | None,
-        typer.Option("--indices", "-i", parser=opt.local_path, help="A .npy file of row numbers, in the order wanted."),
+        typer.Option(
+            "--indices",
+            "-i",
+            parser=opt.local_path,
+            help="What `dsdm indices` wrote; or a .npy or .txt file of row numbers, in the order wanted.",
+        ),
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -174,6 +188,7 @@ def materialize(
     ] = None,
     *,
     choosing: Choosing,
+    ruling: Ruling,
     reading: Reading,
     writing: Writing,
 ) -> None:
@@ -187,26 +202,22 @@ def materialize(
     Examples:
       dsdm materialize demo/corpus best-rows --indices best.npy
       dsdm materialize demo/corpus best-100 --by dsdm --target squad -k 100 --data-dir demo/data
+      dsdm materialize demo/corpus best-10k --by demo/data/dsdm/squad.pt --tokens 1e4 --lengths input_ids
       dsdm materialize 'demo/corpus/data/*.parquet' tried --by random --tokens 1e5 --dry-run
     """
     import dsdm
-    from dsdm.checks import check_threads
     from dsdm.rows.materializing import how_unfinished_chose
     from dsdm.rows.planning import check_before
-    from dsdm.rows.row_numbers import check_range, row_numbers
 
     if (indices_file is None) == (not by):
         message = "give either --indices FILE or --by METHOD (or score files)"
         raise typer.BadParameter(message)
     if indices_file is not None:
-        choosing.refuse_all()
-    with as_usage():
-        check_threads(choosing.threads)
-    writing.check_used()
-    writing.check_values()
-    column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens)
+        choosing.refuse_all(ruling.given)
+    writing.check_all(choosing.threads)
+    column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens, ruling.lengths)
     scores_from = writing.scores_from or []
-    choice = None if indices_file is not None else Choice(by or [], choosing, reading.about(by or []))
+    choice = None if indices_file is not None else Choice(by or [], choosing, ruling, reading.about(by or []))
     reading.check_found([*source, *(() if choice is None else choice.sources), *scores_from])
     found = reading.about(source).files
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
@@ -215,21 +226,31 @@ def materialize(
     lengths = None if column is None else Lengths(shards, column)
     if choice is not None:
         choice.left = how_unfinished_chose(out) if writing.resume else None
-        choice.open(len(shards))
+        choice.open(shards)
         refuse_inputs(out, choice.read)
     arguments = writing.arguments(reading.about(scores_from))
     opened = [*([] if choice is None else choice.opened), *([arguments["scores"]] if "scores" in arguments else [])]
     reading.check_used(opened)
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
-        rows = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
-        record = choice.record(rows)
+        rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
     else:
-        rows, record = load_rows(Path(str(indices_file)), "--indices"), None
-        with naming(indices_file):
-            check_range(row_numbers(rows), len(shards), ", ".join(source))
-    arguments |= {**found, "threads": choosing.threads, "selection": record}
+        rows = _rows_of(Path(str(indices_file)), len(shards), source)
+    arguments |= {**found, "threads": choosing.threads}
     _write(where, rows, out, arguments, dry_run=writing.dry_run)
+
+
+def _rows_of(file: Path, rows: int, source: list[str]) -> Any:
+    """Read the rows of ``--indices``, which must be those of so many."""
+    from dsdm import Selection
+    from dsdm.rows.row_numbers import check_range, row_numbers
+
+    found = load_selection(file)
+    with naming(file):
+        check_range(row_numbers(found, rows), rows, ", ".join(source))
+    if not isinstance(found, Selection):
+        say_untied(file)
+    return found
 
 
 def _write(where: Any, rows: Any, out: Path, arguments: dict[str, Any], *, dry_run: bool) -> None:

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from dsdm.cli.saying import say
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from dsdm import Selection
 
 _HOW = "write one by numpy.save('rows.npy', rows), where rows may be numpy.loadtxt('rows.txt', dtype='int64')"
 
@@ -46,6 +50,73 @@ def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
     return rows
 
 
+def load_selection(path: Path) -> "Selection | NDArray[Any]":
+    """Read the rows of ``--indices``: a selection with the file beside it, or numbers that nothing ties to a corpus.
+
+    Raises
+    ------
+    ValueError
+        For a file that is neither a ``.npy`` file nor a text of numbers.
+
+    """
+    from dsdm import Selection
+
+    if path.suffix.lower() == ".npy" and path.with_name(path.name + ".json").exists():
+        return Selection.load(path)
+    return load_rows(path, "--indices") if path.suffix.lower() != ".txt" or path.is_dir() else _numbers_of(path)
+
+
+def say_untied(path: Path) -> None:
+    """Say of row numbers that they may be of any corpus."""
+    say(
+        f"dsdm: {path}: nothing tells which corpus these rows are of, so that it is not compared; `dsdm indices -o` "
+        "writes that beside them",
+        err=True,
+    )
+
+
+def load_groups(path: Path) -> Any:
+    """Read the group of each row: a ``.npy`` file of whole numbers or texts, or a text file with a line for each row.
+
+    Raises
+    ------
+    ValueError
+        For any other file.
+
+    """
+    import numpy as np
+
+    if path.suffix.lower() == ".txt":
+        return path.read_text("utf-8").splitlines()
+    message = f"{path}: --groups takes a .npy file of whole numbers or texts, or a .txt file with a line for each row"
+    try:
+        groups = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        message += f", and this cannot be read ({error})"
+        raise ValueError(message) from error
+    if not isinstance(groups, np.ndarray) or groups.ndim != 1 or groups.dtype.kind not in "iuU":
+        kind = f"{groups.dtype} of shape {groups.shape}" if isinstance(groups, np.ndarray) else "several arrays"
+        message += f", and it holds {kind}"
+        raise ValueError(message)
+    return groups
+
+
+def _numbers_of(path: Path) -> "NDArray[np.int64]":
+    """Read a text file with a row number in each line."""
+    import numpy as np
+
+    lines = path.read_text("utf-8").split()
+    wrong = next((at for at, text in enumerate(lines) if not text.isascii() or not text.isdigit()), None)
+    if wrong is not None:
+        message = f"{path}: --indices takes a text file of row numbers, and number {wrong + 1} is {lines[wrong]!r:.100}"
+        raise ValueError(message)
+    try:
+        return np.array(list(map(int, lines)), np.int64)
+    except OverflowError as error:
+        message = f"{path}: --indices takes row numbers below 2^63, and it has a larger one"
+        raise IndexError(message) from error
+
+
 def check_place(path: Path, *, overwrite: bool) -> None:
     """Fail if a file cannot get this name.
 
@@ -66,9 +137,10 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     if path.suffix.lower() != ".npy":
         message = f"-o is {path}, and what is written is a .npy file, which readers know by its name: say {path}.npy"
         raise typer.BadParameter(message)
-    if os.path.lexists(path) and not overwrite:
-        message = f"{path}: it exists; remove it, name another file, or add --overwrite"
-        raise FileExistsError(message)
+    for place in (path, path.with_name(path.name + ".json")):
+        if os.path.lexists(place) and not overwrite:
+            message = f"{place}: it exists; remove it, name another file, or add --overwrite"
+            raise FileExistsError(message)
     if not path.parent.is_dir():
         message = f"{path}: there is no directory {path.parent}; make it, or name a file elsewhere"
         raise FileNotFoundError(message)

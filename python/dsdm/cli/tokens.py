@@ -9,9 +9,8 @@ if TYPE_CHECKING:
 
     from dsdm.dataset import Shards
 
-# Rows whose lengths are looked at first, and those that are read at once.
+# Rows whose lengths are looked at first.
 _FIRST = 64
-_STEP = 4096
 
 
 class Lengths:
@@ -43,34 +42,16 @@ class Lengths:
         if not any(check(kind) for check in lists):
             message = f"--tokens needs lists in the column {column!r}, and it holds {kind}; {choose}"
             raise ValueError(message)
-        self._name = column
-        self._source = shards._source  # noqa: SLF001 - of this package
-        self._column = self._source.corpus.select([column])
-        self.fixed: int | None = kind.list_size if pa.types.is_fixed_size_list(kind) else None
+        self.of_rows = shards.lengths(column)
+        self.fixed = self.of_rows.fixed
         """That of every row, if the type says so."""
 
-    def of(self, rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Return the lengths of rows, a few of which are in memory at once.
 
-        Raises
-        ------
-        ValueError
-            For a row whose list is null.
-
-        """
-        import numpy as np
-        import pyarrow.compute as pc
-
-        lengths = np.empty(len(rows), np.int64)
-        for start in range(0, len(rows), _STEP):
-            some = rows[start : start + _STEP]
-            values = self._column.take(self._source.rows(some))[self._name]
-            if values.null_count:
-                row = some[int(np.argmax(values.is_null().to_numpy()))]
-                message = f"row {row}: the column {self._name!r} is null, which has no number of tokens"
-                raise ValueError(message)
-            lengths[start : start + len(some)] = pc.list_value_length(values).to_numpy()
-        return lengths
+def too_few(tokens: int, rows: int, there: int) -> ValueError:
+    """Return the error of rows that have fewer tokens together than are asked for."""
+    return ValueError(
+        f"--tokens is {tokens:,}, and the {rows:,} rows that can be chosen have {there:,}; ask for no more"
+    )
 
 
 def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]"], lengths: Lengths) -> int:
@@ -93,7 +74,7 @@ def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]
             message = "the first rows of a larger selection are others than those of a smaller one"
             raise RuntimeError(message)
         before = int(ends[-1]) if len(ends) else 0
-        ends = np.concatenate([ends, before + np.cumsum(lengths.of(ranked[len(known) :]))])
+        ends = np.concatenate([ends, before + np.cumsum(lengths.of_rows[ranked[len(known) :]])])
         known = ranked
         total = int(ends[-1]) if len(ends) else 0
         if total > tokens:
@@ -103,6 +84,5 @@ def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]
         guess = wanted * tokens // total + wanted // 16 if total else 0
         wanted = min(most, max(2 * wanted, guess + 1))
     if total < tokens:
-        message = f"--tokens is {tokens:,}, and the {most:,} rows that can be chosen have {total:,}; ask for no more"
-        raise ValueError(message)
+        raise too_few(tokens, most, total)
     return most

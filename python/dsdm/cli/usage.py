@@ -17,12 +17,14 @@ def as_usage() -> Iterator[None]:
 
 
 @contextmanager
-def naming(file: Path | None) -> Iterator[None]:
-    """Have an error of a row number name the file that holds it."""
+def naming(indices: Path | None = None, **files: Path | None) -> Iterator[None]:
+    """Have an error of a row number name the file that holds it: of several, that of the argument that it names."""
     try:
         yield
     except IndexError as error:
+        text = str(error)
+        file = next((path for name, path in files.items() if text.startswith(name)), indices)
         if file is None:
             raise
-        message = f"{file}: {error}"
+        message = f"{file}: {text}"
         raise IndexError(message) from error

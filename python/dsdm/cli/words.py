@@ -4,31 +4,46 @@ import re
 import shlex
 
 OPTIONS = {
+    "at_least": "--at-least",
     "column": "--column",
     "columns": "--keep",
     "data_dir": "--data-dir",
     "dtype": "--dtype",
     "exclude": "--exclude",
     "format": "--format",
+    "fraction": "--fraction",
+    "groups": "--groups",
+    "gumbel": "--gumbel",
     "k": "-k",
     "key": "--key",
+    "lengths": "--lengths",
+    "like": "--like",
+    "max_score": "--max-score",
     "max_shard_size": "--max-shard-size",
     "memory_limit": "--memory-limit",
+    "min_score": "--min-score",
     "nan": "--nan",
+    "near": "--near",
     "noise": "--noise",
     "num_shards": "--num-shards",
+    "only": "--only",
     "overwrite": "--overwrite",
     "partial": "--partial",
+    "per_group": "--per-group",
+    "quantile": "--quantile",
     "resume": "--resume",
     "row_ids": "--row-ids",
     "row_order": "--row-order",
     "rows": "--rows",
     "scores": "--scores",
     "seed": "--seed",
+    "short": "--short",
     "sort": "--sort",
     "target": "--target",
     "temperature": "--temperature",
     "threads": "--threads",
+    "ties": "--ties",
+    "tokens": "--tokens",
     "trust_paths": "--trust-path",
     "verify": "--verify",
 }
@@ -45,7 +60,8 @@ CALL = re.compile(rf"\w\((?:[^()]|{_WITHIN})*\)")
 # What is followed by a slash is the name of a folder.
 _ARGUMENT = re.compile(rf"(?<![\w.`/-])({'|'.join(OPTIONS)})=(?!=|[\w.~-]*/)(\"[^\"]*\"|'[^']*'|[\w.-]*\w)?")
 _SUBJECTS = "|".join(sorted(OPTIONS.keys() - {"scores", "key"}))
-_SUBJECT = re.compile(rf"^({_SUBJECTS}) (?=is |has |holds |must )")
+_SUBJECT = re.compile(rf"^({_SUBJECTS}) (?=is |has |holds |must |names |does not name )")
+_PLURAL = re.compile(r"^(groups|lengths) (?=are |have )")
 
 
 def as_options(text: str) -> str:
@@ -65,7 +81,29 @@ def as_options(text: str) -> str:
         said += [_ARGUMENT.sub(_option, text[end : call.start()]), call[0]]
         end = call.end()
     said.append(_ARGUMENT.sub(_option, text[end:]))
-    return _SUBJECT.sub(lambda found: OPTIONS[found[1]] + " ", "".join(said))
+    subject = _PLURAL if _PLURAL.match(text) else _SUBJECT
+    return subject.sub(lambda found: OPTIONS[found[1]] + " ", "".join(said))
+
+
+# What a rule says of its arguments: by their names, and with the value that is meant.
+_OF_RULE = (
+    *("k", "fraction", "tokens", "lengths", "at_least", "min_score", "max_score", "quantile", "near"),
+    *("groups", "per_group", "like", "seed", "temperature", "noise"),
+)
+_NAME = re.compile(rf"\b({'|'.join(_OF_RULE)})\b")
+_WITH_VALUE = re.compile(r"\b(largest|gumbel|ties|nan)=('\w+'|True|False)")
+
+
+def as_rule_options(text: str) -> str:
+    """Say by options which arguments of a rule do not go together.
+
+    >>> as_rule_options("k and tokens are given, which both say how many rows; give one of them")
+    '-k and --tokens are given, which both say how many rows; give one of them'
+    >>> as_rule_options("ties='random' and gumbel=True are given, which do not go together")
+    '--ties random and --gumbel are given, which do not go together'
+    """
+    text = _NAME.sub(lambda found: OPTIONS[found[1]], text)
+    return _WITH_VALUE.sub(lambda found: "--smallest" if found[1] == "largest" else _option(found), text)
 
 
 def _option(found: re.Match[str]) -> str:

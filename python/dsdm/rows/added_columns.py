@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dsdm.errors import SchemaError
 from dsdm.rows.row_numbers import interruptibly
 from dsdm.rows.sources import Source
-from dsdm.selection.row_counts import named_vectors
+from dsdm.selection.record.row_counts import named_vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,12 +17,12 @@ from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
-from dsdm.rows.request import chosen_rows, open_request, planned
+from dsdm.rows.request import chosen_rows, open_request, planned, told_selection
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source
-from dsdm.selection.provenance import as_json
-from dsdm.selection.record import as_recorded
+from dsdm.selection.record.check import as_recorded
+from dsdm.selection.record.provenance import as_json
 from dsdm.shown import safe_messages, shown
 
 logger = logging.getLogger(__name__)
@@ -192,7 +192,8 @@ def _write(arguments: Arguments) -> Report:
     check_shards(request.layout.num_shards, len(rows), arguments.format)
     extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
     record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
-    as_asked = {} if arguments.selection is None else {"chosen": as_recorded(arguments.selection)}
+    told = told_selection(arguments)
+    as_asked = {} if told is None else {"chosen": as_recorded(told)}
     with bar(len(rows), source.corpus.nbytes / max(len(source.corpus), 1), shown=arguments.progress) as on_progress:
         written = source.corpus.materialize(
             source.rows(rows),

@@ -15,8 +15,8 @@ from dsdm.rows.options import Arguments, Layout, checked
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source
 from dsdm.selection.manifest_paths import from_output
-from dsdm.selection.provenance import as_json, check_count, with_files
-from dsdm.selection.repeat import score_files
+from dsdm.selection.record.provenance import as_json, check_count, with_files
+from dsdm.selection.record.repeat import score_files
 from dsdm.selection.rules.chosen import Selection
 
 # A number of a row, or a score.
@@ -65,6 +65,13 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
     return Request(arguments, layout, path, source, row_numbers(arguments.indices, len(source)))
 
 
+def told_selection(arguments: Arguments) -> Mapping[str, Any] | None:
+    """Return what is told of how the rows were chosen: by the caller, else by the rows where they are a selection."""
+    if arguments.selection is None and isinstance(arguments.indices, Selection):
+        return arguments.indices.record()
+    return arguments.selection
+
+
 def chosen_rows(request: Request) -> dict[str, Any] | None:
     """Return how the rows were chosen, as ``dsdm.json`` has it.
 
@@ -74,9 +81,7 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
         For what can never be done again, or chooses other rows than are written.
 
     """
-    selection = request.arguments.selection
-    if selection is None and isinstance(request.arguments.indices, Selection):
-        selection = request.arguments.indices.record()
+    selection = told_selection(request.arguments)
     if selection is None:
         return None
     chosen = with_files(selection, len(request.source))

@@ -93,7 +93,7 @@ def row_numbers(indices: Any, rows: int | None = None) -> NDArray[np.int64]:
 
 def _selected(selection: Selection, rows: int | None) -> NDArray[np.int64]:
     """Return the row numbers of a selection, which must be from so many rows."""
-    if rows is not None and selection.n != rows:
+    if rows is not None and not selection.is_of(rows):
         message = f"the selection is from {selection.n:,} rows, and there are {rows:,}: it is of another corpus"
         raise ValueError(message)
     return selection.indices

@@ -21,8 +21,8 @@ from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
-from dsdm.selection.repeat import Files, choose_again, compare_files, identities, score_files
-from dsdm.selection.trust import ALLOW, OUTSIDE, Trust
+from dsdm.selection.record.repeat import Files, choose_again, compare_files, identities, score_files
+from dsdm.selection.record.trust import ALLOW, OUTSIDE, Trust
 from dsdm.shown import safe_messages, shown
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dsdm._native import located
 from dsdm.paths.named import place_of, tells_place
-from dsdm.selection.record import KNOWN
+from dsdm.selection.told import KNOWN, ROWS, Told
 
 NOT_THERE = ": it is not there"
 
@@ -40,29 +40,43 @@ def at_hand(selection: Mapping[str, Any], folder: str) -> dict[str, Any]:
     return _with_paths(selection, lambda path: place_of(str(path), folder))
 
 
+def beside(selection: Told, file: str) -> dict[str, Any]:
+    """Return a selection with its paths as a file that tells of it has them: from there where `from_output` can say so.
+
+    The way begins with ``..``, as if the file was a directory. It lies with its user, who needs to find the others.
+    """
+
+    def named(path: str | os.PathLike[str]) -> str:
+        found = str(located(os.fspath(path), file, absolute=False))
+        return found if tells_place(found) else str(located(os.fspath(path), file, absolute=True))
+
+    return _with_paths(selection, named)
+
+
 def without_place(selection: Mapping[str, Any]) -> str | None:
     """Return a file of a selection whose place its manifest does not tell, if there is one."""
     scores = selection.get("scores") or []
     files = [scores] if isinstance(scores, str) else scores
-    excluded = selection.get("exclude")
-    named = [*(files if isinstance(files, list) else []), *([] if excluded is None else [excluded])]
+    rows = [selection[name] for name in ROWS if selection.get(name) is not None]
+    named = [*(files if isinstance(files, list) else []), *rows]
     return next((str(path) for path in named if not tells_place(str(path))), None)
 
 
 def _with_paths(selection: Mapping[str, Any], change: Callable[[str | os.PathLike[str]], str]) -> dict[str, Any]:
-    """Change the paths of a selection by one of the functions that are known; others are anybody's own."""
+    """Change the paths of a selection by a function that is known, or of rows that know how; others are anybody's."""
     record = dict(selection)
 
     def changed(value: Any) -> Any:
         return change(value) if isinstance(value, str | os.PathLike) else value
 
-    if record.get("by") not in KNOWN:
+    if record.get("by") not in KNOWN and not isinstance(selection, Told):
         return record
     if "scores" in record:
         files = record["scores"]
         record["scores"] = [changed(f) for f in files] if isinstance(files, list | tuple) else changed(files)
-    if record.get("exclude") is not None:
-        record["exclude"] = changed(record["exclude"])
+    for name in ROWS:
+        if record.get(name) is not None:
+            record[name] = changed(record[name])
     arguments = record.get("arguments")
     if isinstance(arguments, Mapping) and arguments.get("data_dir") is not None:
         record["arguments"] = {**arguments, "data_dir": changed(arguments["data_dir"])}

@@ -3,6 +3,7 @@
 mod array;
 mod operands;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -31,6 +32,9 @@ pub(crate) struct PyScores {
     /// Whether the moments of z-scores were computed already.
     prepared: OnceLock<()>,
 }
+
+/// Files, the arguments that decide what of them was read, and how many rows of the beginning if not all.
+type OpenedAs = (Vec<PathBuf>, HashMap<&'static str, String>, Option<u64>);
 
 impl PyScores {
     pub(super) fn new(scores: Scores) -> Self {
@@ -143,6 +147,19 @@ impl PyScores {
     /// Return what the files were known by when they were opened, each once.
     fn identities(&self, py: Python<'_>) -> PyResult<Vec<FileIdentity>> {
         Ok(FileIdentity::all(py.detach(|| self.scores.identities())?))
+    }
+
+    /// Return how the vector was opened.
+    ///
+    /// Its files, the arguments of :func:`dsdm.open_scores` that decide what was read, and the rows at the beginning
+    /// that it is, if it is not all. None for rows from another place on, and for expressions.
+    fn opened_as(&self) -> Option<OpenedAs> {
+        let opened = self.scores.opened_as()?;
+        let OpenOptions { key, column, dtype, .. } = opened.options;
+        let dtype = dtype.map(RawType::name);
+        let given = [("key", key), ("column", column), ("dtype", dtype)];
+        let given = given.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))); // Proof: as asked.
+        Some((opened.files, given.collect(), opened.rows))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

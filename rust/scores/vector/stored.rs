@@ -113,6 +113,11 @@ impl Stored {
         &self.files
     }
 
+    /// The rows of all files together, of which it may be a part. That they fit was looked at when it was made.
+    pub(crate) fn rows_of_files(&self) -> u64 {
+        self.file_rows.iter().sum()
+    }
+
     /// The parts, each with the number of its file and with its first row.
     pub(crate) fn placed(&self) -> impl Iterator<Item = Result<(usize, u64, &Part)>> {
         // Proof: made together, an end for each part.

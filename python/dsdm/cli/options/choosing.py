@@ -41,10 +41,11 @@ class Choosing:
         object.__setattr__(self, "noise", self.rng)
         object.__setattr__(self, "rng", None)
 
-    def refuse_all(self) -> None:
-        """End with a usage error if any of them is given, but for the threads: the rows are chosen already."""
+    def refuse_all(self, more: list[str]) -> None:
+        """End with a usage error if any of them, or more, is given, but for the threads: the rows are chosen."""
         unlike = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
         given = ["-k" if name == "count" else f"--{name.replace('_', '-')}" for name in unlike if name != "threads"]
+        given += more
         if given:
             message = f"{' and '.join(given)} with --indices has no use: the rows are those of the file; leave it out"
             raise typer.BadParameter(message)

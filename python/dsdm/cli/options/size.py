@@ -27,12 +27,17 @@ class Size:
         return (self.tokens or 0) // row_tokens()
 
 
-def parse_size(count: int | None, fraction: float | None, tokens: str | None, row_tokens: int | None) -> Size:
-    """Return exactly one of the three, or end with a usage error that names them."""
+def parse_size(
+    count: int | None, fraction: float | None, tokens: str | None, row_tokens: int | None, *, optional: bool = False
+) -> Size:
+    """Return exactly one of the three, or end with a usage error that names them.
+
+    There may be none of them where it is `optional`.
+    """
     given = [
         name for name, value in (("-k", count), ("--fraction", fraction), ("--tokens", tokens)) if value is not None
     ]
-    if len(given) != 1:
+    if len(given) != 1 and (given or not optional):
         found = " and ".join(given) or "none of them"
         message = f"give exactly one of -k, --fraction and --tokens; {found} given"
         raise typer.BadParameter(message)

@@ -95,14 +95,21 @@ class Writing:
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False
 
-    def check_values(self) -> None:
+    def check_all(self, threads: int | None) -> None:
+        """End with a usage error for values that are wrong in themselves, or do not go together."""
+        self.check_used()
+        self.check_values(threads)
+
+    def check_values(self, threads: int | None) -> None:
         """End with a usage error for values that are wrong in themselves, or do not go together."""
         from dsdm.rows.options import Arguments, check_seed_of_order, checked
 
         named = {field.name: getattr(self, field.name) for field in fields(self)}
-        given: dict[str, Any] = {field.name: named.get(field.name) for field in fields(Arguments)}
+        given: dict[str, Any] = {field.name: named.get(field.name) for field in fields(Arguments)} | {
+            "threads": threads
+        }
         with as_usage():
-            checked(Arguments(**given))
+            checked(Arguments(**{**given, "threads": threads}))
             check_seed_of_order(self.shuffle_seed, self.row_order.value, "--shuffle-seed")
 
     def check_used(self) -> None:
@@ -118,11 +125,14 @@ class Writing:
             message = f"--dry-run writes nothing, and has no use for {' and '.join(named)}; leave it out"
             raise typer.BadParameter(message)
 
-    def column_of_tokens(self, tokens: str | None, row_tokens: int | None) -> str | None:
+    def column_of_tokens(self, tokens: str | None, row_tokens: int | None, lengths: str | None) -> str | None:
         """Return the column whose lists are counted for --tokens, or end with a usage error where it has no use."""
-        if tokens is None or row_tokens is not None:
+        if tokens is None or row_tokens is not None or lengths is not None:
             if self.tokens_column is not None:
-                message = "--tokens-column goes with --tokens, and without --row-tokens, which says what it would count"
+                message = (
+                    "--tokens-column goes with --tokens, and without --row-tokens and --lengths, which say what it "
+                    "would count"
+                )
                 raise typer.BadParameter(message)
             return None
         written = self.columns if self.format is OutputFormat.tokens else None

@@ -9,6 +9,7 @@ import numpy as np
 
 from dsdm import _native, checks
 from dsdm.selection.inputs import engine_scores
+from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.chosen import Cut, Selection
@@ -41,6 +42,11 @@ def selected(rule: Rule) -> Selection:
     if rule.ties == "random" and len(rows):
         rows = with_drawn_ties(ranking, rows)
     return _selection(rule, ranking, in_order(rows, rule.order), words)
+
+
+def count_of_candidates(scores: Any, arguments: dict[str, Any]) -> int:
+    """Return how many rows a rule may choose from."""
+    return _ranking(Rule(scores=scores, **arguments)).count()
 
 
 def _ranking(rule: Rule) -> Ranking:
@@ -138,17 +144,26 @@ def _selection(rule: Rule, ranking: Ranking, rows: Rows, words: str, tokens: int
     """Return what was chosen, with where it was cut."""
     rows.flags.writeable = False
     cut = _cut(ranking, rows, rule) if rule.groups is None and not rule.gumbel else None
+    seed = ranking.seed if rule.draws else None
+    by_arrays = any(given is not None for given in (rule.exclude, rule.only, rule.groups))
     return Selection(
         indices=rows,
         n=ranking.n,
         rule=rule.told(),
         what=words + _source(rule.scores),
         cut=cut,
-        seed=ranking.seed if rule.draws else None,
+        seed=seed,
         tokens=tokens,
         largest=rule.largest,
-        files=rule.scores.identities() if isinstance(rule.scores, _native.Scores) else [],
+        files=_files_of(rule.scores) if isinstance(rule.scores, _native.Scores) else [],
+        again=None if by_arrays else told_again(rule.scores, rule.told(), len(rows), seed),
     )
+
+
+def _files_of(scores: _native.Scores) -> list[_native.FileIdentity]:
+    """Return what score files are known by, wherever the process goes on to work."""
+    found = [file.fields() for file in scores.identities()]
+    return [_native.FileIdentity(**{**file, "path": str(Path(file["path"]).absolute())}) for file in found]
 
 
 def _cut(ranking: Ranking, rows: Rows, rule: Rule) -> Cut | None:

@@ -1,5 +1,6 @@
 """A budget of tokens: the best rows whose lengths add up to at most so many."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,24 @@ _SPARE = 1024
 """Rows by which guesses are raised, and a sixteenth."""
 
 
+class LazyLengths(ABC):
+    """The length of each row, found when it is asked for."""
+
+    dtype = np.dtype(np.int64)
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    @abstractmethod
+    def __getitem__(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the lengths of rows."""
+
+
 class Lengths:
     """The length of each row: a whole number, of tokens or whatever the budget counts."""
 
-    def __init__(self, lengths: ScoresLike, n: int) -> None:
+    def __init__(self, lengths: ScoresLike | LazyLengths, n: int) -> None:
         """Take one length for each of `n` rows.
 
         Raises
@@ -31,7 +46,7 @@ class Lengths:
             If there are more or fewer of them.
 
         """
-        if not isinstance(lengths, _native.Scores):
+        if not isinstance(lengths, _native.Scores | LazyLengths):
             lengths = checks.plain_array("lengths", lengths)
             if lengths.ndim != 1:
                 message = f"lengths have shape {lengths.shape}; one length per row is needed: (n,)"

@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, SupportsIndex
 
+import numpy as np
 import numpy.typing as npt
 
 from dsdm.checks import Nan, Noise, Order
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
+from dsdm.selection.rules.budget import LazyLengths
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.rule import Rule, Short, Ties
 from dsdm.shown import safe_messages
@@ -24,7 +26,7 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     k: SupportsIndex | None = None,
     fraction: float | None = None,
     tokens: SupportsIndex | None = None,
-    lengths: ScoresLike | None = None,
+    lengths: ScoresLike | LazyLengths | None = None,
     at_least: bool = False,
     min_score: float | None = None,
     max_score: float | None = None,
@@ -57,7 +59,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         so many tokens together, by their `lengths`. One of them, or none where `min_score`, `max_score`, `quantile` or
         `per_group` says it.
     lengths
-        The length of each row, a whole number: an array of shape ``(n,)`` or a :class:`dsdm.Scores` of integers.
+        The length of each row, a whole number: an array of shape ``(n,)``, a :class:`dsdm.Scores` of integers, or a
+        column of the corpus by :meth:`dsdm.Shards.lengths`, of which the rows alone are read that may fit.
     at_least
         With `tokens`, the row that reaches the budget is chosen too: together they have at least so many.
     min_score, max_score
@@ -69,7 +72,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     near
         Prefer scores near to this value, such as a median, to large ones.
     groups
-        The group of each row, a whole number or a text: an array or a list of ``n``.
+        The group of each row, a whole number or a text: an array or a list of ``n``, such as
+        :meth:`dsdm.Shards.column` gives.
     per_group
         How many rows of each group: so many (an integer), or a share of its rows that may be chosen (a float,
         rounded down). One for all, or a mapping that names every group.
@@ -143,8 +147,36 @@ def _warn_of_ties(rule: Rule, found: Selection) -> None:
         return
     message = (
         f"{cut.taken:,} of the {len(found):,} chosen rows have the score {cut.score:.4g} and were chosen of "
-        f"{cut.tied:,} that have it for their low row numbers, so that they come from the front; where ties is "
-        "'random', a seed draws them"
+        f"{cut.tied:,} that have it for their low row numbers, so that they come from the front; ties='random' has "
+        "a seed draw them"
     )
     # Of the line that called choose: this function, choose, and what escapes the messages of its errors.
     warnings.warn(message, stacklevel=4)
+
+
+def rows_of_rule(
+    scores: Any,
+    *,
+    k: Any,
+    min_score: Any = None,
+    max_score: Any = None,
+    quantile: Any = None,
+    near: Any = None,
+    largest: Any = True,
+    ties: Any = "row",
+    gumbel: Any = False,
+    temperature: Any = 1.0,
+    seed: Any = None,
+    noise: Any = "philox",
+    order: Any = "best_first",
+    nan: Any = "raise",
+    exclude: Any = None,
+    only: Any = None,
+    threads: Any = None,
+) -> npt.NDArray[np.int64]:
+    """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings."""
+    given = locals()
+    for name in ("min_score", "max_score"):
+        # JSON has no infinity.
+        given[name] = float(given[name]) if given[name] in ("inf", "-inf") else given[name]
+    return selected(Rule(**given)).indices

@@ -13,6 +13,7 @@ from dsdm._native import FileIdentity
 from dsdm.errors import FormatError
 from dsdm.paths import PathLike
 from dsdm.selection.rules import saved
+from dsdm.selection.told import Told
 
 _Rows: TypeAlias = NDArray[np.int64]
 
@@ -66,6 +67,8 @@ class Selection:
     largest: bool = True
     files: list[Any] = field(default_factory=list)
     """What the score files are known by."""
+    again: Mapping[str, Any] | None = None
+    """How the rows are chosen again, as ``dsdm.json`` tells it; None where what they were chosen by lies in no file."""
 
     def union(self, *others: "Selection") -> "Selection":
         """Return these rows, and behind them those of others that were not there before.
@@ -122,18 +125,27 @@ class Selection:
             files=list({file.path: file for part in parts for file in part.files}.values()),
         )
 
-    def record(self) -> dict[str, Any]:
+    def is_of(self, rows: int) -> bool:
+        """Return whether it is from so many rows: those that have a score, or the first that alone were looked at."""
+        again = self.again or {}
+        return rows in (self.n, again.get("rows"), again.get("arguments", {}).get("rows"))
+
+    def record(self) -> Told:
         """Return how the rows were chosen, as ``dsdm.json`` tells it."""
-        rule = {name: saved.plain(value) for name, value in self.rule.items()}
-        told: dict[str, Any] = {"rule": self.what, "chosen_by": rule, "of": self.n}
+        told: dict[str, Any] = {"rule": self.what, "of": self.n}
+        if self.again is None:
+            told["chosen_by"] = {name: saved.plain(value) for name, value in self.rule.items()}
         if self.cut is not None:
             told["cut"] = self.cut.told()
         for name in ("seed", "tokens"):
             if getattr(self, name) is not None:
                 told[name] = getattr(self, name)
-        if self.files:
-            told["score_files"] = [file.fields() for file in self.files]
-        return told
+        return Told({**told, **self._files()}, [file.fields() for file in self.files])
+
+    def _files(self) -> dict[str, Any]:
+        """Return what names files: how the rows are chosen again, and what the score files are known by."""
+        files = [file.fields() for file in self.files]
+        return {**(self.again or {}), "score_files": files} if files else dict(self.again or {})
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the row numbers to a ``.npy`` file, and beside it a JSON file that tells what they are.
@@ -162,9 +174,8 @@ class Selection:
             "seed": self.seed,
             "tokens": self.tokens,
             "largest": self.largest,
-            "score_files": [file.fields() for file in self.files],
         }
-        saved.write(path, self.indices, told, overwrite=checks.check_flag("overwrite", overwrite))
+        saved.write(path, self.indices, told, self._files(), overwrite=checks.check_flag("overwrite", overwrite))
 
     @staticmethod
     def load(path: PathLike) -> "Selection":
@@ -186,6 +197,7 @@ class Selection:
 
         """
         rows, told, beside = saved.read(path)
+        files = told["files"].pop("score_files", [])
         return Selection(
             indices=_unwritable(rows),
             n=told["of"],
@@ -195,7 +207,8 @@ class Selection:
             seed=told["seed"],
             tokens=told["tokens"],
             largest=told["largest"],
-            files=[_file(beside, file) for file in told["score_files"]],
+            files=[_file(beside, file) for file in files],
+            again=told["files"] or None,
         )
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """The arguments of :func:`~dsdm.selection.rules.choose.choose`, and whether they go together."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -16,64 +16,45 @@ Short: TypeAlias = Literal["error", "keep", "fill"]
 Ties: TypeAlias = Literal["row", "random"]
 """Which of the rows that tie at the cut are chosen."""
 _SHORTS: tuple[str, ...] = get_args(Short)
-_TIES: tuple[str, ...] = get_args(Ties)
+TIES: tuple[str, ...] = get_args(Ties)
 _LIKES = ("equal", "proportional")
 
 _MOST_WHOLE = 2**126
 """Whole numbers below this are compared as they are."""
 
-_TOLD: dict[str, Any] = {
-    "k": None,
-    "fraction": None,
-    "tokens": None,
-    "at_least": False,
-    "min_score": None,
-    "max_score": None,
-    "quantile": None,
-    "near": None,
-    "per_group": None,
-    "like": None,
-    "short": "error",
-    "largest": True,
-    "ties": "row",
-    "gumbel": False,
-    "temperature": 1.0,
-    "noise": "philox",
-    "order": "best_first",
-    "nan": "raise",
-}
-"""The arguments that a rule is told by, with their defaults."""
+_UNTOLD = ("scores", "lengths", "groups", "seed", "exclude", "only", "threads")
+"""Arguments that a rule is not told by: arrays, and what is told beside it or changes no row."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The arguments of :func:`choose`."""
+    """The arguments of :func:`choose`, with its defaults."""
 
     scores: Any
-    k: Any
-    fraction: Any
-    tokens: Any
-    lengths: Any
-    at_least: Any
-    min_score: Any
-    max_score: Any
-    quantile: Any
-    near: Any
-    groups: Any
-    per_group: Any
-    like: Any
-    short: Any
-    largest: Any
-    ties: Any
-    gumbel: Any
-    temperature: Any
-    seed: Any
-    noise: Any
-    order: Any
-    nan: Any
-    exclude: Any
-    only: Any
-    threads: Any
+    k: Any = None
+    fraction: Any = None
+    tokens: Any = None
+    lengths: Any = None
+    at_least: Any = False
+    min_score: Any = None
+    max_score: Any = None
+    quantile: Any = None
+    near: Any = None
+    groups: Any = None
+    per_group: Any = None
+    like: Any = None
+    short: Any = "error"
+    largest: Any = True
+    ties: Any = "row"
+    gumbel: Any = False
+    temperature: Any = 1.0
+    seed: Any = None
+    noise: Any = "philox"
+    order: Any = "best_first"
+    nan: Any = "raise"
+    exclude: Any = None
+    only: Any = None
+    threads: Any = None
 
     def check(self) -> None:
         """Refuse values that are wrong in themselves, and those that do not go together.
@@ -86,7 +67,7 @@ class Rule:
         """
         check_options(self.order, self.nan, self.threads)
         checks.one_of("short", self.short, _SHORTS)
-        checks.one_of("ties", self.ties, _TIES)
+        checks.one_of("ties", self.ties, TIES)
         checks.one_of("noise", self.noise, checks.NOISES)
         if isinstance(self.like, str):
             checks.one_of("like", self.like, _LIKES)
@@ -157,8 +138,9 @@ class Rule:
 
     def told(self) -> dict[str, Any]:
         """Return what was asked for: the arguments that are numbers, texts or mappings of them, and not the default."""
-        plain = {name: getattr(self, name) for name in _TOLD}
-        return {name: value for name, value in plain.items() if value is not None and value != _TOLD[name]}
+        told = {field.name: field.default for field in fields(self) if field.name not in _UNTOLD}
+        given = {name: getattr(self, name) for name in told}
+        return {name: value for name, value in given.items() if value is not None and value != told[name]}
 
 
 def number(name: str, value: Any) -> Number:

@@ -19,6 +19,8 @@ from dsdm._native import digest_of_rows
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
 from dsdm.selection.inputs import read_rows
+from dsdm.selection.manifest_paths import at_hand, beside
+from dsdm.selection.told import Told
 
 _VERSION = 1
 _MOST_BYTES = 64 << 20
@@ -34,13 +36,17 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "seed": (int, type(None)),
     "tokens": (int, type(None)),
     "largest": (bool,),
-    "score_files": (list,),
+    "files": (dict,),
 }
 """The fields of the JSON file, and the types of their values."""
+_KINDS_OF_FILES: dict[str, type] = {"score_files": list, "arguments": dict, "rows": int}
+"""Those of what tells of files, each of which may be missing."""
 
 
-def write(path: PathLike, rows: NDArray[np.int64], told: dict[str, Any], *, overwrite: bool) -> None:
-    """Write row numbers and what is told of them, each file in one step.
+def write(
+    path: PathLike, rows: NDArray[np.int64], told: dict[str, Any], files: dict[str, Any], *, overwrite: bool
+) -> None:
+    """Write row numbers and what is told of them and of files, each file in one step.
 
     Raises
     ------
@@ -56,6 +62,7 @@ def write(path: PathLike, rows: NDArray[np.int64], told: dict[str, Any], *, over
             message = f"{place}: it exists; name another file, or give overwrite=True"
             raise FileExistsError(message)
     fields = {"version": _VERSION, "rows": len(rows), "digest": digest_of_rows(rows), **told}
+    fields["files"] = beside(Told(files, []), str(places[0]))
     text = json.dumps(fields, indent=1, allow_nan=False)
     replaced(places[1], lambda file: file.write(text.encode()))
     replaced(places[0], lambda file: np.save(file, rows))
@@ -74,22 +81,23 @@ def read(path: PathLike) -> tuple[NDArray[np.int64], dict[str, Any], Path]:
         If the row numbers are others than those that it tells of.
 
     """
-    place, beside = _paths(path)
-    if not beside.is_file():
+    place, told = _paths(path)
+    if not told.is_file():
         message = (
-            f"{beside}: it is not there, so that nothing tells what the rows in {place.name} are of; numpy.load reads "
+            f"{told}: it is not there, so that nothing tells what the rows in {place.name} are of; numpy.load reads "
             "them"
         )
         raise FileNotFoundError(message)
-    fields = _fields(beside)
+    fields = _fields(told)
     rows = read_rows(place)
     if rows.dtype != np.int64 or len(rows) != fields["rows"] or digest_of_rows(rows) != fields["digest"]:
-        message = f"{place}: its {len(rows):,} rows are others than the {fields['rows']:,} that {beside.name} tells of"
+        message = f"{place}: its {len(rows):,} rows are others than the {fields['rows']:,} that {told.name} tells of"
         raise ChecksumError(message)
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < fields["of"]:
         message = f"{place}: it holds rows that are none of {fields['of']:,}"
         raise FormatError(message)
-    return rows, fields, beside
+    fields["files"] = at_hand(Told(fields["files"], []), str(place))
+    return rows, fields, told
 
 
 def replaced(path: Path, write_to: Callable[[IO[bytes]], object]) -> None:
@@ -167,5 +175,10 @@ def _fields(path: Path) -> dict[str, Any]:
         value = fields.get(name)
         if name not in fields or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             message = f"{path}: {name} is {value!r:.100}; save the selection again"
+            raise FormatError(message)
+    for name, kind in _KINDS_OF_FILES.items():
+        value = fields["files"].get(name, kind())
+        if not isinstance(value, kind) or isinstance(value, bool):
+            message = f"{path}: files.{name} is {value!r:.100}; save the selection again"
             raise FormatError(message)
     return fields

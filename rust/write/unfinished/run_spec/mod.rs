@@ -143,7 +143,10 @@ impl RunSpec {
 
     /// The seed with which its rows were drawn, if they were.
     fn seed_of_draw(&self) -> Option<&Value> {
-        self.fields.get(CHOSEN)?.pointer("/arguments/seed").filter(|seed| seed.is_number())
+        let chosen = self.fields.get(CHOSEN)?;
+        // What cannot be chosen again tells of the seed by itself.
+        let seed = chosen.pointer("/arguments/seed").or_else(|| chosen.get("seed"));
+        seed.filter(|seed| seed.is_number())
     }
 
     /// How many rows each shard has.

@@ -182,8 +182,8 @@ def met(
         more = f" and {len(lacking) - _SHOWN:,} more" if len(lacking) > _SHOWN else ""
         message = (
             f"{len(lacking)} of {len(groups)} groups have fewer {what} than are to be chosen of them: "
-            f"{', '.join(each)}{more}; short may be 'keep', which takes all that these have, or 'fill', which takes "
-            "the rest from the others"
+            f"{', '.join(each)}{more}; short='keep' takes all that these have, and short='fill' takes the rest from "
+            "the others"
         )
         raise ValueError(message)
     total = int(quotas.sum())

@@ -10,32 +10,17 @@ from dsdm import checks
 from dsdm.reference import METHODS, check_method, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, top_k
 from dsdm.selection.methods import get_indices
+from dsdm.selection.rules.choose import rows_of_rule
+from dsdm.selection.rules.rule import TIES
+from dsdm.selection.told import FIELDS, KNOWN, NOISE, ROWS
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "get_indices": get_indices,
-    "top_k": top_k,
-    "gumbel_top_k": gumbel_top_k,
-}
+FUNCTIONS: dict[str, Callable[..., Any]] = dict(
+    zip(KNOWN, (get_indices, top_k, gumbel_top_k, rows_of_rule), strict=True)
+)
 """The functions by which rows can be chosen again, by name."""
 
-KNOWN = tuple(FUNCTIONS)
-"""Their names."""
-
-NOISE = "rng"
-"""What the argument `noise` is called in ``dsdm.json``."""
-
 _DRAWING = ("dsir", "random", "semdedup")
-_FIELDS = ("by", "arguments", "scores", "reading", "rows", "exclude")
 _CLOSE = 0.75
-
-
-class Told(dict[str, Any]):
-    """How rows were chosen, with what the score files were known by when they were opened for it."""
-
-    def __init__(self, selection: Mapping[str, Any], files: list[dict[str, Any]]) -> None:
-        """Keep what the files were known by beside what is told."""
-        super().__init__(selection)
-        self.files = files
 
 
 def check_record(selection: Mapping[str, Any]) -> None:
@@ -52,7 +37,7 @@ def check_record(selection: Mapping[str, Any]) -> None:
         _refuse_misspelt(selection)
         return
     for field in selection:
-        if field not in _FIELDS and (meant := _close(field, _FIELDS)):
+        if field not in FIELDS and (meant := _close(field, FIELDS)):
             message = f"selection=: {field!r} is no field; {meant!r} is one"
             raise ValueError(message)
     function = FUNCTIONS[str(by)]
@@ -66,6 +51,7 @@ def check_record(selection: Mapping[str, Any]) -> None:
             raise ValueError(message)
     _check_values(arguments, optional=by == "get_indices")
     drawn = by == "gumbel_top_k" or arguments.get("method") in _DRAWING
+    drawn = drawn or arguments.get("gumbel") is True or arguments.get("ties") == "random"
     if drawn and arguments.get("seed") is None:
         message = "selection=: 'arguments' has no 'seed', without which no draw is repeated; dsdm.last_seed() gives it"
         raise ValueError(message)
@@ -118,6 +104,8 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
         "threads": checks.check_threads,
         "exclude": checks.excluded_rows,
         "largest": lambda value: checks.check_flag("largest", value),
+        "gumbel": lambda value: checks.check_flag("gumbel", value),
+        "ties": lambda value: checks.one_of("ties", value, TIES),
         "nan": lambda value: checks.one_of("nan", value, checks.NANS),
         "order": or_none(lambda value: checks.one_of("order", value, checks.ORDERS)),
         NOISE: or_none(lambda value: checks.one_of(NOISE, value, checks.NOISES)),
@@ -159,10 +147,11 @@ def _check_files(selection: Mapping[str, Any]) -> None:
     except (TypeError, ValueError) as error:
         message = f"selection=: 'rows' is wrong: {error}"
         raise ValueError(message) from error
-    excluded = selection.get("exclude")
-    if excluded is not None and not isinstance(excluded, str | os.PathLike):
-        message = f"selection=: 'exclude' is a {type(excluded).__name__}; the path of a .npy file is needed"
-        raise ValueError(message)
+    for name in ROWS:
+        file = selection.get(name)
+        if file is not None and not isinstance(file, str | os.PathLike):
+            message = f"selection=: {name!r} is a {type(file).__name__}; the path of a .npy file is needed"
+            raise ValueError(message)
 
 
 def _options_of(function: Callable[..., Any]) -> list[str]:

@@ -4,7 +4,7 @@ A selection is told by a mapping: ``by`` names the function (``"get_indices"``, 
 ``arguments`` are its keyword arguments, and where these do not name score files, ``scores`` does, with ``reading``
 for the keyword arguments of :func:`dsdm.open_scores`, ``rows`` for a part of the vector, and ``exclude`` for a
 ``.npy`` file. Other mappings are kept as they are, and cannot be done again; what looks like one of these and cannot
-be done again (:mod:`dsdm.selection.record`) is refused.
+be done again (:mod:`dsdm.selection.record.check`) is refused.
 """
 
 import errno
@@ -23,15 +23,19 @@ from dsdm.errors import SourceChangedError
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
 from dsdm.selection.manifest_paths import NOT_THERE
-from dsdm.selection.record import KNOWN, Told, as_recorded, check_record
-from dsdm.selection.record_limits import check_score_files, check_size, check_values
-from dsdm.selection.row_counts import check_ids, check_meets, check_population
+from dsdm.selection.record.check import as_recorded, check_record
+from dsdm.selection.record.limits import check_score_files, check_size, check_values
+from dsdm.selection.record.row_counts import check_ids, check_meets, check_population
+from dsdm.selection.told import FIELDS, KNOWN, Told
 from dsdm.shown import shown
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 logger = logging.getLogger(__name__)
+
+# What the same draw may have another of: its size decides how many of its rows are taken.
+_OF_A_DRAW = ("seed", "k", "fraction", "tokens")
 
 # A text in JSON with a character that stands for none.
 _HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
@@ -41,7 +45,7 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     """Compare a selection with the rows there are, and add their number and what its score files are known by.
 
     Where a score file is not there, what was told is kept, and that nothing was compared is told beside it. The
-    files of :class:`dsdm.selection.record.Told` must be those that are there now.
+    files of :class:`dsdm.selection.told.Told` must be those that are there now.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     check_size(as_json(selection))
     check_record(selection)
     if selection.get("by") not in KNOWN:
-        return dict(selection)
+        return selection if isinstance(selection, Told) else dict(selection)
     check_score_files(selection)
     record = {**as_recorded(selection), "source_rows": rows}
     try:
@@ -191,12 +195,15 @@ def seed_of_draw(earlier: Any, now: Mapping[str, Any]) -> int | None:
     """Return the seed of an earlier draw, if it was told to be the same but for its seed and its size."""
 
     def rest(selection: Any) -> Any:
-        arguments = selection.get("arguments") or {}
-        kept = {name: value for name, value in arguments.items() if name not in {"seed", "k"}}
-        return {**selection, "arguments": kept}
+        told = {name: selection[name] for name in FIELDS if name in selection}
+        for arguments in ("arguments", "chosen_by"):
+            given = selection.get(arguments) or {}
+            told[arguments] = {name: value for name, value in given.items() if name not in _OF_A_DRAW}
+        return told
 
     try:
-        seed = earlier["arguments"]["seed"]
+        # What cannot be done again tells of its rule, and the seed beside it.
+        seed = earlier["arguments"]["seed"] if "by" in now else earlier["seed"]
         same = rest(earlier) == rest(json.loads(as_json(now)))
     except (KeyError, TypeError, AttributeError):
         return None

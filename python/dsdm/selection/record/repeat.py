@@ -1,8 +1,8 @@
 """What a manifest tells of its files and of how rows were chosen, looked at again.
 
 Whoever wrote a manifest need not mean well: files are opened only where that is trusted
-(:mod:`dsdm.selection.trust`), what goes wrong with one is said without any of its bytes, and nothing takes longer than
-the rows that are there are worth.
+(:mod:`dsdm.selection.record.trust`), what goes wrong with one is said without any of its bytes, and nothing takes
+longer than the rows that are there are worth.
 """
 
 import os
@@ -20,9 +20,10 @@ from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
-from dsdm.selection.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
-from dsdm.selection.record import FUNCTIONS, KNOWN, as_called, check_record
-from dsdm.selection.trust import Trust
+from dsdm.selection.record.check import FUNCTIONS, as_called, check_record
+from dsdm.selection.record.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
+from dsdm.selection.record.trust import Trust
+from dsdm.selection.told import KNOWN, ROWS
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -143,12 +144,11 @@ def choose_again(
     opened = _opened(selection, data_dir, trust)
     if isinstance(opened, str):
         return opened
-    excluded = selection.get("exclude")
-    if excluded is not None:
-        rows = _excluded(excluded, trust)
+    for name in filter(selection.get, ROWS):
+        rows = _rows_of(selection[name], trust)
         if isinstance(rows, str):
             return rows
-        arguments["exclude"] = rows
+        arguments[name] = rows
     return _checked(manifest, selection, arguments, opened, nbytes)
 
 
@@ -172,8 +172,8 @@ def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trus
         raise FormatError(message) from None
 
 
-def _excluded(path: str, trust: Trust) -> NDArray[Any] | str:
-    """Read the rows that were not to be chosen; or say that the file is missing, or not trusted."""
+def _rows_of(path: str, trust: Trust) -> NDArray[Any] | str:
+    """Read the rows that were not to be chosen, or alone were; or say that the file is missing, or not trusted."""
     if outside := trust.outside(path):
         return outside
     file = local(path)
@@ -186,7 +186,7 @@ def _excluded(path: str, trust: Trust) -> NDArray[Any] | str:
     except (*_WRONG, OSError):
         rows = None
     if rows is None:
-        message = f"{path}: the manifest tells that this holds row numbers to exclude, and it is no .npy file of them"
+        message = f"{path}: the manifest tells that this holds row numbers, and it is no .npy file of them"
         raise FormatError(message)
     return rows
 

@@ -1,0 +1,247 @@
+"""The rules of `dsdm indices` and `dsdm materialize`, held against the calls of dsdm.choose that they stand for."""
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+from dsdm.demo.torch_file import write_tensor
+
+N = 600
+RNG = np.random.default_rng(3)
+SCORES = RNG.integers(0, 40, N).astype(np.float32)
+LENGTHS = RNG.integers(1, 9, N)
+DOMAINS = RNG.choice(["books", "code", "a=b"], N)
+NUMBERS = RNG.integers(-1, 2, N)
+TOKENS = [list(range(length)) for length in LENGTHS]
+TEXTS = ["é" * length for length in LENGTHS]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Scores, and what else rules go by; a corpus with the same as columns."""
+    np.save(tmp_path / "s.npy", SCORES)
+    np.save(tmp_path / "lengths.npy", LENGTHS)
+    np.save(tmp_path / "domains.npy", DOMAINS)
+    np.save(tmp_path / "numbers.npy", NUMBERS)
+    (tmp_path / "domains.txt").write_text("\n".join(DOMAINS))
+    np.save(tmp_path / "some.npy", np.arange(0, N, 2))
+    np.save(tmp_path / "no.npy", np.arange(0, N, 3))
+    columns = {"id": range(N), "input_ids": TOKENS, "text": TEXTS, "domain": DOMAINS, "number": NUMBERS}
+    pq.write_table(pa.table({**columns, "count": LENGTHS}), tmp_path / "c.parquet", row_group_size=100)
+    (tmp_path / "dsir").mkdir()
+    (tmp_path / "classifier").mkdir()
+    write_tensor(tmp_path / "dsir" / "squad.pt", SCORES)
+    write_tensor(tmp_path / "classifier" / "squad.pt", SCORES)
+    return tmp_path
+
+
+PER = {"books": 20, "code": 0.1, "a=b": 0}
+GIVEN = {
+    "min": (["--min-score", 30], {"min_score": 30}),
+    "both": (["--min-score", "1e1", "--max-score", 12.5], {"min_score": 10, "max_score": 12.5}),
+    "infinite": (["--max-score", "inf"], {"max_score": np.inf}),
+    "quantile": (["--quantile", "0.25:0.5"], {"quantile": (0.25, 0.5)}),
+    "fraction within bounds": (["--fraction", 0.5, "--min-score", 20], {"fraction": 0.5, "min_score": 20}),
+    "near": (["-k", 50, "--near", 20.5], {"k": 50, "near": 20.5}),
+    "ties": (["-k", 50, "--ties", "random", "--seed", 5], {"k": 50, "ties": "random", "seed": 5}),
+    "lengths": (["--tokens", 100, "--lengths", "lengths.npy"], {"tokens": 100, "lengths": LENGTHS}),
+    "at least": (
+        ["--tokens", "1e2", "--lengths", "lengths.npy", "--at-least"],
+        {"tokens": 100, "lengths": LENGTHS, "at_least": True},
+    ),
+    "smallest": (["-k", 9, "--smallest", "--min-score", 3], {"k": 9, "largest": False, "min_score": 3}),
+    "draw": (["-k", 9, "--gumbel", "--seed", 5, "--min-score", 3], {"k": 9, "gumbel": True, "seed": 5, "min_score": 3}),
+    "only": (["-k", 9, "--only", "some.npy", "--exclude", "no.npy"], {"k": 9, "only": True, "exclude": True}),
+    "per group": (["--groups", "domains.npy", "--per-group", 7], {"groups": DOMAINS, "per_group": 7}),
+    "share of each": (["--groups", "numbers.npy", "--per-group", 0.1], {"groups": NUMBERS, "per_group": 0.1}),
+    "each its own": (
+        ["--groups", "domains.txt", *(f"--per-group={name}={size}" for name, size in PER.items())],
+        {"groups": DOMAINS, "per_group": PER},
+    ),
+    "numbers": (
+        ["--groups", "numbers.npy", "--like=-1=1", "--like=0=0.5", "--like=1=0", "-k", 30],
+        {"groups": NUMBERS, "like": {-1: 1, 0: 0.5, 1: 0}, "k": 30},
+    ),
+    "equal": (["--groups", "domains.npy", "--like", "equal", "-k", 31], {"groups": DOMAINS, "like": "equal", "k": 31}),
+    "budget of groups": (
+        ["--groups", "domains.npy", "--like", "proportional", "--tokens", 90, "--lengths", "lengths.npy"],
+        {"groups": DOMAINS, "like": "proportional", "tokens": 90, "lengths": LENGTHS},
+    ),
+    "short": (
+        ["--groups", "domains.npy", "--per-group", 500, "--short", "keep"],
+        {"groups": DOMAINS, "per_group": 500, "short": "keep"},
+    ),
+    "order": (["--min-score", 30, "--order", "row"], {"min_score": 30, "order": "row"}),
+}
+
+
+def expected(rule):
+    rule = dict(rule)
+    if rule.get("only"):
+        rule |= {"only": np.arange(0, N, 2), "exclude": np.arange(0, N, 3)}
+    return dsdm.choose(SCORES, **rule)
+
+
+@pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+@pytest.mark.parametrize(("options", "rule"), GIVEN.values(), ids=GIVEN)
+def test_options_are_the_arguments_of_choose(run, files, options, rule):
+    told = expected(rule)
+    assert run("indices", "s.npy", *options, "-o", "rows.npy")[0] == 0
+    np.testing.assert_array_equal(np.load(files / "rows.npy"), told.indices)
+    found = dsdm.Selection.load(files / "rows.npy")
+    assert (found.n, found.seed, found.tokens, found.cut) == (told.n, told.seed, told.tokens, told.cut)
+    code, _, said = run("materialize", "c.parquet", "by", "--by", "s.npy", *options)
+    assert (code, f"{len(told):,} rows" in said) == (0, True)
+    assert run("materialize", "c.parquet", "read", "--indices", "rows.npy")[0] == 0
+    repeats = "groups" not in rule
+    for out in ("by", "read"):
+        assert datasets.load_from_disk(str(files / out))["id"][:] == told.indices.tolist()
+        assert ("the selection is that of the scores" in run("verify", out)[1]) == repeats
+
+
+COLUMNS = {
+    "lists": (["--tokens", 100, "--lengths", "input_ids"], {"tokens": 100, "lengths": LENGTHS}),
+    "texts": (["--tokens", 100, "--lengths", "text"], {"tokens": 100, "lengths": 2 * LENGTHS}),
+    "numbers": (["--tokens", 100, "--lengths", "count"], {"tokens": 100, "lengths": LENGTHS}),
+    "groups": (["--groups", "domain", "--per-group", 7], {"groups": DOMAINS, "per_group": 7}),
+    "numbered": (["--groups", "number", "--per-group=-1=3", "--per-group=0=2", "--per-group=1=1"], {"groups": NUMBERS}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+@pytest.mark.parametrize(("options", "rule"), COLUMNS.values(), ids=COLUMNS)
+def test_columns_of_the_shards_are_lengths_and_groups(run, files, options, rule):
+    rule = rule if len(rule) > 1 else rule | {"per_group": {-1: 3, 0: 2, 1: 1}}
+    assert run("materialize", "c.parquet", "out", "--by", "s.npy", *options)[0] == 0
+    assert datasets.load_from_disk(str(files / "out"))["id"][:] == dsdm.choose(SCORES, **rule).indices.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+def test_methods_take_rules_for_their_scores(run, files):
+    where = ["--target", "squad", "--data-dir", ".", "-o", "rows.npy", "--overwrite"]
+    assert run("indices", "classifier", "--min-score", 30, *where)[0] == 0
+    np.testing.assert_array_equal(np.load(files / "rows.npy"), dsdm.choose(SCORES, min_score=30).indices)
+    assert run("indices", "classifier", "-k", 5, "--ties", "random", "--seed", 3, *where)[0] == 0
+    drawn = dsdm.choose(SCORES, k=5, ties="random", seed=3)
+    np.testing.assert_array_equal(np.load(files / "rows.npy"), drawn.indices)
+    assert run("indices", "dsir", "-k", 5, "--min-score", 3, "--seed", 8, *where)[0] == 0
+    drawn = dsdm.choose(SCORES, k=5, min_score=3, gumbel=True, seed=8)
+    np.testing.assert_array_equal(np.load(files / "rows.npy"), drawn.indices)
+    assert run("materialize", "c.parquet", "out", "--indices", "rows.npy")[0] == 0
+    assert "the selection is that of the scores" in run("verify", "out")[1]
+
+
+WRONG = {
+    ("--min-score", 1, "--near", 2): "--near is given, which means something with -k, --fraction or --tokens alone",
+    ("-k", 3, "--ties", "random", "--gumbel"): "--ties random and --gumbel are given, which do not go together",
+    ("-k", 3, "--quantile", 0.5): "'0.5' is no pair of shares; write it as 0.25:0.75",
+    ("-k", 3, "--quantile", "a:b"): "'a' is no number",
+    ("-k", 3, "--min-score", "x"): "'x' is no number",
+    ("-k", 3, "--lengths", "lengths.npy"): "--lengths is given, which means something with --tokens alone",
+    ("-k", 3, "--per-group", 2): "-k and --per-group are given, which both say how many rows",
+    ("--per-group", 2): "--per-group is given, which means something with --groups alone",
+    ("-k", 3, "--groups", "numbers.npy"): "--groups is given, which means something with --per-group",
+    (
+        "--tokens",
+        5,
+        "--groups",
+        "domains.npy",
+        "--like",
+        "equal",
+    ): "--groups and --at-least with --tokens need --lengths",
+    ("--tokens", 5, "--at-least"): "--groups and --at-least with --tokens need --lengths",
+    ("--tokens", 5, "--lengths", "lengths.npy", "--row-tokens", 3): "--lengths and --row-tokens both tell how many",
+    ("--tokens", 5, "--lengths", "gone.npy"): "--lengths is gone.npy: there is no such file",
+    ("--groups", "domains.npy", "--per-group=a", "--per-group=b=1"): "--per-group has 'a'; where it is given more than",
+    ("--groups", "domains.npy", "--per-group=a=1", "--per-group=a=2"): "--per-group names the group 'a' twice",
+    ("--groups", "domains.npy", "--per-group", "many"): "'many' is no number",
+    ("--groups", "domains.npy", "-k", 3, "--like", "alike"): "--like is 'alike'; GROUP=SHARE for each group, equal or",
+    ("--groups", "numbers.npy", "--per-group=x=1"): "'x' is no whole number",
+    ("-k", 3, "--near", 2, "--smallest"): "--near and --smallest are given, which do not go together",
+    ("-k", 3, "--nan", "largest", "--ties", "random"): "--ties random and --nan largest are given, which do not go",
+}
+
+
+@pytest.mark.parametrize("options", WRONG, ids=lambda options: " ".join(map(str, options)))
+def test_rules_that_cannot_be_are_wrong_usage(run, files, options):
+    code, out, said = run("indices", "s.npy", *options, "-o", "rows.npy")
+    assert (code, out) == (2, "")
+    assert WRONG[options] in " ".join(said.split())
+    assert not (files / "rows.npy").exists()
+
+
+FAILS = {
+    ("--groups", "domains.npy", "--per-group", 500): "--short keep takes all that these have, and --short fill takes",
+    ("--groups", "domains.npy", "--per-group=books=1"): "--per-group does not name 'a=b', 'code'",
+    ("--groups", "domains.npy", "--per-group=x=1"): "--per-group names 'x', which no row is of",
+    ("--groups", "s.npy", "--per-group", 1): "--groups takes a .npy file of whole numbers or texts, or a .txt file",
+    ("--groups", "c.parquet", "--per-group", 1): "--groups takes a .npy file of whole numbers or texts, or a .txt file",
+    ("--groups", "some.npy", "--per-group", 1): "300 groups, 600 scores: each row needs one of both",
+    ("--tokens", 5, "--lengths", "some.npy"): "300 lengths, 600 scores",
+    ("--tokens", 5, "--lengths", "s.npy"): "--lengths are float32; whole numbers are needed",
+    ("--tokens", 10**7, "--lengths", "lengths.npy", "--at-least"): "--tokens is 10,000,000, and the 600 rows that can",
+    ("-k", 3, "--only", "large.npy"): "large.npy: only[0] is 900, and there are 600 scores",
+    ("-k", 601, "--min-score", 0): "-k is 601",
+    ("-k", 3, "--near", "nan"): "--near is nan; a finite number is needed",
+    ("-k", 3, "--near", "inf"): "--near is inf; a finite number is needed",
+    ("-k", 3, "--near", "1e400"): "--near is inf; a finite number is needed",
+    ("--quantile", "0.5:0.25"): "--quantile is",
+    ("--quantile=-0.1:0.25",): "--quantile",
+    ("--min-score", "nan"): "--min-score is NaN, which no score reaches or exceeds",
+}
+
+
+@pytest.mark.parametrize("options", FAILS, ids=lambda options: " ".join(map(str, options)))
+def test_what_files_do_not_allow_is_an_error(run, files, options):
+    np.save(files / "large.npy", np.array([900]))
+    code, _, said = run("indices", "s.npy", *options, "-o", "rows.npy")
+    assert code == 1
+    assert FAILS[options] in said
+    assert not (files / "rows.npy").exists()
+
+
+def test_a_name_of_a_file_and_of_a_column_is_neither(run, files):
+    (files / "domain").write_text("")
+    code, _, said = run("materialize", "c.parquet", "out", "--by", "s.npy", "--groups", "domain", "--per-group", 1)
+    assert (code, "which is a file and a column of the shards; say ./domain" in " ".join(said.split())) == (2, True)
+    code, _, said = run("materialize", "c.parquet", "out", "--by", "s.npy", "--groups", "topic", "--per-group", 1)
+    assert (code, "none of the columns id, input_ids, text" in " ".join(said.split())) == (2, True)
+    code, _, said = run("materialize", "c.parquet", "out", "--by", "s.npy", "--indices", "x.npy", "--min-score", 1)
+    assert code == 2
+    code, _, said = run("materialize", "c.parquet", "out", "--indices", "x.npy", "--min-score", 1)
+    assert (code, "--min-score with --indices has no use" in said) == (2, True)
+    code, _, said = run("indices", "random", "-k", 3, "--rows", 9, "--ties", "random", "-o", "x.npy")
+    assert (code, "random has no scores, and --ties is a rule for scores" in " ".join(said.split())) == (2, True)
+
+
+def test_many_ties_are_warned_of_in_the_words_of_the_command(run, files):
+    code, _, said = run("indices", "s.npy", "-k", 5, "-o", "rows.npy")
+    assert code == 0
+    assert "--ties random has a seed draw them" in said
+    np.testing.assert_array_equal(np.load(files / "rows.npy"), dsdm.top_k(SCORES, 5))
+
+
+def test_rows_that_nothing_tells_of_are_taken_and_said_to_be(run, files):
+    np.save(files / "bare.npy", np.array([5, 3]))
+    (files / "bare.txt").write_text("5\n3\n")
+    for name in ("bare.npy", "bare.txt"):
+        code, _, said = run("materialize", "c.parquet", f"out-{name}", "--indices", name)
+        assert (code, "nothing tells which corpus these rows are of" in said) == (0, True)
+        assert datasets.load_from_disk(str(files / f"out-{name}"))["id"][:] == [5, 3]
+    for text, wrong in (("5\n-3", "number 2 is '-3'"), ("1.5", "number 1 is '1.5'"), ("x", "'x'"), ("9" * 30, "2^63")):
+        (files / "wrong.txt").write_text(text)
+        code, _, said = run("materialize", "c.parquet", "out", "--indices", "wrong.txt")
+        assert (code, wrong in said) == (1, True)
+
+
+def test_rows_of_another_corpus_are_refused(run, files):
+    assert run("indices", "s.npy", "-k", 3, "--min-score", 0, "-o", "rows.npy")[0] == 0
+    pq.write_table(pa.table({"id": range(N + 1)}), files / "other.parquet")
+    code, _, said = run("materialize", "other.parquet", "out", "--indices", "rows.npy")
+    assert (code, "the selection is from 600 rows, and there are 601: it is of another corpus" in said) == (1, True)
+    np.save(files / "rows.npy", np.array([1, 2, 3]))
+    code, _, said = run("materialize", "c.parquet", "out", "--indices", "rows.npy")
+    assert (code, "its 3 rows are others than the 3 that rows.npy.json tells of" in said) == (1, True)
