@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from dsdm.selection.rules.round_robin import round_robin
     from dsdm.selection.seeds import last_seed
 else:
+    from dsdm.names import public_names
+
     _HOMES = {
         "dsdm.dataset": ("Report", "Shards", "materialize", "open_shards", "select"),
         "dsdm.errors": (
@@ -73,8 +75,7 @@ else:
         globals()[name] = value
         return value
 
-    def __dir__() -> list[str]:
-        return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})
+    __dir__ = public_names(globals(), *_MODULES)
 
 
 __all__ = [

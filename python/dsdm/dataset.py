@@ -9,6 +9,7 @@ from dsdm import _native
 from dsdm.checks import Io, Sort, check_threads, said
 from dsdm.hf.runs import in_runs
 from dsdm.joins.lengths import RowLengths
+from dsdm.names import public_names
 from dsdm.rows.materializing import Report, materialize
 from dsdm.rows.releases import for_datasets
 from dsdm.rows.row_numbers import row_numbers
@@ -274,5 +275,4 @@ def open_dataset(
     return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io)))
 
 
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__dir__ = public_names(globals())

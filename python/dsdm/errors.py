@@ -13,6 +13,7 @@ from dsdm._native import (
     TruncatedError,
     UnsafePickleError,
 )
+from dsdm.names import public_names
 
 __all__ = [
     "ChecksumError",
@@ -25,6 +26,4 @@ __all__ = [
     "UnsafePickleError",
 ]
 
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__dir__ = public_names(globals())

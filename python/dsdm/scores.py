@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from dsdm import _native
 from dsdm._native import Scores
 from dsdm.checks import Io, Sort, check_flag, check_io
+from dsdm.names import public_names
 from dsdm.paths import SCORES, PathLike, absolute, find
 from dsdm.shown import safe_messages
 
@@ -175,5 +176,4 @@ def _type_name(dtype: DTypeLike) -> str:
     return order + given.newbyteorder("=").name
 
 
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__dir__ = public_names(globals())

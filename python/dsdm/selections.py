@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dsdm import reference
 from dsdm.checks import Io, Sort, count_of, said, whole
+from dsdm.names import public_names
 from dsdm.paths import ROWS, PathLike, local
 from dsdm.paths.belongs import walk
 from dsdm.paths.deep import matching
@@ -309,5 +310,4 @@ def process_path(path: PathLike, *, data_dir: PathLike | None = None) -> Path:
     return reference.find_file(os.fspath(path), data_dir)
 
 
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__dir__ = public_names(globals())

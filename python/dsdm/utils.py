@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from dsdm.names import public_names
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -31,5 +33,4 @@ def tokenizer_maker() -> "PreTrainedTokenizerBase":
     return AutoTokenizer.from_pretrained(TOKENIZER, revision=REVISION, use_fast=True)
 
 
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__dir__ = public_names(globals())

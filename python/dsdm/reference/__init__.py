@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from dsdm.names import public_names
 from dsdm.paths import PathLike, local
 from dsdm.shown import shown
 
@@ -244,5 +245,4 @@ def unknown(kind: str, name: object, known: tuple[str, ...], *, what: str | None
     return f"{name!r} is {what or f'no {kind}'}: {hint}the {kind}s are {_listed(known)}"
 
 
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__dir__ = public_names(globals())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
-from dsdm.deprecated import renamed
+from dsdm.names import renamed
 from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar

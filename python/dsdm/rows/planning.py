@@ -9,7 +9,7 @@ from typing import Any
 
 from dsdm._native import PlanEstimate, check_target
 from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
-from dsdm.deprecated import renamed
+from dsdm.names import renamed
 from dsdm.paths import local
 from dsdm.rows.added_columns import added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dsdm import _native
 from dsdm.checks import check_threads
-from dsdm.deprecated import old_attribute
 from dsdm.errors import ChecksumError, FormatError
+from dsdm.names import old_attribute
 from dsdm.paths import PathLike, local
 from dsdm.paths.deep import MOST_DEEP, too_deep
 from dsdm.paths.named import place_of

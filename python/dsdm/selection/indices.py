@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from dsdm import _native, checks
 from dsdm.checks import Nan, Noise, Order
-from dsdm.deprecated import renamed
+from dsdm.names import renamed
 from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
 from dsdm.shown import safe_messages

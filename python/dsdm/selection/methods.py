@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsdm import checks
 from dsdm.checks import Nan, Noise, Order
-from dsdm.deprecated import renamed
+from dsdm.names import renamed
 from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, sample, top_k

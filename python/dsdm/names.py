@@ -1,4 +1,4 @@
-"""Old names of arguments and attributes: they work, with a warning that says what to write."""
+"""Names that users see: those that a module lists, and old ones, which work with a warning that says what to write."""
 
 import functools
 import warnings
@@ -6,6 +6,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def public_names(module: dict[str, Any], *more: str) -> Callable[[], list[str]]:
+    """Return the ``__dir__`` of a module: its public names and more of them, but nothing that it imports.
+
+    >>> public_names({"__all__": ["size"], "__doc__": "", "os": None, "size": 1}, "errors")()
+    ['__all__', '__doc__', 'errors', 'size']
+    """
+
+    def listed() -> list[str]:
+        return sorted({*module["__all__"], *more, *(name for name in module if name.startswith("__"))})
+
+    return listed
 
 
 def renamed(**names: str) -> Callable[[_F], _F]:
