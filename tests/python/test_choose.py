@@ -9,27 +9,16 @@ from hypothesis import strategies as st
 
 from dsdm.selection.rules.choose import choose
 from dsdm.selection.rules.groups.quotas import apportioned
+from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, VALID, N, best_first, in_order
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
-
-N = 100_000
-GENERATOR = np.random.default_rng(1)
-SCORES = (GENERATOR.integers(-300, 300, N) / 7).astype(np.float32)
-SCORES[::977] = np.nan
-LENGTHS = GENERATOR.integers(0, 600, N)
-DOMAINS = np.array(["web", "code", "books", "law", "news"])[GENERATOR.integers(0, 5, N) * GENERATOR.integers(0, 2, N)]
 
 
 def ranked(scores, *, largest=True, low=-np.inf, high=np.inf, excluded=()):
     """Return all rows that may be chosen, best first."""
     valid = ~np.isnan(scores) & (scores >= low) & (scores <= high)
     valid[list(excluded)] = False
-    rows = np.flatnonzero(valid)
-    return rows[np.argsort(-scores[rows] if largest else scores[rows], kind="stable")]
-
-
-def in_order(rows, order):
-    return {"best_first": rows, "best_last": rows[::-1], "row": np.sort(rows)}[order]
+    return best_first(scores, np.flatnonzero(valid), largest=largest)
 
 
 @pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
@@ -50,7 +39,7 @@ def test_rows_are_those_of_a_sort(order, largest, bounds):
         *([({}, len(expected))] if bounds else []),
     ):
         chosen = choose(SCORES, **size, **options)
-        assert chosen.indices.tolist() == in_order(expected[:count], order).tolist()
+        assert chosen.indices.tolist() == in_order(expected[:count], order)
         worst = SCORES[expected[count - 1]]
         assert chosen.cut.score == worst
         assert chosen.cut.tied == (SCORES[expected] == worst).sum()
@@ -59,7 +48,7 @@ def test_rows_are_those_of_a_sort(order, largest, bounds):
 
 
 @pytest.mark.parametrize("at_least", [False, True])
-@pytest.mark.parametrize("budget", [0, 1, 700, 500_000, 20_000_000, int(LENGTHS[~np.isnan(SCORES)].sum())])
+@pytest.mark.parametrize("budget", [0, 1, 700, 500_000, 20_000_000, int(LENGTHS[VALID].sum())])
 def test_a_budget_takes_the_best_rows_that_it_has_room_for(budget, at_least):
     rows = ranked(SCORES)
     count = 0
@@ -74,7 +63,7 @@ def test_a_budget_takes_the_best_rows_that_it_has_room_for(budget, at_least):
 
 
 def test_a_budget_that_all_rows_do_not_reach():
-    whole = int(LENGTHS[~np.isnan(SCORES)].sum())
+    whole = int(LENGTHS[VALID].sum())
     assert len(choose(SCORES, tokens=whole + 1, lengths=LENGTHS, nan="omit")) == len(ranked(SCORES))
     with pytest.raises(ValueError, match=rf"tokens is {whole + 1:,}, and the 99,897 rows .* have {whole:,}"):
         choose(SCORES, tokens=whole + 1, lengths=LENGTHS, at_least=True, nan="omit")
@@ -87,12 +76,12 @@ def of_groups(quotas, order="best_first", **options):
         if left[DOMAINS[row]] > 0:
             left[DOMAINS[row]] -= 1
             rows.append(row)
-    return in_order(np.array(rows, np.int64), order).tolist()
+    return in_order(rows, order)
 
 
 @pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
 def test_groups_have_their_quotas(order):
-    names, counts = np.unique(DOMAINS[~np.isnan(SCORES)], return_counts=True)
+    names, counts = np.unique(DOMAINS[VALID], return_counts=True)
     options = {"groups": DOMAINS.tolist(), "nan": "omit", "order": order}
     assert choose(SCORES, per_group=77, **options).indices.tolist() == of_groups(dict.fromkeys(names, 77), order)
     shares = {name: int(Fraction("0.1") * int(count)) for name, count in zip(names, counts, strict=True)}

@@ -12,16 +12,9 @@ from hypothesis.extra import numpy as hnp
 import dsdm.selection.rules.ranked.quantile as quantiles
 from dsdm import gumbel_top_k, top_k
 from dsdm.selection.rules.choose import choose
+from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, VALID, N, best_first, in_order, near_first
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
-
-N = 100_000
-GENERATOR = np.random.default_rng(2)
-SCORES = (GENERATOR.integers(-300, 300, N) / 7).astype(np.float32)
-SCORES[::977] = np.nan
-LENGTHS = GENERATOR.integers(0, 600, N)
-DOMAINS = np.array(["web", "code", "books", "law", "news"])[GENERATOR.integers(0, 5, N) * GENERATOR.integers(0, 2, N)]
-VALID = np.flatnonzero(~np.isnan(SCORES))
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 FLOATS = ["float16", "float32", "float64"]
@@ -30,12 +23,6 @@ VECTORS = st.sampled_from(INTEGERS + FLOATS).flatmap(
         name, st.integers(1, 40), elements={"allow_nan": False, "allow_infinity": False} if name in FLOATS else None
     )
 )
-
-
-def near_first(scores, value, rows):
-    """Return rows by their exact distance from a value."""
-    value = Fraction(value)
-    return sorted(rows, key=lambda row: (abs(Fraction(scores[row].item()) - value), row))
 
 
 @given(VECTORS, st.data())
@@ -88,7 +75,7 @@ def test_quantiles_are_those_of_numpy(ends, most, monkeypatch):
     chosen = choose(SCORES, quantile=ends, order="row", nan="omit")
     assert chosen.indices.tolist() == expected.tolist()
     best = choose(SCORES, k=min(70, len(expected)), quantile=ends, nan="omit")
-    assert best.indices.tolist() == expected[np.argsort(-SCORES[expected], kind="stable")][: len(best)].tolist()
+    assert best.indices.tolist() == best_first(SCORES, expected)[: len(best)].tolist()
 
 
 @given(VECTORS, st.data())
@@ -189,11 +176,11 @@ def test_many_ties_at_the_cut_are_warned_of():
 
 
 def test_only_some_rows_may_be_chosen():
-    some = GENERATOR.permutation(N)[:20_000]
+    some = np.random.default_rng(2).permutation(N)[:20_000]
     mask = np.zeros(N, np.bool_)
     mask[some] = True
     left = VALID[mask[VALID]]
-    expected = left[np.argsort(-SCORES[left], kind="stable")][:500].tolist()
+    expected = best_first(SCORES, left)[:500].tolist()
     assert choose(SCORES, k=500, only=some, nan="omit").indices.tolist() == expected
     assert choose(SCORES, k=500, only=mask, nan="omit").indices.tolist() == expected
     first = choose(SCORES, k=30_000, nan="omit")
@@ -224,8 +211,7 @@ def test_a_budget_is_divided_among_groups(like, at_least):
         parts[name] += 1
     expected = []
     for name in names:
-        mine = VALID[DOMAINS[VALID] == name]
-        mine = mine[np.argsort(-SCORES[mine], kind="stable")]
+        mine = best_first(SCORES, VALID[DOMAINS[VALID] == name])
         ends = np.cumsum(LENGTHS[mine])
         count = np.searchsorted(ends, parts[name], side="left" if at_least else "right")
         expected += mine[: count + (at_least and parts[name] > 0)].tolist()
@@ -351,10 +337,9 @@ def test_budgets_of_groups_come_in_the_order_of_the_ranking(options, order):
             left[name] -= LENGTHS[row]
         else:
             left[name] = -1
-    expected = {"best_first": expected, "best_last": expected[::-1], "row": sorted(expected)}[order]
     budget = 20_000 * len(names)
     chosen = choose(SCORES, tokens=budget, lengths=LENGTHS, groups=DOMAINS, like="equal", order=order, **options)
-    assert chosen.indices.tolist() == expected
+    assert chosen.indices.tolist() == in_order(expected, order)
 
 
 def test_a_budget_far_beyond_what_there_is():
