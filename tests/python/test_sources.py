@@ -27,8 +27,10 @@ ENDLESS = re.compile(r"\(\w+\.\.\)\.zip\(|\bfn zip\b")
 def statements(text):
     """Each line of code before the tests, with its number and whether a proof holds for it."""
     item, above, comment = None, False, False
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("#[cfg(test)]"):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        # What stands in a file of its own, or is one line, is followed by more code.
+        if line.startswith("#[cfg(test)]") and not lines[number].endswith(";"):
             return
         code, indent = line.strip(), len(line) - len(line.lstrip())
         if code.startswith("//"):
@@ -88,7 +90,8 @@ def test_what_may_go_wrong_in_silence_is_proven(source):
         ("/// Proof: modulo 2^64.\nfn a() {\n    b.wrapping_add(c);\n    d.wrapping_add(c)\n}\nb.wrapping_add(c);", 1),
         ("#[allow(clippy::cast_possible_truncation)]", 1),
         ("#[allow(clippy::cast_precision_loss, clippy::cast_sign_loss)] // a constant", 0),
-        ("let a = b.filter_map(c);\n#[cfg(test)]\nlet a = b.filter_map(c);", 1),
+        ("let a = b.filter_map(c);\n#[cfg(test)]\nmod tests {\n    let a = b.filter_map(c);", 1),
+        ("#[cfg(test)]\nmod tests;\n\nlet a = b.filter_map(c);", 1),
     ],
 )
 def test_the_search_finds_what_it_must(code, count):
