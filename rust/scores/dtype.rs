@@ -246,3 +246,79 @@ impl Scratch {
         (values, &mut self.operands[..operands])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that are all different, at an address that suits every type.
+    const WORDS: [u64; 3] = [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908, 0x1716_1514_1312_1110];
+
+    #[test]
+    fn a_name_tells_the_size_and_whether_it_is_a_float() {
+        for &dtype in DType::ALL {
+            let name = dtype.name();
+            let bits: usize = name.trim_start_matches(char::is_alphabetic).parse().unwrap();
+            assert_eq!(dtype.size() * 8, bits, "{name}");
+            assert_eq!(dtype.is_float(), name.contains("float"), "{name}");
+            assert_eq!((DType::parse(name), dtype.to_string().as_str()), (Some(dtype), name));
+            assert_eq!(with_dtype!(dtype, T => (T::DTYPE, size_of::<T>())), (dtype, bits / 8));
+        }
+        for name in ["", "float", "Float32", "<float32", " int8", "int08", "bool", "float128"] {
+            assert_eq!(DType::parse(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_values_where_they_lie() {
+        let bytes: &[u8] = bytemuck::cast_slice(&WORDS);
+        for &dtype in DType::ALL {
+            let size = dtype.size();
+            let values = Values::from_bytes(dtype, bytes).unwrap();
+            assert_eq!((values.dtype(), values.len(), values.as_bytes()), (dtype, 24 / size, bytes));
+            assert_eq!(with_values!(values, values => size_of_val(values)), 24, "{dtype}");
+            let second = values.slice(1..2);
+            assert_eq!((second.dtype(), second.as_bytes()), (dtype, &bytes[size..2 * size]));
+            assert!(values.slice(3..3).is_empty() && !second.is_empty());
+            // At an odd address, and with a part of a value at the end.
+            assert_eq!(Values::from_bytes(dtype, &bytes[1..=size]).is_some(), size == 1, "{dtype}");
+            assert_eq!(Values::from_bytes(dtype, &bytes[..size + 1]).is_some(), size == 1, "{dtype}");
+            assert!(Values::from_bytes(dtype, &bytes[1..1]).unwrap().is_empty(), "{dtype}");
+        }
+    }
+
+    #[test]
+    fn values_are_had_as_their_own_type_alone() {
+        let bytes: &[u8] = bytemuck::cast_slice(&WORDS);
+        for &dtype in DType::ALL {
+            let values = Values::from_bytes(dtype, bytes).unwrap();
+            for &other in DType::ALL {
+                let found = with_dtype!(other, T => {
+                    T::values(values).map(|values| T::wrap(values).as_bytes().to_vec())
+                });
+                assert_eq!(found, (other == dtype).then(|| bytes.to_vec()), "{dtype} as {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn scratch_has_room_for_any_type_and_keeps_operands_apart() {
+        let mut scratch = Scratch::default();
+        for &dtype in DType::ALL {
+            for len in [0, 1, 3, 7, 1000, 5] {
+                assert_eq!(with_dtype!(dtype, T => scratch.values::<T>(len).len()), len, "{dtype}");
+            }
+        }
+        let (values, operands) = scratch.split::<f64>(2, 2);
+        values.fill(1.0);
+        let [first, second] = operands else { panic!("{} operands", operands.len()) };
+        first.values::<u16>(3).fill(7);
+        second.values::<u16>(3).fill(9);
+        assert_eq!(values.iter().sum::<f64>().to_bits(), 2.0_f64.to_bits());
+        // With fewer operands, those that are left are the same.
+        let (_, operands) = scratch.split::<i8>(1, 1);
+        assert_eq!(operands.len(), 1);
+        assert_eq!(operands[0].values::<u16>(3), [7; 3]);
+        assert_eq!(scratch.split::<i8>(1, 2).1[1].values::<u16>(3), [9; 3]);
+    }
+}

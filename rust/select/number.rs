@@ -55,3 +55,50 @@ pub enum Nan {
     /// It is less than every number, and ties with every other NaN.
     Smallest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice a number as a whole one, if it has no more than a half after the point.
+    fn doubled(number: Number) -> i128 {
+        match number {
+            Number::Integer(number) => 2 * number,
+            // Doubling is exact, and so is the cast of a whole number of less than 127 bits.
+            #[allow(clippy::cast_possible_truncation)]
+            Number::Float(number) => (2.0 * number) as i128,
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_as_what_they_are() {
+        let whole: Vec<i128> =
+            [0, 1, 2, (1 << 53) - 1, 1 << 53, (1 << 53) + 1, 1 << 63, (1 << 63) + 1, 1 << 100]
+                .into_iter()
+                .flat_map(|number: i128| [number, -number])
+                .collect();
+        #[allow(clippy::cast_precision_loss)] // the nearest float is what is compared
+        let floats = whole.iter().map(|&number| number as f64).chain([0.5, -0.5, 1.5, -1.5, -0.0]);
+        let all: Vec<Number> =
+            floats.map(Number::Float).chain(whole.iter().copied().map(Number::Integer)).collect();
+        for &one in &all {
+            for &other in &all {
+                assert_eq!(one.compare(other), doubled(one).cmp(&doubled(other)), "{one} {other}");
+            }
+            for (end, order) in [(f64::INFINITY, Ordering::Less), (f64::NEG_INFINITY, Ordering::Greater)] {
+                assert_eq!(one.compare(Number::Float(end)), order, "{one}");
+                assert_eq!(Number::Float(end).compare(one), order.reverse(), "{one}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_shown_in_full() {
+        let shown = |number: Number| number.to_string();
+        assert_eq!(shown(Number::Integer(i128::MIN)), "-170141183460469231731687303715884105728");
+        assert_eq!(
+            [0.0, -0.0, 0.1, 1e300].map(|float| shown(Number::Float(float))),
+            ["0.0", "-0.0", "0.1", "1e300"]
+        );
+    }
+}

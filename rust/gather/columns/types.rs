@@ -119,3 +119,164 @@ pub(crate) fn own_features(mut schema: Schema) -> Schema {
     }
     schema
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{Fields, IntervalUnit, UnionMode};
+
+    use super::*;
+
+    fn field(name: &str, data_type: DataType) -> FieldRef {
+        Arc::new(Field::new(name, data_type, false))
+    }
+
+    fn item(data_type: DataType) -> FieldRef {
+        Arc::new(Field::new("item", data_type, true))
+    }
+
+    fn canonical(data_type: DataType) -> Result<DataType> {
+        let found = canonical_field(Path::new("f"), "c", &field("c", data_type))?;
+        assert!(found.is_nullable() && found.name() == "c");
+        Ok(found.data_type().clone())
+    }
+
+    #[test]
+    fn types_become_those_of_datasets_to_the_last_nested_field() {
+        let dictionary = |values| DataType::Dictionary(Box::new(DataType::Int8), Box::new(values));
+        let plain = [
+            (DataType::Utf8View, DataType::Utf8),
+            (DataType::BinaryView, DataType::Binary),
+            (DataType::FixedSizeBinary(0), DataType::Binary),
+            (DataType::FixedSizeBinary(1), DataType::FixedSizeBinary(1)),
+            (DataType::Decimal32(9, 2), DataType::Decimal128(9, 2)),
+            (DataType::Decimal64(18, -1), DataType::Decimal128(18, -1)),
+            (DataType::Decimal256(76, 0), DataType::Decimal256(76, 0)),
+            (dictionary(DataType::Utf8View), DataType::Utf8),
+            (dictionary(dictionary(DataType::Int8)), DataType::Int8),
+            (DataType::LargeUtf8, DataType::LargeUtf8),
+        ];
+        for (stored, wanted) in plain {
+            let nested = [
+                (DataType::List(field("element", stored.clone())), DataType::List(item(wanted.clone()))),
+                (DataType::ListView(field("x", stored.clone())), DataType::List(item(wanted.clone()))),
+                (DataType::LargeList(field("x", stored.clone())), DataType::LargeList(item(wanted.clone()))),
+                (
+                    DataType::LargeListView(field("x", stored.clone())),
+                    DataType::LargeList(item(wanted.clone())),
+                ),
+                (
+                    DataType::FixedSizeList(field("x", stored.clone()), 3),
+                    DataType::FixedSizeList(item(wanted.clone()), 3),
+                ),
+                (
+                    DataType::Struct(vec![field("a", stored.clone())].into()),
+                    DataType::Struct(vec![Field::new("a", wanted.clone(), true)].into()),
+                ),
+            ];
+            for (stored, wanted) in nested {
+                assert_eq!(canonical(stored).unwrap(), wanted);
+            }
+            assert_eq!(canonical(stored).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn types_that_datasets_has_not_are_refused() {
+        let entries = DataType::Struct(vec![field("k", DataType::Int8), field("v", DataType::Int8)].into());
+        let union =
+            DataType::Union([(0, field("a", DataType::Int8))].into_iter().collect(), UnionMode::Dense);
+        let ends = DataType::RunEndEncoded(field("run_ends", DataType::Int32), item(DataType::Int8));
+        let map = DataType::Map(field("entries", entries), false);
+        for other in [union, ends, map, DataType::Interval(IntervalUnit::YearMonth)] {
+            let inside = DataType::List(item(other.clone()));
+            for found in [canonical(other.clone()), canonical(inside)] {
+                let said = found.unwrap_err().to_string();
+                let expected = format!(
+                    "f: column \"c\": the column has the Arrow type {other}, which datasets has no type for; leave it out with columns="
+                );
+                assert_eq!(said, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_writer_writes_is_damage() {
+        let nul = "a\0b";
+        for (wrong, said) in [
+            (DataType::Struct(vec![field(nul, DataType::Int8)].into()), "the name \"a\\0b\" has a NUL in it"),
+            (
+                DataType::Timestamp(arrow::datatypes::TimeUnit::Second, Some(nul.into())),
+                "the time zone \"a\\0b\" has a NUL in it",
+            ),
+            (DataType::FixedSizeBinary(-1), "values have -1 bytes each"),
+            (DataType::FixedSizeList(item(DataType::Int8), -2), "a list has the length -2"),
+            (DataType::Decimal128(0, 0), "a decimal has 0 digits, 0 of them after the point"),
+            (DataType::Decimal128(39, 1), "a decimal has 39 digits, 1 of them after the point"),
+            (DataType::Decimal256(77, 1), "a decimal has 77 digits, 1 of them after the point"),
+        ] {
+            let inside =
+                DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::List(item(wrong.clone()))));
+            for wrong in [wrong, inside] {
+                let found = canonical(wrong).unwrap_err().to_string();
+                assert_eq!(
+                    found,
+                    format!(
+                        "f: column \"c\": {said}; the schema is damaged: write or download the file again"
+                    )
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_nullability_do_not_change_the_layout() {
+        let group = |names: [&str; 2], second| -> DataType {
+            DataType::Struct(Fields::from(vec![field(names[0], DataType::Int8), field(names[1], second)]))
+        };
+        let list = |name, inner| DataType::List(field(name, inner));
+        let layouts = [
+            DataType::Int8,
+            DataType::Int16,
+            list("item", DataType::Int8),
+            list("item", DataType::Int16),
+            DataType::LargeList(item(DataType::Int8)),
+            DataType::FixedSizeList(item(DataType::Int8), 2),
+            DataType::FixedSizeList(item(DataType::Int8), 3),
+            group(["a", "b"], DataType::Int8),
+            group(["a", "b"], list("item", DataType::Int8)),
+            DataType::Struct(vec![field("a", DataType::Int8)].into()),
+        ];
+        for (at, one) in layouts.iter().enumerate() {
+            for (other_at, other) in layouts.iter().enumerate() {
+                assert_eq!(same_layout(one, other), at == other_at, "{one} {other}");
+            }
+        }
+        assert!(same_layout(&list("item", DataType::Int8), &list("element", DataType::Int8)));
+        let nested = |names, item| group(names, list(item, group(names, DataType::Utf8)));
+        assert!(same_layout(&nested(["a", "b"], "x"), &nested(["c", "d"], "y")));
+    }
+
+    #[test]
+    fn columns_are_projected_with_the_features_of_their_own() {
+        let features =
+            r#"{"info":{"features":{"a":{"dtype":"int8","_type":"Value"},"b":{"_type":"Image"}}},"x":1}"#;
+        let metadata =
+            [(FEATURES, features), ("k", "v")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let fields = vec![field("a", DataType::Int8), field("b", DataType::Int8), field("c", DataType::Int8)];
+        let schema = Schema::new_with_metadata(fields, metadata);
+        let projected = project(&schema, &[2, 0]).unwrap();
+        let names: Vec<_> = projected.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!((names, projected.metadata()), (vec!["c", "a"], schema.metadata()));
+        assert!(project(&schema, &[3]).is_err());
+        let own = own_features(Schema::clone(&projected));
+        let told: serde_json::Value = serde_json::from_str(&own.metadata()[FEATURES]).unwrap();
+        assert_eq!(told.to_string(), r#"{"info":{"features":{"a":{"dtype":"int8","_type":"Value"}}},"x":1}"#);
+        assert_eq!(own.metadata()["k"], "v");
+        // What tells of no features stays to the byte.
+        for text in ["", "{", "[1,  2]", r#"{"info":  null}"#] {
+            let metadata = [(FEATURES.to_owned(), text.to_owned())];
+            let schema = Schema::new_with_metadata(vec![field("a", DataType::Int8)], metadata);
+            assert_eq!(own_features(schema.clone()), schema);
+        }
+    }
+}

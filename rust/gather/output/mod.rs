@@ -136,3 +136,6 @@ pub(super) fn check_rows(rows: &[i64], count: u64) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 mod arrow;
 mod check_values;
+#[cfg(test)]
+mod check_values_tests;
 mod memory;
 mod open;
 mod parquet;

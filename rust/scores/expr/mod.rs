@@ -7,6 +7,8 @@ mod exact;
 mod kernels;
 mod moments;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -6,3 +6,5 @@ pub(super) mod hashes;
 pub(super) mod part;
 pub(super) mod stored;
 pub(super) mod take;
+#[cfg(test)]
+mod tests;

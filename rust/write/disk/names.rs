@@ -67,3 +67,26 @@ pub(crate) enum Lock {
     /// It cannot be locked here.
     None,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_what_a_directory_is_goes_last() {
+        let others = ["data-00000-of-00001.arrow", "dsdm.json.tmp", "Dsdm.json", "output"];
+        // Whatever the order in which the system lists them.
+        let listed = [LAST[3], others[2], LAST[0], others[0], LAST[2], others[3], others[1], LAST[1]];
+        for turn in 0..listed.len() {
+            let mut listed = listed;
+            listed.rotate_left(turn);
+            let entries = listed.map(|name| (OsString::from(name), EntryKind::File)).to_vec();
+            let ordered: Vec<OsString> =
+                order_of_removal(entries).into_iter().map(|(name, _)| name).collect();
+            let (first, last) = ordered.split_at(others.len());
+            assert_eq!(last, ["dataset_info.json", "state.json", "dsdm.json", "made-by-dsdm"]);
+            let as_listed: Vec<&str> = listed.into_iter().filter(|name| !LAST.contains(name)).collect();
+            assert_eq!(first, as_listed);
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod pickle;
 mod pickle_tests;
 mod tensor;
 #[cfg(test)]
+mod tensor_tests;
+#[cfg(test)]
 mod tests;
 mod zip;
 #[cfg(test)]

@@ -127,3 +127,130 @@ fn refused(column: &str, what: &str, why: &str) -> Error {
     let message = format!("the column has {what}, {why}; leave it out with columns=, or store it otherwise");
     Error::schema(Path::new("the rows"), At::Field(format!("column {column:?}")), message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: Release = Release(2, 0);
+
+    fn field(data_type: DataType) -> Field {
+        Field::new("c", data_type, true)
+    }
+
+    fn named(data_type: DataType, name: &str, data: &str) -> Field {
+        let told = [(extension::NAME, name), (extension::DATA, data)];
+        let told = told.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        field(data_type).with_metadata(told)
+    }
+
+    fn list(item: Field) -> DataType {
+        DataType::List(Arc::new(item))
+    }
+
+    /// Every way in which a type is nested.
+    fn nested(inner: &Field) -> [DataType; 5] {
+        let item = || Arc::new(inner.clone());
+        [
+            inner.data_type().clone(),
+            DataType::List(item()),
+            DataType::LargeList(item()),
+            DataType::FixedSizeList(item(), 2),
+            list(field(DataType::Struct(vec![inner.clone()].into()))),
+        ]
+    }
+
+    #[test]
+    fn types_become_those_of_a_release_wherever_they_are() {
+        let zone = |zone: &str| DataType::Timestamp(TimeUnit::Second, Some(zone.into()));
+        let bytes = DataType::FixedSizeBinary(3);
+        for (stored, release, known) in [
+            (bytes.clone(), Release(5, 1), bytes.clone()),
+            (bytes, Release(5, 0), DataType::Binary),
+            (zone(""), OLD, DataType::Timestamp(TimeUnit::Second, None)),
+            (zone("Europe/Paris"), OLD, zone("Europe/Paris")),
+            (zone("+01:00"), OLD, zone("+01:00")),
+            (DataType::Decimal256(76, -3), OLD, DataType::Decimal256(76, -3)),
+        ] {
+            for (stored, known) in nested(&field(stored)).into_iter().zip(nested(&field(known))) {
+                let found = known_field("c", &field(stored), release).unwrap();
+                assert_eq!(found, field(known));
+            }
+        }
+    }
+
+    #[test]
+    fn extension_types_that_no_feature_stands_for_lose_their_name() {
+        let json = |data_type| named(data_type, "arrow.json", "");
+        let text = known_field("c", &json(DataType::LargeUtf8), Release(4, 7)).unwrap();
+        assert_eq!(text, json(DataType::Utf8));
+        let before = known_field("c", &json(DataType::LargeUtf8), Release(4, 6)).unwrap();
+        assert_eq!(before, field(DataType::LargeUtf8));
+        let uuid = named(DataType::FixedSizeBinary(16), "arrow.uuid", "");
+        assert_eq!(known_field("c", &uuid, Release::NEWEST).unwrap(), field(DataType::FixedSizeBinary(16)));
+        let inside = field(list(named(DataType::Int8, "my.type", "")));
+        assert_eq!(known_field("c", &inside, OLD).unwrap(), field(list(field(DataType::Int8))));
+        let array = "datasets.features.features.Array2DExtensionType";
+        let array = named(list(field(list(field(DataType::Int32)))), array, "[[2, 3], \"int32\"]");
+        assert_eq!(known_field("c", &array, OLD).unwrap(), array);
+    }
+
+    #[test]
+    fn what_datasets_would_not_open_is_refused_with_its_column() {
+        let twice = vec![field(DataType::Int8), field(DataType::Int16)];
+        for (wrong, what) in [
+            (
+                DataType::Struct(twice.into()),
+                "a struct with two fields named \"c\", of which datasets would see one",
+            ),
+            (
+                DataType::Timestamp(TimeUnit::Second, Some("a b".into())),
+                "times of the zone \"a b\", which datasets does not read as the name of a zone",
+            ),
+            (DataType::Decimal64(9, 2), "the Arrow type Decimal64(9, 2), which datasets has no type for"),
+        ] {
+            for wrong in nested(&field(wrong)) {
+                let said = known_field("wrong", &field(wrong), Release::NEWEST).unwrap_err().to_string();
+                let expected = format!(
+                    "the rows: column \"wrong\": the column has {what}; leave it out with columns=, or store it otherwise"
+                );
+                assert_eq!(said, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn types_become_those_of_parquet_as_pyarrow_writes_them() {
+        let zone = Some(Arc::from("UTC"));
+        for (stored, written) in [
+            (
+                DataType::Timestamp(TimeUnit::Second, zone.clone()),
+                DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+            ),
+            (
+                DataType::Timestamp(TimeUnit::Nanosecond, None),
+                DataType::Timestamp(TimeUnit::Nanosecond, None),
+            ),
+            (DataType::Time32(TimeUnit::Second), DataType::Time32(TimeUnit::Millisecond)),
+            (DataType::Date64, DataType::Date32),
+            (DataType::Decimal128(9, 2), DataType::Decimal128(9, 2)),
+        ] {
+            for (stored, written) in nested(&field(stored)).into_iter().zip(nested(&field(written))) {
+                assert_eq!(parquet_field("c", &field(stored)).unwrap(), field(written));
+            }
+        }
+        let kept = named(DataType::Date64, "my.type", "x");
+        assert_eq!(parquet_field("c", &kept).unwrap(), named(DataType::Date32, "my.type", "x"));
+        for (wrong, what) in [
+            (DataType::Struct(Vec::<Field>::new().into()), "a struct without fields"),
+            (DataType::Decimal128(9, -1), "decimals of the scale -1"),
+            (DataType::Decimal256(9, -2), "decimals of the scale -2"),
+        ] {
+            for wrong in nested(&field(wrong)) {
+                let said = parquet_field("c", &field(wrong)).unwrap_err().to_string();
+                let expected = format!("column \"c\": the column has {what}, which Parquet does not have;");
+                assert!(said.contains(&expected), "{said}");
+            }
+        }
+    }
+}

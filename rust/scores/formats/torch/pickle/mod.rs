@@ -10,4 +10,6 @@ mod value;
 
 pub(super) use globals::ValueType;
 pub(super) use machine::read;
+#[cfg(test)]
+pub(super) use value::TorchStorage;
 pub(super) use value::{Heap, PickleValue, Tensor};
