@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::python::call;
 use crate::python::scores::PyScores;
-use crate::scores::{DType, Scores, Source, Values};
+use crate::scores::{DType, Source, Values};
 use crate::select::{self, Between, Exclude, Nan, Noise, Number, Order, SelectOptions};
 
 /// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
@@ -19,37 +19,26 @@ pub(super) enum ScoresArgument<'py> {
     Array(PyReadonlyArray1<'py, u8>, String),
 }
 
-/// Borrowed from a [`ScoresArgument`] for one call.
-pub(super) enum Borrowed<'a> {
-    Scores(Scores),
-    Array(Values<'a>),
-}
-
 impl ScoresArgument<'_> {
-    /// Borrows what can be read without the GIL.
-    pub(super) fn borrow(&self) -> Result<Borrowed<'_>> {
+    /// Borrows for one call what can be read without the GIL.
+    fn source(&self) -> Result<Box<dyn Source + '_>> {
         match self {
-            Self::Scores(scores) => Ok(Borrowed::Scores(scores.get().scores.clone())),
+            Self::Scores(scores) => Ok(Box::new(scores.get().scores.clone())),
             Self::Array(bytes, dtype) => {
-                let bytes = bytes.as_slice().map_err(|e| Error::Internal(e.to_string()))?;
+                let bytes = slice(bytes)?;
                 let dtype =
                     DType::parse(dtype).ok_or_else(|| Error::Type(format!("no scores are {dtype}")))?;
                 let values = Values::from_bytes(dtype, bytes)
                     .ok_or_else(|| Error::Internal("the array is not aligned to its type".into()))?;
-                Ok(Borrowed::Array(values))
+                Ok(Box::new(values))
             }
         }
     }
 }
 
-impl Borrowed<'_> {
-    /// Returns the source to select from.
-    pub(super) fn source(&self) -> &dyn Source {
-        match self {
-            Self::Scores(scores) => scores,
-            Self::Array(values) => values,
-        }
-    }
+/// Borrows an array of one run.
+fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>) -> Result<&'a [T]> {
+    array.as_slice().map_err(|e| Error::Internal(e.to_string()))
 }
 
 /// Excluded rows as an argument: row numbers, or one byte per row.
@@ -65,15 +54,14 @@ fn exclude<'a>(
     argument: Option<&'a ExcludeArgument<'_>>,
     rows: u64,
 ) -> PyResult<Exclude<'a>> {
-    let contiguous = |e: numpy::AsSliceError| Error::Internal(e.to_string());
     match argument {
         None => Ok(Exclude::Nothing),
         Some(ExcludeArgument::Rows(ids)) => {
-            let ids = ids.as_slice().map_err(contiguous)?;
+            let ids = slice(ids)?;
             call::run(py, 1, None, |job| job.run_one(|| Exclude::rows(ids, rows)))
         }
         Some(ExcludeArgument::Mask(mask)) => {
-            let mask = mask.as_slice().map_err(contiguous)?;
+            let mask = slice(mask)?;
             call::run(py, 1, None, |job| job.run_one(|| Exclude::mask(mask, rows)))
         }
     }
@@ -86,7 +74,7 @@ pub(super) struct OptionsArgument<'py>(String, String, Option<ExcludeArgument<'p
 
 impl OptionsArgument<'_> {
     /// Returns the options of a selection from so many rows.
-    pub(super) fn options(&self, py: Python<'_>, rows: u64) -> PyResult<SelectOptions<'_>> {
+    fn options(&self, py: Python<'_>, rows: u64) -> PyResult<SelectOptions<'_>> {
         let Self(order, nan, excluded, bounds) = self;
         let (order, nan) = (parse_order(order)?, parse_nan(nan)?);
         Ok(SelectOptions {
@@ -96,6 +84,17 @@ impl OptionsArgument<'_> {
             between: between(*bounds)?,
         })
     }
+}
+
+/// Borrows the scores of a call, and its options for as many rows.
+fn borrowed<'a>(
+    py: Python<'_>,
+    scores: &'a ScoresArgument<'_>,
+    options: &'a OptionsArgument<'_>,
+) -> PyResult<(Box<dyn Source + 'a>, SelectOptions<'a>)> {
+    let source = scores.source()?;
+    let options = options.options(py, source.len())?;
+    Ok((source, options))
 }
 
 fn parse_order(name: &str) -> Result<Order> {
@@ -187,11 +186,9 @@ pub(super) fn top_k<'py>(
     options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let borrowed = scores.borrow()?;
-    let source = borrowed.source();
-    let options = options.options(py, source.len())?;
+    let (source, options) = borrowed(py, &scores, &options)?;
     filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
-        select::top_k(source, rows, largest, &options, job)
+        select::top_k(&*source, rows, largest, &options, job)
     })
 }
 
@@ -204,10 +201,8 @@ pub(super) fn count_between<'py>(
     options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<u64> {
-    let borrowed = scores.borrow()?;
-    let source = borrowed.source();
-    let options = options.options(py, source.len())?;
-    call::run(py, call::threads(threads)?, None, |job| select::count_between(source, &options, job))
+    let (source, options) = borrowed(py, &scores, &options)?;
+    call::run(py, call::threads(threads)?, None, |job| select::count_between(&*source, &options, job))
 }
 
 /// Draws `k` rows with probability proportional to `exp(score / temperature)`; returns them as int64.
@@ -222,12 +217,10 @@ pub(super) fn gumbel_top_k<'py>(
     options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let borrowed = scores.borrow()?;
-    let source = borrowed.source();
-    let options = options.options(py, source.len())?;
+    let (source, options) = borrowed(py, &scores, &options)?;
     let noise = noise.noise();
     filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
-        select::gumbel_top_k(source, rows, noise, temperature, &options, job)
+        select::gumbel_top_k(&*source, rows, noise, temperature, &options, job)
     })
 }
 

@@ -3,8 +3,7 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::{NoiseArgument, OptionsArgument, ScoresArgument};
-use crate::error::{Error, Result};
+use super::{NoiseArgument, OptionsArgument, ScoresArgument, borrowed, slice};
 use crate::python::call;
 use crate::select::{self, Groups, RankBy};
 
@@ -24,11 +23,6 @@ impl RankArgument {
     }
 }
 
-/// Borrows an array of one run.
-fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>) -> Result<&'a [T]> {
-    array.as_slice().map_err(|e| Error::Internal(e.to_string()))
-}
-
 /// Returns how many rows of each group can be chosen, as uint64.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // the face of the Python function
@@ -40,13 +34,11 @@ pub(in crate::python) fn count_of_groups<'py>(
     options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<u64>>> {
-    let borrowed = scores.borrow()?;
-    let source = borrowed.source();
-    let options = options.options(py, source.len())?;
+    let (source, options) = borrowed(py, &scores, &options)?;
     let groups = Groups::new(slice(&groups.0)?, groups.1, source.len())?;
     let rank = rank.rank();
     let counts = call::run(py, call::threads(threads)?, None, |job| {
-        select::count_of_groups(source, rank, &groups, &options, job)
+        select::count_of_groups(&*source, rank, &groups, &options, job)
     })?;
     Ok(counts.into_pyarray(py))
 }
@@ -63,14 +55,12 @@ pub(in crate::python) fn best_of_groups<'py>(
     options: OptionsArgument<'py>,
     threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let borrowed = scores.borrow()?;
-    let source = borrowed.source();
-    let options = options.options(py, source.len())?;
+    let (source, options) = borrowed(py, &scores, &options)?;
     let groups = Groups::new(slice(&groups.0)?, groups.1, source.len())?;
     let quotas = slice(&quotas)?;
     let rank = rank.rank();
     let rows = call::run(py, call::threads(threads)?, None, |job| {
-        select::best_of_groups(source, rank, &groups, quotas, &options, job)
+        select::best_of_groups(&*source, rank, &groups, quotas, &options, job)
     })?;
     Ok(rows.into_pyarray(py))
 }
