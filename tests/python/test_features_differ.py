@@ -128,6 +128,33 @@ def test_features_that_are_spelled_otherwise_are_read_together(tmp_path: Path) -
     assert rows["l"][:] == [[1]] * 3
 
 
+def test_an_extension_type_does_not_stand_for_the_feature_beside_it(tmp_path: Path) -> None:
+    """A type that pyarrow does not know is what it stores, and `datasets` sees its names of classes."""
+
+    def written(at: int, label: ClassLabel, extension: str | None) -> str:
+        told = json.dumps({"info": {"features": {"l": {"names": label.names, "_type": "ClassLabel"}}}})
+        named = {"ARROW:extension:name": extension} if extension else None
+        schema = pa.schema([pa.field("l", pa.int64(), metadata=named)], metadata={"huggingface": told})
+        path = tmp_path / "par" / str(at) / "a.arrow"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pa.ipc.new_stream(path, schema) as stream:
+            stream.write_table(pa.table([[0]], schema))
+        return str(path)
+
+    one = written(0, ONE, "my.type")
+    for extension in ("my.type", None):
+        files = [one, written(1, TWO, extension)]
+        with pytest.raises(ValueError, match="align"):
+            concatenate_datasets([Dataset.from_file(file) for file in files])
+        refused(files, '"l"', tmp_path)
+        refused(files[::-1], '"l"', tmp_path)
+        same = [one, written(1, ONE, extension)]
+        expected = concatenate_datasets([Dataset.from_file(file) for file in same])
+        rows = dsdm.select(same, [1, 0])
+        assert rows.features == expected.features == Features({"l": ONE})
+        assert rows[:] == expected[:]
+
+
 def test_another_description_beside_the_shards_does_not_count(tmp_path: Path) -> None:
     """Features come from the shards alone, whatever ``dataset_info.json`` says."""
     folders = saved(tmp_path, of(ONE, 1), of(ONE, 1))

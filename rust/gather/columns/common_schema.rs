@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::meanings::First;
+use super::meanings::FirstPart;
 use super::types::{canonical_field, project, same_layout};
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -102,7 +102,7 @@ pub(crate) fn common_schema(parts: &[(&Path, &Schema)], columns: &[Vec<usize>]) 
     let mut all = checked::zip(parts, columns)?;
     let Some((&(first, schema), chosen)) = all.next() else { return Ok(Schema::empty()) }; // Proof: no parts.
     let common = canonical_schema(first, schema, chosen)?;
-    let mut meanings = First::new(first, &common);
+    let mut meanings = FirstPart::new(first, &common);
     for (&(path, schema), columns) in all {
         let found = canonical_schema(path, schema, columns)?;
         same_schema(first, &common, path, &found)?;

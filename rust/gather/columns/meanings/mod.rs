@@ -20,9 +20,9 @@ const MOST_CHARACTERS: usize = 60;
 /// Types of `datasets` that values are reshaped by.
 const ARRAYS: [&str; 4] = ["Array2D", "Array3D", "Array4D", "Array5D"];
 
-/// What values mean.
+/// What values mean by a feature of `datasets`.
 #[derive(Debug, Clone, PartialEq)]
-enum Meaning {
+enum Feature {
     /// Numbers of classes with these names.
     Named(Vec<Value>),
     /// Numbers of so many classes, which are named by their numbers.
@@ -31,31 +31,48 @@ enum Meaning {
     Unnamed,
     /// Rows of a type of array, with its shape and the type of its values.
     Array { kind: String, shape: Value, dtype: Value },
-    /// Values of an extension type of Arrow.
-    Extension { name: String, told: Value },
 }
 
-/// Whether two parts mean the same. One that tells nothing of values that are what is stored means the same.
+/// An extension type of Arrow.
+#[derive(Debug, Clone, PartialEq)]
+struct Extension {
+    name: String,
+    told: Value,
+}
+
+/// What is told of values. Where pyarrow does not know an extension type, `datasets` sees what it stores, and so the
+/// feature beside it: one does not stand for the other.
+#[derive(Debug, Clone, Default)]
+struct Meaning {
+    feature: Option<Feature>,
+    extension: Option<Extension>,
+}
+
+/// Whether two parts mean the same. One that tells no extension type of values that are what is stored means the same.
 fn are_alike(one: Option<&Meaning>, other: Option<&Meaning>) -> bool {
-    match (one, other) {
-        (Some(Meaning::Extension { name, .. }), None) | (None, Some(Meaning::Extension { name, .. })) => {
-            !gives_other_values(name)
-        }
-        _ => one == other,
-    }
+    let extensions = [one, other].map(|it| it.and_then(|it| it.extension.as_ref()));
+    let are_alike = match extensions {
+        [Some(extension), None] | [None, Some(extension)] => !gives_other_values(&extension.name),
+        [one, other] => one == other,
+    };
+    are_alike && feature_of(one) == feature_of(other)
+}
+
+fn feature_of(meaning: Option<&Meaning>) -> Option<&Feature> {
+    meaning.and_then(|it| it.feature.as_ref())
 }
 
 /// The meanings in a schema, by where they are: `"column"["field"][]`.
 type Meanings = BTreeMap<String, Meaning>;
 
 /// A part with which others are compared.
-pub(in crate::gather::columns) struct First<'s> {
+pub(in crate::gather::columns) struct FirstPart<'s> {
     path: &'s Path,
     schema: &'s Schema,
     meanings: Option<Meanings>,
 }
 
-impl<'s> First<'s> {
+impl<'s> FirstPart<'s> {
     pub(in crate::gather::columns) fn new(path: &'s Path, schema: &'s Schema) -> Self {
         Self { path, schema, meanings: None }
     }
@@ -122,7 +139,7 @@ fn add_told(found: &mut Meanings, place: String, feature: &Value) {
 fn add_typed(found: &mut Meanings, place: String, kind: &str, feature: &Map<String, Value>) {
     match (kind, feature.get("feature")) {
         ("ClassLabel", _) => {
-            found.insert(place, classes(feature));
+            add_feature(found, place, classes(feature));
         }
         // As old releases have it: a list of dicts is stored as a dict of lists.
         ("Sequence", Some(Value::Object(fields))) if !fields.get("_type").is_some_and(Value::is_string) => {
@@ -134,35 +151,38 @@ fn add_typed(found: &mut Meanings, place: String, kind: &str, feature: &Map<Stri
         _ if ARRAYS.contains(&kind) => {
             // Proof: a shape or type that is not told is none, which differs from one that is.
             let told = |key: &str| feature.get(key).cloned().unwrap_or(Value::Null);
-            found.insert(
-                place,
-                Meaning::Array { kind: kind.to_owned(), shape: told("shape"), dtype: told("dtype") },
-            );
+            let array = Feature::Array { kind: kind.to_owned(), shape: told("shape"), dtype: told("dtype") };
+            add_feature(found, place, array);
         }
         _ => {}
     }
 }
 
-fn classes(feature: &Map<String, Value>) -> Meaning {
+fn add_feature(found: &mut Meanings, place: String, feature: Feature) {
+    found.entry(place).or_default().feature = Some(feature);
+}
+
+fn classes(feature: &Map<String, Value>) -> Feature {
     match (feature.get("names"), feature.get("num_classes")) {
         (Some(Value::Array(names)), _) => {
             let by_number =
                 names.iter().enumerate().all(|(at, name)| name.as_str() == Some(at.to_string().as_str()));
-            if by_number { Meaning::Numbered(names.len().to_string()) } else { Meaning::Named(names.clone()) }
+            if by_number { Feature::Numbered(names.len().to_string()) } else { Feature::Named(names.clone()) }
         }
-        (_, Some(Value::Number(count))) => Meaning::Numbered(count.to_string()),
-        _ => Meaning::Unnamed,
+        (_, Some(Value::Number(count))) => Feature::Numbered(count.to_string()),
+        _ => Feature::Unnamed,
     }
 }
 
-/// Adds what the extension types of a field and of those in it tell, by which `datasets` goes first.
+/// Adds what the extension types of a field and of those in it tell. Arrays are features: by what is stored `datasets`
+/// goes first.
 fn add_stored(found: &mut Meanings, place: String, field: &Field) {
     if let Some(array) = stored_array(field) {
-        found.insert(place, array);
+        add_feature(found, place, array);
         return;
     }
     if let Some((name, told)) = told(field) {
-        found.insert(place.clone(), Meaning::Extension { name: name.to_owned(), told });
+        found.entry(place.clone()).or_default().extension = Some(Extension { name: name.to_owned(), told });
     }
     match field.data_type() {
         DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
@@ -176,39 +196,49 @@ fn add_stored(found: &mut Meanings, place: String, field: &Field) {
 }
 
 /// The array that the extension type of a field tells, if it is one.
-fn stored_array(field: &Field) -> Option<Meaning> {
+fn stored_array(field: &Field) -> Option<Feature> {
     let metadata = field.metadata();
     let (kind, shape, dtype) = array_of(metadata.get(NAME)?, metadata.get(DATA)?, field.data_type())?;
-    Some(Meaning::Array { kind, shape, dtype: dtype.into() })
+    Some(Feature::Array { kind, shape, dtype: dtype.into() })
 }
 
 /// What a meaning is, in words that tell it from another.
 fn described(meaning: Option<&Meaning>, other: Option<&Meaning>) -> String {
-    match meaning {
-        None => "plain values without a ClassLabel, an array's shape or an extension type".to_owned(),
-        Some(Meaning::Unnamed) => "a ClassLabel without names".to_owned(),
-        Some(Meaning::Numbered(count)) => format!("a ClassLabel with {} classes and no names", cut(count)),
-        Some(Meaning::Named(names)) if names.len() <= MOST_NAMES => {
+    let feature = feature_of(meaning).map(|feature| described_feature(feature, feature_of(other)));
+    let extension = meaning.and_then(|it| it.extension.as_ref()).map(described_extension);
+    match (feature, extension) {
+        (None, None) => "plain values without a ClassLabel, an array's shape or an extension type".to_owned(),
+        (Some(told), None) | (None, Some(told)) => told,
+        (Some(feature), Some(extension)) => format!("{feature} {extension}"),
+    }
+}
+
+fn described_feature(feature: &Feature, other: Option<&Feature>) -> String {
+    match feature {
+        Feature::Unnamed => "a ClassLabel without names".to_owned(),
+        Feature::Numbered(count) => format!("a ClassLabel with {} classes and no names", cut(count)),
+        Feature::Named(names) if names.len() <= MOST_NAMES => {
             let names: Vec<_> = names.iter().map(|name| cut(&name.to_string())).collect();
             format!("a ClassLabel with the names [{}]", names.join(", "))
         }
-        Some(Meaning::Named(names)) => {
-            let others: &[Value] = if let Some(Meaning::Named(others)) = other { others } else { &[] };
+        Feature::Named(names) => {
+            let others: &[Value] = if let Some(Feature::Named(others)) = other { others } else { &[] };
             let differs = names.iter().enumerate().find(|(at, name)| others.get(*at) != Some(name));
             let class = differs.map(|(at, name)| format!(", of which {at} is {}", cut(&name.to_string())));
             // Proof: where none differs, the other has more, and the number of names tells them apart.
             format!("a ClassLabel with {} names{}", names.len(), class.unwrap_or_default())
         }
-        Some(Meaning::Array { kind, shape, dtype }) => {
+        Feature::Array { kind, shape, dtype } => {
             format!("{kind} of shape {} and type {}", cut(&shape.to_string()), cut(&dtype.to_string()))
         }
-        Some(Meaning::Extension { name, told }) if told == "" => {
-            format!("of the extension type {}", cut(name))
-        }
-        Some(Meaning::Extension { name, told }) => {
-            format!("of the extension type {} with {}", cut(name), cut(&told.to_string()))
-        }
     }
+}
+
+fn described_extension(Extension { name, told }: &Extension) -> String {
+    if told == "" {
+        return format!("of the extension type {}", cut(name));
+    }
+    format!("of the extension type {} with {}", cut(name), cut(&told.to_string()))
 }
 
 fn cut(text: &str) -> String {

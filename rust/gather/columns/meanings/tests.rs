@@ -18,7 +18,7 @@ fn told(text: &str) -> Schema {
 }
 
 fn compared(first: &Schema, other: &Schema) -> std::result::Result<(), String> {
-    First::new(Path::new("one"), first).check(Path::new("two"), other).map_err(|e| e.to_string())
+    FirstPart::new(Path::new("one"), first).check(Path::new("two"), other).map_err(|e| e.to_string())
 }
 
 fn label(names: &[&str]) -> Value {
@@ -149,4 +149,34 @@ fn an_extension_type_differs_from_another_and_from_none_where_its_values_do() {
     };
     assert!(compared(&opaque("a"), &opaque("b")).is_err());
     assert_eq!(compared(&opaque("a"), &opaque("a")), Ok(()));
+}
+
+#[test]
+fn a_feature_and_an_extension_type_are_each_compared() {
+    let labels = |names: &[&str], name: &str, data: &str| {
+        let text = json!({"info": {"features": {"l": label(names)}}}).to_string();
+        stored_as(DataType::Int8, name, data).with_metadata([(FEATURES.to_owned(), text)])
+    };
+    let (one, two) = (["a", "b"], ["b", "a"]);
+    let own = labels(&one, "my.type", "");
+    assert_eq!(compared(&own, &own), Ok(()));
+    let said = compared(&own, &labels(&two, "my.type", "")).unwrap_err();
+    let here =
+        "its values are a ClassLabel with the names [\"b\", \"a\"] of the extension type my.type here and";
+    assert!(said.contains(here), "{said}");
+    assert!(
+        compared(&own, &labels(&one, "other.type", ""))
+            .unwrap_err()
+            .contains("of the extension type other.type")
+    );
+    assert!(compared(&own, &stored_as(DataType::Int8, "my.type", "")).is_err(), "it has no names");
+    // Without an extension type whose values are what is stored, the names decide.
+    for (names, is_same) in [(one, true), (two, false)] {
+        assert_eq!(compared(&own, &labels(&names, "", "")).is_ok(), is_same);
+        assert_eq!(compared(&labels(&names, "", ""), &own).is_ok(), is_same);
+    }
+    let true_or_false = labels(&one, "arrow.bool8", "");
+    assert!(compared(&true_or_false, &labels(&one, "", "")).is_err(), "5 is true");
+    let plain = stored_as(DataType::Int8, "", "");
+    assert!(compared(&own, &plain).unwrap_err().contains("plain values without"));
 }
