@@ -35,12 +35,12 @@ pub struct FileIdentity {
     pub ends: Option<String>,
     /// What its file system knows it by, as long as it lies there. It is told to no other machine.
     #[serde(skip)]
-    pub here: Option<Here>,
+    pub here: Option<Inode>,
 }
 
 /// What a file system knows a file by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Here {
+pub struct Inode {
     /// The file system.
     pub device: u64,
     /// The file in it.
@@ -49,7 +49,7 @@ pub struct Here {
     pub changed: Option<(i64, i64)>,
 }
 
-impl Here {
+impl Inode {
     /// The time of its last change of any kind, in nanoseconds since 1970.
     pub(crate) fn changed_ns(&self) -> Option<u64> {
         let (seconds, ns) = self.changed?;
@@ -63,7 +63,7 @@ pub(crate) struct Pinned {
     #[serde(flatten)]
     pub(crate) file: FileIdentity,
     #[serde(default)]
-    pub(crate) here: Option<Here>,
+    pub(crate) here: Option<Inode>,
     /// Which start of which machine it was, where the system tells. Devices have the same numbers on others.
     #[serde(default)]
     pub(crate) boot: Option<String>,
@@ -130,7 +130,7 @@ impl FileIdentity {
         // Proof: times before 1970 and after 2554 are as none.
         let modified_ns = modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0);
         let ends = Some(digest_of_ends(file)?);
-        let here = identity.inode.map(|(device, inode)| Here { device, inode, changed: identity.changed });
+        let here = identity.inode.map(|(device, inode)| Inode { device, inode, changed: identity.changed });
         Ok(Self { path: file.path().to_path_buf(), bytes: identity.size, modified_ns, rows, ends, here })
     }
 
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_a_file_system_knows_a_file_by_counts_there_alone() {
-        let here = |device, inode, changed| Some(Here { device, inode, changed: Some((changed, 0)) });
+        let here = |device, inode, changed| Some(Inode { device, inode, changed: Some((changed, 0)) });
         let mut now = identity(b"abc");
         now.here = here(1, 2, 3);
         let pinned = |here, boot: &str| Pinned { file: now.clone(), here, boot: Some(boot.to_owned()) };

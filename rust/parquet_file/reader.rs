@@ -13,7 +13,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::pages::{CheckedPages, check_sizes};
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 
 /// A decoder of some leaves of a row group, `step` rows at once: of all rows, or of a selection.
 pub(crate) fn reader<R: ChunkReader + 'static>(
@@ -23,7 +23,7 @@ pub(crate) fn reader<R: ChunkReader + 'static>(
     leaves: impl IntoIterator<Item = usize>,
     step: usize,
     selection: Option<RowSelection>,
-    most: Most,
+    most: UnpackLimit,
 ) -> Result<ParquetRecordBatchReader> {
     let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
     let group = RowGroupPages { file: Arc::new(file), metadata: metadata.metadata().clone(), unit, most };
@@ -55,7 +55,7 @@ struct RowGroupPages<R> {
     metadata: Arc<ParquetMetaData>,
     unit: usize,
     /// What a page may unpack to.
-    most: Most,
+    most: UnpackLimit,
 }
 
 impl<R> RowGroupPages<R> {

@@ -10,7 +10,7 @@ use super::call;
 use crate::checked;
 use crate::error::Error;
 use crate::gather::{Extra, Split};
-use crate::write::{Format, Places, Release, Resume};
+use crate::write::{Format, PathNames, Release, Resume};
 
 pub(super) fn format_named(name: &str) -> Result<Format, Error> {
     match name {
@@ -31,8 +31,8 @@ pub(super) fn resume_named(name: &str) -> Result<Resume, Error> {
 }
 
 /// How files outside of an output are named in its manifest.
-pub(super) fn places(absolute: bool) -> Places {
-    if absolute { Places::Absolute } else { Places::Relative }
+pub(super) fn places(absolute: bool) -> PathNames {
+    if absolute { PathNames::Absolute } else { PathNames::Relative }
 }
 
 /// The version of `datasets` that is to open what is written: the newest if nobody says.

@@ -8,7 +8,7 @@ use super::Source;
 use super::expr::Scores;
 use super::vector::hashes::{AT_ONCE, BLOCK, bytes_of, hash_of};
 use super::vector::part::Part;
-use super::vector::stored::Stored;
+use super::vector::stored::StoredVector;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
@@ -43,7 +43,7 @@ impl Scores {
 }
 
 /// The blocks of each file that hold values of a vector, in their order.
-fn held(stored: &Stored) -> Result<BTreeSet<(usize, u64)>> {
+fn held(stored: &StoredVector) -> Result<BTreeSet<(usize, u64)>> {
     if stored.hashes().is_none() {
         let path = stored.paths().next().map(|path| path.display().to_string());
         return Err(Error::Value(format!(
@@ -66,7 +66,11 @@ fn held(stored: &Stored) -> Result<BTreeSet<(usize, u64)>> {
 }
 
 /// The number of the first block whose bytes are others, if there is one.
-fn first_other(vectors: &[Stored], blocks: &[(usize, usize, u64)], job: &Job<'_>) -> Result<Option<usize>> {
+fn first_other(
+    vectors: &[StoredVector],
+    blocks: &[(usize, usize, u64)],
+    job: &Job<'_>,
+) -> Result<Option<usize>> {
     let first = AtomicU64::new(u64::MAX);
     let queue = Queue::new((blocks.len() as u64).div_ceil(AT_ONCE));
     job.run_on(blocks.len().div_ceil(checked::index(AT_ONCE)?), |_, state| {
@@ -90,14 +94,14 @@ fn first_other(vectors: &[Stored], blocks: &[(usize, usize, u64)], job: &Job<'_>
     (first != u64::MAX).then(|| checked::index(first)).transpose()
 }
 
-fn is_same(stored: &Stored, file: usize, block: u64) -> Result<bool> {
+fn is_same(stored: &StoredVector, file: usize, block: u64) -> Result<bool> {
     let hashes = stored.hashes().ok_or_else(|| impossible("a vector lost its hashes"))?;
     let before = checked::get(hashes, file)?.get(block)?;
     Ok(hash_of(checked::get(stored.files(), file)?, block)? == before)
 }
 
 /// The error for a block whose bytes are others.
-fn other(stored: &Stored, number: usize, block: u64) -> Result<Error> {
+fn other(stored: &StoredVector, number: usize, block: u64) -> Result<Error> {
     let file = checked::get(stored.files(), number)?;
     let bytes = bytes_of(file, block)?;
     let mut rows: Option<Range<u64>> = None;

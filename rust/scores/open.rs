@@ -10,7 +10,7 @@ use super::options::{OpenOptions, RawType};
 use super::vector::chosen::{Chosen, common};
 use super::vector::hashes::Hashes;
 use super::vector::part::Part;
-use super::vector::stored::Stored;
+use super::vector::stored::StoredVector;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::Job;
@@ -54,7 +54,7 @@ impl Scores {
 }
 
 /// Files as one vector, each opened when it is asked for.
-fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Result<Stored> {
+fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Result<StoredVector> {
     let (mut found, mut names) = (Vec::new(), Vec::new());
     for file in files {
         let file = file?;
@@ -68,7 +68,7 @@ fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Res
     }
     let files = found.iter().map(|(file, _)| file.path());
     let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
-    Ok(Stored::new(found)?.opened_by(options, chosen))
+    Ok(StoredVector::new(found)?.opened_by(options, chosen))
 }
 
 /// The parts of one file, and what of it they are, if it may hold more.

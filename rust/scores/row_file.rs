@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::expr::Scores;
 use super::formats::npy;
-use super::vector::stored::Stored;
+use super::vector::stored::StoredVector;
 use crate::error::Result;
 use crate::io::file::{File, Io};
 
@@ -28,7 +28,7 @@ impl RowFile {
         let file = File::open(path, Io::Pread)?;
         let unchanged = || file.opened().check_unchanged();
         let (parts, booleans) = npy::row_parts(&file).map_err(|error| error.unless_changed(unchanged))?;
-        let values = Scores::stored(Stored::new(vec![(file, parts)])?);
+        let values = Scores::stored(StoredVector::new(vec![(file, parts)])?);
         Ok(Self { values, booleans })
     }
 }

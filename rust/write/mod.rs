@@ -20,7 +20,7 @@ pub use format::Format;
 pub use format::hf::json::ExtraKeys;
 pub use format::hf::release::Release;
 pub use format::hf::types::for_datasets;
-pub use manifest::located::{Places, located};
+pub use manifest::located::{PathNames, located};
 pub use manifest::verify::{Verified, verify};
 pub use materialize::{check, materialize};
 pub use options::{Naming, Options, Report, Resume};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::format::Format;
 use super::format::hf::json::ExtraKeys;
 use super::format::hf::release::Release;
-use super::manifest::located::Places;
+use super::manifest::located::PathNames;
 use crate::gather::Split;
 
 /// What to write, and how.
@@ -37,7 +37,7 @@ pub struct Options {
     /// Bytes that may be held in memory.
     pub memory_limit: u64,
     /// How the manifest names the files that the rows come from.
-    pub places: Places,
+    pub places: PathNames,
     /// What the manifest says of the rows.
     pub selection: Map<String, Value>,
     /// What else must be the same in a run that continues this one, and `chosen`, which tells how rows were chosen.

@@ -128,9 +128,9 @@ fn is_mapped(bytes: usize) -> bool {
 
 /// How many bytes may be unpacked at once.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Most(Option<u64>);
+pub(crate) struct UnpackLimit(Option<u64>);
 
-impl Most {
+impl UnpackLimit {
     /// As many as a caller allows.
     pub(crate) fn told(limit: u64) -> Self {
         Self(Some(limit))
@@ -188,11 +188,11 @@ mod tests {
 
     #[test]
     fn a_limit_that_was_told_is_named_with_what_is_needed() {
-        let check = |most: Most, bytes| most.check(|| "a batch".to_owned(), bytes, 1);
-        assert!(check(Most::told(1), LEAST_LIMIT).is_ok());
-        assert!(check(Most::told(100 << 20), 100 << 20).is_ok());
-        assert!(check(Most::default(), (100 << 20) + 1).is_ok());
-        let said = check(Most::told(100 << 20), (100 << 20) + 1).unwrap_err().to_string();
+        let check = |most: UnpackLimit, bytes| most.check(|| "a batch".to_owned(), bytes, 1);
+        assert!(check(UnpackLimit::told(1), LEAST_LIMIT).is_ok());
+        assert!(check(UnpackLimit::told(100 << 20), 100 << 20).is_ok());
+        assert!(check(UnpackLimit::default(), (100 << 20) + 1).is_ok());
+        let said = check(UnpackLimit::told(100 << 20), (100 << 20) + 1).unwrap_err().to_string();
         let expected = "a batch takes 104857601 bytes of memory at once, and the memory limit allows 104857600; \
                         give memory_limit=104857601 or more";
         assert_eq!(said, expected);

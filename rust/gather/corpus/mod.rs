@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
 use crate::gather::columns::convert::canonical;
 use crate::gather::columns::types::{own_features, same_layout};
@@ -33,7 +33,7 @@ pub struct Corpus {
     columns: Vec<Vec<usize>>,
     units: Arc<Units>,
     /// What may be unpacked at once.
-    most: Most,
+    most: UnpackLimit,
     /// How the files are read.
     io: Io,
 }
@@ -101,7 +101,7 @@ impl Corpus {
         let schema = common_schema(&there, &columns)?;
         let units = Arc::new(Units::of(&parts)?);
         let schema = Arc::new(own_features(schema));
-        Ok(Self { parts, schema, columns, units, most: Most::default(), io: Io::default() })
+        Ok(Self { parts, schema, columns, units, most: UnpackLimit::default(), io: Io::default() })
     }
 
     /// The schema that rows come out with.

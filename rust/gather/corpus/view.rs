@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use super::Corpus;
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::check_names;
 use crate::gather::columns::types::{own_features, project};
 
@@ -32,7 +32,7 @@ impl Corpus {
     /// The same rows, of which none is read where more must be unpacked for it than a caller allows.
     #[must_use]
     pub fn within(&self, memory_limit: u64) -> Self {
-        Self { most: Most::told(memory_limit), ..self.clone() }
+        Self { most: UnpackLimit::told(memory_limit), ..self.clone() }
     }
 
     /// The same rows with other names for the columns and other metadata of the schema.

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::io::map::Map;
 use crate::io::opened::Opened;
 
@@ -21,7 +21,7 @@ pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Unpacking {
     /// What may be unpacked at once.
-    pub(crate) most: Most,
+    pub(crate) most: UnpackLimit,
     /// Whether the decoder of a library expands all of a page, also where own code reads the wanted rows of it alone.
     pub(crate) expand: bool,
 }

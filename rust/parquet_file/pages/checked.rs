@@ -8,13 +8,13 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::SchemaDescriptor;
 
-use super::levels::{Column, count_defined, item_levels, parts};
+use super::levels::{LeafColumn, count_defined, item_levels, parts};
 use super::values::{check_values, end_of_texts};
 
 /// A reader of pages that fails for one that does not hold what it says.
 pub(crate) struct CheckedPages<P> {
     inner: P,
-    column: Column,
+    column: LeafColumn,
     seen: Seen,
     /// Levels and rows of the column chunk.
     chunk: (u64, u64),
@@ -32,7 +32,7 @@ struct Seen {
 impl<P: PageReader> CheckedPages<P> {
     /// Of a column chunk of so many levels and rows.
     pub(crate) fn new(inner: P, schema: &SchemaDescriptor, leaf: usize, chunk: (u64, u64)) -> Self {
-        let column = Column { leaf: schema.column(leaf), items: item_levels(schema, leaf) };
+        let column = LeafColumn { leaf: schema.column(leaf), items: item_levels(schema, leaf) };
         // There is no list that the first value could go on with.
         Self { inner, column, seen: Seen { before: Some(0), levels: 0, rows: Some(0) }, chunk }
     }
@@ -90,7 +90,7 @@ impl<P: PageReader> PageReader for CheckedPages<P> {
 /// Fails with what is wrong with a page, after the words "a page".
 fn check(
     page: &Page,
-    column: &Column,
+    column: &LeafColumn,
     seen: &mut Seen,
     chunk: (u64, u64),
 ) -> std::result::Result<(), String> {
@@ -137,10 +137,10 @@ mod tests {
 
     use super::*;
 
-    fn column(field: &str) -> Column {
+    fn column(field: &str) -> LeafColumn {
         let message = parse_message_type(&format!("message m {{ required {field}; }}")).unwrap();
         let schema = SchemaDescriptor::new(Arc::new(message));
-        Column { leaf: schema.column(0), items: item_levels(&schema, 0) }
+        LeafColumn { leaf: schema.column(0), items: item_levels(&schema, 0) }
     }
 
     /// So many plain values of four bytes.

@@ -8,7 +8,7 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, Type};
 use crate::parquet_file::encoding::RleDecoder;
 
 /// A leaf, and the least definition level of an item for each list on the way to it, the outermost first.
-pub(super) struct Column {
+pub(super) struct LeafColumn {
     pub(super) leaf: ColumnDescPtr,
     pub(super) items: Vec<u32>,
 }
@@ -108,7 +108,7 @@ fn width(max: i16) -> u8 {
 pub(super) fn count_defined(
     mut repetition: Levels,
     mut definition: Levels,
-    column: &Column,
+    column: &LeafColumn,
     count: usize,
     before: &mut Option<u32>,
 ) -> Result<(usize, usize), String> {
@@ -201,8 +201,8 @@ mod tests {
         SchemaDescriptor::new(Arc::new(parse_message_type(&format!("message m {{ {fields} }}")).unwrap()))
     }
 
-    fn column(schema: &SchemaDescriptor, leaf: usize) -> Column {
-        Column { leaf: schema.column(leaf), items: item_levels(schema, leaf) }
+    fn column(schema: &SchemaDescriptor, leaf: usize) -> LeafColumn {
+        LeafColumn { leaf: schema.column(leaf), items: item_levels(schema, leaf) }
     }
 
     const LIST: &str = "optional group l (LIST) { repeated group list { optional int32 element; } }";

@@ -10,7 +10,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::corrected::header_at;
 use super::header::PageHeader;
-use crate::exec::memory::{COPIES, Most};
+use crate::exec::memory::{COPIES, UnpackLimit};
 
 /// Fails if a page of a column chunk has another size than its header says, as far as its first bytes tell, or if the
 /// pages have another number of values than the chunk, or of rows than its row group, or if the chunk counts levels that
@@ -19,7 +19,7 @@ pub(crate) fn check_sizes<R: ChunkReader>(
     file: &R,
     chunk: &ColumnChunkMetaData,
     rows: usize,
-    most: Most,
+    most: UnpackLimit,
 ) -> Result<()> {
     check_size_statistics(chunk)?;
     let (declared, mut values) = (declared_values(chunk, rows)?, 0_u64);
@@ -80,7 +80,7 @@ fn check_size_statistics(chunk: &ColumnChunkMetaData) -> Result<()> {
 }
 
 /// Fails where a page becomes more than may be, or than memory has room for.
-fn check_room(chunk: &ColumnChunkMetaData, position: u64, unpacked: usize, most: Most) -> Result<()> {
+fn check_room(chunk: &ColumnChunkMetaData, position: u64, unpacked: usize, most: UnpackLimit) -> Result<()> {
     let what = || format!("the page of column {} at byte {position}", chunk.column_path());
     most.check(what, unpacked as u64, COPIES).map_err(|error| ParquetError::External(Box::new(error)))
 }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn said(bytes: &[u8], chunk: &ColumnChunkMetaData, rows: usize) -> Option<String> {
-        let checked = check_sizes(&Bytes::copy_from_slice(bytes), chunk, rows, Most::default());
+        let checked = check_sizes(&Bytes::copy_from_slice(bytes), chunk, rows, UnpackLimit::default());
         checked.err().map(|error| error.to_string())
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use crate::io::identity::{self, Here, Pinned};
+use crate::io::identity::{self, Inode, Pinned};
 
 /// The device, the inode, and the time of change of a file in seconds and nanoseconds.
 type HereFields = (u64, u64, Option<(i64, i64)>);
@@ -120,7 +120,7 @@ impl PinnedFile {
 impl PinnedFile {
     #[new]
     fn new(file: FileIdentity, here: Option<HereFields>, boot: Option<String>) -> Self {
-        let here = here.map(|(device, inode, changed)| Here { device, inode, changed });
+        let here = here.map(|(device, inode, changed)| Inode { device, inode, changed });
         Self { inner: Pinned { file: file.inner, here, boot } }
     }
 

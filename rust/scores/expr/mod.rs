@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::scores::Source;
 use crate::scores::dtype::DType;
 use crate::scores::vector::chosen::Chosen;
-use crate::scores::vector::stored::Stored;
+use crate::scores::vector::stored::StoredVector;
 
 /// Operations that one expression may have, each counted once; reading recurses so deep.
 pub(crate) const MAX_OPERATIONS: u32 = 200;
@@ -40,7 +40,7 @@ pub struct Scores {
 
 impl Scores {
     /// A vector in files.
-    pub(crate) fn stored(stored: Stored) -> Self {
+    pub(crate) fn stored(stored: StoredVector) -> Self {
         let (len, dtype) = (stored.len(), Source::dtype(&stored));
         Self { node: Arc::new(Node::Stored(stored)), len, dtype, operations: Operations::default() }
     }
@@ -211,13 +211,13 @@ impl Scores {
     }
 
     /// Calls `visit` for every stored vector of the expression, in its order.
-    pub(crate) fn each_stored(&self, visit: &mut dyn FnMut(&Stored)) {
+    pub(crate) fn each_stored(&self, visit: &mut dyn FnMut(&StoredVector)) {
         self.each_read(0, &mut |stored, _| visit(stored));
     }
 
     /// Calls `visit` for every stored vector of the expression, in its order, and how far its rows lie ahead of the
     /// expression's. What is used more than once is gone through once.
-    pub(super) fn each_read(&self, ahead: u64, visit: &mut dyn FnMut(&Stored, u64)) {
+    pub(super) fn each_read(&self, ahead: u64, visit: &mut dyn FnMut(&StoredVector, u64)) {
         let (mut seen, mut waiting) = (HashSet::new(), vec![(self, ahead)]);
         while let Some((scores, ahead)) = waiting.pop() {
             if self.operations.are_shared() && !seen.insert((address(scores), ahead)) {
@@ -264,7 +264,7 @@ impl Operand {
 #[derive(Debug)]
 pub(crate) enum Node {
     /// They lie in files.
-    Stored(Stored),
+    Stored(StoredVector),
     /// By an operation.
     Binary { operator: Operator, left: Operand, right: Operand },
     /// With the other sign.

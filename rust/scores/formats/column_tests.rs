@@ -16,7 +16,7 @@ use super::{arrow as ipc_column, parquet as parquet_column};
 use crate::error::{Error, Result};
 use crate::io::file::{File, Io};
 use crate::scores::vector::chosen::Chosen;
-use crate::scores::vector::{part::Part, stored::Stored};
+use crate::scores::vector::{part::Part, stored::StoredVector};
 use crate::scores::{Scratch, Source, Values};
 
 type Read = fn(&File, Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)>;
@@ -72,7 +72,7 @@ fn read(path: &Path, io: Io, parts: Read, column: &str) -> Result<Vec<u8>> {
     let file = File::open(path, io)?;
     let (parts, chosen) = parts(&file, Some(column))?;
     assert_eq!(chosen, Some(Chosen::Column(column.to_owned())));
-    let stored = Stored::new(vec![(file, parts)])?;
+    let stored = StoredVector::new(vec![(file, parts)])?;
     let mut scratch = Scratch::default();
     Ok(stored.read(0..stored.len(), &mut scratch)?.as_bytes().to_vec())
 }

@@ -13,7 +13,7 @@ use super::column::Column;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::check_here;
-use crate::exec::memory::{Most, check_free};
+use crate::exec::memory::{UnpackLimit, check_free};
 use crate::io::file::{File, Storage};
 use crate::parquet_file::{
     Corrected, FileBytes, hidden_flags, hides_compression, is_encrypted, leaves, load, reader,
@@ -115,7 +115,7 @@ impl<'f> ParquetColumn<'f> {
         let (mut values, mut nulls, mut found) = (Vec::new(), 0_u64, 0_u64);
         let bytes = Corrected::new(self.stored.clone(), self.hidden_flags(group, &at)?);
         let mut batches = self.stored.guard(&at, "decoding", || {
-            reader(bytes, &self.metadata, group, self.leaves.clone(), STEP, None, Most::default())
+            reader(bytes, &self.metadata, group, self.leaves.clone(), STEP, None, UnpackLimit::default())
         })?;
         // The allocation grows with what is decoded and not with what the footer says.
         let mut next = || {

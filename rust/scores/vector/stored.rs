@@ -25,7 +25,7 @@ const NEXT: u64 = 1 << 22;
 
 /// The parts of one or several files as one vector, in the order given.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredVector {
     files: Arc<[File]>,
     parts: Vec<Part>,
     /// The row after the last one of each part.
@@ -41,7 +41,7 @@ pub(crate) struct Stored {
     hashes: Option<Arc<[Hashes]>>,
 }
 
-impl Stored {
+impl StoredVector {
     /// Joins what was found in each file. All must be of one type.
     pub(crate) fn new(found: Vec<(File, Vec<Part>)>) -> Result<Self> {
         let mut first: Option<(DType, usize)> = None;
@@ -204,7 +204,7 @@ impl Stored {
     }
 }
 
-impl Source for Stored {
+impl Source for StoredVector {
     fn len(&self) -> u64 {
         self.ends.last().copied().unwrap_or(0) // Proof: no parts have no rows.
     }

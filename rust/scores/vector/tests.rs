@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::copy::copy_values;
 use super::hashes::{BLOCK, Hashes, bytes_of, hash_of};
 use super::part::Part;
-use super::stored::Stored;
+use super::stored::StoredVector;
 use crate::error::Error;
 use crate::exec::job::Job;
 use crate::io::file::{File, Io, Storage};
@@ -65,7 +65,7 @@ proptest! {
         let places: Vec<(usize, u64)> = parts.iter().enumerate().flat_map(|(number, (_, part, _))| {
             (0..part.len).map(move |row| (number, row))
         }).collect();
-        let stored = Stored::new(parts.into_iter().map(|(file, part, _)| (file, vec![part])).collect()).unwrap();
+        let stored = StoredVector::new(parts.into_iter().map(|(file, part, _)| (file, vec![part])).collect()).unwrap();
         prop_assert_eq!((stored.len(), Source::dtype(&stored)), (values.len() as u64, dtype));
         let start = from.index(values.len() + 1);
         let rows = start..start + count.index(values.len() - start + 1);
@@ -119,21 +119,21 @@ fn what_no_file_has_is_refused() {
     let (file, inside) = good(0, DType::F32);
     for (offset, len) in [(BYTES as u64 - 15, 4), (u64::MAX, 1), (0, u64::MAX)] {
         let part = Part { offset, len, ..inside.clone() };
-        let error = Stored::new(vec![(file.clone(), vec![part])]).unwrap_err();
+        let error = StoredVector::new(vec![(file.clone(), vec![part])]).unwrap_err();
         assert!(matches!(&error, Error::Truncated(_)), "{error}");
         let said =
             format!("at byte {offset}: {len} values of float32 with stride 1 do not fit into 4096 bytes");
         assert!(error.to_string().contains(&said), "{error}");
     }
     let end = Part { offset: BYTES as u64 - 16, ..inside.clone() };
-    assert_eq!(Stored::new(vec![(file, vec![end, inside])]).unwrap().len(), 8);
+    assert_eq!(StoredVector::new(vec![(file, vec![end, inside])]).unwrap().len(), 8);
     let two = [good(1, DType::F32), good(2, DType::F64)].map(|(file, part)| (file, vec![part]));
-    let said = Stored::new(two.to_vec()).unwrap_err().to_string();
+    let said = StoredVector::new(two.to_vec()).unwrap_err().to_string();
     assert!(
         said.contains("/2: its values are float64, and those of ") && said.contains("/1 are float32;"),
         "{said}"
     );
-    let said = Stored::new(Vec::new()).unwrap_err().to_string();
+    let said = StoredVector::new(Vec::new()).unwrap_err().to_string();
     assert_eq!(said, "no score file was given that holds a vector");
 }
 
@@ -144,7 +144,7 @@ fn a_slice_knows_the_rows_of_what_was_opened() {
         let (file, part, _) = part(folder.path(), number, DType::I16, (0, 1, 5, false, 0));
         (file, vec![part])
     });
-    let stored = Stored::new(found.to_vec()).unwrap().opened_by(&OpenOptions::default(), None);
+    let stored = StoredVector::new(found.to_vec()).unwrap().opened_by(&OpenOptions::default(), None);
     let cut = stored.cut(&(3..9)).unwrap().cut(&(1..5)).unwrap();
     assert_eq!(cut.origin().map(|(_, start)| start), Some(4));
     let places = (0..4).map(|row| cut.file_of(row).unwrap());

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// How files outside of the output are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Places {
+pub enum PathNames {
     /// Relative to the output, where both lie in one folder that is neither the root nor one in which the user's home
     /// lies, and nothing between names the user; by the name alone elsewhere.
     Relative,
@@ -20,9 +20,9 @@ pub enum Places {
 ///
 /// # Errors
 /// There is no working directory that a relative path could be from.
-pub fn located(path: &Path, target: &Path, places: Places) -> Result<PathBuf> {
+pub fn located(path: &Path, target: &Path, places: PathNames) -> Result<PathBuf> {
     let absolute = real(path)?;
-    if places == Places::Absolute {
+    if places == PathNames::Absolute {
         return Ok(absolute);
     }
     let home = std::env::home_dir().filter(|home| home.is_absolute());
@@ -100,7 +100,7 @@ mod tests {
             assert!(way.starts_with("..") && way.ends_with("a"));
             assert_eq!(std::fs::read_to_string(target.join(way)).unwrap(), "here");
         }
-        let absolute = located(&base.join("link/b"), &base.join("out"), Places::Absolute).unwrap();
+        let absolute = located(&base.join("link/b"), &base.join("out"), PathNames::Absolute).unwrap();
         assert_eq!(absolute, base.join("real/deep/b"));
     }
 }

@@ -16,14 +16,14 @@ use std::path::Path;
 use super::disk::folder::Folder;
 use super::disk::names::{ASIDE, InodeId, OUTPUT};
 use crate::error::{Error, Result};
-use replaced::{EEXIST, Named, Names, aside_in, remove_aside, remove_exchanged, sync_both, what_changed};
+use replaced::{EEXIST, EntryName, Names, aside_in, remove_aside, remove_exchanged, sync_both, what_changed};
 
 /// Gives the output in a folder a name that is free. It has it on the disk before the folder may go.
 ///
 /// # Errors
 /// Something took the name meanwhile, or the system refuses the rename.
-pub(super) fn give_name(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
-    let given = names.rename(Named { folder, name: OsStr::new(OUTPUT) }, target);
+pub(super) fn give_name(names: &impl Names, folder: &Folder, target: EntryName<'_>) -> Result<()> {
+    let given = names.rename(EntryName { folder, name: OsStr::new(OUTPUT) }, target);
     let path = || target.folder.at(target.name);
     given.map_err(|e| Error::io(path(), "giving the finished output its name", e))?;
     sync_both(names, folder, target)
@@ -38,12 +38,12 @@ pub(super) fn give_name(names: &impl Names, folder: &Folder, target: Named<'_>) 
 pub(super) fn replace(
     names: &impl Names,
     folder: &Folder,
-    target: Named<'_>,
+    target: EntryName<'_>,
     old: Option<InodeId>,
 ) -> Result<()> {
     let path = target.folder.at(target.name);
     let failed = |e: io::Error| Error::io(&path, "replacing the dataset that is there", e);
-    let new = Named { folder, name: OsStr::new(OUTPUT) };
+    let new = EntryName { folder, name: OsStr::new(OUTPUT) };
     match names.exchange(new, target) {
         Ok(()) => {
             check_came_out(new, target, old).map_err(|error| match names.exchange(new, target) {
@@ -71,7 +71,7 @@ pub(super) fn replace(
 
 /// Fails unless what a target was is the dataset that was looked at before, and still nothing else: between that look
 /// and the rename, others may have put files in it, or another in its place.
-fn check_came_out(out: Named<'_>, target: Named<'_>, old: Option<InodeId>) -> Result<()> {
+fn check_came_out(out: EntryName<'_>, target: EntryName<'_>, old: Option<InodeId>) -> Result<()> {
     let (path, there) = (target.folder.at(target.name), out.folder.at(out.name));
     let Some(what) = what_changed(out, old)? else {
         return Ok(()); // Proof: nothing changed.

@@ -18,7 +18,7 @@ pub(crate) const EEXIST: i32 = 17;
 
 /// A name in a folder.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Named<'a> {
+pub(crate) struct EntryName<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) name: &'a OsStr,
 }
@@ -26,9 +26,9 @@ pub(crate) struct Named<'a> {
 /// What gives names and brings them to the disk, so that tests can have it fail.
 pub(crate) trait Names {
     /// Exchanges two names in one step.
-    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
+    fn exchange(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()>;
     /// Gives another name, which is free.
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()>;
+    fn rename(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()>;
     /// Brings the names in a folder to the disk.
     fn sync(&self, folder: &Folder) -> Result<()>;
 }
@@ -37,11 +37,11 @@ pub(crate) trait Names {
 pub(crate) struct System;
 
 impl Names for System {
-    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn exchange(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         from.folder.exchange(from.name, to.folder, to.name)
     }
 
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn rename(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         from.folder.rename_new(from.name, to.folder, to.name)
     }
 
@@ -51,8 +51,8 @@ impl Names for System {
 }
 
 /// Where an old dataset is put aside in the folder of an unfinished output.
-pub(crate) fn aside_in(folder: &Folder) -> Named<'_> {
-    Named { folder, name: OsStr::new(ASIDE) }
+pub(crate) fn aside_in(folder: &Folder) -> EntryName<'_> {
+    EntryName { folder, name: OsStr::new(ASIDE) }
 }
 
 /// Whether an old dataset was put aside in the folder of an unfinished output, which must then stay.
@@ -61,14 +61,14 @@ pub(crate) fn holds_replaced(folder: &Folder) -> bool {
 }
 
 /// Brings the names in both folders to the disk.
-pub(crate) fn sync_both(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+pub(crate) fn sync_both(names: &impl Names, folder: &Folder, target: EntryName<'_>) -> Result<()> {
     names.sync(folder)?;
     names.sync(target.folder)
 }
 
 /// In what a dataset that was taken out of its place is another than the one that was to go, if it is: by its place
 /// on the disk, or by what lies in it beside its own files.
-pub(crate) fn what_changed(out: Named<'_>, old: Option<InodeId>) -> Result<Option<String>> {
+pub(crate) fn what_changed(out: EntryName<'_>, old: Option<InodeId>) -> Result<Option<String>> {
     let there = out.folder.at(out.name);
     let failed = |e| Error::io(&there, "looking at what the output replaces", e);
     if out.folder.meta(out.name).map_err(failed)?.place != old {
@@ -86,15 +86,15 @@ pub(crate) fn what_changed(out: Named<'_>, old: Option<InodeId>) -> Result<Optio
 
 /// Removes the dataset that an exchange left where the output was, and that was looked at. It is put aside first: a
 /// run that finds half of it knows by that name that it is to go.
-pub(crate) fn remove_exchanged(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+pub(crate) fn remove_exchanged(names: &impl Names, folder: &Folder, target: EntryName<'_>) -> Result<()> {
     sync_both(names, folder, target)?;
-    let aside = names.rename(Named { folder, name: OsStr::new(OUTPUT) }, aside_in(folder));
+    let aside = names.rename(EntryName { folder, name: OsStr::new(OUTPUT) }, aside_in(folder));
     aside.map_err(|e| Error::io(folder.at(OUTPUT), "putting the dataset aside that was replaced", e))?;
     remove_aside(names, folder, target)
 }
 
 /// Removes what was put aside, once the disk has the new dataset in its place.
-pub(crate) fn remove_aside(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+pub(crate) fn remove_aside(names: &impl Names, folder: &Folder, target: EntryName<'_>) -> Result<()> {
     sync_both(names, folder, target)?;
     let removed = folder.remove_all(OsStr::new(ASIDE));
     removed.map_err(|e| {
@@ -111,13 +111,13 @@ pub(crate) fn remove_aside(names: &impl Names, folder: &Folder, target: Named<'_
 /// # Errors
 /// Something else has the name meanwhile, so that nobody knows which of the two is wanted; what was replaced is not
 /// what was to be; the system refuses.
-pub(crate) fn restore(names: &impl Names, folder: &Folder, target: Named<'_>) -> Result<()> {
+pub(crate) fn restore(names: &impl Names, folder: &Folder, target: EntryName<'_>) -> Result<()> {
     let noted = Noted::of(folder)?;
     let exchanged = !holds_replaced(folder) && noted.was_exchanged(folder);
     if !exchanged && !holds_replaced(folder) {
         return Ok(());
     }
-    let old = Named { folder, name: OsStr::new(if exchanged { OUTPUT } else { ASIDE }) };
+    let old = EntryName { folder, name: OsStr::new(if exchanged { OUTPUT } else { ASIDE }) };
     let (path, there) = (target.folder.at(target.name), folder.at(old.name));
     let place = match target.folder.meta(target.name) {
         Ok(meta) => meta.place,

@@ -14,11 +14,11 @@ struct Failing {
 }
 
 impl Names for Failing {
-    fn exchange(&self, _from: Named<'_>, _to: Named<'_>) -> io::Result<()> {
+    fn exchange(&self, _from: EntryName<'_>, _to: EntryName<'_>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn rename(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         let number = self.number.replace(self.number.get() + 1);
         if self.renames >> number & 1 == 1 {
             Err(io::Error::from_raw_os_error(5))
@@ -64,8 +64,8 @@ impl Case {
         Self { dir, parent, folder, new, target }
     }
 
-    fn named(&self) -> Named<'_> {
-        Named { folder: &self.parent, name: OsStr::new("out") }
+    fn named(&self) -> EntryName<'_> {
+        EntryName { folder: &self.parent, name: OsStr::new("out") }
     }
 
     fn aside(&self) -> PathBuf {
@@ -123,7 +123,7 @@ impl Noting {
 }
 
 impl Names for Noting {
-    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn exchange(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         if !self.exchanges {
             return Err(io::ErrorKind::Unsupported.into());
         }
@@ -131,7 +131,7 @@ impl Names for Noting {
         System.exchange(from, to)
     }
 
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn rename(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         self.step(format!("{} to {}", from.name.display(), to.name.display()))?;
         System.rename(from, to)
     }
@@ -167,7 +167,7 @@ fn names_are_on_the_disk_before_the_old_dataset_goes() {
         assert_eq!(names.steps.borrow().join(", "), expected);
     }
     let (case, names) = (Case::new(), noting(true, 9));
-    give_name(&names, &case.folder, Named { name: OsStr::new("free"), ..case.named() }).unwrap();
+    give_name(&names, &case.folder, EntryName { name: OsStr::new("free"), ..case.named() }).unwrap();
     assert_eq!(*names.steps.borrow(), ["output to free", "inner", "outer"]);
 }
 
@@ -178,7 +178,7 @@ fn killed_after_exchange(old: impl Fn(&Case)) -> Case {
     let journal = Journal::open(&case.folder).unwrap().0;
     journal.append(&JournalEntry::Replaces(device, inode)).unwrap();
     old(&case);
-    System.exchange(Named { folder: &case.folder, name: OsStr::new(OUTPUT) }, case.named()).unwrap();
+    System.exchange(EntryName { folder: &case.folder, name: OsStr::new(OUTPUT) }, case.named()).unwrap();
     case
 }
 
@@ -230,7 +230,7 @@ struct Meddled<'a> {
 }
 
 impl Names for Meddled<'_> {
-    fn exchange(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn exchange(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         if !self.exchanges {
             return Err(io::ErrorKind::Unsupported.into());
         }
@@ -240,7 +240,7 @@ impl Names for Meddled<'_> {
         System.exchange(from, to)
     }
 
-    fn rename(&self, from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    fn rename(&self, from: EntryName<'_>, to: EntryName<'_>) -> io::Result<()> {
         if !self.done.replace(true) {
             (self.meddle)();
         }
@@ -342,7 +342,7 @@ fn what_others_put_in_the_place_meanwhile_is_not_touched() {
 #[test]
 fn where_the_old_one_cannot_be_removed_it_is_said_where_everything_is() {
     let case = Case::new();
-    let target = Named { folder: &case.parent, name: OsStr::new("out") };
+    let target = EntryName { folder: &case.parent, name: OsStr::new("out") };
     // Nothing was put aside, which fails as a file does that the system lets nobody remove.
     let error = remove_aside(&System, &case.folder, target).unwrap_err();
     let (there, new) = (case.folder.at(ASIDE), case.parent.at("out"));

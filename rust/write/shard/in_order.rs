@@ -38,17 +38,17 @@ pub(crate) struct OrderedWriter<N> {
     /// Where it will be.
     pub(crate) offset: u64,
     /// The pieces that have their places, which are told by the first number.
-    pub(crate) placed: Vec<(u64, Known<N>)>,
+    pub(crate) placed: Vec<(u64, PieceRecord<N>)>,
 }
 
 /// A piece that has yet to be written.
 pub(crate) struct Encoded<N> {
     pub(crate) buffers: Vec<Buffer>,
-    pub(crate) known: Known<N>,
+    pub(crate) known: PieceRecord<N>,
 }
 
 /// What is to be known of a piece when its shard ends.
-pub(crate) struct Known<N> {
+pub(crate) struct PieceRecord<N> {
     pub(crate) sum: Hasher,
     pub(crate) digest: u64,
     pub(crate) note: N,
@@ -117,7 +117,7 @@ mod tests {
     use crate::exec::job::Job;
 
     fn piece(number: u8) -> Encoded<u8> {
-        let known = Known { sum: Hasher::new(), digest: 0, note: number };
+        let known = PieceRecord { sum: Hasher::new(), digest: 0, note: number };
         Encoded { buffers: vec![Buffer::from(vec![number; usize::from(number)])], known }
     }
 

@@ -27,7 +27,7 @@ use crate::gather::{Block, Plan, Sink};
 use crate::io::allowed_files;
 use crate::write::format::finished::{FileEntry, FinishedShard};
 use finish::{FinishShard, ShardFile};
-use in_order::{Encoded, Known, OrderedWriter, enqueue_or_write};
+use in_order::{Encoded, OrderedWriter, PieceRecord, enqueue_or_write};
 
 /// Of the files that may be open, one in so many may be those of shards that wait for the disk.
 const WAITING: u64 = 8;
@@ -230,7 +230,7 @@ impl<E: Encoder + 'static> Shards<E> {
         let path = self.folder.at(part(&shard.name));
         let mut sums = Vec::new();
         let mut notes = Vec::new();
-        for (offset, Known { sum, digest, note }) in turn.placed.drain(..) {
+        for (offset, PieceRecord { sum, digest, note }) in turn.placed.drain(..) {
             sums.push((sum, digest));
             notes.push((offset, note));
         }
@@ -280,7 +280,8 @@ impl<E: Encoder + 'static> Sink for Shards<E> {
         };
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
         let (sum, digests) = of_buffers(&buffers);
-        let piece = Encoded { buffers, known: Known { sum, digest: XxHash3_64::oneshot(&digests), note } };
+        let piece =
+            Encoded { buffers, known: PieceRecord { sum, digest: XxHash3_64::oneshot(&digests), note } };
         self.write(block.shard, shard, number, piece, state)
     }
 }

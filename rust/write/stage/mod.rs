@@ -13,7 +13,7 @@ use super::disk::folder::Folder;
 use super::disk::names::{EntryKind, OUTPUT};
 use super::disk::synced::{make_folders, sync_folder};
 use super::options::{Naming, Options};
-use super::replace::replaced::{Named, System, holds_replaced, restore};
+use super::replace::replaced::{EntryName, System, holds_replaced, restore};
 use super::replace::target::{check_target, refuse_sources};
 use super::replace::{give_name, replace};
 use super::unfinished::journal::{JOURNAL, Journal, JournalEntry};
@@ -80,7 +80,7 @@ impl Stage {
         // What an earlier run can be continued by stays; a folder that was just made does not.
         let is_there = |name| claim.folder.meta(name).is_ok();
         claim.kept = is_there(JOURNAL) || is_there(PLAN) || holds_replaced(&claim.folder);
-        restore(&System, &claim.folder, Named { folder: &parent, name })?;
+        restore(&System, &claim.folder, EntryName { folder: &parent, name })?;
         claim.kept = [JOURNAL, PLAN].iter().any(|name| claim.folder.meta(name).is_ok());
         if claim.kept {
             // What a killed run has renamed is on the disk before anything goes by which it would be known.
@@ -159,11 +159,11 @@ impl Stage {
                 self.journal.sync()?;
             }
             check_target(&self.target, true)?;
-            let replaced = replace(&System, folder, Named { folder: &self.parent, name }, old);
+            let replaced = replace(&System, folder, EntryName { folder: &self.parent, name }, old);
             self.holds_replaced = replaced.is_err() && (holds_replaced(folder) || !self.has_own_output());
             replaced?;
         } else {
-            give_name(&System, folder, Named { folder: &self.parent, name })?;
+            give_name(&System, folder, EntryName { folder: &self.parent, name })?;
         }
         self.resumable = false;
         Ok(())
@@ -184,7 +184,7 @@ impl Stage {
         self.resumable = false;
         let name = OsStr::new(name);
         let is_there = || self.parent.meta(name).is_ok_and(|meta| meta.kind == EntryKind::Folder);
-        match give_name(&System, &self.claim.folder, Named { folder: &self.parent, name }) {
+        match give_name(&System, &self.claim.folder, EntryName { folder: &self.parent, name }) {
             Err(_) if self.has_own_output() && is_there() => Ok(()),
             named => named,
         }

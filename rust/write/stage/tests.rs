@@ -20,7 +20,7 @@ fn options(target: &Path) -> Options {
         verify: false,
         split: Split::Shards(2),
         memory_limit: 1,
-        places: crate::write::Places::Relative,
+        places: crate::write::PathNames::Relative,
         selection: Map::new(),
         identity: Map::new(),
         extra_keys: ExtraKeys::default(),

@@ -8,11 +8,11 @@ use arrow::ipc::{MetadataVersion, RecordBatch as BatchHeader};
 use arrow::record_batch::RecordBatch;
 
 use super::excerpt::Excerpt;
-use super::stream::{ArrowPart, Batch, DecodedAs};
+use super::stream::{ArrowPart, BatchPlace, DecodedAs};
 use super::unpacked::check_buffers;
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::size::nbytes;
 use crate::gather::columns::types::project;
 use crate::gather::source::check_values::{checked_batch, without_texts_in};
@@ -32,7 +32,7 @@ impl ArrowPart {
     ///
     /// The bytes of one row that are no text make all of its batch unreadable: they then come as bytes, of which
     /// [`checked_batch`] makes the texts of wanted rows.
-    pub(super) fn decode(&self, batch: &Batch, columns: &[usize], most: Most) -> Result<Decoded> {
+    pub(super) fn decode(&self, batch: &BatchPlace, columns: &[usize], most: UnpackLimit) -> Result<Decoded> {
         let excerpt = self.excerpt(&batch.place, "the batch", most)?;
         let error = match self.decode_as(&self.types, batch, &excerpt, columns, most) {
             Ok(batch) => return Ok(Decoded::Typed(batch)),
@@ -53,10 +53,10 @@ impl ArrowPart {
     fn decode_as(
         &self,
         types: &DecodedAs,
-        batch: &Batch,
+        batch: &BatchPlace,
         excerpt: &Excerpt<'_>,
         columns: &[usize],
-        most: Most,
+        most: UnpackLimit,
     ) -> Result<RecordBatch> {
         self.check_room(batch, excerpt, columns, most)?;
         let decode = |header: BatchHeader<'_>, version| {
@@ -69,7 +69,7 @@ impl ArrowPart {
     fn decode_with(
         &self,
         types: &DecodedAs,
-        batch: &Batch,
+        batch: &BatchPlace,
         excerpt: &Excerpt<'_>,
         columns: &[usize],
         header: BatchHeader<'_>,
@@ -126,7 +126,7 @@ impl ArrowPart {
         // Proof: no rows take no bytes.
         let Some(first) = self.rows.iter().position(|&rows| rows > 0) else { return Ok(0) };
         let (Decoded::Typed(batch) | Decoded::Bytes(batch)) =
-            self.decode(self.batch(first)?, columns, Most::default())?;
+            self.decode(self.batch(first)?, columns, UnpackLimit::default())?;
         let bytes = batch.columns().iter().map(|c| nbytes(c.as_ref(), 0, c.len()));
         let bytes = bytes.fold(0, u64::saturating_add);
         let rows: u64 = self.rows.iter().sum();

@@ -12,7 +12,7 @@ use crate::checked;
 use crate::error::{At, Result};
 use crate::exec::catch_panic::guard;
 use crate::exec::locks::lock;
-use crate::exec::memory::{Most, check_bytes};
+use crate::exec::memory::{UnpackLimit, check_bytes};
 use crate::io::ipc::{self, MessageBlock};
 
 impl ArrowPart {
@@ -42,7 +42,7 @@ impl ArrowPart {
         all: &mut HashMap<i64, ArrayRef>,
     ) -> Result<()> {
         self.file.populate(&place.body)?;
-        let excerpt = self.excerpt(place, "the dictionary", Most::default())?;
+        let excerpt = self.excerpt(place, "the dictionary", UnpackLimit::default())?;
         let header = ipc::header_of(&excerpt, place)?;
         let message = ipc::message(self.file.path(), place, &header)?;
         let batch = message.header_as_dictionary_batch().ok_or_else(|| self.gone(place, "dictionary"))?;

@@ -18,12 +18,12 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use self::decode::Decoded;
-use self::stream::{Batch, span};
+use self::stream::{BatchPlace, span};
 use super::part::{Batches, CorpusPart, Unpacking};
 use super::pick::picked;
 use crate::checked;
 use crate::error::Result;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::size::{fixed_bytes, has_keys, total};
 use crate::io::map::Map;
 use crate::io::opened::Opened;
@@ -83,7 +83,7 @@ impl CorpusPart for ArrowPart {
         if batch.packed || self.mapped.is_none() {
             return Ok(None);
         }
-        match self.decode(batch, columns, Most::default())? {
+        match self.decode(batch, columns, UnpackLimit::default())? {
             Decoded::Typed(batch) => Ok(Some(batch)),
             Decoded::Bytes(_) => Ok(None),
         }
@@ -95,7 +95,7 @@ impl CorpusPart for ArrowPart {
     }
 
     fn place(&self, unit: usize) -> Option<(&Arc<Map>, Range<usize>)> {
-        let Batch { place, .. } = self.batches.get(unit)?;
+        let BatchPlace { place, .. } = self.batches.get(unit)?;
         let (map, span) = (self.file.map()?, checked::span(&span(place)).ok()?);
         (span.end <= map.bytes().len()).then_some((map, span))
     }

@@ -13,7 +13,7 @@ use super::excerpt::Excerpt;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::forks::PerProcess;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::io::file::File;
 use crate::io::ipc::{self, Contents, MessageBlock, MessageKind};
 use crate::io::read_at::ReadAt;
@@ -29,7 +29,7 @@ pub(crate) struct ArrowPart {
     pub(super) types: DecodedAs,
     /// The same with bytes in place of texts, once a batch has texts that cannot be decoded.
     pub(super) as_bytes: PerProcess<OnceLock<DecodedAs>>,
-    pub(super) batches: Vec<Batch>,
+    pub(super) batches: Vec<BatchPlace>,
     pub(super) rows: Vec<u64>,
     pub(super) dictionaries: Vec<MessageBlock>,
     /// Bytes of all batches once they are unpacked.
@@ -50,7 +50,7 @@ impl DecodedAs {
 }
 
 /// A record batch.
-pub(super) struct Batch {
+pub(super) struct BatchPlace {
     pub(super) place: MessageBlock,
     /// Whether its buffers are compressed.
     pub(super) packed: bool,
@@ -72,7 +72,7 @@ impl ArrowPart {
         for (place, kind) in messages {
             match kind {
                 MessageKind::Batch { rows: count, packed } => {
-                    batches.push(Batch { place, packed, dictionaries: dictionaries.len() });
+                    batches.push(BatchPlace { place, packed, dictionaries: dictionaries.len() });
                     rows.push(count);
                 }
                 MessageKind::Dictionary => dictionaries.push(place),
@@ -92,7 +92,7 @@ impl ArrowPart {
     }
 
     /// A message with its body, as it is decoded. A copy of it takes no more memory than may be.
-    pub(super) fn excerpt(&self, place: &MessageBlock, what: &str, most: Most) -> Result<Excerpt<'_>> {
+    pub(super) fn excerpt(&self, place: &MessageBlock, what: &str, most: UnpackLimit) -> Result<Excerpt<'_>> {
         if let Some(mapped) = &self.mapped {
             return Ok(Excerpt::of_map(self.file.path(), mapped));
         }
@@ -120,7 +120,7 @@ impl ArrowPart {
         Error::format(self.file.path(), At::Byte(place.header.start), message)
     }
 
-    pub(super) fn batch(&self, unit: usize) -> Result<&Batch> {
+    pub(super) fn batch(&self, unit: usize) -> Result<&BatchPlace> {
         self.batches.get(unit).ok_or_else(|| Error::Internal(format!("there is no batch {unit}")))
     }
 

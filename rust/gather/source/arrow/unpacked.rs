@@ -3,10 +3,10 @@
 use arrow::ipc::RecordBatch as BatchHeader;
 
 use super::excerpt::Excerpt;
-use super::stream::{ArrowPart, Batch};
+use super::stream::{ArrowPart, BatchPlace};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 
 use crate::io::ipc::{self, MessageBlock, buffers_of_columns};
 use crate::io::read_at::ReadAt;
@@ -15,10 +15,10 @@ impl ArrowPart {
     /// Fails where some columns of a batch unpack to more than may be, or than memory has room for.
     pub(super) fn check_room(
         &self,
-        batch: &Batch,
+        batch: &BatchPlace,
         excerpt: &Excerpt<'_>,
         columns: &[usize],
-        most: Most,
+        most: UnpackLimit,
     ) -> Result<()> {
         if !batch.packed {
             return Ok(());
@@ -47,7 +47,7 @@ impl ArrowPart {
         if let Some(&known) = unpacked.get() {
             return Ok(known);
         }
-        let mut bytes = self.batches.iter().map(|Batch { place, packed, .. }| match packed {
+        let mut bytes = self.batches.iter().map(|BatchPlace { place, packed, .. }| match packed {
             false => Ok(place.body.end - place.body.start),
             true => self.header(&self.file, place, |header, _| unpacked_buffers(&self.file, place, &header)),
         });

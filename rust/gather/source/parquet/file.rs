@@ -16,7 +16,7 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 use crate::exec::forks::PerProcess;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::io;
 use crate::io::arrow_maps::schema_without_maps;
 use crate::parquet_file::{
@@ -185,7 +185,7 @@ impl ParquetFile {
         &self,
         unit: usize,
         columns: &[usize],
-        most: Most,
+        most: UnpackLimit,
     ) -> Result<Vec<(usize, Box<dyn Lists>)>> {
         let group = self.group(unit)?;
         let list = |(place, &column): (usize, &usize)| Some((place, self.list(group, column, most)?));
@@ -193,7 +193,7 @@ impl ParquetFile {
         Ok(columns.iter().enumerate().filter_map(list).collect())
     }
 
-    fn list(&self, group: &RowGroupMetaData, column: usize, most: Most) -> Option<Box<dyn Lists>> {
+    fn list(&self, group: &RowGroupMetaData, column: usize, most: UnpackLimit) -> Option<Box<dyn Lists>> {
         let data_type = self.metadata.schema().fields().get(column)?.data_type();
         let leaf = self.leaves.get(column)?.start;
         let levels = ListLevels::of(self.metadata.parquet_schema().get_column_root(leaf))?;

@@ -16,7 +16,7 @@ use super::nulls::zero_under_nulls;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::fixed_width::take_rows;
 use crate::gather::columns::types::project;
 use crate::gather::source::check_values::checked_batch;
@@ -45,7 +45,7 @@ pub(crate) struct RowGroupReader {
     /// Whether their texts are read as bytes, of which those of wanted rows are looked at.
     as_bytes: bool,
     /// What may be unpacked at once.
-    most: Most,
+    most: UnpackLimit,
 }
 
 impl RowGroupReader {
@@ -203,7 +203,7 @@ impl CrateDecoder {
         columns: Vec<usize>,
         wanted: &[u32],
         as_bytes: bool,
-        most: Most,
+        most: UnpackLimit,
     ) -> Result<Self> {
         let at = At::Field(format!("row group {unit}"));
         let rows = checked::index(file.group(unit)?.num_rows())?;
@@ -332,7 +332,7 @@ mod tests {
             for every in [1, 2, 40, 2999] {
                 let part = ParquetPart::open(File::open(file.path(), Io::Mmap).unwrap()).unwrap();
                 let wanted: Vec<u32> = (0..ROWS).filter(|row| row % every == every - 1).collect();
-                let how = Unpacking { most: Most::default(), expand };
+                let how = Unpacking { most: UnpackLimit::default(), expand };
                 let reader = RowGroupReader::new(&part.file, 0, &[2, 1, 0], &wanted, how).unwrap();
                 assert_eq!(reader.lists.len(), lists, "columns that own code reads");
                 let found: Vec<RecordBatch> = reader.collect::<Result<_>>().unwrap();

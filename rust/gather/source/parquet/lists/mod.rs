@@ -36,7 +36,7 @@ pub(super) use self::levels::ListLevels;
 pub(super) use self::reader::Lists;
 
 use self::reader::ListReader;
-use crate::exec::memory::Most;
+use crate::exec::memory::UnpackLimit;
 
 /// Returns a reader of the lists of a column chunk, if they are of plain numbers.
 pub(super) fn open(
@@ -45,7 +45,7 @@ pub(super) fn open(
     chunk: &ColumnChunkMetaData,
     rows: usize,
     pages: Box<dyn PageReader>,
-    most: Most,
+    most: UnpackLimit,
 ) -> Option<Box<dyn Lists>> {
     match data_type {
         DataType::List(item) => open_items::<i32>(item, levels, chunk, rows, pages, most),
@@ -60,7 +60,7 @@ fn open_items<O: OffsetSizeTrait>(
     chunk: &ColumnChunkMetaData,
     rows: usize,
     pages: Box<dyn PageReader>,
-    most: Most,
+    most: UnpackLimit,
 ) -> Option<Box<dyn Lists>> {
     macro_rules! choose {
         ($($data_type:ident, $physical:ident, $arrow:ty;)*) => {

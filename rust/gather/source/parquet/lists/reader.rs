@@ -13,7 +13,7 @@ use super::levels::ListLevels;
 use super::page_cursor::{LevelRun, PageCursor};
 use super::plain::Plain;
 use crate::error::{Error, Result};
-use crate::exec::memory::{Most, NoRoom};
+use crate::exec::memory::{NoRoom, UnpackLimit};
 
 /// A column of lists in a row group, read forward.
 pub(crate) trait Lists {
@@ -47,7 +47,7 @@ pub(super) struct ListReader<O, P: ArrowPrimitiveType> {
     taken: Vec<P::Native>,
     due: usize,
     /// What may be held at once.
-    most: Most,
+    most: UnpackLimit,
     /// What found no room, if something did not.
     no_room: Option<NoRoom>,
     offset: std::marker::PhantomData<O>,
@@ -60,7 +60,7 @@ impl<O: OffsetSizeTrait, P: ArrowPrimitiveType<Native: Plain>> ListReader<O, P> 
         chunk: &ColumnChunkMetaData,
         rows: usize,
         pages: Box<dyn PageReader>,
-        most: Most,
+        most: UnpackLimit,
     ) -> Self {
         // Proof: of fewer than none, none is read here, and the crate says what is wrong.
         let numbers = usize::try_from(chunk.num_values()).unwrap_or(0);
@@ -292,8 +292,14 @@ mod tests {
         let chunk = ColumnChunkMetaData::builder(column).set_num_values(i64::MAX).build().unwrap();
         let item = Arc::new(Field::new("item", DataType::Int64, true));
         let levels = ListLevels { number: 2, empty: 1 };
-        let mut reader =
-            ListReader::<i64, Int64Type>::new(item, levels, &chunk, 1, Box::new(NoPages), Most::default());
+        let mut reader = ListReader::<i64, Int64Type>::new(
+            item,
+            levels,
+            &chunk,
+            1,
+            Box::new(NoPages),
+            UnpackLimit::default(),
+        );
         let runs = || RleDecoder::new(Bytes::new(), 1).unwrap();
         let most = usize::try_from(i64::MAX).unwrap();
         // One row whose levels say that all of these are in it.
