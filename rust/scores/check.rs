@@ -143,3 +143,73 @@ fn rows_within(part: &Part, bytes: &Range<u64>) -> Option<Range<u64>> {
     let rows = start.div_ceil(step)..end.div_ceil(step).min(part.len);
     (rows.start < rows.end).then_some(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scores::dtype::DType;
+    use crate::scores::{OpenOptions, RawType};
+
+    proptest! {
+        #[test]
+        fn rows_within_bytes_are_those_that_have_one_of_them(
+            dtype in prop::sample::select(vec![DType::I8, DType::F32, DType::F64]),
+            offset in 0..40_u64, stride in 1..5_u64, len in 0..30_u64, from in 0..400_u64, count in 1..200_u64,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("f");
+            std::fs::write(&path, [0; 8]).unwrap();
+            let storage = crate::io::file::File::open(&path, crate::io::file::Io::Pread).unwrap().storage();
+            let part = Part { storage, offset, stride, len, dtype, swapped: false };
+            let bytes = from..from + count;
+            let size = dtype.size() as u64;
+            let has_one = |row: &u64| {
+                let start = offset + row * stride * size;
+                (start..start + size).any(|byte| bytes.contains(&byte))
+            };
+            let rows: Vec<u64> = (0..len).filter(has_one).collect();
+            let expected = rows.first().zip(rows.last()).map(|(&first, &last)| first..last + 1);
+            prop_assert_eq!(rows_within(&part, &bytes), expected);
+            let decoded = Part { storage: Storage::Memory(vec![0; 8].into()), ..part };
+            prop_assert_eq!(rows_within(&decoded, &bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_vector_is_checked_by_the_blocks_that_hold_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        // Three blocks and a half, of one value to a byte.
+        let rows = BLOCK * 7 / 2;
+        std::fs::write(&path, vec![1; usize::try_from(rows).unwrap()]).unwrap();
+        let dtype = Some(RawType { dtype: DType::U8, swapped: false });
+        let options = OpenOptions { dtype, verify: true, ..OpenOptions::default() };
+        let job = Job::new(2);
+        let scores = Scores::open_in(&job, std::slice::from_ref(&path), &options).unwrap();
+        scores.check(&job).unwrap();
+        let blocks = |scores: &Scores| {
+            let mut found = Vec::new();
+            scores.each_stored(&mut |stored| found.extend(held(stored).unwrap()));
+            found
+        };
+        for (rows, expected) in [
+            (0..rows, vec![0, 1, 2, 3]),
+            (0..1, vec![0]),
+            (BLOCK - 1..BLOCK, vec![0]),
+            (BLOCK..BLOCK + 1, vec![1]),
+            (BLOCK - 1..2 * BLOCK + 1, vec![0, 1, 2]),
+            (rows - 1..rows, vec![3]),
+        ] {
+            let slice = scores.slice(rows).unwrap();
+            assert_eq!(blocks(&slice), expected.into_iter().map(|block| (0, block)).collect::<Vec<_>>());
+        }
+        let plain =
+            Scores::open(std::slice::from_ref(&path), &OpenOptions { verify: false, ..options }).unwrap();
+        let said = plain.check(&job).unwrap_err().to_string();
+        assert!(said.starts_with("check() compares with what open_scores(…, verify=True) kept"), "{said}");
+        std::fs::write(&path, [1]).unwrap();
+        assert!(matches!(scores.check(&job), Err(Error::SourceChanged(_))));
+    }
+}

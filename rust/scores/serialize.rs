@@ -200,3 +200,92 @@ impl RebuildStep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::dtype::{DType, Scratch, Value};
+    use super::super::options::RawType;
+    use super::*;
+
+    fn opened<T: Value>(folder: &std::path::Path, values: &[T]) -> Scores {
+        let path = folder.join(T::DTYPE.name());
+        std::fs::write(&path, T::wrap(values).as_bytes()).unwrap();
+        let dtype = Some(RawType { dtype: T::DTYPE, swapped: false });
+        Scores::open(&[path], &OpenOptions { dtype, ..OpenOptions::default() }).unwrap()
+    }
+
+    fn bytes(scores: &Scores) -> (DType, Vec<u8>) {
+        let mut scratch = Scratch::default();
+        (scores.dtype(), scores.read(0..scores.len(), &mut scratch).unwrap().as_bytes().to_vec())
+    }
+
+    #[test]
+    fn what_was_described_is_made_again_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let single = opened(folder.path(), &[1.5_f32, -0.0, 3.25, 1e30, 7.0]);
+        let double = opened(folder.path(), &[0.1_f64, 2.0, -3.0, 1e-300, 0.7]);
+        let with = |operator, left: &Scores, right: &Scores| {
+            Scores::binary(operator, Operand::Scores(left.clone()), Operand::Scores(right.clone())).unwrap()
+        };
+        let number = |operator, number, right: &Scores| {
+            Scores::binary(operator, Operand::Number(number), Operand::Scores(right.clone())).unwrap()
+        };
+        let sum = with(Operator::Add, &single, &double);
+        let all = [
+            single.clone(),
+            single.slice(1..4).unwrap(),
+            single.slice(1..4).unwrap().slice(1..2).unwrap(),
+            single.negated().unwrap(),
+            double.zscore(1).unwrap(),
+            number(Operator::Multiply, 0.1 + 0.2, &double),
+            number(Operator::Add, -0.0, &single),
+            number(Operator::Subtract, f64::NAN, &single),
+            with(Operator::Divide, &sum, &sum.negated().unwrap()),
+            sum.slice(2..5).unwrap(),
+            opened(folder.path(), &[half::bf16::from_f32(2.5)]).widened().unwrap(),
+        ];
+        for scores in all {
+            let text = scores.describe().unwrap();
+            let again = Scores::rebuild(&text, &Job::new(1)).unwrap();
+            assert_eq!(bytes(&again), bytes(&scores), "{text}");
+            assert_eq!(again.describe().unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_used_twice_is_described_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut doubled = opened(folder.path(), &[1_f32]);
+        for _ in 0..100 {
+            let operand = || Operand::Scores(doubled.clone());
+            doubled = Scores::binary(Operator::Add, operand(), operand()).unwrap();
+        }
+        let steps: Vec<RebuildStep> = serde_json::from_str(&doubled.describe().unwrap()).unwrap();
+        assert_eq!(steps.len(), 101);
+        assert_eq!(doubled.identities().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn texts_of_another_origin_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = opened(folder.path(), &[1_f32]).negated().unwrap().describe().unwrap();
+        // Its first step is named by 0: one that comes later, or itself, is not made yet.
+        let later = text.replace("{\"of\":0}", "{\"of\":1}");
+        assert_ne!(later, text);
+        for (wrong, said) in [
+            ("", "this does not tell how scores are made: EOF"),
+            ("{}", "this does not tell how scores are made: invalid type"),
+            ("[{\"Sum\":{}}]", "this does not tell how scores are made: unknown variant"),
+            ("[]", "this tells of no scores"),
+            (later.as_str(), "this does not tell how scores are made"),
+        ] {
+            let error = Scores::rebuild(wrong, &Job::new(1)).unwrap_err();
+            assert!(matches!(error, Error::Value(_)) && error.to_string().starts_with(said), "{error}");
+        }
+        // The file is another one by now.
+        let path = folder.path().join("float32");
+        std::fs::write(&path, [0; 8]).unwrap();
+        let error = Scores::rebuild(&text, &Job::new(1)).unwrap_err();
+        assert!(matches!(error, Error::SourceChanged(_)), "{error}");
+    }
+}

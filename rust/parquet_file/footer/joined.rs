@@ -49,3 +49,67 @@ fn end_of(chunk: &ColumnChunkMetaData) -> Option<u64> {
     let end = |(start, length): (Option<i64>, Option<i64>)| u64::try_from(start?.checked_add(length?)?).ok();
     ranges.into_iter().filter_map(end).max() // Proof: those that are there count, and no other.
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::record_batch::RecordBatch;
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::ParquetMetaDataReader;
+
+    use super::*;
+
+    fn written(rows: i64) -> Vec<u8> {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    /// Where the footer of a file begins, by the length at its end.
+    fn footer(bytes: &[u8]) -> usize {
+        let end = bytes.len() - 8;
+        let length: [u8; 4] = bytes[end..end + 4].try_into().unwrap();
+        end - usize::try_from(u32::from_le_bytes(length)).unwrap()
+    }
+
+    fn checked(bytes: Vec<u8>) -> Result<()> {
+        let start = footer(&bytes) as u64;
+        let bytes = Bytes::from(bytes);
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).unwrap();
+        check_not_joined(&bytes, &metadata, start)
+    }
+
+    #[test]
+    fn joined_files_are_refused_at_the_last_seam() {
+        for (first, last) in [(1, 1), (1, 5000), (5000, 1), (0, 3), (3, 0), (0, 0)] {
+            let (first, last) = (written(first), written(last));
+            checked(first.clone()).unwrap();
+            let said = checked([&first[..], &last].concat()).unwrap_err().to_string();
+            let seam = format!(
+                "at byte {} one file ends and another begins: Parquet files were joined",
+                first.len()
+            );
+            assert!(said.contains(&seam), "{said}");
+            let three = [&first[..], &first, &last].concat();
+            let said = checked(three).unwrap_err().to_string();
+            assert!(said.contains(&format!("at byte {} one file ends", 2 * first.len())), "{said}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_nothing_tells_of_are_left_alone() {
+        let file = written(10);
+        let (data, end) = file.split_at(footer(&file));
+        for between in [&b"\0"[..], b"PAR1", b"PAR1PAR1", &[7; 1000]] {
+            let with = [data, between, end].concat();
+            assert!(checked(with).is_ok(), "{between:?}");
+        }
+    }
+}

@@ -136,3 +136,143 @@ fn bytes_type(node: &Type) -> Result<Type> {
         group.with_converted_type(info.converted_type()).with_logical_type(info.logical_type_ref().cloned());
     if info.has_repetition() { group.with_repetition(info.repetition()) } else { group }.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        ArrayRef, AsArray, DictionaryArray, Int8Array, Int64Array, LargeStringArray, ListArray, StringArray,
+        StructArray, UInt16Array,
+    };
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::{Int32Type, TimeUnit};
+    use arrow::record_batch::RecordBatch;
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    fn item(data_type: DataType) -> FieldRef {
+        Arc::new(Field::new("item", data_type, true))
+    }
+
+    fn list(inner: DataType) -> DataType {
+        DataType::List(item(inner))
+    }
+
+    fn group(fields: &[DataType]) -> DataType {
+        let fields = fields.iter().enumerate();
+        DataType::Struct(fields.map(|(at, inner)| Field::new(at.to_string(), inner.clone(), true)).collect())
+    }
+
+    #[test]
+    fn columns_that_the_crate_does_not_look_at_are_checked() {
+        let message =
+            "message m { optional int96 t; optional binary s (UTF8); optional binary b; optional int32 n; }";
+        let parquet = SchemaDescriptor::new(Arc::new(parse_message_type(message).unwrap()));
+        let time = || DataType::Timestamp(TimeUnit::Nanosecond, None);
+        for (data_type, leaves, needs) in [
+            (time(), 0..1, true),
+            (DataType::Utf8, 1..2, false),
+            (DataType::Utf8, 2..3, true),
+            (list(DataType::Utf8View), 2..3, true),
+            (DataType::Binary, 2..3, false),
+            (DataType::Int32, 3..4, false),
+            (group(&[DataType::Utf8, DataType::Binary, DataType::Int32]), 1..4, false),
+            (group(&[DataType::Utf8, DataType::Utf8, DataType::Int32]), 1..4, true),
+            (group(&[time(), DataType::Utf8]), 0..2, true),
+            // More columns than leaves.
+            (group(&[DataType::Int32, DataType::Int32]), 3..4, true),
+        ] {
+            assert_eq!(needs_checks(&data_type, &parquet, &leaves), needs, "{data_type} {leaves:?}");
+        }
+    }
+
+    #[test]
+    fn texts_and_small_numbers_are_stored_wider_wherever_they_are() {
+        let inside: [fn(DataType) -> DataType; 7] = [
+            |inner| inner,
+            list,
+            |inner| DataType::LargeList(item(inner)),
+            |inner| DataType::FixedSizeList(item(inner), 2),
+            |inner| group(&[DataType::Int64, inner]),
+            |inner| DataType::Dictionary(Box::new(DataType::Int8), Box::new(inner)),
+            |inner| list(group(&[list(inner)])),
+        ];
+        for made in inside {
+            for wider in
+                [DataType::Int8, DataType::Int16, DataType::UInt8, DataType::UInt16, DataType::LargeUtf8]
+            {
+                assert!(is_stored_wider(&made(wider.clone())), "{wider}");
+            }
+            for same in
+                [DataType::Int32, DataType::UInt32, DataType::Binary, DataType::Float16, DataType::Date64]
+            {
+                assert!(!is_stored_wider(&made(same.clone())), "{same}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_as_the_bytes_that_it_stores() {
+        let texts = StringArray::from(vec![Some("a"), None, Some("é")]);
+        let lists = ListArray::new(
+            item(DataType::Utf8),
+            OffsetBuffer::from_lengths([2, 0, 1]),
+            Arc::new(StringArray::from(vec!["x", "y", "z"])),
+            None,
+        );
+        let fields =
+            vec![Field::new("a", DataType::UInt16, true), Field::new("b", DataType::LargeUtf8, true)];
+        let members: Vec<ArrayRef> = vec![
+            Arc::new(UInt16Array::from(vec![1, 2, 65_535])),
+            Arc::new(LargeStringArray::from(vec!["p", "q", "r"])),
+        ];
+        let dictionary: DictionaryArray<Int32Type> = vec!["k", "l", "k"].into_iter().collect();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("t", Arc::new(texts)),
+            ("i", Arc::new(Int8Array::from(vec![-128, 0, 127]))),
+            ("n", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+            ("l", Arc::new(lists)),
+            ("s", Arc::new(StructArray::new(fields.into(), members, None))),
+            ("d", Arc::new(dictionary)),
+        ];
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, column)| (name, column, true)),
+        );
+        let batch = batch.unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let bytes = Bytes::from(bytes);
+        let told = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).unwrap();
+        let stored = as_bytes(&told, &[0..1, 1..2, 2..3, 3..4, 4..6, 6..7]).unwrap();
+        let types: Vec<DataType> =
+            stored.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+        assert_eq!(types[..3], [DataType::Binary, DataType::Int32, DataType::Int64]);
+        assert_eq!((&types[3], &types[5]), (&list(DataType::Binary), &DataType::Binary));
+        let DataType::Struct(fields) = &types[4] else { panic!("{}", types[4]) };
+        assert_eq!(
+            (fields[0].data_type(), fields[1].data_type()),
+            (&DataType::Int32, &DataType::LargeBinary)
+        );
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, stored).build().unwrap();
+        let read: Vec<RecordBatch> = reader.map(std::result::Result::unwrap).collect();
+        let [read] = read.as_slice() else { panic!("{} batches", read.len()) };
+        let found = read.column(0).as_binary::<i32>();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [Some(&b"a"[..]), None, Some("é".as_bytes())]);
+        assert_eq!(read.column(1).as_primitive::<Int32Type>().values(), &[-128, 0, 127]);
+        let inner = read.column(3).as_list::<i32>().values().as_binary::<i32>().iter().flatten();
+        assert_eq!(inner.collect::<Vec<_>>(), [b"x", b"y", b"z"]);
+        assert_eq!(
+            read.column(4).as_struct().column(0).as_primitive::<Int32Type>().values(),
+            &[1, 2, 65_535]
+        );
+        let keys = read.column(5).as_binary::<i32>().iter().flatten();
+        assert_eq!(keys.collect::<Vec<_>>(), [b"k", b"l", b"k"]);
+        // Columns without leaves of their own are an error.
+        assert!(as_bytes(&told, &[0..1, 1..2, 2..3, 3..4, 4..5, 6..7]).is_err());
+    }
+}

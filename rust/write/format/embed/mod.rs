@@ -87,3 +87,6 @@ impl<E: Encoder> Encoder for Embedded<E> {
 pub(crate) fn has_files(shard: &FinishedShard) -> bool {
     shard.extra.contains_key(FACT)
 }
+
+#[cfg(test)]
+mod tests;
