@@ -1,10 +1,15 @@
 """The command line."""
 
+import json
+import os
+import pathlib
 import re
 import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import dsdm
@@ -72,7 +77,7 @@ def test_a_summary_of_many_blocks_is_that_of_the_whole(monkeypatch):
     values[[3, 500]] = np.nan
     monkeypatch.setattr(summary, "_BLOCK", 100)
     monkeypatch.setattr(summary, "_SAMPLE", 50)
-    lines = dict(summary.summarize(values.view(Vector)))
+    lines = dict(summary.summarize(summary.facts(values.view(Vector))))
     assert lines["NaN"] == "2"
     assert float(lines["mean"]) == pytest.approx(np.nanmean(values))
     assert float(lines["std"]) == pytest.approx(np.nanstd(values))
@@ -90,6 +95,9 @@ def test_a_summary_of_many_blocks_is_that_of_the_whole(monkeypatch):
         (["--fraction", 0.29], 290),
         (["--tokens", "1e4", "--row-tokens", 1024], 9),
         (["-k", 0], 0),
+        (["-k", "0.5K"], 500),
+        (["--tokens", "0.01m", "--row-tokens", 100], 100),
+        (["--tokens", "2e-9T", "--row-tokens", "1K"], 2),
     ],
 )
 def test_sizes(run, size, k, scores, tmp_path):
@@ -109,6 +117,11 @@ def test_sizes(run, size, k, scores, tmp_path):
         (["--fraction", "5%"], "'5%' is no number"),
         (["-k", "five"], "'five' is no whole number"),
         (["-k", "1.5"], "'1.5' is no whole number"),
+        (["-k", "1.2345K"], "'1.2345K' is no whole number"),
+        (["-k", "K"], "'K' is no whole number"),
+        (["-k", "5X"], "'5X' is no whole number"),
+        (["--tokens", "1e30B", "--row-tokens", 9], "--tokens is '1e30B'; it must be below 2^63"),
+        (["--tokens", "nanB", "--row-tokens", 9], "--tokens is 'nanB'"),
         (["-k", 3, "--rows", "x"], "'x' is no whole number"),
         (["--tokens", "many", "--row-tokens", 9], "--tokens is 'many'"),
         (["--tokens", "1e4"], "--tokens needs --row-tokens here"),
@@ -225,7 +238,7 @@ WRONG_OUT = [
     (["-o", "rows.npy"], "rows.npy: it exists"),
     (["-o", "none/y.npy"], "dsdm: none/y.npy: there is no directory none; make it, or name a file elsewhere"),
     (["-o", "folder"], "folder: it is a directory; name a .npy file"),
-    (["-o", "y.npy", "--key", "x"], "--key is 'x', and no .pt file"),
+    (["-o", "y.npy", "--key", "x"], "--key is 'x', and no .pt"),
     (["-o", "y.npy", "--column", "x"], "--column is 'x', and no Arrow or Parquet"),
 ]
 
@@ -244,17 +257,17 @@ def test_where_indices_go_is_looked_at_before_they_are_selected(run, tmp_path, o
 WRONG_FOLDER = [
     ([], "there: .*something else than a dataset is already"),
     (["--overwrite"], "this is none"),
-    (["--keep", "none"], "none"),
-    (["--format", "tokens", "--keep", "id"], 'column "id": it holds Int64, and token files hold lists of'),
+    (["--columns", "none"], "none"),
+    (["--format", "tokens", "--columns", "id"], 'column "id": it holds Int64, and token files hold lists of'),
     (["--format", "tokens"], "input_ids"),
-    (["--format", "tokens", "--keep", "doc", "--row-ids", "row"], "token files hold one column"),
+    (["--format", "tokens", "--columns", "doc", "--row-ids", "row"], "token files hold one column"),
     (["--row-ids", "id"], "adds a column 'id', and there is one"),
     (["--scores", "scores.npy", "--row-ids", "scores"], "both add a column 'scores'"),
     (["--scores", "short.npy"], "have 3 values and the source has 1,000 rows"),
     (["--max-shard-size", "much"], "--max-shard-size much is no size"),
     (["--num-shards", "0"], "is 0; at least 1 is needed"),
     (["--shuffle-seed", "3"], "--shuffle-seed 3 belongs to --row-order shuffle"),
-    (["--key", "x"], "--key is 'x', and no .pt file"),
+    (["--key", "x"], "--key is 'x', and no .pt"),
     (["--column", "x"], "--column is 'x', and no Arrow or Parquet"),
 ]
 
@@ -292,3 +305,84 @@ def test_a_file_that_cannot_be_written_is_told_by_its_name(run, tmp_path, monkey
     code, _, errors = run("indices", "scores.npy", "-k", 3, "-o", "y.npy")
     assert (code, errors.splitlines()[-1]) == (1, "dsdm: y.npy: No space left on device")
     assert not list(tmp_path.glob(".y*"))
+
+
+def test_help_lists_options_by_what_they_are_about(run):
+    _, said, _ = run("materialize", "--help")
+    headings = re.findall(r"^([A-Z][^:\n]*):", said, re.MULTILINE)
+    assert headings[:2] == ["Usage", "Arguments"]
+    assert [name.split(" (")[0] for name in headings[2:]] == [
+        "How many",
+        "Which rows",
+        "By what rule",
+        "How files are read",
+        "Options",
+    ]
+    options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", said, re.MULTILINE)
+    assert len(options) == len(set(options)) > 45
+    assert not {"--keep", "--rng"} & set(options)
+
+
+def test_columns_have_their_old_name_too(run, tmp_path, scores):
+    table = pa.table({"a": range(1000), "b": range(1000)})
+    pq.write_table(table, tmp_path / "c.parquet")
+    by = ["materialize", "c.parquet", "--by", "scores.npy", "-k", 3]
+    code, _, errors = run(*by, "old", "--keep", "b", "--keep", "a")
+    assert (code, errors.splitlines()[0]) == (0, "dsdm: --keep is now --columns; write --columns b --columns a")
+    assert run(*by, "new", "--columns", "b", "--columns", "a")[0] == 0
+    for name in ("old", "new"):
+        assert dsdm.open_shards(tmp_path / name).column_names == ["b", "a"]
+    code, _, errors = run(*by, "both", "--columns", "b", "--keep", "a")
+    assert (code, "--keep is the old name of --columns, and both are given" in errors) == (2, True)
+    assert len(scores) == 1000
+
+
+def test_every_command_tells_what_it_did_as_json(run, tmp_path, scores, monkeypatch):
+    def told(*arguments):
+        code, out, _ = run(*arguments, "--json")
+        assert code == 0
+        return json.loads(out)
+
+    found = told("scores", "scores.npy")
+    assert (found["rows"], found["nan"], found["dtype"]) == (1000, 0, "float32")
+    assert found["largest"] == float(scores.max())
+    assert found["quantiles"]["0.5"] == float(np.quantile(scores, 0.5, method="inverted_cdf"))
+    found = told("indices", "scores.npy", "-k", 3, "-o", "rows.npy")
+    best = np.sort(scores)[-3]
+    assert found == {
+        "path": "rows.npy",
+        "rows": 3,
+        "of": 1000,
+        "rule": "top-k of scores.npy",
+        "cut": {"score": repr(float(best)), "tied": 1, "taken": 1},
+        "seed": None,
+        "tokens": None,
+    }
+    pq.write_table(pa.table({"a": range(1000)}), tmp_path / "c.parquet")
+    assert told("materialize", "c.parquet", "out", "-i", "rows.npy", "--dry-run")["rows"] == 3
+    assert told("materialize", "c.parquet", "out", "-i", "rows.npy")["rows"] == 3
+    found = told("verify", "out")
+    assert (found["rows"], found["selection"], found["sources"]["same"]) == (3, True, [str(tmp_path / "c.parquet")])
+    np.save("odd.npy", np.array([np.inf, np.nan, -np.inf]))
+    found = told("scores", "odd.npy")
+    assert (found["smallest"], found["largest"], found["nan"]) == ("-inf", "inf", 1)
+    monkeypatch.setattr("dsdm.reference.fetch.fetch", lambda *_, **__: [tmp_path / "a.pt"])
+    assert told("fetch") == {"files": [str(tmp_path / "a.pt")]}
+    found = told("demo", "made", "--rows", 200)
+    assert found["directory"] == "made"
+    assert all(pathlib.Path(path).is_dir() for path in found["subsets"])
+
+
+def test_row_numbers_do_not_go_to_the_standard_output(run, tmp_path, scores):
+    code, out, errors = run("indices", "scores.npy", "-k", 3, "-o", "-")
+    assert (code, out, "a .npy file is not written to the standard output" in " ".join(errors.split())) == (2, "", True)
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.npy"]
+    assert len(scores) == 1000
+
+
+def test_the_shell_completes_options(tmp_path):
+    line = "dsdm indices --min"
+    environment = {**os.environ, "_DSDM_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "2"}
+    command = [sys.executable, "-c", "from dsdm.cli import app; app(prog_name='dsdm')"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.stdout.split() == ["--min-score"], ran.stderr

@@ -152,6 +152,6 @@ def test_the_command_says_how_to_leave_the_column_out(run, tmp_path, table):
     code, _, said = run(*command)
     assert code == 1
     assert "it is encrypted" in said
-    assert "name the others with --keep" in said
-    assert run(*command, "--keep", "score", "--keep", "tokens")[0] == 0
+    assert "name the others with --columns" in said
+    assert run(*command, "--columns", "score", "--columns", "tokens")[0] == 0
     assert (tmp_path / "out" / "dsdm.json").is_file()

@@ -27,10 +27,11 @@ def test_they_are_told_in_both_places(run):
     code, said, _ = run("--help")
     readme = (ROOT / "README.md").read_text("utf-8")
     assert code == 0
-    for text in ("0 done", "1 an error of files, data or the machine", "2 wrong usage", "130 interrupted by Ctrl-C"):
+    for text in ("0 done", "1 an error of files, data or the machine", "2 wrong usage", "130 interrupted"):
         assert text in said
+    assert "3 damage that verify found" in " ".join(said.split())
     assert "The command ends with 0 where all was done, 1 for an error of files, data or the machine" in readme
-    assert "for wrong usage, 130 where Ctrl-C interrupted it, and 141 where nobody reads its output" in readme
+    assert "3 where `verify` found damage, 130 where Ctrl-C interrupted it, and 141 where nobody reads" in readme
 
 
 def test_0_where_all_was_done(run):
@@ -99,6 +100,32 @@ def test_2_for_wrong_usage(run):
         code, out, errors = run(*arguments)
         assert (code, out) == (2, ""), (arguments, errors)
         assert not re.search(r"\b(threads|num_shards|memory_limit|seed|target)=", errors), errors
+
+
+def test_3_where_verify_finds_damage(run, tmp_path):
+    def flipped(path):
+        whole = bytearray(path.read_bytes())
+        whole[len(whole) // 2] ^= 1
+        path.write_bytes(whole)
+
+    changes = {
+        "flipped": lambda out: flipped(next(out.rglob("*.arrow"))),
+        "cut": lambda out: os.truncate(next(out.rglob("*.arrow")), 20),
+        "missing": lambda out: next(out.rglob("*.arrow")).unlink(),
+        "manifest": lambda out: flipped(out / "dsdm.json"),
+        "state": lambda out: (out / "state.json").unlink(),
+        "stray": lambda out: (out / "data-1.arrow").write_bytes(b"ARROW1"),
+        "source": lambda _: flipped(tmp_path / "c.parquet"),
+    }
+    for name, change in changes.items():
+        assert run("materialize", "c.parquet", name, "--by", "s.npy", "-k", 3)[0] == 0
+        assert run("verify", name)[0] == 0
+        change(tmp_path / name)
+        code, said, errors = run("verify", name)
+        assert (code, said, errors.count("\n")) == (3, "", 1), name
+    # No directory of dsdm is damaged by that.
+    for name in ("taken", "gone", "s.npy"):
+        assert run("verify", name)[0] == 1
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_draws_without_scores_have_no_best(method, order):
     ("arguments", "message"),
     [
         (["indices", "s.npy", "-k", 1, "-o", "o.npy", "--column", "x"], "--column is 'x', and no Arrow or Parquet"),
-        (["indices", "s.npy", "-k", 1, "-o", "o.npy", "--key", "x"], "--key is 'x', and no .pt file"),
+        (["indices", "s.npy", "-k", 1, "-o", "o.npy", "--key", "x"], "--key is 'x', and no .pt"),
         (["indices", "random", "-k", 1, "-o", "o.npy", "--column", "x"], "--column is 'x', and no Arrow or Parquet"),
         (["indices", "random", "-k", 1, "-o", "o.npy", "--dtype", "f4"], "--dtype is 'f4', and no score files"),
         (["indices", "s.npy", "-k", 1, "-o", "o.npy", "--data-dir", "."], "--data-dir goes with a method"),

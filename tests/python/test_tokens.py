@@ -136,7 +136,11 @@ def test_rows_without_a_number_of_tokens_are_refused(run, tmp_path):
 
 @pytest.mark.parametrize(
     "how",
-    [["--tokens-column", "doc"], ["--format", "tokens", "--keep", "doc"], ["--keep", "id", "--tokens-column", "doc"]],
+    [
+        ["--tokens-column", "doc"],
+        ["--format", "tokens", "--columns", "doc"],
+        ["--columns", "id", "--tokens-column", "doc"],
+    ],
     ids=str,
 )
 def test_the_column_of_the_tokens_is_the_one_that_is_named(run, tmp_path, how):

@@ -119,7 +119,7 @@ SAID = [
     ([*C, "--num-shards", 0], "--num-shards is 0"),
     ([*C, "--row-ids", "a"], "--row-ids adds a column 'a'"),
     ([*C, "--shuffle-seed", 3], "--shuffle-seed 3 belongs to --row-order shuffle, and --row-order is 'given'"),
-    ([*C, "--format", "tokens", "--keep", "a"], "name a column of these by --keep"),
+    ([*C, "--format", "tokens", "--columns", "a"], "name a column of these by --columns"),
     ([*C, "--format", "bin"], "'bin' is not one of 'arrow', 'parquet', 'tokens'"),
     (["materialize", "c.parquet"], "give SHARDS... and OUT: the corpus, and behind it the directory to write"),
     (

@@ -25,9 +25,8 @@ app = typer.Typer(
     name="dsdm",
     help="Turn score vectors into training subsets.",
     epilog="Begin with: dsdm demo\n\n\b\nExit codes: 0 done; 1 an error of files, data or the machine; 2 wrong usage; "
-    "130 interrupted by Ctrl-C; 141 nobody reads the output any more.",
+    "3 damage that verify found; 130 interrupted by Ctrl-C; 141 nobody reads the output any more.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -62,7 +61,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line: errors of dsdm are one line on stderr and exit code 1, wrong usage 2, Ctrl-C 130."""
+    """Run the command line: an error is one line on stderr and exit code 1, wrong usage 2, damage 3, Ctrl-C 130."""
     try:
         code = app(standalone_mode=False)
         if sys.stdout is not None:  # it is None where it was closed before the start
@@ -80,7 +79,7 @@ def main() -> None:
             raise
         with_limit(error)
         say(f"dsdm: {_one_line(error)}", err=True)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
 
 
 def _show(error: Any) -> None:

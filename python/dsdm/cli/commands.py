@@ -1,5 +1,8 @@
 """The commands: parse, call, say what was done."""
 
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +15,14 @@ from dsdm.cli.files import check_place, load_selection, say_untied, write_npy
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
+from dsdm.cli.options.help import Grouped
 from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.writing import Writing
-from dsdm.cli.saying import say
+from dsdm.cli.saying import say, say_json
 from dsdm.cli.tokens import Lengths
-from dsdm.cli.usage import as_usage, naming
+from dsdm.cli.usage import as_usage, damaged, naming
 from dsdm.cli.words import as_options
 from dsdm.paths import refuse_inputs, refuse_inside
 
@@ -29,7 +33,7 @@ _LEAST_DEMO = 200
 def register(app: typer.Typer) -> None:
     """Add the commands in the order in which the help lists them."""
     for command in (demo, fetch, scores, indices, materialize, verify):
-        app.command()(command)
+        app.command(cls=Grouped)(command)
     app.add_typer(bench.app, name="bench")
 
 
@@ -41,6 +45,8 @@ def demo(
         int,
         typer.Option("--rows", parser=whole_number, metavar="N", help="At most this many rows of text; 200 or more."),
     ] = 2000,
+    *,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Make a small corpus with scores, and run every method on every target.
 
@@ -51,7 +57,14 @@ def demo(
     if rows < _LEAST_DEMO:
         message = f"--rows is {rows}; at least {_LEAST_DEMO} are needed"
         raise typer.BadParameter(message)
-    run(folder, rows)
+    if not as_json:
+        run(folder, rows)
+        return
+    # What is printed on the way is no JSON.
+    with redirect_stdout(sys.stderr):
+        run(folder, rows)
+    names = ("corpus", "data", "subsets")
+    say_json({"directory": folder, **{name: sorted(map(str, (folder / name).iterdir())) for name in names}})
 
 
 def fetch(
@@ -67,6 +80,8 @@ def fetch(
         str | None,
         typer.Option("--url", envvar="DSDM_DATA_URL", help="The directory to download from.", show_default=False),
     ] = None,
+    *,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Download the published score files (14 GB), checked by their sha256.
 
@@ -82,7 +97,11 @@ def fetch(
 
     with as_usage():
         check_names(files or ())
-    for path in download(files or None, data_dir=data_dir, url=url):
+    paths = download(files or None, data_dir=data_dir, url=url)
+    if as_json:
+        say_json({"files": list(map(str, paths))})
+        return
+    for path in paths:
         say(path)
 
 
@@ -94,6 +113,7 @@ def scores(
     sort: opt.SortOption = None,
     *,
     partial: opt.Partial = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Show what score files hold: type, rows, range, quantiles, NaN.
 
@@ -104,15 +124,19 @@ def scores(
       dsdm scores demo/data/dsdm/squad.pt
       dsdm scores demo/data/dsdm/squad.pt demo/data/dsdm/lambada.pt
     """
-    from dsdm.cli.summary import summarize
+    from dsdm.cli.summary import facts, summarize
 
     reading = Reading(key=key, column=column, dtype=dtype, sort=sort, partial=partial)
     reading.check_found(files)
     vector = reading.open(files)
     reading.check_used([vector])
-    width = max(len(name) for name, _ in summarize(vector))
-    for name, value in summarize(vector):
-        say(f"{name:<{width}}  {value}")
+    found = facts(vector)
+    if as_json:
+        say_json(found)
+        return
+    lines = list(summarize(found))
+    width = max(len(name) for name, _ in lines)
+    say(*(f"{name:<{width}}  {value}" for name, value in lines))
 
 
 @expanded
@@ -134,6 +158,7 @@ def indices(
     reading: Reading,
     *,
     overwrite: opt.Overwrite = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Select rows by a method or by score files, and write their numbers.
 
@@ -164,6 +189,10 @@ def indices(
     else:
         write_npy(out, found.indices)
     choice.report(found)
+    if as_json:
+        cut = None if found.cut is None else found.cut.told()
+        told = {"path": out, "rows": len(found), "of": found.n, "rule": found.what, "cut": cut}
+        say_json({**told, "seed": found.seed, "tokens": found.tokens})
 
 
 @expanded
@@ -191,6 +220,7 @@ def materialize(
     ruling: Ruling,
     reading: Reading,
     writing: Writing,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Write chosen rows of a corpus as a dataset directory.
 
@@ -237,7 +267,7 @@ def materialize(
     else:
         rows = _rows_of(Path(str(indices_file)), len(shards), source)
     arguments |= {**found, "threads": choosing.threads}
-    _write(where, rows, out, arguments, dry_run=writing.dry_run)
+    _write(where, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json)
 
 
 def _rows_of(file: Path, rows: int, source: list[str]) -> Any:
@@ -253,15 +283,17 @@ def _rows_of(file: Path, rows: int, source: list[str]) -> Any:
     return found
 
 
-def _write(where: Any, rows: Any, out: Path, arguments: dict[str, Any], *, dry_run: bool) -> None:
+def _write(where: Any, rows: Any, out: Path, arguments: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
     """Write rows and say what was written, or what would be."""
     import dsdm
 
     if dry_run:
-        say(*str(dsdm.plan(where, rows, out, **arguments)).split("\n"))
+        planned = dsdm.plan(where, rows, out, **arguments)
+        say_json(asdict(planned)) if as_json else say(*str(planned).split("\n"))
         return
     with noted():
-        say(dsdm.materialize(where, rows, out, **arguments))
+        written = dsdm.materialize(where, rows, out, **arguments)
+    say_json(asdict(written)) if as_json else say(written)
 
 
 def verify(
@@ -276,6 +308,8 @@ def verify(
             "--trust-path", parser=opt.local_path, help="Open what dsdm.json names below this as well; can be repeated."
         ),
     ] = None,
+    *,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Check that a directory is still what was written.
 
@@ -284,7 +318,7 @@ def verify(
     looked for from where the command runs: from another directory less is compared, which is said and is no error.
     Files that dsdm.json names are opened below DIR, the data directory, the directory in which the command runs, and
     --trust-path; of others it is said that they were not looked at.
-    A file in DIR that is none of it, and that readers would take for rows, is an error.
+    A file in DIR that is none of it, and that readers would take for rows, is an error. Damage ends with exit code 3.
 
     \b
     Examples:
@@ -295,7 +329,9 @@ def verify(
 
     with as_usage():
         check_threads(threads)
-    say(as_options(str(dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ()))))
+    with damaged(folder):
+        found = dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ())
+    say_json(asdict(found)) if as_json else say(as_options(str(found)))
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

@@ -1,10 +1,13 @@
 """What the commands print: the one place through which it goes."""
 
 import contextlib
+import json
 import logging
+import math
 import os
 import sys
-from typing import NoReturn, TextIO
+from collections.abc import Mapping
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -25,6 +28,24 @@ def say(*lines: object, err: bool = False) -> None:
         _write_to_nowhere(sys.stderr if err else sys.stdout)
         # Without its name, a full disk behind it reads as that of the output.
         raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from error
+
+
+def say_json(told: Mapping[str, Any]) -> None:
+    """Print what was done as one object of JSON, in which nothing acts on the terminal either.
+
+    A float that JSON has no number for is its text.
+    """
+    say(*json.dumps(_as_json(told), indent=2).split("\n"))
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(of) for name, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def end_unread() -> NoReturn:

@@ -1,9 +1,9 @@
 """What a score vector holds, in memory that does not grow with it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,10 @@ class Moments:
         self.largest = max(self.largest, float(valid.max()))
 
 
-def summarize(scores: "Scores") -> Iterator[tuple[str, str]]:
-    """Yield the lines of the summary, as name and value.
+def facts(scores: "Scores") -> dict[str, Any]:
+    """Return what the vector holds, in one pass.
 
-    Quantiles are exact up to 1,048,576 rows, and beyond that those of so many rows, evenly spaced.
+    Quantiles are exact up to 1,048,576 rows, and beyond that those of so many rows, evenly spaced: `sampled` of them.
     """
     rows = len(scores)
     moments = Moments()
@@ -56,26 +56,33 @@ def summarize(scores: "Scores") -> Iterator[tuple[str, str]]:
         with np.errstate(invalid="ignore", over="ignore"):
             moments.add(block)
         sampled.append(block[-start % stride :: stride].copy())
-    yield "files", ", ".join(str(path) for path in scores.paths)
-    for name in ("column", "key"):
-        if taken := getattr(scores, name, None):
-            yield name, taken
-    yield "dtype", str(scores.dtype)
-    yield "rows", f"{rows:,}"
-    yield "NaN", f"{moments.nan:,}"
+    taken = {name: getattr(scores, name, None) for name in ("column", "key")}
+    found: dict[str, Any] = {"files": [str(path) for path in scores.paths]}
+    found |= {name: value for name, value in taken.items() if value}
+    found |= {"dtype": str(scores.dtype), "rows": rows, "nan": moments.nan}
     if moments.count:
-        yield from _spread(moments, np.concatenate(sampled), stride)
+        found |= {"smallest": moments.smallest, "largest": moments.largest, "mean": moments.mean}
+        found["std"] = math.sqrt(moments.squares / moments.count)
+        sample = np.concatenate(sampled)
+        valid = sample[~np.isnan(sample)]
+        values = np.quantile(valid, _QUANTILES, method="inverted_cdf").tolist() if len(valid) else []
+        found["quantiles"] = dict(zip(_QUANTILES, values, strict=False))
+        found["sampled"] = len(sample)
+    return found
 
 
-def _spread(moments: Moments, sample: NDArray[np.float64], stride: int) -> Iterator[tuple[str, str]]:
-    yield "range", f"{moments.smallest:.9g} to {moments.largest:.9g}"
-    yield "mean", f"{moments.mean:.9g}"
-    yield "std", f"{math.sqrt(moments.squares / moments.count):.9g}"
-    valid = sample[~np.isnan(sample)]
-    if len(valid):
-        values = np.quantile(valid, _QUANTILES, method="inverted_cdf")
-        about = "" if stride == 1 else " about"
-        for share, value in zip(_QUANTILES, values, strict=True):
+def summarize(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a summary, as name and value."""
+    yield "files", ", ".join(found["files"])
+    yield from ((name, found[name]) for name in ("column", "key", "dtype") if name in found)
+    yield "rows", f"{found['rows']:,}"
+    yield "NaN", f"{found['nan']:,}"
+    if "mean" in found:
+        yield "range", f"{found['smallest']:.9g} to {found['largest']:.9g}"
+        yield "mean", f"{found['mean']:.9g}"
+        yield "std", f"{found['std']:.9g}"
+        about = "" if found["sampled"] == found["rows"] else " about"
+        for share, value in found["quantiles"].items():
             yield f"{share:.0%}{about}", f"{value:.9g}"
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import typer
 
+DAMAGED = 3
+"""The exit code of a directory that is not what was written."""
+
 
 @contextmanager
 def as_usage() -> Iterator[None]:
@@ -14,6 +17,20 @@ def as_usage() -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from error
+
+
+@contextmanager
+def damaged(folder: Path) -> Iterator[None]:
+    """Have what is found to be damaged in a directory end the command with an exit code of its own."""
+    from dsdm.errors import FormatError
+
+    try:
+        yield
+    except (FormatError, FileNotFoundError) as error:
+        # That it is no directory of dsdm is no damage.
+        if not isinstance(error, FileNotFoundError) or error.filename not in (None, str(folder)):
+            error.exit_code = DAMAGED  # type: ignore[union-attr]
+        raise
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import shlex
 OPTIONS = {
     "at_least": "--at-least",
     "column": "--column",
-    "columns": "--keep",
+    "columns": "--columns",
     "data_dir": "--data-dir",
     "dtype": "--dtype",
     "exclude": "--exclude",

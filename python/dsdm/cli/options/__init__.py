@@ -54,7 +54,7 @@ def value_of(choice: StrEnum | None, default: str | None = None) -> Any:
     return default if choice is None else choice.value
 
 
-_SIZE = "How many (exactly one of these)"
+_SIZE = "How many (one of these, or as many as a rule says)"
 _CHOICE = "Which rows"
 _READING = "How files are read"
 
@@ -64,7 +64,7 @@ Count = Annotated[
         "--count",
         "-k",
         parser=whole_number,
-        help="This many rows; also as 1e5.",
+        help="This many rows; also as 1e5 or 100K.",
         rich_help_panel=_SIZE,
         metavar="K",
     ),
@@ -83,8 +83,8 @@ Tokens = Annotated[
     str | None,
     typer.Option(
         "--tokens",
-        help="As many whole rows, best or drawn first, as make at most this many tokens; also as 2.6e10. A row has as "
-        "many as its list in the column input_ids, in that of --tokens-column, or says --row-tokens.",
+        help="As many whole rows, best or drawn first, as make at most this many tokens; also as 2.6e10 or 26B. A row "
+        "has as many as its list in the column input_ids, in that of --tokens-column, or says --row-tokens.",
         rich_help_panel=_SIZE,
         metavar="N",
     ),
@@ -228,4 +228,5 @@ Threads = Annotated[
         help="Threads to use; else $DSDM_NUM_THREADS, else all that the process may use.",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was done, or found, as one object of JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import typer
+
+from dsdm.cli.options.numbers import decimal_of
 
 _MOST = 2**63
 
@@ -51,12 +53,9 @@ def parse_size(
 
 
 def _whole(text: str) -> int:
-    try:
-        number = Decimal(text.replace("_", "").replace(",", ""))
-    except InvalidOperation:
-        number = Decimal(-1)
+    number = decimal_of(text)
     if not number.is_finite() or number < 0:
-        message = f"--tokens is {text!r}; a number such as 26_000_000_000 or 2.6e10 is needed"
+        message = f"--tokens is {text!r}; a number such as 26_000_000_000, 2.6e10 or 26B is needed"
         raise typer.BadParameter(message)
     if number >= _MOST:
         message = f"--tokens is {text!r}; it must be below 2^63"

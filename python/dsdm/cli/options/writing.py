@@ -9,6 +9,7 @@ import typer
 from dsdm.cli import options as opt
 from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
+from dsdm.cli.saying import say
 from dsdm.cli.usage import as_usage
 
 _COLUMN = "input_ids"
@@ -50,9 +51,10 @@ class Writing:
             "--shuffle-seed", parser=whole_number, metavar="N", help="Repeat the shuffle that printed this seed."
         ),
     ] = None
-    columns: Annotated[list[str] | None, typer.Option("--keep", help="Only this column (give it again for more).")] = (
-        None
-    )
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", metavar="NAME", help="Only this column (give it again for more).")
+    ] = None
+    keep: Annotated[list[str] | None, typer.Option("--keep", hidden=True)] = None
     row_ids: Annotated[
         str | None, typer.Option("--row-ids", metavar="NAME", help="Add the row numbers as a column.")
     ] = None
@@ -94,6 +96,18 @@ class Writing:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False
+
+    def __post_init__(self) -> None:
+        """Accept ``--keep``, the old name of ``--columns``."""
+        if self.keep is None:
+            return
+        if self.columns is not None:
+            message = "--keep is the old name of --columns, and both are given; say --columns alone"
+            raise typer.BadParameter(message)
+        written = " ".join(f"--columns {name}" for name in self.keep)
+        say(f"dsdm: --keep is now --columns; write {written}", err=True)
+        object.__setattr__(self, "columns", self.keep)
+        object.__setattr__(self, "keep", None)
 
     def check_all(self, threads: int | None) -> None:
         """End with a usage error for values that are wrong in themselves, or do not go together."""
