@@ -282,7 +282,7 @@ mod tests {
             assert!(values.slice(3..3).is_empty() && !second.is_empty());
             // At an odd address, and with a part of a value at the end.
             assert_eq!(Values::from_bytes(dtype, &bytes[1..=size]).is_some(), size == 1, "{dtype}");
-            assert_eq!(Values::from_bytes(dtype, &bytes[..size + 1]).is_some(), size == 1, "{dtype}");
+            assert_eq!(Values::from_bytes(dtype, &bytes[..=size]).is_some(), size == 1, "{dtype}");
             assert!(Values::from_bytes(dtype, &bytes[1..1]).unwrap().is_empty(), "{dtype}");
         }
     }

@@ -14,6 +14,9 @@ use arrow::record_batch::RecordBatch;
 use super::check_values::{checked_batch, without_texts};
 use crate::error::{Error, Result};
 
+/// Makes a column of bytes.
+type Make = fn(&[Option<&[u8]>]) -> ArrayRef;
+
 fn item(data_type: DataType) -> FieldRef {
     Arc::new(Field::new("item", data_type, true))
 }
@@ -77,10 +80,10 @@ fn texts_are_bytes_wherever_they_are() {
 fn texts_come_out_and_bytes_that_are_none_are_named() {
     let good: [Option<&[u8]>; 4] = [Some("größer".as_bytes()), None, Some(b""), Some(b"x")];
     let bad: [Option<&[u8]>; 3] = [Some(b"x"), None, Some(BAD)];
-    let make: [(fn(&[Option<&[u8]>]) -> ArrayRef, DataType); 3] = [
+    let make: [(Make, DataType); 3] = [
         (|rows| Arc::new(BinaryArray::from(rows.to_vec())), DataType::Utf8),
         (|rows| Arc::new(LargeBinaryArray::from(rows.to_vec())), DataType::LargeUtf8),
-        (|rows| Arc::new(BinaryViewArray::from_iter(rows.iter().copied())), DataType::Utf8View),
+        (|rows| Arc::new(rows.iter().copied().collect::<BinaryViewArray>()), DataType::Utf8View),
     ];
     for (made, wanted) in make {
         let found = checked(made(&good), wanted.clone()).unwrap();

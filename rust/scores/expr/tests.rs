@@ -1,6 +1,6 @@
 //! Expressions (`eval`, `shared`), held against their values computed one by one, and the moments of vectors (`moments`).
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Sub};
 use std::path::Path;
 
 use half::f16;
@@ -66,8 +66,8 @@ impl Numbers {
 
     fn negated(&self) -> Self {
         match self {
-            Self::F32(values) => Self::F32(values.iter().map(|value| value.neg()).collect()),
-            Self::F64(values) => Self::F64(values.iter().map(|value| value.neg()).collect()),
+            Self::F32(values) => Self::F32(values.iter().map(|value| -value).collect()),
+            Self::F64(values) => Self::F64(values.iter().map(|value| -value).collect()),
         }
     }
 

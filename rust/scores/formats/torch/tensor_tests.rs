@@ -13,7 +13,7 @@ use crate::io::file::{File, Io};
 use crate::scores::dtype::DType;
 
 /// Bytes of the storage.
-const BYTES: u64 = 48;
+const BYTES: usize = 48;
 
 /// A tensor of float32 over all of the storage, but for its shape.
 const TENSOR: Tensor<'static> = Tensor {
@@ -34,7 +34,7 @@ fn placed(
 ) -> Result<(u64, u64, u64, DType)> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f.pt");
-    let payload = [7; BYTES as usize];
+    let payload = [7; BYTES];
     write(&path, zip(&[("a/data.pkl", b"."), ("a/data/0", &payload)])).unwrap();
     let file = File::open(&path, Io::Pread).unwrap();
     let archive = Archive::open(&file).unwrap();

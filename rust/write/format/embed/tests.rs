@@ -43,6 +43,7 @@ fn stored(files: &StructArray) -> Vec<Option<(Option<String>, Option<String>)>> 
     (0..files.len()).map(|row| files.is_valid(row).then(|| one(row))).collect()
 }
 
+#[allow(clippy::unnecessary_wraps)] // a value of a column, which may be null
 fn some(bytes: &str, path: &str) -> Option<(Option<String>, Option<String>)> {
     Some((Some(bytes.to_owned()), Some(path.to_owned())))
 }
