@@ -37,6 +37,7 @@ PARTS = {
     "harness": "dsdm_bench dsdm_bench.harness",
     "select": "dsdm_bench.select",
     "gather": "dsdm_bench.gather",
+    "rules": "dsdm_bench.rules",
 }
 # What each part may import beside itself: other parts, or single modules of them.
 ARROWS = {
@@ -52,10 +53,11 @@ ARROWS = {
     "demo": "base reference public",
     "saying": "base",
     "options": "paths scores rows saying",
-    "bench": "base options select gather",
+    "bench": "base options select gather rules",
     "cli": "base paths scores reference selection rows public demo saying options bench",
     "select": "harness dsdm dsdm.reference",
     "gather": "harness dsdm dsdm.dataset",
+    "rules": "harness dsdm",
 }
 ARROWS = {part: set(names.split()) for part, names in ARROWS.items()}
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "materialize": ([*MATERIALIZE, "--by", "s2.npy", "--gumbel", "--row-order", "shuffle", "-k", "1"], None),
     "verify": (["verify", "made"], None),
     "bench select": (["bench", "select", "--rows", "100", "--plot", "x.txt"], "x.txt"),
+    "bench rules": (["bench", "rules", "--rows", "2000", "--groups", "2", "--plot", "x.txt"], "x.txt"),
     "bench gather": (["bench", "gather", "--rows", "100", "--plot", "x.txt"], "x.txt"),
 }
 # Instead of `-k`, which goes with none of these.

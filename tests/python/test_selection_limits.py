@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 import dsdm
-from dsdm.selection.record import limits
+from dsdm.selection.record import check, limits
+from dsdm.selection.told import KNOWN
 from tests.conftest import ROOT
 
 TABLE = pa.table({"a": [1, 2, 3]})
@@ -103,3 +104,11 @@ def test_score_files_that_it_takes_are_written(tmp_path):
         folder = tmp_path / str(number)
         dsdm.materialize(TABLE, rows, folder, selection=told(files), progress=False)
         assert dsdm.verify(folder).rows == 1
+
+
+def test_functions_that_choose_again_are_those_that_the_reader_knows():
+    """Fields of the others are not looked at before they are worked with."""
+    (known,) = re.findall(
+        r"const KNOWN: \[&str; \d\] = \[(.*)\];", (ROOT / "rust/write/manifest/schema.rs").read_text()
+    )
+    assert tuple(re.findall(r'"(\w+)"', known)) == KNOWN == tuple(check.FUNCTIONS)

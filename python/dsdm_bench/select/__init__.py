@@ -13,10 +13,10 @@ from dsdm_bench.harness import machine, plot
 from dsdm_bench.harness.errors import WrongAnswerError
 from dsdm_bench.harness.report import heading, publish
 from dsdm_bench.harness.results import JobResult, refuse_wrong
+from dsdm_bench.harness.table import table
 from dsdm_bench.select.jobs import JOBS, ON_DEMAND
 from dsdm_bench.select.measure import SelectBench
 from dsdm_bench.select.peers import LIBRARIES
-from dsdm_bench.select.report import table
 from dsdm_bench.select.settings import SelectSettings
 from dsdm_bench.select.vectors import vectors
 

@@ -11,12 +11,12 @@ from dsdm_bench.harness.console import say
 from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.errors import ChildError
 from dsdm_bench.harness.machine import version_of
+from dsdm_bench.harness.passes import Arrays, readers
 from dsdm_bench.harness.process import is_measurable
 from dsdm_bench.harness.results import JobResult, Measured, Unit, compare
 from dsdm_bench.select import memory
 from dsdm_bench.select.answers import check
 from dsdm_bench.select.oracle import Expected, expected
-from dsdm_bench.select.passes import Arrays, readers
 from dsdm_bench.select.peers import peers_for
 from dsdm_bench.select.peers.peer import Peer
 from dsdm_bench.select.settings import SEED, SelectSettings

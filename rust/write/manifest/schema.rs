@@ -12,7 +12,7 @@ const MAX_TEXT: usize = 1_024;
 /// Characters of a number in what is told of the selection.
 const MAX_NUMBER: usize = 1_000;
 /// The functions by which rows can be chosen again; what is told of another is kept and not read.
-const KNOWN: [&str; 3] = ["get_indices", "top_k", "gumbel_top_k"];
+const KNOWN: [&str; 4] = ["get_indices", "top_k", "gumbel_top_k", "choose"];
 
 /// What is wrong: the field, and with it what was found and expected.
 pub(crate) type Wrong = (String, String);

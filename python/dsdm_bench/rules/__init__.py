@@ -1,0 +1,105 @@
+"""``dsdm bench rules``: thresholds, budgets and quotas on this machine, against every peer that is installed.
+
+Every system's answer is compared with a plain numpy computation before its time is shown. Times are medians of runs in
+turns.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dsdm
+from dsdm_bench.harness import machine, plot
+from dsdm_bench.harness.console import say
+from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
+from dsdm_bench.harness.errors import WrongAnswerError
+from dsdm_bench.harness.passes import readers
+from dsdm_bench.harness.report import heading, publish
+from dsdm_bench.harness.results import JobResult, Unit, compare, refuse_wrong
+from dsdm_bench.harness.table import table
+from dsdm_bench.rules.inputs import Inputs, make
+from dsdm_bench.rules.oracle import RIGHT, check
+from dsdm_bench.rules.peers import SYSTEMS
+from dsdm_bench.rules.settings import JOBS, LIBRARIES, RuleSettings
+
+__all__ = ["JOBS", "LIBRARIES", "RuleSettings", "WrongAnswerError", "run"]
+
+_SCALE = "time in passes over the bytes that the rule reads (one pass: a parallel max by the fastest reader)"
+
+
+def run(settings: RuleSettings, *, json: Path | None = None, chart: Path | None = None) -> list[JobResult]:
+    """Run jobs, print a table for each as it ends, and return what was measured.
+
+    Parameters
+    ----------
+    settings
+        What to measure.
+    json
+        A file to write the report to, renewed after each job.
+    chart
+        A .png or .svg file to draw the times into.
+
+    Raises
+    ------
+    WrongAnswerError
+        At the end, naming each system whose answer was wrong.
+
+    """
+    if chart is not None:
+        plot.check_path(chart)
+    report = _report(settings)
+    how = f"{settings.rows:,} rows in memory; medians of runs in {settings.repeats} turns"
+    print(heading(report["machine"], report["versions"], how), end="\n\n")
+    say(f"making {settings.rows:,} rows")
+    inputs = make(settings)
+    libraries = [name for name in ("dsdm", *LIBRARIES) if name == "dsdm" or _takes_part(name, settings)]
+    calls = {name: SYSTEMS[name](inputs, settings.thread_count) for name in libraries}
+    results = []
+    for job in settings.jobs:
+        results.append(_measure(job, inputs, {name: calls[name][job] for name in libraries}, settings))
+        publish(results[-1], table(results[-1]), report, json)
+    if chart is not None:
+        title = f"{settings.rows:,} rows, {report['machine']['threads']} threads, {report['machine']['processor']}"
+        plot.plot(chart, results, title, _SCALE)
+    refuse_wrong(results)
+    return results
+
+
+def _takes_part(name: str, settings: RuleSettings) -> bool:
+    return machine.is_installed(name) and (settings.peers is None or name in settings.peers)
+
+
+def _measure(job: str, inputs: Inputs, calls: dict[str, Any], settings: RuleSettings) -> JobResult:
+    """Measure all systems on one rule, in turns with the readers of the bytes that it reads."""
+    right = RIGHT[job](inputs)
+    title = f"{job}: {len(right):,} of {inputs.rows:,} rows"
+    say(title)
+    more = {"budget": [inputs.lengths], "quotas": [inputs.groups]}.get(job, [])
+    arrays = [inputs.scores, *(array.view(inputs.scores.dtype) for array in more)]
+    reading = readers(arrays, settings.thread_count)
+    contestants = [Contestant(name, call, partial(check, job, right)) for name, call in calls.items()]
+    alternate([*reading, *contestants], settings.repeats, settings.budget)
+    best = fastest(reading)
+    unit = Unit(best.name, best.median or 0.0, sum(array.nbytes for array in arrays))
+    systems = [measured(one, unit) for one in contestants]
+    for one in systems:
+        one.library, one.version = one.system, machine.version_of(one.system)
+    compare(systems, "dsdm")
+    return JobResult(job, title, inputs.rows, len(right), unit, "dsdm", systems)
+
+
+def _report(settings: RuleSettings) -> dict[str, Any]:
+    """Return the report without jobs; times are in seconds."""
+    versions = {"dsdm": dsdm.__version__, **{name: machine.version_of(name) for name in LIBRARIES}}
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.describe(settings.thread_count, Path.cwd()),
+        "versions": versions,
+        "missing": [name for name, version in versions.items() if version is None],
+        "rows": settings.rows,
+        "groups": settings.groups,
+        "repeats": settings.repeats,
+        "budget": settings.budget,
+        "jobs": [],
+    }
