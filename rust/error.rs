@@ -172,6 +172,19 @@ impl Error {
         }
     }
 
+    /// The same, where what is wrong lies in a part of a file.
+    #[must_use]
+    pub fn within(self, part: &str) -> Self {
+        let told = |fault: Fault| Fault { message: format!("{part}: {}", fault.message), ..fault };
+        match self {
+            Self::Format(fault) => Self::Format(told(fault)),
+            Self::UnsafePickle(fault) => Self::UnsafePickle(told(fault)),
+            Self::Truncated(fault) => Self::Truncated(told(fault)),
+            Self::Schema(fault) => Self::Schema(told(fault)),
+            other => other,
+        }
+    }
+
     /// [`Error::Io`] for something done to a path.
     pub fn io(path: impl AsRef<Path>, doing: impl Into<String>, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::OutOfMemory {
@@ -225,6 +238,23 @@ mod tests {
                 lacks
             );
         }
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_told_with_what_is_wrong_in_it() {
+        let told = |error: Error| error.within("entry \"x\"").to_string();
+        for error in [
+            Error::format("a", At::Byte(3), "it is bad"),
+            Error::unsafe_pickle("a", At::Byte(3), "it is bad"),
+            Error::truncated("a", At::Byte(3), "it is bad"),
+            Error::schema("a", At::Byte(3), "it is bad"),
+        ] {
+            let kind = std::mem::discriminant(&error);
+            let error = error.within("entry \"x\"");
+            assert_eq!(std::mem::discriminant(&error), kind);
+            assert_eq!(error.to_string(), "a: at byte 3: entry \"x\": it is bad");
+        }
+        assert_eq!(told(Error::Interrupted), "interrupted");
     }
 
     #[test]

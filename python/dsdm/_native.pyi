@@ -109,7 +109,7 @@ class Scores:
 
     @property
     def key(self) -> str | None:
-        """The tensor that was taken of ``.safetensors`` files, and of ``.pt`` files that hold several, as `column`."""
+        """What was taken of ``.npz``, ``.safetensors`` and of ``.pt`` files that hold several tensors, as `column`."""
 
     @property
     def is_mapped(self) -> bool:

@@ -1,7 +1,7 @@
 """Score vectors: one score per row, read where it lies.
 
-Formats are told by their content: torch ``.pt`` (never unpickled), ``.npy``, ``.safetensors``, Arrow, Parquet, and
-raw values.
+Formats are told by their content: torch ``.pt`` (never unpickled), ``.npy``, ``.npz``, ``.safetensors``, Arrow,
+Parquet, and raw values.
 """
 
 import os
@@ -47,9 +47,9 @@ def open_scores(
         their order, is decided as by :func:`dsdm.open_shards`, so that scores beside shards of the same names are
         in the same order.
     key
-        The tensor of a ``.pt`` file that holds a dict (``key="squad"``) or a list (``key="0"`` is its first), or of a
-        ``.safetensors`` file. Without it, the only tensor is taken if nothing beside it (a list, a dict) holds
-        numbers; `Scores.key` says which.
+        The tensor of a ``.pt`` file that holds a dict (``key="squad"``) or a list (``key="0"`` is its first), of a
+        ``.safetensors`` file, or the array of an ``.npz`` archive. Without it, the only one is taken if nothing beside
+        it (a list, a dict) holds numbers; `Scores.key` says which.
     column
         The column of Arrow or Parquet files that have several. Without it, the only column of floats is taken if
         no other column holds numbers in any form (decimals, lists or structs of floats, dictionaries), and a
@@ -108,7 +108,7 @@ def open_scores(
         path_or_paths, key=key, column=column, dtype=dtype, io=io, verify=verify, sort=sort, partial=partial
     )
     for name, option, taken, kind in (
-        ("key", key, scores.key, ".pt and .safetensors files that hold several tensors"),
+        ("key", key, scores.key, ".pt, .safetensors and .npz files that hold several"),
         ("column", column, scores.column, "Arrow and Parquet files"),
     ):
         if option is not None and taken is None:

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Source;
 use super::expr::Scores;
 use super::formats::sniff::{ScoreFormat, format_of};
-use super::formats::{arrow, npy, parquet, raw, safetensors, torch};
+use super::formats::{arrow, npy, npz, parquet, raw, safetensors, torch};
 use super::options::{OpenOptions, RawType};
 use super::vector::chosen::{Chosen, common};
 use super::vector::hashes::Hashes;
@@ -75,7 +75,8 @@ fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Res
 fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Option<Chosen>)> {
     let all = |parts| (parts, None);
     match (format_of(file, options.dtype.is_some())?, options.dtype) {
-        (ScoreFormat::Npy, _) => npy::parts(file).map(all),
+        (ScoreFormat::Npy, _) => npy::parts(npy::Window::all(file)).map(all),
+        (ScoreFormat::Npz, _) => npz::parts(file, options.key.as_deref(), options.verify),
         (ScoreFormat::Raw, Some(dtype)) => raw::parts(file, dtype).map(all),
         (ScoreFormat::Raw, None) => Err(Error::Internal("raw values without a type".into())),
         (ScoreFormat::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),

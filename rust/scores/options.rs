@@ -7,7 +7,7 @@ use crate::io::file::Io;
 /// How score files are opened.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct OpenOptions {
-    /// The tensor of a torch file that holds a dict or a list, or of a safetensors file.
+    /// The tensor of a torch file that holds a dict or a list, or of a safetensors file; the array of an .npz archive.
     pub key: Option<String>,
     /// The column of an Arrow or Parquet table.
     pub column: Option<String>,

@@ -52,6 +52,22 @@ def _npy(name, array, version=None):
     return Seed(name, sink.getvalue(), ((0, 80), (0, 80), (110, 132)))
 
 
+def npz():
+    """Archives of one array, and of several."""
+    rng = np.random.default_rng(5)
+    for name, names in (("one", ["scores"]), ("several", ["a", "scores", "b"])):
+        for kind in ("<f4", ">f8", "<i2", "|u1"):
+            sink = io.BytesIO()
+            np.savez(sink, **{key: rng.integers(0, 100, 11).astype(kind) for key in names})
+            yield Seed(f"{name} {kind}", data := sink.getvalue(), _npz_zones(data))
+
+
+def _npz_zones(data):
+    headers = ((at, at + 60) for at in _all(data, b"PK\x03\x04"))
+    arrays = ((at, at + 90) for at in _all(data, b"\x93NUMPY"))
+    return ((max(data.find(b"PK\x01\x02"), 0), len(data)), (len(data) - 22, len(data)), *headers, *arrays)
+
+
 def pt():
     """Files that torch wrote, and those that the demo writes."""
     for entry in json.loads((FIXTURES / "index.json").read_text()).values():
@@ -205,6 +221,7 @@ def _parquet(name, rows, options):
 
 FILES = {
     "npy": npy,
+    "npz": npz,
     "pt": pt,
     "safetensors": safetensors,
     "raw": raw,

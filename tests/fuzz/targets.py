@@ -26,6 +26,7 @@ from tests.oracle.readers import (
     PARQUET,
     STREAM,
     RefusedError,
+    read_archive,
     read_array,
     read_safetensors,
     read_schema,
@@ -81,6 +82,23 @@ def npy(mutant):
         return compared_scores(ours, theirs.reshape(-1))
 
     return judged(mutant, read_array, compare)
+
+
+def npz(mutant):
+    """An array of an archive, as numpy reads it."""
+    key = "scores" if mutant.name.startswith("several") else None
+    try:
+        ours = _scores(mutant, key=key)
+    except BaseException as error:  # noqa: BLE001
+        return refusal(error)
+    mutant.theirs()
+
+    def compare(theirs):
+        if theirs.ndim == 0 or theirs.size != max(theirs.shape):
+            return WRONG, f"{len(ours)} scores of an array of shape {theirs.shape}"
+        return compared_scores(ours, theirs.reshape(-1))
+
+    return judged(mutant, lambda path: read_archive(path, key), compare)
 
 
 def safetensors(mutant):
@@ -195,6 +213,7 @@ def _column(path, form, name):
 
 TARGETS = {
     "npy": npy,
+    "npz": npz,
     "safetensors": safetensors,
     "raw": raw,
     "pt": pt,

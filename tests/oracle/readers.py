@@ -6,6 +6,8 @@ refuses.
 """
 
 import contextlib
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,15 @@ def read_safetensors(path, key=None):
         values = (values.astype("u4") << 16).view("f4")
         # A signaling NaN of bfloat16 becomes a quiet one here: which NaN it is changes no rank and no row.
         return np.where(np.isnan(values), (values.view("u4") | 0x400000).view("f4"), values)
+
+
+def read_archive(path, key=None):
+    """Read an array of a key, or the only one, with Python's zipfile and numpy; no checksum is looked at."""
+    with _refusals(), zipfile.ZipFile(path) as archive:
+        (name,) = archive.namelist() if key is None else [f"{key}.npy"]
+        with archive.open(name) as entry:
+            entry._expected_crc = None  # dsdm compares none unasked
+            return np.lib.format.read_array(io.BytesIO(entry.read()), allow_pickle=False)
 
 
 def read_array(path):

@@ -77,7 +77,7 @@ FORMATS = {
 }
 
 
-OPENED = {"arrow stream", "parquet", "npy", "safetensors", "feather"}
+OPENED = {"arrow stream", "parquet", "npy", "npz", "safetensors", "feather"}
 
 
 @pytest.mark.parametrize("name", ["a.bin", "a.raw", "a", "a.f32"])

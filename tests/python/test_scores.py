@@ -381,8 +381,8 @@ def test_45_shapes_and_types(tmp_path):
 
 
 def test_46_npz(tmp_path):
-    np.savez(tmp_path / "a.npz", scores=np.ones(3))
-    refused(errors.FormatError, tmp_path / "a.npz", "pick one array")
+    np.savez(tmp_path / "a.npz", scores=np.ones(3), more=np.ones(3))
+    refused(errors.FormatError, tmp_path / "a.npz", "2 arrays", 'key="scores" or key="more"')
 
 
 def test_47_and_48_raw(tmp_path):

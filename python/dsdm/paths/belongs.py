@@ -22,6 +22,7 @@ _SCORE_KINDS = {
     ".pt": "torch",
     ".pth": "torch",
     ".npy": "npy",
+    ".npz": "npz",
     ".safetensors": "safetensors",
     ".bin": "raw",
     ".raw": "raw",

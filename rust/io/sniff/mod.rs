@@ -9,4 +9,4 @@ mod text;
 
 pub(crate) use numbers_as_text::is_numbers;
 pub(crate) use signature::{Evidence, FileType, HEAD, Head, Signature, not_rows, show};
-pub(crate) use table::{DECRYPT, ENCRYPTED, known};
+pub(crate) use table::{DECRYPT, ENCRYPTED, is_npz, known};

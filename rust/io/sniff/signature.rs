@@ -19,7 +19,7 @@ pub(crate) struct Head<'h> {
 /// The formats that dsdm reads, and all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileType {
-    /// A zip, as `torch.save` writes it.
+    /// A zip, as `torch.save` and `numpy.savez` write it.
     Zip,
     /// An array of `numpy.save`.
     Npy,

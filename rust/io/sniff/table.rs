@@ -20,10 +20,6 @@ const RESAVE: Advice = Advice::Each(
     "it is a pickle that could run code; re-save it: torch.save(torch.load(path, weights_only=True), path)",
     "write the rows as Parquet",
 );
-const PICK: Advice = Advice::Each(
-    "it may hold several arrays; pick one array and save it: numpy.save(\"scores.npy\", numpy.load(path)[name])",
-    "write the rows as Parquet",
-);
 const PICKLE: Advice = Advice::Each(
     "it could run code, and is not read; write the scores with torch.save(tensor, path) of torch 1.6 or later, or numpy.save",
     "it could run code, and is not read; write the rows as Parquet",
@@ -53,7 +49,7 @@ static TABLE: &[Signature] = &[
     Signature::sure(FileType::Other, "a git LFS pointer", |h| h.starts(b"version https://git-lfs"), GET),
     Signature::sure(FileType::Other, "a web page", is_web_page, PAGE),
     Signature::sure(FileType::Other, "torch's format from before 1.6", |h| h.starts(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"), RESAVE),
-    Signature::sure(FileType::Other, "a .npz archive", is_npz, PICK),
+    Signature::sure(FileType::Zip, "a .npz archive", is_npz, SCORES),
     Signature::sure(FileType::Zip, "a zip archive (as torch.save writes it)", |h| h.starts(b"PK\x03\x04") || h.starts(b"PK\x05\x06"), SCORES),
     Signature::sure(FileType::Npy, "a numpy .npy file", |h| h.starts(b"\x93NUMPY"), SCORES),
     Signature::sure(FileType::Arrow, "Arrow IPC", |h| h.starts(b"ARROW1"), READ),
@@ -110,7 +106,7 @@ fn is_web_page(head: Head<'_>) -> bool {
 }
 
 /// Whether the first entry of a zip is an array.
-fn is_npz(head: Head<'_>) -> bool {
+pub(crate) fn is_npz(head: Head<'_>) -> bool {
     let Some(&[low, high]) = head.bytes.get(26..28) else { return false }; // Proof: too short to be one.
     let name = head.bytes.get(30..30 + usize::from(u16::from_le_bytes([low, high])));
     head.starts(b"PK\x03\x04") && name.is_some_and(|name| name.ends_with(b".npy"))

@@ -129,7 +129,7 @@ impl PyScores {
         })
     }
 
-    /// The tensor that was taken of ``.safetensors`` files, and of ``.pt`` files that hold several, as `column`.
+    /// What was taken of ``.npz``, ``.safetensors`` and of ``.pt`` files that hold several tensors, as `column`.
     #[getter]
     fn key(&self) -> Option<String> {
         self.only_chosen().and_then(|chosen| match chosen {

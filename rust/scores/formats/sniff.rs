@@ -5,11 +5,15 @@ use std::path::Path;
 
 use arrow::ipc::root_as_message;
 
+use super::npz::is_array;
+use super::torch::archive::is_pickle;
+use super::zip::Listing;
+
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
 use crate::io::ipc::begins_unmarked;
-use crate::io::sniff::{Evidence, FileType, HEAD, Head, Signature, is_numbers, known, show};
+use crate::io::sniff::{Evidence, FileType, HEAD, Head, Signature, is_npz, is_numbers, known, show};
 
 /// The formats that scores are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(crate) enum ScoreFormat {
     Torch,
     /// An array that numpy.save wrote.
     Npy,
+    /// A zip of arrays that numpy.savez wrote.
+    Npz,
     /// Tensors behind a header of JSON.
     Safetensors,
     /// An Arrow stream or file.
@@ -33,6 +39,7 @@ impl ScoreFormat {
         match self {
             Self::Torch => "a torch .pt file",
             Self::Npy => "a numpy .npy file",
+            Self::Npz => "a numpy .npz archive",
             Self::Safetensors => "safetensors",
             Self::Arrow => "Arrow IPC",
             Self::Parquet => "Parquet",
@@ -73,6 +80,7 @@ fn promise(path: &Path) -> Promise {
     match extension.as_deref() {
         Some("pt" | "pth") => Promise::One(ScoreFormat::Torch),
         Some("npy") => Promise::One(ScoreFormat::Npy),
+        Some("npz") => Promise::One(ScoreFormat::Npz),
         Some("safetensors") => Promise::One(ScoreFormat::Safetensors),
         Some("arrow" | "arrows" | "ipc" | "feather") => Promise::One(ScoreFormat::Arrow),
         Some("parquet" | "pq") => Promise::One(ScoreFormat::Parquet),
@@ -103,6 +111,7 @@ pub(crate) fn format_of(file: &File, raw: bool) -> Result<ScoreFormat> {
         known => known,
     };
     let found = match known {
+        Some(known) if known.file_type == FileType::Zip => Some(zip_format(file, head, promised)?),
         Some(known) => Some(read_by(known).ok_or_else(|| known.refuse_scores(path, head))?),
         None => None,
     };
@@ -141,7 +150,7 @@ fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<
             path.display()
         ))),
         Promise::Data | Promise::Nothing => refuse(format!(
-            "its first bytes are {start}, which no score format begins with; .pt, .npy, safetensors, Arrow and Parquet are read, and raw values with dtype="
+            "its first bytes are {start}, which no score format begins with; .pt, .npy, .npz, safetensors, Arrow and Parquet are read, and raw values with dtype="
         )),
     }
 }
@@ -176,15 +185,38 @@ fn is_proven(file: &File, head: Head<'_>) -> Result<bool> {
     })
 }
 
+/// Who wrote a zip, torch or numpy, by the names in its directory.
+///
+/// Where that cannot be read, it is told by the first entry, and the reader then says what is wrong.
+fn zip_format(file: &File, head: Head<'_>, promised: Promise) -> Result<ScoreFormat> {
+    let Ok(Listing { entries, .. }) = Listing::of(file) else {
+        // Proof: the reader of either fails, as this did.
+        return Ok(if is_npz(head) { ScoreFormat::Npz } else { ScoreFormat::Torch });
+    };
+    let named = |is: fn(&str) -> bool| entries.iter().map(|entry| &entry.name).find(|name| is(name));
+    match (named(is_pickle), named(is_array)) {
+        (Some(pickle), Some(array)) => Err(Error::format(
+            file.path(),
+            At::File,
+            format!(
+                "the zip holds {pickle:?}, as torch.save writes it, and {array:?}, as numpy.savez does: which of the two it is cannot be told; save the scores in a file of their own"
+            ),
+        )),
+        (None, Some(_)) => Ok(ScoreFormat::Npz),
+        // There is no array in it, which its reader says.
+        (None, None) if promised == Promise::One(ScoreFormat::Npz) => Ok(ScoreFormat::Npz),
+        (_, None) => Ok(ScoreFormat::Torch),
+    }
+}
+
 /// The reader of a format, if it is one of scores.
 fn read_by(known: &Signature) -> Option<ScoreFormat> {
     match known.file_type {
-        FileType::Zip => Some(ScoreFormat::Torch),
         FileType::Npy => Some(ScoreFormat::Npy),
         FileType::Safetensors => Some(ScoreFormat::Safetensors),
         FileType::Arrow => Some(ScoreFormat::Arrow),
         FileType::Parquet => Some(ScoreFormat::Parquet),
-        FileType::Other => None,
+        FileType::Zip | FileType::Other => None,
     }
 }
 
@@ -211,6 +243,7 @@ mod tests {
 
     const TORCH: &[u8] = b"PK\x03\x04 and so on";
     const NPY: &[u8] = b"\x93NUMPY\x01\0";
+    const NPZ: &[u8] = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0a.npy";
     const ARROW: &[u8] = b"ARROW1\0\0";
     const PARQUET: &[u8] = b"PAR1....";
     const TENSORS: &[u8] = b"\x02\0\0\0\0\0\0\0{}";
@@ -230,6 +263,7 @@ mod tests {
         for (names, bytes, format) in [
             (["a.pt", "a.PTH", "a.bin", "a"], TORCH, ScoreFormat::Torch),
             (["a.npy", "a.NPY", "a.dat", "a"], NPY, ScoreFormat::Npy),
+            (["a.npz", "a.NPZ", "a.dat", "a"], NPZ, ScoreFormat::Npz),
             (["a.arrow", "a.feather", "a.dat", "a.x"], ARROW, ScoreFormat::Arrow),
             (["a.parquet", "a.pq", "a.dat", "a.x"], PARQUET, ScoreFormat::Parquet),
             (["a.safetensors", "a.SafeTensors", "a.dat", "a"], TENSORS, ScoreFormat::Safetensors),
@@ -248,6 +282,9 @@ mod tests {
             ("a.parquet", ARROW, "Parquet", "Arrow IPC"),
             ("a.bin", NPY, "raw values", "a numpy .npy file"),
             ("a.bin", TENSORS, "raw values", "safetensors"),
+            ("a.bin", NPZ, "raw values", "a numpy .npz archive"),
+            ("a.pt", NPZ, "a torch .pt file", "a numpy .npz archive"),
+            ("a.npz", TORCH, "a numpy .npz archive", "a torch .pt file"),
             ("a.pt", TENSORS, "a torch .pt file", "safetensors"),
             ("a.safetensors", NPY, "safetensors", "a numpy .npy file"),
             ("a.raw", TORCH, "raw values", "a torch .pt file"),
@@ -270,12 +307,12 @@ mod tests {
             (
                 "a.dat",
                 false,
-                "which no score format begins with; .pt, .npy, safetensors, Arrow and Parquet are read",
+                "which no score format begins with; .pt, .npy, .npz, safetensors, Arrow and Parquet are read",
             ),
             (
                 "a",
                 false,
-                "which no score format begins with; .pt, .npy, safetensors, Arrow and Parquet are read",
+                "which no score format begins with; .pt, .npy, .npz, safetensors, Arrow and Parquet are read",
             ),
             ("a.npy", true, "by its name this is a numpy .npy file, and its first bytes are b\"\\x01\\x02"),
             ("a.csv", true, "by its name this is text"),

@@ -10,7 +10,7 @@ use crate::error::{At, Error, Result};
 pub enum Chosen {
     /// A column of an Arrow or Parquet table.
     Column(String),
-    /// A tensor of a torch file that holds a dict, a list or a tuple, or of a safetensors file.
+    /// A tensor of a torch file that holds a dict, a list or a tuple, or of a safetensors file; an array of an .npz archive.
     Key(String),
 }
 

@@ -187,7 +187,7 @@ Key = Annotated[
     str | None,
     typer.Option(
         "--key",
-        help="Which tensor of .pt or .safetensors files that hold several, of those that choose rows or --scores adds.",
+        help="Which vector of .pt, .safetensors or .npz files with several, of those that choose or --scores adds.",
         rich_help_panel=_READING,
     ),
 ]

@@ -51,7 +51,9 @@ class Reading:
     def check_used(self, opened: "list[Scores]") -> None:
         """End with a usage error where an option says how to read what none of the files is."""
         if self.key is not None and all(scores.key is None for scores in opened):
-            message = f"--key is {self.key!r}, and no .pt or .safetensors file that holds several tensors was given"
+            message = (
+                f"--key is {self.key!r}, and no .pt, .safetensors or .npz file that holds several vectors was given"
+            )
             raise typer.BadParameter(message)
         if self.column is not None and all(scores.column is None for scores in opened):
             message = f"--column is {self.column!r}, and no Arrow or Parquet scores were given"

@@ -4,6 +4,9 @@
 //! The format: numpy.lib.format, versions 1.0, 2.0 and 3.0.
 
 pub(crate) mod header;
+
+use std::borrow::Cow;
+
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
@@ -16,25 +19,53 @@ const MAX_HEADER: usize = 10_000;
 /// What a file begins with.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
+/// The bytes of a file that an array takes: all of them, or those of a member of an archive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window<'f> {
+    file: &'f File,
+    start: u64,
+    end: u64,
+}
+
+impl<'f> Window<'f> {
+    /// The whole file.
+    pub(crate) fn all(file: &'f File) -> Self {
+        Self { file, start: 0, end: file.size() }
+    }
+
+    /// So many bytes from one on, which must lie in the file.
+    pub(crate) fn at(file: &'f File, start: u64, len: u64) -> Result<Self> {
+        Ok(Self { file, start, end: checked::add(start, len)? })
+    }
+
+    /// Reads `len` bytes from its byte `offset`.
+    fn read(&self, offset: u64, len: usize) -> Result<Cow<'f, [u8]>> {
+        let at = checked::add(self.start, offset)?;
+        if at.checked_add(len as u64).is_some_and(|end| end <= self.end) {
+            return self.file.read(at, len);
+        }
+        let message = format!(
+            "{len} bytes are needed here, and the array ends at byte {}; it is cut, or its header is wrong: get it again",
+            self.end
+        );
+        Err(Error::truncated(self.file.path(), At::Byte(at), message))
+    }
+}
+
 /// The one vector of a file, of shape (n,) or (n, 1).
-pub(crate) fn parts(file: &File) -> Result<Vec<Part>> {
-    let (header, data) = header(file)?;
+pub(crate) fn parts(window: Window<'_>) -> Result<Vec<Part>> {
+    let file = window.file;
+    let (header, data) = header(window)?;
     let (dtype, swapped) = value_type(file, &header.descr)?;
     let len = rows(file, &header)?;
-    check_size(file, data, len, dtype)?;
+    check_size(window, data, len, dtype)?;
     Ok(vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }])
 }
 
 /// The row numbers of a file, of shape (n,); or its booleans, as bytes, and that they are booleans.
 pub(crate) fn row_parts(file: &File) -> Result<(Vec<Part>, bool)> {
-    if file.size() < MAGIC.len() as u64 || *file.read(0, MAGIC.len())? != *MAGIC {
-        return Err(Error::format(
-            file.path(),
-            At::Byte(0),
-            "this is no .npy file, which begins with \\x93NUMPY",
-        ));
-    }
-    let (header, data) = header(file)?;
+    let window = Window::all(file);
+    let (header, data) = header(window)?;
     let [len] = *header.shape.as_slice() else {
         let message = format!(
             "the array has shape {}; one row number after the other is needed, as (n,)",
@@ -49,51 +80,56 @@ pub(crate) fn row_parts(file: &File) -> Result<(Vec<Part>, bool)> {
             format!("the array holds {dtype}; row numbers are integers: save array.astype(\"int64\")");
         return Err(Error::schema(file.path(), At::Field("descr".into()), message));
     }
-    check_size(file, data, len, dtype)?;
+    check_size(window, data, len, dtype)?;
     Ok((vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }], booleans))
 }
 
 /// The header, and the byte after it.
-fn header(file: &File) -> Result<(Header, u64)> {
-    let (text, data) = header_text(file)?;
+fn header(window: Window<'_>) -> Result<(Header, u64)> {
+    let (text, data) = header_text(window)?;
     let header = parse_header(&text).map_err(|(at, message)| {
         // Proof: a place in messages, and the header ends where the values begin.
         let place = At::Byte(data.saturating_sub(text.len() as u64).saturating_add(at as u64));
-        Error::format(file.path(), place, format!("the .npy header cannot be read: {message}"))
+        Error::format(window.file.path(), place, format!("the .npy header cannot be read: {message}"))
     })?;
     Ok((header, data))
 }
 
 /// The bytes of the header, and the byte after it.
-fn header_text(file: &File) -> Result<(Vec<u8>, u64)> {
-    let start = file.read(0, 8)?;
+fn header_text(window: Window<'_>) -> Result<(Vec<u8>, u64)> {
+    let refuse = |byte: u64, message: String| {
+        Err(Error::format(window.file.path(), At::Byte(checked::add(window.start, byte)?), message))
+    };
+    if window.end - window.start < MAGIC.len() as u64 || *window.read(0, MAGIC.len())? != *MAGIC {
+        return refuse(0, "this is no .npy file, which begins with \\x93NUMPY".to_owned());
+    }
+    let start = window.read(0, 8)?;
     let version = (start[6], start[7]);
     let (len, at) = match version {
         (1, 0) => {
-            let field = file.read(8, 2)?;
+            let field = window.read(8, 2)?;
             (usize::from(u16::from_le_bytes([field[0], field[1]])), 10)
         }
         (2 | 3, 0) => {
-            let field = file.read(8, 4)?;
+            let field = window.read(8, 4)?;
             let len = u32::from_le_bytes([field[0], field[1], field[2], field[3]]);
             (checked::index(len)?, 12)
         }
         (major, minor) => {
-            return Err(Error::format(
-                file.path(),
-                At::Byte(6),
+            return refuse(
+                6,
                 format!("this is .npy version {major}.{minor}; versions 1.0, 2.0 and 3.0 are read"),
-            ));
+            );
         }
     };
     if len > MAX_HEADER {
-        return Err(Error::format(
-            file.path(),
-            At::Byte(8),
+        return refuse(
+            8,
             format!("the .npy header has {len} bytes; at most {MAX_HEADER} are read, and a vector needs 118"),
-        ));
+        );
     }
-    Ok((file.read(at, len)?.into_owned(), at + len as u64))
+    let text = window.read(at, len)?.into_owned();
+    Ok((text, checked::add(window.start, at + len as u64)?))
 }
 
 /// The type that `descr` names, and whether its bytes are in the other order than this machine's.
@@ -172,9 +208,9 @@ fn rows(file: &File, header: &Header) -> Result<u64> {
     }
 }
 
-/// Fails unless the values end exactly where the file ends.
-fn check_size(file: &File, data: u64, len: u64, dtype: DType) -> Result<()> {
-    let size = file.size();
+/// Fails unless the values end exactly where the window ends.
+fn check_size(window: Window<'_>, data: u64, len: u64, dtype: DType) -> Result<()> {
+    let Window { file, end: size, .. } = window;
     let end = len.checked_mul(dtype.size() as u64).and_then(|bytes| bytes.checked_add(data));
     match end {
         Some(end) if end == size => Ok(()),

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::path::Path;
 
+use super::archive::Archive;
 use super::pickle::{self, PickleValue};
-use super::zip::{Archive, ZipEntry};
 use super::{MAX_PICKLE, check_container, choose, parts, read, required};
 use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::io::file::{File, Io};
+use crate::scores::formats::zip::ZipEntry;
 
 /// An entry of the zip.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! The pickle is read as data. Nothing it names is imported or called, and torch is not needed.
 
-mod bytes;
+pub(super) mod archive;
 mod choose;
 #[cfg(any(feature = "fuzzing", test))]
 pub(in crate::scores) mod fuzzing;
@@ -16,7 +16,6 @@ mod tensor;
 mod tensor_tests;
 #[cfg(test)]
 mod tests;
-mod zip;
 #[cfg(test)]
 mod zip_tests;
 
@@ -24,18 +23,16 @@ use std::borrow::Cow;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::exec::job::check_here;
 use crate::io::file::File;
+use crate::scores::formats::zip::{ZipEntry, checksum};
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
-use zip::{Archive, ZipEntry};
+use archive::Archive;
 
 /// A pickle that describes some tensors is a few hundred bytes.
 const MAX_PICKLE: u64 = 1 << 20;
 /// `version` and `byteorder` are a word each.
 const MAX_WORD: u64 = 64;
-/// Bytes of a payload that are checksummed at once.
-const BLOCK: usize = 1 << 20;
 /// The start of what `torch.save` wrote before 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 /// Where a tar file says that it is one.
@@ -143,30 +140,4 @@ fn byte_order(file: &File, archive: &Archive) -> Result<bool> {
             format!("byte order \"{}\": expected \"little\" or \"big\"", other.escape_ascii()),
         )),
     }
-}
-
-/// Compares an entry's bytes with the checksum that the directory has for them.
-fn checksum(file: &File, entry: &ZipEntry) -> Result<()> {
-    let mut hasher = crc32fast::Hasher::new();
-    let mut done = 0;
-    while done < entry.size {
-        let len = checked::index((entry.size - done).min(BLOCK as u64))?;
-        hasher.update(&file.read(entry.payload + done, len)?);
-        done += len as u64;
-        check_here()?;
-    }
-    let found = hasher.finalize();
-    if found == entry.crc {
-        return Ok(());
-    }
-    let why = if entry.crc == 0 {
-        "; CRC 0 is what torch leaves for values it never wrote (skip_data)"
-    } else {
-        "; the file is corrupt, or was saved without CRC-32: copy or download it again"
-    };
-    Err(Error::checksum(
-        file.path(),
-        At::Field(entry.name.clone()),
-        format!("the zip has CRC {:#010x} for these bytes and they have {found:#010x}{why}", entry.crc),
-    ))
 }

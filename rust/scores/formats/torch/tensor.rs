@@ -1,11 +1,12 @@
 //! A described tensor, held against the file: the run of values it is.
 
+use super::archive::Archive;
 use super::pickle::{Heap, PickleValue, Tensor, ValueType};
-use super::zip::{Archive, ZipEntry};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
 use crate::scores::dtype::DType;
+use crate::scores::formats::zip::ZipEntry;
 use crate::scores::vector::part::Part;
 
 /// A tensor's type, storage and shape, looked up and checked in that order.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::scores::formats::torch::bytes::array_at;
+use crate::scores::formats::bytes::array_at;
 
 /// Bytes of a file, of which some were read.
 pub(super) struct Input<'a, 'p> {

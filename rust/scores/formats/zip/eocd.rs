@@ -3,7 +3,7 @@
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
-use crate::scores::formats::torch::bytes::array_at;
+use crate::scores::formats::bytes::array_at;
 
 /// Bytes of the end-of-central-directory record without a comment.
 const END: u64 = 22;

@@ -4,7 +4,7 @@ use crate::checked::impossible;
 use crate::error::Result;
 
 /// `N` bytes at a place in a record whose length was checked.
-pub(super) fn array_at<const N: usize>(record: &[u8], at: usize) -> Result<[u8; N]> {
+pub(crate) fn array_at<const N: usize>(record: &[u8], at: usize) -> Result<[u8; N]> {
     let found = record.get(at..).and_then(|rest| rest.first_chunk()).copied();
     found.ok_or_else(|| impossible(format_args!("a record of {} bytes is read at {at}", record.len())))
 }

@@ -4,7 +4,7 @@ use super::eocd::Directory;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
-use crate::scores::formats::torch::bytes::array_at;
+use crate::scores::formats::bytes::array_at;
 
 /// Bytes of a record before its name.
 const CENTRAL: usize = 46;
@@ -28,7 +28,7 @@ pub(crate) struct ZipEntry {
 }
 
 /// Return the error for what is broken at a byte.
-pub(super) fn bad(file: &File, at: u64, message: String) -> Error {
+pub(crate) fn bad(file: &File, at: u64, message: String) -> Error {
     Error::format(file.path(), At::Byte(at), message)
 }
 

@@ -3,7 +3,7 @@
 use super::central::{ZipEntry, bad};
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
-use crate::scores::formats::torch::bytes::array_at;
+use crate::scores::formats::bytes::array_at;
 
 /// Flags that torch and plain zip writers set: sizes in a descriptor, names in UTF-8.
 const KNOWN_FLAGS: u16 = 0x808;
@@ -12,8 +12,8 @@ const DESCRIPTOR: u16 = 0x8;
 /// Bytes of a local header before its name.
 const LOCAL: u64 = 30;
 
-/// Only plain bytes can be mapped.
-pub(super) fn check_stored(file: &File, entry: &ZipEntry) -> Result<()> {
+/// Only plain bytes can be mapped. `fix` is what to do about an entry that is compressed.
+pub(crate) fn check_stored(file: &File, entry: &ZipEntry, fix: &str) -> Result<()> {
     let ZipEntry { name, header, flags, method, .. } = entry;
     if flags & !KNOWN_FLAGS != 0 {
         return Err(bad(
@@ -28,9 +28,7 @@ pub(super) fn check_stored(file: &File, entry: &ZipEntry) -> Result<()> {
         return Err(bad(
             file,
             *header,
-            format!(
-                "entry {name:?} is compressed (method {method}), expected method 0; re-save the file with torch.save"
-            ),
+            format!("entry {name:?} is compressed (method {method}), expected method 0; {fix}"),
         ));
     }
     if entry.stored != entry.size {
@@ -80,7 +78,7 @@ pub(super) fn locate(file: &File, entry: &mut ZipEntry, directory: u64) -> Resul
         ));
     }
     check_local(file, entry, &record)?;
-    bounded(entry.payload.checked_add(entry.size), "uncompressed size")?;
+    bounded(entry.payload.checked_add(entry.stored), "compressed size")?;
     Ok(())
 }
 
@@ -104,11 +102,12 @@ fn check_local(file: &File, entry: &ZipEntry, record: &[u8]) -> Result<()> {
     if method != entry.method {
         return differs("method", method.into(), entry.method.into());
     }
-    for (field, at) in [("compressed size", 18), ("uncompressed size", 22)] {
+    for (field, at, central) in [("compressed size", 18, entry.stored), ("uncompressed size", 22, entry.size)]
+    {
         let local = u64::from(u32::from_le_bytes(array_at(record, at)?));
         let deferred = local == u64::from(u32::MAX) || (local == 0 && flags & DESCRIPTOR != 0);
-        if local != entry.size && !deferred {
-            return differs(field, local, entry.size);
+        if local != central && !deferred {
+            return differs(field, local, central);
         }
     }
     Ok(())
