@@ -49,7 +49,8 @@ def open_scores(
     key
         The tensor of a ``.pt`` file that holds a dict (``key="squad"``) or a list (``key="0"`` is its first), of a
         ``.safetensors`` file, or the array of an ``.npz`` archive. Without it, the only one is taken if nothing beside
-        it (a list, a dict) holds numbers; `Scores.key` says which.
+        it (a list, a dict) holds numbers; `Scores.key` says which. A list of single values (tensors of one element and
+        of one type, or Python's floats, or its ints) is one vector without a key, which is read into memory.
     column
         The column of Arrow or Parquet files that have several. Without it, the only column of floats is taken if
         no other column holds numbers in any form (decimals, lists or structs of floats, dictionaries), and a

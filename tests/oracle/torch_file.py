@@ -82,15 +82,38 @@ def _read(path, key):
     with zipfile.ZipFile(path) as archive:
         prefix = archive.infolist()[0].filename.partition("/")[0]
         root = _Unpickler(io.BytesIO(_entry(archive, f"{prefix}/data.pkl"))).load()
+        order = "<"
+        if f"{prefix}/byteorder" in archive.namelist():
+            order = {b"little": "<", b"big": ">"}[_entry(archive, f"{prefix}/byteorder")]
+        if isinstance(root, list) and key is None:
+            listed = _listed(root, lambda tensor: _values(tensor, _storage(archive, prefix, tensor), order))
+            if listed is not None:
+                return listed
         if not isinstance(root, _Tensor):
             items = root.items() if isinstance(root, dict) else enumerate(root)
             tensors = {str(name): item for name, item in items if isinstance(item, _Tensor)}
             root = tensors[key] if key else next(iter(tensors.values()))
             _need(key or len(tensors) == 1, "one tensor")
-        order = "<"
-        if f"{prefix}/byteorder" in archive.namelist():
-            order = {b"little": "<", b"big": ">"}[_entry(archive, f"{prefix}/byteorder")]
-        return _values(root, _entry(archive, f"{prefix}/data/{root.key}"), order)
+        return _values(root, _storage(archive, prefix, root), order)
+
+
+def _listed(items, values):
+    """Give the vector that a list of single values is; None for any other list."""
+    for kind, code in ((float, "f8"), (int, "i8")):
+        if items and all(type(item) is kind for item in items):
+            return np.array(items, code)
+    if not items or not all(isinstance(item, _Tensor) and set(item.size) <= {1} for item in items):
+        return None
+    _need(len({item.code for item in items}) == 1, "one type")
+    for item in items:
+        _need(len(item.stride) == len(item.size), "strides")
+        # As one dimension of one value, whatever its strides are.
+        item.size, item.stride = (1,), (1,)
+    return np.concatenate([values(item) for item in items])
+
+
+def _storage(archive, prefix, tensor):
+    return _entry(archive, f"{prefix}/data/{tensor.key}")
 
 
 def _entry(archive, name):

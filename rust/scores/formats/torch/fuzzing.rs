@@ -8,7 +8,7 @@ use super::pickle::{self, PickleValue};
 use super::{MAX_PICKLE, check_container, choose, parts, read, required};
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::io::file::{File, Io};
+use crate::io::file::{File, Io, Storage};
 use crate::scores::formats::zip::ZipEntry;
 
 /// An entry of the zip.
@@ -45,14 +45,17 @@ pub struct Tensor {
     pub entries: Vec<Stored>,
 }
 
-/// The tensor that opening a file gives.
+/// The tensor that opening a file gives; nothing for a list of single values, which are no one tensor.
 ///
 /// # Errors
 /// Those of opening it.
-pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Tensor> {
+pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Option<Tensor>> {
     let file = File::open(path, io)?;
     check_container(&file)?;
     let (parts, _) = parts(&file, key, false)?;
+    if parts.iter().any(|part| matches!(part.storage, Storage::Memory(_))) {
+        return Ok(None);
+    }
     let archive = Archive::open(&file)?;
     let entry = required(&file, &archive, "data.pkl")?;
     let bytes = read(&file, entry, MAX_PICKLE)?;
@@ -63,7 +66,7 @@ pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Tensor> {
         other => Err(impossible(format_args!("{} in a shape", other.kind()))),
     });
     let part = checked::get(&parts, 0)?;
-    Ok(Tensor {
+    Ok(Some(Tensor {
         bytes: part.span(&(0..part.len)).ok_or_else(|| impossible("a part that reaches beyond 2^64"))?,
         len: part.len,
         stride: part.stride,
@@ -71,7 +74,7 @@ pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Tensor> {
         shape: shape.collect::<Result<_>>()?,
         storage: format!("{}/data/{}", archive.prefix, tensor.storage.key),
         entries: archive.entries().map(Stored::of).collect(),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -84,7 +87,7 @@ mod tests {
         let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
         let index: serde_json::Value = serde_json::from_str(&index).unwrap();
         let files = index.as_object().unwrap().values().map(|entry| entry["file"].as_str().unwrap());
-        let found = files.filter_map(|file| tensor(&folder.join(file), Io::Mmap, None).ok());
+        let found = files.filter_map(|file| tensor(&folder.join(file), Io::Mmap, None).ok().flatten());
         let mut count = 0;
         for found in found {
             let lies_in = |entry: &&Stored| entry.name == found.storage;

@@ -7,6 +7,7 @@ mod choose;
 #[cfg(any(feature = "fuzzing", test))]
 pub(in crate::scores) mod fuzzing;
 mod items;
+mod list;
 mod nested;
 mod pickle;
 #[cfg(test)]
@@ -23,14 +24,17 @@ use std::borrow::Cow;
 
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::exec::memory::check_bytes;
 use crate::io::file::File;
 use crate::scores::formats::zip::{ZipEntry, checksum};
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
 use archive::Archive;
 
-/// A pickle that describes some tensors is a few hundred bytes.
-const MAX_PICKLE: u64 = 1 << 20;
+/// A pickle that describes some tensors is a few hundred bytes, and one of a list takes about 60 for each item.
+const MAX_PICKLE: u64 = 8 << 20;
+/// Bytes of memory that a byte of a pickle can take: an opcode leaves a value on the stack or in the memo.
+const PER_BYTE: usize = 200;
 /// `version` and `byteorder` are a word each.
 const MAX_WORD: u64 = 64;
 /// The start of what `torch.save` wrote before 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
@@ -39,7 +43,7 @@ const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
 /// The values of the tensor that a file holds, or of the one that `key` names in a dict, list or tuple, and its name
-/// there.
+/// there; or of a list of single values.
 ///
 /// Checksums are computed only if `verify`: it reads every byte of the storage.
 pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<(Vec<Part>, Option<Chosen>)> {
@@ -52,7 +56,13 @@ pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<(Vec
     if verify {
         checksum(file, entry)?;
     }
+    check_bytes(|| format!("{}: reading its pickle", file.path().display()), entry.size, PER_BYTE)?;
     let (value, heap) = pickle::read(file.path(), entry.payload, &bytes)?;
+    if key.is_none()
+        && let Some(part) = list::vector(file, &archive, &heap, value, swapped, verify)?
+    {
+        return Ok((vec![part], None));
+    }
     let (tensor, chosen) = choose::choose(file, &heap, value, key)?;
     let placed = tensor::place(file, &archive, &heap, tensor, swapped)?;
     if verify {

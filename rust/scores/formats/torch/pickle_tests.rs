@@ -55,8 +55,8 @@ fn hostile_pickles_are_refused() {
         refused(&bytes, Is::Unsafe, &[&format!("protocol {protocol}"), "re-save"]);
     }
     refused(&of(&[b'('; 65]), Is::Format, &["64", "limit"]);
-    refused(&of(&vec![b'N'; 1 << 20]), Is::Format, &["data.pkl", "limit is 1048576"]);
-    refused(&of(&vec![b'N'; 1_000_001]), Is::Format, &["1000000 opcodes", "limit"]);
+    refused(&of(&vec![b'N'; 8 << 20]), Is::Format, &["data.pkl", "limit is 8388608"]);
+    refused(&of(&vec![b'N'; 4_000_001]), Is::Format, &["4000000 opcodes", "limit"]);
 }
 
 #[test]

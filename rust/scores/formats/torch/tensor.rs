@@ -16,7 +16,7 @@ pub(crate) struct PlacedTensor<'a> {
     pub(crate) entry: &'a ZipEntry,
 }
 
-/// Places a tensor's values in the file.
+/// Places the values of a tensor of one dimension in the file.
 pub(crate) fn place<'a>(
     file: &File,
     archive: &'a Archive,
@@ -25,11 +25,40 @@ pub(crate) fn place<'a>(
     swapped: bool,
 ) -> Result<PlacedTensor<'a>> {
     let check = Check { file, tensor };
+    place_as(&check, archive, heap, swapped, || check.shape(heap))
+}
+
+/// Places the value of a tensor that has one.
+pub(crate) fn place_value<'a>(
+    file: &File,
+    archive: &'a Archive,
+    heap: &Heap<'_>,
+    tensor: Tensor<'_>,
+    swapped: bool,
+) -> Result<PlacedTensor<'a>> {
+    let check = Check { file, tensor };
+    place_as(&check, archive, heap, swapped, || check.dimensions(heap).map(|_| (1, 1)))
+}
+
+/// Whether a tensor has one value, by its shape: a number, or as many dimensions of 1 as there are.
+pub(crate) fn is_one_value(heap: &Heap<'_>, tensor: &Tensor<'_>) -> Result<bool> {
+    Ok(heap.list(tensor.size)?.iter().all(|size| *size == PickleValue::Int(1)))
+}
+
+/// Places the values of a tensor, of which `shape` tells the length and the stride.
+fn place_as<'a>(
+    check: &Check<'_, '_>,
+    archive: &'a Archive,
+    heap: &Heap<'_>,
+    swapped: bool,
+    shape: impl FnOnce() -> Result<(u64, u64)>,
+) -> Result<PlacedTensor<'a>> {
+    let Check { file, tensor } = check;
     check.metadata(heap)?;
     let dtype = check.dtype()?;
     let entry = check.entry(archive)?;
     let numel = check.numel(entry, dtype)?;
-    let (len, stride) = check.shape(heap)?;
+    let (len, stride) = shape()?;
     let first = check.count("storage offset", tensor.offset)?;
     check.bounds(first, len, stride, numel)?;
     let offset = checked::add(entry.payload, checked::mul(first, dtype.size() as u64)?)?;
@@ -124,16 +153,21 @@ impl Check<'_, '_> {
         Ok(entry.size / width)
     }
 
+    /// The shape and the strides, of which there must be as many.
+    fn dimensions<'h, 'p>(
+        &self,
+        heap: &'h Heap<'p>,
+    ) -> Result<(&'h [PickleValue<'p>], &'h [PickleValue<'p>])> {
+        let (size, stride) = (heap.list(self.tensor.size)?, heap.list(self.tensor.stride)?);
+        if size.len() == stride.len() {
+            return Ok((size, stride));
+        }
+        Err(self.format(format!("the shape has {} entries and the strides {}", size.len(), stride.len())))
+    }
+
     /// Length and stride of the one dimension there is, or of the first where the second is 1.
     fn shape(&self, heap: &Heap<'_>) -> Result<(u64, u64)> {
-        let (size, stride) = (heap.list(self.tensor.size)?, heap.list(self.tensor.stride)?);
-        if size.len() != stride.len() {
-            return Err(self.format(format!(
-                "the shape has {} entries and the strides {}",
-                size.len(),
-                stride.len()
-            )));
-        }
+        let (size, stride) = self.dimensions(heap)?;
         let (
             [PickleValue::Int(len)] | [PickleValue::Int(len), PickleValue::Int(1)],
             Some(PickleValue::Int(step)),

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 /// Marks that may be open at once.
 const MAX_DEPTH: usize = 64;
 /// Opcodes that may run.
-const MAX_STEPS: u64 = 1_000_000;
+const MAX_STEPS: u64 = 4_000_000;
 
 /// Runs the pickle that lies at byte `start` of the file, and gives its root.
 pub(crate) fn read<'p>(path: &Path, start: u64, bytes: &'p [u8]) -> Result<(PickleValue<'p>, Heap<'p>)> {
