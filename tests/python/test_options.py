@@ -125,7 +125,7 @@ def test_reading_options_that_no_file_has_a_use_for_are_refused(tmp_path):
         dsdm.open_scores(tmp_path / "a.npy", column="x")
     with pytest.raises(ValueError, match=r"column='x' is for Arrow and Parquet files, and .*a\.pt is none"):
         dsdm.open_scores(tmp_path / "a.pt", column="x")
-    with pytest.raises(ValueError, match=r"key='x' is for \.pt and .*a\.npy is none"):
+    with pytest.raises(ValueError, match=r"key='x' is for \.pt, .*a\.npy is none"):
         dsdm.open_scores(tmp_path / "a.npy", key="x")
     with pytest.raises(TypeError, match="key is 3; a name is needed"):
         dsdm.open_scores(tmp_path / "a.pt", key=3)
