@@ -18,7 +18,7 @@ Noise: TypeAlias = Literal["philox", "numpy"]
 """Where the noise of a draw comes from."""
 RowOrder: TypeAlias = Literal["given", "row", "shuffle"]
 """The order in which rows are written."""
-Format: TypeAlias = Literal["arrow", "parquet", "tokens"]
+Format: TypeAlias = Literal["arrow", "parquet", "tokens", "bin", "modded-nanogpt", "megatron", "litdata"]
 """What is written."""
 PathNames: TypeAlias = Literal["relative", "absolute"]
 """How ``dsdm.json`` names files outside of the output."""
@@ -32,6 +32,8 @@ NANS: tuple[str, ...] = get_args(Nan)
 NOISES: tuple[str, ...] = get_args(Noise)
 ROW_ORDERS: tuple[str, ...] = get_args(RowOrder)
 FORMATS: tuple[str, ...] = get_args(Format)
+TOKEN_FORMATS: tuple[str, ...] = ("tokens", "bin", "modded-nanogpt", "megatron", "litdata")
+"""Those that hold the tokens of one column."""
 _IOS: tuple[str, ...] = get_args(Io)
 _PATH_NAMES: tuple[str, ...] = get_args(PathNames)
 

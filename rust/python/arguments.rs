@@ -13,12 +13,10 @@ use crate::gather::{Extra, Split};
 use crate::write::{Format, PathNames, Release, Resume};
 
 pub(super) fn format_named(name: &str) -> Result<Format, Error> {
-    match name {
-        "arrow" => Ok(Format::Arrow),
-        "parquet" => Ok(Format::Parquet),
-        "tokens" => Ok(Format::Tokens),
-        _ => Err(Error::Value(format!("format is {name:?}; it is \"arrow\", \"parquet\" or \"tokens\""))),
-    }
+    Format::named(name).ok_or_else(|| {
+        let names = Format::ALL.map(|format| format!("{:?}", format.name())).join(", ");
+        Error::Value(format!("format is {name:?}; it is one of {names}"))
+    })
 }
 
 pub(super) fn resume_named(name: &str) -> Result<Resume, Error> {

@@ -177,7 +177,7 @@ impl Corpus {
     /// Looks at whether rows can be written in a format, by their types, with columns of these names added.
     #[pyo3(signature = (format, added, *, datasets=None))]
     fn check_format(&self, format: &str, added: Vec<String>, datasets: Option<&str>) -> PyResult<()> {
-        Ok(write::check(&self.inner, &format_named(format)?, release(datasets)?, &added)?)
+        Ok(write::check(&self.inner, format_named(format)?, release(datasets)?, &added)?)
     }
 
     /// Writes the rows at `indices` as a dataset directory.

@@ -49,7 +49,7 @@ pub fn materialize(
     options: &Options,
 ) -> Result<Report, (Error, Option<Resumable>)> {
     let whole = |e| (e, None);
-    let corpus = &in_types_of(corpus, &options.format, options.release).map_err(whole)?;
+    let corpus = &in_types_of(corpus, options.format, options.release).map_err(whole)?;
     let schema = output_schema(corpus, extras);
     let features = output_features(&schema, options.release);
     let written = schema_with_features(&schema, &features);
@@ -60,7 +60,7 @@ pub fn materialize(
     let spec = || RunSpec::new(rows, extras, &written, &sources, &plan, options, &names);
     let spec = job.run_one(spec).map_err(whole)?;
     let run = Run { job, corpus, rows, extras, options, plan, sources, schema: written.clone() };
-    match &options.format {
+    match options.format {
         Format::Arrow => {
             let encoder = Streams::new(&written, features, options.extra_keys.clone()).map_err(whole)?;
             run.write(Embedded { encoder, files }, spec)
@@ -69,7 +69,7 @@ pub fn materialize(
             let encoder = Groups::new(&written, &run.plan).map_err(whole)?;
             run.write(Embedded { encoder, files }, spec)
         }
-        Format::Tokens => run.write(Tokens::new(&written).map_err(whole)?, spec),
+        Format::Tokens(layout) => run.write(Tokens::new(&written, layout).map_err(whole)?, spec),
     }
 }
 
@@ -77,23 +77,23 @@ pub fn materialize(
 ///
 /// # Errors
 /// As [`materialize`] has them, before any row is chosen.
-pub fn check(corpus: &Corpus, format: &Format, release: Release, added: &[String]) -> Result<()> {
+pub fn check(corpus: &Corpus, format: Format, release: Release, added: &[String]) -> Result<()> {
     corpus.check_readable()?;
     let corpus = in_types_of(corpus, format, release)?;
-    if *format == Format::Tokens {
+    if let Format::Tokens(layout) = format {
         let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
         let fields: Vec<_> = corpus.schema().fields().iter().cloned().chain(added).collect();
-        Tokens::new(&Schema::new(fields))?;
+        Tokens::new(&Schema::new(fields), layout)?;
     }
     Ok(())
 }
 
 /// The corpus in the types that the format has.
-fn in_types_of(corpus: &Corpus, format: &Format, release: Release) -> Result<Corpus> {
+fn in_types_of(corpus: &Corpus, format: Format, release: Release) -> Result<Corpus> {
     let corpus = for_datasets(corpus, release)?;
     match format {
         Format::Parquet => for_parquet(&corpus, release),
-        Format::Arrow | Format::Tokens => Ok(corpus),
+        Format::Arrow | Format::Tokens(_) => Ok(corpus),
     }
 }
 
@@ -277,7 +277,7 @@ impl Run<'_> {
 
     fn reopen_check(&self, stage: &Stage, shards: &[FinishedShard]) -> ReopenCheck {
         ReopenCheck {
-            format: self.options.format.clone(),
+            format: self.options.format,
             release: self.options.release,
             folder: stage.output().path().to_path_buf(),
             schema: self.schema.clone(),

@@ -27,7 +27,7 @@ import dsdm
 
 ROWS = 20_000
 TOKENS = 256
-FORMATS = ("arrow", "parquet", "tokens")
+FORMATS = ("arrow", "parquet", "tokens", "bin", "modded-nanogpt", "megatron", "litdata")
 OPTIONS = {
     "row_order": ("given", "row", "shuffle"),
     "num_shards": (1, 2, 5, 9),

@@ -85,14 +85,14 @@ def test_tables_and_schemas_have_the_same_fields(name):
 
 def test_every_name_in_unfinished_output_is_described(format_runs):
     described = set(re.findall(r"^\| `([^`]+)` \| ", page("unfinished.md"), re.MULTILINE))
-    named = {"dsdm.json", "state.json", "dataset_info.json", "tokens.json"}
+    named = {"dsdm.json", "state.json", "dataset_info.json", "tokens.json", "index.json"}
     assert all(f"`{name}`" in page("unfinished.md") for name in named)
     seen = set()
     for staging in (format_runs / "left").glob("*/.*"):
         for path in (path for path in staging.rglob("*") if path.is_file()):
             name = path.relative_to(staging).as_posix()
             if name.startswith("output/"):
-                assert path.name in named or re.search(r"\.(arrow|parquet|npy)(\.part)?$", name), name
+                assert path.name in named or re.search(r"\.(arrow|parquet|npy|bin|index|idx)(\.part)?$", name), name
                 name = "output/NAME.part" if name.endswith(".part") else "output/"
             seen.add(name)
     assert seen - {"plan.json.part"} == described - set(table("unfinished.md")) - {"plan.json.part", "replaced/"}

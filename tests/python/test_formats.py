@@ -13,9 +13,10 @@ import xxhash
 
 import dsdm
 from dsdm import errors
+from dsdm.checks import TOKEN_FORMATS
 
 ROWS = 3000
-FORMATS = ["arrow", "parquet", "tokens"]
+FORMATS = ["arrow", "parquet", *TOKEN_FORMATS]
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_what_token_files_cannot_hold_is_refused(tmp_path, what):
 
 
 def test_a_format_that_is_none_is_named(table, tmp_path):
-    with pytest.raises(ValueError, match="format='csv' is none of 'arrow', 'parquet', 'tokens'"):
+    with pytest.raises(ValueError, match=r"format='csv' is none of 'arrow', 'parquet', 'tokens', 'bin', .*'litdata'"):
         write(table, tmp_path / "out", "csv")
 
 
@@ -326,6 +327,10 @@ def test_other_damage_is_named_too(copy):
         ("tokens", "tokens-00003-of-00004.npy"),
         ("tokens", "x.bin"),
         ("tokens", "x.parquet"),
+        ("bin", "x.npy"),
+        ("modded-nanogpt", "tokens-00003-of-00004.bin"),
+        ("megatron", "x.bin"),
+        ("litdata", "chunk-0-0.bin"),
     ],
 )
 def test_a_file_that_readers_would_take_as_well_is_named(written, tmp_path, form, name):

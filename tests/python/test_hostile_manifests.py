@@ -289,7 +289,7 @@ def test_what_is_no_file_is_not_waited_for(work, name, kind):
         dsdm.verify("out")
 
 
-@pytest.mark.parametrize("format", ["arrow", "parquet", "tokens"])
+@pytest.mark.parametrize("format", ["arrow", "parquet", "tokens", "bin", "megatron", "litdata"])
 def test_a_link_in_the_folder_to_what_is_not_trusted_is_not_followed(work, format):  # noqa: A002
     table = pa.table({"input_ids": [[1, 2], [3, 4], [5]]})
     dsdm.materialize(table, [2, 1], "linked", format=format, progress=False)

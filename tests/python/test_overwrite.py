@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 import dsdm
+from dsdm.checks import TOKEN_FORMATS
 
 TABLE = pa.table({"input_ids": [[1, 2], [3, 4], [5, 6]]})
-FORMATS = ("arrow", "parquet", "tokens")
+FORMATS = ("arrow", "parquet", *TOKEN_FORMATS)
 
 
 def contents(folder):

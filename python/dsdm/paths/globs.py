@@ -89,7 +89,13 @@ def would_read(text: str, target: str) -> bool:
     """Return whether a glob would match a data set that is written to a directory."""
     pattern = Pattern(text)
     relative = os.path.relpath(os.path.realpath(target), os.path.realpath(pattern.base or ".")).replace(os.sep, "/")
-    shards = ("", "/data-00000-of-00001.arrow", "/data/train-00000-of-00001.parquet", "/tokens-00000-of-00001.npy")
+    shards = (
+        "",
+        "/data-00000-of-00001.arrow",
+        "/data/train-00000-of-00001.parquet",
+        "/tokens-00000-of-00001.npy",
+        "/tokens-00000-of-00001.bin",
+    )
     return not relative.startswith("..") and any(pattern.matches(relative + shard) for shard in shards)
 
 

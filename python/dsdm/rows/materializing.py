@@ -115,7 +115,11 @@ def materialize(
         by zstd, with checksums of the pages. ``"tokens"``: the column of lists of whole numbers that ``columns``
         names, ``"input_ids"`` if it does not, as flat arrays for trainers that map them:
         ``tokens-00000-of-00004.npy`` of the shape (rows, length), or where rows differ in length (tokens,) and
-        ``tokens-00000-of-00004.offsets.npy`` with the rows + 1 bounds of the rows; ``tokens.json`` tells which.
+        ``tokens-00000-of-00004.offsets.npy`` with the rows + 1 bounds of the rows; ``tokens.json`` tells which. A
+        trainer that maps a file from its first byte would read the header of such an array. The same column in the
+        files of trainers: ``"bin"``, tokens and nothing else, for nanoGPT and OLMo; ``"modded-nanogpt"``, ``uint16``
+        after its header; ``"megatron"``, the ``.bin`` and ``.idx`` of its ``IndexedDataset``; ``"litdata"``, chunks for
+        its ``TokensLoader``. A token that their type has no number for is an error, and never another token.
     row_order
         The order in which rows are written: ``"given"``, ``"row"`` (ascending) or ``"shuffle"``.
     seed

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dsdm.checks import (
     FORMATS,
     ROW_ORDERS,
+    TOKEN_FORMATS,
     Format,
     Io,
     PathNames,
@@ -77,7 +78,9 @@ def checked(arguments: Arguments) -> Layout:
     """
     _one_of("format", arguments.format, FORMATS)
     _one_of("row_order", arguments.row_order, ROW_ORDERS)
-    columns = [_TOKENS_COLUMN] if arguments.format == "tokens" and arguments.columns is None else arguments.columns
+    columns = arguments.columns
+    if columns is None and arguments.format in TOKEN_FORMATS:
+        columns = [_TOKENS_COLUMN]
     num_shards = _count(arguments.num_shards)
     _check_run(arguments)
     memory_limit = None if arguments.memory_limit is None else to_bytes(arguments.memory_limit, "memory_limit")

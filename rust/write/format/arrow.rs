@@ -1,5 +1,6 @@
 //! Arrow stream shards, in the layout of `save_to_disk`.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use arrow::array::RecordBatchOptions;
@@ -55,11 +56,11 @@ impl Encoder for Streams {
     type Note = ();
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        shard_name(&Format::Arrow, shard, shards)
+        shard_name(Format::Arrow, shard, shards)
     }
 
-    fn head(&self) -> &[u8] {
-        &self.head
+    fn head(&self, _rows: u64) -> Result<Cow<'_, [u8]>> {
+        Ok(Cow::Borrowed(&self.head))
     }
 
     fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<()>> {

@@ -1,5 +1,6 @@
 //! What a format is: how rows become the bytes of a shard.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use arrow::buffer::Buffer;
@@ -22,8 +23,13 @@ pub(crate) trait Encoder: Send + Sync {
     /// The path of a shard in the output, with `/` between folders.
     fn name(&self, shard: usize, shards: usize) -> String;
 
-    /// What a shard begins with. [`End::head`] may replace it by as many other bytes.
-    fn head(&self) -> &[u8];
+    /// What a shard of so many rows begins with. [`End::head`] may replace it by as many other bytes.
+    fn head(&self, rows: u64) -> Result<Cow<'_, [u8]>>;
+
+    /// Fails if a shard has more bytes than its format can have. It is asked whenever the shard grows.
+    fn check_bytes(&self, _name: &str, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
 
     /// Rows as the bytes that they have in a shard. `first` is the number of the first of them in the output.
     fn encode(&self, first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Self::Note>>;

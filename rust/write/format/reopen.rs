@@ -16,13 +16,13 @@ use serde_json::{Map, Value};
 use super::hf::fits::fits;
 use super::hf::release::Release;
 use super::tokens;
-use super::tokens::header;
+use super::tokens::sidecar;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 use crate::io::save_to_disk::{STATE, shards_of};
-use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
+use crate::write::format::{Format, Layout};
 
 /// An output that is to be opened.
 pub(crate) struct ReopenCheck {
@@ -54,7 +54,7 @@ impl ReopenCheck {
                 };
                 Ok((schema, Box::new(first)))
             }),
-            Format::Tokens => self.tokens(),
+            Format::Tokens(layout) => self.tokens(layout),
         }
     }
 
@@ -127,9 +127,9 @@ impl ReopenCheck {
         Ok(())
     }
 
-    /// Token files: the header of each, and the file that names them.
-    fn tokens(&self) -> Result<()> {
-        let sidecar = self.json("tokens.json")?;
+    /// Token files: what each says of itself, and the files that name them.
+    fn tokens(&self, layout: Layout) -> Result<()> {
+        let sidecar = self.json(sidecar::NAME)?;
         // Proof: names that are not there are missed by the comparison.
         let named = sidecar.get("shards").and_then(Value::as_array).into_iter().flatten();
         if !named
@@ -138,12 +138,17 @@ impl ReopenCheck {
         {
             return Err(self.refused("tokens.json names other shards than were written"));
         }
+        let files = self.files()?;
+        if tokens::indexed(layout, &self.folder)?.is_some_and(|named| named != files) {
+            return Err(self.refused("the index names other shards than were written"));
+        }
         // Proof: no type has the name "".
         let dtype = sidecar.get("dtype").and_then(Value::as_str).unwrap_or_default();
         for (shard, name) in checked::zip(&self.shards, self.files()?)? {
             let path = self.folder.join(name);
-            let rows = tokens::count_rows(&path)?;
-            let found = header::dtype(&path)?;
+            let rows = tokens::count_rows(layout, &path)?;
+            // Proof: where the files do not say it, there is nothing to compare.
+            let found = tokens::dtype(layout, &path)?.unwrap_or_else(|| dtype.to_owned());
             if rows != shard.rows || found != dtype {
                 let message = format!(
                     "{name} has {rows} rows of {found}, and {} rows of {dtype} were written",
@@ -245,7 +250,7 @@ mod tests {
         for format in [Format::Arrow, Format::Parquet] {
             let found = |name: &str, told: &Value, info: &Value, rows: i64| {
                 let dir = tempfile::tempdir().unwrap();
-                output(dir.path(), format.clone(), &schema(name, told), info, rows).check()
+                output(dir.path(), format, &schema(name, told), info, rows).check()
             };
             found("x", &right(), &right(), 2).unwrap();
             for (result, what) in [

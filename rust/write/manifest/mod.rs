@@ -30,7 +30,7 @@ pub(super) struct Manifest {
     /// The version of the layout of this file.
     #[serde(rename = "manifest")]
     pub(super) version: u32,
-    /// `arrow`, `parquet` or `tokens`.
+    /// The name of the format.
     pub(super) format: String,
     pub(super) rows: u64,
     pub(super) fingerprint: String,

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::write::format::Format;
+
 /// Characters of a path.
 const MAX_PATH: usize = 32_768;
 /// Characters of other texts.
@@ -23,7 +25,7 @@ type Checked = Result<(), Wrong>;
 /// Looks at every field that is read later.
 pub(crate) fn check(manifest: &Map<String, Value>) -> Checked {
     text(manifest, "", "dsdm", MAX_TEXT)?;
-    one_of(manifest, "format", &["arrow", "parquet", "tokens"])?;
+    one_of(manifest, "format", &Format::ALL.map(Format::name))?;
     count(manifest, "", "rows")?;
     text(manifest, "", "fingerprint", MAX_TEXT)?;
     identities(manifest.get("sources"), "sources")?;

@@ -14,7 +14,7 @@ use crate::io::json;
 use crate::io::save_to_disk::{STATE, shards_of};
 use crate::write::disk::checksum;
 use crate::write::format::finished::FileEntry;
-use crate::write::format::{arrow, parquet, tokens};
+use crate::write::format::{Format, arrow, parquet, tokens};
 use crate::write::manifest;
 
 /// What was found to be as it was written.
@@ -104,14 +104,15 @@ fn check_size(file: &FileEntry, path: &Path) -> Result<()> {
 
 /// Counts the rows of every shard by its framing.
 fn count_rows(folder: &Path, manifest: &Manifest) -> Result<()> {
-    let count = match manifest.format.as_str() {
-        "arrow" => arrow::count_rows,
-        "parquet" => parquet::count_rows,
-        "tokens" => tokens::count_rows,
-        other => {
-            let message = format!("the format {other:?} is not known here; use the dsdm that wrote it");
-            return Err(Error::format(folder.join(manifest::NAME), At::Field("format".to_owned()), message));
-        }
+    let Some(format) = Format::named(&manifest.format) else {
+        let other = &manifest.format;
+        let message = format!("the format {other:?} is not known here; use the dsdm that wrote it");
+        return Err(Error::format(folder.join(manifest::NAME), At::Field("format".to_owned()), message));
+    };
+    let count = |path: &Path| match format {
+        Format::Arrow => arrow::count_rows(path),
+        Format::Parquet => parquet::count_rows(path),
+        Format::Tokens(layout) => tokens::count_rows(layout, path),
     };
     let mut all = 0u64;
     for shard in &manifest.shards {

@@ -147,8 +147,9 @@ impl<E: Encoder + 'static> Shards<E> {
         }
         let name = part(&shard.name);
         let (path, file) = (self.folder.at(&name), Arc::new(create(&self.folder, &name)?));
-        write_at(&file, &path, self.encoder.head(), 0)?;
-        turn.offset = self.encoder.head().len() as u64;
+        let head = self.encoder.head(shard.rows)?;
+        write_at(&file, &path, &head, 0)?;
+        turn.offset = head.len() as u64;
         turn.file = Some(file.clone());
         Ok(file)
     }
@@ -171,6 +172,7 @@ impl<E: Encoder + 'static> Shards<E> {
         let path = self.folder.at(part(&shard.name));
         while let Some(next) = piece {
             let (buffers, mut offset) = turn.place(next)?;
+            self.encoder.check_bytes(&shard.name, turn.offset)?;
             drop(turn);
             shard.moved.notify_all();
             for buffer in &buffers {
@@ -235,14 +237,15 @@ impl<E: Encoder + 'static> Shards<E> {
             notes.push((offset, note));
         }
         let End { head, tail, more, extra } = self.encoder.end(&shard.name, notes)?;
+        let begun = self.encoder.head(shard.rows)?;
         if let Some(head) = &head {
-            checked::equal("bytes of a head", head.len(), self.encoder.head().len())?;
-            write_at(&file, &path, head, 0)?;
+            checked::equal("bytes of a head", head.len(), begun.len())?;
+            write_all_at(&file, &path, head, 0, state)?;
         }
         write_all_at(&file, &path, &tail, turn.offset, state)?;
         let bytes = checked::add(turn.offset, tail.len() as u64)?;
         // Proof: without another, it begins as it began.
-        let head = head.as_deref().unwrap_or_else(|| self.encoder.head());
+        let head = head.as_deref().unwrap_or(&begun);
         sums.insert(0, (of_parts([head]), XxHash3_64::oneshot(head)));
         let crc32 = combined(sums.iter().map(|(sum, _)| sum).chain([&of_parts([tail.as_slice()])]));
         let mut digests: Vec<u8> = sums.iter().flat_map(|(_, digest)| digest.to_le_bytes()).collect();

@@ -42,7 +42,7 @@ fn begin_named(target: &Path) -> Stage {
 }
 
 fn named(shard: usize) -> String {
-    crate::write::format::shard_names::shard_name(&Format::Arrow, shard, 2)
+    crate::write::format::shard_names::shard_name(Format::Arrow, shard, 2)
 }
 
 /// Writes a shard and notes it.

@@ -10,9 +10,9 @@ use super::run_spec::RunSpec;
 use crate::error::{At, Error, Result};
 use crate::write::disk::folder::Folder;
 use crate::write::disk::names::{EntryKind, OUTPUT};
-use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
-use crate::write::format::shard_names::{offsets_name, shard_name};
+use crate::write::format::shard_names::{bounds_name, shard_name};
+use crate::write::format::{Format, Layout};
 use crate::write::options::{Options, Resume};
 
 /// What is taken over: the journal, the output, and the shards that are finished.
@@ -38,7 +38,7 @@ pub(crate) fn take_over(folder: &Folder, spec: &RunSpec, options: &Options) -> R
         };
     }
     let rows = spec.rows_of_shards();
-    kept.retain(|done| is_planned(done, &rows, &options.format));
+    kept.retain(|done| is_planned(done, &rows, options.format));
     if kept.is_empty() {
         return Ok(None);
     }
@@ -79,22 +79,26 @@ fn finished(folder: &Folder) -> Result<Option<Taken>> {
 
 /// Whether a line of the journal says what this run would say of a shard. Whoever can write in the folder can write
 /// a line whose checksum fits.
-fn is_planned(done: &FinishedShard, rows: &[u64], format: &Format) -> bool {
+fn is_planned(done: &FinishedShard, rows: &[u64], format: Format) -> bool {
     if rows.get(done.shard) != Some(&done.rows) {
         return false;
     }
     let name = shard_name(format, done.shard, rows.len());
     let found: Vec<&str> = done.files.iter().map(|file| file.name.as_str()).collect();
-    if *format != Format::Tokens {
-        return found == [name];
-    }
+    let Format::Tokens(layout) = format else {
+        return found == [name]; // Proof: the shards of other formats are one file.
+    };
     let Some(tokens) = done.extra.get("tokens").and_then(Value::as_u64) else {
         return false; // Proof: a shard whose line does not say it is made anew.
     };
-    match done.extra.get("length").and_then(Value::as_u64) {
-        Some(length) => found == [name] && done.rows.checked_mul(length) == Some(tokens),
-        None => *found == [name.as_str(), &offsets_name(&name)],
+    let length = done.extra.get("length").and_then(Value::as_u64);
+    if length.is_some_and(|length| done.rows.checked_mul(length) != Some(tokens)) {
+        return false;
     }
+    // A matrix of numpy needs no bounds.
+    let bounds = bounds_name(layout, &name).filter(|_| layout != Layout::Npy || length.is_none());
+    // Proof: a shard without bounds has one file.
+    found.into_iter().eq([Some(name.as_str()), bounds.as_deref()].into_iter().flatten())
 }
 
 fn mismatch(folder: &Path, earlier: &RunSpec, (name, said): &(String, String), finished: usize) -> Error {

@@ -36,6 +36,10 @@ class OutputFormat(StrEnum):
     arrow = "arrow"
     parquet = "parquet"
     tokens = "tokens"
+    bin = "bin"
+    modded_nanogpt = "modded-nanogpt"
+    megatron = "megatron"
+    litdata = "litdata"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,7 @@ class Writing:
         typer.Option("--memory-limit", metavar="SIZE", help="Memory to hold, about; else a quarter of what is free."),
     ] = None
     format: Annotated[
-        OutputFormat, typer.Option("--format", help="For load_from_disk, for the hub, or to be mapped by a trainer.")
+        OutputFormat, typer.Option("--format", help="For load_from_disk, for the hub, or tokens for a trainer.")
     ] = OutputFormat.arrow
     tokens_column: Annotated[
         str | None,
@@ -149,7 +153,8 @@ class Writing:
                 )
                 raise typer.BadParameter(message)
             return None
-        written = self.columns if self.format is OutputFormat.tokens else None
+        of_tokens = self.format not in {OutputFormat.arrow, OutputFormat.parquet}
+        written = self.columns if of_tokens else None
         return self.tokens_column or (written[0] if written else _COLUMN)
 
     def arguments(self, reading: Reading) -> dict[str, Any]:

@@ -8,6 +8,7 @@ mod file;
 mod place;
 mod values;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
@@ -40,8 +41,12 @@ impl<E: Encoder> Encoder for Embedded<E> {
         self.encoder.name(shard, shards)
     }
 
-    fn head(&self) -> &[u8] {
-        self.encoder.head()
+    fn head(&self, rows: u64) -> Result<Cow<'_, [u8]>> {
+        self.encoder.head(rows)
+    }
+
+    fn check_bytes(&self, name: &str, bytes: u64) -> Result<()> {
+        self.encoder.check_bytes(name, bytes)
     }
 
     fn encode(&self, first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Self::Note>> {

@@ -4,6 +4,7 @@
 //! formats are; the footer is made of what is known of the groups, with their offsets moved.
 
 pub(crate) mod page_crc;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
@@ -175,11 +176,11 @@ impl Encoder for Groups {
     }
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        shard_name(&Format::Parquet, shard, shards)
+        shard_name(Format::Parquet, shard, shards)
     }
 
-    fn head(&self) -> &[u8] {
-        MAGIC
+    fn head(&self, _rows: u64) -> Result<Cow<'_, [u8]>> {
+        Ok(Cow::Borrowed(MAGIC))
     }
 
     fn encode(&self, _first: u64, batches: Vec<RecordBatch>) -> Result<Piece<EncodedRowGroup>> {
