@@ -326,3 +326,6 @@ fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
     batch.num_columns() == schema.fields().len()
         && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
 }
+
+#[cfg(test)]
+mod tests;
