@@ -251,6 +251,11 @@ mod tests {
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}")
     }
 
+    /// The vector of all of a file.
+    fn vector(file: &File) -> Result<Vec<Part>> {
+        parts(Window::all(file))
+    }
+
     fn opened<T>(bytes: &[u8], read: impl Fn(&File) -> Result<T>) -> Result<T> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.npy");
@@ -275,7 +280,7 @@ mod tests {
             let size = usize::from(code.as_bytes()[1] - b'0');
             for shape in ["(3,)", "(3, 1)"] {
                 let bytes = npy(version, &described(&format!("{order}{code}"), shape), &vec![7; 3 * size]);
-                let found = opened(&bytes, parts).unwrap();
+                let found = opened(&bytes, vector).unwrap();
                 let [part] = found.as_slice() else { panic!("{} parts", found.len()) };
                 let kind = match code.as_bytes()[0] {
                     b'f' => "float",
@@ -288,35 +293,38 @@ mod tests {
                 assert_eq!(part.swapped, size > 1 && order == other, "{order}{code}");
             }
         }
-        assert_eq!(opened(&npy(1, &described("<f4", "(0,)"), &[]), parts).unwrap()[0].len, 0);
+        assert_eq!(opened(&npy(1, &described("<f4", "(0,)"), &[]), vector).unwrap()[0].len, 0);
     }
 
     #[test]
     fn values_end_where_the_file_ends() {
         let bytes = npy(1, &described("<i4", "(5,)"), &[0; 20]);
         let data = bytes.len() - 20;
-        let cut = opened(&bytes[..bytes.len() - 1], parts);
+        let cut = opened(&bytes[..bytes.len() - 1], vector);
         assert!(matches!(cut, Err(Error::Truncated(_))));
         refused(
             cut,
             &format!("at byte {data}: the header promises 5 values of int32, and 19 bytes follow it"),
         );
-        let more = opened(&[&bytes[..], b"abc"].concat(), parts);
+        let more = opened(&[&bytes[..], b"abc"].concat(), vector);
         refused(
             more,
             &format!("at byte {}: the 5 values of int32 end here, and 3 bytes follow", bytes.len()),
         );
         let many = npy(1, &described("<i8", "(18446744073709551615,)"), &[0; 8]);
-        refused(opened(&many, parts), "promises 18446744073709551615 values of int64, and 8 bytes follow it");
+        refused(
+            opened(&many, vector),
+            "promises 18446744073709551615 values of int64, and 8 bytes follow it",
+        );
         for end in 0..data {
-            assert!(opened(&bytes[..end], parts).is_err(), "cut to {end} bytes");
+            assert!(opened(&bytes[..end], vector).is_err(), "cut to {end} bytes");
         }
     }
 
     #[test]
     fn other_headers_are_refused_with_what_to_do() {
         let bytes = |version, descr: &str, shape: &str| npy(version, &described(descr, shape), &[0; 8]);
-        let read = |bytes: Vec<u8>| opened(&bytes, parts);
+        let read = |bytes: Vec<u8>| opened(&bytes, vector);
         let mut newer = bytes(1, "<f8", "(1,)");
         newer[6] = 4;
         refused(read(newer), "at byte 6: this is .npy version 4.0; versions 1.0, 2.0 and 3.0 are read");

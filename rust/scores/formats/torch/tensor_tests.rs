@@ -4,10 +4,10 @@ use std::fs::write;
 
 use proptest::prelude::*;
 
+use super::archive::Archive;
 use super::pickle::{Heap, PickleValue, Tensor, TorchStorage, ValueType};
 use super::tensor::place;
 use super::tests::zip;
-use super::zip::Archive;
 use crate::error::Result;
 use crate::io::file::{File, Io};
 use crate::scores::dtype::DType;
