@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use dsdm::error::Error;
 use dsdm::gather::{Corpus, Split};
 use dsdm::write::{
-    ExtraKeys, Format, Naming, Options, Places, Release, Report, Resumable, Resume, materialize,
+    ExtraKeys, Format, Naming, Options, PathNames, Release, Report, Resumable, Resume, materialize,
 };
 use serde_json::{Map, json};
 
@@ -55,7 +55,7 @@ pub fn write(target: &Path, format: &Format) -> Result<Report, (Error, Option<Re
         verify: true,
         split: Split::Shards(SHARDS),
         memory_limit: 64 << 20,
-        places: Places::Relative,
+        places: PathNames::Relative,
         selection: object(
             json!({"rows": rows.len(), "seed": 7, "chosen": {"by": "top_k", "source_rows": 24}}),
         ),

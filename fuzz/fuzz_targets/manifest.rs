@@ -21,7 +21,7 @@ const NAME: &str = "dsdm.json";
 
 fuzz_target!(
     // The files of outputs of all formats lie in one folder: a manifest says which are meant.
-    init: for format in [Format::Arrow, Format::Parquet, Format::Tokens] {
+    init: for format in Format::ALL {
         let made = place().join(format.name());
         if write(&made, &format).is_err() {
             continue; // No tokens are in texts.

@@ -22,7 +22,9 @@ fuzz_target!(|data: &[u8]| {
             continue;
         };
         // A list of single values is no one tensor.
-        let Some(found) = tensor(&path, Io::Mmap, key).expect("a tensor that was read is found") else { continue };
+        let Some(found) = tensor(&path, Io::Mmap, key).expect("a tensor that was read is found") else {
+            continue;
+        };
         let storage = found.entries.iter().find(|entry| entry.name == found.storage);
         let storage = storage.expect("the storage is there").bytes.clone();
         let inside = storage.start <= found.bytes.start && found.bytes.end <= storage.end;
