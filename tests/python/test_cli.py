@@ -111,7 +111,7 @@ def test_sizes(run, size, k, scores, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "exactly one of -k, --fraction and --tokens; none of them given"),
+        ([], "exactly one of -k, --fraction and --tokens, or a rule that says how many"),
         (["-k", 3, "--fraction", 0.1], "-k and --fraction given"),
         (["--fraction", 1.5], "--fraction is 1.5"),
         (["--fraction", "5%"], "'5%' is no number"),

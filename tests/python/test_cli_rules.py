@@ -1,5 +1,7 @@
 """The rules of `dsdm indices` and `dsdm materialize`, held against the calls of dsdm.choose that they stand for."""
 
+import json
+
 import datasets
 import numpy as np
 import pyarrow as pa
@@ -157,7 +159,7 @@ WRONG = {
     ("--tokens", 5, "--lengths", "gone.npy"): "--lengths is gone.npy: there is no such file",
     ("--groups", "domains.npy", "--per-group=a", "--per-group=b=1"): "--per-group has 'a'; where it is given more than",
     ("--groups", "domains.npy", "--per-group=a=1", "--per-group=a=2"): "--per-group names the group 'a' twice",
-    ("--groups", "domains.npy", "--per-group", "many"): "'many' is no number",
+    ("--groups", "domains.npy", "--per-group", "many"): "'many' is no whole number",
     ("--groups", "domains.npy", "-k", 3, "--like", "alike"): "--like is 'alike'; GROUP=SHARE for each group, equal or",
     ("--groups", "numbers.npy", "--per-group=x=1"): "'x' is no whole number",
     ("-k", 3, "--near", 2, "--smallest"): "--near and --smallest are given, which do not go together",
@@ -245,3 +247,71 @@ def test_rows_of_another_corpus_are_refused(run, files):
     np.save(files / "rows.npy", np.array([1, 2, 3]))
     code, _, said = run("materialize", "c.parquet", "out", "--indices", "rows.npy")
     assert (code, "its 3 rows are others than the 3 that rows.npy.json tells of" in said) == (1, True)
+
+
+def test_selections_are_excluded_as_what_they_are(run, files):
+    """What lies beside their rows tells of which corpus they are, and that they are its rows."""
+    assert run("indices", "s.npy", "-k", 5, "-o", "best.npy")[0] == 0
+    assert run("indices", "s.npy", "-k", 5, "--exclude", "best.npy", "-o", "next.npy")[0] == 0
+    assert np.load(files / "next.npy").tolist() == dsdm.top_k(SCORES, 10)[5:].tolist()
+    assert run("indices", "s.npy", "-k", 5, "--only", "best.npy", "-o", "same.npy")[0] == 0
+    assert np.load(files / "same.npy").tolist() == dsdm.top_k(SCORES, 5).tolist()
+    dsdm.choose(np.arange(10.0), k=3).save(files / "small.npy")
+    for option in ("--exclude", "--only"):
+        for by in (["s.npy"], ["classifier", "--target", "squad", "--data-dir", "."]):
+            code, _, said = run("indices", *by, "-k", 5, option, "small.npy", "-o", "x.npy")
+            assert (code, f"{option} is a selection from 10 rows, and there are 600 scores" in said) == (1, True)
+    np.save(files / "best.npy", np.array([1, 2, 3, 4, 5]))
+    code, _, said = run("indices", "s.npy", "-k", 5, "--exclude", "best.npy", "-o", "x.npy")
+    assert (code, "its 5 rows are others than the 5 that best.npy.json tells of" in said) == (1, True)
+    assert not (files / "x.npy").exists()
+
+
+def test_nothing_is_filled_up_from_groups_of_which_nothing_is_asked(run, files):
+    none = ["--per-group=code=0", "--per-group=a=b=0"]
+    code, _, said = run(
+        "indices", "s.npy", "--groups", "domains.npy", "--per-group=books=500", *none, "--short", "fill", "-o", "x.npy"
+    )
+    there = int((DOMAINS == "books").sum())
+    assert (code, f"500 rows are to be chosen, and the groups of which any are to be chosen have {there}" in said) == (
+        1,
+        True,
+    )
+    assert not (files / "x.npy").exists()
+
+
+def test_a_budget_beyond_all_rows_is_an_error(run, files):
+    total = int(LENGTHS.sum())
+    code, _, said = run("indices", "s.npy", "--tokens", total + 1, "--lengths", "lengths.npy", "-o", "x.npy")
+    assert (code, f"the 600 rows that can be chosen have {total:,}; ask for no more" in said) == (1, True)
+    assert run("indices", "s.npy", "--tokens", total, "--lengths", "lengths.npy", "-o", "x.npy")[0] == 0
+    assert len(np.load(files / "x.npy")) == 600
+
+
+def test_sizes_of_groups_are_written_as_others(run, files):
+    for text, size in (("1e1", 10), ("0.02K", None), ("0.05", 0.05), ("1.0", 1.0), ("5e-2", 0.05), ("1", 1)):
+        options = ["--groups", "domains.npy", "--per-group", text, "--overwrite", "-o", "x.npy"]
+        code, _, _ = run("indices", "s.npy", *options)
+        assert code == (0 if size is not None else 2), text
+        if size is not None:
+            rows = dsdm.choose(SCORES, groups=DOMAINS, per_group=size).indices
+            assert np.load(files / "x.npy").tolist() == rows.tolist()
+
+
+def test_lines_of_groups_end_with_line_breaks_alone(run, files):
+    names = np.where(DOMAINS == "books", "b\u2028k", DOMAINS)
+    (files / "odd.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    assert run("indices", "s.npy", "--groups", "odd.txt", "--per-group", 3, "-o", "x.npy")[0] == 0
+    (files / "latin.txt").write_bytes("\n".join(names).encode("utf-8").replace("\u2028".encode(), b"\xe9"))
+    code, _, said = run("indices", "s.npy", "--groups", "latin.txt", "--per-group", 3, "-o", "y.npy")
+    assert (code, "latin.txt: --groups takes" in said, "no UTF-8 at byte" in said) == (1, True, True)
+
+
+def test_what_verify_finds_is_json_too(run, files):
+    assert run("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)[0] == 0
+    (files / "out" / "state.json").unlink()
+    (files / "out" / "data-9.arrow").write_bytes(b"ARROW1")
+    code, out, said = run("verify", "out", "--json")
+    assert code == 3
+    assert out == "" or json.loads(out)["path"] == "out"
+    assert said.startswith("dsdm: ")

@@ -276,3 +276,45 @@ def test_a_selection_of_another_corpus_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="the selection is from 7 rows, and there are 6"):
             way()
     assert not (tmp_path / "out").exists()
+
+
+def test_it_is_a_sequence_of_its_rows() -> None:
+    chosen = dsdm.choose(SCORES, k=3)
+    assert list(chosen) == [1, 3, 5]
+    assert (chosen[0], chosen[-1], chosen[1:].tolist(), 3 in chosen) == (1, 5, [3, 5], True)
+    rows = datasets.Dataset.from_dict({"text": list("abcdef")}).select(chosen)
+    assert rows["text"][:] == ["b", "d", "f"]
+
+
+def test_rows_of_other_scores_are_not_excluded() -> None:
+    other = dsdm.choose(np.arange(7), k=2)
+    ways = (
+        lambda: dsdm.top_k(SCORES, 2, exclude=other),
+        lambda: dsdm.gumbel_top_k(SCORES, 2, exclude=other),
+        lambda: dsdm.sample(6, 2, exclude=other),
+        lambda: dsdm.choose(SCORES, k=2, exclude=other),
+        lambda: dsdm.choose(SCORES, k=2, only=other),
+        lambda: dsdm.get_indices("random", 2, rows=6, exclude=other),
+    )
+    for way in ways:
+        with pytest.raises(ValueError, match="is a selection from 7 rows, and there are 6"):
+            way()
+    assert dsdm.top_k(SCORES, 2, exclude=dsdm.choose(SCORES, k=1)).tolist() == [3, 5]
+
+
+def test_a_copy_of_scores_and_selection_is_the_same(scores: dsdm.Scores, tmp_path: Path) -> None:
+    dsdm.choose(scores, k=2).save(tmp_path / "x.npy")
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for name in ("x.npy", "x.npy.json", "fineweb.parquet"):
+        (copies / name).write_bytes((tmp_path / name).read_bytes())
+    (tmp_path / "fineweb.parquet").unlink()
+    dsdm.materialize(CORPUS, dsdm.Selection.load(copies / "x.npy"), copies / "out")
+    assert dsdm.verify(copies / "out", trust_paths=[copies]).selection
+
+
+def test_aligned_scores_are_chosen_from() -> None:
+    corpus = pa.table({"id": list("abc"), "text": ["one", "two", "three"]})
+    aligned = dsdm.align({"c": 0.5, "a": 2.0}, corpus)
+    assert dsdm.choose(aligned, k=2, nan="omit").indices.tolist() == [0, 2]
+    assert dsdm.top_k(aligned, 1, nan="omit").tolist() == [0]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dsdm.cli.files import load_groups, load_rows
+from dsdm.cli.files import load_allowed, load_groups
 from dsdm.cli.options.ruling import Ruling, by_group
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def from_files(ruling: Ruling, shards: "Shards | None") -> dict[str, Any]:
         "groups": groups,
         "per_group": by_group("--per-group", ruling.per_group, whole_names=whole),
         "like": by_group("--like", ruling.like, whole_names=whole),
-        "only": None if ruling.only is None else load_rows(ruling.only, "--only", mask=True),
+        "only": None if ruling.only is None else load_allowed(ruling.only, "--only"),
     }
 
 
@@ -68,7 +68,8 @@ def _file_or_column(option: str, name: str, shards: "Shards | None") -> Path | N
     if name in columns:
         return None
     if not is_file:
-        no_column = f", and none of the columns {', '.join(columns)}" if shards is not None else ""
+        no_column = f", and none of the columns {', '.join(columns)}"
+        no_column = no_column if shards is not None else "; columns are those of the shards of `dsdm materialize`"
         message = f"{option} is {name}: there is no such file{no_column}"
         raise typer.BadParameter(message)
     return Path(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dsdm.cli import options as opt
 from dsdm.cli.asked import check_asked, method_of
 from dsdm.cli.by_rule import from_files
-from dsdm.cli.files import load_rows
+from dsdm.cli.files import load_allowed
 from dsdm.cli.notes import warned
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.reading import Reading
@@ -140,7 +140,7 @@ class Choice:
             seed = {"seed": self._seed} if self.draws else {}
             found = choose(self._candidates, **(self._arguments | sized | seed))
         self._seed = found.seed
-        short = not self.ruling.given and found.tokens is not None and found.tokens < (self.size.tokens or 0)
+        short = self.ruling.groups is None and found.tokens is not None and found.tokens < (self.size.tokens or 0)
         if short and len(found) == self._most():
             raise too_few(self.size.tokens or 0, len(found), found.tokens or 0)
         told = self.record(found.indices)
@@ -238,9 +238,9 @@ class Choice:
         return population - (int(excluded.sum()) if excluded.dtype == np.bool_ else len(np.unique(excluded)))
 
     @cached_property
-    def _excluded(self) -> "NDArray[np.generic] | None":
+    def _excluded(self) -> "Selection | NDArray[np.generic] | None":
         # Read once: what is counted is what is left out.
-        return None if self.given.exclude is None else load_rows(self.given.exclude, "--exclude", mask=True)
+        return None if self.given.exclude is None else load_allowed(self.given.exclude, "--exclude")
 
     def record(self, indices: "NDArray[np.int64] | None" = None) -> dict[str, Any]:
         """Return how rows that were selected were chosen, so that they can be chosen again; or are to be chosen."""

@@ -58,10 +58,11 @@ def demo(
         message = f"--rows is {rows}; at least {_LEAST_DEMO} are needed"
         raise typer.BadParameter(message)
     if not as_json:
-        run(folder, rows)
+        with noted():
+            run(folder, rows)
         return
     # What is printed on the way is no JSON.
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), noted():
         run(folder, rows)
     names = ("corpus", "data", "subsets")
     say_json({"directory": folder, **{name: sorted(map(str, (folder / name).iterdir())) for name in names}})
@@ -326,11 +327,17 @@ def verify(
     """
     import dsdm
     from dsdm.checks import check_threads
+    from dsdm.errors import FormatError
 
     with as_usage():
         check_threads(threads)
     with damaged(folder):
-        found = dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ())
+        try:
+            found = dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ())
+        except FormatError as error:
+            if as_json:
+                say_json({"path": folder, "damage": str(error)})
+            raise
     say_json(asdict(found)) if as_json else say(as_options(str(found)))
 
 

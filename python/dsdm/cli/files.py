@@ -50,6 +50,22 @@ def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
     return rows
 
 
+def load_allowed(path: Path, option: str) -> "Selection | NDArray[Any]":
+    """Read rows to exclude, or that alone may be chosen: a selection where the file beside it tells of one.
+
+    Raises
+    ------
+    ValueError
+        For any other file.
+
+    """
+    from dsdm import Selection
+
+    if path.suffix.lower() == ".npy" and path.with_name(path.name + ".json").exists():
+        return Selection.load(path)
+    return load_rows(path, option, mask=True)
+
+
 def load_selection(path: Path) -> "Selection | NDArray[Any]":
     """Read the rows of ``--indices``: a selection with the file beside it, or numbers that nothing ties to a corpus.
 
@@ -86,13 +102,17 @@ def load_groups(path: Path) -> Any:
     """
     import numpy as np
 
-    if path.suffix.lower() == ".txt":
-        return path.read_text("utf-8").splitlines()
     message = f"{path}: --groups takes a .npy file of whole numbers or texts, or a .txt file with a line for each row"
     try:
+        if path.suffix.lower() == ".txt":
+            # What ends lines is a line break alone, and the last one begins no line.
+            return path.read_text("utf-8").removesuffix("\n").split("\n")
         groups = np.load(path, allow_pickle=False)
+    except UnicodeDecodeError as error:
+        message += f", and this is no UTF-8 at byte {error.start}"
+        raise ValueError(message) from error
     except (ValueError, EOFError) as error:
-        message += f", and this cannot be read ({error})"
+        message += ", and this is neither, or holds objects"
         raise ValueError(message) from error
     if not isinstance(groups, np.ndarray) or groups.ndim != 1 or groups.dtype.kind not in "iuU":
         kind = f"{groups.dtype} of shape {groups.shape}" if isinstance(groups, np.ndarray) else "several arrays"

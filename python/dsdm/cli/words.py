@@ -49,6 +49,9 @@ OPTIONS = {
 }
 """The option for each argument that messages name."""
 
+_BOUNDS = re.compile(r"^(min_score is \S+ and )max_score (?=is )")
+_PLACE = re.compile(r"^(exclude|groups|lengths|only)\[(\d+)\] ")
+
 # Those of a shuffle have other names than those of a choice.
 _SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_order is ('\w+')")
 # A command opens everything itself.
@@ -81,8 +84,10 @@ def as_options(text: str) -> str:
         said += [_ARGUMENT.sub(_option, text[end : call.start()]), call[0]]
         end = call.end()
     said.append(_ARGUMENT.sub(_option, text[end:]))
+    text = _BOUNDS.sub(r"\1--max-score ", "".join(said))
+    text = _PLACE.sub(lambda found: f"{OPTIONS[found[1]]}, number {found[2]}, ", text)
     subject = _PLURAL if _PLURAL.match(text) else _SUBJECT
-    return subject.sub(lambda found: OPTIONS[found[1]] + " ", "".join(said))
+    return subject.sub(lambda found: OPTIONS[found[1]] + " ", text)
 
 
 # What a rule says of its arguments: by their names, and with the value that is meant.

@@ -84,8 +84,8 @@ def top_k(
     """
     source = engine_scores(scores)
     check_options(order, nan, threads)
-    best = checks.check_flag("largest", largest)
-    return _native.top_k(source, checks.count_of(k), best, (order, nan, engine_excluded(exclude), UNBOUNDED), threads)
+    best, excluded = checks.check_flag("largest", largest), engine_excluded(exclude, len(scores))
+    return _native.top_k(source, checks.count_of(k), best, (order, nan, excluded, UNBOUNDED), threads)
 
 
 @overload
@@ -181,7 +181,8 @@ def gumbel_top_k(
     check_options(order, nan, threads)
     checks.one_of("noise", noise, checks.NOISES)
     with_seed = checks.check_flag("return_seed", return_seed)
-    heat, count, excluded = checks.check_temperature(temperature), checks.count_of(k), engine_excluded(exclude)
+    heat, count = checks.check_temperature(temperature), checks.count_of(k)
+    excluded = engine_excluded(exclude, len(scores))
     chosen = seed_of(seed)
     if noise == "philox":
         state: int | tuple[int, int] = word_of(chosen)
@@ -301,7 +302,7 @@ def _sampled(
             f"population is {checks.said(rows)}; row numbers are below 2^63, so that there are at most 2^63 - 1 rows"
         )
         raise ValueError(message)
-    return _native.sample(rows, checks.count_of(k), chosen, engine_excluded(exclude), threads)
+    return _native.sample(rows, checks.count_of(k), chosen, engine_excluded(exclude, rows), threads)
 
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:

@@ -22,6 +22,8 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     """Return scores as the engine takes them: its own, or the bytes of an array and the name of their type."""
     if isinstance(scores, _native.Scores):
         return scores
+    if not isinstance(scores, np.ndarray) and hasattr(scores, "__array__"):
+        scores = checks.plain_array("scores", scores)
     if not isinstance(scores, np.ndarray):
         how = "dsdm.open_scores(path) opens a file" if _is_path(scores) else "numpy.asarray(scores) makes one"
         message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed: {how}"
@@ -48,10 +50,33 @@ def _is_path(scores: object) -> bool:
     return all(isinstance(item, str | bytes | os.PathLike) for item in listed)
 
 
-def engine_excluded(exclude: npt.ArrayLike | None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
-    """Return the rows not to be chosen: their numbers, or one byte per row."""
+def engine_excluded(exclude: Any, n: int | None = None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
+    """Return the rows not to be chosen, of so many: their numbers, or one byte per row.
+
+    Raises
+    ------
+    ValueError
+        For a selection from another number of rows.
+
+    """
+    if n is not None:
+        refuse_other_rows("exclude", exclude, n)
     rows = checks.excluded_rows(exclude)
     return rows.view(np.uint8) if rows is not None and rows.dtype == np.bool_ else rows  # type: ignore[return-value]
+
+
+def refuse_other_rows(name: str, given: Any, n: int) -> None:
+    """Fail for a selection from another number of rows than there are scores.
+
+    Raises
+    ------
+    ValueError
+        With both numbers.
+
+    """
+    if hasattr(given, "is_of") and not given.is_of(n):
+        message = f"{name} is a selection from {given.n:,} rows, and there are {n:,} scores: it is of other rows"
+        raise ValueError(message)
 
 
 def check_options(order: object, nan: object, threads: object) -> None:

@@ -14,6 +14,7 @@ from dsdm.names import renamed
 from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, sample, top_k
+from dsdm.selection.inputs import refuse_other_rows
 from dsdm.selection.seeds import last_seed
 from dsdm.shown import safe_messages, shown
 
@@ -137,9 +138,12 @@ def get_indices(
     excluded = checks.excluded_rows(exclude)
     refuse_unused(method, {"data_dir": data_dir, "seed": seed, "temperature": temperature, "noise": noise, "nan": nan})
     if method in ("random", "semdedup"):
+        if method == "random":
+            refuse_other_rows("exclude", exclude, _population(rows))
         chosen = _drawn_uniformly(method, k, data_dir, rows, seed, order, excluded, threads)
         return (chosen, last_seed()) if with_seed else chosen
     scores = scores_of(method, target, data_dir=data_dir, rows=rows)
+    refuse_other_rows("exclude", exclude, len(scores))
     how_to_order = order or "best_first"
     if method != "dsir":
         best = top_k(scores, k, order=how_to_order, nan=nan, exclude=excluded, threads=threads)

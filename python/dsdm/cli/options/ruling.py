@@ -127,7 +127,7 @@ class Ruling:
         typer.Option(
             "--per-group",
             metavar="[GROUP=]N",
-            help="So many of each group, or a share such as 0.1 of it; GROUP=N again and again for each its own.",
+            help="So many of each group, or with a point a share of it, such as 0.1; GROUP=N again for each its own.",
             rich_help_panel=_PANEL,
         ),
     ] = None
@@ -197,7 +197,7 @@ def by_group(option: str, given: list[str] | None, *, whole_names: bool) -> Any:
         if option == "--like" and given[0] not in _PARTS:
             message = f"--like is {given[0]!r}; GROUP=SHARE for each group, equal or proportional is needed"
             raise typer.BadParameter(message)
-        return given[0] if given[0] in _PARTS else score(given[0])
+        return given[0] if given[0] in _PARTS else _size(given[0])
     found: dict[Any, int | float] = {}
     for text in given:
         name, equals, value = text.rpartition("=")
@@ -208,5 +208,10 @@ def by_group(option: str, given: list[str] | None, *, whole_names: bool) -> Any:
         if group in found:
             message = f"{option} names the group {name!r} twice; give it once"
             raise typer.BadParameter(message)
-        found[group] = score(value)
+        found[group] = _size(value)
     return found
+
+
+def _size(text: str) -> int | float:
+    """Return a number of rows, or a share where it is written with a point."""
+    return real_number(text) if "." in text or "-" in text.strip()[1:] else whole_number(text)

@@ -41,7 +41,8 @@ def parse_size(
     ]
     if len(given) != 1 and (given or not optional):
         found = " and ".join(given) or "none of them"
-        message = f"give exactly one of -k, --fraction and --tokens; {found} given"
+        rules = "" if given else ", or a rule that says how many (--min-score, --max-score, --quantile, --per-group)"
+        message = f"give exactly one of -k, --fraction and --tokens{rules}; {found} given"
         raise typer.BadParameter(message)
     if fraction is not None and not 0 <= fraction <= 1:
         message = f"--fraction is {fraction}; a share from 0 to 1 is needed"

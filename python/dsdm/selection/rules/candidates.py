@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dsdm import checks
-from dsdm.selection.inputs import engine_excluded
+from dsdm.selection.inputs import engine_excluded, refuse_other_rows
 from dsdm.selection.rules.chosen import Selection
 
 
@@ -22,9 +22,7 @@ def excluded_of(exclude: Any, only: Any, n: int) -> "npt.NDArray[np.int64] | npt
 
     """
     for name, given in (("exclude", exclude), ("only", only)):
-        if isinstance(given, Selection) and given.n != n:
-            message = f"{name} is a selection from {given.n:,} rows, and there are {n:,} scores: it is of other rows"
-            raise ValueError(message)
+        refuse_other_rows(name, given, n)
     exclude, only = (given.indices if isinstance(given, Selection) else given for given in (exclude, only))
     if only is None:
         return engine_excluded(exclude)

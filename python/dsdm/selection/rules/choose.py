@@ -83,7 +83,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         first group in ascending order wins a tie. With `tokens`, the budget is divided, in proportion to their tokens.
     short
         Where a group has fewer rows, or tokens, than that: ``"error"`` lists such groups, ``"keep"`` takes all
-        that they have, ``"fill"`` takes the rest from the others, in the same proportions.
+        that they have, ``"fill"`` takes the rest from the others, in the same proportions:
+        nothing of a group whose part is 0.
     largest
         False prefers small scores.
     ties

@@ -1,6 +1,7 @@
 """What was chosen: a :class:`Selection` knows its rows, its rule and where the cut lies."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -207,13 +208,21 @@ class Selection:
             seed=told["seed"],
             tokens=told["tokens"],
             largest=told["largest"],
-            files=[_file(beside, file) for file in files],
+            files=[_at_hand(_file(beside, file)) for file in files],
             again=told["files"] or None,
         )
 
     def __len__(self) -> int:
         """Return how many rows were chosen."""
         return len(self.indices)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the row numbers."""
+        return iter(self.indices)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return what the row numbers have there, as numpy does."""
+        return self.indices[key]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
         """Return the row numbers."""
@@ -256,6 +265,16 @@ def _cut(path: Path, cut: Any) -> Cut | None:
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         message = f"{path}: cut is {cut!r:.200}, which is none ({error}); save the selection again"
         raise FormatError(message) from None
+
+
+def _at_hand(file: FileIdentity) -> FileIdentity:
+    """Return what a file is known by with the time that it has now, where it is the same: a copy has another."""
+    try:
+        changed = os.stat(file.path).st_mtime_ns  # noqa: PTH116 - a path may be any text
+        same = not file.difference()
+    except (OSError, ValueError):
+        return file
+    return FileIdentity(**{**file.fields(), "modified_ns": changed}) if same else file
 
 
 def _file(path: Path, file: Any) -> FileIdentity:

@@ -43,7 +43,7 @@ class Groups:
             values, kind = values.cast(pa.int64()), pa.int64()
         if values.null_count and not pa.types.is_null(kind):
             at = values.is_null().to_numpy(zero_copy_only=False).argmax()
-            message = f"groups[{at}] is null; give each row a group, of which nothing may be chosen if that is meant"
+            message = f"groups[{at}] is null; give every row a group: one of which nothing is chosen, where it has none"
             raise ValueError(message)
         if not any(check(kind) for check in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)):
             message = f"groups are {kind}; whole numbers or texts are needed"
@@ -186,12 +186,37 @@ def met(
             "the others"
         )
         raise ValueError(message)
+    if short == "keep":
+        return np.minimum(quotas, counts)
+    return _filled(quotas, counts, weights or quotas.tolist(), what)
+
+
+def _filled(quotas: NDArray[np.int64], counts: NDArray[np.int64], weights: list[Any], what: str) -> NDArray[np.int64]:
+    """Return all that groups have which have too few, and of the others the rest in the proportions of the weights.
+
+    Nothing is taken of a group of which nothing is to be chosen.
+
+    Raises
+    ------
+    ValueError
+        If those of which something is to be chosen have too few together.
+
+    """
     total = int(quotas.sum())
-    found = np.minimum(quotas, counts)
-    while short == "fill" and (lacks := min(total, int(counts.sum())) - int(found.sum())):
-        room = counts - found
-        # In the proportions that were asked for; where nothing more was asked of those that have room, alike.
-        share = [float(one) if left else 0.0 for one, left in zip(weights or quotas, room, strict=True)]
-        share = share if any(share) else [1.0 if left else 0.0 for left in room]
-        found = found + np.minimum(apportioned(lacks, share), room)
-    return found
+    wanted = np.array([float(weight) > 0 for weight in weights])
+    there = int(counts[wanted].sum())
+    if there < total:
+        message = (
+            f"{total:,} {what} are to be chosen, and the groups of which any are to be chosen have {there:,}; ask for "
+            "fewer, or short='keep' takes all that they have"
+        )
+        raise ValueError(message)
+    full = np.zeros(len(quotas), np.bool_)
+    while True:
+        share = [0 if done else weight for weight, done in zip(weights, full, strict=True)]
+        rest = total - int(counts[full].sum())
+        found = np.where(full, counts, apportioned(rest, share) if rest else 0)
+        over = found > counts
+        if not over.any():
+            return found
+        full |= over
