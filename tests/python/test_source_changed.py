@@ -88,7 +88,7 @@ def test_what_changed_between_opening_and_a_call_is_to_be_opened_again(tmp_path)
 def test_a_command_is_to_be_run_again(run, tmp_path, monkeypatch):
     np.save(tmp_path / "s.npy", np.arange(9.0))
     monkeypatch.setattr(
-        dsdm, "top_k", lambda scores, *_, **__: os.utime(tmp_path / "s.npy", ns=(1, 1)) or scores[:].max()
+        dsdm, "choose", lambda scores, *_, **__: os.utime(tmp_path / "s.npy", ns=(1, 1)) or scores[:].max()
     )
     code, _, said = run("indices", "s.npy", "-k", 3, "-o", "rows.npy")
     assert code == 1

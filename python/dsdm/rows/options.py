@@ -125,9 +125,12 @@ def in_order(rows: NDArray[np.int64], row_order: RowOrder, seed: int | None) -> 
     if row_order != "shuffle":
         return (interruptibly(lambda: np.sort(rows), len(rows)) if row_order == "row" else rows), None
     chosen = secrets.randbits(63) if seed is None else int(seed)
+    return interruptibly(lambda: _shuffled(rows, chosen), len(rows)), chosen
+
+
+def _shuffled(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     # numpy does not copy what is empty, and shuffles it where it lies, which may be read-only.
-    work = np.random.default_rng(chosen).permutation if len(rows) else np.copy
-    return interruptibly(lambda: work(rows), len(rows)), chosen
+    return np.random.default_rng(seed).permutation(rows) if len(rows) else rows.copy()
 
 
 def check_seed_of_order(seed: int | None, row_order: str, name: str = "seed") -> None:
