@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from dsdm import checks
 from dsdm.paths import local
 from dsdm.rows.sources import open_source
+from dsdm.selection.inputs import HeldScores
 from dsdm.shown import safe_messages
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _EXACT = 2**53
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Aligned:
+class Aligned(HeldScores):
     """Scores in the order of a corpus.
 
     It is an array to numpy.
@@ -41,10 +42,6 @@ class Aligned:
     scores: NDArray[Any]
     missing: int
     unused: int
-
-    def __len__(self) -> int:
-        """Return how many rows there are."""
-        return len(self.scores)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
         """Return the scores."""

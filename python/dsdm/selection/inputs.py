@@ -12,7 +12,19 @@ from dsdm.paths import PathLike
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 _native.prepare_arrays()
 
-ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic]
+
+class HeldScores:
+    """Scores in memory, with what there is to tell of them."""
+
+    scores: npt.NDArray[Any]
+    """One for each row."""
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.scores)
+
+
+ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic] | HeldScores
 
 UNBOUNDED: tuple[None, None] = (None, None)
 """The bounds of scores that may have any value."""
@@ -22,8 +34,7 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     """Return scores as the engine takes them: its own, or the bytes of an array and the name of their type."""
     if isinstance(scores, _native.Scores):
         return scores
-    if not isinstance(scores, np.ndarray) and hasattr(scores, "__array__"):
-        scores = checks.plain_array("scores", scores)
+    scores = scores.scores if isinstance(scores, HeldScores) else scores
     if not isinstance(scores, np.ndarray):
         how = "dsdm.open_scores(path) opens a file" if _is_path(scores) else "numpy.asarray(scores) makes one"
         message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed: {how}"
