@@ -185,7 +185,7 @@ class Bar:
     __exit__ = lambda *_: None
 import dsdm.rows.materializing, pyarrow as pa
 dsdm.rows.materializing.bar = lambda *_, **__: Bar()
-dsdm.materialize(pa.table({"a": range(100000)}), range(100000), sys.argv[1], num_shards=100, memory_limit=1)
+dsdm.materialize(pa.table({"a": range(100000)}), range(100000), sys.argv[1], num_shards=2000, memory_limit=1)
 """
 
 
