@@ -21,6 +21,8 @@ pub enum At {
     Byte(u64),
     /// A row of the vector or the table that the file holds.
     Row(u64),
+    /// A line of text, the first of which is 1.
+    Line(u64),
     /// A named field, entry, column or key.
     Field(String),
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Fault {
             At::File => {}
             At::Byte(offset) => write!(f, "at byte {offset}: ")?,
             At::Row(row) => write!(f, "at row {row}: ")?,
+            At::Line(line) => write!(f, "at line {line}: ")?,
             At::Field(name) => write!(f, "{name}: ")?,
         }
         f.write_str(&self.message)

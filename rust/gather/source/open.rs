@@ -27,9 +27,13 @@ pub(crate) fn open_part(path: &Path, io: Io) -> Result<Arc<dyn CorpusPart>> {
         Some(format) => match format.file_type {
             FileType::Parquet => Ok(Arc::new(ParquetPart::open(file.clone()).map_err(changed)?)),
             FileType::Arrow => Ok(Arc::new(ArrowPart::open(file.clone()).map_err(changed)?)),
-            FileType::Zip | FileType::Npy | FileType::Safetensors | FileType::Other => {
-                Err(format.refuse_rows(path, head))
-            }
+            FileType::Zip
+            | FileType::Npy
+            | FileType::Safetensors
+            | FileType::Json
+            | FileType::Gzip
+            | FileType::Zstd
+            | FileType::Other => Err(format.refuse_rows(path, head)),
         },
         None => Err(Error::format(path, At::Byte(0), not_rows(head))),
     }

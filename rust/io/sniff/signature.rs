@@ -29,6 +29,12 @@ pub(crate) enum FileType {
     Arrow,
     /// Parquet.
     Parquet,
+    /// Text that begins with an object, as JSON lines do.
+    Json,
+    /// Bytes that gzip compressed.
+    Gzip,
+    /// Bytes that zstd compressed.
+    Zstd,
     /// A format that dsdm does not read.
     Other,
 }

@@ -59,8 +59,8 @@ static TABLE: &[Signature] = &[
     Signature::sure(FileType::Other, "HDF5", |h| h.starts(b"\x89HDF\r\n\x1a\n"), Advice::Convert),
     Signature::sure(FileType::Safetensors, "safetensors", is_safetensors, SCORES),
     Signature::sure(FileType::Other, "GGUF", |h| h.starts(b"GGUF"), TENSORS),
-    Signature::sure(FileType::Other, "compressed with gzip", is_gzip, Advice::Do("decompress it first: gunzip")),
-    Signature::sure(FileType::Other, "compressed with zstd", is_zstd, Advice::Do("decompress it first: zstd -d")),
+    Signature::sure(FileType::Gzip, "compressed with gzip", is_gzip, Advice::Do("decompress it first: gunzip")),
+    Signature::sure(FileType::Zstd, "compressed with zstd", is_zstd, Advice::Do("decompress it first: zstd -d")),
     Signature::sure(FileType::Other, "compressed with xz", |h| h.starts(b"\xfd7zXZ\0"), Advice::Do("decompress it first: unxz")),
     Signature::sure(FileType::Other, "compressed with bzip2", |h| h.starts(b"BZh") && h.at(4, b"1AY&SY"), Advice::Do("decompress it first: bunzip2")),
     Signature::sure(FileType::Other, "compressed with lz4", |h| h.starts(b"\x04\x22\x4d\x18"), Advice::Do("decompress it first: lz4 -d")),
@@ -80,13 +80,18 @@ static TABLE: &[Signature] = &[
     Signature::weak(FileType::Arrow, "an Arrow stream from before 0.15", is_old_stream, READ),
     Signature::weak(FileType::Other, "a bare pickle", |h| matches!(h.bytes, [0x80, 2..=5, ..]), PICKLE),
     Signature::weak(FileType::Other, "a list as JSON text", |h| is_json(h) && begins_with_a_list(h), LIST_OF_JSON),
-    Signature::weak(FileType::Other, "JSON text", is_json, ROWS_OF_JSON),
+    Signature::weak(FileType::Json, "JSON text", is_json, ROWS_OF_JSON),
     Signature::weak(FileType::Other, "numbers as text", begins_with_numbers, NUMBERS),
     Signature::weak(FileType::Other, "text (CSV or the like)", |h| h.bytes.contains(&b'\n') && is_text(h.bytes), ROWS_OF_TEXT),
 ];
 
 fn begins_with_a_list(head: Head<'_>) -> bool {
-    head.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+    without_mark(head.bytes).iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// A text without the mark that some editors put before it.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) // Proof: where there is none, all is text.
 }
 
 /// Whether the first line is numbers with commas between them, and no names of columns.
@@ -99,8 +104,7 @@ fn begins_with_numbers(head: Head<'_>) -> bool {
 }
 
 fn is_web_page(head: Head<'_>) -> bool {
-    let text = head.bytes.strip_prefix(b"\xef\xbb\xbf"); // the mark that some editors put before a text
-    let text = text.unwrap_or(head.bytes).trim_ascii_start(); // Proof: where there is none, all is text.
+    let text = without_mark(head.bytes).trim_ascii_start();
     let opens = |tag: &&[u8]| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
     [&b"<!doctype html"[..], b"<html", b"<?xml"].iter().any(opens)
 }
@@ -150,12 +154,15 @@ fn is_gzip(head: Head<'_>) -> bool {
     flags & 0xe0 == 0 && matches!(extra, 0 | 2 | 4) && matches!(system, 0..=13 | 255)
 }
 
-/// The magic, and a descriptor without the bit that is reserved.
+/// The magic, and a descriptor without the bit that is reserved; or a frame that is skipped, as pzstd writes first.
 fn is_zstd(head: Head<'_>) -> bool {
-    head.starts(b"\x28\xb5\x2f\xfd") && head.bytes.get(4).is_some_and(|descriptor| descriptor & 8 == 0)
+    let skipped =
+        matches!(head.bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, _, _, _, _, rest @ ..] if rest.len() >= 4);
+    skipped
+        || head.starts(b"\x28\xb5\x2f\xfd") && head.bytes.get(4).is_some_and(|descriptor| descriptor & 8 == 0)
 }
 
 fn is_json(head: Head<'_>) -> bool {
-    let text = head.bytes.trim_ascii_start();
+    let text = without_mark(head.bytes).trim_ascii_start();
     (text.starts_with(b"{") || text.starts_with(b"[")) && is_text(head.bytes)
 }

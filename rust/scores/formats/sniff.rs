@@ -216,7 +216,7 @@ fn read_by(known: &Signature) -> Option<ScoreFormat> {
         FileType::Safetensors => Some(ScoreFormat::Safetensors),
         FileType::Arrow => Some(ScoreFormat::Arrow),
         FileType::Parquet => Some(ScoreFormat::Parquet),
-        FileType::Zip | FileType::Other => None,
+        FileType::Zip | FileType::Json | FileType::Gzip | FileType::Zstd | FileType::Other => None,
     }
 }
 

@@ -1,0 +1,149 @@
+//! A file of lines that is open.
+
+use std::io::{BufReader, Read};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::bufread::MultiGzDecoder;
+use memchr::memchr;
+
+use super::block::Place;
+use super::packing::Packing;
+use super::reader::{Blocks, Reading};
+use crate::checked;
+use crate::error::{Error, Result};
+use crate::exec::job::check_here;
+use crate::io::opened::Opened;
+use crate::io::sniff::{HEAD, Head};
+
+/// Bytes of a compressed file that are read at once.
+const PACKED_BYTES: usize = 256 << 10;
+/// Bytes that are looked through at once for the end of a line.
+const STEP: u64 = 64 << 10;
+/// What some editors put before a text of UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// An opened file of lines.
+#[derive(Debug, Clone)]
+pub(crate) struct LineFile {
+    opened: Arc<Opened>,
+    packing: Packing,
+    /// The first byte of the first line, where a mark is left out.
+    first: u64,
+}
+
+impl LineFile {
+    /// Opens a file and looks at its first bytes.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::new(Arc::new(Opened::open(path)?))
+    }
+
+    /// The lines of a file that is open.
+    pub(crate) fn new(opened: Arc<Opened>) -> Result<Self> {
+        let size = opened.identity().size;
+        let mut bytes = vec![0; checked::index(size.min(HEAD))?];
+        opened.read_exact_at(&mut bytes, 0)?;
+        let packing = Packing::of(opened.path(), Head { bytes: &bytes, size })
+            .map_err(|error| error.unless_changed(|| opened.check_unchanged()))?;
+        let marked = packing == Packing::Plain && bytes.starts_with(BOM);
+        let first = if marked { BOM.len() as u64 } else { 0 };
+        Ok(Self { opened, packing, first })
+    }
+
+    /// The path it was opened by.
+    pub(crate) fn path(&self) -> &Path {
+        self.opened.path()
+    }
+
+    /// The open file.
+    pub(crate) fn opened(&self) -> &Arc<Opened> {
+        &self.opened
+    }
+
+    /// How its lines are stored.
+    pub(crate) fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// Bytes of the file as it is stored.
+    pub(crate) fn size(&self) -> u64 {
+        self.opened.identity().size
+    }
+
+    /// All lines, from the first.
+    pub(crate) fn blocks(&self, how: Reading) -> Result<Blocks> {
+        let start = Place { bytes: self.first, ..Place::default() };
+        let stored = Stored { opened: Arc::clone(&self.opened), next: self.first, end: self.size() };
+        let source: Box<dyn Read + Send> = match self.packing {
+            Packing::Plain => Box::new(stored),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BYTES, stored))),
+            Packing::Zstd => {
+                let stored = BufReader::with_capacity(PACKED_BYTES, stored);
+                let unpacked = zstd::stream::read::Decoder::with_buffer(stored);
+                Box::new(unpacked.map_err(|e| Error::io(self.path(), "beginning to unpack", e))?)
+            }
+        };
+        // In a compressed file, a mark is seen once it is unpacked.
+        let marked = self.packing != Packing::Plain;
+        Ok(Blocks::new(Arc::clone(&self.opened), source, start, how).with_mark(marked.then_some(BOM)))
+    }
+
+    /// The lines of a plain file in a run of bytes, which begins and ends where lines do. Their numbers count from
+    /// what `lines` and `rows` are before the run.
+    pub(crate) fn blocks_of(&self, run: &Range<u64>, start: Place, how: Reading) -> Result<Blocks> {
+        checked::equal("the first byte of a run", start.bytes, run.start)?;
+        if self.packing != Packing::Plain {
+            return Err(checked::impossible("a compressed file is read from its beginning"));
+        }
+        let stored = Stored { opened: Arc::clone(&self.opened), next: run.start, end: run.end };
+        Ok(Blocks::new(Arc::clone(&self.opened), Box::new(stored), start, how))
+    }
+
+    /// Where the first line begins that begins at a byte of a plain file or behind it; the file's end if none does.
+    pub(crate) fn line_start(&self, from: u64) -> Result<u64> {
+        let size = self.size();
+        if from <= self.first {
+            return Ok(self.first.min(size));
+        }
+        // The byte before tells whether a line begins here.
+        let mut at = checked::sub(from, 1)?;
+        let mut bytes = Vec::new();
+        while at < size {
+            check_here()?;
+            bytes.resize(checked::index(STEP.min(size - at))?, 0);
+            self.opened.read_exact_at(&mut bytes, at)?;
+            if let Some(end) = memchr(b'\n', &bytes) {
+                return checked::add(at, end as u64 + 1);
+            }
+            at = checked::add(at, bytes.len() as u64)?;
+        }
+        Ok(size)
+    }
+
+    /// Fails if the file changed since it was opened.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        self.opened.check_unchanged()
+    }
+}
+
+/// A run of bytes of a file, read in order.
+struct Stored {
+    opened: Arc<Opened>,
+    next: u64,
+    end: u64,
+}
+
+impl Read for Stored {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        // Proof: behind its end there is nothing.
+        let left = self.end.saturating_sub(self.next);
+        // Proof: as long as what is read into, where that is less.
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+        let Some(into) = into.get_mut(..len).filter(|into| !into.is_empty()) else { return Ok(0) }; // Proof: the end.
+        self.opened.read_ahead(&(self.next..self.next + len as u64));
+        self.opened.read_exact_at(into, self.next).map_err(std::io::Error::other)?;
+        self.next += len as u64;
+        Ok(len)
+    }
+}
