@@ -8,13 +8,14 @@ import numpy as np
 from dsdm import _native
 from dsdm.checks import Io, Sort, check_threads, said
 from dsdm.hf.runs import in_runs
-from dsdm.joins.lengths import RowLengths
+from dsdm.joins.lengths import RowLengths, origin_of_column
 from dsdm.names import public_names
 from dsdm.rows.materializing import Report, materialize
 from dsdm.rows.releases import for_datasets
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sizes import readable, to_bytes
 from dsdm.rows.sources import Source, open_source
+from dsdm.selection.rules.origin import Placed
 from dsdm.shown import safe_messages, shown
 
 if TYPE_CHECKING:
@@ -97,6 +98,24 @@ class Shards:
             raise ValueError(message)
         every = self._source.rows(np.arange(len(self)))
         return self._source.corpus.select([name]).take(every)[name]
+
+    def groups(self, column: str) -> Placed:
+        """Read the group of each row out of a column, for :func:`dsdm.choose`, which tells the column of its choice.
+
+        The rows of a selection by such groups are chosen again by :func:`dsdm.verify`.
+
+        >>> import dsdm, numpy as np, pyarrow as pa
+        >>> shards = dsdm.open_shards(pa.table({"text": ["a", "b", "c"], "domain": ["x", "y", "x"]}))
+        >>> dsdm.choose(np.array([0.5, 1, 2]), groups=shards.groups("domain"), per_group=1).per_group
+        {'x': 1, 'y': 1}
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, with those that there are.
+
+        """
+        return Placed(self.column(column), origin_of_column(self._source, column))
 
     def lengths(self, column: str) -> RowLengths:
         """Return the length of each row by a column, for :func:`dsdm.choose`.

@@ -79,6 +79,8 @@ def make_sources() -> None:
     np.save("no.npy", np.array([3, 4]))
     np.save("some.npy", np.arange(5, TOTAL))
     pq.write_table(pa.table({"id": range(TOTAL), "quality": scores}), "scores.parquet")
+    groups = {"domain": ["a"] * 4 + ["b"] * (TOTAL - 4), "number": [1] * 20 + [2] * 20, "one": [1] * TOTAL}
+    pq.write_table(pa.table(groups), "groups.parquet")
     Path("data/dsir").mkdir(parents=True)
     write_tensor(Path("data/dsir/squad.pt"), scores)
 
@@ -182,6 +184,11 @@ def cases() -> dict[str, Case]:
     within = dsdm.choose(scores, tokens=12, lengths=np.ones(TOTAL, np.int64), min_score=-np.inf, max_score=1)
     between = dsdm.choose(scores, k=12, quantile=(0.0, 1.0), ties="random", seed=4)
     nearest = dsdm.choose(scores, k=12, near=0.5)
+    numbers, ones = (dsdm.open_scores("groups.parquet", column=name) for name in ("number", "one"))
+    lists = dsdm.open_shards("corpus").lengths("ragged")
+    divided = dsdm.choose(scores, tokens=40, lengths=lists, groups=numbers, like="equal")
+    counted = dsdm.choose(scores, tokens=12, lengths=ones)
+    by_groups = ("--by", "scores.npy", "--groups", "groups.parquet:domain", "--like", "equal")
     by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {
         "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
@@ -208,6 +215,9 @@ def cases() -> dict[str, Case]:
         "bounds": lambda out: write(out, within),
         "quantile": lambda out: write(out, between),
         "near": lambda out: write(out, nearest),
+        "budgets": lambda out: write(out, divided),
+        "lengths": lambda out: write(out, counted),
+        "groups": command(*by_groups, "--short", "keep"),
         "rule": command(*by_rule),
         "dsir": command(*by_dsir, "--nan", "omit", "--order", "row", "--row-order", "row"),
         "column": command(*by_column, "--temperature", "2", "--sort", "name", "--partial"),

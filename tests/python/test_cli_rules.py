@@ -98,10 +98,9 @@ def test_options_are_the_arguments_of_choose(run, files, options, rule):
     code, _, said = run("materialize", "c.parquet", "by", "--by", "s.npy", *options)
     assert (code, f"{len(told):,} rows" in said) == (0, True)
     assert run("materialize", "c.parquet", "read", "--indices", "rows.npy")[0] == 0
-    repeats = "groups" not in rule
     for out in ("by", "read"):
         assert datasets.load_from_disk(str(files / out))["id"][:] == told.indices.tolist()
-        assert ("the selection is that of the scores" in run("verify", out)[1]) == repeats
+        assert "the selection is that of the scores" in run("verify", out)[1]
 
 
 COLUMNS = {
@@ -179,10 +178,34 @@ FAILS = {
     ("--groups", "domains.npy", "--per-group", 500): "--short keep takes all that these have, and --short fill takes",
     ("--groups", "domains.npy", "--per-group=books=1"): "--per-group does not name 'a=b', 'code'",
     ("--groups", "domains.npy", "--per-group=x=1"): "--per-group names 'x', which no row is of",
-    ("--groups", "s.npy", "--per-group", 1): "--groups takes a .npy file of whole numbers or texts, or a .txt file",
-    ("--groups", "c.parquet", "--per-group", 1): "--groups takes a .npy file of whole numbers or texts, or a .txt file",
-    ("--groups", "some.npy", "--per-group", 1): "300 groups, 600 scores: each row needs one of both",
-    ("--tokens", 5, "--lengths", "some.npy"): "300 lengths, 600 scores",
+    ("--groups", "s.npy", "--per-group", 1): "--groups takes a .npy file of whole numbers or texts, a .txt file",
+    ("--groups", "c.parquet", "--per-group", 1): "c.parquet: --groups takes a column, and which column is meant is not",
+    (
+        "--groups",
+        "c.parquet:topic",
+        "--per-group",
+        1,
+    ): "c.parquet: --groups takes a column, and there is no column 'topic'",
+    ("--groups", "c.parquet:input_ids", "--per-group", 1): "--groups are list<",
+    ("--groups", "some.npy", "--per-group", 1): "some.npy: --groups has 300 values, and 600 rows have a score",
+    ("--tokens", 5, "--lengths", "some.npy"): "some.npy: --lengths has 300 values, and 600 rows have a score",
+    ("--tokens", 5, "--lengths", "c.parquet"): "c.parquet: --lengths: which column is meant is not said",
+    (
+        "--tokens",
+        5,
+        "--lengths",
+        "nulls.parquet",
+    ): "nulls.parquet: --lengths: rows of the column 'count' are null, which have",
+    ("--tokens", 5, "--lengths", "texts.parquet"): "row 1: the column 'text' is null, which has no length",
+    (
+        "--groups",
+        "texts.parquet",
+        "--per-group",
+        1,
+    ): "texts.parquet: --groups has no group for 1 rows, the first of which is 1",
+    ("--tokens", 5, "--lengths", "lengths.npy:x"): "--lengths is lengths.npy:x, and lengths.npy holds one vector",
+    ("--tokens", 5, "--lengths", "several.npz"): "--lengths several.npz:a",
+    ("--rows", 300, "--groups", "odd.npy", "--per-group", 1): "odd.npy: --groups has 200 values, and 300 of 600 rows",
     ("--tokens", 5, "--lengths", "s.npy"): "--lengths are float32; whole numbers are needed",
     ("--tokens", 10**7, "--lengths", "lengths.npy", "--at-least"): "--tokens is 10,000,000, and the 600 rows that can",
     ("-k", 3, "--only", "large.npy"): "large.npy: only[0] is 900, and there are 600 scores",
@@ -199,10 +222,41 @@ FAILS = {
 @pytest.mark.parametrize("options", FAILS, ids=lambda options: " ".join(map(str, options)))
 def test_what_files_do_not_allow_is_an_error(run, files, options):
     np.save(files / "large.npy", np.array([900]))
+    np.save(files / "odd.npy", np.arange(200))
+    np.savez(files / "several.npz", a=LENGTHS, b=LENGTHS)
+    missing = [None if row == 1 else row for row in range(N)]
+    pq.write_table(pa.table({"count": missing}), files / "nulls.parquet")
+    pq.write_table(pa.table({"text": [None if row is None else "x" for row in missing]}), files / "texts.parquet")
     code, _, said = run("indices", "s.npy", *options, "-o", "rows.npy")
     assert code == 1
     assert FAILS[options] in said
     assert not (files / "rows.npy").exists()
+
+
+ROWS = {
+    "groups of all rows": (["--groups", "domains.npy", "--per-group", 5], {"groups": DOMAINS[:300], "per_group": 5}),
+    "groups of those": (["--groups", "first.npy", "--per-group", 5], {"groups": DOMAINS[:300], "per_group": 5}),
+    "lengths of all": (["--tokens", 90, "--lengths", "lengths.npy"], {"tokens": 90, "lengths": LENGTHS[:300]}),
+    "texts of all": (["--tokens", 90, "--lengths", "c.parquet:text"], {"tokens": 90, "lengths": 2 * LENGTHS[:300]}),
+    "lists of all": (["--tokens", 90, "--lengths", "c.parquet:input_ids"], {"tokens": 90, "lengths": LENGTHS[:300]}),
+    "numbers of all": (["--tokens", 90, "--lengths", "c.parquet:count"], {"tokens": 90, "lengths": LENGTHS[:300]}),
+    "groups of a column": (
+        ["--groups", "c.parquet:number", "--per-group", 5],
+        {"groups": NUMBERS[:300], "per_group": 5},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+@pytest.mark.parametrize(("options", "rule"), ROWS.values(), ids=ROWS)
+def test_the_first_rows_have_the_first_groups_and_lengths(run, files, options, rule):
+    np.save(files / "first.npy", DOMAINS[:300])
+    assert run("indices", "s.npy", "--rows", 300, *options, "-o", "rows.npy")[0] == 0
+    told = dsdm.choose(SCORES[:300], **rule)
+    assert np.load(files / "rows.npy").tolist() == told.indices.tolist()
+    pq.write_table(pa.table({"id": range(300)}), files / "part.parquet")
+    assert run("materialize", "part.parquet", "out", "--indices", "rows.npy")[0] == 0
+    assert "the selection is that of the scores" in run("verify", "out")[1]
 
 
 def test_a_name_of_a_file_and_of_a_column_is_neither(run, files):

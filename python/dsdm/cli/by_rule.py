@@ -1,48 +1,111 @@
 """What ``dsdm.choose`` needs of files and of the shards: the arguments of a rule."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dsdm.cli.files import load_allowed, load_groups
+from dsdm.cli.files import load_allowed
 from dsdm.cli.options.ruling import Ruling, by_group
+from dsdm.selection.columns import is_table, read_column, read_groups
+from dsdm.selection.rules.budget import LazyLengths
+from dsdm.selection.rules.origin import Placed, values_of
+
+_CHOSEN = re.compile(r"""\b(?:key|column)=["']([^"']*)["']""")
+"""How a vector of several is named where scores are opened."""
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dsdm.dataset import Shards
 
 
-def from_files(ruling: Ruling, shards: "Shards | None") -> dict[str, Any]:
-    """Return the arguments of a rule that lie in files or columns: lengths, groups and what is said of each group."""
+class _First(LazyLengths):
+    """The lengths of the first rows."""
+
+    def __init__(self, lengths: LazyLengths, n: int) -> None:
+        self._lengths, self._n = lengths, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        return self._lengths[rows]
+
+
+def from_files(ruling: Ruling, shards: "Shards | None", n: int, whole: int) -> dict[str, Any]:
+    """Return the arguments of a rule that lie in files or columns: lengths, groups and what is said of each group.
+
+    They are those of the `n` candidates. These are the first of `whole` rows, of which the files may be.
+    """
     groups, lengths = _groups(ruling, shards), _lengths(ruling, shards)
-    whole = groups is not None and _are_whole(groups)
+    by_number = groups is not None and _are_whole(values_of(groups))
+    given = {"groups": (ruling.groups, groups), "lengths": (ruling.lengths, lengths)}
     return {
-        "lengths": lengths,
-        "groups": groups,
-        "per_group": by_group("--per-group", ruling.per_group, whole_names=whole),
-        "like": by_group("--like", ruling.like, whole_names=whole),
+        **{name: _of_candidates(name, *each, n, whole) for name, each in given.items()},
+        "per_group": by_group("--per-group", ruling.per_group, whole_names=by_number),
+        "like": by_group("--like", ruling.like, whole_names=by_number),
         "only": None if ruling.only is None else load_allowed(ruling.only, "--only"),
     }
 
 
-def _groups(ruling: Ruling, shards: "Shards | None") -> Any:
+def parts_of(name: str) -> tuple[Path, str | None]:
+    """Return the file that an option names, and the column of it: ``meta.parquet:domain``.
+
+    A name with a colon that a file has is the name of the file.
+    """
+    path, colon, column = name.rpartition(":")
+    if colon and path and column and not Path(name).exists() and Path(path).is_file():
+        return Path(path), column
+    return Path(name), None
+
+
+def _of_candidates(name: str, named: str | None, values: Any, n: int, whole: int) -> Any:
+    """Return the values of the candidates, or fail for those of other rows.
+
+    Raises
+    ------
+    ValueError
+        With what was named and both numbers.
+
+    """
+    if values is None or len(values) == n:
+        return values
+    if len(values) != whole:
+        candidates = f"{n:,} of {whole:,} rows (--rows)" if n != whole else f"{n:,} rows"
+        message = f"{named}: --{name} has {len(values):,} values, and {candidates} have a score: each row needs one"
+        raise ValueError(message)
+    if isinstance(values, LazyLengths):
+        return _First(values, n)
+    cut = values.slice(0, n) if hasattr(values, "slice") else values_of(values)[:n]
+    return Placed(cut, values.origin) if isinstance(values, Placed) else cut
+
+
+def _groups(ruling: Ruling, shards: "Shards | None") -> Placed | None:
     if ruling.groups is None:
         return None
-    file = _file_or_column("--groups", ruling.groups, shards)
-    if file is not None:
-        return load_groups(file)
-    return shards.column(ruling.groups) if shards is not None else None
+    found = _file_or_column("--groups", ruling.groups, shards)
+    if found is not None:
+        path, column = found
+        read = read_column([path], column) if is_table(path) else read_groups(path)
+    elif shards is not None:
+        read = shards.groups(ruling.groups)
+    if nulls := getattr(read.values, "null_count", 0):
+        at = read.values.is_null().to_numpy(zero_copy_only=False).argmax() if nulls else 0
+        message = f"{ruling.groups}: --groups has no group for {nulls:,} rows, the first of which is {at:,}; name one"
+        raise ValueError(message)
+    return read
 
 
 def _lengths(ruling: Ruling, shards: "Shards | None") -> Any:
     if ruling.lengths is None:
         return None
-    file = _file_or_column("--lengths", ruling.lengths, shards)
-    if file is not None:
-        from dsdm.scores import open_scores
-
-        return open_scores(file)
-    return shards.lengths(ruling.lengths) if shards is not None else None
+    found = _file_or_column("--lengths", ruling.lengths, shards)
+    if found is None:
+        return shards.lengths(ruling.lengths) if shards is not None else None
+    return _opened(*found)
 
 
 def _are_whole(groups: Any) -> bool:
@@ -51,8 +114,8 @@ def _are_whole(groups: Any) -> bool:
     return pa.types.is_integer(groups.type if isinstance(groups, pa.ChunkedArray) else pa.array(groups[:1]).type)
 
 
-def _file_or_column(option: str, name: str, shards: "Shards | None") -> Path | None:
-    """Return the file that is meant; None for a column of the shards.
+def _file_or_column(option: str, name: str, shards: "Shards | None") -> tuple[Path, str | None] | None:
+    """Return the file that is meant, and its column; None for a column of the shards.
 
     Raises
     ------
@@ -60,16 +123,61 @@ def _file_or_column(option: str, name: str, shards: "Shards | None") -> Path | N
         For what is neither or both.
 
     """
-    is_file = Path(name).exists()
+    path, column = parts_of(name)
     columns = [] if shards is None else shards.column_names
-    if name in columns and is_file:
+    if name in columns and path.exists():
         message = f"{option} is {name}, which is a file and a column of the shards; say ./{name} for the file"
         raise typer.BadParameter(message)
     if name in columns:
         return None
-    if not is_file:
+    if not path.exists():
         no_column = f", and none of the columns {', '.join(columns)}"
         no_column = no_column if shards is not None else "; columns are those of the shards of `dsdm materialize`"
         message = f"{option} is {name}: there is no such file{no_column}"
         raise typer.BadParameter(message)
-    return Path(name)
+    return path, column
+
+
+def _by_place(error: ValueError, path: Path) -> ValueError:
+    """Return an error that says how to name one of several vectors as ``--lengths`` has it."""
+    return type(error)(_CHOSEN.sub(lambda found: f"--lengths {path}:{found[1]}", str(error)))
+
+
+def _opened(path: Path, column: str | None) -> Any:
+    """Return the lengths in a file: a vector of whole numbers, or a column of rows, whose lists and texts have some.
+
+    Raises
+    ------
+    ValueError
+        For a file of several columns of which none is named, and for lengths that are null.
+
+    """
+    import pyarrow as pa
+
+    from dsdm.dataset import open_shards
+    from dsdm.scores import open_scores
+
+    if not is_table(path):
+        try:
+            return open_scores(path) if column is None else open_scores(path, key=column)
+        except ValueError as error:
+            if column is not None and str(error).startswith("key="):
+                message = f"--lengths is {path}:{column}, and {path} holds one vector; say {path}"
+                raise ValueError(message) from error
+            raise _by_place(error, path) from error
+    rows = open_shards([str(path)])
+    names = rows.column_names
+    column = names[0] if column is None and len(names) == 1 else column
+    if column not in names:
+        asked = "which column is meant is not said" if column is None else f"there is no column {column!r}"
+        message = f"{path}: --lengths: {asked}, and there are {', '.join(names)}; say {path}:COLUMN"
+        raise ValueError(message)
+    if not pa.types.is_integer(rows.schema.field(column).type):
+        return rows.lengths(column)
+    try:
+        return open_scores(path, column=column)
+    except ValueError as error:
+        if "are null" not in str(error):
+            raise
+        message = f"{path}: --lengths: rows of the column {column!r} are null, which have no length; fill them before"
+        raise ValueError(message) from error

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dsdm.cli import options as opt
 from dsdm.cli.asked import check_asked, method_of
-from dsdm.cli.by_rule import from_files
+from dsdm.cli.by_rule import from_files, parts_of
 from dsdm.cli.files import load_allowed
-from dsdm.cli.notes import warned
+from dsdm.cli.notes import too_short, warned
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling, Ties
@@ -19,6 +19,7 @@ from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths, rows_within, too_few
 from dsdm.cli.usage import naming
 from dsdm.reference import DATASET_SIZE
+from dsdm.selection.told import INPUTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +74,8 @@ class Choice:
         """The files that were named."""
         rows = [file for file in (self.given.exclude, self.ruling.only) if file is not None]
         of_rows = (self.ruling.lengths, self.ruling.groups)
-        return [*self.sources, *rows, *(name for name in of_rows if name is not None and Path(name).exists())]
+        files = [parts_of(name)[0] for name in of_rows if name is not None]
+        return [*self.sources, *rows, *(file for file in files if file.exists())]
 
     @property
     def read(self) -> list[str | Path]:
@@ -143,10 +145,11 @@ class Choice:
         short = self.ruling.groups is None and found.tokens is not None and found.tokens < (self.size.tokens or 0)
         if short and len(found) == self._most():
             raise too_few(self.size.tokens or 0, len(found), found.tokens or 0)
-        told = self.record(found.indices)
+        told = self.record(len(found), found.per_group)
         whole = self._candidates if self._whole is None else self._whole
         n = len(whole) if self._shards is None else len(self._shards)
-        return replace(found, n=n, again=told if "by" in told else None, files=identities(self._files))
+        again = {name: value for name, value in told.items() if name not in ("chosen_by", *INPUTS)}
+        return replace(found, n=n, again=again if "by" in told else None, files=identities(self._files))
 
     def _sized(self, row_tokens: Callable[[], int], lengths: "Lengths | None") -> dict[str, Any]:
         """Return the arguments that say how many rows."""
@@ -175,8 +178,13 @@ class Choice:
             "threads": given.threads,
             **(drawn if self._gumbel else {}),
             **self.ruling.arguments(),
-            **{name: value for name, value in from_files(self.ruling, self._shards).items() if value is not None},
+            **{name: value for name, value in self._in_files().items() if value is not None},
         }
+
+    def _in_files(self) -> dict[str, Any]:
+        """Return the arguments of the rule that lie in files or columns."""
+        n = 0 if self._candidates is None else len(self._candidates)
+        return from_files(self.ruling, self._shards, n, n if self._whole is None else len(self._whole))
 
     def _drawn_uniformly(self, row_tokens: Callable[[], int], lengths: "Lengths | None") -> "Selection":
         """Draw rows by a method that has no scores."""
@@ -201,7 +209,7 @@ class Choice:
         n = self._population()
         n = n if n is not None else int(rows.max(initial=-1)) + 1
         rows.flags.writeable = False
-        told, files = self.record(rows), identities(self._files)
+        told, files = self.record(len(rows)), identities(self._files)
         return Selection(
             indices=rows, n=n, rule={"k": k}, what=f"{method} rows", seed=self._seed, again=told, files=files
         )
@@ -242,12 +250,11 @@ class Choice:
         # Read once: what is counted is what is left out.
         return None if self.given.exclude is None else load_allowed(self.given.exclude, "--exclude")
 
-    def record(self, indices: "NDArray[np.int64] | None" = None) -> dict[str, Any]:
-        """Return how rows that were selected were chosen, so that they can be chosen again; or are to be chosen."""
+    def record(self, rows: int | None = None, per_group: Mapping[Any, int] | None = None) -> dict[str, Any]:
+        """Return how so many rows were chosen, so that they can be chosen again; or how they are to be chosen."""
         from dsdm.selection.told import Told
 
-        rows = None if indices is None else len(indices)
-        told = self._told_by_rule(rows or 0) if self.ruling.given else self._told_by_options(rows)
+        told = self._told_by_rule(rows or 0, per_group) if self.ruling.given else self._told_by_options(rows)
         return Told(told, self._files)
 
     def _told_by_options(self, rows: int | None = None) -> dict[str, Any]:
@@ -281,17 +288,25 @@ class Choice:
             }
         return _given({**record, "exclude": given.exclude})
 
-    def _told_by_rule(self, rows: int) -> dict[str, Any]:
-        """Return how rows were chosen by a rule; its arguments alone for groups, and for scores that were computed."""
+    def _told_by_rule(self, rows: int, per_group: Mapping[Any, int] | None) -> dict[str, Any]:
+        """Return how rows were chosen by a rule; its arguments alone for scores that were computed."""
         from dsdm.selection.rules.again import told_again
+        from dsdm.selection.rules.origin import origin_of
         from dsdm.selection.rules.rule import Rule
         from dsdm.selection.rules.saved import plain
 
         asked = Rule(scores=None, **self._arguments).told()
-        told = told_again(self._candidates, asked, rows, self._seed if self.draws else None)
-        if told is None or self.ruling.groups is not None:
-            return {"chosen_by": {name: plain(value) for name, value in asked.items()}}
-        return _given({**told, "exclude": self.given.exclude, "only": self.ruling.only})
+        inputs = {name: origin_of(self._arguments.get(name)) for name in INPUTS}
+        by_groups = self.ruling.groups is not None
+        counts = {} if by_groups and per_group is None else per_group
+        told = told_again(self._candidates, asked, rows, self._seed if self.draws else None, per_group=counts)
+        if by_groups and inputs["groups"] is None:
+            told = None
+        chosen_by = {"chosen_by": {name: plain(value) for name, value in asked.items()}}
+        if told is None:
+            return _given({**chosen_by, **inputs})
+        files = {"exclude": self.given.exclude, "only": self.ruling.only}
+        return _given({**(chosen_by if by_groups else {}), **told, **files, **inputs})
 
     def select_and_report(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "Selection":
         """Select rows, and say on stderr what was selected."""
@@ -304,6 +319,8 @@ class Choice:
         seed = f", drawn with seed {self._seed}" if self.draws else ""
         tokens = "" if found.tokens is None else f" of {found.tokens:,} tokens"
         say(f"{len(found):,} rows{tokens} selected{seed}", err=True)
+        if found.short:
+            say(f"dsdm: {too_short(found, self.ruling.short.value)}", err=True)
 
 
 def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:

@@ -91,36 +91,6 @@ def say_untied(path: Path) -> None:
     )
 
 
-def load_groups(path: Path) -> Any:
-    """Read the group of each row: a ``.npy`` file of whole numbers or texts, or a text file with a line for each row.
-
-    Raises
-    ------
-    ValueError
-        For any other file.
-
-    """
-    import numpy as np
-
-    message = f"{path}: --groups takes a .npy file of whole numbers or texts, or a .txt file with a line for each row"
-    try:
-        if path.suffix.lower() == ".txt":
-            # What ends lines is a line break alone, and the last one begins no line.
-            return path.read_text("utf-8").removesuffix("\n").split("\n")
-        groups = np.load(path, allow_pickle=False)
-    except UnicodeDecodeError as error:
-        message += f", and this is no UTF-8 at byte {error.start}"
-        raise ValueError(message) from error
-    except (ValueError, EOFError) as error:
-        message += ", and this is neither, or holds objects"
-        raise ValueError(message) from error
-    if not isinstance(groups, np.ndarray) or groups.ndim != 1 or groups.dtype.kind not in "iuU":
-        kind = f"{groups.dtype} of shape {groups.shape}" if isinstance(groups, np.ndarray) else "several arrays"
-        message += f", and it holds {kind}"
-        raise ValueError(message)
-    return groups
-
-
 def _numbers_of(path: Path) -> "NDArray[np.int64]":
     """Read a text file with a row number in each line."""
     import numpy as np

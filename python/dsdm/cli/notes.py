@@ -3,13 +3,19 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
 from dsdm.cli.saying import say
 from dsdm.cli.words import as_options
 
+if TYPE_CHECKING:
+    from dsdm import Selection
+
 _INTERRUPTED = 130
+_SHOWN = 10
+"""Groups that a message lists."""
 
 
 @contextmanager
@@ -34,6 +40,16 @@ def warned() -> Iterator[None]:
         yield
     for warning in caught:
         say(f"dsdm: {as_options(str(warning.message))}", err=True)
+
+
+def too_short(found: "Selection", how: str) -> str:
+    """Say which groups had too few rows or tokens, and what was done."""
+    what = "rows" if found.tokens is None else "tokens"
+    each = [f"{name!r} ({there:,} of {asked:,})" for name, (there, asked) in list(found.short.items())[:_SHOWN]]
+    more = f" and {len(found.short) - _SHOWN:,} more" if len(found.short) > _SHOWN else ""
+    done = "all that they have is taken" if how == "keep" else "the rest is taken from the others"
+    those = "1 group has" if len(found.short) == 1 else f"{len(found.short):,} groups have"
+    return f"{those} fewer {what} than were to be chosen: {', '.join(each)}{more}; {done} (--short {how})"
 
 
 def _print(error: BaseException) -> None:

@@ -1,5 +1,6 @@
 """The lengths of rows by a column of their corpus: of its lists and texts, or the whole numbers in it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from dsdm.rows.sources import Source
 from dsdm.selection.rules.budget import LazyLengths
+from dsdm.selection.rules.origin import identities_of
 
 _AT_ONCE = 4096
 """Rows that are in memory at once."""
@@ -40,6 +42,11 @@ class RowLengths(LazyLengths):
         """The length of every row, if the type says it."""
         self._length_of = _length_of(column, kind)
 
+    @property
+    def origin(self) -> Mapping[str, Any] | None:
+        """Where they lie, which is told of a choice by them; None for rows that are no files as they lie."""
+        return origin_of_column(self._source, self.column)
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self._source)
@@ -63,6 +70,14 @@ class RowLengths(LazyLengths):
                 raise ValueError(message)
             lengths[start : start + len(some)] = self._length_of(values)
         return lengths
+
+
+def origin_of_column(source: Source, column: str) -> Mapping[str, Any] | None:
+    """Return where a column of rows lies; None for a table in memory, and for rows in another order than in files."""
+    if source.dataset is not None or source.mapping is not None:
+        return None
+    files = identities_of(source.corpus)
+    return {"files": files, "column": column} if files else None
 
 
 def _length_of(column: str, kind: Any) -> Any:

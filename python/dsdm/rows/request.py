@@ -16,8 +16,9 @@ from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source
 from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.record.provenance import as_json, check_count, with_files
-from dsdm.selection.record.repeat import score_files
+from dsdm.selection.record.repeat import input_files, score_files
 from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.origin import identities_of
 
 # A number of a row, or a score.
 _EXTRA_BYTES = 8
@@ -84,13 +85,19 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
     selection = told_selection(request.arguments)
     if selection is None:
         return None
-    chosen = with_files(selection, len(request.source))
+    chosen = with_files(selection, len(request.source), _sources(request.source))
     check_count(selection, len(request.rows))
     if request.path:
-        refuse_inputs(request.path, [file["path"] for file in score_files(chosen, None)])
+        read = [*(file["path"] for file in score_files(chosen, None)), *(file.path for file in input_files(chosen))]
+        refuse_inputs(request.path, read)
         chosen = from_output(chosen, request.path, absolute=request.arguments.paths == "absolute")
     as_json(chosen)
     return chosen
+
+
+def _sources(source: Source) -> list[dict[str, Any]]:
+    """Return what the files of rows are known by, if they are the rows as they lie in the files."""
+    return [] if source.dataset is not None or source.mapping is not None else identities_of(source.corpus)
 
 
 def planned(request: Request, rows: NDArray[np.int64], added: int) -> PlanEstimate:

@@ -21,7 +21,7 @@ from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
-from dsdm.selection.record.repeat import Files, choose_again, compare_files, identities, score_files
+from dsdm.selection.record.repeat import Files, choose_again, compare_files, identities, input_files, score_files
 from dsdm.selection.record.trust import ALLOW, OUTSIDE, Trust
 from dsdm.shown import safe_messages, shown
 
@@ -45,6 +45,8 @@ class Verified:
     """Which of the files that rows came from are at hand with the size and the ends they had, and which are not."""
     score_files: Files = field(default_factory=Files)
     """The same of the files by which rows were chosen."""
+    inputs: Files = field(default_factory=Files)
+    """The same of the files in which the groups of the rows lie, or their lengths."""
 
     remark = old_attribute("remark", "reason")
 
@@ -56,6 +58,7 @@ class Verified:
             f"the selection {rows}",
             *_in_words("sources", self.sources),
             *_in_words("score files", self.score_files),
+            *_in_words("files of groups and lengths", self.inputs),
         ]
         # Why files were not looked at is said once for all of them, behind the last.
         why = f" {OUTSIDE}; {ALLOW}"
@@ -158,20 +161,32 @@ def verify(
     how = at_hand(selection.get("chosen", {}), path)
     sources = compare_files([file.at(place_of(file.path, path)) for file in found.sources], trust)
     of_scores = score_files(how, data_dir)
-    scores = compare_files(identities(of_scores), trust)
+    scores, inputs = compare_files(identities(of_scores), trust), compare_files(input_files(how), trust)
+    if inputs.changed:
+        raise ChecksumError(_changed(path, "file of groups or lengths", inputs))
     if scores.changed and any(": it had" in changed for changed in scores.changed):
         raise ChecksumError(_changed(path, "score file", scores))
     manifest = str(Path(path, "dsdm.json"))
     count = _field(manifest, selection, "rows") if how else found.rows
-    chosen = choose_again(manifest, how, data_dir, trust=trust, written=count, nbytes=found.bytes, threads=threads)
+    chosen = choose_again(
+        manifest,
+        how,
+        data_dir,
+        trust=trust,
+        written=count,
+        nbytes=found.bytes,
+        threads=threads,
+        sources=[place_of(file.path, path) for file in found.sources],
+    )
     if not isinstance(chosen, str):
         _field(manifest, selection, "given")
-        _check_chosen(path, chosen, selection, of_scores)
+        _check_chosen(path, chosen, selection, [*of_scores, *(file.fields() for file in input_files(how))])
     for what, files in (("score file", scores), ("source", sources)):
         if files.changed:
             raise ChecksumError(_changed(path, what, files))
     reason = chosen if isinstance(chosen, str) else ""
-    return Verified(path, found.format, found.rows, found.shards, found.bytes, not reason, reason, sources, scores)
+    sizes = found.rows, found.shards, found.bytes
+    return Verified(path, found.format, *sizes, not reason, reason, sources, scores, inputs)
 
 
 def _check_folder(path: str) -> None:

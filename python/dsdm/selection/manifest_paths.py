@@ -11,7 +11,7 @@ from typing import Any
 
 from dsdm._native import located
 from dsdm.paths.named import place_of, tells_place
-from dsdm.selection.told import KNOWN, ROWS, Told
+from dsdm.selection.told import KNOWN, ROWS, Told, files_of_inputs, tells_of_files
 
 NOT_THERE = ": it is not there"
 
@@ -58,7 +58,9 @@ def without_place(selection: Mapping[str, Any]) -> str | None:
     scores = selection.get("scores") or []
     files = [scores] if isinstance(scores, str) else scores
     rows = [selection[name] for name in ROWS if selection.get(name) is not None]
-    named = [*(files if isinstance(files, list) else []), *rows]
+    # How long rows are is not needed to choose them again.
+    of_inputs = [file.get("path") for file in files_of_inputs(selection).get("groups", [])]
+    named = [*(files if isinstance(files, list) else []), *rows, *of_inputs]
     return next((str(path) for path in named if not tells_place(str(path))), None)
 
 
@@ -69,7 +71,7 @@ def _with_paths(selection: Mapping[str, Any], change: Callable[[str | os.PathLik
     def changed(value: Any) -> Any:
         return change(value) if isinstance(value, str | os.PathLike) else value
 
-    if record.get("by") not in KNOWN and not isinstance(selection, Told):
+    if not isinstance(selection, Told) and not tells_of_files(selection):
         return record
     if "scores" in record:
         files = record["scores"]
@@ -83,4 +85,6 @@ def _with_paths(selection: Mapping[str, Any], change: Callable[[str | os.PathLik
     files = record.get("score_files")
     if isinstance(files, list) and all(isinstance(file, Mapping) and "path" in file for file in files):
         record["score_files"] = [{**file, "path": changed(file["path"])} for file in files]
+    for name, those in files_of_inputs(record).items():
+        record[name] = {**record[name], "files": [{**file, "path": changed(file.get("path"))} for file in those]}
     return record

@@ -12,8 +12,27 @@ NOISE = "rng"
 ROWS = ("exclude", "only")
 """What names a file of rows: of those that were not to be chosen, and of those that alone were."""
 
-FIELDS = ("by", "arguments", "scores", "reading", "rows", *ROWS)
+INPUTS = ("groups", "lengths")
+"""The arguments of a choice of which it is told where they lie: the files, or a column of the rows."""
+
+FIELDS = ("by", "arguments", "scores", "reading", "rows", *ROWS, *INPUTS)
 """What must be told for that."""
+
+
+def tells_of_files(selection: Mapping[str, Any]) -> bool:
+    """Return whether what is told has files of which this package knows: not where it is of the caller's own kind."""
+    return selection.get("by") in KNOWN or isinstance(selection.get("chosen_by"), Mapping)
+
+
+def files_of_inputs(selection: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return what the files are known by in which groups and lengths lie, as far as that is told as it should be."""
+    found = {}
+    for name in INPUTS:
+        told = selection.get(name)
+        files = told.get("files") if isinstance(told, Mapping) else None
+        if isinstance(files, list) and all(isinstance(file, Mapping) for file in files):
+            found[name] = [dict(file) for file in files]
+    return found
 
 
 class Told(dict[str, Any]):

@@ -99,8 +99,8 @@ class Ruling:
         typer.Option(
             "--lengths",
             metavar="FILE|COLUMN",
-            help="For --tokens: the length of each row, in a score file of whole numbers or a column of the shards, "
-            "where lists and texts (in bytes) have their own.",
+            help="For --tokens: the length of each row, in a score file of whole numbers, a column of the shards or of "
+            "another file (meta.parquet:count), where lists and texts (in bytes) have their own.",
             rich_help_panel=_PANEL,
         ),
     ] = None
@@ -118,7 +118,7 @@ class Ruling:
             "--groups",
             metavar="FILE|COLUMN",
             help="The group of each row: a .npy file of whole numbers or texts, a text file with a line for each row, "
-            "or a column of the shards.",
+            "or a column of the shards or of another file (meta.parquet:domain).",
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -11,8 +11,9 @@ from dsdm.reference import METHODS, check_method, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, top_k
 from dsdm.selection.methods import get_indices
 from dsdm.selection.rules.choose import rows_of_rule
+from dsdm.selection.rules.origin import identity_of
 from dsdm.selection.rules.rule import TIES
-from dsdm.selection.told import FIELDS, KNOWN, NOISE, ROWS
+from dsdm.selection.told import FIELDS, INPUTS, KNOWN, NOISE, ROWS
 
 FUNCTIONS: dict[str, Callable[..., Any]] = dict(
     zip(KNOWN, (get_indices, top_k, gumbel_top_k, rows_of_rule), strict=True)
@@ -152,13 +153,64 @@ def _check_files(selection: Mapping[str, Any]) -> None:
         if file is not None and not isinstance(file, str | os.PathLike):
             message = f"selection=: {name!r} is a {type(file).__name__}; the path of a .npy file is needed"
             raise ValueError(message)
+    for name in INPUTS:
+        _check_input(name, selection.get(name))
+    _check_groups(selection)
+
+
+def _check_input(name: str, told: Any) -> None:
+    """Look at what is told of where groups or lengths lie."""
+    if told is None:
+        return
+    needed = "a mapping with 'files', 'column' or both is needed"
+    if not isinstance(told, Mapping) or not told.keys() & {"files", "column"}:
+        message = f"selection=: {name!r} is {told!r:.200}; {needed}"
+        raise ValueError(message)
+    _check_names(name, told, ("files", "column", "reading"))
+    if not isinstance(told.get("column", ""), str):
+        message = f"selection=: {name!r} has the column {told['column']!r:.200}; a text is needed"
+        raise ValueError(message)  # noqa: TRY004 - what is told is wrong, whatever its type
+    reading = told.get("reading", {})
+    if not isinstance(reading, Mapping) or ("reading" in told and "column" in told):
+        message = f"selection=: {name!r} has 'reading'={reading!r:.200}; a mapping is needed, and no 'column' beside it"
+        raise ValueError(message)
+    _check_names("reading", reading, ("key", "column", "dtype"))
+    for file in told.get("files", ()) if isinstance(told.get("files", ()), list | tuple) else [told["files"]]:
+        try:
+            identity_of(file)
+        except (TypeError, ValueError, OverflowError) as error:
+            message = f"selection=: {name!r} has the file {file!r:.200}, which is none ({error})"
+            raise ValueError(message) from error
+
+
+def _check_groups(selection: Mapping[str, Any]) -> None:
+    """Look at how many rows of each group are told to be chosen."""
+    arguments = selection["arguments"]
+    pairs = arguments.get("per_group")
+    if (pairs is None) != (selection.get("groups") is None):
+        there, gone = ("'groups'", "'per_group'") if pairs is None else ("'per_group'", "'groups'")
+        message = f"selection=: there is {there}, and no {gone}, without which it chooses nothing"
+        raise ValueError(message)
+    if pairs is None:
+        return
+    of_names = isinstance(pairs, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], int | str)  # noqa: PLR2004 - a pair
+        for pair in pairs
+    )
+    if not of_names or len({pair[0] for pair in pairs}) < len(pairs):
+        message = f"selection=: 'per_group' is {pairs!r:.200}; a list of pairs is needed: each group once, and its rows"
+        raise ValueError(message)
+    total = sum(checks.count_of(pair[1], "per_group") for pair in pairs)
+    if total != checks.count_of(arguments["k"]):
+        message = f"selection=: 'per_group' has {total:,} rows, and k is {checks.said(arguments['k'])}"
+        raise ValueError(message)
 
 
 def _options_of(function: Callable[..., Any]) -> list[str]:
     """Return the names of the arguments of a function, but for the scores and what asks for the seed."""
     parameters = signature(function).parameters.values()
     named = [each.name for each in parameters if each.kind is not Parameter.VAR_KEYWORD]
-    return [name for name in named if name not in {"scores", "path_or_paths", "return_seed"}]
+    return [name for name in named if name not in {"scores", "path_or_paths", "return_seed", "groups"}]
 
 
 def _mapping(selection: Mapping[str, Any], field: str, *, required: bool = False) -> Mapping[str, Any]:

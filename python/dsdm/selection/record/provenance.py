@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ from dsdm.selection.manifest_paths import NOT_THERE
 from dsdm.selection.record.check import as_recorded, check_record
 from dsdm.selection.record.limits import check_score_files, check_size, check_values
 from dsdm.selection.record.row_counts import check_ids, check_meets, check_population
-from dsdm.selection.told import FIELDS, KNOWN, Told
+from dsdm.selection.rules.origin import identity_of
+from dsdm.selection.told import FIELDS, KNOWN, Told, files_of_inputs, tells_of_files
 from dsdm.shown import shown
 
 if TYPE_CHECKING:
@@ -35,17 +36,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What the same draw may have another of: its size decides how many of its rows are taken.
-_OF_A_DRAW = ("seed", "k", "fraction", "tokens")
+_OF_A_DRAW = ("seed", "k", "fraction", "tokens", "per_group")
 
 # A text in JSON with a character that stands for none.
 _HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
 
 
-def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
+def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """Compare a selection with the rows there are, and add their number and what its score files are known by.
 
     Where a score file is not there, what was told is kept, and that nothing was compared is told beside it. The
-    files of :class:`dsdm.selection.told.Told` must be those that are there now.
+    files of :class:`dsdm.selection.told.Told` must be those that are there now. Of groups and lengths in a column of
+    the rows themselves, whose files `sources` has, the column alone is told.
 
     Raises
     ------
@@ -59,10 +61,11 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     check_values(selection)
     check_size(as_json(selection))
     check_record(selection)
+    of_rows = _inputs(selection, sources)
     if selection.get("by") not in KNOWN:
-        return selection if isinstance(selection, Told) else dict(selection)
+        return Told({**selection, **of_rows}, selection.files) if isinstance(selection, Told) else dict(selection)
     check_score_files(selection)
-    record = {**as_recorded(selection), "source_rows": rows}
+    record = {**as_recorded(selection), **of_rows, "source_rows": rows}
     try:
         opened = opened_scores(selection, None)
         check_selection(selection, rows, opened)
@@ -76,6 +79,41 @@ def with_files(selection: Mapping[str, Any], rows: int) -> dict[str, Any]:
     if isinstance(selection, Told):
         _check_same(selection.files, files)
     return {**record, "score_files": files} if files else record
+
+
+def _inputs(selection: Mapping[str, Any], sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return where groups and lengths lie, whose files must be those that are there now.
+
+    Raises
+    ------
+    SourceChangedError
+        For a file that is another.
+
+    """
+    found = {}
+    for name, files in files_of_inputs(selection).items() if tells_of_files(selection) else ():
+        told = dict(selection[name])
+        if "column" in told and files == list(sources):
+            del told["files"]
+        else:
+            _check_unchanged(files)
+        found[name] = told
+    return found
+
+
+def _check_unchanged(files: list[dict[str, Any]]) -> None:
+    for file in files:
+        known = identity_of(file)
+        if not Path(known.path).is_file():
+            continue  # which verify says
+        what = known.difference()
+        if what or (known.modified_ns and Path(known.path).stat().st_mtime_ns != known.modified_ns):
+            message = (
+                f"{known.path}: the rows were chosen before this file was written or replaced "
+                f"({what or 'its time is another'}), so that dsdm.json would tell of other groups or lengths; choose "
+                "them again, once nothing writes to it any more"
+            )
+            raise SourceChangedError(message)
 
 
 def identities(opened: "list[Scores]") -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ longer than the rows that are there are worth.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,14 @@ from dsdm._native import FileIdentity, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
+from dsdm.selection.columns import read_column, read_groups
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
 from dsdm.selection.record.check import FUNCTIONS, as_called, check_record
 from dsdm.selection.record.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.selection.record.trust import Trust
-from dsdm.selection.told import KNOWN, ROWS
+from dsdm.selection.rules.origin import identity_of, values_of
+from dsdm.selection.told import KNOWN, ROWS, files_of_inputs, tells_of_files
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -36,9 +38,6 @@ _MOST_DRAWN_FROM = 2**36
 
 _MOST_WITHOUT_BYTES = 2**20
 """Rows that are drawn again whatever the output is like: a header can tell more than that of rows without any bytes."""
-
-_FIELDS = ("path", "bytes", "modified_ns", "rows", "ends")
-"""What a manifest tells of a file."""
 
 _WRONG = (ValueError, TypeError, LookupError, OverflowError, EOFError, SyntaxError, MemoryError, RecursionError)
 """What numpy and the readers say of a file that is none."""
@@ -81,13 +80,30 @@ def compare_files(recorded: list[FileIdentity], trust: Trust) -> Files:
 
 def identities(files: list[dict[str, Any]]) -> list[FileIdentity]:
     """Return what files are known by that a manifest tells of, whose fields were looked at when it was read."""
-    return [FileIdentity(**{name: file[name] for name in _FIELDS if name in file}) for file in files]
+    return [identity_of(file) for file in files]
+
+
+def input_files(selection: Mapping[str, Any]) -> list[FileIdentity]:
+    """Return what the files are known by in which groups and lengths lie; none of those that are not told as files."""
+    if not tells_of_files(selection):
+        return []
+    return _told(file for files in files_of_inputs(selection).values() for file in files)
+
+
+def _told(files: Iterable[Any]) -> list[FileIdentity]:
+    """Return what files are known by that a manifest tells of, of which no field was looked at: all, or none."""
+    found = list(files)
+    try:
+        return identities(found)
+    except (TypeError, ValueError, OverflowError, AttributeError, KeyError):
+        return []
 
 
 def score_files(selection: Mapping[str, Any], data_dir: PathLike | None) -> list[dict[str, Any]]:
     """Return what was told of the score files of a selection, with the paths where they are now."""
     if selection.get("by") not in KNOWN:
-        return []
+        files = selection.get("score_files") if tells_of_files(selection) else None
+        return [file.fields() for file in _told(files)] if isinstance(files, list) else []
     recorded = [dict(file) for file in selection.get("score_files", ())]
     if selection.get("by") != "get_indices":
         return recorded
@@ -112,10 +128,11 @@ def choose_again(
     written: int,
     nbytes: int,
     threads: int | None,
+    sources: Sequence[str] = (),
 ) -> NDArray[np.int64] | str:
     """Return the rows of a selection that a manifest tells, or why they cannot be chosen again.
 
-    So many rows were written, in files of so many bytes.
+    So many rows were written, in files of so many bytes. The rows themselves came from `sources`.
 
     Raises
     ------
@@ -144,11 +161,8 @@ def choose_again(
     opened = _opened(selection, data_dir, trust)
     if isinstance(opened, str):
         return opened
-    for name in filter(selection.get, ROWS):
-        rows = _rows_of(selection[name], trust)
-        if isinstance(rows, str):
-            return rows
-        arguments[name] = rows
+    if reason := _read_rows(arguments, selection, trust, sources):
+        return reason
     return _checked(manifest, selection, arguments, opened, nbytes)
 
 
@@ -191,6 +205,61 @@ def _rows_of(path: str, trust: Trust) -> NDArray[Any] | str:
     return rows
 
 
+def _read_rows(
+    arguments: dict[str, Any], selection: Mapping[str, Any], trust: Trust, sources: Sequence[str]
+) -> str | None:
+    """Read which rows may be chosen, and the groups that they are of, into arguments; or say why they are not read."""
+    for name in filter(selection.get, ROWS):
+        rows = _rows_of(selection[name], trust)
+        if isinstance(rows, str):
+            return rows
+        arguments[name] = rows
+    if selection.get("groups") is None:
+        return None
+    groups = _groups_of(selection, trust, sources, arguments.get("threads"))
+    if isinstance(groups, str):
+        return groups
+    arguments["groups"] = groups
+    return None
+
+
+def _groups_of(selection: Mapping[str, Any], trust: Trust, sources: Sequence[str], threads: int | None) -> Any | str:
+    """Read the group of each row; or say that a file is missing, or not trusted."""
+    told = selection["groups"]
+    files = [str(file["path"]) for file in told.get("files", ())] or list(sources)
+    for file in files:
+        if outside := trust.outside(file, expand=False):
+            return outside
+        if not tells_place(file) or not os.path.exists(file):  # noqa: PTH110 - which raises for no path
+            return f"{file}: it is not there, and the groups of the rows are in it"
+    if not files:
+        return f"the rows came from no file in which the column {told.get('column')!r} tells their groups"
+    try:
+        groups = values_of(_read_groups(files, told, threads))
+    except SourceChangedError:
+        raise
+    except (*_WRONG, OSError):
+        groups = None
+    if groups is None:
+        column = f"in the column {told['column']!r} " if "column" in told else ""
+        message = f"{files[0]}: the manifest tells that this holds the groups of rows {column}and it cannot be read so"
+        raise FormatError(message)
+    rows = selection.get("rows")
+    # Those of the first rows alone are looked at, as of the scores.
+    return groups if rows is None else groups[:rows]
+
+
+def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None) -> Any:
+    from dsdm.scores import open_leniently
+
+    if "column" in told:
+        return read_column(files, told["column"], threads)
+    if "reading" not in told:
+        return read_groups(files[0])
+    reading = {"key": None, "column": None, "dtype": None, **told["reading"]}
+    return np.asarray(open_leniently(files[0] if len(files) == 1 else files, **reading))
+
+
 def _checked(
     manifest: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]", nbytes: int
 ) -> NDArray[np.int64] | str:
@@ -206,10 +275,15 @@ def _checked(
             check_selection(selection, selection["source_rows"], opened)
         return _choose(selection["by"], selection, arguments, opened)
     except _WRONG as error:
-        files = ", ".join(str(path) for scores in opened for path in scores.paths)
+        paths = [*(path for scores in opened for path in scores.paths), *_paths_of_groups(selection)]
+        files = ", ".join(map(str, paths))
         by = f" by {files}" if files else ""
         message = f"{manifest}: what it tells of the selection cannot be done{by}: {error}"
         raise FormatError(message) from error
+
+
+def _paths_of_groups(selection: Mapping[str, Any]) -> list[Any]:
+    return [file.get("path") for file in files_of_inputs(selection).get("groups", [])]
 
 
 def _choose(

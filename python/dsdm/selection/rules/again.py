@@ -9,15 +9,24 @@ import numpy as np
 from dsdm import _native
 from dsdm.selection.told import NOISE
 
-_SIZES = ("k", "fraction", "tokens", "at_least")
-"""What became a number of rows, which is told in place of it."""
+_SIZES = ("k", "fraction", "tokens", "at_least", "per_group", "like", "short")
+"""What became a number of rows, or one of each group, which is told in place of it."""
+_MOST_GROUPS = 100_000
+"""So many groups are told, with names of so many characters each."""
+_MOST_NAME = 100
 
 
-def told_again(scores: Any, rule: Mapping[str, Any], rows: int, seed: int | None) -> dict[str, Any] | None:
+def told_again(
+    scores: Any, rule: Mapping[str, Any], rows: int, seed: int | None, *, per_group: Mapping[Any, int] | None = None
+) -> dict[str, Any] | None:
     """Return what chooses so many rows by a rule again: the files of the scores, and its arguments.
 
-    None for scores that lie in no file, or were computed.
+    With groups, `per_group` has how many rows of each were chosen. None for scores that lie in no file, or were
+    computed, and for more groups than a record has room for.
     """
+    pairs = [[name, count] for name, count in (per_group or {}).items()]
+    if len(pairs) > _MOST_GROUPS or sum(len(str(name)) for name, _ in pairs) > _MOST_NAME * _MOST_GROUPS:
+        return None
     opened = scores.opened_as() if isinstance(scores, _native.Scores) else None
     if opened is None:
         return None
@@ -26,7 +35,7 @@ def told_again(scores: Any, rule: Mapping[str, Any], rows: int, seed: int | None
         "by": "choose",
         "scores": [str(file.absolute()) for file in files],
         "reading": reading,
-        "arguments": _arguments(rule, rows, seed),
+        "arguments": _arguments(rule, rows, seed) | ({} if per_group is None else {"per_group": pairs}),
     }
     return told if first is None else {**told, "rows": first}
 

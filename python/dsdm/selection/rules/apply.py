@@ -15,12 +15,14 @@ from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.chosen import Cut, Selection
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import of_groups
+from dsdm.selection.rules.origin import identities_of, origin_of
 from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest
 from dsdm.selection.rules.ranked.quantile import bounds_between
 from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
 from dsdm.selection.rules.ranked.ties import with_drawn_ties
 from dsdm.selection.rules.rule import Rule, finite, number
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
+from dsdm.selection.told import INPUTS
 from dsdm.shown import shown
 
 
@@ -30,8 +32,10 @@ def selected(rule: Rule) -> Selection:
     ranking = _ranking(rule)
     if rule.groups is not None:
         groups = Groups(rule.groups, ranking.n)
-        rows, words, tokens = of_groups(ranking, groups, rule)
-        return _selection(rule, ranking, rows, words, tokens=tokens)
+        found = of_groups(ranking, groups, rule)
+        chosen = _selection(rule, ranking, found.rows, found.words, tokens=found.tokens)
+        again = _again_of_groups(rule, chosen, groups)
+        return replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
     best = _best(ranking, rule)
     if rule.tokens is not None:
         return _of_tokens(ranking, best, rule)
@@ -157,13 +161,20 @@ def _selection(rule: Rule, ranking: Ranking, rows: Rows, words: str, tokens: int
         largest=rule.largest,
         files=_files_of(rule.scores) if isinstance(rule.scores, _native.Scores) else [],
         again=None if by_arrays else told_again(rule.scores, rule.told(), len(rows), seed),
+        inputs={name: told for name in INPUTS if (told := origin_of(getattr(rule, name))) is not None},
     )
+
+
+def _again_of_groups(rule: Rule, chosen: Selection, groups: Groups) -> dict[str, Any] | None:
+    """Return what chooses the rows of groups again; None where these or what else is needed lie in no file."""
+    if "groups" not in chosen.inputs or rule.exclude is not None or rule.only is not None:
+        return None
+    return told_again(rule.scores, rule.told(), len(chosen), chosen.seed, per_group=groups.counted(chosen.indices))
 
 
 def _files_of(scores: _native.Scores) -> list[_native.FileIdentity]:
     """Return what score files are known by, wherever the process goes on to work."""
-    found = [file.fields() for file in scores.identities()]
-    return [_native.FileIdentity(**{**file, "path": str(Path(file["path"]).absolute())}) for file in found]
+    return [_native.FileIdentity(**file) for file in identities_of(scores)]
 
 
 def _cut(ranking: Ranking, rows: Rows, rule: Rule) -> Cut | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dsdm import _native, checks
 from dsdm.selection.inputs import ScoresLike
+from dsdm.selection.rules.origin import values_of
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
 from dsdm.selection.rules.ranked.ties import drawn, equal
 
@@ -46,6 +47,7 @@ class Lengths:
             If there are more or fewer of them.
 
         """
+        lengths = values_of(lengths)
         if not isinstance(lengths, _native.Scores | LazyLengths):
             lengths = checks.plain_array("lengths", lengths)
             if lengths.ndim != 1:

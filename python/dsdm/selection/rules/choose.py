@@ -12,6 +12,7 @@ from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
 from dsdm.selection.rules.budget import LazyLengths
 from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.groups.quotas import Parts
 from dsdm.selection.rules.rule import Rule, Short, Ties
 from dsdm.shown import safe_messages
 
@@ -174,9 +175,16 @@ def rows_of_rule(
     exclude: Any = None,
     only: Any = None,
     threads: Any = None,
+    groups: Any = None,
+    per_group: Any = None,
 ) -> npt.NDArray[np.int64]:
-    """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings."""
+    """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings.
+
+    With groups, `per_group` has the rows of each as pairs, and `k` is their sum.
+    """
     given = locals()
+    if per_group is not None:
+        given |= {"k": None, "per_group": Parts(map(tuple, per_group))}
     for name in ("min_score", "max_score"):
         # JSON has no infinity.
         given[name] = float(given[name]) if given[name] in ("inf", "-inf") else given[name]

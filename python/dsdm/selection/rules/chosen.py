@@ -14,7 +14,7 @@ from dsdm._native import FileIdentity
 from dsdm.errors import FormatError
 from dsdm.paths import PathLike
 from dsdm.selection.rules import saved
-from dsdm.selection.told import Told
+from dsdm.selection.told import INPUTS, Told
 
 _Rows: TypeAlias = NDArray[np.int64]
 
@@ -55,6 +55,14 @@ class Selection:
         The seed of a draw.
     tokens : int or None
         The sum of the lengths of the chosen rows, where a budget was given.
+    per_group : dict or None
+        How many rows of each group were chosen, of those of which some were, in ascending order of their names; None
+        without groups.
+    short : dict
+        The groups that had fewer rows than were to be chosen of them, or fewer tokens, with what they had and what that
+        was; of ``short="keep"`` and ``short="fill"``.
+    inputs : dict
+        Where the lengths and the groups lie, as ``dsdm.json`` tells it, if they lie in files.
     """
 
     indices: NDArray[np.int64]
@@ -70,6 +78,9 @@ class Selection:
     """What the score files are known by."""
     again: Mapping[str, Any] | None = None
     """How the rows are chosen again, as ``dsdm.json`` tells it; None where what they were chosen by lies in no file."""
+    per_group: Mapping[Any, int] | None = None
+    short: Mapping[Any, tuple[int, int]] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
     def union(self, *others: "Selection") -> "Selection":
         """Return these rows, and behind them those of others that were not there before.
@@ -134,19 +145,22 @@ class Selection:
     def record(self) -> Told:
         """Return how the rows were chosen, as ``dsdm.json`` tells it."""
         told: dict[str, Any] = {"rule": self.what, "of": self.n}
-        if self.again is None:
+        if self.again is None or self.per_group is not None:
             told["chosen_by"] = {name: saved.plain(value) for name, value in self.rule.items()}
         if self.cut is not None:
             told["cut"] = self.cut.told()
         for name in ("seed", "tokens"):
             if getattr(self, name) is not None:
                 told[name] = getattr(self, name)
+        if self.short:
+            told["short"] = saved.short(self.short)
         return Told({**told, **self._files()}, [file.fields() for file in self.files])
 
     def _files(self) -> dict[str, Any]:
         """Return what names files: how the rows are chosen again, and what the score files are known by."""
         files = [file.fields() for file in self.files]
-        return {**(self.again or {}), "score_files": files} if files else dict(self.again or {})
+        told = {**(self.again or {}), **self.inputs}
+        return {**told, "score_files": files} if files else told
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the row numbers to a ``.npy`` file, and beside it a JSON file that tells what they are.
@@ -176,6 +190,9 @@ class Selection:
             "tokens": self.tokens,
             "largest": self.largest,
         }
+        if self.per_group is not None:
+            told["per_group"] = [[name, count] for name, count in self.per_group.items()]
+            told["short"] = saved.short(self.short)
         saved.write(path, self.indices, told, self._files(), overwrite=checks.check_flag("overwrite", overwrite))
 
     @staticmethod
@@ -199,6 +216,8 @@ class Selection:
         """
         rows, told, beside = saved.read(path)
         files = told["files"].pop("score_files", [])
+        inputs = {name: _input(beside, told["files"].pop(name)) for name in INPUTS if name in told["files"]}
+        per_group = told.get("per_group")
         return Selection(
             indices=_unwritable(rows),
             n=told["of"],
@@ -210,6 +229,9 @@ class Selection:
             largest=told["largest"],
             files=[_at_hand(_file(beside, file)) for file in files],
             again=told["files"] or None,
+            per_group=None if per_group is None else saved.of_groups(beside, per_group, 1),
+            short=saved.of_groups(beside, told.get("short", []), 2),
+            inputs=inputs,
         )
 
     def __len__(self) -> int:
@@ -275,6 +297,16 @@ def _at_hand(file: FileIdentity) -> FileIdentity:
     except (OSError, ValueError):
         return file
     return FileIdentity(**{**file.fields(), "modified_ns": changed}) if same else file
+
+
+def _input(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where groups or lengths lie, of which a JSON file tells."""
+    files = told.get("files", [])
+    if not isinstance(files, list):
+        message = f"{path}: files is {files!r:.200}; save the selection again"
+        raise FormatError(message)
+    found = [_at_hand(_file(path, file)).fields() for file in files]
+    return {**told, "files": found} if "files" in told else dict(told)
 
 
 def _file(path: Path, file: Any) -> FileIdentity:

@@ -39,7 +39,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "files": (dict,),
 }
 """The fields of the JSON file, and the types of their values."""
-_KINDS_OF_FILES: dict[str, type] = {"score_files": list, "arguments": dict, "rows": int}
+_KINDS_OF_FILES: dict[str, type] = {
+    "score_files": list,
+    "arguments": dict,
+    "rows": int,
+    "groups": dict,
+    "lengths": dict,
+}
 """Those of what tells of files, each of which may be missing."""
 
 
@@ -147,6 +153,37 @@ def argument(path: Path, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         message = f"{path}: rule holds {value!r:.200}, which is no argument ({error}); save the selection again"
         raise FormatError(message) from None
+
+
+_MOST_SHORT = 1_000
+"""Groups that are told to have had too few rows."""
+
+
+def short(groups: Mapping[Any, tuple[int, int]]) -> list[list[Any]]:
+    """Return groups that had too few rows, with what they had and what was to be chosen of them; some, of very many."""
+    return [[name, *counts] for name, counts in list(groups.items())[:_MOST_SHORT]]
+
+
+def of_groups(path: Path, told: Any, counts: int) -> dict[Any, Any]:
+    """Return what a JSON file tells of groups: lists of a name and so many whole numbers.
+
+    Raises
+    ------
+    FormatError
+        For anything else.
+
+    """
+
+    def is_one(each: Any) -> bool:
+        if not isinstance(each, list) or len(each) != counts + 1 or type(each[0]) not in {int, str}:
+            return False
+        return all(type(number) is int and number >= 0 for number in each[1:])
+
+    wrong = [each for each in told if not is_one(each)] if isinstance(told, list) else [told]
+    if wrong:
+        message = f"{path}: {wrong[0]!r:.100} tells of no group; save the selection again"
+        raise FormatError(message)
+    return {name: numbers[0] if counts == 1 else tuple(numbers) for name, *numbers in told}
 
 
 def _paths(path: PathLike) -> tuple[Path, Path]:

@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import checks
+from dsdm.selection.rules.groups.values import group_values
 from dsdm.selection.rules.rule import number
 
 _SHOWN = 10
 """Groups that a message lists."""
+
+
+class Parts(dict[Any, int]):
+    """How many rows of each group were chosen: of those that are not named, none."""
 
 
 class Groups:
@@ -28,30 +33,7 @@ class Groups:
             If there are more or fewer of them, or one is missing.
 
         """
-        import pyarrow as pa
-
-        if isinstance(groups, str | bytes | Mapping):
-            message = f"groups are a {type(groups).__name__}; an array or a list with the group of each row is needed"
-            raise TypeError(message)
-        checks.refuse_masked("groups", groups)
-        values = pa.array(groups) if not isinstance(groups, pa.Array | pa.ChunkedArray) else groups
-        values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        if isinstance(values, pa.DictionaryArray):
-            values = values.dictionary_decode()
-        kind = values.type
-        if len(values) == 0 and pa.types.is_null(kind):
-            values, kind = values.cast(pa.int64()), pa.int64()
-        if values.null_count and not pa.types.is_null(kind):
-            at = values.is_null().to_numpy(zero_copy_only=False).argmax()
-            message = f"groups[{at}] is null; give every row a group: one of which nothing is chosen, where it has none"
-            raise ValueError(message)
-        if not any(check(kind) for check in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)):
-            message = f"groups are {kind}; whole numbers or texts are needed"
-            raise TypeError(message)
-        if len(values) != n:
-            message = f"{len(values):,} groups, {n:,} scores: each row needs one of both"
-            raise ValueError(message)
-        encoded = values.dictionary_encode()
+        encoded = group_values(groups, n).dictionary_encode()
         names = encoded.dictionary.to_pylist()
         order = sorted(range(len(names)), key=names.__getitem__)
         self.names: list[Any] = [names[place] for place in order]
@@ -64,6 +46,11 @@ class Groups:
     def __len__(self) -> int:
         """Return how many groups there are."""
         return len(self.names)
+
+    def counted(self, rows: NDArray[np.int64]) -> dict[Any, int]:
+        """Return how many of some rows are of each group that they are of."""
+        found = np.bincount(self.codes[rows], minlength=len(self)).tolist()
+        return {name: count for name, count in zip(self.names, found, strict=True) if count}
 
     def by_name(self, what: str, given: Mapping[Any, Any]) -> list[Any]:
         """Return what a mapping has for each group.
@@ -78,6 +65,8 @@ class Groups:
         if unknown := [name for name in given if name not in there]:
             message = f"{what} names {listed(unknown)}, which no row is of; there are {listed(self.names)}"
             raise ValueError(message)
+        if isinstance(given, Parts):
+            return [given.get(name, 0) for name in self.names]
         if missing := [name for name in self.names if name not in given]:
             message = f"{what} does not name {listed(missing)}; say 0 for groups of which nothing is to be chosen"
             raise ValueError(message)

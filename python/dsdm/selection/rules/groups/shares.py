@@ -1,7 +1,7 @@
 """The best rows of each group: so many of each, shares of all, or within a part of a budget each."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,21 @@ from dsdm.selection.rules.rule import Rule
 from dsdm.selection.seeds import word_of
 
 
-def of_groups(ranking: Ranking, groups: Groups, rule: Rule) -> tuple[Rows, str, int | None]:
-    """Return the best rows of each group, the rule in words, and the tokens of a budget."""
+@dataclass(frozen=True)
+class OfGroups:
+    """The best rows of each group."""
+
+    rows: Rows
+    words: str
+    """The rule in words."""
+    tokens: int | None = None
+    """Of a budget."""
+    short: Mapping[Any, tuple[int, int]] = field(default_factory=dict)
+    """What groups have that have less than was to be chosen of them, and how much that was."""
+
+
+def of_groups(ranking: Ranking, groups: Groups, rule: Rule) -> OfGroups:
+    """Return the best rows of each group."""
     counts = ranking.counts(groups.codes, len(groups))
     if rule.tokens is not None:
         return _of_tokens(ranking, groups, rule, counts)
@@ -29,24 +42,32 @@ def of_groups(ranking: Ranking, groups: Groups, rule: Rule) -> tuple[Rows, str, 
         weights = _weights(rule.like, groups, counts)
         quotas = apportioned(total, weights)
         words = f"the {total:,} best of {len(groups):,} groups by shares"
+    short = _short(groups, quotas, counts)
     quotas = met(quotas, counts, groups, rule.short, weights)
     if rule.ties == "row":
-        return ranking.best_of_groups(groups.codes, quotas, rule.order), words, None
+        return OfGroups(ranking.best_of_groups(groups.codes, quotas, rule.order), words, short=short)
     rows = _with_drawn_ties(ranking, groups, ranking.best_of_groups(groups.codes, quotas, "best_first"))
-    return in_order(rows, rule.order), words, None
+    return OfGroups(in_order(rows, rule.order), words, short=short)
 
 
-def _of_tokens(ranking: Ranking, groups: Groups, rule: Rule, counts: NDArray[np.int64]) -> tuple[Rows, str, int | None]:
+def _short(groups: Groups, quotas: NDArray[np.int64], counts: NDArray[np.int64]) -> dict[Any, tuple[int, int]]:
+    """Return what groups have that have too little, and what was to be chosen of them."""
+    lacking = np.flatnonzero(quotas > counts).tolist()
+    return {groups.names[at]: (int(counts[at]), int(quotas[at])) for at in lacking}
+
+
+def _of_tokens(ranking: Ranking, groups: Groups, rule: Rule, counts: NDArray[np.int64]) -> OfGroups:
     """Choose the best rows of each group that its part of the budget has room for."""
     budget = checks.count_of(rule.tokens, "tokens")
     lengths = Lengths(rule.lengths, ranking.n)
     there = tokens_of(ranking, groups, lengths)
     weights = _weights(rule.like, groups, there)
-    budgets = met(apportioned(budget, weights), there, groups, rule.short, weights, what="tokens")
+    parts = apportioned(budget, weights)
+    budgets = met(parts, there, groups, rule.short, weights, what="tokens")
     rows = rows_within_each(ranking, groups, counts, lengths, budgets, at_least=rule.at_least)
     total = int(lengths.of(rows).sum())
     words = f"the best of {'at least' if rule.at_least else 'at most'} {budget:,} tokens of {len(groups):,} groups"
-    return in_order(rows, rule.order), words, total
+    return OfGroups(in_order(rows, rule.order), words, total, _short(groups, parts, there))
 
 
 def _weights(like: Any, groups: Groups, there: NDArray[np.int64]) -> list[Any]:

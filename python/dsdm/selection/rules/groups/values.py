@@ -1,0 +1,77 @@
+"""The group of each row as Arrow has it: whole numbers or texts, of whatever holds them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dsdm import _native, checks
+from dsdm.selection.rules.origin import values_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def group_values(given: Any, n: int) -> "pa.Array":
+    """Return one whole number or text for each of `n` rows.
+
+    Raises
+    ------
+    TypeError
+        If they are neither whole numbers nor texts, or some of them are the one and some the other.
+    ValueError
+        If there are more or fewer of them, or one is missing.
+
+    """
+    import pyarrow as pa
+
+    groups = values_of(given)
+    if isinstance(groups, str | bytes | Mapping):
+        message = f"groups are a {type(groups).__name__}; an array or a list with the group of each row is needed"
+        raise TypeError(message)
+    checks.refuse_masked("groups", groups)
+    # Copied: what happens to the files afterwards changes none of them.
+    groups = groups.__array__(copy=True) if isinstance(groups, _native.Scores) else groups
+    shape = getattr(groups, "shape", ())
+    if len(shape) > 1:
+        message = f"groups have shape {shape}; one group per row is needed: (n,)"
+        raise ValueError(message)
+    values = groups if isinstance(groups, pa.Array | pa.ChunkedArray) else _as_arrow(groups)
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if isinstance(values, pa.DictionaryArray):
+        values = values.dictionary_decode()
+    kind = values.type
+    if len(values) == 0 and pa.types.is_null(kind):
+        values, kind = values.cast(pa.int64()), pa.int64()
+    if values.null_count and not pa.types.is_null(kind):
+        at = values.is_null().to_numpy(zero_copy_only=False).argmax()
+        message = f"groups[{at}] is null; give every row a group: one of which nothing is chosen, where it has none"
+        raise ValueError(message)
+    if not any(check(kind) for check in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)):
+        message = f"groups are {kind}; whole numbers or texts are needed"
+        raise TypeError(message)
+    if len(values) != n:
+        message = f"{len(values):,} groups, {n:,} scores: each row needs one of both"
+        raise ValueError(message)
+    return values
+
+
+def _as_arrow(groups: Any) -> "pa.Array":
+    """Return values of Python or numpy as Arrow has them, and say which of them is of another type than the first."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(groups)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError) as error:
+        listed = list(groups) if hasattr(groups, "__iter__") else []
+        first = next((value for value in listed if value is not None), None)
+        kind = str if isinstance(first, str) else int | np.integer
+        other = next((at for at, value in enumerate(listed) if value is not None and not isinstance(value, kind)), None)
+        if other is None:
+            message = f"groups are a {type(groups).__name__} that holds no whole numbers of 64 bits or texts ({error})"
+        else:
+            message = (
+                f"groups[{other}] is {listed[other]!r:.100}, and others are such as {first!r:.100}; whole numbers or "
+                "texts are needed, all of one type: give str(group) of each"
+            )
+        raise TypeError(message) from None
