@@ -37,6 +37,7 @@ __all__ = [
     "count_of_groups",
     "default_memory_limit",
     "digest_of_rows",
+    "group_codes",
     "gumbel_top_k",
     "is_state",
     "json_bytes",
@@ -45,6 +46,7 @@ __all__ = [
     "prepare_arrays",
     "read_row_file",
     "rebuild_scores",
+    "rows_between",
     "sample",
     "top_k",
     "unfinished",
@@ -248,6 +250,16 @@ def best_of_groups(
     threads: int | None,
 ) -> NDArray[np.int64]:
     """The best rows of each group, as many as its quota, in the order of the options over all groups."""
+
+def group_codes(
+    numbers: tuple[NDArray[np.uint8], str], threads: int | None
+) -> tuple[list[int], NDArray[np.uint32]] | None:
+    """The whole numbers of groups, ascending, and the position of each row's; None if two numbers are far apart."""
+
+def rows_between(
+    scores: _Scores, largest: bool, options: _Options, threads: int | None
+) -> tuple[NDArray[np.int64], tuple[int, int] | None]:
+    """The rows that `count_between` counts, ascending; the first with the worst score, and how many have it."""
 
 def count_between(scores: _Scores, options: _Options, threads: int | None) -> int:
     """How many rows have a score between two bounds, both included, and are not excluded."""

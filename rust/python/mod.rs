@@ -22,9 +22,9 @@ mod _native {
     use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_export]
-    use super::select::quotas::{best_of_groups, count_of_groups};
+    use super::select::quotas::{best_of_groups, count_of_groups, group_codes};
     #[pymodule_export]
-    use super::select::{count_between, gumbel_top_k, sample, top_k};
+    use super::select::{count_between, gumbel_top_k, rows_between, sample, top_k};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

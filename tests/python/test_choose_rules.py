@@ -237,7 +237,6 @@ WRONG = {
     "two sizes": ({"k": 1, "fraction": 0.5}, ValueError, "k and fraction are given"),
     "near alone": ({"near": 1, "min_score": 0}, ValueError, "near is given, which means something with k"),
     "near and a draw": ({"near": 1, "k": 1, "gumbel": True}, ValueError, "near and gumbel=True are given"),
-    "near and groups": ({"near": 1, "k": 1, "groups": [1], "like": "equal"}, ValueError, "near and groups are given"),
     "near NaN": ({"near": float("nan"), "k": 1}, ValueError, "near is nan; a finite number"),
     "near text": ({"near": "1", "k": 1}, TypeError, "near is '1'; a number"),
     "near smallest": ({"near": 1, "k": 1, "nan": "smallest"}, ValueError, "near and nan='smallest' are given"),

@@ -136,7 +136,12 @@ def test_methods_take_rules_for_their_scores(run, files):
 
 
 WRONG = {
-    ("--min-score", 1, "--near", 2): "--near is given, which means something with -k, --fraction or --tokens alone",
+    (
+        "--min-score",
+        1,
+        "--near",
+        2,
+    ): "--near is given, which means something with -k, --fraction, --tokens or --per-group alone",
     ("-k", 3, "--ties", "random", "--gumbel"): "--ties random and --gumbel are given, which do not go together",
     ("-k", 3, "--quantile", 0.5): "'0.5' is no pair of shares; write it as 0.25:0.75",
     ("-k", 3, "--quantile", "a:b"): "'a' is no number",

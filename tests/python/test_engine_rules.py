@@ -19,6 +19,13 @@ RANKED = np.flatnonzero(VALID)[np.argsort(-SCORES[VALID], kind="stable")]
 def test_rows_between_bounds():
     assert _native.count_between(ENGINE, BETWEEN, None) == VALID.sum()
     assert _native.top_k(ENGINE, 1000, LARGEST, BETWEEN, None).tolist() == RANKED[:1000].tolist()
+    for largest, worst in ((True, SCORES[VALID].min()), (False, SCORES[VALID].max())):
+        rows, (first, tied) = _native.rows_between(ENGINE, largest, BETWEEN, 2)
+        assert rows.tolist() == np.flatnonzero(VALID).tolist()
+        same = np.flatnonzero(VALID & np.equal(SCORES, worst))
+        assert (first, tied) == (same[0], len(same))
+    none, worst = _native.rows_between(ENGINE, LARGEST, ("row", "omit", None, (1000, 2000)), None)
+    assert (len(none), worst) == (0, None)
     drawn = _native.gumbel_top_k(ENGINE, 1000, (1 << 90, 12345), 1.0, BETWEEN, None)
     assert VALID[drawn].all()
     assert len(set(drawn.tolist())) == 1000

@@ -24,16 +24,16 @@ impl ScoresArgument<'_> {
     fn source(&self) -> Result<Box<dyn Source + '_>> {
         match self {
             Self::Scores(scores) => Ok(Box::new(scores.get().scores.clone())),
-            Self::Array(bytes, dtype) => {
-                let bytes = slice(bytes)?;
-                let dtype =
-                    DType::parse(dtype).ok_or_else(|| Error::Type(format!("no scores are {dtype}")))?;
-                let values = Values::from_bytes(dtype, bytes)
-                    .ok_or_else(|| Error::Internal("the array is not aligned to its type".into()))?;
-                Ok(Box::new(values))
-            }
+            Self::Array(bytes, dtype) => Ok(Box::new(values_of(bytes, dtype)?)),
         }
     }
+}
+
+/// Borrows the values of an array, given as its bytes and the name of its type.
+fn values_of<'a>(bytes: &'a PyReadonlyArray1<'_, u8>, dtype: &str) -> Result<Values<'a>> {
+    let dtype = DType::parse(dtype).ok_or_else(|| Error::Type(format!("no scores are {dtype}")))?;
+    Values::from_bytes(dtype, slice(bytes)?)
+        .ok_or_else(|| Error::Internal("the array is not aligned to its type".into()))
 }
 
 /// Borrows an array of one run.
@@ -156,8 +156,6 @@ impl NoiseArgument {
 }
 
 /// Returns a new array of `k` rows that `fill` fills without the GIL. Fails first if so many cannot be chosen.
-///
-/// numpy allocates it, because numpy puts large arrays in huge pages, which cost far less at their first touch.
 fn filled<'py>(
     py: Python<'py>,
     k: u64,
@@ -166,6 +164,18 @@ fn filled<'py>(
     fill: impl FnOnce(&mut [i64], &Job<'_>) -> Result<()> + Send,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     select::check_k(k, rows, exclude.count())?;
+    written(py, k, threads, fill)
+}
+
+/// Returns a new array of `k` rows that `fill` fills without the GIL.
+///
+/// numpy allocates it, because numpy puts large arrays in huge pages, which cost far less at their first touch.
+fn written(
+    py: Python<'_>,
+    k: u64,
+    threads: Option<i64>,
+    fill: impl FnOnce(&mut [i64], &Job<'_>) -> Result<()> + Send,
+) -> PyResult<Bound<'_, PyArray1<i64>>> {
     let array = py.import("numpy")?.call_method1("empty", (k, "int64"))?;
     let array = array.cast_into::<PyArray1<i64>>().map_err(|e| Error::Internal(e.to_string()))?;
     let mut room = array.readwrite();
@@ -203,6 +213,28 @@ pub(super) fn count_between<'py>(
 ) -> PyResult<u64> {
     let (source, options) = borrowed(py, &scores, &options)?;
     call::run(py, call::threads(threads)?, None, |job| select::count_between(&*source, &options, job))
+}
+
+/// All rows between two scores: the rows, and of the worst score among them the first row and how many have it.
+type AllBetween<'py> = (Bound<'py, PyArray1<i64>>, Option<(u64, u64)>);
+
+/// Returns the rows whose score lies between two bounds, ascending as int64, and of the worst score among them the first
+/// row and how many have it.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn rows_between<'py>(
+    py: Python<'py>,
+    scores: ScoresArgument<'py>,
+    largest: bool,
+    options: OptionsArgument<'py>,
+    threads: Option<i64>,
+) -> PyResult<AllBetween<'py>> {
+    let (source, options) = borrowed(py, &scores, &options)?;
+    let found = call::run(py, call::threads(threads)?, None, |job| {
+        select::rows_between(&*source, largest, &options, job)
+    })?;
+    let rows = written(py, found.len(), threads, |rows, job| found.fill(rows, job))?;
+    Ok((rows, found.worst().map(|worst| (worst.row, worst.tied))))
 }
 
 /// Draws `k` rows with probability proportional to `exp(score / temperature)`; returns them as int64.

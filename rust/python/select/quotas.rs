@@ -3,7 +3,7 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::{NoiseArgument, OptionsArgument, ScoresArgument, borrowed, slice};
+use super::{NoiseArgument, OptionsArgument, ScoresArgument, borrowed, slice, values_of};
 use crate::python::call;
 use crate::select::{self, Groups, RankBy};
 
@@ -63,4 +63,20 @@ pub(in crate::python) fn best_of_groups<'py>(
         select::best_of_groups(&*source, rank, &groups, quotas, &options, job)
     })?;
     Ok(rows.into_pyarray(py))
+}
+
+/// The names of groups, ascending, and each row's position among them.
+type Codes<'py> = (Vec<i128>, Bound<'py, PyArray1<u32>>);
+
+/// Returns the groups of rows by the whole number of each, or `None` if two numbers are far apart.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // the face of the Python function
+pub(in crate::python) fn group_codes<'py>(
+    py: Python<'py>,
+    numbers: (PyReadonlyArray1<'py, u8>, String),
+    threads: Option<i64>,
+) -> PyResult<Option<Codes<'py>>> {
+    let values = values_of(&numbers.0, &numbers.1)?;
+    let found = call::run(py, call::threads(threads)?, None, |job| select::group_codes(values, job))?;
+    Ok(found.map(|found| (found.names, found.codes.into_pyarray(py))))
 }

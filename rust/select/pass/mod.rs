@@ -17,6 +17,7 @@
 
 pub(super) mod ranker;
 pub(super) mod scan;
+pub(super) mod tasks;
 mod threshold;
 
 use std::sync::Mutex;

@@ -1,5 +1,6 @@
 //! Selects so many rows of each group: the best by score, or drawn.
 
+mod codes;
 mod groups;
 
 use super::candidates::entry::Entry;
@@ -8,6 +9,7 @@ use super::options::SelectOptions;
 use super::pass::ranker::{Ranker, Visit};
 use super::top_k;
 use super::validate::check_nan;
+pub use codes::{GroupCodes, group_codes};
 pub use groups::Groups;
 
 use crate::checked;

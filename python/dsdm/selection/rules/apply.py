@@ -14,9 +14,9 @@ from dsdm.selection.rules.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.chosen import Cut, Selection
 from dsdm.selection.rules.groups.quotas import Groups, share_of
-from dsdm.selection.rules.groups.shares import of_groups
+from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
 from dsdm.selection.rules.origin import identities_of, origin_of
-from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest
+from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest, nearest_of_groups
 from dsdm.selection.rules.ranked.quantile import bounds_between
 from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
 from dsdm.selection.rules.ranked.ties import with_drawn_ties
@@ -31,14 +31,16 @@ def selected(rule: Rule) -> Selection:
     rule.check()
     ranking = _ranking(rule)
     if rule.groups is not None:
-        groups = Groups(rule.groups, ranking.n)
-        found = of_groups(ranking, groups, rule)
+        groups = Groups(rule.groups, ranking.n, rule.threads)
+        found = of_groups(ranking, groups, rule, _best_of_groups(ranking, groups, rule))
         chosen = _selection(rule, ranking, found.rows, found.words, tokens=found.tokens)
         again = _again_of_groups(rule, chosen, groups)
         return replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
     best = _best(ranking, rule)
     if rule.tokens is not None:
         return _of_tokens(ranking, best, rule)
+    if rule.takes_all:
+        return _all(rule, ranking)
     count, words = _count(ranking, rule)
     if rule.near is None and rule.ties == "row":
         return _selection(rule, ranking, ranking.best(count, rule.order), words)
@@ -94,6 +96,14 @@ def _best(ranking: Ranking, rule: Rule) -> Callable[[int], Rows]:
     return lambda k: nearest(ranking, value, k)
 
 
+def _best_of_groups(ranking: Ranking, groups: Groups, rule: Rule) -> BestOfGroups | None:
+    """Return the function that ranks the rows of groups by something else than their scores or a draw."""
+    if rule.near is None:
+        return None
+    value = _near_of(ranking, rule)
+    return lambda quotas: nearest_of_groups(ranking, value, groups.codes, quotas)
+
+
 def _near_of(ranking: Ranking, rule: Rule) -> Number:
     """Return the value that scores are to be near to: one of theirs, if they are floats."""
     value = finite("near", rule.near)
@@ -108,10 +118,27 @@ def _count(ranking: Ranking, rule: Rule) -> tuple[int, str]:
     if rule.fraction is not None:
         share = share_of("fraction", rule.fraction, ranking.count())
         return share, f"{_way(rule)} at {float(rule.fraction):.4g} of those that may be chosen"
+    return ranking.count(), _all_in_words(rule)
+
+
+def _all(rule: Rule, ranking: Ranking) -> Selection:
+    """Choose all rows between the bounds: one pass, and one more for an order by scores."""
+    rows, worst = ranking.between()
+    cut = None
+    if worst is not None:
+        row, tied = worst
+        score = ranking.scores_of(np.array([row]))[0]
+        # Of NaN, which ties with every other, there is none.
+        cut = None if score != score else Cut(score, tied, tied)  # noqa: PLR0124
+    rows = rows if rule.order == "row" else ranking.best(len(rows), rule.order)
+    return _selection(rule, ranking, rows, _all_in_words(rule), cut=cut)
+
+
+def _all_in_words(rule: Rule) -> str:
     if rule.quantile is None:
-        return ranking.count(), "all within the bounds"
+        return "all within the bounds"
     low, high = rule.quantile
-    return ranking.count(), f"all from the quantile {low:.4g} to {high:.4g}"
+    return f"all from the quantile {low:.4g} to {high:.4g}"
 
 
 def _way(rule: Rule) -> str:
@@ -144,10 +171,13 @@ def _of_tokens(ranking: Ranking, best: Callable[[int], Rows], rule: Rule) -> Sel
     return _selection(rule, ranking, in_order(rows, rule.order), words, tokens=total)
 
 
-def _selection(rule: Rule, ranking: Ranking, rows: Rows, words: str, tokens: int | None = None) -> Selection:
-    """Return what was chosen, with where it was cut."""
+def _selection(
+    rule: Rule, ranking: Ranking, rows: Rows, words: str, *, tokens: int | None = None, cut: Cut | None = None
+) -> Selection:
+    """Return what was chosen, with where it was cut if that is not known yet."""
     rows.flags.writeable = False
-    cut = _cut(ranking, rows, rule) if rule.groups is None and not rule.gumbel else None
+    if cut is None and rule.groups is None and not rule.gumbel:
+        cut = _cut(ranking, rows, rule)
     seed = ranking.seed if rule.draws else None
     by_arrays = any(given is not None for given in (rule.exclude, rule.only, rule.groups))
     return Selection(

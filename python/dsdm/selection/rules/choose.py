@@ -71,7 +71,7 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         ``(low, high)``, shares from 0 to 1: only rows with a score from the one quantile of those that may be chosen to
         the other, both included. Between two scores it lies in proportion, in float64, as for ``numpy.quantile``.
     near
-        Prefer scores near to this value, such as a median, to large ones.
+        Prefer scores near to this value, such as a median, to large ones; of each group, with `groups`.
     groups
         The group of each row, a whole number or a text: an array or a list of ``n``, such as
         :meth:`dsdm.Shards.column` gives.
@@ -116,10 +116,10 @@ def choose(  # noqa: PLR0913 - what those who select ask for
 
     Notes
     -----
-    Passes over the scores: one, and one for the ties at the cut; one more with bounds, `fraction` or `groups`; two or
-    three for each end of `quantile`; with `tokens` one for each time that more rows are needed than were guessed, which
-    is seldom more than once. Memory beyond the scores is proportional to the chosen rows; 4 bytes a row with `groups`,
-    and one with `only`; for quantiles, 32 MB.
+    Passes over the scores: one, and one for the ties at the cut; one more with `fraction` or `groups`; two or three for
+    each end of `quantile`; where bounds alone say which rows, one, and one more for an order by scores; with `tokens`
+    one for each time that more rows are needed than were guessed, which is seldom more than once. Memory beyond the
+    scores is proportional to the chosen rows; 4 bytes a row with `groups`, and one with `only`; for quantiles, 32 MB.
 
     Examples
     --------

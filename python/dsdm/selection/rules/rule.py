@@ -109,7 +109,9 @@ class Rule:
             ("seed", "gumbel=True or ties='random'"): self.seed is not None and not self.draws,
             ("temperature", "gumbel=True"): not self.gumbel and self.temperature != 1.0,
             ("noise", "gumbel=True"): not self.gumbel and self.noise != "philox",
-            ("near", "k, fraction or tokens"): self.near is not None and not total,
+            ("near", "k, fraction, tokens or per_group"): self.near is not None
+            and not total
+            and self.per_group is None,
         }
         return [names for names, is_wrong in wrong.items() if is_wrong]
 
@@ -122,15 +124,17 @@ class Rule:
             ("ties='random'", "gumbel=True"): self.gumbel and self.ties == "random",
             ("ties='random'", f"nan={self.nan!r}"): self.ties == "random" and as_number,
             ("ties='random'", "near"): self.near is not None and self.ties == "random",
-            ("ties='random'", "groups with tokens"): self.ties == "random"
-            and bool(self.groups is not None and self.tokens is not None),
             ("near", "gumbel=True"): self.near is not None and self.gumbel,
-            ("near", "groups"): self.near is not None and self.groups is not None,
             ("near", "largest=False"): self.near is not None and not self.largest,
             ("near", f"nan={self.nan!r}"): self.near is not None and as_number,
             ("quantile", f"nan={self.nan!r}"): self.quantile is not None and as_number,
         }
         return [names for names, is_wrong in wrong.items() if is_wrong]
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether all rows between the bounds are chosen, by their scores."""
+        return not self.gumbel and not self._given("k", "fraction", "tokens", "per_group")
 
     @property
     def draws(self) -> bool:

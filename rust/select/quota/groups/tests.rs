@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::select::candidates::entry::{Key32Row32, Key64Row64};
+use crate::select::pass::ranker::Workspace;
 
 /// Ranks rows by given sort keys; rows without one cannot be chosen.
 struct ByKeys(Vec<Option<u64>>);

@@ -1,5 +1,7 @@
 """A budget of tokens for each group."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ def tokens_of(ranking: Ranking, groups: Groups, lengths: Lengths) -> NDArray[np.
 
 
 def rows_within_each(
-    ranking: Ranking,
+    best: Callable[[NDArray[np.int64]], Rows],
     groups: Groups,
     counts: NDArray[np.int64],
     lengths: Lengths,
@@ -47,12 +49,13 @@ def rows_within_each(
 ) -> Rows:
     """Return the best rows of each group that its budget has room for, best first over all groups.
 
+    `best` gives so many of each group, best first over all of them.
     So many of each group are looked at as may fit by the lengths of some rows; more of those groups of which all did.
     """
     mean = lengths.mean()
     quotas = counts if mean == 0 else np.minimum(counts, budgets / mean * 17 / 16 + _SPARE).astype(np.int64)
     while True:
-        rows = ranking.best_of_groups(groups.codes, quotas, "best_first")
+        rows = best(quotas)
         by_group = rows[np.argsort(groups.codes[rows], kind="stable")]
         starts = np.concatenate([[0], np.cumsum(quotas)])
         taken, lacking = [], np.zeros(len(groups), np.bool_)

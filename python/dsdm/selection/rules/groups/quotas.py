@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm import checks
+from dsdm import _native, checks
 from dsdm.selection.rules.groups.values import group_values
 from dsdm.selection.rules.rule import number
 
@@ -22,7 +22,7 @@ class Parts(dict[Any, int]):
 class Groups:
     """The group of each row, and the names of all groups in their order."""
 
-    def __init__(self, groups: Any, n: int) -> None:
+    def __init__(self, groups: Any, n: int, threads: int | None) -> None:
         """Take one whole number or text for each of `n` rows.
 
         Raises
@@ -33,15 +33,12 @@ class Groups:
             If there are more or fewer of them, or one is missing.
 
         """
-        encoded = group_values(groups, n).dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        order = sorted(range(len(names)), key=names.__getitem__)
-        self.names: list[Any] = [names[place] for place in order]
+        values = group_values(groups, n)
+        self.names: list[Any]
         """In ascending order, which is what decides where nothing else does."""
-        place_of = np.empty(len(names), np.uint32)
-        place_of[order] = np.arange(len(names), dtype=np.uint32)
-        self.codes: NDArray[np.uint32] = place_of[encoded.indices.to_numpy()]
+        self.codes: NDArray[np.uint32]
         """The position of each row's group among the names."""
+        self.names, self.codes = _of_close_numbers(values, threads) or _of_any(values)
 
     def __len__(self) -> int:
         """Return how many groups there are."""
@@ -71,6 +68,26 @@ class Groups:
             message = f"{what} does not name {listed(missing)}; say 0 for groups of which nothing is to be chosen"
             raise ValueError(message)
         return [given[name] for name in self.names]
+
+
+def _of_close_numbers(values: Any, threads: int | None) -> tuple[list[int], NDArray[np.uint32]] | None:
+    """Return the groups by whole numbers and the position of each row's; None for texts and for numbers far apart."""
+    import pyarrow as pa
+
+    if not pa.types.is_integer(values.type):
+        return None
+    numbers = np.require(values.to_numpy(), requirements=["C", "A"])
+    return _native.group_codes((numbers.view(np.uint8), numbers.dtype.name), threads)
+
+
+def _of_any(values: Any) -> tuple[list[Any], NDArray[np.uint32]]:
+    """Return the groups and the position of each row's."""
+    encoded = values.dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    place_of = np.empty(len(names), np.uint32)
+    place_of[order] = np.arange(len(names), dtype=np.uint32)
+    return [names[place] for place in order], place_of[encoded.indices.to_numpy()]
 
 
 def listed(names: list[Any]) -> str:

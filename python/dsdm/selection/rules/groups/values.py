@@ -36,6 +36,8 @@ def group_values(given: Any, n: int) -> "pa.Array":
     if len(shape) > 1:
         message = f"groups have shape {shape}; one group per row is needed: (n,)"
         raise ValueError(message)
+    if isinstance(groups, np.ndarray) and not groups.dtype.isnative:
+        groups = groups.astype(groups.dtype.newbyteorder("="))
     values = groups if isinstance(groups, pa.Array | pa.ChunkedArray) else _as_arrow(groups)
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if isinstance(values, pa.DictionaryArray):

@@ -36,6 +36,28 @@ def nearest(ranking: Ranking, value: Number, k: int) -> Rows:
     return rows[np.lexsort((rows, rest, whole))[:k]]
 
 
+def nearest_of_groups(ranking: Ranking, value: Number, codes: NDArray[np.uint32], quotas: NDArray[np.int64]) -> Rows:
+    """Return of each group as many rows as its quota, those nearest to a value; the nearest of all first.
+
+    `codes` are the groups of all rows. Of a group that has fewer, all are returned. Memory: proportional to the sum of
+    the quotas.
+    """
+    sides = [np.empty(0, np.int64)]
+    for bounds, largest in _sides(value, *ranking.bounds):
+        side = replace(ranking, bounds=bounds, largest=largest)
+        there = side.counts(codes, len(quotas))
+        sides.append(side.best_of_groups(codes, np.minimum(quotas, there), "best_first"))
+    rows = np.concatenate(sides)
+    whole, rest = distances(ranking.scores_of(rows), value)
+    rows = rows[np.lexsort((rows, rest, whole))]
+    by_group = np.argsort(codes[rows], kind="stable")
+    of = codes[rows[by_group]]
+    place = np.arange(len(rows)) - np.searchsorted(of, of)
+    taken = np.empty(len(rows), np.bool_)
+    taken[by_group] = place < quotas[of]
+    return rows[taken]
+
+
 def count_as_near(ranking: Ranking, value: Number, score: Number) -> int:
     """Return how many rows that may be chosen are as far from a value as a score is, on both sides."""
     count = ranking.count((score, score))

@@ -47,6 +47,13 @@ class Ranking:
             return int(self.counts(np.zeros(self.n, np.uint32), 1)[0])
         return _native.count_between(self.scores, self.options("row", bounds), self.threads)
 
+    def between(self) -> tuple[Rows, tuple[int, int] | None]:
+        """Return all rows that may be chosen by their scores, ascending: one pass.
+
+        With them comes the first row of the worst score among them, and how many have it.
+        """
+        return _native.rows_between(self.scores, self.largest, self.options("row"), self.threads)
+
     def counts(self, groups: NDArray[np.uint32], number: int) -> NDArray[np.int64]:
         """Return how many rows of each group may be chosen: one pass."""
         found = _native.count_of_groups(self.scores, self._rank, (groups, number), self.options("row"), self.threads)
@@ -76,7 +83,7 @@ class Ranking:
         """Yield the rows that may be chosen, ascending, some at a time."""
         for start in range(0, self.n, _AT_ONCE):
             part = self._part(start, min(self.n, start + _AT_ONCE))
-            rows = part.best(part.count(part.bounds), "row")
+            rows, _ = part.between()
             if self.draw is not None:
                 # A score of -inf is never drawn.
                 rows = rows[part.scores_of(rows) != -np.inf]
