@@ -90,3 +90,110 @@ impl Estimate {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array};
+    use arrow::ipc::writer::StreamWriter;
+    use arrow::record_batch::RecordBatch;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::gather::plan::{Split, Strategy};
+    use crate::io::file::Io;
+
+    /// Two files of three units each, of 1000 rows.
+    fn corpus() -> (Corpus, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b"].map(|name| folder.path().join(name));
+        for path in &paths {
+            let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..1000));
+            let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+            let mut writer =
+                StreamWriter::try_new(std::fs::File::create(path).unwrap(), &batch.schema()).unwrap();
+            (0..3).for_each(|_| writer.write(&batch).unwrap());
+            writer.finish().unwrap();
+        }
+        (Corpus::open(&Job::new(1), &paths, None, Io::Mmap).unwrap(), folder)
+    }
+
+    fn estimated(corpus: &Corpus, rows: &[i64], memory: u64, strategy: Strategy) -> (Estimate, Plan) {
+        let plan =
+            Plan::with_strategy(corpus, rows.len() as u64, 6, Split::Shards(2), memory, Some(strategy));
+        let plan = plan.unwrap();
+        (Estimate::new(&Job::new(2), corpus, rows, &plan).unwrap(), plan)
+    }
+
+    #[test]
+    fn what_is_read_depends_on_the_strategy_and_what_is_written_does_not() {
+        let (corpus, _folder) = corpus();
+        let rows: Vec<i64> = [5, 4000, 4001, 2999, 5].into();
+        // Three of the units are touched.
+        let bytes: u64 = [0, 2, 4].map(|unit| corpus.stored_bytes(unit).unwrap()).iter().sum();
+        let common = |plan: &Plan| Estimate {
+            rows: 5,
+            shards: 2,
+            passes: plan.passes.len() as u64,
+            write_bytes: 5 * (4 + 6),
+            memory_bytes: plan.peak_bytes(2).unwrap(),
+            ..Estimate::default()
+        };
+        let (copied, plan) = estimated(&corpus, &rows, 1 << 30, Strategy::Copy);
+        assert_eq!(copied, Estimate { mapped_bytes: bytes, reads: 3, ..common(&plan) });
+        let (positional, plan) = estimated(&corpus, &rows, 1 << 30, Strategy::Positional);
+        let expected =
+            Estimate { positional_rows: 5, positional_bytes: 5 * (4 + 6), reads: 5, ..common(&plan) };
+        assert_eq!(positional, expected);
+        for strategy in [Strategy::Decode, Strategy::Expand] {
+            let (decoded, plan) = estimated(&corpus, &rows, 1 << 30, strategy);
+            assert_eq!(plan.passes.len(), 1);
+            assert_eq!(decoded, Estimate { decoded_bytes: bytes, reads: 3, ..common(&plan) });
+        }
+    }
+
+    #[test]
+    fn units_are_decoded_once_in_each_pass_that_wants_them() {
+        let (corpus, _folder) = corpus();
+        let rows: Vec<i64> = (0..6000).map(|row| row * 4177 % 5000).collect();
+        // With no memory to speak of, each block is a pass.
+        let (decoded, plan) = estimated(&corpus, &rows, 1, Strategy::Decode);
+        assert_eq!(plan.passes.len(), 6);
+        let (mut bytes, mut reads) = (0, 0);
+        for pass in &plan.passes {
+            let span = plan.blocks[pass.start].rows.start..plan.blocks[pass.end - 1].rows.end;
+            let rows = &rows[usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap()];
+            for unit in 0..corpus.units() {
+                if rows.iter().any(|&row| usize::try_from(row / 1000).unwrap() == unit) {
+                    bytes += corpus.stored_bytes(unit).unwrap();
+                    reads += 1;
+                }
+            }
+        }
+        assert_eq!((decoded.passes, decoded.decoded_bytes, decoded.reads), (6, bytes, reads));
+        assert_eq!(reads, 6 * 5, "each pass wants the first five units, and none the last");
+        // Copied units are opened once for all passes.
+        let (copied, _) = estimated(&corpus, &rows, 1, Strategy::Copy);
+        assert_eq!((copied.reads, copied.decoded_bytes), (5, 0));
+    }
+
+    #[test]
+    fn no_rows_read_nothing_and_rows_that_are_not_there_are_refused() {
+        let (corpus, _folder) = corpus();
+        let (none, plan) = estimated(&corpus, &[], 1 << 30, Strategy::Decode);
+        let expected =
+            Estimate { shards: 1, memory_bytes: plan.peak_bytes(2).unwrap(), ..Estimate::default() };
+        assert_eq!(none, expected);
+        let (_, plan) = estimated(&corpus, &[0], 1 << 30, Strategy::Copy);
+        for row in [6000, -1] {
+            let refused = Estimate::new(&Job::new(1), &corpus, &[row], &plan);
+            assert!(matches!(refused, Err(Error::Index(said)) if said.contains(&format!("index {row}"))));
+        }
+        // A plan of more rows than there are is a defect.
+        let (_, plan) = estimated(&corpus, &[1, 2, 3], 1 << 30, Strategy::Copy);
+        let refused = Estimate::new(&Job::new(1), &corpus, &[1, 2], &plan);
+        assert!(matches!(refused, Err(Error::Internal(_))));
+    }
+}

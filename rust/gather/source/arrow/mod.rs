@@ -104,3 +104,6 @@ impl CorpusPart for ArrowPart {
         Some(self.file.opened())
     }
 }
+
+#[cfg(test)]
+mod tests;

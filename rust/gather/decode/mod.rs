@@ -294,3 +294,6 @@ fn make(output: &Output<'_>, found: &RowsInMemory, block: &Block, first: usize) 
     }
     interleaved(output, block, &places, |batch| found.batches.get(batch))
 }
+
+#[cfg(test)]
+mod tests;

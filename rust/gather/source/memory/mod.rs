@@ -160,3 +160,6 @@ fn broken(column: &str, what: &str) -> Error {
         format!("{what}; the table is damaged: check it with table.validate(full=True)"),
     )
 }
+
+#[cfg(test)]
+mod tests;

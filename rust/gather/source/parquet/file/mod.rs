@@ -212,3 +212,6 @@ impl ParquetFile {
         Ok(bytes.fold(0, u64::saturating_add)) // an estimate
     }
 }
+
+#[cfg(test)]
+mod tests;

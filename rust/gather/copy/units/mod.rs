@@ -327,3 +327,6 @@ pub(super) fn copy_rows<'u, R>(
     }
     Ok(bytes.into())
 }
+
+#[cfg(test)]
+mod tests;

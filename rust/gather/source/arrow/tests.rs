@@ -1,0 +1,382 @@
+//! Arrow files and streams that are open: where batches lie, what they take, and their rows, whole and damaged.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::Int8Type;
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use tempfile::TempDir;
+
+use super::stream::DecodedAs;
+use super::unpacked::check_buffers;
+use super::*;
+use crate::error::Error;
+use crate::gather::columns::size::nbytes;
+use crate::io::file::{File, Io};
+use crate::io::ipc;
+use crate::io::read_at::ReadAt;
+
+const BOTH: [Io; 2] = [Io::Mmap, Io::Pread];
+const CODECS: [Option<CompressionType>; 3] =
+    [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)];
+
+/// Rows of a number and a text each.
+fn batch(first: i32, rows: i32) -> RecordBatch {
+    let numbers = || first..first + rows;
+    let texts = numbers().map(|n| (n % 5 != 3).then(|| "text".repeat(usize::try_from(n % 7).unwrap())));
+    let columns: [(&str, ArrayRef); 2] = [
+        ("n", Arc::new(Int32Array::from_iter_values(numbers()))),
+        ("t", Arc::new(texts.collect::<StringArray>())),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+}
+
+fn stream(batches: &[RecordBatch], codec: Option<CompressionType>) -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(codec).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = StreamWriter::try_new_with_options(&mut bytes, &batches[0].schema(), options).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.finish().unwrap();
+    bytes
+}
+
+fn file(batches: &[RecordBatch], codec: Option<CompressionType>) -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(codec).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = FileWriter::try_new_with_options(&mut bytes, &batches[0].schema(), options).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.finish().unwrap();
+    bytes
+}
+
+/// A file of these bytes, opened. It is removed with the folder.
+fn opened(bytes: &[u8], io: Io) -> (ArrowPart, TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.arrow");
+    fs::write(&path, bytes).unwrap();
+    (ArrowPart::open(File::open(&path, io).unwrap()).unwrap(), folder, path)
+}
+
+fn read(part: &ArrowPart, unit: usize, columns: &[usize], wanted: &[u32]) -> Result<Vec<RecordBatch>> {
+    part.read(unit, columns, wanted, Unpacking::default())?.collect()
+}
+
+fn rows_of(batch: &RecordBatch, columns: &[usize], rows: &[u32]) -> RecordBatch {
+    take_record_batch(&batch.project(columns).unwrap(), &UInt32Array::from(rows.to_vec())).unwrap()
+}
+
+/// Where a buffer of a batch lies in its file.
+fn buffer(part: &ArrowPart, unit: usize, index: usize) -> Range<usize> {
+    let place = &part.batches[unit].place;
+    let found = part.header(&part.file, place, |header, _| ipc::buffer(part.path(), place, &header, index));
+    checked::span(&found.unwrap()).unwrap()
+}
+
+/// The bytes, with some at a position replaced.
+fn set(bytes: &[u8], position: usize, by: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[position..position + by.len()].copy_from_slice(by);
+    bytes
+}
+
+#[test]
+fn batches_are_units_that_lie_where_they_were_written() {
+    let batches = [batch(0, 5), batch(5, 0), batch(5, 1), batch(6, 2000)];
+    for codec in CODECS {
+        for (bytes, io) in
+            [stream(&batches, codec), file(&batches, codec)].iter().flat_map(|b| BOTH.map(|io| (b, io)))
+        {
+            let (part, _folder, path) = opened(bytes, io);
+            assert_eq!((part.path(), part.unit_rows()), (path.as_path(), &[5, 0, 1, 2000][..]));
+            assert_eq!(part.schema().as_ref(), batches[0].schema().as_ref());
+            assert_eq!(part.in_place(), codec.is_none() && io == Io::Mmap);
+            assert!(part.opened().is_some());
+            let mut end = 0;
+            for unit in 0..batches.len() {
+                let span = span(&part.batches[unit].place);
+                // Eight bytes stand before each message, and the messages do not overlap.
+                let marker = usize::try_from(span.start).unwrap() - 8;
+                assert_eq!(bytes[marker..marker + 4], [0xff; 4]);
+                assert!(marker as u64 >= end);
+                end = span.end;
+                assert_eq!(part.stored_bytes(unit, &[0]).unwrap(), span.end - span.start);
+                match (part.place(unit), io) {
+                    (Some((map, found)), Io::Mmap) => {
+                        assert_eq!((found, map.bytes()), (checked::span(&span).unwrap(), &bytes[..]));
+                    }
+                    (None, Io::Pread) => {}
+                    (found, _) => panic!("{:?}", found.map(|(_, span)| span)),
+                }
+            }
+            assert!(end <= bytes.len() as u64);
+            assert!(part.place(4).is_none());
+            for none in [part.stored_bytes(4, &[0]).map(drop), read(&part, 4, &[0], &[0]).map(drop)] {
+                assert!(matches!(none, Err(Error::Internal(said)) if said == "there is no batch 4"));
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_and_views_are_those_of_the_batch_in_the_columns_asked_for() {
+    let batches = [batch(0, 5), batch(5, 0), batch(5, 1), batch(6, 2000)];
+    for codec in CODECS {
+        for io in BOTH {
+            let (part, _folder, _) = opened(&stream(&batches, codec), io);
+            for (unit, batch) in batches.iter().enumerate() {
+                let rows = u32::try_from(batch.num_rows()).unwrap();
+                // All of them, so few that the body is not brought into memory at once, and the last alone.
+                let last = rows.saturating_sub(1);
+                for wanted in [(0..rows).collect(), (0..rows).step_by(100).collect(), vec![last]] {
+                    let wanted: Vec<u32> = wanted.into_iter().filter(|&row| row < rows).collect();
+                    for columns in [&[0, 1][..], &[1, 0], &[1], &[0]] {
+                        let expected = rows_of(batch, columns, &wanted);
+                        let found = read(&part, unit, columns, &wanted).unwrap();
+                        assert_eq!(concat_batches(&expected.schema(), &found).unwrap(), expected);
+                    }
+                }
+                let view = part.view(unit, &[1, 0]).unwrap();
+                let expected = part.in_place().then(|| batch.project(&[1, 0]).unwrap());
+                assert_eq!(view, expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_batches_have_the_dictionary_that_stood_before_them() {
+    // The stream replaces its dictionary, and keeps it once.
+    let keys = |texts: &[&str]| {
+        let keys: DictionaryArray<Int8Type> = texts.iter().copied().collect();
+        RecordBatch::try_from_iter([("k", Arc::new(keys) as ArrayRef)]).unwrap()
+    };
+    let texts = [&["a", "b", "a"][..], &["x", "a", "y"], &["x", "a", "y"], &["q", "r", "s"]];
+    let bytes = stream(&texts.map(keys), None);
+    let found = |part: &ArrowPart, unit: usize| -> Vec<String> {
+        let batch = read(part, unit, &[0], &[0, 1, 2]).unwrap().remove(0);
+        let column = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
+        column.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
+    };
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        for io in BOTH {
+            let (part, _folder, _) = opened(&bytes, io);
+            let before: Vec<usize> = part.batches.iter().map(|batch| batch.dictionaries).collect();
+            assert!(before.windows(2).all(|pair| pair[0] <= pair[1]) && before[0] == 1, "{before:?}");
+            for unit in order {
+                assert_eq!(found(&part, unit), texts[unit]);
+            }
+            // Each state is decoded once, and is kept.
+            let distinct: HashSet<usize> = before.iter().copied().collect();
+            let decoded = part.types.dictionaries.here().unwrap().lock().unwrap().len();
+            assert_eq!(decoded, distinct.len());
+            let [one, again] = [1, 1].map(|count| part.dictionaries(&part.types, count).unwrap());
+            assert!(Arc::ptr_eq(&one, &again));
+            assert_eq!(one.len(), 1);
+            assert!(part.dictionaries(&part.types, 0).unwrap().is_empty());
+            let more = part.dictionaries.len() + 1;
+            assert!(part.dictionaries(&part.types, more).is_err());
+            // Those that follow build on those that are there.
+            let types = DecodedAs::new(part.types.schema.clone());
+            for count in 0..more {
+                assert_eq!(part.dictionaries(&types, count).unwrap().len(), count.min(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_are_those_of_numbers_and_of_bodies() {
+    let batches = [batch(0, 5), batch(5, 0), batch(5, 1500)];
+    let plain = stream(&batches, None);
+    let (whole, _folder, _) = opened(&plain, Io::Mmap);
+    let bodies: u64 = whole.batches.iter().map(|b| b.place.body.end - b.place.body.start).sum();
+    // Of bytes that are not compressed, each buffer says how many it has.
+    let lengths: usize = (0..batches.len())
+        .flat_map(|u| (0..5).map(move |i| (u, i)))
+        .map(|(unit, index)| buffer(&whole, unit, index).len())
+        .sum();
+    for io in BOTH {
+        let (part, _folder, _) = opened(&plain, io);
+        assert_eq!(part.bytes(&[0]).unwrap(), 4 * 1505);
+        assert_eq!(part.bytes(&[0, 0]).unwrap(), 8 * 1505);
+        assert_eq!(part.bytes(&[]).unwrap(), 0);
+        assert_eq!(part.bytes(&[0, 1]).unwrap(), bodies);
+        let first = nbytes(batches[0].column(1).as_ref(), 0, 5);
+        assert_eq!(part.bytes(&[1]).unwrap(), first * 1505 / 5);
+        for codec in &CODECS[1..] {
+            let (part, _folder, _) = opened(&stream(&batches, *codec), io);
+            assert_eq!(part.bytes(&[0]).unwrap(), 4 * 1505);
+            // What is known is not looked for again.
+            for _ in 0..2 {
+                assert_eq!(part.bytes(&[0, 1]).unwrap(), lengths as u64);
+            }
+            assert_eq!(part.bytes(&[1]).unwrap(), first * 1505 / 5);
+        }
+    }
+    // The first batch that has rows stands for all.
+    let (part, _folder, _) = opened(&stream(&[batch(0, 0), batch(4, 2), batch(0, 10)], None), Io::Pread);
+    assert_eq!(part.bytes(&[1]).unwrap(), nbytes(batch(4, 2).column(1).as_ref(), 0, 2) * 12 / 2);
+    let (part, _folder, _) = opened(&stream(&[batch(0, 0)], None), Io::Pread);
+    assert_eq!(part.bytes(&[1]).unwrap(), 0);
+}
+
+#[test]
+fn what_keys_stand_for_is_counted_beside_them() {
+    let keys: DictionaryArray<Int8Type> = ["aaaaaaaa", "b", "aaaaaaaa"].into_iter().collect();
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    let table = RecordBatch::try_from_iter([("k", Arc::new(keys) as ArrayRef), ("n", numbers)]).unwrap();
+    let (part, _folder, _) = opened(&stream(&[table.clone(), table.slice(0, 3)], None), Io::Mmap);
+    let bodies: u64 = part.batches.iter().map(|b| b.place.body.end - b.place.body.start).sum();
+    let values = 2 * nbytes(table.column(0).as_ref(), 0, 3);
+    assert!(values > 0);
+    assert_eq!(part.bytes(&[0, 1]).unwrap(), bodies + values);
+    assert_eq!(part.bytes(&[0]).unwrap(), values);
+}
+
+/// A stream of two batches of texts, in the second of which a text is no UTF-8: that of the row 5 + 2 of the file.
+fn with_bad_text() -> (Vec<u8>, [RecordBatch; 2]) {
+    let texts = |texts: Vec<&str>| {
+        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values((0..).take(texts.len())));
+        let texts: ArrayRef = Arc::new(StringArray::from(texts));
+        RecordBatch::try_from_iter([("t", texts), ("n", numbers)]).unwrap()
+    };
+    let batches = [texts(vec!["p", "q", "r", "s", "t"]), texts(vec!["ab", "cd", "ef", "gh"])];
+    let bytes = stream(&batches, None);
+    let (part, _folder, _) = opened(&bytes, Io::Pread);
+    let values = buffer(&part, 1, 2);
+    assert_eq!(bytes[values.clone()], *b"abcdefgh");
+    (set(&bytes, values.start + 4, b"\xff"), batches)
+}
+
+#[test]
+fn a_text_that_is_none_spoils_its_own_row_alone() {
+    let (bytes, batches) = with_bad_text();
+    for io in BOTH {
+        let (part, _folder, _) = opened(&bytes, io);
+        for wanted in [&[0, 1, 3][..], &[3], &[]] {
+            for columns in [&[0, 1][..], &[1, 0], &[0]] {
+                let expected = rows_of(&batches[1], columns, wanted);
+                let found = read(&part, 1, columns, wanted).unwrap();
+                assert_eq!(concat_batches(&expected.schema(), &found).unwrap(), expected);
+            }
+        }
+        for wanted in [&[2][..], &[0, 2, 3]] {
+            let error = read(&part, 1, &[1, 0], wanted).unwrap_err().to_string();
+            assert!(error.contains(r#"column "t", row 7"#) && error.contains("not UTF-8"), "{error}");
+        }
+        // It is not used where it lies; the batch before it and the column beside it are.
+        assert_eq!(part.view(1, &[0, 1]).unwrap(), None);
+        let (mapped, beside) = (io == Io::Mmap, &batches[1]);
+        assert_eq!(part.view(1, &[1]).unwrap(), mapped.then(|| beside.project(&[1]).unwrap()));
+        assert_eq!(part.view(0, &[0, 1]).unwrap(), mapped.then(|| batches[0].clone()));
+        assert_eq!(part.bytes(&[0]).unwrap() % 9, 0, "the first batch tells of 9 rows");
+    }
+}
+
+#[test]
+fn a_damaged_column_is_named_and_the_others_are_read() {
+    let batches = [batch(0, 4), batch(4, 10)];
+    let bytes = stream(&batches, None);
+    let (part, _folder, _) = opened(&bytes, Io::Pread);
+    let offsets = buffer(&part, 1, 3);
+    assert_eq!(offsets.len(), 4 * 11);
+    let damaged = set(&bytes, offsets.start + 4, &i32::MAX.to_le_bytes());
+    let place = part.batches[1].place.header.start;
+    for io in BOTH {
+        let (part, _folder, path) = opened(&damaged, io);
+        let error = read(&part, 1, &[0, 1], &[0]).unwrap_err();
+        let said = format!("column \"t\" in the batch at byte {place}");
+        assert!(matches!(error, Error::Format(_)), "{error}");
+        let error = error.to_string();
+        assert!(error.contains(&said) && error.contains(path.to_str().unwrap()), "{error}");
+        assert_eq!(read(&part, 1, &[0], &[3]).unwrap(), [rows_of(&batches[1], &[0], &[3])]);
+        assert_eq!(read(&part, 0, &[1], &[3]).unwrap(), [rows_of(&batches[0], &[1], &[3])]);
+    }
+}
+
+#[test]
+fn columns_that_unpack_to_more_than_may_be_are_refused_before() {
+    let zeros: ArrayRef = Arc::new(Int32Array::from_iter_values((0..30_000).map(|n| n * 7919)));
+    let table = RecordBatch::try_from_iter([("a", zeros.clone()), ("b", zeros)]).unwrap();
+    let bytes = stream(std::slice::from_ref(&table), Some(CompressionType::ZSTD));
+    let (part, _folder, _) = opened(&bytes, Io::Pread);
+    // The buffers are nulls and values of each column; the length of the values of "b" is replaced.
+    let values = buffer(&part, 0, 3);
+    assert_eq!(bytes[values.start..values.start + 8], 120_000_u64.to_le_bytes());
+    let declared = (64_u64 << 20) + 1;
+    assert!(declared <= values.len() as u64 * ipc::MAX_RATIO, "{values:?}");
+    let large = set(&bytes, values.start, &declared.to_le_bytes());
+    for io in BOTH {
+        let (part, _folder, path) = opened(&large, io);
+        let read = |columns: &[usize], most: u64| {
+            let how = Unpacking { most: UnpackLimit::told(most), ..Unpacking::default() };
+            part.read(0, columns, &[1], how).and_then(Iterator::collect::<Result<Vec<_>>>)
+        };
+        let error = read(&[0, 1], 1).unwrap_err();
+        let header = part.batches[0].place.header.start;
+        let named =
+            format!("{}: the batch at byte {header} takes {} bytes", path.display(), declared + 120_000);
+        assert!(matches!(&error, Error::Memory(said) if said.contains(&named)), "{error}");
+        let error = read(&[1], 1).unwrap_err();
+        assert!(matches!(&error, Error::Memory(said) if said.contains(&declared.to_string())), "{error}");
+        // Of no more than is allowed, and of a column beside it, nothing is refused before it is unpacked.
+        assert!(matches!(read(&[1], declared), Err(Error::Format(_))));
+        assert_eq!(read(&[0], 1).unwrap(), [rows_of(&table, &[0], &[1])]);
+    }
+    let too_large = set(&bytes, values.start, &(values.len() as u64 * ipc::MAX_RATIO + 1).to_le_bytes());
+    let (part, _folder, _) = opened(&too_large, Io::Mmap);
+    // A buffer that no codec can have packed is refused whichever column is wanted.
+    for columns in [&[0][..], &[1]] {
+        let error = read(&part, 0, columns, &[1]).unwrap_err().to_string();
+        assert!(error.contains("more than can be"), "{error}");
+    }
+    assert!(part.unpacked().is_err());
+    let place = &part.batches[0].place;
+    let check = |part: &ArrowPart| {
+        part.header(&part.file, place, |header, _| check_buffers(&part.file, place, &header))
+    };
+    assert!(check(&part).is_err());
+    check(&opened(&bytes, Io::Mmap).0).unwrap();
+}
+
+#[test]
+fn a_message_that_became_another_is_gone() {
+    let keys: DictionaryArray<Int8Type> = ["a", "b"].into_iter().collect();
+    let table = RecordBatch::try_from_iter([("k", Arc::new(keys) as ArrayRef)]).unwrap();
+    let (part, _folder, path) = opened(&stream(&[table], None), Io::Pread);
+    let dictionary = &part.dictionaries[0];
+    let error = part.header(&part.file, dictionary, |_, _| Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Format(_)), "{error}");
+    let said = error.to_string();
+    let at = format!("byte {}", dictionary.header.start);
+    assert!(said.contains("the batch is gone; the file changed") && said.contains(&at), "{said}");
+    assert_eq!(
+        part.naming(dictionary, "the dictionary"),
+        format!("{}: the dictionary at {at}", path.display())
+    );
+}
+
+#[test]
+fn a_copy_of_a_message_takes_no_more_than_may_be() {
+    let (part, _folder, _) = opened(&stream(&[batch(0, 3)], None), Io::Pread);
+    let place = &part.batches[0].place;
+    let excerpt = part.excerpt(place, "the batch", UnpackLimit::told(1)).unwrap();
+    assert_eq!(excerpt.size(), place.body.end);
+    assert!(excerpt.read_at(place.header.start - 1, 1).is_err(), "it begins with its header");
+    // The file is as long as a footer or its frames say, and a message of any length is refused by the limit first.
+    let (start, end) = (place.header.start, place.header.start + (64 << 20) + 1);
+    let far = ipc::MessageBlock { header: start..start + 8, body: start + 8..end };
+    let error = part.excerpt(&far, "the batch", UnpackLimit::told(1)).map(drop).unwrap_err();
+    assert!(matches!(&error, Error::Memory(said) if said.contains("the batch at byte")), "{error}");
+    let (mapped, _folder, _) = opened(&stream(&[batch(0, 3)], None), Io::Mmap);
+    let whole = mapped.excerpt(&far, "the batch", UnpackLimit::told(1)).unwrap();
+    assert_eq!((whole.size(), whole.read_at(0, 1).unwrap().len()), (mapped.file.size(), 1));
+}
