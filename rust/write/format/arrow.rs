@@ -126,3 +126,103 @@ pub(crate) fn coalesce(buffers: Vec<Buffer>) -> Vec<Buffer> {
 fn cannot_encode(error: &ArrowError) -> Error {
     Error::Value(format!("the rows cannot be written as an Arrow stream: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, StringArray};
+    use arrow::ipc::reader::StreamReader;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn batch(first: i32, rows: i32) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(first..first + rows));
+        let texts: StringArray = (first..first + rows).map(|n| (n % 3 > 0).then(|| n.to_string())).collect();
+        let columns = [("n", numbers, true), ("t", Arc::new(texts), true)];
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    }
+
+    fn streams() -> Streams {
+        Streams::new(&batch(0, 0).schema(), Map::new(), ExtraKeys::default()).unwrap()
+    }
+
+    /// A shard of pieces, as its bytes lie in a file.
+    fn shard(streams: &Streams, pieces: &[Vec<RecordBatch>]) -> Vec<u8> {
+        let mut bytes = streams.head(0).unwrap().into_owned();
+        for piece in pieces {
+            let buffers = streams.encode(0, piece.clone()).unwrap().buffers;
+            bytes.extend(buffers.iter().flat_map(|buffer| buffer.iter().copied()));
+        }
+        let End { head, tail, more, extra } = streams.end("a", Vec::new()).unwrap();
+        assert!(head.is_none() && more.is_empty() && extra.is_empty());
+        bytes.extend(tail);
+        bytes
+    }
+
+    #[test]
+    fn pieces_make_a_stream_of_their_batches() {
+        let streams = streams();
+        let pieces = [
+            vec![],
+            vec![vec![]],
+            vec![vec![batch(0, 0)]],
+            vec![vec![batch(0, 3), batch(3, 1)], vec![batch(4, 20_000)], vec![batch(9, 2)]],
+        ];
+        for pieces in pieces {
+            let bytes = shard(&streams, &pieces);
+            let written: Vec<RecordBatch> = pieces.iter().flatten().cloned().collect();
+            let reader = StreamReader::try_new(&bytes[..], None).unwrap();
+            assert_eq!(reader.schema(), batch(0, 0).schema());
+            assert_eq!(reader.map(Result::unwrap).collect::<Vec<_>>(), written);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &bytes).unwrap();
+            let rows: usize = written.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(streams.count_rows(file.path()).unwrap(), rows as u64);
+            // Cut within its end mark, it is no shard.
+            for length in [bytes.len() - 1, bytes.len() - 8] {
+                std::fs::write(file.path(), &bytes[..length]).unwrap();
+                assert!(matches!(streams.count_rows(file.path()), Err(Error::Truncated(_))), "{length}");
+            }
+        }
+        assert!(count_rows(Path::new("/nonexistent/shard")).is_err());
+    }
+
+    #[test]
+    fn batches_of_other_types_are_refused() {
+        let other: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+        let other = RecordBatch::try_from_iter([("n", other.clone()), ("t", other)]).unwrap();
+        let error = streams().encode(0, vec![batch(0, 1), other]).map(drop).unwrap_err();
+        let told =
+            matches!(&error, Error::Value(said) if said.contains("cannot be written as an Arrow stream"));
+        assert!(told, "{error}");
+        let extra_keys = ExtraKeys {
+            state: [("_format_type".to_owned(), Value::from(1))].into_iter().collect(),
+            ..ExtraKeys::default()
+        };
+        assert!(Streams::new(&batch(0, 0).schema(), Map::new(), extra_keys).is_err());
+        assert_eq!(streams().name(2, 30), shard_name(Format::Arrow, 2, 30));
+    }
+
+    proptest! {
+        #[test]
+        fn small_buffers_are_joined_and_large_ones_stay(
+            sizes in prop::collection::vec(
+                prop_oneof![0usize..4, Just(SMALL - 1), Just(SMALL), Just(SMALL + 1)], 0..12,
+            ),
+        ) {
+            let buffers: Vec<Buffer> =
+                (0_u8..).zip(&sizes).map(|(number, &size)| Buffer::from_vec(vec![number; size])).collect();
+            let joined = coalesce(buffers.clone());
+            let bytes = |buffers: &[Buffer]| -> Vec<u8> { buffers.iter().flat_map(|b| b.to_vec()).collect() };
+            prop_assert_eq!(bytes(&joined), bytes(&buffers));
+            // As many as there are large ones and runs of others between them that have bytes.
+            let runs = sizes.split(|&size| size >= SMALL).filter(|run| run.iter().sum::<usize>() > 0).count();
+            let large: Vec<_> = buffers.iter().filter(|buffer| buffer.len() >= SMALL).collect();
+            prop_assert_eq!(joined.len(), runs + large.len());
+            // Those are not copied.
+            prop_assert!(large.iter().all(|large| joined.iter().any(|one| one.as_ptr() == large.as_ptr())));
+        }
+    }
+}

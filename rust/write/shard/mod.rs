@@ -306,3 +306,6 @@ fn combined<'a>(sums: impl Iterator<Item = &'a Hasher>) -> Crc32 {
     sums.for_each(|sum| whole.combine(sum));
     Crc32(whole.finalize())
 }
+
+#[cfg(test)]
+mod tests;

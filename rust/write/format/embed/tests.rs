@@ -1,5 +1,9 @@
-//! Files that columns name: where in a column (`place`), and their bytes put beside their names (`values`).
+//! Files that columns name: where in a column (`place`), their bytes put beside their names (`values`), and rows of
+//! few enough bytes with their files in them (`columns`, `file`).
 
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -7,11 +11,16 @@ use arrow::array::{
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use serde_json::{Value, json};
+use arrow::record_batch::RecordBatch;
+use serde_json::{Map, Value, json};
 
+use super::Files;
+use super::file::{read as read_file, size_of};
 use super::place::MediaPath;
 use super::values::embedded;
 use crate::error::{Error, Result};
+use crate::exec::job::Job;
+use crate::gather::Corpus;
 
 /// Bytes and path of a file, as a column has them.
 type StoredFile<'a> = (Option<&'a [u8]>, Option<&'a str>);
@@ -189,4 +198,165 @@ fn columns_that_name_no_files_and_files_that_cannot_be_read_are_errors() {
     let mut fails = |row: usize, path: &str| Err(Error::Value(format!("{path} of {row}")));
     let error = embedded(&column, &MediaPath::Here, &Some, &mut fails).unwrap_err();
     assert_eq!(error.to_string(), "a of 0");
+}
+
+/// Files of so many bytes in a folder, which take no room on the disk, and their paths.
+fn files_of(folder: &Path, sizes: &[u64]) -> Vec<String> {
+    let make = |(number, &size): (usize, &u64)| {
+        let path = folder.join(format!("{number}.png"));
+        File::create(&path).unwrap().set_len(size).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    sizes.iter().enumerate().map(make).collect()
+}
+
+/// A column that names files.
+fn named(paths: &[String]) -> ArrayRef {
+    Arc::new(files(&paths.iter().map(|path| (None, Some(path.as_str()))).collect::<Vec<_>>(), None))
+}
+
+fn image() -> Value {
+    json!({"_type": "Image"})
+}
+
+/// The columns of a batch that name files, as features have them.
+fn of(features: &[(&str, Value)]) -> Files {
+    let features: Map<String, Value> =
+        features.iter().map(|(name, feature)| ((*name).to_owned(), feature.clone())).collect();
+    Files::of(&features)
+}
+
+#[test]
+fn columns_that_name_files_are_known_by_their_features() {
+    let number = json!({"dtype": "int8", "_type": "Value"});
+    let found = of(&[("a", number.clone()), ("b", image()), ("c", json!([number])), ("d", json!([image()]))]);
+    assert_eq!((found.names(), found.is_empty()), (vec!["b".to_owned(), "d".to_owned()], false));
+    assert!(of(&[]).is_empty() && of(&[("a", number)]).is_empty());
+}
+
+/// Runs as a walk over the rows finds them: one ends where the next row would make more than so many bytes.
+fn runs_by_hand(sizes: &[u64]) -> Vec<Range<usize>> {
+    let (mut runs, mut bytes) = (Vec::new(), 0);
+    runs.push(0..0);
+    for (row, size) in sizes.iter().enumerate() {
+        let last = runs.len() - 1;
+        if !runs[last].is_empty() && bytes + size > 256 << 20 {
+            runs.push(row..row + 1);
+            bytes = *size;
+        } else {
+            runs[last].end = row + 1;
+            bytes += size;
+        }
+    }
+    runs
+}
+
+#[test]
+fn rows_are_cut_where_their_files_are_more_than_a_batch_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let mega = 1_u64 << 20;
+    for sizes in [
+        &[][..],
+        &[0],
+        &[300 * mega],
+        &[128 * mega, 128 * mega],
+        &[128 * mega, 128 * mega + 1],
+        &[128 * mega, 128 * mega, 0, 1, 255 * mega, mega],
+        &[1, 300 * mega, 1, 1],
+        &[300 * mega, 300 * mega, 300 * mega],
+        &[100 * mega; 7],
+    ] {
+        let paths = files_of(folder.path(), sizes);
+        let batch = RecordBatch::try_from_iter([("f", named(&paths))]).unwrap();
+        assert_eq!(of(&[("f", image())]).runs(&batch, 0).unwrap(), runs_by_hand(sizes), "{sizes:?}");
+        // The files of two columns are those of one row.
+        let batch = RecordBatch::try_from_iter([("f", named(&paths)), ("g", named(&paths))]).unwrap();
+        let doubled: Vec<u64> = sizes.iter().map(|size| 2 * size).collect();
+        let both = of(&[("f", image()), ("g", image())]);
+        assert_eq!(both.runs(&batch, 0).unwrap(), runs_by_hand(&doubled), "{sizes:?}");
+    }
+    let rows: ArrayRef = Arc::new(Int8Array::from(vec![1; 5]));
+    let batch = RecordBatch::try_from_iter([("n", rows)]).unwrap();
+    assert_eq!(of(&[]).runs(&batch, 0).unwrap(), vec![0..5]);
+}
+
+#[test]
+fn a_batch_has_its_files_in_it_and_a_file_that_is_none_is_named_by_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files_of(folder.path(), &[0, 0, 0]);
+    for (number, path) in paths.iter().enumerate() {
+        fs::write(path, format!("file {number}")).unwrap();
+    }
+    let numbers: ArrayRef = Arc::new(Int8Array::from(vec![1, 2, 3]));
+    let columns = [("f", named(&paths)), ("n", numbers.clone())];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, c)| (name, c, true))).unwrap();
+    let images = of(&[("f", image()), ("n", json!({"_type": "Value"}))]);
+    let (found, count) = images.embed(&batch, 10).unwrap();
+    let expected = [some("file 0", "0.png"), some("file 1", "1.png"), some("file 2", "2.png")];
+    assert_eq!((stored(found.column(0).as_struct()).as_slice(), count), (&expected[..], 3));
+    assert_eq!((found.column(1), found.schema()), (&numbers, batch.schema()));
+    // What has its bytes is as it was.
+    assert_eq!(images.embed(&found, 0).unwrap(), (found.clone(), 0));
+    fs::remove_file(&paths[1]).unwrap();
+    let said = |error: Error| {
+        let error = error.to_string();
+        assert!(error.contains(r#"column "f" in row 11 of the output"#), "{error}");
+    };
+    said(images.embed(&batch, 10).unwrap_err());
+    said(images.runs(&batch, 10).unwrap_err());
+    said(images.embed(&batch.slice(1, 1), 11).unwrap_err());
+    images.embed(&batch.slice(2, 1), 12).unwrap();
+}
+
+#[test]
+fn bytes_of_a_row_are_those_of_rows_at_a_few_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = |sizes: &[u64]| {
+        let paths = files_of(folder.path(), sizes);
+        let columns =
+            [("n", Arc::new(Int8Array::from(vec![0; sizes.len()])) as ArrayRef), ("f", named(&paths))];
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns.map(|(name, c)| (name, c, true))).unwrap();
+        let corpus = Corpus::from_batches(batch.schema(), &[batch], None).unwrap();
+        let images = of(&[("n", json!({"_type": "Value"})), ("f", image())]);
+        images.bytes_of_a_row(&Job::new(1), &corpus, 1 << 30).unwrap()
+    };
+    let mean = |sizes: &[u64]| sizes.iter().sum::<u64>() / sizes.len() as u64;
+    // Of few rows, all.
+    for sizes in [&[7][..], &[1, 2, 6], &[0, 0], &(0..60).collect::<Vec<_>>()] {
+        assert_eq!(bytes(sizes), mean(sizes), "{sizes:?}");
+    }
+    // Of 400, 16 from each quarter on.
+    let sizes: Vec<u64> = (0..400).map(|row| row * row).collect();
+    let looked_at: Vec<u64> = [0, 100, 200, 300].iter().flat_map(|&at| sizes[at..at + 16].to_vec()).collect();
+    assert_eq!(bytes(&sizes), mean(&looked_at));
+    let none: ArrayRef = Arc::new(Int8Array::from(vec![0; 9]));
+    let none = RecordBatch::try_from_iter([("n", none)]).unwrap();
+    let corpus = |batch: RecordBatch| Corpus::from_batches(batch.schema(), &[batch], None).unwrap();
+    assert_eq!(of(&[]).bytes_of_a_row(&Job::new(1), &corpus(none), 1).unwrap(), 0);
+    // A file that is not there has none, and is told of where its row is written.
+    let gone = RecordBatch::try_from_iter([("f", named(&["/nonexistent/a".to_owned()]))]).unwrap();
+    let images = of(&[("f", image())]);
+    assert_eq!(images.bytes_of_a_row(&Job::new(1), &corpus(gone.clone()), 1).unwrap(), 0);
+    assert_eq!(images.bytes_of_a_row(&Job::new(1), &corpus(gone.slice(0, 0)), 1).unwrap(), 0);
+}
+
+#[test]
+fn only_files_of_this_machine_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = files_of(folder.path(), &[5]).remove(0);
+    assert_eq!((size_of(&path, "c", 1).unwrap(), read_file(&path, "c", 1).unwrap()), (5, vec![0; 5]));
+    let missing = folder.path().join("missing");
+    for (path, said) in [
+        (folder.path(), "which is not a file; leave the row out, or mend its path"),
+        (Path::new("hf://datasets/a/b.png"), "only files of this machine are taken in"),
+        (&missing, "reading the file of column \"c\""),
+    ] {
+        let path = path.to_str().unwrap();
+        for refused in [size_of(path, "c", 77).map(drop), read_file(path, "c", 77).map(drop)] {
+            let error = refused.unwrap_err().to_string();
+            let told = [said, path, "\"c\"", "row 77 of the output"].iter().all(|told| error.contains(told));
+            assert!(told, "{error}");
+        }
+    }
 }
