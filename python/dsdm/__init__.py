@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnsafePickleError,
     )
     from dsdm.joins.align import Aligned, align
+    from dsdm.reporting.report import SelectionReport, report
     from dsdm.rows.planning import Plan, plan
     from dsdm.rows.verifying import Verified, verify
     from dsdm.scores import Scores, open_scores
@@ -58,6 +59,7 @@ else:
         "dsdm.selection.rules.round_robin": ("round_robin",),
         "dsdm.selection.seeds": ("last_seed",),
         "dsdm.joins.align": ("Aligned", "align"),
+        "dsdm.reporting.report": ("SelectionReport", "report"),
         "dsdm.rows.planning": ("Plan", "plan"),
         "dsdm.scores": ("Scores", "open_scores"),
         "dsdm.rows.verifying": ("Verified", "verify"),
@@ -89,6 +91,7 @@ __all__ = [
     "SchemaError",
     "Scores",
     "Selection",
+    "SelectionReport",
     "Shards",
     "SourceChangedError",
     "TruncatedError",
@@ -105,6 +108,7 @@ __all__ = [
     "open_scores",
     "open_shards",
     "plan",
+    "report",
     "round_robin",
     "sample",
     "select",

@@ -204,6 +204,7 @@ def cases() -> dict[str, Case]:
         "overwrite": lambda out: write(out, overwrite=True),
         "table": lambda out: write(out, source=pa.table({"a": range(TOTAL)})),
         "dataset": lambda out: write(out, source=open_dataset("corpus")),
+        "picked": lambda out: write(out, source=open_dataset("corpus").select(range(TOTAL - 1, -1, -1))),
         "saved": lambda out: open_dataset("corpus").select(ROWS).save_to_disk(out, num_shards=SHARDS),
         "cache": in_cache,
         "images": lambda out: write(out, source="images.parquet"),

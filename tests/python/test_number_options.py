@@ -35,6 +35,7 @@ COMMANDS = {
     "indices": ([*INDICES, "--gumbel", "-k", "2"], None),
     "materialize": ([*MATERIALIZE, "--by", "s2.npy", "--gumbel", "--row-order", "shuffle", "-k", "1"], None),
     "verify": (["verify", "made"], None),
+    "report": (["report", "made"], None),
     "bench select": (["bench", "select", "--rows", "100", "--plot", "x.txt"], "x.txt"),
     "bench rules": (["bench", "rules", "--rows", "2000", "--groups", "2", "--plot", "x.txt"], "x.txt"),
     "bench gather": (["bench", "gather", "--rows", "100", "--plot", "x.txt"], "x.txt"),

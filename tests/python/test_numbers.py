@@ -44,6 +44,8 @@ TAKEN = {
     "near": lambda value: not isinstance(value, str | bool) and abs(value) < 2**1000,
     "num_proc": lambda value: whole(value) and value > 0,
     "value": lambda value: not isinstance(value, str | bool) and (abs(value) == math.inf or not abs(value) > 2**80),
+    "examples": lambda value: whole(value) and 0 <= value <= 1000,
+    **dict.fromkeys(["characters", "bins"], lambda value: whole(value) and 1 <= value <= 10_000),
     **dict.fromkeys(["key", "start", "stop"], lambda value: whole(value) and value == -1),
 }
 # How messages name an argument, where not by its name.
@@ -91,6 +93,7 @@ def bases(place):
             {"scores": SCORES, "k": 0, "near": 1.0},
         ],
         "dsdm.round_robin": [{"scores": [SCORES, -SCORES], "k": 2}],
+        "dsdm.report": [{"0": dsdm.choose(SCORES, k=2)}],
         "dsdm.align": [{"values": {1: 0.5}, "corpus": TABLE, "on": "a"}],
         "dsdm.materialize": [{**writing, "progress": False, "overwrite": True}],
         "dsdm.plan": [writing],
@@ -157,6 +160,7 @@ def test_every_function_that_takes_a_number_is_called_here(place):
         "Scores",
         "Shards",
         "Selection",
+        "SelectionReport",
         "Aligned",
         "Plan",
         "Report",
@@ -169,7 +173,10 @@ def called(name, given):
     owner, _, attribute = name.partition(".")
     homes = {"dsdm": dsdm, "dataset": dsdm.dataset, "selections": selections}
     if owner in homes:
-        return getattr(homes[owner], attribute)(**given)
+        # What is known by its place alone has its number for a name.
+        placed = [value for argument, value in given.items() if argument.isdigit()]
+        named = {argument: value for argument, value in given.items() if not argument.isdigit()}
+        return getattr(homes[owner], attribute)(*placed, **named)
     given = dict(given)
     method = getattr(given.pop("self"), attribute)
     if attribute.startswith("__"):

@@ -105,7 +105,7 @@ def _lengths(ruling: Ruling, shards: "Shards | None") -> Any:
     found = _file_or_column("--lengths", ruling.lengths, shards)
     if found is None:
         return shards.lengths(ruling.lengths) if shards is not None else None
-    return _opened(*found)
+    return lengths_in(*found)
 
 
 def _are_whole(groups: Any) -> bool:
@@ -143,7 +143,7 @@ def _by_place(error: ValueError, path: Path) -> ValueError:
     return type(error)(_CHOSEN.sub(lambda found: f"--lengths {path}:{found[1]}", str(error)))
 
 
-def _opened(path: Path, column: str | None) -> Any:
+def lengths_in(path: Path, column: str | None) -> Any:
     """Return the lengths in a file: a vector of whole numbers, or a column of rows, whose lists and texts have some.
 
     Raises

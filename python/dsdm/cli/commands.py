@@ -20,6 +20,7 @@ from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.writing import Writing
+from dsdm.cli.report import report
 from dsdm.cli.saying import say, say_json
 from dsdm.cli.tokens import Lengths
 from dsdm.cli.usage import as_usage, damaged, naming
@@ -32,7 +33,7 @@ _LEAST_DEMO = 200
 
 def register(app: typer.Typer) -> None:
     """Add the commands in the order in which the help lists them."""
-    for command in (demo, fetch, scores, indices, materialize, verify):
+    for command in (demo, fetch, scores, indices, materialize, report, verify):
         app.command(cls=Grouped)(command)
     app.add_typer(bench.app, name="bench")
 

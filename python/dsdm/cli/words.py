@@ -5,10 +5,14 @@ import shlex
 
 OPTIONS = {
     "at_least": "--at-least",
+    "bins": "--bins",
+    "characters": "--characters",
     "column": "--column",
     "columns": "--columns",
+    "corpus": "--corpus",
     "data_dir": "--data-dir",
     "dtype": "--dtype",
+    "examples": "--examples",
     "exclude": "--exclude",
     "format": "--format",
     "fraction": "--fraction",
@@ -41,6 +45,7 @@ OPTIONS = {
     "sort": "--sort",
     "target": "--target",
     "temperature": "--temperature",
+    "text": "--text",
     "threads": "--threads",
     "ties": "--ties",
     "tokens": "--tokens",

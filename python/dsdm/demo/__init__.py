@@ -106,7 +106,8 @@ def _run_one(made: Made, method: Method, target: Target | None, k: int) -> None:
     indices = _select(made, method, target, k)
     right = _is_right(made, method, target, indices)
     out = made.folder / "subsets" / "-".join(filter(None, (method, target)))
-    dsdm.materialize(made.folder / "corpus", indices, out, overwrite=True)
+    told = {"by": "get_indices", "arguments": {"method": method, "k": k, "target": target, **_options(made, method)}}
+    dsdm.materialize(made.folder / "corpus", indices, out, overwrite=True, selection=told)
     same = _holds(out, made.rows[indices])
     as_it_must_be = "= numpy" if target else "as drawn"
     _say(f"  {method:<11}{target or '':<15}{_tick(right, as_it_must_be):<15}{_tick(same, 'same rows'):<15}{out}")
@@ -116,9 +117,12 @@ def _run_one(made: Made, method: Method, target: Target | None, k: int) -> None:
 
 
 def _select(made: Made, method: Method, target: Target | None, k: int) -> NDArray[np.int64]:
-    options: dict[str, Any] = {"data_dir": made.folder / "data", "seed": SEED, "noise": "numpy"}
-    used = {name: value for name, value in options.items() if name not in UNUSED[method]}
-    return dsdm.get_indices(method, k, target, rows=len(made.rows), **used)
+    return dsdm.get_indices(method, k, target, **_options(made, method))
+
+
+def _options(made: Made, method: Method) -> dict[str, Any]:
+    options: dict[str, Any] = {"data_dir": made.folder / "data", "seed": SEED, "noise": "numpy", "rows": len(made.rows)}
+    return {name: value for name, value in options.items() if name not in UNUSED[method]}
 
 
 def _is_right(made: Made, method: Method, target: Target | None, indices: NDArray[np.int64]) -> bool:
@@ -139,7 +143,10 @@ def _holds(folder: Path, rows: NDArray[np.uint16]) -> bool:
     import datasets
 
     table = datasets.load_from_disk(str(folder)).with_format("numpy")
-    return table.column_names == ["input_ids"] and np.array_equal(np.stack(table[:]["input_ids"]), rows)
+    texts = list(map(text_of, rows))
+    return table.column_names == ["input_ids", "text"] and (
+        np.array_equal(np.stack(table[:]["input_ids"]), rows) and list(table[:]["text"]) == texts
+    )
 
 
 def _show_best(made: Made) -> None:
@@ -155,6 +162,7 @@ def _next_steps(folder: Path) -> list[str]:
         f"  dsdm scores {folder}/data/dsdm/squad.pt",
         f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o demo.npy",
         f"  dsdm materialize {folder}/corpus demo-rows --indices demo.npy",
+        f"  dsdm report {folder}/subsets/dsdm-squad {folder}/subsets/classifier-squad --lengths input_ids",
         f"  python -c \"import datasets; print(datasets.load_from_disk('{folder}/subsets/dsdm-squad'))\"",
     ]
 

@@ -52,7 +52,7 @@ def text_of(row: NDArray[np.uint16]) -> str:
 
 
 def write_shards(rows: NDArray[np.uint16], folder: Path) -> list[Path]:
-    """Write rows as ``train-00000-of-00004-<hash>.parquet`` and so on, one column ``input_ids``."""
+    """Write rows as ``train-00000-of-00004-<hash>.parquet`` and so on: the tokens, and the text that they are."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -63,7 +63,8 @@ def write_shards(rows: NDArray[np.uint16], folder: Path) -> list[Path]:
         path = folder / f"train-{rank:05}-of-{SHARDS:05}-{digest}.parquet"
         offsets = np.arange(len(part) + 1, dtype=np.int32) * ROW_TOKENS
         lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(part.ravel()))
-        pq.write_table(pa.table({"input_ids": lists}), path, row_group_size=_ROWS_PER_GROUP)
+        table = pa.table({"input_ids": lists, "text": list(map(text_of, part))})
+        pq.write_table(table, path, row_group_size=_ROWS_PER_GROUP)
         paths.append(path)
     return paths
 

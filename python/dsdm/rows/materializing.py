@@ -214,7 +214,7 @@ def _write(arguments: Arguments) -> Report:
             resumable=in_files(source),
             verify=arguments.verify,
             absolute=arguments.paths == "absolute",
-            selection=as_json(record if chosen is None else {**record, "chosen": chosen}),
+            selection=as_json(_as_told(record, source, chosen)),
             identity=as_json({**record, **identity_of(source), **as_asked}),
             datasets=installed(),
             embed=True,
@@ -243,6 +243,15 @@ def _write(arguments: Arguments) -> Report:
         seed,
         written.kept,
     )
+
+
+def _as_told(record: dict[str, Any], source: Source, chosen: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what ``dsdm.json`` tells of the rows.
+
+    Which rows of its files a dataset has is not told: that it picks some is, so that nobody takes them for all.
+    """
+    mapped = {} if source.mapping is None else {"mapped": True}
+    return {**record, **mapped, **({} if chosen is None else {"chosen": chosen})}
 
 
 def in_files(source: Source) -> bool:

@@ -216,15 +216,17 @@ def _read_rows(
         arguments[name] = rows
     if selection.get("groups") is None:
         return None
-    groups = _groups_of(selection, trust, sources, arguments.get("threads"))
+    groups = recorded_groups(selection, trust, sources, arguments.get("threads"))
     if isinstance(groups, str):
         return groups
     arguments["groups"] = groups
     return None
 
 
-def _groups_of(selection: Mapping[str, Any], trust: Trust, sources: Sequence[str], threads: int | None) -> Any | str:
-    """Read the group of each row; or say that a file is missing, or not trusted."""
+def recorded_groups(
+    selection: Mapping[str, Any], trust: Trust, sources: Sequence[str], threads: int | None
+) -> Any | str:
+    """Read the group of each row that is told of; or say that a file is missing, or not trusted."""
     told = selection["groups"]
     files = [str(file["path"]) for file in told.get("files", ())] or list(sources)
     for file in files:

@@ -1,6 +1,7 @@
 """What was chosen: a :class:`Selection` knows its rows, its rule and where the cut lies."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,6 +195,32 @@ class Selection:
             told["per_group"] = [[name, count] for name, count in self.per_group.items()]
             told["short"] = saved.short(self.short)
         saved.write(path, self.indices, told, self._files(), overwrite=checks.check_flag("overwrite", overwrite))
+
+    def report(self, **options: Any) -> Any:
+        """Return what the selection is like: where its scores lie among all, its files, groups, lengths and rows.
+
+        Parameters
+        ----------
+        options
+            Those of :func:`dsdm.report`, such as ``corpus``, ``groups``, ``lengths`` and ``scores``.
+
+        Returns
+        -------
+        SelectionReport
+            As of :func:`dsdm.report`.
+
+        Examples
+        --------
+        >>> import dsdm, numpy as np
+        >>> scores = np.array([0.5, 2.0, -1.0, 2.0], dtype=np.float32)
+        >>> found = dsdm.choose(scores, k=2).report(scores=scores, groups=["a", "b", "b", "b"])
+        >>> found.selections[0].groups
+        [Part(name='b', rows=3, chosen=2), Part(name='a', rows=1, chosen=0)]
+
+        """
+        # What reports a selection stands on this module, which does not import it: it is asked of the package.
+        package: Any = sys.modules[__name__.partition(".")[0]]
+        return package.report(self, **options)
 
     @staticmethod
     def load(path: PathLike) -> "Selection":

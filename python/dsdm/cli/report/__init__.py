@@ -1,0 +1,101 @@
+"""``dsdm report``: what selections are like."""
+
+import sys
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from dsdm.cli import options as opt
+from dsdm.cli.by_rule import lengths_in, parts_of
+from dsdm.cli.options.groups import expanded
+from dsdm.cli.options.reading import Reading
+from dsdm.cli.options.reporting import Reporting
+from dsdm.cli.saying import say, say_json
+from dsdm.cli.usage import as_usage
+from dsdm.cli.words import as_options
+
+# What bars are drawn with where the terminal has no blocks.
+_PLAIN = "#."
+
+
+@expanded
+def report(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT...",
+            help="Directories that dsdm materialize wrote, and .npy files that dsdm indices wrote, of the same rows.",
+        ),
+    ],
+    asked: Reporting,
+    reading: Reading,
+    *,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show what selections are like: a histogram of the scores, counts, the best rows, and what several share.
+
+    All of it comes from the record beside the rows and from the files that it names, which are compared with it first:
+    scores that changed are an error. What cannot be known is said with the reason.
+
+    \b
+    Examples:
+      dsdm report demo/subsets/dsdm-squad
+      dsdm report demo/subsets/dsdm-squad demo/subsets/classifier-squad --lengths input_ids
+      dsdm report squad.npy --corpus demo/corpus --json
+    """
+    import dsdm
+    from dsdm.checks import check_threads
+    from dsdm.reporting.report import checked_numbers
+    from dsdm.reporting.shape.text import BLOCKS, as_text
+
+    with as_usage():
+        check_threads(asked.threads)
+        checked_numbers(asked.examples, asked.characters, asked.bins)
+    named = [*(asked.scores or []), *(asked.corpus or [])]
+    reading.check_found(named or what)
+    options: dict[str, Any] = asked.numbers
+    if asked.scores:
+        options["scores"] = reading.about(asked.scores).open(asked.scores)
+    reading.check_used([options["scores"]] if asked.scores else [])
+    if asked.corpus:
+        where = asked.corpus[0] if len(asked.corpus) == 1 else asked.corpus
+        options["corpus"] = dsdm.open_shards(where, **reading.about(asked.corpus).files)
+    options |= {"groups": _groups(asked.groups), "lengths": _lengths(asked.lengths)}
+    found = _in_words(dsdm.report(*what, **options))
+    if as_json:
+        say_json(found.to_dict())
+        return
+    encoding = sys.stdout.encoding or "ascii"
+    marks = BLOCKS if encoding.lower().startswith("utf") else _PLAIN
+    for line in as_text(found.selections, found.overlaps, marks):
+        say(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def is_file(name: str) -> bool:
+    """Return whether a name is that of a file, and not of a column: by how it is spelled, and that there is one.
+
+    A name without a dot and a slash is that of a column, whatever lies in the directory.
+    """
+    return ("/" in name or "." in name) and parts_of(name)[0].exists()
+
+
+def _in_words(found: Any) -> Any:
+    """Return a report that says by options what is not known."""
+    said = [
+        replace(one, unknown={name: as_options(why) for name, why in one.unknown.items()}) for one in found.selections
+    ]
+    return replace(found, selections=said)
+
+
+def _groups(name: str | None) -> Any:
+    from dsdm.selection.columns import is_table, read_column, read_groups
+
+    if name is None or not is_file(name):
+        return name
+    path, column = parts_of(name)
+    return read_column([path], column) if is_table(path) else read_groups(path)
+
+
+def _lengths(name: str | None) -> Any:
+    return lengths_in(*parts_of(name)) if name is not None and is_file(name) else name

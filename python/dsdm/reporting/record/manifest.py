@@ -1,0 +1,133 @@
+"""What the ``dsdm.json`` of a directory tells: its fields are looked at before anything is done with one.
+
+The shards are not read: :func:`dsdm.verify` does that.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dsdm._native import FileIdentity, json_bytes
+from dsdm.errors import ChecksumError, FormatError
+from dsdm.paths.named import place_of
+from dsdm.selection.manifest_paths import at_hand
+from dsdm.selection.told import KNOWN
+
+_NAME = "dsdm.json"
+_LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A directory that dsdm wrote."""
+
+    path: str
+    rows: int
+    """Rows that were chosen."""
+    given: str | None
+    """The digest of their numbers; None for what an older release or ``save_to_disk`` wrote."""
+    chosen: dict[str, Any]
+    """How, with paths that lead there from here; empty where nobody told it."""
+    sources: list[FileIdentity]
+    nbytes: int
+    """Of the shards that are there: a draw of rows that have none is not repeated for a number in a file."""
+    mapped: bool
+    """Whether the rows are numbered otherwise than those of the sources."""
+
+
+def read_manifest(folder: str) -> Manifest:
+    """Read the manifest of a directory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    FormatError
+        For one that is none, naming the field. By ChecksumError for one that was changed.
+
+    """
+    path = Path(folder, _NAME)
+    if not os.path.lexists(path):
+        message = "dsdm did not write this directory, or its dsdm.json is gone: there is none in it"
+        raise FileNotFoundError(errno.ENOENT, message, folder)
+    try:
+        fields = json.loads(json_bytes(path))
+    except (ValueError, RecursionError) as error:
+        message = f"{path}: it is no JSON ({error}); write the dataset again"
+        raise FormatError(message) from None
+    if not isinstance(fields, dict) or fields.get("manifest") != _LAYOUT:
+        found = fields.get("manifest") if isinstance(fields, dict) else None
+        message = f"{path}: manifest is {found!r:.100}, and {_LAYOUT} is known here; write the dataset again"
+        raise FormatError(message)
+    _check_sum(path, fields)
+    selection = _field(path, fields, "selection", dict, "selection")
+    chosen = _field(path, selection, "chosen", dict, "selection.chosen", optional=True) or {}
+    count = _field(path, selection, "rows", int, "selection.rows", optional=True)
+    sources = [_source(path, folder, at, file) for at, file in enumerate(_field(path, fields, "sources", list))]
+    if chosen.get("by") in KNOWN:
+        for at, file in enumerate(_field(path, chosen, "score_files", list, optional=True) or []):
+            _source(path, folder, at, file, "selection.chosen.score_files")
+    return Manifest(
+        path=folder,
+        rows=_field(path, fields, "rows", int) if count is None else count,
+        given=_field(path, selection, "given", str, "selection.given", optional=True),
+        chosen=at_hand(chosen, folder),
+        sources=sources,
+        nbytes=_nbytes(folder, _field(path, fields, "shards", list)),
+        mapped=_field(path, selection, "mapped", bool, "selection.mapped", optional=True) is True,
+    )
+
+
+def _check_sum(path: Path, fields: dict[str, Any]) -> None:
+    """Fail if the manifest is not what its checksum is of."""
+    rest = {name: value for name, value in fields.items() if name != "crc32"}
+    text = json.dumps(rest, separators=(",", ":"), ensure_ascii=False)
+    found = f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
+    if fields.get("crc32") != found:
+        message = (
+            f"{path}: crc32 is {fields.get('crc32')!r:.100}, and the checksum of the rest is {found}: it was changed "
+            "since it was written; write the dataset again"
+        )
+        raise ChecksumError(message)
+
+
+def _field(
+    path: Path, fields: dict[str, Any], name: str, kind: type, place: str | None = None, *, optional: bool = False
+) -> Any:
+    """Return a field, which must be of a type, and no negative number."""
+    value = fields.get(name)
+    if value is None and optional:
+        return None
+    wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 0))
+    if wrong or not isinstance(value, kind):
+        message = f"{path}: {place or name} is {value!r:.200}; write the dataset again"
+        raise FormatError(message)
+    return value
+
+
+def _source(path: Path, folder: str, at: int, file: Any, place: str = "sources") -> FileIdentity:
+    """Return a file of which the manifest tells, with the path where it is."""
+    known = ("path", "bytes", "modified_ns", "rows", "ends")
+    try:
+        found = FileIdentity(**{name: file[name] for name in known if name in file})
+    except (TypeError, ValueError, OverflowError, LookupError) as error:
+        message = f"{path}: {place}[{at}] is {file!r:.200} ({error}); write the dataset again"
+        raise FormatError(message) from None
+    return found.at(place_of(found.path, folder))
+
+
+def _nbytes(folder: str, shards: list[Any]) -> int:
+    """Return the size of the shards that are there, by the names that lead nowhere else."""
+    files = [file for shard in shards if isinstance(shard, dict) for file in shard.get("files", ())]
+    names = [file.get("name") for file in files if isinstance(file, dict)]
+    total = 0
+    for name in names:
+        if isinstance(name, str) and "\0" not in name and not {"", ".", ".."} & set(name.split("/")):
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - a path may be any text
+    return total

@@ -1,0 +1,191 @@
+""":func:`report`: selections to what is known of them."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, SupportsIndex
+
+from dsdm import checks
+from dsdm.paths import PathLike
+from dsdm.reporting.facts import VERSION, Overlap, SelectionFacts, plain
+from dsdm.reporting.finding import Asked, facts_of
+from dsdm.reporting.measure.overlap import overlaps
+from dsdm.reporting.record.given import Given, given
+from dsdm.reporting.shape.text import as_text
+from dsdm.rows.sources import open_source
+from dsdm.shown import safe_messages
+
+_MOST_BINS = 10_000
+_MOST_EXAMPLES = 1_000
+_MOST_CHARACTERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class SelectionReport:
+    """What :func:`report` found out about selections. It prints as text, and a notebook shows it as a page."""
+
+    selections: list[SelectionFacts]
+    """In the order in which they were given."""
+    overlaps: list[Overlap]
+    """Of each two whose rows are known: those of one method first."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number as JSON has it: ``docs/report.md`` tells the fields.
+
+        A float that JSON has no number for (an infinite score) is its text.
+        """
+        return {"version": VERSION, "selections": plain(self.selections), "overlaps": plain(self.overlaps)}
+
+    def __str__(self) -> str:
+        return "\n".join(as_text(self.selections, self.overlaps))
+
+
+@safe_messages
+def report(
+    *selections: Any,
+    corpus: Any = None,
+    scores: Any = None,
+    groups: Any = None,
+    lengths: Any = None,
+    text: str | None = None,
+    examples: SupportsIndex = 3,
+    characters: SupportsIndex = 400,
+    bins: SupportsIndex = 40,
+    data_dir: PathLike | None = None,
+    trust_paths: Iterable[PathLike] = (),
+    threads: int | None = None,
+) -> SelectionReport:
+    """Look at selections: where their scores lie among all, their files, groups, lengths and rows, and what they share.
+
+    All of it comes from the record of a selection and from the files that it names. Score files, and the files of the
+    corpus, are compared with what the record knows them by, and the rows are chosen again, as :func:`dsdm.verify` does:
+    scores that changed are an error. What the record does not tell, or what is not at hand, is None, and `unknown` of
+    the selection says why.
+
+    Parameters
+    ----------
+    selections
+        Each a :class:`dsdm.Selection`, the ``.npy`` file of one (:meth:`Selection.save`), or a directory that
+        :func:`dsdm.materialize` wrote. All of them are of the same rows.
+    corpus
+        The corpus that the rows are of, as for :func:`dsdm.open_shards`. A directory names its own.
+    scores
+        The scores that the rows were chosen by, where the record does not name them: scores in memory, or that were
+        computed, or groups. They are compared with the cut that the record tells of.
+    groups
+        A column of the corpus, or the group of each row, as for :func:`dsdm.choose`; there are at most 100,000. Those
+        that the rule is about, if not given, where they lie in files.
+    lengths
+        A column of the corpus, or the length of each row, as for :func:`dsdm.choose`. Of a column, the lengths of the
+        chosen rows alone are read.
+    text
+        The column that rows are shown by: the column ``text`` of texts, or else all columns, if not given.
+    examples
+        So many rows are shown of each kind: the best, the worst that were chosen, and the best that were not; at most
+        1,000.
+    characters
+        Characters of each row that are shown, at most 1,000,000.
+    bins
+        Bins of the histograms, 1 to 10,000.
+    data_dir, trust_paths
+        Where score files of the reference's methods are looked for first, and which files that a directory names may be
+        opened, as for :func:`dsdm.verify`.
+    threads
+        All that the process may run on, if not given.
+
+    Returns
+    -------
+    SelectionReport
+        ``print`` shows it as text, ``to_dict()`` has every number.
+
+    Raises
+    ------
+    ChecksumError
+        If scores or rows are others than those of the record.
+    ValueError
+        For selections of other rows; for a corpus, scores, groups or lengths of another number of rows.
+    TypeError
+        For anything but selections and paths.
+    FileNotFoundError, FormatError
+        For a path that leads to no selection, and a record that is damaged.
+
+    Notes
+    -----
+    A histogram has bins of equal width between the least and the greatest finite score, compared as float64. Each row
+    is in exactly one bin, or counted as NaN or infinite beside them. Quantiles are of the finite scores, exact, and
+    between two scores in proportion (Hyndman and Fan 1996, type 7), as ``numpy.quantile`` has them by default.
+
+    The scores are passed over once by blocks for the histogram, and a few times by the engine for the quantiles. Memory
+    is proportional to the chosen rows; and 32 MB.
+
+    Examples
+    --------
+    >>> import dsdm, numpy as np
+    >>> scores = np.array([0.5, 2.0, -1.0, 2.0, np.nan], dtype=np.float32)
+    >>> found = dsdm.report(dsdm.choose(scores, k=2, nan="omit"), scores=scores, bins=3)
+    >>> found.selections[0].scores.histogram
+    Histogram(edges=[-1.0, 0.0, 1.0, 2.0], rows=[1, 1, 2], chosen=[0, 0, 2])
+    >>> found.selections[0].scores.outside.nan
+    1
+    """
+    if not selections:
+        message = "no selection was given; name one, or several"
+        raise TypeError(message)
+    checks.check_threads(threads)
+    if text is not None and not isinstance(text, str):
+        message = f"text is {text!r}; the name of a column is needed"
+        raise TypeError(message)
+    numbers = checked_numbers(examples, characters, bins)
+    asked = Asked(
+        corpus=None if corpus is None else open_source(corpus, None, threads),
+        scores=scores,
+        groups=groups,
+        lengths=lengths,
+        text=text,
+        examples=numbers[0],
+        characters=numbers[1],
+        bins=numbers[2],
+        data_dir=data_dir,
+        threads=threads,
+    )
+    trusted = trust_paths if isinstance(trust_paths, str | bytes | os.PathLike) else list(trust_paths)
+    known = [given(one, data_dir, trusted, threads) for one in selections]
+    _refuse_other_rows(known)
+    found = [facts_of(one, asked) for one in known]
+    return SelectionReport(found, overlaps(found, [one.rows for one in known]))
+
+
+def checked_numbers(examples: Any, characters: Any, bins: Any) -> tuple[int, int, int]:
+    """Return the numbers of a report, which are whole and within their limits."""
+    return (
+        _number("examples", examples, 0, _MOST_EXAMPLES),
+        _number("characters", characters, 1, _MOST_CHARACTERS),
+        _number("bins", bins, 1, _MOST_BINS),
+    )
+
+
+def _number(name: str, value: Any, least: int, most: int) -> int:
+    number = checks.whole(name, value)
+    if not least <= number <= most:
+        message = f"{name} is {checks.said(number)}; a number from {least:,} to {most:,} is needed"
+        raise ValueError(message)
+    return number
+
+
+def _refuse_other_rows(known: list[Given]) -> None:
+    """Fail for selections that are of other rows than the first.
+
+    Raises
+    ------
+    ValueError
+        Naming both, and in what they differ.
+
+    """
+    for one, other in ((one, other) for at, one in enumerate(known) for other in known[at + 1 :]):
+        if one.of is not None and other.of is not None and one.of != other.of:
+            message = f"{one.name} is of {one.of:,} rows and {other.name} of {other.of:,}: report each on its own"
+            raise ValueError(message)
+        corpora = [[(file.bytes, file.ends) for file in of.sources] for of in (one, other)]
+        if all(corpora) and corpora[0] != corpora[1] and all(ends for files in corpora for _, ends in files):
+            message = f"{one.name} and {other.name} are of other files: report each on its own"
+            raise ValueError(message)

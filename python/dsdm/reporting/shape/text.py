@@ -1,0 +1,209 @@
+"""A report as lines of text, plain and aligned."""
+
+from collections.abc import Iterator, Sequence
+
+from dsdm.reporting.facts import (
+    Example,
+    Histogram,
+    LengthFacts,
+    LengthStats,
+    Overlap,
+    Part,
+    ScoreFacts,
+    SelectionFacts,
+)
+from dsdm.rows.sizes import many
+from dsdm.shown import shown
+
+_BAR = 40
+_LISTED = 20
+"""Files and groups that are listed: the rest is one line."""
+
+
+BLOCKS = "█░"
+"""What the chosen part of a bar is drawn with, and the rest of it."""
+
+
+def as_text(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap], marks: str = BLOCKS) -> Iterator[str]:
+    """Yield the lines of a report, in none of which a name or a row acts on a terminal."""
+    yield from map(shown, _lines(selections, overlaps, marks))
+
+
+def _lines(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap], marks: str) -> Iterator[str]:
+    for at, facts in enumerate(selections):
+        if at:
+            yield ""
+        yield from _selection(facts, marks)
+    if overlaps:
+        yield ""
+        yield from _overlaps(selections, overlaps)
+
+
+def number(value: float | None) -> str:
+    """Return a number as it is shown: whole ones with all digits, others with six.
+
+    >>> number(1234567), number(0.123456789), number(None)
+    ('1,234,567', '0.123457', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def share(part: int, whole: int | None) -> str:
+    """Return a share in percent.
+
+    >>> share(1, 8), share(0, 0)
+    ('12.5 %', '-')
+    """
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def summary(facts: SelectionFacts) -> Iterator[tuple[str, str]]:
+    """Yield the names and values that say in short what a selection is."""
+    of = "" if facts.of is None else f" of {facts.of:,}"
+    yield "rows", f"{facts.rows:,}{of} ({share(facts.rows, facts.of)})" if facts.of else f"{facts.rows:,}"
+    yield "rule", facts.rule
+    if facts.seed is not None:
+        yield "seed", str(facts.seed)
+    if facts.tokens is not None:
+        yield "tokens", f"{facts.tokens:,}"
+    if facts.cut is not None:
+        tied = f" (of {many(facts.cut.tied, 'row')} that may be chosen, {facts.cut.taken:,} taken)"
+        yield "worst score", number(facts.cut.score) + tied
+    for name, why in facts.unknown.items():
+        yield f"no {name}", why
+
+
+def _selection(facts: SelectionFacts, marks: str) -> Iterator[str]:
+    yield facts.name
+    pairs = [*summary(facts), *([] if facts.scores is None else score_summary(facts.scores))]
+    width = max(len(name) for name, _ in pairs)
+    yield from (f"  {name:<{width}}  {value}" for name, value in pairs)
+    if facts.scores is not None:
+        yield from _scores(facts.scores, facts.cut.score if facts.cut else None, marks)
+    for title, parts in (("file of the corpus", facts.sources), ("group", facts.groups)):
+        if parts:
+            yield ""
+            yield from table([title, "rows", "chosen", "share"], [*parts_rows(parts)], left=1)
+    if facts.lengths is not None:
+        yield from _lengths(facts.lengths, marks)
+    if facts.examples is not None:
+        kinds = (
+            ("best rows", facts.examples.best),
+            ("worst chosen rows", facts.examples.worst),
+            ("best rows that were not chosen", facts.examples.not_chosen),
+        )
+        for title, examples in kinds:
+            yield from _examples(title, examples)
+
+
+def score_summary(scores: ScoreFacts) -> Iterator[tuple[str, str]]:
+    """Yield what is said of a score vector in short."""
+    files = ", ".join(part.name for part in scores.files[:3]) + (", …" if scores.files[3:] else "")
+    yield "scores", f"{scores.rows:,} of {scores.dtype}" + (f" in {files}" if files else ", in memory")
+    outside, mine = scores.outside, scores.chosen_outside
+    yield "NaN", f"{outside.nan:,} ({mine.nan:,} chosen)"
+    if outside.minus_infinity or outside.plus_infinity:
+        yield "infinite", f"{outside.minus_infinity:,} below, {outside.plus_infinity:,} above"
+    yield "excluded", "not known" if scores.excluded is None else f"{scores.excluded:,}"
+    yield "mean", number(scores.mean)
+
+
+def _scores(scores: ScoreFacts, cut: float | None, marks: str) -> Iterator[str]:
+    if scores.quantiles:
+        yield ""
+        rows = [[f"{100 * one.share:g} %", number(one.all), number(one.chosen)] for one in scores.quantiles]
+        yield from table(["quantile", "all rows", "chosen"], rows, left=0)
+    if scores.histogram is not None:
+        yield ""
+        yield from _histogram("score from", scores.histogram, cut, marks)
+
+
+def _histogram(title: str, histogram: Histogram, cut: float | None, marks: str) -> Iterator[str]:
+    most = max(1, *histogram.rows)
+    rows = []
+    for low, count, chosen in zip(histogram.edges[:-1], histogram.rows, histogram.chosen, strict=True):
+        # What is there is seen, however little of it.
+        whole = -(-_BAR * count // most)
+        full = -(-whole * chosen // count) if count else 0
+        rows.append([number(low), f"{count:,}", f"{chosen:,}", marks[0] * full + marks[1] * (whole - full)])
+    lines = list(table([title, "rows", "chosen", ""], rows, left=0, last_left=True))
+    yield lines[0]
+    at = None if cut is None else _bin_of(histogram, cut)
+    for place, line in enumerate(lines[1:]):
+        yield line + (f"  <- worst chosen score {number(cut)}" if place == at else "")
+
+
+def _bin_of(histogram: Histogram, value: float) -> int | None:
+    """Return the bin of a value; None for one that is in none."""
+    if not histogram.edges[0] <= value <= histogram.edges[-1]:
+        return None
+    below = sum(edge <= value for edge in histogram.edges) - 1
+    return min(below, len(histogram.rows) - 1)
+
+
+def parts_rows(parts: Sequence[Part]) -> Iterator[list[str]]:
+    """Yield the cells of files or groups, the rest of many as one."""
+    for part in parts[:_LISTED]:
+        yield [part.name, number(part.rows), f"{part.chosen:,}", share(part.chosen, part.rows)]
+    if rest := parts[_LISTED:]:
+        rows = None if any(part.rows is None for part in rest) else sum(part.rows or 0 for part in rest)
+        chosen = sum(part.chosen for part in rest)
+        yield [f"{len(rest):,} more", number(rows), f"{chosen:,}", share(chosen, rows)]
+
+
+def length_rows(lengths: LengthFacts) -> Iterator[list[str]]:
+    """Yield the cells of what is said of lengths: the chosen rows, and all."""
+    of: list[tuple[str, LengthStats | None]] = [("chosen rows", lengths.chosen), ("all rows", lengths.all)]
+    for name, stats in of:
+        if stats is not None:
+            yield [name, *map(number, (stats.rows, stats.total, stats.least, stats.median, stats.mean, stats.most))]
+
+
+LENGTH_TITLES = ["", "rows", "total", "least", "median", "mean", "most"]
+
+
+def _lengths(lengths: LengthFacts, marks: str) -> Iterator[str]:
+    yield ""
+    yield from table([f"lengths by {lengths.by}", *LENGTH_TITLES[1:]], [*length_rows(lengths)], left=1)
+    if lengths.histogram is not None:
+        yield ""
+        yield from _histogram("length from", lengths.histogram, None, marks)
+
+
+def _examples(title: str, examples: Sequence[Example]) -> Iterator[str]:
+    if examples:
+        yield ""
+        yield f"  {title}"
+    for one in examples:
+        text = "" if one.text is None else " ".join(one.text.split()) + ("…" if one.is_cut else "")
+        yield f"    row {one.row:,}, score {number(one.score)}" + (f": {text}" if text else "")
+
+
+def overlap_rows(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap]) -> Iterator[list[str]]:
+    """Yield the cells of each pair."""
+    for one in overlaps:
+        names = selections[one.first].name, selections[one.second].name
+        jaccard = "-" if one.jaccard is None else f"{one.jaccard:.4f}"
+        yield [one.method or "-", *names, f"{one.shared:,}", f"{one.either:,}", jaccard]
+
+
+OVERLAP_TITLES = ["method of both", "one", "other", "shared rows", "rows of either", "Jaccard"]
+
+
+def _overlaps(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap]) -> Iterator[str]:
+    yield "overlap"
+    yield from table(OVERLAP_TITLES, [*overlap_rows(selections, overlaps)], left=3)
+
+
+def table(titles: list[str], rows: list[list[str]], *, left: int, last_left: bool = False) -> Iterator[str]:
+    """Yield lines of aligned cells, the first `left` columns to the left, and the others to the right."""
+    every = [titles, *rows]
+    widths = [max(len(row[column]) for row in every) for column in range(len(titles))]
+    for row in every:
+        cells = [
+            f"{cell:<{width}}" if at < left or (last_left and at == len(row) - 1) else f"{cell:>{width}}"
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  " + "  ".join(cells).rstrip()
