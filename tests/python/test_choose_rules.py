@@ -48,6 +48,17 @@ def test_the_nearest_rows_are_those_of_exact_distances(scores, data):
         assert chosen.cut.taken == [away[row] for row in expected].count(away[expected[-1]])
 
 
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308, 9e307, -(2.0**1020), 0.0])
+def test_distances_that_float64_has_no_room_for(value):
+    largest = np.finfo(np.float64).max
+    scores = np.array([-largest, largest, -1.6e308, 1.6e308, 8.98846567431158e307, 0, 3, -(2.0**1023), np.inf, -np.inf])
+    expected = near_first(scores[:8], value, range(8))
+    for k in range(9):
+        chosen = choose(scores, k=k, near=value, exclude=[8, 9])
+        assert chosen.indices.tolist() == expected[:k]
+    assert sorted(choose(scores, k=10, near=value).indices[8:].tolist()) == [8, 9]
+
+
 def test_distance_to_the_median_within_bounds_and_a_budget():
     median = float(np.median(SCORES[VALID]))
     within = VALID[(SCORES[VALID] >= -20) & (SCORES[VALID] <= 5)]

@@ -202,3 +202,17 @@ def test_closed_streams_are_no_error(tmp_path):
         ran = subprocess.run(["sh", "-c", command, sys.executable, *arguments], cwd=tmp_path, check=False)  # noqa: S603, S607
         assert ran.returncode == 0, arguments
     assert np.load(tmp_path / "rows.npy").tolist() == [9, 8, 7]
+
+
+def test_completion_is_that_of_the_shell_that_is_named(tmp_path):
+    shown = {}
+    for shell in ("bash", "zsh", "fish", "powershell"):
+        for arguments in (["--show-completion", shell], [f"--show-completion={shell}"]):
+            command = [sys.executable, "-m", "dsdm", *arguments]
+            ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603
+            shown.setdefault(shell, set()).add(ran.stdout)
+    marks = {"bash": "COMPREPLY=", "zsh": "#compdef", "fish": "complete --command", "powershell": "Register-Argument"}
+    assert all(len(texts) == 1 for texts in shown.values())
+    for shell, (text,) in shown.items():
+        assert [name for name, mark in marks.items() if mark in text] == [shell]
+    assert apart(tmp_path, "--show-completion", "tcsh")[0] == 2

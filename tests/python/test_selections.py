@@ -33,9 +33,19 @@ def test_one_line_tells_what_was_chosen(scores: dsdm.Scores) -> None:
     assert repr(dsdm.choose(SCORES, k=2, near=1)).endswith("score 0.5 and nearer (2 tied there, 2 taken), nearest to 1")
     drawn = repr(dsdm.choose(SCORES, k=2, gumbel=True, seed=7))
     assert drawn == "2 of 6 rows, Gumbel top-k, seed 7"
-    assert repr(dsdm.choose(SCORES, min_score=0.5)) == (
-        "5 of 6 rows, score >= 0.5 (2 tied there, 2 taken), all within the bounds"
+    assert repr(dsdm.choose(SCORES, min_score=0.5)) == ("5 of 6 rows, score >= 0.5, all within the bounds")
+    assert repr(dsdm.choose(SCORES, max_score=1)) == "3 of 6 rows, score <= 1, all within the bounds"
+    both = dsdm.choose(SCORES, min_score=-1, max_score=0.75)
+    assert repr(both) == "3 of 6 rows, score from -1 to 0.75, all within the bounds"
+    assert repr(dsdm.choose(SCORES, k=2, max_score=1, ties="random", seed=1)) == (
+        "2 of 6 rows, score from 0.5 to 1 (2 tied there, 2 taken), top-k, seed 1"
     )
+    least = dsdm.choose(SCORES, k=1, min_score=0.25, max_score=1.5, largest=False, ties="random", seed=1)
+    assert repr(least) == "1 of 6 rows, score from 0.25 to 0.5 (2 tied there, 1 taken), bottom-k, seed 1"
+    middle = dsdm.choose(SCORES, quantile=(0.2, 0.5))
+    assert repr(middle) == "2 of 6 rows, score from 0.5 to 1.25, all from the quantile 0.2 to 0.5"
+    drawn = dsdm.choose(SCORES, k=2, gumbel=True, seed=7, min_score=0)
+    assert repr(drawn) == "2 of 6 rows, score >= 0, Gumbel top-k, seed 7"
     budget = dsdm.choose(SCORES, tokens=30, lengths=np.full(6, 10))
     assert repr(budget) == "3 of 6 rows, score >= 2 (3 tied there, 3 taken), 30 tokens, top-k for at most 30 tokens"
 
@@ -75,6 +85,7 @@ RULES = {
     "draw": {"k": 3, "gumbel": True, "seed": 2**63},
     "bounds": {"min_score": -np.inf, "max_score": 2.0},
     "budget": {"tokens": 7, "lengths": np.arange(6)},
+    "quantile": {"quantile": [0.25, 0.75]},
     "groups of numbers": {"groups": [1, 1, 1, 2, 2, 2], "per_group": {1: 2, 2: 0.5}},
     "groups of texts": {"groups": list("aabbbb"), "like": {"a": 0.5, "b": np.float32(0.5)}, "k": np.int64(2)},
     "nothing": {"k": 0},
@@ -89,7 +100,7 @@ def test_what_is_saved_is_loaded(name: str, scores: dsdm.Scores, tmp_path: Path)
     found = dsdm.Selection.load(tmp_path / "x.npy")
     assert found.indices.tolist() == chosen.indices.tolist()
     assert repr(found) == repr(chosen)
-    for field in ("n", "cut", "seed", "tokens", "largest", "what"):
+    for field in ("n", "cut", "seed", "tokens", "largest", "what", "bounds"):
         assert getattr(found, field) == getattr(chosen, field)
     assert found.record() == chosen.record()
     assert {**found.rule} == {**chosen.rule}
@@ -130,6 +141,15 @@ def test_files_that_are_there_or_do_not_fit(tmp_path: Path) -> None:
         ("rows", True, "rows is True"),
         ("of", 2, "holds rows that are none of 2"),
         ("seed", 1.5, "seed is 1.5"),
+        ("bounds", [1], "bounds is"),
+        ("bounds", [1, "2"], "bounds is"),
+        ("bounds", 1, "bounds is"),
+        ("per_group", [["a"]], r"\['a'\] tells of no group"),
+        ("per_group", [[None, 1]], "tells of no group"),
+        ("short", [["a", 1, True]], "tells of no group"),
+        ("short", {"a": 1}, "tells of no group"),
+        ("files", {"groups": {"files": 1}}, "files is 1"),
+        ("files", {"groups": [1]}, r"files\.groups is"),
         ("cut", {"score": "x", "dtype": "float32", "tied": 1, "taken": 1}, "cut is"),
         ("cut", {"score": "1"}, "cut is"),
         ("files", {"score_files": [{"path": 1}]}, "score_files holds"),

@@ -63,6 +63,7 @@ def _options(
 def main() -> None:
     """Run the command line: an error is one line on stderr and exit code 1, wrong usage 2, damage 3, Ctrl-C 130."""
     try:
+        _name_shell(sys.argv[1:])
         code = app(standalone_mode=False)
         if sys.stdout is not None:  # it is None where it was closed before the start
             sys.stdout.flush()
@@ -80,6 +81,14 @@ def main() -> None:
         with_limit(error)
         say(f"dsdm: {_one_line(error)}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
+
+
+def _name_shell(arguments: list[str]) -> None:
+    """Have typer take the shell that is named behind an option of completion, and not the one that it finds."""
+    option, _, shell = arguments[0].partition("=") if arguments else ("", "", "")
+    named = shell or arguments[1:2]
+    if option in ("--show-completion", "--install-completion") and named:
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
 
 
 def _show(error: Any) -> None:

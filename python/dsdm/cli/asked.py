@@ -8,9 +8,9 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.options.choosing import Choosing
-from dsdm.cli.options.ruling import Ruling, Ties
+from dsdm.cli.options.ruling import Ruling, Ties, by_group
 from dsdm.cli.usage import as_usage
-from dsdm.cli.words import as_rule_options
+from dsdm.cli.words import as_options, as_rule_options
 from dsdm.reference import METHODS, UNUSED, check_method, unknown
 
 _UNSCORED = ("random", "semdedup")
@@ -88,10 +88,13 @@ def _check_of_files(given: Choosing, ruling: Ruling) -> None:
 
 def _check_rule(method: str | None, given: Choosing, ruling: Ruling) -> None:
     """End with a usage error where a rule says too little or too much."""
+    from dsdm.selection.rules.checked import check_numbers
     from dsdm.selection.rules.rule import Rule
 
     by_lengths = ruling.lengths is not None
-    more: dict[str, Any] = {name: getattr(ruling, name) for name in ("lengths", "groups", "per_group", "like", "only")}
+    more: dict[str, Any] = {name: getattr(ruling, name) for name in ("lengths", "groups", "only")}
+    more["per_group"] = by_group("--per-group", ruling.per_group, whole_names=False)
+    more["like"] = by_group("--like", ruling.like, whole_names=False)
     if given.tokens is not None and not by_lengths and (ruling.groups is not None or ruling.at_least):
         message = "--groups and --at-least with --tokens need --lengths, which tells how many tokens each row has"
         raise typer.BadParameter(message)
@@ -100,7 +103,7 @@ def _check_rule(method: str | None, given: Choosing, ruling: Ruling) -> None:
         raise typer.BadParameter(message)
     rule = Rule(
         scores=None,
-        k=0 if given.count is not None or (given.tokens is not None and not by_lengths) else None,
+        k=given.count if given.tokens is None or by_lengths else 0,
         fraction=given.fraction,
         tokens=0 if given.tokens is not None and by_lengths else None,
         largest=not given.smallest,
@@ -112,13 +115,15 @@ def _check_rule(method: str | None, given: Choosing, ruling: Ruling) -> None:
     )
     try:
         rule.check()
+        check_numbers(rule)
     except (ValueError, TypeError) as error:
-        raise typer.BadParameter(as_rule_options(str(error))) from error
+        raise typer.BadParameter(as_rule_options(as_options(str(error)))) from error
 
 
 def _check_values(given: Choosing) -> None:
     """Refuse values that are wrong in themselves."""
     from dsdm import checks
+    from dsdm.selection.seeds import word_of
 
     checks.check_rows(given.rows)
     checks.check_seed(given.seed)
@@ -127,6 +132,8 @@ def _check_values(given: Choosing) -> None:
         checks.count_of(given.count)
     if given.temperature is not None:
         checks.check_temperature(given.temperature)
+    if given.seed is not None and given.noise is not opt.Noise.numpy:
+        word_of(given.seed)
 
 
 def _check_name(name: str) -> None:

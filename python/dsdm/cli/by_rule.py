@@ -8,31 +8,13 @@ import typer
 
 from dsdm.cli.files import load_allowed
 from dsdm.cli.options.ruling import Ruling, by_group
-from dsdm.selection.columns import is_table, read_column, read_groups
-from dsdm.selection.rules.budget import LazyLengths
-from dsdm.selection.rules.origin import Placed, values_of
 
 _CHOSEN = re.compile(r"""\b(?:key|column)=["']([^"']*)["']""")
 """How a vector of several is named where scores are opened."""
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from dsdm.dataset import Shards
-
-
-class _First(LazyLengths):
-    """The lengths of the first rows."""
-
-    def __init__(self, lengths: LazyLengths, n: int) -> None:
-        self._lengths, self._n = lengths, n
-
-    def __len__(self) -> int:
-        return self._n
-
-    def __getitem__(self, rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        return self._lengths[rows]
+    from dsdm.selection.rules.origin import Placed
 
 
 def from_files(ruling: Ruling, shards: "Shards | None", n: int, whole: int) -> dict[str, Any]:
@@ -40,6 +22,8 @@ def from_files(ruling: Ruling, shards: "Shards | None", n: int, whole: int) -> d
 
     They are those of the `n` candidates. These are the first of `whole` rows, of which the files may be.
     """
+    from dsdm.selection.rules.origin import values_of
+
     groups, lengths = _groups(ruling, shards), _lengths(ruling, shards)
     by_number = groups is not None and _are_whole(values_of(groups))
     given = {"groups": (ruling.groups, groups), "lengths": (ruling.lengths, lengths)}
@@ -71,6 +55,9 @@ def _of_candidates(name: str, named: str | None, values: Any, n: int, whole: int
         With what was named and both numbers.
 
     """
+    from dsdm.selection.rules.budget import FirstLengths, LazyLengths
+    from dsdm.selection.rules.origin import Placed, values_of
+
     if values is None or len(values) == n:
         return values
     if len(values) != whole:
@@ -78,12 +65,14 @@ def _of_candidates(name: str, named: str | None, values: Any, n: int, whole: int
         message = f"{named}: --{name} has {len(values):,} values, and {candidates} have a score: each row needs one"
         raise ValueError(message)
     if isinstance(values, LazyLengths):
-        return _First(values, n)
+        return FirstLengths(values, n)
     cut = values.slice(0, n) if hasattr(values, "slice") else values_of(values)[:n]
     return Placed(cut, values.origin) if isinstance(values, Placed) else cut
 
 
-def _groups(ruling: Ruling, shards: "Shards | None") -> Placed | None:
+def _groups(ruling: Ruling, shards: "Shards | None") -> "Placed | None":
+    from dsdm.selection.columns import is_table, read_column, read_groups
+
     if ruling.groups is None:
         return None
     found = _file_or_column("--groups", ruling.groups, shards)
@@ -156,6 +145,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
 
     from dsdm.dataset import open_shards
     from dsdm.scores import open_scores
+    from dsdm.selection.columns import is_table
 
     if not is_table(path):
         try:

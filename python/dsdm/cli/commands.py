@@ -11,7 +11,7 @@ import typer
 from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice
-from dsdm.cli.files import check_place, load_selection, say_untied, write_npy
+from dsdm.cli.files import check_place, rows_of, write_untold
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
@@ -23,9 +23,9 @@ from dsdm.cli.options.writing import Writing
 from dsdm.cli.report import report
 from dsdm.cli.saying import say, say_json
 from dsdm.cli.tokens import Lengths
-from dsdm.cli.usage import as_usage, damaged, naming
+from dsdm.cli.usage import as_usage, damaged
 from dsdm.cli.words import as_options
-from dsdm.paths import refuse_inputs, refuse_inside
+from dsdm.paths import SCORES, refuse_inputs, refuse_inside
 
 # Rows of a demonstration, of which each method takes a tenth.
 _LEAST_DEMO = 200
@@ -108,7 +108,10 @@ def fetch(
 
 
 def scores(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Score files; several are one vector.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help=f"Score files, several of which are one vector: {SCORES.suffixes}."),
+    ],
     key: opt.Key = None,
     column: opt.Column = None,
     dtype: opt.DType = None,
@@ -119,7 +122,8 @@ def scores(
 ) -> None:
     """Show what score files hold: type, rows, range, quantiles, NaN.
 
-    Reads .pt (never unpickled), .npy, raw binary with --dtype, and Arrow or Parquet with --column.
+    Formats are told by what files hold. A .pt file is never unpickled; raw binary needs --dtype, --key names one of
+    several vectors, and --column a column.
 
     \b
     Examples:
@@ -189,12 +193,13 @@ def indices(
     if choice.knows_rows:
         found.save(out, overwrite=overwrite)
     else:
-        write_npy(out, found.indices)
+        write_untold(out, found.indices)
     choice.report(found)
     if as_json:
         cut = None if found.cut is None else found.cut.told()
-        told = {"path": out, "rows": len(found), "of": found.n, "rule": found.what, "cut": cut}
-        say_json({**told, "seed": found.seed, "tokens": found.tokens})
+        told: dict[str, Any] = {"path": out, "rows": len(found), "of": found.n, "rule": found.what, "cut": cut}
+        told |= {"seed": found.seed, "tokens": found.tokens, "bounds": found.bounds}
+        say_json({**told, "per_group": found.per_group, "short": found.short})
 
 
 @expanded
@@ -267,22 +272,9 @@ def materialize(
     if choice is not None:
         rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
     else:
-        rows = _rows_of(Path(str(indices_file)), len(shards), source)
+        rows = rows_of(Path(str(indices_file)), len(shards), source)
     arguments |= {**found, "threads": choosing.threads}
     _write(where, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json)
-
-
-def _rows_of(file: Path, rows: int, source: list[str]) -> Any:
-    """Read the rows of ``--indices``, which must be those of so many."""
-    from dsdm import Selection
-    from dsdm.rows.row_numbers import check_range, row_numbers
-
-    found = load_selection(file)
-    with naming(file):
-        check_range(row_numbers(found, rows), rows, ", ".join(source))
-    if not isinstance(found, Selection):
-        say_untied(file)
-    return found
 
 
 def _write(where: Any, rows: Any, out: Path, arguments: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
 from dsdm.cli.saying import say
+from dsdm.cli.usage import naming
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +92,19 @@ def say_untied(path: Path) -> None:
     )
 
 
+def rows_of(file: Path, rows: int, source: list[str]) -> Any:
+    """Read the rows of ``--indices``, which must be those of so many."""
+    from dsdm import Selection
+    from dsdm.rows.row_numbers import check_range, row_numbers
+
+    found = load_selection(file)
+    with naming(file):
+        check_range(row_numbers(found, rows), rows, ", ".join(source))
+    if not isinstance(found, Selection):
+        say_untied(file)
+    return found
+
+
 def _numbers_of(path: Path) -> "NDArray[np.int64]":
     """Read a text file with a row number in each line."""
     import numpy as np
@@ -139,10 +153,18 @@ def check_place(path: Path, *, overwrite: bool) -> None:
         raise FileNotFoundError(message)
 
 
-def write_npy(path: Path, rows: "NDArray[np.int64]") -> None:
-    """Write an array to a sibling of `path` and rename it, so that `path` is never half a file."""
+def write_untold(path: Path, rows: "NDArray[np.int64]") -> None:
+    """Write rows of which nothing is told: to a sibling of `path` that is renamed, so that `path` is never half a file.
+
+    What tells of rows that were there before is removed as soon as the others are written, and before they have the
+    name: it is never beside rows of which it does not tell.
+    """
     import numpy as np
 
     from dsdm.selection.rules.saved import replaced
 
-    replaced(path, lambda file: np.save(file, rows))
+    def write(file: "IO[bytes]") -> None:
+        np.save(file, rows)
+        path.with_name(path.name + ".json").unlink(missing_ok=True)
+
+    replaced(path, write)

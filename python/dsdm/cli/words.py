@@ -54,6 +54,8 @@ OPTIONS = {
 }
 """The option for each argument that messages name."""
 
+# What says how many there can be.
+_MOST = re.compile(r"; k can be at most ")
 _BOUNDS = re.compile(r"^(min_score is \S+ and )max_score (?=is )")
 _PLACE = re.compile(r"^(exclude|groups|lengths|only)\[(\d+)\] ")
 
@@ -82,7 +84,7 @@ def as_options(text: str) -> str:
     >>> as_options("give numpy.asarray(x, dtype='int64')")
     "give numpy.asarray(x, dtype='int64')"
     """
-    text = _REOPEN.sub("run again", text)
+    text = _MOST.sub("; -k can be at most ", _REOPEN.sub("run again", text))
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and --row-order is \2", text)
     said, end = [], 0
     for call in CALL.finditer(text):

@@ -51,6 +51,11 @@ class Use:
     kinds: dict[str, str]
     """The format that a suffix stands for."""
 
+    @property
+    def suffixes(self) -> str:
+        """The suffixes of names, for a message or a help."""
+        return ", ".join(sorted(self.kinds))
+
     def kind(self, name: str) -> str | None:
         """Return the format that a file's name promises, if it is one that is opened."""
         return self.kinds.get(os.path.splitext(name)[1].lower())  # noqa: PTH122

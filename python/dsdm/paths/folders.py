@@ -206,8 +206,8 @@ def _refuse_nothing(folder: str, use: Use) -> None:
         raise FileNotFoundError(errno.ENOENT, message, folder)
     message = (
         "no scores were found in this directory; a directory of scores is one that datasets wrote with save_to_disk "
-        "(with a state.json), one that holds score files of one kind (.pt, .npy, .npz, .safetensors, .arrow, .parquet, "
-        ".bin, .raw), or one with subdirectories 0 to m-1 that hold such files"
+        "(with a state.json), one that holds score files of one kind "
+        f"({use.suffixes}), or one with subdirectories 0 to m-1 that hold such files"
     )
     raise IsADirectoryError(errno.EISDIR, message, folder)
 

@@ -37,7 +37,13 @@ class Reading:
         from dsdm.scores import open_leniently
 
         what = files[0] if len(files) == 1 else files
-        return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
+        try:
+            return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
+        except (TypeError, ValueError) as error:
+            # Of a type that no scores have, whatever the files hold.
+            if not any(text in str(error) for text in ("; scores are one of", ", which is no type")):
+                raise
+            raise typer.BadParameter(str(error)) from error
 
     def check_found(self, paths: list[str]) -> None:
         """End with a usage error where an option says how files are found, and none of the paths is searched."""

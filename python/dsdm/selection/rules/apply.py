@@ -12,6 +12,7 @@ from dsdm.selection.inputs import engine_scores
 from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.candidates import excluded_of
+from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.chosen import Cut, Selection
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
@@ -29,6 +30,7 @@ from dsdm.shown import shown
 def selected(rule: Rule) -> Selection:
     """Return what a rule chooses, whose arguments were not looked at yet."""
     rule.check()
+    check_numbers(rule)
     ranking = _ranking(rule)
     if rule.groups is not None:
         groups = Groups(rule.groups, ranking.n, rule.threads)
@@ -70,11 +72,7 @@ def _ranking(rule: Rule) -> Ranking:
     ranking = Ranking(source, n, rule.largest, draw, rule.nan, excluded, (low, high), rule.threads, seed)
     if rule.quantile is None:
         return ranking
-    shares = rule.quantile
-    if not isinstance(shares, tuple | list) or len(shares) != 2:  # noqa: PLR2004 - two ends
-        message = f"quantile is {checks.said(shares)}; two shares are needed: (low, high)"
-        raise TypeError(message)
-    least, most = bounds_between(ranking, *shares)
+    least, most = bounds_between(ranking, *rule.quantile)
     return replace(ranking, bounds=_narrowed((low, high), (least, most)))
 
 
@@ -189,6 +187,7 @@ def _selection(
         seed=seed,
         tokens=tokens,
         largest=rule.largest,
+        bounds=ranking.bounds,
         files=_files_of(rule.scores) if isinstance(rule.scores, _native.Scores) else [],
         again=None if by_arrays else told_again(rule.scores, rule.told(), len(rows), seed),
         inputs={name: told for name in INPUTS if (told := origin_of(getattr(rule, name))) is not None},

@@ -33,6 +33,27 @@ class LazyLengths(ABC):
         """Return the lengths of rows."""
 
 
+class FirstLengths(LazyLengths):
+    """The lengths of the first rows."""
+
+    def __init__(self, lengths: LazyLengths, n: int) -> None:
+        """Take so many of them."""
+        self._lengths, self._n = lengths, n
+
+    @property
+    def origin(self) -> Any:
+        """Where they lie."""
+        return getattr(self._lengths, "origin", None)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._n
+
+    def __getitem__(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the lengths of rows."""
+        return self._lengths[rows]
+
+
 class Lengths:
     """The length of each row: a whole number, of tokens or whatever the budget counts."""
 

@@ -1,6 +1,5 @@
 """What was chosen: a :class:`Selection` knows its rows, its rule and where the cut lies."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dsdm import checks
-from dsdm._native import FileIdentity
 from dsdm.errors import FormatError
 from dsdm.paths import PathLike
+from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.told import INPUTS, Told
 
@@ -62,6 +61,9 @@ class Selection:
     short : dict
         The groups that had fewer rows than were to be chosen of them, or fewer tokens, with what they had and what that
         was; of ``short="keep"`` and ``short="fill"``.
+    bounds : tuple
+        The least and the greatest score that could be chosen: `min_score` and `max_score`, or the quantiles; None where
+        there is no such bound.
     inputs : dict
         Where the lengths and the groups lie, as ``dsdm.json`` tells it, if they lie in files.
     """
@@ -81,6 +83,7 @@ class Selection:
     """How the rows are chosen again, as ``dsdm.json`` tells it; None where what they were chosen by lies in no file."""
     per_group: Mapping[Any, int] | None = None
     short: Mapping[Any, tuple[int, int]] = field(default_factory=dict)
+    bounds: tuple[float | None, float | None] = (None, None)
     inputs: Mapping[str, Any] = field(default_factory=dict)
 
     def union(self, *others: "Selection") -> "Selection":
@@ -190,6 +193,7 @@ class Selection:
             "seed": self.seed,
             "tokens": self.tokens,
             "largest": self.largest,
+            "bounds": [saved.plain(bound) for bound in self.bounds],
         }
         if self.per_group is not None:
             told["per_group"] = [[name, count] for name, count in self.per_group.items()]
@@ -243,7 +247,7 @@ class Selection:
         """
         rows, told, beside = saved.read(path)
         files = told["files"].pop("score_files", [])
-        inputs = {name: _input(beside, told["files"].pop(name)) for name in INPUTS if name in told["files"]}
+        inputs = {name: input_of(beside, told["files"].pop(name)) for name in INPUTS if name in told["files"]}
         per_group = told.get("per_group")
         return Selection(
             indices=_unwritable(rows),
@@ -254,10 +258,11 @@ class Selection:
             seed=told["seed"],
             tokens=told["tokens"],
             largest=told["largest"],
-            files=[_at_hand(_file(beside, file)) for file in files],
+            files=[at_hand(file_of(beside, file)) for file in files],
             again=told["files"] or None,
             per_group=None if per_group is None else saved.of_groups(beside, per_group, 1),
             short=saved.of_groups(beside, told.get("short", []), 2),
+            bounds=bounds_of(beside, told["bounds"]),
             inputs=inputs,
         )
 
@@ -280,17 +285,35 @@ class Selection:
     def __repr__(self) -> str:
         """Return one line: how many rows, where the cut lies, and the rule."""
         parts = [f"{len(self):,} of {self.n:,} rows"]
-        if self.cut is not None:
-            at = f"{'>=' if self.largest else '<='} {self.cut.score:.4g}"
-            at = f"{self.cut.score:.4g} and nearer" if "near" in self.rule else at
-            ties = f" ({self.cut.tied:,} tied there, {self.cut.taken:,} taken)" if self.cut.tied > 1 else ""
-            parts.append(f"score {at}{ties}")
+        if scores := self._which_scores():
+            parts.append(scores)
         if self.tokens is not None:
             parts.append(f"{self.tokens:,} tokens")
         parts.append(self.what)
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
         return ", ".join(parts)
+
+    def _which_scores(self) -> str:
+        """Return which scores were chosen: down to the cut, or where all within bounds were, these."""
+        low, high = self.bounds
+        cut = self.cut if "near" in self.rule or self.rule.keys() & _SIZES else None
+        if cut is not None and "near" in self.rule:
+            at = f"score {cut.score:.4g} and nearer"
+        else:
+            if cut is not None:
+                low, high = (cut.score, high) if self.largest else (low, cut.score)
+            at = _between(low, high)
+        return at + (f" ({cut.tied:,} tied there, {cut.taken:,} taken)" if cut is not None and cut.tied > 1 else "")
+
+
+_SIZES = {"k", "fraction", "tokens"}
+
+
+def _between(low: Any, high: Any) -> str:
+    if low is not None and high is not None:
+        return f"score from {low:.4g} to {high:.4g}"
+    return f"score >= {low:.4g}" if low is not None else f"score <= {high:.4g}" if high is not None else ""
 
 
 def _union(rows: _Rows, more: _Rows) -> _Rows:
@@ -313,33 +336,4 @@ def _cut(path: Path, cut: Any) -> Cut | None:
         return Cut(score, int(cut["tied"]), int(cut["taken"]))
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         message = f"{path}: cut is {cut!r:.200}, which is none ({error}); save the selection again"
-        raise FormatError(message) from None
-
-
-def _at_hand(file: FileIdentity) -> FileIdentity:
-    """Return what a file is known by with the time that it has now, where it is the same: a copy has another."""
-    try:
-        changed = os.stat(file.path).st_mtime_ns  # noqa: PTH116 - a path may be any text
-        same = not file.difference()
-    except (OSError, ValueError):
-        return file
-    return FileIdentity(**{**file.fields(), "modified_ns": changed}) if same else file
-
-
-def _input(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where groups or lengths lie, of which a JSON file tells."""
-    files = told.get("files", [])
-    if not isinstance(files, list):
-        message = f"{path}: files is {files!r:.200}; save the selection again"
-        raise FormatError(message)
-    found = [_at_hand(_file(path, file)).fields() for file in files]
-    return {**told, "files": found} if "files" in told else dict(told)
-
-
-def _file(path: Path, file: Any) -> FileIdentity:
-    """Return the score file of which a JSON file tells."""
-    try:
-        return FileIdentity(**file)
-    except (TypeError, ValueError, OverflowError) as error:
-        message = f"{path}: score_files holds {file!r:.200} ({error}); save the selection again"
         raise FormatError(message) from None

@@ -36,6 +36,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "seed": (int, type(None)),
     "tokens": (int, type(None)),
     "largest": (bool,),
+    "bounds": (list,),
     "files": (dict,),
 }
 """The fields of the JSON file, and the types of their values."""

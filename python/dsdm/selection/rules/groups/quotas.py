@@ -124,6 +124,11 @@ def sizes(what: str, given: Any, groups: Groups, counts: NDArray[np.int64]) -> N
     return np.array([_size(what, one, int(count)) for one, count in zip(each, counts, strict=True)], np.int64)
 
 
+def check_size(what: str, given: Any) -> None:
+    """Refuse what is no number of rows, and no share of them."""
+    _size(what, given, 0)
+
+
 def _size(what: str, given: Any, count: int) -> int:
     if isinstance(given, float | np.floating):
         return share_of(what, given, count)
@@ -145,6 +150,24 @@ def apportioned(total: int, weights: list[Any]) -> NDArray[np.int64]:
         For a weight below 0 or that is no number, and where all are 0.
 
     """
+    exact = weights_of(weights)
+    whole = sum(exact)
+    parts = [total * weight / whole for weight in exact]
+    quotas = np.array([int(part) for part in parts], np.int64)
+    by_remainder = sorted(range(len(parts)), key=lambda at: (-(parts[at] - int(parts[at])), at))
+    quotas[by_remainder[: total - int(quotas.sum())]] += 1
+    return quotas
+
+
+def weights_of(weights: list[Any]) -> list[Fraction]:
+    """Return weights as the decimal numbers that were written.
+
+    Raises
+    ------
+    ValueError
+        For a weight below 0 or that is no number, and where all are 0.
+
+    """
     exact = []
     for weight in weights:
         value = float(number("like", weight))
@@ -152,15 +175,10 @@ def apportioned(total: int, weights: list[Any]) -> NDArray[np.int64]:
             message = f"like has the share {checks.said(weight)}; shares are numbers of at least 0"
             raise ValueError(message)
         exact.append(Fraction(repr(value)))
-    whole = sum(exact)
-    if whole == 0:
+    if sum(exact) == 0:
         message = "like has no share above 0, so that there is no group to choose from"
         raise ValueError(message)
-    parts = [total * weight / whole for weight in exact]
-    quotas = np.array([int(part) for part in parts], np.int64)
-    by_remainder = sorted(range(len(parts)), key=lambda at: (-(parts[at] - int(parts[at])), at))
-    quotas[by_remainder[: total - int(quotas.sum())]] += 1
-    return quotas
+    return exact
 
 
 def met(

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking, Rows
 
+_LARGE = 2.0**1022
+"""Half a distance that float64 has no room for, or nearly so."""
+
 
 def nearest(ranking: Ranking, value: Number, k: int) -> Rows:
     """Return the `k` rows whose scores are nearest to a value, the nearest first; of equal distances, the lower row.
@@ -64,7 +67,10 @@ def count_as_near(ranking: Ranking, value: Number, score: Number) -> int:
     if math.isinf(score):
         return count
     other = 2 * Fraction(value) - Fraction(score)
-    number: Number = int(other) if isinstance(score, int) else float(other)
+    try:
+        number: Number = int(other) if isinstance(score, int) else float(other)
+    except OverflowError:
+        return count  # which no score is
     low, high = ranking.bounds
     within = (low is None or other >= low) and (high is None or other <= high)
     if other == Fraction(score) or Fraction(number) != other or not within:
@@ -81,6 +87,10 @@ def distances(scores: NDArray[Any], value: Number) -> tuple[NDArray[Any], NDArra
 
 
 def _of_floats(scores: NDArray[np.float64], value: Number) -> tuple[NDArray[Any], NDArray[Any]]:
+    farthest = float(np.abs(scores[np.isfinite(scores)]).max(initial=0.0))
+    if farthest / 2 + abs(value) / 2 >= _LARGE:
+        # Halves, whose distances have the same order: those of the others have no room in float64.
+        scores, value = scores / 2, value / 2
     with np.errstate(invalid="ignore", over="ignore"):
         difference = scores - value
         part = scores - difference
@@ -108,7 +118,7 @@ def _of_integers(scores: NDArray[Any], value: Number) -> tuple[NDArray[Any], NDA
 
 def _sides(value: Number, low: Number | None, high: Number | None) -> list[tuple[Bounds, bool]]:
     """Return the bounds of the scores up to a value and of those above it, and which of each are near."""
-    beyond: Number = value + 1 if isinstance(value, int) else float(np.nextafter(value, np.inf))
+    beyond: Number = value + 1 if isinstance(value, int) else math.nextafter(value, math.inf)
     up_to = value if high is None else min(value, high)
     above = beyond if low is None else max(beyond, low)
     sides: list[tuple[Bounds, bool]] = []

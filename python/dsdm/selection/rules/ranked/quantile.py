@@ -30,21 +30,40 @@ def bounds_between(ranking: Ranking, low: Any, high: Any) -> Bounds:
         For shares that are not from 0 to 1, or not in this order; if no row may be chosen.
 
     """
-    shares = []
-    for share in (low, high):
-        value = float(number("quantile", share))
-        if not 0 <= value <= 1:
-            message = f"quantile has the share {checks.said(share)}; a share is from 0 to 1"
-            raise ValueError(message)
-        shares.append(Fraction(repr(value)))
-    if shares[0] > shares[1]:
-        message = f"quantile is ({low!r}, {high!r}); the lower share comes first"
-        raise ValueError(message)
+    shares = shares_of((low, high))
     count = ranking.count(ranking.bounds)
     if count == 0:
         message = "no row may be chosen, so that there is no quantile of their scores"
         raise ValueError(message)
     return _quantile(ranking, shares[0], count), _quantile(ranking, shares[1], count)
+
+
+def shares_of(quantile: Any) -> tuple[Fraction, Fraction]:
+    """Return the two shares of a pair of quantiles.
+
+    Raises
+    ------
+    TypeError
+        For what is no pair of numbers.
+    ValueError
+        For shares that are not from 0 to 1, or not in this order.
+
+    """
+    if not isinstance(quantile, tuple | list) or len(quantile) != 2:  # noqa: PLR2004 - two ends
+        message = f"quantile is {checks.said(quantile)}; two shares are needed: (low, high)"
+        raise TypeError(message)
+    shares = []
+    for share in quantile:
+        value = float(number("quantile", share))
+        if not 0 <= value <= 1:
+            message = f"quantile has the share {checks.said(share)}; a share is from 0 to 1"
+            raise ValueError(message)
+        shares.append(Fraction(repr(value)))
+    low, high = shares
+    if low > high:
+        message = f"quantile is ({quantile[0]!r}, {quantile[1]!r}); the lower share comes first"
+        raise ValueError(message)
+    return low, high
 
 
 def _quantile(ranking: Ranking, share: Fraction, count: int) -> Number:

@@ -1,0 +1,85 @@
+"""What the command writes: one JSON document of every command, and files of rows with what tells of them."""
+
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+from dsdm import cli
+from dsdm.demo.torch_file import write_tensor
+
+
+def test_what_told_of_other_rows_is_not_left_beside_new_ones(run, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(600.0))
+    write_tensor(tmp_path / "sdd.pt", np.arange(0, 600, 2))
+    semdedup = ["indices", "semdedup", "-k", 5, "--data-dir", ".", "--overwrite", "-o", "x.npy"]
+    assert run("indices", "s.npy", "-k", 9, "-o", "x.npy")[0] == 0
+    assert (tmp_path / "x.npy.json").exists()
+    assert run(*semdedup)[0] == 0
+    assert (len(np.load(tmp_path / "x.npy")), (tmp_path / "x.npy.json").exists()) == (5, False)
+    assert run(*semdedup, "--rows", 600)[0] == 0
+    assert len(dsdm.Selection.load(tmp_path / "x.npy")) == 5
+    with pytest.MonkeyPatch.context() as patch:
+        # Rows that are not written leave what was there.
+        patch.setattr(np, "save", lambda *_: exec("raise OSError(28, 'No space left on device')"))  # noqa: S102
+        assert run(*semdedup)[0] == 1
+    assert len(dsdm.Selection.load(tmp_path / "x.npy")) == 5
+
+
+# Each command in ways that succeed and that fail, and what it needs before.
+RUNS = {
+    "demo": [("demo", "made", "--rows", 200), ("demo", "s.npy")],
+    "fetch": [("fetch", "dsdm/squad.pt", "--data-dir", "."), ("fetch", "nothing.pt")],
+    "scores": [("scores", "s.npy"), ("scores", "gone.npy"), ("scores", "c.parquet", "--column", "none")],
+    "indices": [
+        ("indices", "s.npy", "-k", "2e1", "-o", "x.npy"),
+        ("indices", "s.npy", "--groups", "g.npy", "--per-group", 900, "--short", "keep", "-o", "y.npy"),
+        ("indices", "s.npy", "-k", 601, "-o", "z.npy"),
+        ("indices", "s.npy", "-k", "x", "-o", "z.npy"),
+    ],
+    "materialize": [
+        ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 5),
+        ("materialize", "c.parquet", "none", "--by", "s.npy", "-k", 5, "--dry-run"),
+        ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 5),
+        ("materialize", "gone", "other", "--by", "s.npy", "-k", 5),
+    ],
+    "verify": [("verify", "out"), ("verify", "damaged"), ("verify", "gone")],
+}
+
+
+def test_every_command_is_run_here():
+    assert {command.callback.__name__ for command in cli.app.registered_commands} <= RUNS.keys() | {"report"}
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_json_is_one_document_and_all_else_is_on_stderr(run, tmp_path, monkeypatch, command):
+    monkeypatch.setattr("dsdm.reference.fetch.fetch", lambda files, **_: [tmp_path / file for file in files])
+    np.save(tmp_path / "s.npy", np.r_[np.arange(599.0), np.inf])
+    np.save(tmp_path / "g.npy", np.arange(600) % 2)
+    pq.write_table(pa.table({"id": range(600)}), tmp_path / "c.parquet")
+    if command == "verify":
+        for name in ("out", "damaged"):
+            dsdm.materialize(tmp_path / "c.parquet", [1, 2], tmp_path / name, progress=False)
+        next((tmp_path / "damaged").glob("*.arrow")).write_bytes(b"ARROW1")
+    codes = set()
+    for arguments in RUNS[command]:
+        code, out, errors = run(*arguments, "--json")
+        codes.add(code)
+        if code == 0 or out:
+            told = json.loads(out)
+            assert isinstance(told, dict)
+            assert "NaN" not in out
+            assert not re.search(r"\bInfinity\b", out)
+        if code:
+            assert errors
+            assert not errors.startswith("{")
+            assert out == "" or (code == 3 and "damage" in told)
+        if arguments[0] == "indices" and "--short" in arguments:
+            assert told["short"] == {"0": [300, 900], "1": [300, 900]}
+            assert told["per_group"] == {"0": 300, "1": 300}
+    assert 0 in codes
+    assert codes & {1, 2, 3}
