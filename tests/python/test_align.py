@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 import dsdm
+from dsdm import errors
 
 GENERATOR = np.random.default_rng(0)
 IDS = [f"doc-{number:05}" for number in GENERATOR.permutation(5000)]
@@ -26,6 +28,9 @@ def ways(folder: Path):
     lines = "".join(json.dumps({"id": name, "score": float(score)}) + "\n" for name, score in SCORES.items())
     (folder / "s.jsonl").write_text(lines)
     (folder / "s.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    with pa.output_stream(str(folder / "s.ndjson.zst"), compression="zstd") as packed:
+        packed.write(lines.encode())
+    feather.write_feather(pa.table({"id": pa.array(names).dictionary_encode(), "score": scores}), folder / "s.arrow")
     yield SCORES, {}
     yield (names, scores), {}
     yield (pa.array(names).dictionary_encode(), pa.chunked_array([scores])), {}
@@ -33,6 +38,8 @@ def ways(folder: Path):
     yield folder / "s.parquet", {"column": "score"}
     yield str(folder / "s.jsonl"), {}
     yield folder / "s.jsonl.gz", {"column": "score"}
+    yield folder / "s.ndjson.zst", {}
+    yield folder / "s.arrow", {}
 
 
 def test_scores_come_in_the_order_of_the_corpus(tmp_path):
@@ -84,6 +91,33 @@ WRONG = {
         '"id" of the corpus: the id 7 is there',
     ),
     "null id": (([1, None], [0.0, 1.0]), NUMBERS, {}, ValueError, "values: the id of row 1 is null"),
+    "null of Arrow": ((pa.array([1, None]), [0.0, 1.0]), NUMBERS, {}, ValueError, "values: the id of row 1 is null"),
+    "null row": (
+        {1: 0.0},
+        pa.table({"id": [1, None]}),
+        {},
+        ValueError,
+        'column "id" of the corpus: the id of row 1 is',
+    ),
+    "mixed ids": (([1, "a"], [0.0, 1.0]), NUMBERS, {}, TypeError, r"ids\[1\] is 'a', and others are such as 1; whole"),
+    "mixed texts": (({"a": 0.0, 7: 1.0}), NUMBERS, {}, TypeError, r"ids\[1\] is 7, and others are such as 'a'"),
+    "too large": (({2**70: 0.0}), NUMBERS, {}, TypeError, "for which 64 bits have no room, or that are of both signs"),
+    "both signs": (
+        ({-1: 0.0, 2**63: 1.0}),
+        NUMBERS,
+        {},
+        TypeError,
+        "for which 64 bits have no room, or that are of both",
+    ),
+    "dates": (({1: 0.0}), pa.table({"id": pa.array([0], pa.date32())}), {}, TypeError, "ids are date32"),
+    "text scores twice": (
+        ({"1": 0.0}),
+        pa.table({"id": ["a", "a"]}),
+        {},
+        ValueError,
+        "the id 'a' is there twice, at 0",
+    ),
+    "float rows": ({1: 0.0}, pa.table({"id": [1.0]}), {}, TypeError, "ids are double.*give ids.astype"),
     "text and number": ({"1": 0.0}, NUMBERS, {}, TypeError, "ids are large_string, and those of the corpus int64"),
     "floats": ({1.5: 0.0}, NUMBERS, {}, TypeError, "ids are double; whole numbers or texts"),
     "lengths": (([1, 2], [0.0]), NUMBERS, {}, ValueError, "2 ids and 1 scores"),
@@ -110,7 +144,129 @@ def test_files_that_leave_a_choice_or_miss_a_column(tmp_path):
     (tmp_path / "s.jsonl").write_text('{"key": 1, "a": 0.5}\n')
     with pytest.raises(ValueError, match="there is no column 'id'; there are 'key', 'a'"):
         dsdm.align(tmp_path / "s.jsonl", NUMBERS)
+    (tmp_path / "s.csv").touch()
     with pytest.raises(ValueError, match=r"s\.csv: a JSON lines file"):
         dsdm.align(tmp_path / "s.csv", NUMBERS)
     with pytest.raises(FileNotFoundError):
         dsdm.align(tmp_path / "none.parquet", NUMBERS)
+
+
+TEXTS = pa.table({"id": ["2024-01-01", "2024-01-02T03:04:05", "7"]})
+LINE = '{"id": 1, "score": 0.5}\n'
+# What a file has, the corpus, further options, and the error with what it says.
+LINES = {
+    "broken": (
+        LINE + "\n" + '{"id": 2, "score": \n',
+        NUMBERS,
+        {},
+        errors.FormatError,
+        "s.jsonl, line 3: it is no JSON",
+    ),
+    "list": ("[1, 2]\n", NUMBERS, {}, errors.FormatError, r"s.jsonl, line 1: it is '\[1, 2\]', and no object"),
+    "empty": ("", NUMBERS, {}, errors.FormatError, "s.jsonl: there is no line in it; each line is one object"),
+    "text": (
+        LINE + '{"id": "2", "score": 1}\n',
+        NUMBERS,
+        {},
+        errors.FormatError,
+        "line 2: the id 'id' is '2', and those",
+    ),
+    "number": (
+        LINE,
+        TEXTS,
+        {},
+        errors.FormatError,
+        "line 1: the id 'id' is 1, and those of the corpus are large_string",
+    ),
+    "float": ('{"id": 1.0, "score": 1}\n', NUMBERS, {}, errors.FormatError, "line 1: the id 'id' is 1.0, and those of"),
+    "too large": (
+        '{"id": 18446744073709551616, "score": 1}',
+        NUMBERS,
+        {},
+        errors.FormatError,
+        "is 18446744073709551616",
+    ),
+    "true": ('{"id": true, "score": 1}', NUMBERS, {}, errors.FormatError, "line 1: the id 'id' is True"),
+    "null id": (
+        LINE + '\n{"id": null, "score": 1}\n',
+        NUMBERS,
+        {},
+        ValueError,
+        "line 3: there is no id 'id'; give each",
+    ),
+    "no id": (LINE + '{"score": 1}\n', NUMBERS, {}, ValueError, "s.jsonl, line 2: there is no id 'id'"),
+    "no score": (LINE + '{"id": 2}\n', NUMBERS, {}, ValueError, "line 2: there is no score 'score'; leave it out"),
+    "twice": (LINE + "\n\n" + LINE, NUMBERS, {}, ValueError, "the id 1 is there twice, at line 1 and line 4"),
+    "text score": (
+        LINE + '{"id": 2, "score": "x"}',
+        NUMBERS,
+        {"column": "score"},
+        errors.FormatError,
+        "line 2: the score",
+    ),
+    "text scores": ('{"id": 2, "score": "x"}', NUMBERS, {}, TypeError, "s.jsonl: the column 'score': scores holds"),
+    "rounded": (
+        LINE + '{"id": 2, "score": 9007199254740993}',
+        NUMBERS,
+        {},
+        ValueError,
+        "line 2: the score 'score' is 9007",
+    ),
+    "other id": (
+        LINE,
+        pa.table({"key": [1]}),
+        {"on": "key"},
+        errors.SchemaError,
+        "no column 'key'; there are 'id', 'sco",
+    ),
+    "other score": (LINE, NUMBERS, {"column": "x"}, errors.SchemaError, "there is no column 'x'; there are 'score'"),
+    "id as score": (LINE, NUMBERS, {"column": "id"}, errors.SchemaError, "there is no column 'id'; there are 'score'"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("what", LINES)
+def test_lines_that_cannot_be_are_named(tmp_path, what, packed):
+    text, corpus, options, error, said = LINES[what]
+    path = tmp_path / ("s.jsonl.gz" if packed else "s.jsonl")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    with pytest.raises(error, match=said.replace("s.jsonl", path.name)):
+        dsdm.align(path, corpus, **options)
+
+
+def test_texts_that_look_like_dates_stay_texts(tmp_path):
+    (tmp_path / "s.jsonl").write_text(
+        "".join(json.dumps({"id": name, "score": at}) + "\n" for at, name in enumerate(["7", "2024-01-01"]))
+    )
+    assert np.array_equal(dsdm.align(tmp_path / "s.jsonl", TEXTS).scores, [1, np.nan, 0], equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "int8"])
+def test_ids_in_lines_are_of_64_bits(tmp_path, dtype):
+    ids = [1, 2**63 + 1 if dtype == "uint64" else -5]
+    corpus = pa.table({"id": pa.array(ids, dtype)})
+    for more in (2**64 - 1, -(2**63)):
+        known = [*ids, more] if (more > 0) == (min(ids) > 0) else [1, more]
+        (tmp_path / "s.jsonl").write_text("".join(f'{{"id": {name}, "score": {name % 100}}}\n' for name in known))
+        expected = [name % 100 if name in known else np.nan for name in ids]
+        aligned = dsdm.align(tmp_path / "s.jsonl", corpus)
+        assert np.array_equal(aligned.scores, expected, equal_nan=True)
+        assert aligned.unused == 1
+    values = {2**64 - 1: 0.5, 1: 0.25}
+    assert dsdm.align(values, corpus).scores[0] == 0.25
+
+
+def test_files_that_are_none(tmp_path):
+    for name in ("none.jsonl", "none.parquet", "none.jsonl.zst"):
+        with pytest.raises(FileNotFoundError, match=f"there is no such file of scores.*{name}"):
+            dsdm.align(tmp_path / name, NUMBERS)
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(IsADirectoryError, match="this is a directory; name a file of scores"):
+        dsdm.align(tmp_path / "folder.jsonl", NUMBERS)
+    for name in ("s.jsonl.gz", "s.jsonl.zst"):
+        (tmp_path / name).write_text(LINE)
+        with pytest.raises(errors.FormatError, match=f"{name}: it cannot be decompressed"):
+            dsdm.align(tmp_path / name, NUMBERS)
+    (tmp_path / "s.parquet").write_text(LINE)
+    with pytest.raises(errors.FormatError, match=r"s\.parquet"):
+        dsdm.align(tmp_path / "s.parquet", NUMBERS)

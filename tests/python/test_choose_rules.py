@@ -267,6 +267,27 @@ WRONG = {
     "no such row": ({"k": 1, "only": [0, 3]}, IndexError, r"only\[1\] is 3, and there are 3 scores: rows are 0 to 2"),
     "only text": ({"k": 1, "only": ["a"]}, TypeError, "only holds"),
     "group missing": ({"groups": ["a", None, "b"], "per_group": 1}, ValueError, r"groups\[1\] is null"),
+    "groups of two kinds": ({"groups": [1, "a", 2], "per_group": 1}, TypeError, r"groups\[1\] is 'a', and others are"),
+    "groups of kinds": (
+        {"groups": ["a", "b", 2], "per_group": 1},
+        TypeError,
+        r"groups\[2\] is 2, and others are such as",
+    ),
+    "large groups": (
+        {"groups": [2**64, 1, 2], "per_group": 1},
+        TypeError,
+        "groups are whole numbers for which 64 bits",
+    ),
+    "groups of shares": (
+        {"groups": [0.5, 1, 2], "per_group": 1},
+        TypeError,
+        "groups are double; whole numbers or texts",
+    ),
+    "groups in rows": (
+        {"groups": np.zeros((3, 1), int), "per_group": 1},
+        ValueError,
+        r"groups have shape \(3, 1\); one",
+    ),
     "groups of letters": ({"groups": "abc", "per_group": 1}, TypeError, "groups are a str; an array or a list"),
     "share of a text": (
         {"groups": [1, 1, 2], "per_group": "x"},

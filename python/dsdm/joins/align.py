@@ -1,7 +1,7 @@
 """Scores of rows by their ids, in the order of a corpus: :func:`align`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dsdm import checks
+from dsdm.joins.score_files import ScoreFile
 from dsdm.paths import local
 from dsdm.rows.sources import open_source
 from dsdm.selection.inputs import HeldScores
+from dsdm.selection.rules.groups.values import as_arrow
 from dsdm.shown import safe_messages
 
 if TYPE_CHECKING:
@@ -63,8 +65,9 @@ def align(
     ----------
     values
         The scores by id, in any order: a mapping from id to score; a pair of arrays of one length, ids and scores; or
-        the path of a JSON lines file (``.jsonl``, ``.json``, also with ``.gz``) or a Parquet file with a column of ids,
-        named as that of the corpus, and one of scores.
+        the path of a JSON lines file (``.jsonl``, ``.json``, ``.ndjson``, also with ``.gz`` or ``.zst``), a Parquet or
+        an Arrow file with a column of ids, named as that of the corpus, and one of scores. Ids in lines are of the type
+        that those of the corpus have: texts that look like dates stay texts.
     corpus
         Rows as :func:`dsdm.materialize` takes them. Of them, the column of ids is read.
     on
@@ -82,9 +85,12 @@ def align(
     Raises
     ------
     ValueError
-        For an id that is there twice, among the scores or in the corpus; for a whole number beyond 2^53 for a score.
+        For an id that is there twice or is null, among the scores or in the corpus, with its place; for a whole number
+        beyond 2^53 for a score, and for a line without one.
     TypeError
         For ids of other types, or texts here and numbers there; for scores that are no numbers.
+    FormatError
+        For a file that cannot be read, with the line.
     FileNotFoundError, SchemaError
         For a file or column that is not there.
 
@@ -107,14 +113,15 @@ def align(
     if not isinstance(on, str):
         message = f"on is {on!r}; the name of a column is needed"
         raise TypeError(message)
-    ids, scores, named = _given(values, on, column)
     opened = open_source(corpus, [on], threads)
+    of_corpus = f'the column "{on}" of the corpus'
+    given = _given(values, on, column, _kind(opened.corpus.schema.field(on).type, of_corpus), threads)
     rows = np.arange(len(opened), dtype=np.int64)
     tables = opened.corpus.take(opened.rows(rows), threads=threads)
-    wanted = _ids(tables.column(on), f'the column "{on}" of the corpus')
-    ids, wanted = _alike(ids, wanted, named)
-    _refuse_doubles(ids, named)
-    _refuse_doubles(wanted, f'the column "{on}" of the corpus')
+    ids, wanted = _alike(given.ids, _ids(tables.column(on), of_corpus), given.what)
+    _refuse_doubles(ids, given.what, given.place)
+    _refuse_doubles(wanted, of_corpus, lambda row: f"{row:,}")
+    scores = given.scores
     places = pc.index_in(wanted, value_set=ids)
     found = places.is_valid().to_numpy(zero_copy_only=False)
     joined = np.full(len(wanted), np.nan, scores.dtype)
@@ -123,14 +130,29 @@ def align(
     return Aligned(joined, len(wanted) - count, len(ids) - count)
 
 
-def _given(values: Any, on: str, column: str | None) -> "tuple[pa.Array, NDArray[Any], str]":
-    """Return the ids and the scores that were given, and what to call the ids."""
+@dataclass(frozen=True)
+class _Given:
+    """Ids and scores that were given."""
+
+    ids: "pa.Array"
+    scores: NDArray[Any]
+    what: str
+    """What to call the ids."""
+    file: ScoreFile | None = None
+
+    def place(self, row: int) -> str:
+        """Return what to call one of them."""
+        return f"{row:,}" if self.file is None else self.file.place(row)
+
+
+def _given(values: Any, on: str, column: str | None, kind: "pa.DataType", threads: int | None) -> _Given:
+    """Return the ids and the scores that were given, for rows with ids of a type."""
     is_path = isinstance(values, str | bytes | os.PathLike)
     if not is_path and column is not None:
         message = f"column is {column!r}, which is for files of scores; leave it out"
         raise ValueError(message)
     if is_path:
-        return _of_file(Path(local(values, "values")), on, column)
+        return _of_file(ScoreFile(Path(local(values, "values")), on, column, kind), threads)
     if isinstance(values, Mapping):
         ids: Any = list(values)
         scores: Any = list(values.values())
@@ -145,38 +167,33 @@ def _given(values: Any, on: str, column: str | None) -> "tuple[pa.Array, NDArray
     return _paired(ids, scores, "values")
 
 
-def _paired(ids: Any, scores: Any, what: str) -> "tuple[pa.Array, NDArray[Any], str]":
+def _paired(ids: Any, scores: Any, what: str, file: ScoreFile | None = None) -> _Given:
     found = _scores(scores)
     names = _ids(ids, what)
     if len(names) != len(found):
         message = f"{what}: {len(names):,} ids and {len(found):,} scores; each needs one of both"
         raise ValueError(message)
-    return names, found, what
+    return _Given(names, found, what, file)
 
 
-def _of_file(path: Path, on: str, column: str | None) -> "tuple[pa.Array, NDArray[Any], str]":
+def _of_file(file: ScoreFile, threads: int | None) -> "_Given":
     """Read the ids and the scores of a file."""
-    import pyarrow.json
-    import pyarrow.parquet
-
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith((".jsonl", ".json", ".ndjson")):
-        table = pyarrow.json.read_json(path)
-    elif name.endswith((".parquet", ".pq")):
-        table = pyarrow.parquet.read_table(path, columns=None if column is None else [on, column])
-    else:
-        message = f"{path}: a JSON lines file (.jsonl, .jsonl.gz) or a Parquet file (.parquet) is needed"
+    table = file.read(threads)
+    ids, scores = table.column(0), table.column(1)
+    if ids.null_count:
+        at = int(np.argmax(ids.is_null().to_numpy()))
+        message = f"{file.path}, {file.place(at)}: there is no id {file.on!r}; give each score one"
         raise ValueError(message)
-    others = [other for other in table.column_names if other != on]
-    if on not in table.column_names or (column is not None and column not in others):
-        there = ", ".join(map(repr, table.column_names))
-        message = f"{path}: there is no column {on if on not in table.column_names else column!r}; there are {there}"
+    if scores.null_count:
+        at = int(np.argmax(scores.is_null().to_numpy()))
+        name = table.column_names[1]
+        message = f"{file.path}, {file.place(at)}: there is no score {name!r}; leave it out, and the row has NaN"
         raise ValueError(message)
-    if column is None and len(others) != 1:
-        listed = ", ".join(map(repr, others)) or "none"
-        message = f"{path}: which column holds the scores is not said; beside the ids there are {listed}: give column="
-        raise ValueError(message)
-    return _paired(table.column(on), table.column(column or others[0]), str(path))
+    try:
+        return _paired(ids, scores, str(file.path), file)
+    except TypeError as error:
+        message = f"{file.path}: the column {table.column_names[1]!r}: {error}"
+        raise TypeError(message) from error
 
 
 def _scores(scores: Any) -> NDArray[Any]:
@@ -198,18 +215,43 @@ def _scores(scores: Any) -> NDArray[Any]:
 def _ids(ids: Any, what: str) -> "pa.Array":
     """Return ids as an array of int64, uint64 or texts."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    checks.refuse_masked(what, ids)
-    found = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids)
+    nulls = getattr(ids, "null_count", 0)
+    if not isinstance(nulls, int) or not nulls:
+        checks.refuse_masked(what, ids)
+    found = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else as_arrow("ids", ids)
     found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
     if isinstance(found, pa.DictionaryArray):
         found = found.dictionary_decode()
-    kind = found.type
+    if found.null_count:
+        at = pc.index(found.is_null(), True).as_py()
+        message = f"{what}: the id of row {at:,} is null; give every row one"
+        raise ValueError(message)
+    kind = _kind(found.type, what)
+    return found.cast(kind)
+
+
+def _kind(kind: "pa.DataType", what: str) -> "pa.DataType":
+    """Return the type that ids of a type are compared in: int64, uint64 or texts.
+
+    Raises
+    ------
+    TypeError
+        For any other.
+
+    """
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if pa.types.is_integer(kind):
-        return found if kind == pa.uint64() else found.cast(pa.int64())
+        return kind if kind == pa.uint64() else pa.int64()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return found.cast(pa.large_string())
-    message = f"{what}: ids are {kind}; whole numbers or texts are needed"
+        return pa.large_string()
+    how = (
+        ": floats equal each other by chance; give ids.astype('int64'), or texts" if pa.types.is_floating(kind) else ""
+    )
+    message = f"{what}: ids are {kind}; whole numbers or texts are needed{how}"
     raise TypeError(message)
 
 
@@ -227,19 +269,17 @@ def _alike(ids: "pa.Array", wanted: "pa.Array", what: str) -> "tuple[pa.Array, p
     return ids.cast(both), wanted.cast(both)
 
 
-def _refuse_doubles(ids: "pa.Array", what: str) -> None:
-    """Fail where an id is there twice, or is missing."""
+def _refuse_doubles(ids: "pa.Array", what: str, place: Callable[[int], str]) -> None:
+    """Fail where an id is there twice."""
     import pyarrow.compute as pc
 
-    if ids.null_count:
-        at = pc.index(ids.is_null(), True).as_py()
-        message = f"{what}: the id of row {at:,} is null"
-        raise ValueError(message)
     if pc.count_distinct(ids).as_py() == len(ids):
         return
     counted = pc.value_counts(ids)
     double = counted.field("values")[pc.index(pc.greater(counted.field("counts"), 1), True).as_py()]
     first = pc.index(ids, double).as_py()
     second = first + 1 + pc.index(ids[first + 1 :], double).as_py()
-    message = f"{what}: the id {double.as_py()!r:.200} is there twice, at {first:,} and {second:,}"
+    found = double.as_py()
+    name = repr(found) if isinstance(found, str) else str(found)
+    message = f"{what}: the id {name:.200} is there twice, at {place(first)} and {place(second)}"
     raise ValueError(message)

@@ -38,7 +38,7 @@ def group_values(given: Any, n: int) -> "pa.Array":
         raise ValueError(message)
     if isinstance(groups, np.ndarray) and not groups.dtype.isnative:
         groups = groups.astype(groups.dtype.newbyteorder("="))
-    values = groups if isinstance(groups, pa.Array | pa.ChunkedArray) else _as_arrow(groups)
+    values = groups if isinstance(groups, pa.Array | pa.ChunkedArray) else as_arrow("groups", groups)
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
@@ -58,22 +58,42 @@ def group_values(given: Any, n: int) -> "pa.Array":
     return values
 
 
-def _as_arrow(groups: Any) -> "pa.Array":
-    """Return values of Python or numpy as Arrow has them, and say which of them is of another type than the first."""
+def as_arrow(what: str, given: Any) -> "pa.Array":
+    """Return values of Python or numpy as Arrow has them.
+
+    Raises
+    ------
+    TypeError
+        For values of several types, with the first that is of another than those before it.
+
+    """
     import pyarrow as pa
 
     try:
-        return pa.array(groups)
+        return pa.array(given)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError) as error:
-        listed = list(groups) if hasattr(groups, "__iter__") else []
+        listed = list(given) if hasattr(given, "__iter__") else []
         first = next((value for value in listed if value is not None), None)
         kind = str if isinstance(first, str) else int | np.integer
         other = next((at for at, value in enumerate(listed) if value is not None and not isinstance(value, kind)), None)
+        if other is None and listed and not isinstance(first, str):
+            return _of_64_bits(what, listed, error)
         if other is None:
-            message = f"groups are a {type(groups).__name__} that holds no whole numbers of 64 bits or texts ({error})"
+            message = f"{what} are a {type(given).__name__} that holds no whole numbers of 64 bits or texts ({error})"
         else:
             message = (
-                f"groups[{other}] is {listed[other]!r:.100}, and others are such as {first!r:.100}; whole numbers or "
-                "texts are needed, all of one type: give str(group) of each"
+                f"{what}[{other}] is {listed[other]!r:.100}, and others are such as {first!r:.100}; whole numbers or "
+                "texts are needed, all of one type: give each as str(value)"
             )
+        raise TypeError(message) from None
+
+
+def _of_64_bits(what: str, listed: list[Any], error: Exception) -> "pa.Array":
+    """Return whole numbers of which int64 has no room for some."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(listed, pa.uint64())
+    except (pa.ArrowInvalid, OverflowError, TypeError):
+        message = f"{what} are whole numbers for which 64 bits have no room, or that are of both signs ({error})"
         raise TypeError(message) from None
