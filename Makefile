@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -92,6 +92,9 @@ truncations: $(VENV)/.built ## Cut files between two calls and during one, by ma
 
 interrupts: $(VENV)/.built ## Interrupt every long call at ten moments; a quarter of an hour, and 4 GB of disk.
 	$(BIN)/python tests/crash/interrupts.py $(CALLS)
+
+browser: $(VENV)/.checks ## Open reports in headless Chromium, at the width of a phone and of a desk; pictures go to browser/.
+	$(BIN)/python -m tests.browser $(PICTURES)
 
 # Parquet, Arrow and .npy files of any origin, which are never part of this repository: clone apache/parquet-testing, for one.
 foreign: $(VENV)/.built ## Read all files below DIR=… here and with pyarrow and numpy, and compare the values; LIST=1 for all.

@@ -162,7 +162,7 @@ def _next_steps(folder: Path) -> list[str]:
         f"  dsdm scores {folder}/data/dsdm/squad.pt",
         f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o demo.npy",
         f"  dsdm materialize {folder}/corpus demo-rows --indices demo.npy",
-        f"  dsdm report {folder}/subsets/dsdm-squad {folder}/subsets/classifier-squad --lengths input_ids",
+        f"  dsdm report {folder}/subsets/dsdm-squad {folder}/subsets/classifier-squad --html demo.html",
         f"  python -c \"import datasets; print(datasets.load_from_disk('{folder}/subsets/dsdm-squad'))\"",
     ]
 

@@ -3,16 +3,19 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 from dsdm import checks
-from dsdm.paths import PathLike
+from dsdm.paths import PathLike, local
 from dsdm.reporting.facts import VERSION, Overlap, SelectionFacts, plain
 from dsdm.reporting.finding import Asked, facts_of
 from dsdm.reporting.measure.overlap import overlaps
 from dsdm.reporting.record.given import Given, given
+from dsdm.reporting.shape.page import as_page, as_part
 from dsdm.reporting.shape.text import as_text
 from dsdm.rows.sources import open_source
+from dsdm.selection.rules.saved import replaced
 from dsdm.shown import safe_messages
 
 _MOST_BINS = 10_000
@@ -36,8 +39,45 @@ class SelectionReport:
         """
         return {"version": VERSION, "selections": plain(self.selections), "overlaps": plain(self.overlaps)}
 
+    def save(self, path: PathLike, *, overwrite: bool = False) -> None:
+        """Write the report as one HTML file, which needs no network and runs no script.
+
+        Parameters
+        ----------
+        path
+            The ``.html`` file.
+        overwrite
+            Replace a file that is there.
+
+        Raises
+        ------
+        ValueError
+            For another suffix than ``.html``.
+        FileExistsError
+            If it is there.
+
+        """
+        place = html_place(path, overwrite=checks.check_flag("overwrite", overwrite))
+        page = as_page(self.selections, self.overlaps).encode()
+        replaced(place, lambda file: file.write(page))
+
+    def _repr_html_(self) -> str:
+        return as_part(self.selections, self.overlaps)
+
     def __str__(self) -> str:
         return "\n".join(as_text(self.selections, self.overlaps))
+
+
+def html_place(path: PathLike, *, overwrite: bool) -> Path:
+    """Return where a page is written, or fail where it cannot be."""
+    place = Path(local(path, "path"))
+    if place.suffix.lower() != ".html":
+        message = f"{place}: a report is an .html file, which browsers know by its name: say {place}.html"
+        raise ValueError(message)
+    if os.path.lexists(place) and not overwrite:
+        message = f"{place}: it exists; name another file, or give overwrite=True"
+        raise FileExistsError(message)
+    return place
 
 
 @safe_messages
@@ -96,7 +136,8 @@ def report(
     Returns
     -------
     SelectionReport
-        ``print`` shows it as text, ``to_dict()`` has every number.
+        ``print`` shows it as text, ``to_dict()`` has every number, ``save("report.html")`` writes a page, which a
+        notebook shows.
 
     Raises
     ------

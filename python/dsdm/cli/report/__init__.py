@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from dsdm.cli.options.reporting import Reporting
 from dsdm.cli.saying import say, say_json
 from dsdm.cli.usage import as_usage
 from dsdm.cli.words import as_options
+from dsdm.paths import refuse_inputs
 
 # What bars are drawn with where the terminal has no blocks.
 _PLAIN = "#."
@@ -31,6 +33,11 @@ def report(
     asked: Reporting,
     reading: Reading,
     *,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", parser=opt.local_path, metavar="FILE", help="Write a page as well: one .html file."),
+    ] = None,
+    overwrite: opt.Overwrite = False,
     as_json: opt.AsJson = False,
 ) -> None:
     """Show what selections are like: a histogram of the scores, counts, the best rows, and what several share.
@@ -40,7 +47,7 @@ def report(
 
     \b
     Examples:
-      dsdm report demo/subsets/dsdm-squad
+      dsdm report demo/subsets/dsdm-squad --html squad.html
       dsdm report demo/subsets/dsdm-squad demo/subsets/classifier-squad --lengths input_ids
       dsdm report squad.npy --corpus demo/corpus --json
     """
@@ -52,6 +59,8 @@ def report(
     with as_usage():
         check_threads(asked.threads)
         checked_numbers(asked.examples, asked.characters, asked.bins)
+    if html is not None:
+        _check_page(html, overwrite=overwrite, inputs=[*what, *(asked.scores or []), *(asked.corpus or [])])
     named = [*(asked.scores or []), *(asked.corpus or [])]
     reading.check_found(named or what)
     options: dict[str, Any] = asked.numbers
@@ -63,6 +72,8 @@ def report(
         options["corpus"] = dsdm.open_shards(where, **reading.about(asked.corpus).files)
     options |= {"groups": _groups(asked.groups), "lengths": _lengths(asked.lengths)}
     found = _in_words(dsdm.report(*what, **options))
+    if html is not None:
+        found.save(html, overwrite=overwrite)
     if as_json:
         say_json(found.to_dict())
         return
@@ -78,6 +89,20 @@ def is_file(name: str) -> bool:
     A name without a dot and a slash is that of a column, whatever lies in the directory.
     """
     return ("/" in name or "." in name) and parts_of(name)[0].exists()
+
+
+def _check_page(html: Path, *, overwrite: bool, inputs: list[str]) -> None:
+    """Fail where a page cannot be written, before anything takes time."""
+    from dsdm.reporting.report import html_place
+
+    if html.suffix.lower() != ".html":
+        message = f"--html is {html}, and a page is an .html file, which browsers know by its name: say {html}.html"
+        raise typer.BadParameter(message)
+    refuse_inputs(html, inputs)
+    html_place(html, overwrite=overwrite)
+    if not html.parent.is_dir():
+        message = f"{html}: there is no directory {html.parent}; make it, or name a file elsewhere"
+        raise FileNotFoundError(message)
 
 
 def _in_words(found: Any) -> Any:

@@ -1,6 +1,8 @@
 """A report as lines of text, plain and aligned."""
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dsdm.reporting.facts import (
     Example,
@@ -16,6 +18,10 @@ from dsdm.rows.sizes import many
 from dsdm.shown import shown
 
 _BAR = 40
+_WHOLE = 1e9
+"""Floats that are whole and less than this are shown with all digits."""
+_NAME = 100
+"""Characters of the name of a file or a group."""
 _LISTED = 20
 """Files and groups that are listed: the rest is one line."""
 
@@ -42,12 +48,13 @@ def _lines(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap], ma
 def number(value: float | None) -> str:
     """Return a number as it is shown: whole ones with all digits, others with six.
 
-    >>> number(1234567), number(0.123456789), number(None)
-    ('1,234,567', '0.123457', '-')
+    >>> number(1234567), number(1024.0), number(0.123456789), number(None)
+    ('1,234,567', '1,024', '0.123457', '-')
     """
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < _WHOLE)
+    return f"{int(value):,}" if whole else f"{value:.6g}"
 
 
 def share(part: int, whole: int | None) -> str:
@@ -82,10 +89,13 @@ def _selection(facts: SelectionFacts, marks: str) -> Iterator[str]:
     yield from (f"  {name:<{width}}  {value}" for name, value in pairs)
     if facts.scores is not None:
         yield from _scores(facts.scores, facts.cut.score if facts.cut else None, marks)
-    for title, parts in (("file of the corpus", facts.sources), ("group", facts.groups)):
-        if parts:
-            yield ""
-            yield from table([title, "rows", "chosen", "share"], [*parts_rows(parts)], left=1)
+    if facts.sources:
+        folder, files = by_folder(facts.sources)
+        yield ""
+        yield from table([f"file in {folder}" if folder else "file", *PART_TITLES], [*parts_rows(files)], left=1)
+    if facts.groups:
+        yield ""
+        yield from table(["group", *PART_TITLES], [*parts_rows(facts.groups)], left=1)
     if facts.lengths is not None:
         yield from _lengths(facts.lengths, marks)
     if facts.examples is not None:
@@ -143,11 +153,21 @@ def _bin_of(histogram: Histogram, value: float) -> int | None:
     return min(below, len(histogram.rows) - 1)
 
 
-def parts_rows(parts: Sequence[Part]) -> Iterator[list[str]]:
-    """Yield the cells of files or groups, the rest of many as one."""
-    for part in parts[:_LISTED]:
-        yield [part.name, number(part.rows), f"{part.chosen:,}", share(part.chosen, part.rows)]
-    if rest := parts[_LISTED:]:
+PART_TITLES = ["rows", "chosen", "share"]
+
+
+def by_folder(files: Sequence[Part]) -> tuple[str, list[Part]]:
+    """Return the directory in which files lie, and the files by their names in it."""
+    folder = os.path.dirname(files[0].name) if len(files) == 1 else os.path.commonpath([one.name for one in files])  # noqa: PTH120
+    return folder, [replace(one, name=os.path.relpath(one.name, folder) if folder else one.name) for one in files]
+
+
+def parts_rows(parts: Sequence[Part], most: int = _LISTED) -> Iterator[list[str]]:
+    """Yield the cells of files or groups, the rest of more than so many as one."""
+    for part in parts[:most]:
+        name = part.name if len(part.name) <= _NAME else f"{part.name[: _NAME - 1]}…"
+        yield [name, number(part.rows), f"{part.chosen:,}", share(part.chosen, part.rows)]
+    if rest := parts[most:]:
         rows = None if any(part.rows is None for part in rest) else sum(part.rows or 0 for part in rest)
         chosen = sum(part.chosen for part in rest)
         yield [f"{len(rest):,} more", number(rows), f"{chosen:,}", share(chosen, rows)]
@@ -167,7 +187,7 @@ LENGTH_TITLES = ["", "rows", "total", "least", "median", "mean", "most"]
 def _lengths(lengths: LengthFacts, marks: str) -> Iterator[str]:
     yield ""
     yield from table([f"lengths by {lengths.by}", *LENGTH_TITLES[1:]], [*length_rows(lengths)], left=1)
-    if lengths.histogram is not None:
+    if lengths.histogram is not None and len(lengths.histogram.rows) > 1:
         yield ""
         yield from _histogram("length from", lengths.histogram, None, marks)
 
