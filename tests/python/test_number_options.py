@@ -9,6 +9,7 @@ import pytest
 
 import dsdm
 from dsdm import cli
+from dsdm.cli.options.size import parse_size
 
 TABLE = pa.table({"a": range(20)})
 NUMBER = re.compile(r"\b(int|float)\b")
@@ -104,3 +105,17 @@ def test_an_option_that_cannot_be_is_named(run, tmp_path, command, names):
         assert accepted == (text in good), (text[:50], said)
         if not accepted:
             assert any(re.search(rf"(?<![\w-]){name}\b", said) for name in names), (text[:50], said)
+
+
+def test_whole_numbers_are_written_as_people_write_them():
+    """As 2e3 and 2K, wherever a command takes a whole number."""
+    seen = set()
+    groups = [cli.app, *(group.typer_instance for group in cli.app.registered_groups)]
+    for command in (command for group in groups for command in group.registered_commands):
+        for name, hint in typing.get_type_hints(command.callback, include_extras=True).items():
+            whole = re.search(r"\bint\b", str(typing.get_args(hint)[:1])) and not re.search(r"\bfloat\b", str(hint))
+            for option in getattr(hint, "__metadata__", ()) if whole else ():
+                assert [option.parser(text) for text in ("2e3", "2K", "2_000", 2000)] == [2000] * 4, name
+                seen.add(name)
+    assert {"count", "rows", "row_tokens", "seed", "threads", "num_shards", "shuffle_seed", "groups", "k"} <= seen
+    assert parse_size(None, None, "2.6B", None).tokens == 2_600_000_000

@@ -9,6 +9,7 @@ import typer
 from dsdm.cli import options as opt
 from dsdm.cli.bench import options as bench_options
 from dsdm.cli.bench.options import MEASURED, MOST_REPEATS, MOST_ROWS, RESULT
+from dsdm.cli.options.numbers import whole_between
 
 if TYPE_CHECKING:
     from dsdm_bench.gather import Case
@@ -42,8 +43,8 @@ _Rows = Annotated[
     int | None,
     typer.Option(
         "--rows",
-        min=20,
-        max=MOST_ROWS,
+        parser=whole_between(20, MOST_ROWS),
+        metavar="N",
         help="Rows of all shards.",
         show_default="1947912",
         rich_help_panel=MEASURED,
@@ -54,8 +55,8 @@ _Runs = Annotated[
     typer.Option(
         "--runs",
         "--repeats",
-        min=1,
-        max=MOST_REPEATS,
+        parser=whole_between(1, MOST_REPEATS),
+        metavar="N",
         help="Runs of each, in turns.",
         rich_help_panel=MEASURED,
     ),

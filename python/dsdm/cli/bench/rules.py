@@ -7,15 +7,30 @@ import typer
 from dsdm.cli import options as opt
 from dsdm.cli.bench import options as bench_options
 from dsdm.cli.bench.options import MEASURED, MOST_REPEATS, MOST_ROWS
+from dsdm.cli.options.numbers import whole_between
 
 _Jobs = Annotated[
     list[str] | None, typer.Argument(metavar="[JOB]...", help="threshold, budget or quotas; by default all.")
 ]
 _Rows = Annotated[
-    int, typer.Option("--rows", min=2_000, max=MOST_ROWS, help="Rows that are scored.", rich_help_panel=MEASURED)
+    int,
+    typer.Option(
+        "--rows",
+        parser=whole_between(2_000, MOST_ROWS),
+        metavar="N",
+        help="Rows that are scored.",
+        rich_help_panel=MEASURED,
+    ),
 ]
 _Groups = Annotated[
-    int, typer.Option("--groups", min=1, max=1_000_000, help="Groups of the quotas.", rich_help_panel=MEASURED)
+    int,
+    typer.Option(
+        "--groups",
+        parser=whole_between(1, 1_000_000),
+        metavar="N",
+        help="Groups of the quotas.",
+        rich_help_panel=MEASURED,
+    ),
 ]
 _Peers = Annotated[
     str | None,
@@ -30,8 +45,8 @@ _Repeats = Annotated[
     int,
     typer.Option(
         "--repeats",
-        min=1,
-        max=MOST_REPEATS,
+        parser=whole_between(1, MOST_REPEATS),
+        metavar="N",
         help="Turns; brief ones run more than once in each.",
         rich_help_panel=MEASURED,
     ),

@@ -8,6 +8,7 @@ import typer
 from dsdm.cli import options as opt
 from dsdm.cli.bench import options as bench_options
 from dsdm.cli.bench.options import MEASURED, MOST_REPEATS, MOST_ROWS, RESULT
+from dsdm.cli.options.numbers import whole_between
 
 _Jobs = Annotated[
     list[str] | None,
@@ -21,8 +22,8 @@ _Rows = Annotated[
     int | None,
     typer.Option(
         "--rows",
-        min=20,
-        max=MOST_ROWS,
+        parser=whole_between(20, MOST_ROWS),
+        metavar="N",
         help="Scores in a vector.",
         show_default="216948746",
         rich_help_panel=MEASURED,
@@ -33,7 +34,8 @@ _K = Annotated[
     typer.Option(
         "-k",
         "--k",
-        min=1,
+        parser=whole_between(1, MOST_ROWS),
+        metavar="K",
         help="Rows to select (give it again for more); by default 100000, 6350000 and a quarter, or as large "
         "a share of fewer rows.",
         rich_help_panel=MEASURED,
@@ -52,8 +54,8 @@ _Repeats = Annotated[
     int,
     typer.Option(
         "--repeats",
-        min=1,
-        max=MOST_REPEATS,
+        parser=whole_between(1, MOST_REPEATS),
+        metavar="N",
         help="Turns; brief ones run more than once in each.",
         rich_help_panel=MEASURED,
     ),

@@ -1,6 +1,7 @@
 """Numbers as people write them: ``5``, ``26_000_000_000``, ``2.6e10``, ``26B``; what is none is shown."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 import typer
@@ -30,6 +31,23 @@ def whole_number(text: str | int) -> int:
         message = f"{text!r} is no whole number; write it as 5000, 5_000, 5e3 or 5K"
         raise typer.BadParameter(message)
     return int(number)
+
+
+def whole_between(least: int, most: int) -> Callable[[str | int], int]:
+    """Return a parser of whole numbers from the one to the other.
+
+    >>> whole_between(1, 10)("1e1")
+    10
+    """
+
+    def parse(text: str | int) -> int:
+        number = whole_number(text)
+        if not least <= number <= most:
+            message = f"{text!r:.50} is not from {least:,} to {most:,}"
+            raise typer.BadParameter(message)
+        return number
+
+    return parse
 
 
 def decimal_of(text: str) -> Decimal:
