@@ -1,6 +1,5 @@
 """Nearness, quantiles, drawn ties, candidates and group budgets of `choose`, each against a plain program."""
 
-import math
 import warnings
 from fractions import Fraction
 
@@ -379,40 +378,3 @@ def test_a_budget_far_beyond_what_there_is():
     lengths[:4999] = 0
     options = {"lengths": lengths, "groups": np.zeros(5000, np.int64), "like": "equal"}
     assert len(choose(np.arange(5000.0), tokens=2**50, **options)) == 5000
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_filled_quotas_are_by_largest_remainder_over_groups_with_room(seed):
-    """Groups that have too few give all, and the rest is divided anew among the others."""
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 30, 5)
-    weights = [Fraction(int(weight)) for weight in rng.integers(0, 4, 5)]
-    there = sum(int(count) for count, weight in zip(counts, weights, strict=True) if weight)
-    groups = np.repeat(np.arange(5), counts)
-    scores = rng.permutation(len(groups)).astype(np.float32)
-    names = sorted(set(groups.tolist()))
-    if not there or not any(weights[name] for name in names):
-        return
-    total = int(rng.integers(0, there + 1))
-    open_, given = [name for name in names if weights[name]], {}
-    while True:
-        rest = total - sum(given.values())
-        whole = sum(weights[name] for name in open_)
-        parts = {name: rest * weights[name] / whole for name in open_} if open_ else {}
-        quotas = {name: math.floor(part) for name, part in parts.items()}
-        by_remainder = sorted(parts, key=lambda name: (-(parts[name] - quotas[name]), name))
-        for name in by_remainder[: rest - sum(quotas.values())]:
-            quotas[name] += 1
-        over = [name for name in open_ if quotas[name] > counts[name]]
-        if not over:
-            break
-        given |= {name: int(counts[name]) for name in over}
-        open_ = [name for name in open_ if name not in over]
-    expected = given | quotas
-    like = {name: float(weights[name]) for name in names}
-    rows = choose(scores, k=total, groups=groups, like=like, short="fill").indices
-    found = np.bincount(groups[rows], minlength=5)
-    assert {name: int(found[name]) for name in names} == {name: expected.get(name, 0) for name in names}
-    if there < len(groups):
-        with pytest.raises(ValueError, match="the groups of which any are to be chosen have"):
-            choose(scores, k=there + 1, groups=groups, like=like, short="fill")

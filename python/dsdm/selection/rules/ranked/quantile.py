@@ -31,6 +31,8 @@ def bounds_between(ranking: Ranking, low: Any, high: Any) -> Bounds:
 
     """
     shares = shares_of((low, high))
+    # Of the scores, whatever noise a draw adds to them.
+    ranking = replace(ranking, draw=None)
     count = ranking.count(ranking.bounds)
     if count == 0:
         message = "no row may be chosen, so that there is no quantile of their scores"
