@@ -26,12 +26,18 @@ def _files(tmp_path):
 def test_they_are_told_in_both_places(run):
     code, said, _ = run("--help")
     readme = (ROOT / "README.md").read_text("utf-8")
+    whole = " ".join(readme.split())
     assert code == 0
-    for text in ("0 done", "1 an error of files, data or the machine", "2 wrong usage", "130 interrupted"):
-        assert text in said
+    for text in (
+        "0 done",
+        "1 an error of files, data or the machine",
+        "2 wrong usage",
+        "130 interrupted by Ctrl-C, 143 by SIGTERM",
+    ):
+        assert text in " ".join(said.split())
     assert "3 damage that verify found" in " ".join(said.split())
     assert "The command ends with 0 where all was done, 1 for an error of files, data or the machine" in readme
-    assert "3 where `verify` found damage, 130 where Ctrl-C interrupted it, and 141 where nobody reads" in readme
+    assert "3 where `verify` found damage, 130 where Ctrl-C interrupted it, 143 where SIGTERM did, and 141" in whole
 
 
 def test_0_where_all_was_done(run):

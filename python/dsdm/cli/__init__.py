@@ -9,6 +9,7 @@ import typer
 
 from dsdm import __version__
 from dsdm.cli import commands
+from dsdm.cli.notes import INTERRUPTED, interruptible
 from dsdm.cli.saying import Formatter, end_unread, say
 from dsdm.cli.words import as_options
 from dsdm.shown import safe_message, with_limit
@@ -25,7 +26,7 @@ app = typer.Typer(
     name="dsdm",
     help="Turn score vectors into training subsets.",
     epilog="Begin with: dsdm demo\n\n\b\nExit codes: 0 done; 1 an error of files, data or the machine; 2 wrong usage; "
-    "3 damage that verify found; 130 interrupted by Ctrl-C; 141 nobody reads the output any more.",
+    "3 damage that verify found; 130 interrupted by Ctrl-C, 143 by SIGTERM; 141 nobody reads the output any more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -61,10 +62,15 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line: an error is one line on stderr and exit code 1, wrong usage 2, damage 3, Ctrl-C 130."""
+    """Run the command line.
+
+    An error is one line on stderr and exit code 1, wrong usage 2, damage 3, Ctrl-C 130, SIGTERM 143.
+    """
     try:
         _name_shell(sys.argv[1:])
-        code = app(standalone_mode=False)
+        with interruptible() as ends:
+            code = app(standalone_mode=False)
+            code = ends.code() if code == INTERRUPTED else code
         if sys.stdout is not None:  # it is None where it was closed before the start
             sys.stdout.flush()
         sys.exit(code)

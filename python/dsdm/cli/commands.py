@@ -243,7 +243,7 @@ def materialize(
       dsdm materialize 'demo/corpus/data/*.parquet' tried --by random --tokens 1e5 --dry-run
     """
     import dsdm
-    from dsdm.rows.materializing import how_unfinished_chose
+    from dsdm.rows.materializing import how_unfinished_chose, saying_what_is_kept
     from dsdm.rows.planning import check_before
 
     if (indices_file is None) == (not by):
@@ -270,7 +270,8 @@ def materialize(
     reading.check_used(opened)
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
-        rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
+        with noted(), saying_what_is_kept(out):
+            rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
     else:
         rows = rows_of(Path(str(indices_file)), len(shards), source)
     arguments |= {**found, "threads": choosing.threads}

@@ -1,5 +1,7 @@
 """What is said beside a result or an error: warnings, and how to go on."""
 
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,9 @@ from dsdm.cli.words import as_options
 if TYPE_CHECKING:
     from dsdm import Selection
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""The exit code that shells have for what Ctrl-C ended."""
+_TERMINATED = 128 + signal.SIGTERM
 _SHOWN = 10
 """Groups that a message lists."""
 
@@ -25,11 +29,41 @@ def noted() -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         _print(error)
-        say("dsdm: interrupted", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         _print(error)
         raise
+
+
+class Ends:
+    """Whether SIGTERM ended a command."""
+
+    def __init__(self) -> None:
+        self.by_sigterm = False
+
+    def code(self) -> int:
+        """Say that the command was interrupted, and return the exit code that shells have for it."""
+        say("dsdm: ended by SIGTERM" if self.by_sigterm else "dsdm: interrupted", err=True)
+        return _TERMINATED if self.by_sigterm else INTERRUPTED
+
+
+@contextmanager
+def interruptible() -> Iterator[Ends]:
+    """Have SIGTERM, by which others end a command, end it as Ctrl-C does: what is finished is kept."""
+    ends = Ends()
+
+    def end(*_: object) -> None:
+        ends.by_sigterm = True
+        raise KeyboardInterrupt
+
+    # Other threads get no signals, and who started it may want them ignored, or has a handler of their own.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    before = signal.signal(signal.SIGTERM, end) if ours else None
+    try:
+        yield ends
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

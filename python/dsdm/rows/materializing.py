@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from dsdm._native import digest_of_rows, unfinished
 from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
 from dsdm.names import renamed
+from dsdm.paths import local
 from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
@@ -157,7 +159,8 @@ def materialize(
         nothing is told of the machine and its users. :func:`dsdm.verify` finds files that lie where they were from the
         output. ``"absolute"``: by absolute paths.
     progress
-        A bar; on a terminal only, if not given.
+        A bar; on a terminal and in a notebook, if not given. Elsewhere the log (``logging.INFO``) has a line every ten
+        seconds.
     sort, partial, io
         The order of the source's files and whether some may be missing, for directories and globs, and how they are
         read; as in :func:`open_shards`.
@@ -177,10 +180,30 @@ def materialize(
         If an interrupted run of another call left finished shards, with what differs.
     OSError
         If another process is writing the same output, with its number; if the disk is full or fails. What can be
-        continued then is told by a note on the exception, as on a KeyboardInterrupt.
+        continued then is told by a note on the exception, as on a KeyboardInterrupt, which also says if nothing can.
 
     """
-    return _write(Arguments(**locals()))
+    arguments = Arguments(**locals())
+    with saying_what_is_kept(out_dir):
+        return _write(arguments)
+
+
+@contextmanager
+def saying_what_is_kept(out_dir: str | os.PathLike[str]) -> Iterator[None]:
+    """Have an interrupt say by a note what is kept, also where that is nothing or what an earlier run left."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not getattr(error, "__notes__", ()):
+            try:
+                left = unfinished(local(out_dir, "out_dir"))
+            except (OSError, ValueError, TypeError):  # nothing that this call, or one like it, could go on from
+                left = None
+            nothing = "no shard is finished, and nothing is kept; the same call begins anew"
+            error.add_note(
+                nothing if left is None else "what an earlier run left is kept; the same call continues there"
+            )
+        raise
 
 
 def _write(arguments: Arguments) -> Report:

@@ -1,5 +1,6 @@
-"""The bar that shows how far the writing of rows is."""
+"""How far the writing of rows is: a bar, or lines of the log."""
 
+import logging
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -7,12 +8,52 @@ from typing import Any, Self
 
 from dsdm.rows.sizes import readable
 
+logger = logging.getLogger(__name__)
+
+_SECONDS = 10
+"""Between two lines of the log."""
+
 
 def bar(rows: int, row_bytes: float, *, shown: bool | None) -> AbstractContextManager[Any]:
-    """Return a context whose value is called with the progress, or nothing."""
-    if not _is_open(sys.stderr) or not (sys.stderr.isatty() if shown is None else shown):
-        return nullcontext()
-    return _Bar(rows, row_bytes)
+    """Return a context whose value is called with the progress, or nothing.
+
+    If nothing is said, there is a bar on a terminal and in a notebook, and elsewhere lines of the log.
+    """
+    if _is_open(sys.stderr) and (sys.stderr.isatty() or _in_notebook() if shown is None else shown):
+        return _Bar(rows, row_bytes)
+    if shown is None and logger.isEnabledFor(logging.INFO):
+        return nullcontext(_Lines(rows, row_bytes))
+    return nullcontext()
+
+
+def _in_notebook() -> bool:
+    """Return whether a kernel of Jupyter runs this: it has loaded IPython, and its shell is the application's."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return "IPKernelApp" in getattr(shell, "config", ())
+
+
+class _Lines:
+    """A line of the log every ten seconds, that says how many rows are written and how long the rest takes about."""
+
+    def __init__(self, rows: int, row_bytes: float) -> None:
+        self._rows, self._row_bytes = rows, row_bytes
+        self._said: float | None = None
+        self._begun, self._kept = 0.0, 0
+
+    def __call__(self, done: int) -> None:
+        now = time.perf_counter()
+        if self._said is None:
+            # What an interrupted run had finished says nothing of the speed.
+            self._said, self._begun, self._kept = now, now, done // 2
+        if now - self._said < _SECONDS:
+            return
+        self._said = now
+        done_here = done // 2 - self._kept
+        rate = done_here / (now - self._begun)
+        left = f", about {(self._rows - done // 2) / rate:.0f} s left" if rate else ""
+        logger.info(
+            "%s of %s rows, %s/s%s", f"{done // 2:,}", f"{self._rows:,}", readable(rate * self._row_bytes), left
+        )
 
 
 def _is_open(stream: Any) -> bool:

@@ -1,0 +1,146 @@
+"""How a command ends that is interrupted, by Ctrl-C or SIGTERM, and what is said on the way."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import types
+from contextlib import nullcontext
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+from dsdm.rows import progress
+
+ROWS, SHARDS = 400, 40
+COMMAND = ("materialize", "c.parquet", "out", "-i", "rows.npy", "--num-shards", SHARDS)
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"n": np.arange(ROWS)}), "c.parquet")
+    np.save("rows.npy", np.arange(ROWS)[::-1])
+
+
+def ending(monkeypatch, at, number):
+    """Have the process get a signal as soon as so many rows are written."""
+
+    def told(done):
+        if done // 2 >= at:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("dsdm.rows.materializing.bar", lambda *_, **__: nullcontext(told))
+
+
+@pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended by SIGTERM")]
+)
+def test_a_signal_ends_the_command_and_what_is_kept_is_said(run, monkeypatch, number, code, word):
+    with monkeypatch.context() as patch:
+        ending(patch, 1, getattr(signal, number))
+        found, said, errors = run(*COMMAND)
+    *_, kept, last = errors.splitlines()
+    assert (found, said, last) == (code, "", f"dsdm: {word}")
+    assert "finished and kept in" in kept or "no shard is finished, and nothing is kept" in kept
+    assert not os.path.lexists("out")
+    # Whoever runs the command has the handler that was there.
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert run(*COMMAND)[0] == 0
+    assert dsdm.open_shards("out")[:]["n"] == list(range(ROWS))[::-1]
+
+
+@pytest.mark.usefixtures("corpus")
+def test_an_interrupt_says_what_an_earlier_run_left(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    for left, note in ((None, "no shard is finished, and nothing is kept"), ({}, "what an earlier run left is kept")):
+        with monkeypatch.context() as patch:
+            patch.setattr("dsdm.rows.materializing.unfinished", lambda _, left=left: left)
+            patch.setattr("dsdm.rows.materializing.open_request", interrupted)
+            with pytest.raises(KeyboardInterrupt) as ended:
+                dsdm.materialize("c.parquet", [0], "out")
+        assert [one.startswith(note) for one in ended.value.__notes__] == [True]
+
+
+@pytest.mark.usefixtures("corpus")
+def test_an_interrupt_before_rows_are_written_says_so_too(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    np.save("s.npy", np.arange(ROWS))
+    monkeypatch.setattr("dsdm.choose", interrupted)
+    code, _, errors = run("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)
+    assert code == 130
+    assert errors.splitlines() == [
+        "dsdm: no shard is finished, and nothing is kept; the same call begins anew",
+        "dsdm: interrupted",
+    ]
+
+
+WAITING = """
+import signal, sys, time
+{before}
+import dsdm, dsdm.cli
+def wait(*_, **__):
+    print("ready", flush=True)
+    time.sleep(60)
+dsdm.verify = wait
+sys.argv = ["dsdm", "verify", "."]
+dsdm.cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "said"),
+    [
+        ("", 143, "dsdm: ended by SIGTERM\n"),
+        ("def end(*_): sys.exit(7)\nsignal.signal(signal.SIGTERM, end)", 7, ""),
+    ],
+)
+def test_a_process_ends_by_sigterm_as_shells_expect(before, code, said):
+    command = [sys.executable, "-c", WAITING.format(before=before)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (code, said)
+
+
+def test_the_log_has_a_line_every_ten_seconds(monkeypatch, caplog):
+    now = [100.0]
+    monkeypatch.setattr("dsdm.rows.progress.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(isatty=lambda: False, closed=False))
+    with caplog.at_level(logging.INFO, "dsdm"), progress.bar(1000, 1_000_000, shown=None) as told:
+        for second in range(36):
+            now[0] = 100.0 + second
+            # 200 rows were kept of an earlier run; 10 a second are written.
+            told(2 * (200 + 10 * second))
+    assert caplog.messages == [
+        "300 of 1,000 rows, 10.0 MB/s, about 70 s left",
+        "400 of 1,000 rows, 10.0 MB/s, about 60 s left",
+        "500 of 1,000 rows, 10.0 MB/s, about 50 s left",
+    ]
+    for shown, level in ((False, logging.INFO), (None, logging.WARNING)):
+        with caplog.at_level(level, "dsdm"), progress.bar(1000, 1, shown=shown) as told:
+            assert told is None
+
+
+@pytest.mark.parametrize(
+    ("config", "is_shown"), [({"IPKernelApp": {}}, True), ({"TerminalIPythonApp": {}}, False), (None, False)]
+)
+def test_a_notebook_has_a_bar(monkeypatch, config, is_shown):
+    shell = None if config is None else types.SimpleNamespace(config=config)
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(progress, "_Bar", lambda *_: nullcontext("a bar"))
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(isatty=lambda: False, closed=False))
+    with progress.bar(10, 1, shown=None) as told:
+        assert told == ("a bar" if is_shown else None)
+    with progress.bar(10, 1, shown=False) as told:
+        assert told is None
