@@ -16,13 +16,17 @@ from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sizes import readable, to_bytes
 from dsdm.rows.sources import Source, open_source
 from dsdm.selection.rules.origin import Placed
-from dsdm.shown import safe_messages, shown
+from dsdm.shown import as_html, safe_messages, shown
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
 
 __all__ = ["Report", "Shards", "materialize", "open_dataset", "open_shards", "select"]
+
+
+_COLUMNS = 20
+"""Columns that a notebook lists."""
 
 
 class Shards:
@@ -176,6 +180,14 @@ class Shards:
         if self._shown is None:
             self._shown = for_datasets(self._source)
         return self._shown
+
+    def _repr_html_(self) -> str:
+        kinds = [f"{field.name} ({field.type})" for field in self.schema]
+        columns = ", ".join(kinds[:_COLUMNS]) + (f" and {len(kinds) - _COLUMNS:,} more" if kinds[_COLUMNS:] else "")
+        files = [("files", f"{len(self.files):,}")] if self.files else []
+        size = ("size", f"about {readable(self._source.corpus.nbytes)}")
+        pairs = [("source", self._source.label), ("rows", f"{len(self):,}"), *files, size, ("columns", columns)]
+        return as_html("Shards", pairs)
 
     def __repr__(self) -> str:
         return shown(

@@ -16,7 +16,7 @@ from dsdm._native import Scores
 from dsdm.checks import Io, Sort, check_flag, check_io
 from dsdm.names import public_names
 from dsdm.paths import SCORES, PathLike, absolute, find
-from dsdm.shown import safe_messages
+from dsdm.shown import as_html, safe_messages
 
 __all__ = ["Scores", "open_scores"]
 
@@ -116,6 +116,22 @@ def open_scores(
             message = f"{name}={option!r} is for {kind}, and {scores.paths[0]} is none; leave it out"
             raise ValueError(message)
     return scores
+
+
+def _as_html(scores: Scores) -> str:
+    """Return what is known of scores without a look at their values, for a notebook."""
+    files = [str(path) for path in scores.paths]
+    more = f" and {len(files) - 1:,} more" if files[1:] else ""
+    listed = [("file" if len(files) == 1 else "files", files[0] + more)] if files else []
+    taken = [(name, value) for name, value in (("column", scores.column), ("key", scores.key)) if value is not None]
+    return as_html(
+        "Scores",
+        [("rows", f"{len(scores):,}"), ("type", scores.dtype), *listed, *taken],
+    )
+
+
+# The extension knows no HTML; its class takes what is set here.
+Scores._repr_html_ = _as_html  # type: ignore[attr-defined]
 
 
 def open_leniently(

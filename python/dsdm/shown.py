@@ -7,8 +7,9 @@ went through its own like of this.
 
 import errno
 import functools
+import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -34,6 +35,22 @@ def shown(text: object) -> str:
     'a\\x1b[2Jb'
     """
     return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+
+
+def as_html(title: str, pairs: Iterable[tuple[str, object]]) -> str:
+    """Return a short table for a notebook: names and values, which are text whatever they hold.
+
+    >>> as_html("Plan", [("rows", "<b>")])
+    '<table><caption>Plan</caption><tbody><tr><th scope="row">rows</th><td>&lt;b&gt;</td></tr></tbody></table>'
+    """
+
+    def text(value: object) -> str:
+        whole = str(value)
+        cut = whole if len(whole) <= _MAX_NAME else f"{whole[:_MAX_NAME]}… ({len(whole):,} characters)"
+        return html.escape(shown(cut).encode("utf-8", "backslashreplace").decode())
+
+    rows = "".join(f'<tr><th scope="row">{text(name)}</th><td>{text(value)}</td></tr>' for name, value in pairs)
+    return f"<table><caption>{text(title)}</caption><tbody>{rows}</tbody></table>"
 
 
 def safe_message(message: str) -> str:

@@ -25,7 +25,7 @@ from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source
 from dsdm.selection.record.check import as_recorded
 from dsdm.selection.record.provenance import as_json
-from dsdm.shown import safe_messages, shown
+from dsdm.shown import as_html, safe_messages, shown
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,12 @@ class Report:
     """What ``row_order="shuffle"`` was seeded with."""
     kept: int = 0
     """The shards that an interrupted run had finished."""
+
+    def _repr_html_(self) -> str:
+        kept = [("kept", f"{self.kept:,} shards from an interrupted run")] if self.kept else []
+        seed = [] if self.seed is None else [("seed", str(self.seed))]
+        written = [("rows", f"{self.rows:,}"), ("shards", f"{self.shards:,}"), ("size", readable(self.bytes))]
+        return as_html("Report", [("path", self.path), *written, ("time", f"{self.seconds:.2f} s"), *kept, *seed])
 
     def __str__(self) -> str:
         rate = readable(self.bytes / max(self.seconds, 1e-9))

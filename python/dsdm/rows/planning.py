@@ -17,7 +17,7 @@ from dsdm.rows.releases import installed
 from dsdm.rows.request import chosen_rows, open_request, planned
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
-from dsdm.shown import safe_messages, shown
+from dsdm.shown import as_html, safe_messages, shown
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,13 @@ class Plan:
     free_bytes: int | None
     """On the disk of the output directory, where one is named."""
 
+    def _repr_html_(self) -> str:
+        return as_html("Plan", self._pairs())
+
     def __str__(self) -> str:
+        return "\n".join(shown(f"{name:<10} {text}") for name, text in self._pairs())
+
+    def _pairs(self) -> list[tuple[str, str]]:
         passes = many(self.passes, "pass", "es")
         lines = [
             ("rows", f"{self.rows:,} in {many(self.shards, 'shard')}"),
@@ -53,7 +59,7 @@ class Plan:
         if self.free_bytes is not None:
             short = "" if self.free_bytes > self.write_bytes else ", which is not enough"
             lines.append(("free disk", readable(self.free_bytes) + short))
-        return "\n".join(shown(f"{name:<10} {text}") for name, text in lines)
+        return lines
 
 
 @renamed(order="row_order")

@@ -15,6 +15,7 @@ from dsdm.paths import PathLike
 from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.told import INPUTS, Told
+from dsdm.shown import as_html
 
 _Rows: TypeAlias = NDArray[np.int64]
 
@@ -281,6 +282,14 @@ class Selection:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
         """Return the row numbers."""
         return np.array(self.indices, dtype=dtype, copy=copy)
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for a notebook."""
+        pairs: list[tuple[str, object]] = [("rows", f"{len(self):,} of {self.n:,}"), ("rule", self.what)]
+        if self.cut is not None:
+            pairs.append(("worst score", f"{self.cut.score} ({self.cut.tied:,} tied there, {self.cut.taken:,} taken)"))
+        pairs += [(name, value) for name, value in (("seed", self.seed), ("tokens", self.tokens)) if value is not None]
+        return as_html("Selection", pairs)
 
     def __repr__(self) -> str:
         """Return one line: how many rows, where the cut lies, and the rule."""
