@@ -98,6 +98,7 @@ mod tests {
     use arrow::array::{ArrayRef, Int32Array};
     use arrow::ipc::writer::StreamWriter;
     use arrow::record_batch::RecordBatch;
+    use parquet::arrow::ArrowWriter;
     use tempfile::TempDir;
 
     use super::*;
@@ -177,6 +178,33 @@ mod tests {
         // Copied units are opened once for all passes.
         let (copied, _) = estimated(&corpus, &rows, 1, Strategy::Copy);
         assert_eq!((copied.reads, copied.decoded_bytes), (5, 0));
+    }
+
+    #[test]
+    fn parts_that_are_decoded_are_read_in_each_pass_and_others_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b"].map(|name| folder.path().join(name));
+        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..2000));
+        let batch = RecordBatch::try_from_iter_with_nullable([("n", numbers, true)]).unwrap();
+        let [stream, parquet] = paths.each_ref().map(|path| std::fs::File::create(path).unwrap());
+        let mut writer = StreamWriter::try_new(stream, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        let mut writer = ArrowWriter::try_new(parquet, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let corpus = Corpus::open(&Job::new(1), &paths, None, Io::Mmap).unwrap();
+        // Every other row is one of the second file, in each of four passes: two of each shard.
+        let rows: Vec<i64> = (0..3000).map(|row| row % 2 * 2000 + row / 2).collect();
+        let decoded = 4 * corpus.stored_bytes(1).unwrap();
+        let (mixed, plan) = estimated(&corpus, &rows, 1, Strategy::Positional);
+        assert_eq!(plan.passes.len(), 4);
+        let positional = (mixed.positional_rows, mixed.positional_bytes, mixed.mapped_bytes);
+        assert_eq!(positional, (1500, 1500 * plan.row_bytes, 0));
+        assert_eq!((mixed.decoded_bytes, mixed.reads), (decoded, 4 + 1500));
+        let (mixed, _) = estimated(&corpus, &rows, 1, Strategy::Copy);
+        let mapped = corpus.stored_bytes(0).unwrap();
+        assert_eq!((mixed.decoded_bytes, mixed.mapped_bytes, mixed.reads), (decoded, mapped, 4 + 1));
     }
 
     #[test]

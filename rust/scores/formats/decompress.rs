@@ -172,6 +172,8 @@ mod tests {
             refused(5000, &body, codec, 101, "unpacks to 100 bytes, and its rows need 101");
             let most = body.len() as u64 * MAX_RATIO;
             refused(i64::MAX, &body, codec, most + 1, "more than can be");
+            let said = format!("unpacks to 100 bytes, and its rows need {most}");
+            refused(most.cast_signed(), &body, codec, most, &said);
             refused(100, b"no such bytes at all", codec, 100, "unpacking a buffer");
         }
         refused(1, &[0; 8], CompressionType(9), 1, "codec 9 is not known");

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
-use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int8Array, Int32Array, StringArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::Int8Type;
+use arrow::datatypes::{DataType, Int8Type};
 use arrow::ipc::CompressionType;
-use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow::ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
 use tempfile::TempDir;
 
 use super::stream::DecodedAs;
@@ -162,7 +162,7 @@ fn rows_of_batches_have_the_dictionary_that_stood_before_them() {
     let bytes = stream(&texts.map(keys), None);
     let found = |part: &ArrowPart, unit: usize| -> Vec<String> {
         let batch = read(part, unit, &[0], &[0, 1, 2]).unwrap().remove(0);
-        let column = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
+        let column = arrow::compute::cast(batch.column(0), &DataType::Utf8).unwrap();
         column.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
     };
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
@@ -187,6 +187,58 @@ fn rows_of_batches_have_the_dictionary_that_stood_before_them() {
             let types = DecodedAs::new(part.types.schema.clone());
             for count in 0..more {
                 assert_eq!(part.dictionaries(&types, count).unwrap().len(), count.min(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn dictionaries_that_grow_or_stay_are_those_of_each_batch() {
+    let keys = |texts: &[&str], values: &[&str]| -> ArrayRef {
+        let place =
+            |text: &&str| i8::try_from(values.iter().position(|value| value == text).unwrap()).unwrap();
+        let keys = Int8Array::from_iter_values(texts.iter().map(place));
+        Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(values.to_vec()))))
+    };
+    // The first column grows from batch to batch, and the second stays as it is.
+    let values = ["a", "b", "c", "d"];
+    let texts = [&["b", "a"][..], &["c", "a"], &["d", "c"]];
+    let batches: Vec<RecordBatch> = texts
+        .iter()
+        .zip(2..)
+        .map(|(texts, known)| {
+            let columns =
+                [("grows", keys(texts, &values[..known])), ("stays", keys(&["y", "x"], &["x", "y"]))];
+            RecordBatch::try_from_iter(columns).unwrap()
+        })
+        .collect();
+    for handling in [DictionaryHandling::Delta, DictionaryHandling::Resend] {
+        let options = IpcWriteOptions::default().with_dictionary_handling(handling);
+        let mut bytes = Vec::new();
+        let mut writer =
+            StreamWriter::try_new_with_options(&mut bytes, &batches[0].schema(), options).unwrap();
+        for batch in &batches {
+            writer.write(batch).unwrap();
+        }
+        writer.finish().unwrap();
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let (part, _folder, _) = opened(&bytes, Io::Mmap);
+            for unit in order {
+                let found = part.view(unit, &[0, 1]).unwrap().unwrap();
+                let texts_of = |column: usize| {
+                    let texts = arrow::compute::cast(found.column(column), &DataType::Utf8).unwrap();
+                    texts.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect::<Vec<_>>()
+                };
+                assert_eq!(
+                    (texts_of(0), texts_of(1)),
+                    (
+                        texts[unit].iter().map(|&text| text.to_owned()).collect(),
+                        vec!["y".to_owned(), "x".to_owned()],
+                    )
+                );
+                // As long as it was when the batch was written.
+                let dictionary = found.column(0).as_dictionary::<Int8Type>().values().len();
+                assert_eq!(dictionary, unit + 2, "{order:?}");
             }
         }
     }
@@ -279,6 +331,26 @@ fn a_text_that_is_none_spoils_its_own_row_alone() {
         assert_eq!(part.view(0, &[0, 1]).unwrap(), mapped.then(|| batches[0].clone()));
         assert_eq!(part.bytes(&[0]).unwrap() % 9, 0, "the first batch tells of 9 rows");
     }
+}
+
+#[test]
+fn a_bad_text_is_named_by_its_row_in_whichever_batch_of_rows_it_comes() {
+    // Of three megabytes each, so that rows come in several batches.
+    let texts: StringArray = (0..5).map(|n| Some(n.to_string().repeat(3 << 20))).collect();
+    let table = RecordBatch::try_from_iter([("t", Arc::new(texts) as ArrayRef)]).unwrap();
+    let mut bytes = stream(&[table], None);
+    let bad = bytes.iter().rposition(|&byte| byte == b'3').unwrap();
+    bytes[bad] = 0xff;
+    let (part, _folder, _) = opened(&bytes, Io::Mmap);
+    let mut found = part.read(0, &[0], &[0, 2, 3, 4], Unpacking::default()).unwrap();
+    let (mut rows, mut error) = (0, None);
+    for batch in found.by_ref() {
+        match batch {
+            Ok(batch) => rows += batch.num_rows(),
+            Err(said) => error = error.or(Some(said.to_string())),
+        }
+    }
+    assert!(rows == 3 && error.unwrap().contains(r#"column "t", row 3"#));
 }
 
 #[test]

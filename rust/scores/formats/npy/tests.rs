@@ -84,6 +84,15 @@ fn other_headers_are_refused_with_what_to_do() {
     let mut newer = bytes(1, "<f8", "(1,)");
     newer[6] = 4;
     refused(read(newer), "at byte 6: this is .npy version 4.0; versions 1.0, 2.0 and 3.0 are read");
+    // The longest that is read has 10,000 bytes.
+    for (length, fits) in [(10_000_usize, true), (10_001, false)] {
+        let mut header = described("<f8", "(1,)").into_bytes();
+        header.resize(length - 1, b' ');
+        header.push(b'\n');
+        let field = u32::try_from(length).unwrap().to_le_bytes();
+        let whole = [MAGIC, &[2, 0], &field, &header, &[0; 8]].concat();
+        assert_eq!(read(whole).is_ok(), fits, "{length}");
+    }
     let long = npy(2, &format!("{}{}", described("<f8", "(1,)"), " ".repeat(10_000)), &[0; 8]);
     let len = long.len() - 12 - 8;
     refused(read(long), &format!("at byte 8: the .npy header has {len} bytes; at most 10000 are read"));

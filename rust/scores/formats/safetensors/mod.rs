@@ -210,3 +210,6 @@ fn shape_text(shape: &[u64]) -> String {
         _ => format!("({})", sizes.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,27 @@ fn no_byte_of_a_head_or_index_makes_a_panic() {
     }
 }
 
+#[test]
+fn an_index_of_megatron_says_of_the_last_row_what_the_tokens_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tokens, path) = write(dir.path(), Layout::Megatron, &[2, 1]);
+    let file = beside(Layout::Megatron, &path).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    // Behind a head of 34 bytes and two lengths of 4 each: where the rows begin, in bytes.
+    assert_eq!(whole[50..58], 16_i64.to_le_bytes());
+    for (begin, length) in
+        [(17_i64, 1_i32), (23, 1), (8, 1), (24, 1), (-8, 4), (16, 2), (16, 0), (16, -1), (0, 2)]
+    {
+        let mut bytes = whole.clone();
+        bytes[38..42].copy_from_slice(&length.to_le_bytes());
+        bytes[50..58].copy_from_slice(&begin.to_le_bytes());
+        std::fs::write(&file, bytes).unwrap();
+        assert!(tokens.count_rows(&path).is_err_and(is_of_a_file), "{length} tokens at byte {begin}");
+    }
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(tokens.count_rows(&path).unwrap(), 2);
+}
+
 fn is_of_a_file(error: Error) -> bool {
     matches!(error, Error::Format { .. } | Error::Truncated { .. })
 }
