@@ -1,6 +1,6 @@
 //! What fuzz targets hold the parsers of score files against: what these found in the bytes.
 
-pub use super::formats::torch::fuzzing::{Stored, Tensor, tensor};
+pub use super::formats::torch::fuzzing::{StoredEntry, Tensor, tensor};
 
 use super::formats::npy::header::parse_header;
 

@@ -6,7 +6,7 @@
 use arrow::datatypes::{DataType, Schema, UnionMode};
 use arrow::ipc::{BodyCompressionMethod, CompressionType, MetadataVersion, RecordBatch as BatchHeader};
 
-use super::column::Column;
+use super::column::ScoreColumn;
 use super::decompress::{Unpacked, unpack};
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -22,7 +22,7 @@ use crate::scores::vector::part::Part;
 /// [`Error::Value`] with their number. A file without rows gives one part without values.
 pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
     let contents = Contents::read(file)?;
-    let column = Column::choose(file.path(), &contents.schema, column)?;
+    let column = ScoreColumn::choose(file.path(), &contents.schema, column)?;
     let reader = ArrowColumn { file, before: Before::column(&contents.schema, column.index), column };
     let (mut parts, mut nulls, mut total) = (Vec::new(), 0_u64, 0_u64);
     for (place, kind) in &contents.messages {
@@ -48,7 +48,7 @@ pub(crate) fn parts(file: &File, column: Option<&str>) -> Result<(Vec<Part>, Opt
 struct ArrowColumn<'f> {
     file: &'f File,
     before: Before,
-    column: Column,
+    column: ScoreColumn,
 }
 
 impl ArrowColumn<'_> {

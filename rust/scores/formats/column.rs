@@ -11,9 +11,9 @@ use crate::scores::dtype::DType;
 /// The field metadata that names an extension type.
 const EXTENSION: &str = "ARROW:extension:name";
 
-/// A column of numbers.
+/// The column of numbers that the scores are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Column {
+pub(crate) struct ScoreColumn {
     /// Its position among the table's columns.
     pub(crate) index: usize,
     /// Its name.
@@ -24,7 +24,7 @@ pub(crate) struct Column {
     pub(crate) nested: bool,
 }
 
-impl Column {
+impl ScoreColumn {
     /// The column of that name, or without a name the only one that holds numbers.
     pub(crate) fn choose(path: &Path, schema: &Schema, name: Option<&str>) -> Result<Self> {
         let index = match name {
@@ -216,7 +216,7 @@ mod tests {
         let schema =
             Schema::new(all.clone().map(|(name, data_type)| Field::new(name, data_type, true)).to_vec());
         for name in ["text", "c"] {
-            let text = Column::choose(Path::new("s"), &schema, Some(name)).unwrap_err().to_string();
+            let text = ScoreColumn::choose(Path::new("s"), &schema, Some(name)).unwrap_err().to_string();
             assert!(text.ends_with("choose with column=\"a\" or column=\"b\""), "{text}");
         }
         let text = chosen(&all[..1]).unwrap_err().to_string();
@@ -226,7 +226,7 @@ mod tests {
     fn chosen(fields: &[(&str, DataType)]) -> Result<String> {
         let fields: Vec<Field> =
             fields.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect();
-        Column::choose(Path::new("s"), &Schema::new(fields), None).map(|column| column.name)
+        ScoreColumn::choose(Path::new("s"), &Schema::new(fields), None).map(|column| column.name)
     }
 
     fn refused(fields: &[(&str, DataType)]) {
@@ -292,6 +292,6 @@ mod tests {
         let mut unknown = Field::new("score", DataType::Binary, true);
         unknown.set_metadata([(EXTENSION.to_owned(), "mine.number".to_owned())]);
         let schema = Schema::new(vec![Field::new("loss", DataType::Float32, true), unknown]);
-        assert!(Column::choose(Path::new("s"), &schema, None).is_err());
+        assert!(ScoreColumn::choose(Path::new("s"), &schema, None).is_err());
     }
 }

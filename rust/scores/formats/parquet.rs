@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
-use super::column::Column;
+use super::column::ScoreColumn;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::check_here;
@@ -67,7 +67,7 @@ struct ParquetColumn<'f> {
     file: &'f File,
     stored: FileBytes,
     metadata: ArrowReaderMetadata,
-    column: Column,
+    column: ScoreColumn,
     /// Its leaves in the Parquet schema.
     leaves: Range<usize>,
 }
@@ -79,7 +79,7 @@ impl<'f> ParquetColumn<'f> {
         let at = At::Field("footer".to_owned());
         let footer = stored.guard(&at, "reading the footer", || load(&stored))?;
         let metadata = &footer.metadata;
-        let column = Column::choose(file.path(), metadata.schema(), column)?;
+        let column = ScoreColumn::choose(file.path(), metadata.schema(), column)?;
         let leaves = leaves(file.path(), metadata.parquet_schema(), metadata.schema())?;
         let leaves = checked::get(&leaves, column.index)?.clone();
         if footer.encrypted_of(leaves.clone()).is_some() {

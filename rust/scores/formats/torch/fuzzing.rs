@@ -13,14 +13,14 @@ use crate::scores::formats::zip::ZipEntry;
 
 /// An entry of the zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredEntry {
     /// Its whole name.
     pub name: String,
     /// Its bytes of the file.
     pub bytes: Range<u64>,
 }
 
-impl Stored {
+impl StoredEntry {
     fn of(entry: &ZipEntry) -> Self {
         Self { name: entry.name.clone(), bytes: entry.payload..entry.payload + entry.size }
     }
@@ -42,7 +42,7 @@ pub struct Tensor {
     /// The name of the entry that its storage is.
     pub storage: String,
     /// All entries of the zip.
-    pub entries: Vec<Stored>,
+    pub entries: Vec<StoredEntry>,
 }
 
 /// The tensor that opening a file gives; nothing for a list of single values, which are no one tensor.
@@ -73,7 +73,7 @@ pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Option<Tensor>> 
         width: part.dtype.size() as u64,
         shape: shape.collect::<Result<_>>()?,
         storage: format!("{}/data/{}", archive.prefix, tensor.storage.key),
-        entries: archive.entries().map(Stored::of).collect(),
+        entries: archive.entries().map(StoredEntry::of).collect(),
     }))
 }
 
@@ -90,7 +90,7 @@ mod tests {
         let found = files.filter_map(|file| tensor(&folder.join(file), Io::Mmap, None).ok().flatten());
         let mut count = 0;
         for found in found {
-            let lies_in = |entry: &&Stored| entry.name == found.storage;
+            let lies_in = |entry: &&StoredEntry| entry.name == found.storage;
             let storage = found.entries.iter().find(lies_in).unwrap();
             assert!(storage.bytes.start <= found.bytes.start && found.bytes.end <= storage.bytes.end);
             assert_eq!(found.shape.iter().product::<i64>().unsigned_abs(), found.len);

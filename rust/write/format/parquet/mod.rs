@@ -38,7 +38,7 @@ use crate::gather::Plan;
 use crate::parquet_file::check_indexes;
 use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
-use page_crc::{ChecksummedPages, Chunk};
+use page_crc::{ChecksummedChunk, ChecksummedPages};
 
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -109,7 +109,7 @@ impl Groups {
         let closed = closed.collect::<Result<Vec<_>, ParquetError>>()?;
         let (mut buffers, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
         for (index, close) in closed.into_iter().enumerate() {
-            let Chunk { pages, close } = pages.chunk(index, close, offset)?;
+            let ChecksummedChunk { pages, close } = pages.chunk(index, close, offset)?;
             offset += close.metadata.compressed_size();
             buffers.extend(pages.into_iter().map(Buffer::from));
             columns.push(close);

@@ -27,8 +27,8 @@ pub(crate) struct ChecksummedPages {
 
 type Blobs = Arc<Mutex<Vec<Bytes>>>;
 
-/// A column chunk.
-pub(crate) struct Chunk {
+/// A column chunk whose pages have their checksums.
+pub(crate) struct ChecksummedChunk {
     /// Its bytes, in the order of the file.
     pub(crate) pages: Vec<Bytes>,
     /// What the footer says of it.
@@ -63,7 +63,12 @@ impl PageStore for Store {
 
 impl ChecksummedPages {
     /// The pages of a column with their checksums, and what is known of the chunk, which will lie at `start`.
-    pub(crate) fn chunk(&self, column: usize, close: ColumnCloseResult, start: i64) -> Result<Chunk> {
+    pub(crate) fn chunk(
+        &self,
+        column: usize,
+        close: ColumnCloseResult,
+        start: i64,
+    ) -> Result<ChecksummedChunk> {
         let blobs = lock(&self.columns)?.get(column).cloned().ok_or_else(|| no_pages(column))?;
         let blobs = std::mem::take(&mut *lock(&blobs)?);
         let (mut dictionary, mut data) = (Vec::new(), Vec::new());
@@ -81,7 +86,7 @@ impl ChecksummedPages {
         // The dictionary is made last and lies first.
         let pages = dictionary.into_iter().chain(data);
         let pages = pages.flat_map(|(header, page)| [Bytes::from(header), page]).collect();
-        Ok(Chunk { pages, close })
+        Ok(ChecksummedChunk { pages, close })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 
 /// A column of lists of whole numbers.
-pub(super) struct Column {
+pub(super) struct TokenColumn {
     pub(super) name: String,
     /// The type in which its tokens are stored.
     pub(super) stored: DataType,
@@ -48,7 +48,7 @@ pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType)> {
     Ok((field.name().clone(), kind))
 }
 
-impl Column {
+impl TokenColumn {
     fn refused(&self, row: u64, what: &str) -> Error {
         let message = format!(
             "the column {:?} {what}, and token files have no place for that; select other rows",
@@ -163,8 +163,8 @@ mod tests {
 
     use super::*;
 
-    fn column(stored: DataType) -> Column {
-        Column { name: "ids".into(), stored, format: "modded-nanogpt", longest: 4 }
+    fn column(stored: DataType) -> TokenColumn {
+        TokenColumn { name: "ids".into(), stored, format: "modded-nanogpt", longest: 4 }
     }
 
     #[test]

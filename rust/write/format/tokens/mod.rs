@@ -24,7 +24,7 @@ use super::shard_names::{bounds_name, shard_name};
 use crate::error::{At, Error, Result};
 use crate::write::format::finished::FinishedShard;
 use crate::write::format::{Format, Layout};
-use column::{Column, only_column};
+use column::{TokenColumn, only_column};
 use files::{Ended, TokenFiles, width_of};
 
 /// The files of a layout.
@@ -40,7 +40,7 @@ fn files_of(layout: Layout) -> &'static dyn TokenFiles {
 
 /// Token files of one column.
 pub(crate) struct Tokens {
-    column: Column,
+    column: TokenColumn,
     layout: Layout,
     files: &'static dyn TokenFiles,
 }
@@ -51,7 +51,7 @@ impl Tokens {
         let (name, kind) = only_column(schema)?;
         let files = files_of(layout);
         let (stored, longest) = (files.stored(&kind), files.longest_row());
-        let column = Column { name, stored, format: layout.name(), longest };
+        let column = TokenColumn { name, stored, format: layout.name(), longest };
         Ok(Self { column, layout, files })
     }
 }
