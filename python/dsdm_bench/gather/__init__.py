@@ -8,11 +8,10 @@ runs in turns, and memory is watched in the first run, which does not count.
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import dsdm
 from dsdm_bench.gather import measure, places
@@ -21,11 +20,10 @@ from dsdm_bench.gather.report import table
 from dsdm_bench.gather.results import CaseResult
 from dsdm_bench.gather.settings import ORDERS, OUTPUTS, ROW_TOKENS, SHARDS, SOURCES, USUAL, Case, GatherSettings
 from dsdm_bench.gather.systems import LIBRARIES
-from dsdm_bench.harness import machine, plot
+from dsdm_bench.harness import machine
 from dsdm_bench.harness.console import readable, say
 from dsdm_bench.harness.errors import WrongAnswerError
-from dsdm_bench.harness.report import heading, publish
-from dsdm_bench.harness.results import refuse_wrong
+from dsdm_bench.harness.report import Report
 
 __all__ = [
     "LIBRARIES",
@@ -62,57 +60,40 @@ def run(settings: GatherSettings, *, json: Path | None = None, chart: Path | Non
         At the end, naming each system whose answer was wrong.
 
     """
-    if chart is not None:
-        plot.check_path(chart)
-    results: list[CaseResult] = []
+    report: Report[CaseResult] = Report(json, chart)
     with _sigterm_cleans_up(), corpus.prepared(settings) as made, places.made(settings, made.folder.parent) as where:
         say(f"{made.folder.parent}: {readable(places.check_disk(settings, made))} more are needed at most")
-        report = _report(settings, made, where)
-        print(heading(report["machine"], report["versions"], _how(settings, report["machine"])), end="\n\n")
+        outputs = {case.output: machine.file_system(where.output(case.output).parent) for case in settings.cases}
+        described = {**machine.describe(settings.thread_count, made.folder.parent), "outputs": outputs}
+        report.begin(
+            dsdm.__version__,
+            LIBRARIES,
+            described,
+            _how(settings, outputs),
+            rows=settings.rows,
+            shards=SHARDS,
+            row_tokens=ROW_TOKENS,
+            dtype="uint16",
+            repeats=settings.repeats,
+            budget=settings.budget,
+        )
         for case in settings.cases:
             result = measure.measure(measure.GatherBench(settings, made, where), case)
-            results.append(result)
-            publish(result, table(result), report, json)
-    if chart is not None:
-        plot.plot(chart, results, _title(settings, report["machine"]), _SCALE)
-    refuse_wrong(results)
-    return results
+            report.add(result, table(result))
+    rows = f"{settings.rows:,} rows of {ROW_TOKENS:,} uint16"
+    return report.end(f"{rows}, {described['threads']} threads, {described['processor']}", _SCALE)
 
 
-def _report(settings: GatherSettings, made: corpus.Corpus, where: places.Places) -> dict[str, Any]:
-    """Return the report without jobs; times are in seconds, memory in bytes."""
-    versions = {"dsdm": dsdm.__version__, **{name: machine.version_of(name) for name in LIBRARIES}}
-    outputs = {case.output: machine.file_system(where.output(case.output).parent) for case in settings.cases}
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {**machine.describe(settings.thread_count, made.folder.parent), "outputs": outputs},
-        "versions": versions,
-        "missing": [name for name, version in versions.items() if version is None],
-        "rows": settings.rows,
-        "shards": SHARDS,
-        "row_tokens": ROW_TOKENS,
-        "dtype": "uint16",
-        "repeats": settings.repeats,
-        "budget": settings.budget,
-        "jobs": [],
-    }
-
-
-def _how(settings: GatherSettings, described: dict[str, Any]) -> str:
-    outputs = ", ".join(f"{name} is {kind}" for name, kind in described["outputs"].items())
+def _how(settings: GatherSettings, outputs: Mapping[str, str]) -> str:
+    where = ", ".join(f"{name} is {kind}" for name, kind in outputs.items())
     lines = [
-        f"{settings.rows:,} rows of {ROW_TOKENS:,} uint16 in {SHARDS} shards; output in {outputs}",
+        f"{settings.rows:,} rows of {ROW_TOKENS:,} uint16 in {SHARDS} shards; output in {where}",
         f"medians of {settings.repeats} runs in turns, each a fresh process; memory is that beyond the imports",
         "output on disk is synced within the time",
     ]
     if any(case.cold for case in settings.cases):
         lines.append("cold: the files of the corpus are dropped from the page cache by posix_fadvise before each run")
     return "\n".join(lines)
-
-
-def _title(settings: GatherSettings, described: dict[str, Any]) -> str:
-    rows = f"{settings.rows:,} rows of {ROW_TOKENS:,} uint16"
-    return f"{rows}, {described['threads']} threads, {described['processor']}"
 
 
 @contextmanager

@@ -1,13 +1,76 @@
-"""The report: a heading, a table for each job, and JSON."""
+"""The report: a heading, a table for each job, JSON and a chart."""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from dsdm_bench.harness import machine, plot
 from dsdm_bench.harness.console import readable
-from dsdm_bench.harness.results import JobResult
+from dsdm_bench.harness.results import JobResult, refuse_wrong
+
+Result = TypeVar("Result", bound=JobResult)
+
+
+class Report(Generic[Result]):
+    """What a run measures: printed and written as it grows, and drawn at its end.
+
+    Parameters
+    ----------
+    path
+        A file to write it to as JSON, renewed after each job, or None.
+    chart
+        A .png or .svg file to draw the times into, or None. Refused here, before anything is measured, if there can
+        be none.
+
+    """
+
+    def __init__(self, path: Path | None, chart: Path | None) -> None:
+        if chart is not None:
+            plot.check_path(chart)
+        self.results: list[Result] = []
+        self._path, self._chart = path, chart
+        self._told: dict[str, Any] = {}
+
+    def begin(
+        self, version: str, libraries: Iterable[str], described: dict[str, Any], how: str, **settings: object
+    ) -> None:
+        """Print what is measured on, with which versions, and how; `settings` go into the JSON as they are."""
+        versions = {"dsdm": version, **{name: machine.version_of(name) for name in libraries}}
+        self._told = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": described,
+            "versions": versions,
+            "missing": [name for name, version in versions.items() if version is None],
+            **settings,
+            "jobs": [],
+        }
+        print(heading(described, versions, how), end="\n\n")
+
+    def add(self, result: Result, table: str) -> None:
+        """Print the table of a job and add the job, which is written if there is a file for it."""
+        self.results.append(result)
+        self._told["jobs"].append(result.to_dict())
+        print(table)
+        sys.stdout.flush()
+        if self._path is not None:
+            _write_json(self._path, self._told)
+
+    def end(self, title: str, scale: str) -> list[Result]:
+        """Draw the chart, if there is to be one, and return all results.
+
+        Raises
+        ------
+        WrongAnswerError
+            Naming each system whose answer was wrong.
+
+        """
+        if self._chart is not None:
+            plot.plot(self._chart, self.results, title, scale)
+        refuse_wrong(self.results)
+        return self.results
 
 
 def heading(machine: dict[str, Any], versions: dict[str, str | None], how: str) -> str:
@@ -32,15 +95,6 @@ def aligned(lines: list[list[str]]) -> Iterator[str]:
     for line in lines:
         cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
         yield f"  {line[0]:<{widths[0]}}  {'  '.join(cells[1:-1])}  {line[-1]}".rstrip()
-
-
-def publish(result: JobResult, table: str, report: dict[str, Any], path: Path | None) -> None:
-    """Print the table of a job and add the job to the report, which is written to `path` if there is one."""
-    report["jobs"].append(result.to_dict())
-    print(table)
-    sys.stdout.flush()
-    if path is not None:
-        _write_json(path, report)
 
 
 def _write_json(path: Path, report: dict[str, Any]) -> None:

@@ -4,19 +4,18 @@ Every system's answer is compared with a plain numpy computation before its time
 turns.
 """
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dsdm
-from dsdm_bench.harness import machine, plot
+from dsdm_bench.harness import machine
 from dsdm_bench.harness.console import say
 from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.errors import WrongAnswerError
 from dsdm_bench.harness.passes import readers
-from dsdm_bench.harness.report import heading, publish
-from dsdm_bench.harness.results import JobResult, Unit, compare, refuse_wrong
+from dsdm_bench.harness.report import Report
+from dsdm_bench.harness.results import JobResult, Unit, compare
 from dsdm_bench.harness.table import table
 from dsdm_bench.rules.inputs import Inputs, make
 from dsdm_bench.rules.oracle import RIGHT, check
@@ -46,24 +45,26 @@ def run(settings: RuleSettings, *, json: Path | None = None, chart: Path | None 
         At the end, naming each system whose answer was wrong.
 
     """
-    if chart is not None:
-        plot.check_path(chart)
-    report = _report(settings)
-    how = f"{settings.rows:,} rows in memory; medians of runs in {settings.repeats} turns"
-    print(heading(report["machine"], report["versions"], how), end="\n\n")
+    report: Report[JobResult] = Report(json, chart)
+    described = machine.describe(settings.thread_count, Path.cwd())
+    report.begin(
+        dsdm.__version__,
+        LIBRARIES,
+        described,
+        f"{settings.rows:,} rows in memory; medians of runs in {settings.repeats} turns",
+        rows=settings.rows,
+        groups=settings.groups,
+        repeats=settings.repeats,
+        budget=settings.budget,
+    )
     say(f"making {settings.rows:,} rows")
     inputs = make(settings)
     libraries = [name for name in ("dsdm", *LIBRARIES) if name == "dsdm" or _takes_part(name, settings)]
     calls = {name: SYSTEMS[name](inputs, settings.thread_count) for name in libraries}
-    results = []
     for job in settings.jobs:
-        results.append(_measure(job, inputs, {name: calls[name][job] for name in libraries}, settings))
-        publish(results[-1], table(results[-1]), report, json)
-    if chart is not None:
-        title = f"{settings.rows:,} rows, {report['machine']['threads']} threads, {report['machine']['processor']}"
-        plot.plot(chart, results, title, _SCALE)
-    refuse_wrong(results)
-    return results
+        result = _measure(job, inputs, {name: calls[name][job] for name in libraries}, settings)
+        report.add(result, table(result))
+    return report.end(f"{settings.rows:,} rows, {described['threads']} threads, {described['processor']}", _SCALE)
 
 
 def _takes_part(name: str, settings: RuleSettings) -> bool:
@@ -87,19 +88,3 @@ def _measure(job: str, inputs: Inputs, calls: dict[str, Any], settings: RuleSett
         one.library, one.version = one.system, machine.version_of(one.system)
     compare(systems, "dsdm")
     return JobResult(job, title, inputs.rows, len(right), unit, "dsdm", systems)
-
-
-def _report(settings: RuleSettings) -> dict[str, Any]:
-    """Return the report without jobs; times are in seconds."""
-    versions = {"dsdm": dsdm.__version__, **{name: machine.version_of(name) for name in LIBRARIES}}
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.describe(settings.thread_count, Path.cwd()),
-        "versions": versions,
-        "missing": [name for name, version in versions.items() if version is None],
-        "rows": settings.rows,
-        "groups": settings.groups,
-        "repeats": settings.repeats,
-        "budget": settings.budget,
-        "jobs": [],
-    }

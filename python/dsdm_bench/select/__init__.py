@@ -4,15 +4,13 @@ Every system's answer is compared with a plain numpy computation before its time
 in turns; memory is measured in separate processes, so that it does not disturb them.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import dsdm
-from dsdm_bench.harness import machine, plot
+from dsdm_bench.harness import machine
 from dsdm_bench.harness.errors import WrongAnswerError
-from dsdm_bench.harness.report import heading, publish
-from dsdm_bench.harness.results import JobResult, refuse_wrong
+from dsdm_bench.harness.report import Report
+from dsdm_bench.harness.results import JobResult
 from dsdm_bench.harness.table import table
 from dsdm_bench.select.jobs import JOBS, ON_DEMAND
 from dsdm_bench.select.measure import SelectBench
@@ -43,38 +41,25 @@ def run(settings: SelectSettings, *, json: Path | None = None, chart: Path | Non
         At the end, naming each system whose answer was wrong.
 
     """
-    if chart is not None:
-        plot.check_path(chart)
-    results: list[JobResult] = []
+    report: Report[JobResult] = Report(json, chart)
     with vectors(settings) as files:
-        report = _report(settings, files.folder)
-        print(heading(report["machine"], report["versions"], _how(settings)), end="\n\n")
+        described = machine.describe(settings.thread_count, files.folder)
+        report.begin(
+            dsdm.__version__,
+            (name for name in LIBRARIES if name != "reference"),
+            described,
+            _how(settings),
+            rows=settings.rows,
+            dtype="float32",
+            repeats=settings.repeats,
+            budget=settings.budget,
+        )
         bench = SelectBench(settings, files)
         for name in settings.jobs:
             for result in JOBS[name](bench):
-                results.append(result)
-                publish(result, table(result), report, json)
-    if chart is not None:
-        plot.plot(chart, results, _title(settings, report["machine"]), _SCALE)
-    refuse_wrong(results)
-    return results
-
-
-def _report(settings: SelectSettings, folder: Path) -> dict[str, Any]:
-    """Return the report without jobs; times are in seconds, memory in bytes."""
-    names = (name for name in LIBRARIES if name != "reference")
-    versions = {"dsdm": dsdm.__version__, **{name: machine.version_of(name) for name in names}}
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.describe(settings.thread_count, folder),
-        "versions": versions,
-        "missing": [name for name, version in versions.items() if version is None],
-        "rows": settings.rows,
-        "dtype": "float32",
-        "repeats": settings.repeats,
-        "budget": settings.budget,
-        "jobs": [],
-    }
+                report.add(result, table(result))
+    title = f"{settings.rows:,} float32 scores, {described['threads']} threads, {described['processor']}"
+    return report.end(title, _SCALE)
 
 
 def _how(settings: SelectSettings) -> str:
@@ -82,7 +67,3 @@ def _how(settings: SelectSettings) -> str:
         f"{settings.rows:,} float32, in the page cache; medians of runs in {settings.repeats} turns; "
         "memory is that beyond the map"
     )
-
-
-def _title(settings: SelectSettings, described: dict[str, Any]) -> str:
-    return f"{settings.rows:,} float32 scores, {described['threads']} threads, {described['processor']}"
