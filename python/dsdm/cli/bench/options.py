@@ -1,4 +1,4 @@
-"""The options that both subjects have, and what is made of those given."""
+"""The options that all subjects have, and what is made of those given."""
 
 import math
 from pathlib import Path
