@@ -18,7 +18,7 @@ Noise: TypeAlias = Literal["philox", "numpy"]
 """Where the noise of a draw comes from."""
 RowOrder: TypeAlias = Literal["given", "row", "shuffle"]
 """The order in which rows are written."""
-Format: TypeAlias = Literal["arrow", "parquet", "tokens", "bin", "modded-nanogpt", "megatron", "litdata"]
+Format: TypeAlias = Literal["arrow", "parquet", "jsonl", "tokens", "bin", "modded-nanogpt", "megatron", "litdata"]
 """What is written."""
 PathNames: TypeAlias = Literal["relative", "absolute"]
 """How ``dsdm.json`` names files outside of the output."""

@@ -17,6 +17,8 @@ use super::format::encoder::Encoder;
 use super::format::hf::json::{output_features, schema_with_features};
 use super::format::hf::release::Release;
 use super::format::hf::types::{for_datasets, for_parquet};
+use super::format::jsonl::types::for_jsonl;
+use super::format::jsonl::{Lines, check_names};
 use super::format::parquet::Groups;
 use super::format::reopen::ReopenCheck;
 use super::format::tokens::Tokens;
@@ -69,6 +71,7 @@ pub fn materialize(
             let encoder = Groups::new(&written, &run.plan).map_err(whole)?;
             run.write(Embedded { encoder, files }, spec)
         }
+        Format::Jsonl => run.write(Lines::new(&written).map_err(whole)?, spec),
         Format::Tokens(layout) => run.write(Tokens::new(&written, layout).map_err(whole)?, spec),
     }
 }
@@ -80,12 +83,14 @@ pub fn materialize(
 pub fn check(corpus: &Corpus, format: Format, release: Release, added: &[String]) -> Result<()> {
     corpus.check_readable()?;
     let corpus = in_types_of(corpus, format, release)?;
-    if let Format::Tokens(layout) = format {
-        let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
-        let fields: Vec<_> = corpus.schema().fields().iter().cloned().chain(added).collect();
-        Tokens::new(&Schema::new(fields), layout)?;
+    let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
+    let fields: Vec<_> = corpus.schema().fields().iter().cloned().chain(added).collect();
+    let schema = Schema::new(fields);
+    match format {
+        Format::Tokens(layout) => Tokens::new(&schema, layout).map(drop),
+        Format::Jsonl => check_names(&schema),
+        Format::Arrow | Format::Parquet => Ok(()),
     }
-    Ok(())
 }
 
 /// The corpus in the types that the format has.
@@ -93,6 +98,7 @@ fn in_types_of(corpus: &Corpus, format: Format, release: Release) -> Result<Corp
     let corpus = for_datasets(corpus, release)?;
     match format {
         Format::Parquet => for_parquet(&corpus, release),
+        Format::Jsonl => for_jsonl(&corpus, release),
         Format::Arrow | Format::Tokens(_) => Ok(corpus),
     }
 }

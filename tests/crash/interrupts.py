@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dsdm.checks import TOKEN_FORMATS
 from dsdm.demo.torch_file import write_tensor
 from dsdm_bench.harness.console import say
 
@@ -39,8 +40,13 @@ CALLS = {
     "take": "dsdm.open_shards(rows).take(chosen)",
     "materialize arrow": "dsdm.materialize(rows, chosen, out, progress=False)",
     "materialize parquet": 'dsdm.materialize(rows, chosen, out, format="parquet", progress=False)',
-    "materialize tokens": 'dsdm.materialize(rows, chosen, out, format="tokens", columns=["input_ids"], progress=False)',
+    "materialize jsonl": 'dsdm.materialize(rows, chosen, out, format="jsonl", progress=False)',
+    **{
+        f"materialize {form}": f'dsdm.materialize(rows, chosen, out, format="{form}", columns=["input_ids"])'
+        for form in TOKEN_FORMATS
+    },
     "verify": "dsdm.verify(written)",
+    "verify jsonl": "dsdm.verify(lines)",
 }
 
 CHILD = """
@@ -50,7 +56,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 import pyarrow.dataset
 folder, call = sys.argv[1:]
 scores = dsdm.open_scores(folder + "/scores.npy")
-rows, out, written = folder + "/rows", folder + "/out", folder + "/written"
+rows, out, written, lines = (f"{folder}/{name}" for name in ("rows", "out", "written", "lines"))
 generator = numpy.random.default_rng(1)
 ids = generator.permutation(60_000_000) if "ids" in call else None
 mask = generator.integers(0, 2, len(scores)).astype(bool) if "mask" in call else None
@@ -77,6 +83,7 @@ def make(folder: Path) -> None:
         with pa.ipc.new_stream(folder / "rows" / f"{shard}.arrow", table.schema) as stream:
             stream.write_table(table, max_chunksize=1000)
     run(folder, "dsdm.materialize(rows, chosen, written, progress=False)")
+    run(folder, 'dsdm.materialize(rows, chosen, lines, format="jsonl", progress=False)')
 
 
 def run(folder: Path, call: str, moment: float | None = None) -> tuple[float, str]:

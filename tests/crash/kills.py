@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import dsdm
+from dsdm.checks import FORMATS
 
 ROWS = 20_000
 TOKENS = 256
-FORMATS = ("arrow", "parquet", "tokens", "bin", "modded-nanogpt", "megatron", "litdata")
 OPTIONS = {
     "row_order": ("given", "row", "shuffle"),
     "num_shards": (1, 2, 5, 9),

@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dsdm.checks import FORMATS
+
 ROWS = 200_000
 COARSE = 16
 MOST = 1600
@@ -28,6 +30,7 @@ from pathlib import Path
 import numpy as np, pyarrow as pa, pyarrow.dataset, pyarrow.parquet
 import datasets
 import dsdm
+from dsdm.checks import FORMATS, TOKEN_FORMATS
 folder, name, room = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 out = folder / "out" / str(os.getpid())
 scores, some = folder / "scores", folder / "little"
@@ -39,7 +42,8 @@ def opened(path):
     return vector
 
 def write(form, source, chosen, to):
-    dsdm.materialize(source, chosen, to, format=form, progress=False, threads=2)
+    columns = ["input_ids"] if form in TOKEN_FORMATS else None
+    dsdm.materialize(source, chosen, to, format=form, columns=columns, progress=False, threads=2)
 
 kind, _, what = name.partition(" ")
 if kind == "open_scores":
@@ -66,12 +70,8 @@ else:
         "take": lambda s, r: dsdm.open_shards(s).take(r, threads=2),
         "run": lambda s, r: dsdm.open_shards(s)[:len(r)],
         "plan": lambda s, r: dsdm.plan(s, r),
-        "arrow": lambda s, r: write("arrow", s, r, out),
-        "parquet": lambda s, r: write("parquet", s, r, out),
-        "tokens": lambda s, r: dsdm.materialize(
-            s, r, out, format="tokens", columns=["input_ids"], progress=False, threads=2
-        ),
-        "verify": lambda s, r: dsdm.verify(folder / "written" if len(r) > 9 else some / "written"),
+        **{form: lambda s, r, form=form: write(form, s, r, out) for form in FORMATS},
+        "verify": lambda s, r: dsdm.verify((folder if len(r) > 9 else some) / what),
     }
     work, first = (lambda: calls[kind](source, rows)), (lambda: calls[kind](little, rows[:9] % 9))
 first()
@@ -99,8 +99,8 @@ def calls() -> list[str]:
     """Name every call that is tried."""
     scores = [f"open_scores {name}" for name in SCORES]
     rows = [f"{call} {name}" for call in ("open_shards", "take", "run", "plan") for name in CORPORA]
-    written = [f"{form} {name}" for form in ("arrow", "parquet", "tokens") for name in CORPORA]
-    return [*scores, *(f"select {call}" for call in SELECTIONS), *rows, *written, "verify written"]
+    written = [f"{form} {name}" for form in FORMATS for name in CORPORA]
+    return [*scores, *(f"select {call}" for call in SELECTIONS), *rows, *written, "verify written", "verify lines"]
 
 
 def make(folder: Path, rows: int) -> None:
@@ -174,6 +174,7 @@ def main() -> int:
         make(folder / "little", 9)
         for where, rows in ((folder, 20_000), (folder / "little", 9)):
             dsdm.materialize(where / "d.arrow", range(rows), where / "written", progress=False)
+            dsdm.materialize(where / "d.arrow", range(rows), where / "lines", format="jsonl", progress=False)
         print(f"{'call':<28} {'MiB':>5}  below")
         for call in calls():
             if options.words and not any(word in call for word in options.words):

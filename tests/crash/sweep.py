@@ -323,7 +323,7 @@ PARTS: dict[str, Callable[[Sweep, int], None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--formats", nargs="+", default=["arrow", "parquet", "tokens", "megatron", "litdata"])
+    parser.add_argument("--formats", nargs="+", default=["arrow", "parquet", "jsonl", "tokens", "megatron", "litdata"])
     parser.add_argument("--step", type=int, default=1, help="hit every so many-th call, not each")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()

@@ -47,6 +47,7 @@ def read_folder(path):
     folder = Path(path)
     if (folder / "data").is_dir():
         tables = [read_table(file, PARQUET) for file in sorted(folder.glob("data/*.parquet"))]
+        tables += [read_lines(file) for file in sorted(folder.glob("data/*.jsonl.zst"))]
     else:
         tables = [read_table(folder / name, STREAM) for name in _named(folder)]
     if not tables:
@@ -55,6 +56,15 @@ def read_folder(path):
     try:
         return pa.concat_tables(tables)
     except pa.ArrowInvalid as error:
+        raise RefusedError(str(error)) from error
+
+
+def read_lines(path):
+    """Read a shard of JSON lines."""
+    try:
+        with pa.input_stream(str(path), compression="zstd") as stream:
+            return pa.Table.from_pylist([json.loads(line) for line in stream.read().splitlines()])
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise RefusedError(str(error)) from error
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import dsdm
+from dsdm.checks import FORMATS, TOKEN_FORMATS
 from tests.fuzz.mutate import mutated
 from tests.fuzz.seeds import Seed
 
@@ -54,7 +55,7 @@ def wanted():
 def call(kind):
     """Give the options of the run that a folder is of."""
     form, _, order = kind.partition(" ")
-    tokens = {"columns": ["tokens"]} if form == "tokens" else {}
+    tokens = {"columns": ["tokens"]} if form in TOKEN_FORMATS else {}
     return {"format": form, "row_order": order or "given", "num_shards": 4, "threads": 1, "progress": False, **tokens}
 
 
@@ -63,18 +64,18 @@ def folder():
     rows = corpus()
     tokens = pa.table({"tokens": [[number] * (number % 5) for number in range(ROWS)]})
     with tempfile.TemporaryDirectory() as place:
-        for kind in ("arrow", "parquet", "tokens"):
+        for kind in FORMATS:
             out = Path(place) / kind
-            dsdm.materialize(tokens if kind == "tokens" else rows, wanted(), out, **call(kind))
+            dsdm.materialize(tokens if kind in TOKEN_FORMATS else rows, wanted(), out, **call(kind))
             files = contents(out)
             yield Folder(kind, files)
-            if kind != "tokens":
+            if kind in {"arrow", "parquet"}:
                 yield Folder(kind, {name: data for name, data in files.items() if name != MANIFEST})
 
 
 def unfinished():
     """What interrupted runs leave: a plan, a journal, shards that are finished, and one that is not."""
-    for kind in ("arrow", "parquet", "arrow shuffle"):
+    for kind in ("arrow", "parquet", "jsonl", "arrow shuffle"):
         with tempfile.TemporaryDirectory() as place:
             lay_corpus(place)
             seed = {"seed": SEED} if "shuffle" in kind else {}

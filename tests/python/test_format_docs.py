@@ -92,7 +92,9 @@ def test_every_name_in_unfinished_output_is_described(format_runs):
         for path in (path for path in staging.rglob("*") if path.is_file()):
             name = path.relative_to(staging).as_posix()
             if name.startswith("output/"):
-                assert path.name in named or re.search(r"\.(arrow|parquet|npy|bin|index|idx)(\.part)?$", name), name
+                assert path.name in named or re.search(
+                    r"\.(arrow|parquet|jsonl\.zst|npy|bin|index|idx)(\.part)?$", name
+                ), name
                 name = "output/NAME.part" if name.endswith(".part") else "output/"
             seen.add(name)
     assert seen - {"plan.json.part"} == described - set(table("unfinished.md")) - {"plan.json.part", "replaced/"}

@@ -13,10 +13,9 @@ import xxhash
 
 import dsdm
 from dsdm import errors
-from dsdm.checks import TOKEN_FORMATS
+from dsdm.checks import FORMATS
 
 ROWS = 3000
-FORMATS = ["arrow", "parquet", *TOKEN_FORMATS]
 
 
 @pytest.fixture(scope="module")

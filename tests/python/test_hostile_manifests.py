@@ -15,6 +15,7 @@ import pytest
 
 import dsdm
 from dsdm import errors
+from dsdm.checks import FORMATS
 from dsdm.selection.record.check import FUNCTIONS
 
 SECRET = "the words of another"  # noqa: S105 - of a test
@@ -289,7 +290,7 @@ def test_what_is_no_file_is_not_waited_for(work, name, kind):
         dsdm.verify("out")
 
 
-@pytest.mark.parametrize("format", ["arrow", "parquet", "tokens", "bin", "megatron", "litdata"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_link_in_the_folder_to_what_is_not_trusted_is_not_followed(work, format):  # noqa: A002
     table = pa.table({"input_ids": [[1, 2], [3, 4], [5]]})
     dsdm.materialize(table, [2, 1], "linked", format=format, progress=False)

@@ -166,7 +166,7 @@ def test_as_many_files_as_the_usual_limit_are_no_matter(tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", ["arrow", "parquet", "tokens", "megatron"])
+@pytest.mark.parametrize("kind", ["arrow", "parquet", "jsonl", "tokens", "megatron"])
 def test_where_next_to_none_may_be_open_it_is_said_how_to_raise_the_limit(tmp_path, kind):
     """Nothing that the system refuses for want of handles is called damage, and each error says what to do."""
     pq.write_table(pa.table({"input_ids": [[1, 2], [3, 4]]}), tmp_path / "a.parquet")

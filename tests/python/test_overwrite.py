@@ -9,10 +9,9 @@ import pyarrow as pa
 import pytest
 
 import dsdm
-from dsdm.checks import TOKEN_FORMATS
+from dsdm.checks import FORMATS
 
 TABLE = pa.table({"input_ids": [[1, 2], [3, 4], [5, 6]]})
-FORMATS = ("arrow", "parquet", *TOKEN_FORMATS)
 
 
 def contents(folder):
@@ -61,7 +60,7 @@ def test_a_file_beside_a_dataset_is_named_and_stays(tmp_path, form, name):
     own = folder / name
     own.parent.mkdir(exist_ok=True)
     own.write_text("mine")
-    inner = name if name.startswith("data/") and form == "parquet" else name.split("/")[0]
+    inner = name if name.startswith("data/") and form in {"parquet", "jsonl"} else name.split("/")[0]
     refused(folder, f"{folder / inner} is none of it; move it elsewhere, or remove the directory yourself")
     own.unlink()
     if own.parent != folder and not any(own.parent.iterdir()):

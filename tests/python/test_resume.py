@@ -18,12 +18,11 @@ import pytest
 
 import dsdm
 from dsdm import errors
-from dsdm.checks import TOKEN_FORMATS
+from dsdm.checks import FORMATS
 from dsdm.rows import progress
 
 ROWS = 40_000
 SHARDS = 6
-FORMATS = ["arrow", "parquet", *TOKEN_FORMATS]
 # The first half of the rows are short and the others long: so are the shards, of which a limit cuts the long.
 CHOSEN = np.concatenate([np.random.default_rng(1).permutation(ROWS // 2)[:1500], ROWS // 2 + np.arange(1500)])
 LONG = np.tile(CHOSEN, 150)

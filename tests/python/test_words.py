@@ -121,7 +121,7 @@ SAID = [
     ([*C, "--row-ids", "a"], "--row-ids adds a column 'a'"),
     ([*C, "--shuffle-seed", 3], "--shuffle-seed 3 belongs to --row-order shuffle, and --row-order is 'given'"),
     ([*C, "--format", "tokens", "--columns", "a"], "name a column of these by --columns"),
-    ([*C, "--format", "csv"], "'csv' is not one of 'arrow', 'parquet', 'tokens', 'bin'"),
+    ([*C, "--format", "csv"], "'csv' is not one of 'arrow', 'parquet', 'jsonl', 'tokens', 'bin'"),
     (["materialize", "c.parquet"], "give SHARDS... and OUT: the corpus, and behind it the directory to write"),
     (
         ["materialize", "c.parquet", "o", "--by", "random", "--rows", 11, "-k", 3],

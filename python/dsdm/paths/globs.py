@@ -93,6 +93,7 @@ def would_read(text: str, target: str) -> bool:
         "",
         "/data-00000-of-00001.arrow",
         "/data/train-00000-of-00001.parquet",
+        "/data/train-00000-of-00001.jsonl.zst",
         "/tokens-00000-of-00001.npy",
         "/tokens-00000-of-00001.bin",
     )

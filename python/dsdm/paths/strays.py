@@ -8,7 +8,7 @@ from dsdm.checks import TOKEN_FORMATS
 from dsdm.paths.belongs import ROWS, SCORES, Use, walk
 
 _ARROW = Use("rows", {suffix: kind for suffix, kind in ROWS.kinds.items() if kind == "Arrow"})
-_TAKEN = {"arrow": _ARROW, "parquet": ROWS, **dict.fromkeys(TOKEN_FORMATS, SCORES)}
+_TAKEN = {"arrow": _ARROW, "parquet": ROWS, "jsonl": ROWS, **dict.fromkeys(TOKEN_FORMATS, SCORES)}
 """What of a directory readers take that go by the names of files: those of token arrays take `.npy` and `.bin`."""
 
 # Where `load_dataset` looks first, for files of any format.
@@ -28,6 +28,6 @@ def strays(folder: str, form: str, written: set[str]) -> Iterator[str]:
         return
     yield from tree.sets
     yield from (name for name in _READ_FIRST if Path(folder, name).is_file() and name not in written)
-    if form == "parquet":
+    if form in {"parquet", "jsonl"}:
         beside = sorted(f"data/{path.name}" for path in Path(folder, "data").glob("*") if _SPLIT.fullmatch(path.name))
         yield from (path for path in beside if path not in written)

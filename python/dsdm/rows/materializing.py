@@ -120,7 +120,10 @@ def materialize(
     format
         ``"arrow"``: the layout of ``save_to_disk``, which datasets 2.14 and later open. ``"parquet"``:
         ``data/train-00000-of-00004.parquet`` and so on, which ``datasets.load_dataset`` and the hub open, compressed
-        by zstd, with checksums of the pages. ``"tokens"``: the column of lists of whole numbers that ``columns``
+        by zstd, with checksums of the pages. ``"jsonl"``: ``data/train-00000-of-00004.jsonl.zst``, an object of JSON on
+        each line, compressed by zstd, which ``load_dataset`` opens too (with ``zstandard``). What JSON has no form for
+        is an error, by its type before anything is written (bytes, durations, times of a day), else by its row (NaN,
+        infinities, whole numbers from 2^63). ``"tokens"``: the column of lists of whole numbers that ``columns``
         names, ``"input_ids"`` if it does not, as flat arrays for trainers that map them:
         ``tokens-00000-of-00004.npy`` of the shape (rows, length), or where rows differ in length (tokens,) and
         ``tokens-00000-of-00004.offsets.npy`` with the rows + 1 bounds of the rows; ``tokens.json`` tells which. A

@@ -26,6 +26,7 @@ from dsdm.rows.row_numbers import interruptibly
 from dsdm.rows.sizes import to_bytes
 
 _TOKENS_COLUMN = "input_ids"
+_OF_THE_HUB = {"parquet": "Parquet", "jsonl": "JSON lines"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +143,11 @@ def check_seed_of_order(seed: int | None, row_order: str, name: str = "seed") ->
 
 
 def check_shards(num_shards: int | None, rows: int, format: str) -> None:  # noqa: A002 - as it is called
-    """Refuse more shards than there are rows, of which some would have none; one may have none, but for Parquet."""
-    if format == "parquet" and not rows:
+    """Refuse more shards than there are rows, of which some would have none; one may have none, but for the hub."""
+    if format in _OF_THE_HUB and not rows:
         message = (
-            "no rows are to be written, and datasets.load_dataset opens no Parquet without rows; choose rows, or write "
-            "format='arrow', which opens with datasets.load_from_disk"
+            f"no rows are to be written, and datasets.load_dataset opens no {_OF_THE_HUB[format]} without rows; choose "
+            "rows, or write format='arrow', which opens with datasets.load_from_disk"
         )
         raise ValueError(message)
     if num_shards is not None and num_shards > max(rows, 1):

@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::exec::job::State;
 use crate::write::format::finished::FinishedShard;
 
 /// A format. Pieces of a shard are encoded on any thread, each on its own, and lie in the shard in their order.
@@ -31,6 +32,11 @@ pub(crate) trait Encoder: Send + Sync {
         Ok(())
     }
 
+    /// What the pieces of a shard go through, one after the other; nothing where they are written as they are.
+    fn packer(&self) -> Result<Option<Box<dyn Packer>>> {
+        Ok(None)
+    }
+
     /// Rows as the bytes that they have in a shard. `first` is the number of the first of them in the output.
     fn encode(&self, first: u64, batches: Vec<RecordBatch>) -> Result<Piece<Self::Note>>;
 
@@ -42,6 +48,15 @@ pub(crate) trait Encoder: Send + Sync {
 
     /// The files beside the shards, as name and text. Without the last of them, the folder opens as nothing.
     fn companions(&self, fingerprint: &str, shards: &[FinishedShard]) -> Result<Vec<(String, String)>>;
+}
+
+/// Packs the pieces of one shard, in their order. Each thread may be the one that does, and one does at a time.
+pub(crate) trait Packer: Send {
+    /// A piece as bytes of the shard: some of it may come out with those after it.
+    fn pack(&mut self, buffers: Vec<Buffer>, state: &State) -> Result<Vec<Buffer>>;
+
+    /// What is left after the last piece.
+    fn end(self: Box<Self>) -> Result<Vec<u8>>;
 }
 
 /// Rows as bytes.

@@ -5,6 +5,7 @@ pub(crate) mod embed;
 pub(crate) mod encoder;
 pub(crate) mod finished;
 pub(crate) mod hf;
+pub(crate) mod jsonl;
 pub(crate) mod parquet;
 pub(crate) mod reopen;
 pub(crate) mod shard_names;
@@ -19,6 +20,8 @@ pub enum Format {
     Arrow,
     /// Parquet files, as the hub has them.
     Parquet,
+    /// Lines of JSON, compressed by zstd.
+    Jsonl,
     /// The tokens of one column, for trainers.
     Tokens(Layout),
 }
@@ -40,9 +43,10 @@ pub enum Layout {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Arrow,
         Self::Parquet,
+        Self::Jsonl,
         Self::Tokens(Layout::Npy),
         Self::Tokens(Layout::Bin),
         Self::Tokens(Layout::ModdedNanogpt),
@@ -55,6 +59,7 @@ impl Format {
         match self {
             Self::Arrow => "arrow",
             Self::Parquet => "parquet",
+            Self::Jsonl => "jsonl",
             Self::Tokens(layout) => layout.name(),
         }
     }

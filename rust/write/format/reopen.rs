@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::hf::fits::fits;
 use super::hf::release::Release;
+use super::jsonl;
 use super::tokens;
 use super::tokens::sidecar;
 use crate::checked;
@@ -54,6 +55,7 @@ impl ReopenCheck {
                 };
                 Ok((schema, Box::new(first)))
             }),
+            Format::Jsonl => self.lines(),
             Format::Tokens(layout) => self.tokens(layout),
         }
     }
@@ -121,6 +123,24 @@ impl ReopenCheck {
                 let (name, found) = (field.name(), field.data_type());
                 let message =
                     format!("the feature {feature} of the column {name:?} does not stand for {found}");
+                return Err(self.refused(&message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lines: the keys of the first row of each shard.
+    fn lines(&self) -> Result<()> {
+        let names: Vec<_> = self.schema.fields().iter().map(|field| field.name()).collect();
+        for (shard, name) in checked::zip(&self.shards, self.files()?)? {
+            let keys = jsonl::first_keys(&self.folder.join(name))?;
+            let as_written = match &keys {
+                Some(keys) => shard.rows > 0 && keys.iter().eq(names.iter().copied()),
+                None => shard.rows == 0,
+            };
+            if !as_written {
+                let message =
+                    format!("{name} begins with a row of {keys:?}, and rows of {names:?} were written");
                 return Err(self.refused(&message));
             }
         }

@@ -8,13 +8,14 @@ const BESIDE: [&str; 5] = ["dataset_info.json", "state.json", "dsdm.json", "toke
 /// What is before and behind the numbers in the name of a shard.
 const ARROW: (&str, &str) = ("data-", ".arrow");
 const PARQUET: (&str, &str) = ("data/train-", ".parquet");
+const JSONL: (&str, &str) = ("data/train-", ".jsonl.zst");
 const TOKENS: (&str, &str) = ("tokens-", ".npy");
 const OFFSETS: (&str, &str) = ("tokens-", ".offsets.npy");
 const BIN: (&str, &str) = ("tokens-", ".bin");
 /// No reader of `*.bin` or `*.npy` takes it for tokens.
 const ENDS: (&str, &str) = ("tokens-", ".bin.index");
 const IDX: (&str, &str) = ("tokens-", ".idx");
-const ALL: [(&str, &str); 7] = [ARROW, PARQUET, TOKENS, OFFSETS, BIN, ENDS, IDX];
+const ALL: [(&str, &str); 8] = [ARROW, PARQUET, JSONL, TOKENS, OFFSETS, BIN, ENDS, IDX];
 /// Digits of a number in a name, at least.
 const DIGITS: usize = 5;
 
@@ -23,6 +24,7 @@ pub(crate) fn shard_name(format: Format, shard: usize, shards: usize) -> String 
     let (start, end) = match format {
         Format::Arrow => ARROW,
         Format::Parquet => PARQUET,
+        Format::Jsonl => JSONL,
         Format::Tokens(Layout::Npy) => TOKENS,
         Format::Tokens(_) => BIN,
     };

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Manifest;
+use super::{Manifest, ShardRecord};
 use crate::checked;
 use crate::error::{At, Error, Result};
-use crate::exec::job::Job;
+use crate::exec::job::{Job, Queue};
 use crate::io::identity::FileIdentity;
 use crate::io::json;
 use crate::io::save_to_disk::{STATE, shards_of};
 use crate::write::disk::checksum;
 use crate::write::format::finished::FileEntry;
-use crate::write::format::{Format, arrow, parquet, tokens};
+use crate::write::format::{Format, arrow, jsonl, parquet, tokens};
 use crate::write::manifest;
 
 /// What was found to be as it was written.
@@ -61,7 +61,7 @@ pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
             return Err(Error::checksum(path, At::File, message));
         }
     }
-    count_rows(folder, &manifest)?;
+    count_rows(job, folder, &manifest)?;
     check_state(folder, &manifest)?;
     Ok(Verified {
         rows: manifest.rows,
@@ -102,30 +102,41 @@ fn check_size(file: &FileEntry, path: &Path) -> Result<()> {
     })
 }
 
-/// Counts the rows of every shard by its framing.
-fn count_rows(folder: &Path, manifest: &Manifest) -> Result<()> {
+/// Counts the rows of every shard by its framing, or by its lines.
+fn count_rows(job: &Job<'_>, folder: &Path, manifest: &Manifest) -> Result<()> {
     let Some(format) = Format::named(&manifest.format) else {
         let other = &manifest.format;
         let message = format!("the format {other:?} is not known here; use the dsdm that wrote it");
         return Err(Error::format(folder.join(manifest::NAME), At::Field("format".to_owned()), message));
     };
-    let count = |path: &Path| match format {
-        Format::Arrow => arrow::count_rows(path),
-        Format::Parquet => parquet::count_rows(path),
-        Format::Tokens(layout) => tokens::count_rows(layout, path),
-    };
-    let mut all = 0u64;
-    for shard in &manifest.shards {
-        let Some(file) = shard.files.first() else {
-            let message = format!("a shard of {} rows has no file", shard.rows);
-            return Err(Error::format(folder.join(manifest::NAME), At::Field("shards".to_owned()), message));
-        };
-        let path = place(folder, &file.name)?;
-        let rows = count(&path)?;
-        if rows != shard.rows {
-            let message = format!("{} rows were written and {rows} are there", shard.rows);
-            return Err(Error::format(path, At::File, message));
+    let count = |path: &Path, shard: &ShardRecord| {
+        let rows = match format {
+            Format::Arrow => arrow::count_rows(path),
+            Format::Parquet => parquet::count_rows(path),
+            Format::Jsonl => jsonl::count_rows(path),
+            Format::Tokens(layout) => tokens::count_rows(layout, path),
+        }?;
+        if rows == shard.rows {
+            return Ok((path.to_path_buf(), rows));
         }
+        let message = format!("{} rows were written and {rows} are there", shard.rows);
+        Err(Error::format(path, At::File, message))
+    };
+    let queue = Queue::new(manifest.shards.len() as u64);
+    let counted = job.run(|_, state| {
+        let mut mine = Vec::new();
+        while let Some(next) = queue.take() {
+            state.check()?;
+            let shard = checked::get(&manifest.shards, checked::index(next)?)?;
+            mine.push((next, place_of_shard(folder, shard).and_then(|path| count(&path, shard))));
+        }
+        Ok(mine)
+    })?;
+    let mut counted: Vec<_> = counted.into_iter().flatten().collect(); // Proof: the lists of all threads.
+    counted.sort_by_key(|(number, _)| *number);
+    let mut all = 0u64;
+    for (_, shard) in counted {
+        let (path, rows) = shard?;
         all = all.checked_add(rows).ok_or_else(|| {
             Error::format(path, At::File, format!("{rows} rows after {all} are more than can be"))
         })?;
@@ -135,6 +146,15 @@ fn count_rows(folder: &Path, manifest: &Manifest) -> Result<()> {
     }
     let message = format!("it says {} rows, and the shards have {all}", manifest.rows);
     Err(Error::format(folder.join(manifest::NAME), At::Field("rows".to_owned()), message))
+}
+
+/// Where the rows of a shard are.
+fn place_of_shard(folder: &Path, shard: &ShardRecord) -> Result<PathBuf> {
+    let Some(file) = shard.files.first() else {
+        let message = format!("a shard of {} rows has no file", shard.rows);
+        return Err(Error::format(folder.join(manifest::NAME), At::Field("shards".to_owned()), message));
+    };
+    place(folder, &file.name)
 }
 
 /// Where `datasets` is told the shards, these are those of the manifest.
@@ -199,7 +219,7 @@ mod tests {
     fn a_shard_without_a_file_is_an_error() {
         let (dir, mut manifest) = folder_of(&[]);
         manifest.shards.iter_mut().for_each(|shard| shard.files.clear());
-        let said = count_rows(dir.path(), &manifest).unwrap_err().to_string();
+        let said = count_rows(&Job::new(1), dir.path(), &manifest).unwrap_err().to_string();
         assert!(said.contains("dsdm.json") && said.contains("a shard of 1 rows has no file"), "{said}");
     }
 

@@ -12,11 +12,14 @@ use std::time::Duration;
 use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
 use crc32fast::Hasher;
+use twox_hash::XxHash3_64;
 
 use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::exec::job::State;
 use crate::exec::locks::{lock, wait};
+use crate::write::disk::checksum::of_buffers;
+use crate::write::format::encoder::Packer;
 
 /// How often a waiting thread looks whether the job is to stop.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -27,6 +30,8 @@ const LEFT: usize = 2;
 pub(crate) struct OrderedWriter<N> {
     /// The file, while pieces are being written.
     pub(crate) file: Option<Arc<File>>,
+    /// What packs the pieces, where that is done; the thread that writes has it meanwhile.
+    pub(crate) packer: Option<Box<dyn Packer>>,
     /// Blocks that wait for the others of their piece.
     pub(crate) waiting: BTreeMap<u64, HashMap<u64, (u64, Vec<RecordBatch>)>>,
     /// Pieces that are left with the thread that writes, or will write the one before them.
@@ -54,10 +59,19 @@ pub(crate) struct PieceRecord<N> {
     pub(crate) note: N,
 }
 
+impl<N> PieceRecord<N> {
+    /// What is to be known of a piece of these bytes.
+    pub(crate) fn of(buffers: &[Buffer], note: N) -> Self {
+        let (sum, digests) = of_buffers(buffers);
+        Self { sum, digest: XxHash3_64::oneshot(&digests), note }
+    }
+}
+
 impl<N> Default for OrderedWriter<N> {
     fn default() -> Self {
         Self {
             file: None,
+            packer: None,
             waiting: BTreeMap::new(),
             left: BTreeMap::new(),
             writing: false,

@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use crc32fast::Hasher;
 use twox_hash::XxHash3_64;
 
-use super::disk::checksum::{Crc32, of_buffers, of_parts};
+use super::disk::checksum::{Crc32, of_parts};
 use super::disk::folder::Folder;
 use super::disk::partial::{create, part, write_all_at, write_at};
 use super::disk::sync_thread::Background;
@@ -150,6 +150,7 @@ impl<E: Encoder + 'static> Shards<E> {
         let head = self.encoder.head(shard.rows)?;
         write_at(&file, &path, &head, 0)?;
         turn.offset = head.len() as u64;
+        turn.packer = self.encoder.packer()?;
         turn.file = Some(file.clone());
         Ok(file)
     }
@@ -170,7 +171,15 @@ impl<E: Encoder + 'static> Shards<E> {
         let mut piece = Some(first);
         let file = self.open(shard, &mut turn)?;
         let path = self.folder.at(part(&shard.name));
-        while let Some(next) = piece {
+        while let Some(mut next) = piece {
+            if let Some(mut packer) = turn.packer.take() {
+                drop(turn);
+                shard.moved.notify_all();
+                next.buffers = packer.pack(next.buffers, state)?;
+                next.known = PieceRecord::of(&next.buffers, next.known.note);
+                turn = lock(&shard.turn)?;
+                turn.packer = Some(packer);
+            }
             let (buffers, mut offset) = turn.place(next)?;
             self.encoder.check_bytes(&shard.name, turn.offset)?;
             drop(turn);
@@ -236,6 +245,12 @@ impl<E: Encoder + 'static> Shards<E> {
             sums.push((sum, digest));
             notes.push((offset, note));
         }
+        if let Some(packer) = turn.packer.take() {
+            let rest = packer.end()?;
+            write_all_at(&file, &path, &rest, turn.offset, state)?;
+            turn.offset = checked::add(turn.offset, rest.len() as u64)?;
+            sums.push((of_parts([rest.as_slice()]), XxHash3_64::oneshot(&rest)));
+        }
         let End { head, tail, more, extra } = self.encoder.end(&shard.name, notes)?;
         let begun = self.encoder.head(shard.rows)?;
         if let Some(head) = &head {
@@ -282,9 +297,8 @@ impl<E: Encoder + 'static> Sink for Shards<E> {
             return Ok(()); // Proof: the block waits for the last of its piece, and no shard ends without it.
         };
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
-        let (sum, digests) = of_buffers(&buffers);
-        let piece =
-            Encoded { buffers, known: PieceRecord { sum, digest: XxHash3_64::oneshot(&digests), note } };
+        let known = PieceRecord::of(&buffers, note);
+        let piece = Encoded { buffers, known };
         self.write(block.shard, shard, number, piece, state)
     }
 }

@@ -35,6 +35,7 @@ class OutputFormat(StrEnum):
 
     arrow = "arrow"
     parquet = "parquet"
+    jsonl = "jsonl"
     tokens = "tokens"
     bin = "bin"
     modded_nanogpt = "modded-nanogpt"
@@ -77,7 +78,8 @@ class Writing:
         typer.Option("--memory-limit", metavar="SIZE", help="Memory to hold, about; else a quarter of what is free."),
     ] = None
     format: Annotated[
-        OutputFormat, typer.Option("--format", help="For load_from_disk, for the hub, or tokens for a trainer.")
+        OutputFormat,
+        typer.Option("--format", help="For load_from_disk, for the hub, JSON lines, or tokens for a trainer."),
     ] = OutputFormat.arrow
     tokens_column: Annotated[
         str | None,
@@ -153,7 +155,7 @@ class Writing:
                 )
                 raise typer.BadParameter(message)
             return None
-        of_tokens = self.format not in {OutputFormat.arrow, OutputFormat.parquet}
+        of_tokens = self.format not in {OutputFormat.arrow, OutputFormat.parquet, OutputFormat.jsonl}
         written = self.columns if of_tokens else None
         return self.tokens_column or (written[0] if written else _COLUMN)
 

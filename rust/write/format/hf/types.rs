@@ -30,7 +30,7 @@ pub(crate) fn for_parquet(corpus: &Corpus, release: Release) -> Result<Corpus> {
     in_types(corpus, release, parquet_field)
 }
 
-fn in_types(
+pub(crate) fn in_types(
     corpus: &Corpus,
     release: Release,
     convert: impl Fn(&str, &Field) -> Result<Field>,
@@ -86,7 +86,10 @@ fn parquet_field(column: &str, field: &Field) -> Result<Field> {
 }
 
 /// The same type with the fields within it replaced.
-fn with_inner(data_type: &DataType, replace: &dyn Fn(&Field) -> Result<Field>) -> Result<DataType> {
+pub(crate) fn with_inner(
+    data_type: &DataType,
+    replace: &dyn Fn(&Field) -> Result<Field>,
+) -> Result<DataType> {
     let one = |field: &FieldRef| Ok::<_, Error>(Arc::new(replace(field)?));
     Ok(match data_type {
         DataType::List(item) => DataType::List(one(item)?),
@@ -123,7 +126,7 @@ fn is_zone(zone: &str) -> bool {
     zone.chars().all(|c| c.is_ascii_alphanumeric() || "/_+-:".contains(c))
 }
 
-fn refused(column: &str, what: &str, why: &str) -> Error {
+pub(crate) fn refused(column: &str, what: &str, why: &str) -> Error {
     let message = format!("the column has {what}, {why}; leave it out with columns=, or store it otherwise");
     Error::schema(Path::new("the rows"), At::Field(format!("column {column:?}")), message)
 }

@@ -223,7 +223,7 @@ fn check_room(batch: &RecordBatch) -> Result<(), ParquetError> {
 }
 
 /// How many values an array has at most, with those within it.
-fn values_in(data: &ArrayData) -> u64 {
+pub(crate) fn values_in(data: &ArrayData) -> u64 {
     // Proof: they are in memory.
     data.child_data().iter().map(values_in).fold(data.len() as u64, u64::saturating_add)
 }
