@@ -14,7 +14,7 @@ def main(folder: Path) -> None:
         rows = opened.with_format("numpy")[:]["input_ids"]
         assert rows.shape == (opened.num_rows, 1024), rows.shape
         assert opened.num_rows > 0
-        assert opened.shuffle(seed=1337)[0].keys() == {"input_ids"}
+        assert opened.shuffle(seed=1337)[0].keys() == {"input_ids", "text"}
     print(f"datasets {datasets.__version__} opens all {len(subsets)}")  # noqa: T201 - the report
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from dsdm import _native
 from dsdm.reporting.facts import CutFacts, Histogram, Outside, Part, Quantile, ScoreFacts
 from dsdm.reporting.measure.bins import Bins
+from dsdm.rows.row_numbers import interruptibly
 from dsdm.selection.inputs import HeldScores, engine_scores
 from dsdm.selection.rules.ranked.quantile import bounds_between
 from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking
@@ -73,7 +75,7 @@ def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: i
     ends = _quantiles_of(finite, (0.0, 1.0)) if count else (0, 0)
     cut_into = Bins(float(ends[0]), float(ends[1]), bins)
     counted, values = _scan(vector, rows, cut_into)
-    found = tuple(_quantiles_of(finite, SHARES)) if count else ()
+    found = (ends[0], *_quantiles_of(finite, SHARES[1:-1]), ends[1]) if count else ()
     own = _quantiles_of_chosen(values)
     quantiles = [Quantile(share, found[at], own[at] if own else None) for at, share in enumerate(SHARES) if count]
     histogram = Histogram(cut_into.edges.tolist(), counted.rows.tolist(), counted.chosen.tolist()) if count else None
@@ -164,7 +166,18 @@ def _quantiles_of(ranking: Ranking, shares: tuple[float, ...]) -> list[Number]:
 
 
 def _quantiles_of_chosen(values: NDArray[Any]) -> list[Number]:
-    """Return the same quantiles of the finite scores of the chosen rows; none where none is finite."""
-    vector = Vector(np.ascontiguousarray(values), None)
-    finite = vector.finite()
-    return _quantiles_of(finite, SHARES) if len(values) and finite.count() else []
+    """Return the same quantiles of the finite scores of the chosen rows, which are in memory; none of none."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    ascending = interruptibly(lambda: np.sort(finite), len(finite))
+    if len(ascending) == 0:
+        return []
+    found: list[Number] = []
+    for share in SHARES:
+        place = Fraction(repr(share)) * (len(ascending) - 1)
+        below = int(place)
+        ends = ascending[below : below + 2]
+        if place == below:
+            found.append(ends[0].item())
+        else:
+            found.append(float(np.quantile(ends.astype(np.float64), float(place - below))))
+    return found
