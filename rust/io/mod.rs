@@ -6,7 +6,6 @@ mod handle;
 pub mod identity;
 pub(crate) mod ipc;
 pub(crate) mod json;
-#[allow(dead_code, unused_imports)] // its readers of rows and of scores are to come
 pub(crate) mod lines;
 pub mod map;
 pub mod opened;

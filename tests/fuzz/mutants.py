@@ -19,12 +19,13 @@ SHARES = {
     "unfinished": 1,
     "safetensors": 2,
     "npz": 2,
+    "lines": 2,
 }
 """How many mutants in a round are of each format."""
 _ROUND = [form for form, share in SHARES.items() for _ in range(share)]
 
 ENDINGS = {"stream": ".arrow", "file": ".arrow", "raw": ".bin"}
-ENDINGS |= {form: f".{form}" for form in ("parquet", "pt", "npy", "npz", "safetensors")}
+ENDINGS |= {form: f".{form}" for form in ("parquet", "pt", "npy", "npz", "safetensors", "lines")}
 FOLDERS = {"folder": folders.folder, "unfinished": folders.unfinished}
 
 

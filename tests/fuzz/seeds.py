@@ -4,6 +4,7 @@ What they hold is drawn from a fixed seed: the mutants of a seed number are the 
 pyarrow and numpy run.
 """
 
+import gzip
 import io
 import itertools
 import json
@@ -219,6 +220,21 @@ def _parquet(name, rows, options):
     return Seed(name, data, ((4, footer), (4, min(60, footer)), (footer, len(data))))
 
 
+def lines():
+    """JSON lines, plain and compressed, in one member or frame and in several."""
+    names = [name for name in table().column_names if name not in {"when", "amount"}]
+    rows = table().select(names).to_pylist()
+    rows[3]["more"] = {"list": [[1.5, None], []], "text": '\u00e9\ud7ff\n"\\'}
+    plain = "".join(json.dumps(row, ensure_ascii=number % 2 == 0) + "\n" for number, row in enumerate(rows)).encode()
+    yield Seed("plain", plain)
+    yield Seed("with a mark", b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"))
+    half = len(plain) // 3
+    for name, pack in (("gzip", gzip.compress), ("zstd", lambda data: pa.compress(data, "zstd", asbytes=True))):
+        yield Seed(name, packed := pack(plain), ((0, 20), (len(packed) - 12, len(packed))))
+        several = pack(plain[:half]) + pack(plain[half:])
+        yield Seed(f"{name} in parts", several, ((0, 20), (len(pack(plain[:half])) - 12, len(pack(plain[:half])) + 20)))
+
+
 FILES = {
     "npy": npy,
     "npz": npz,
@@ -228,4 +244,5 @@ FILES = {
     "stream": stream,
     "file": file,
     "parquet": parquet,
+    "lines": lines,
 }

@@ -21,6 +21,7 @@ from tests.fuzz.judge import (
     judged_in_part,
     refusal,
 )
+from tests.oracle import json_lines
 from tests.oracle.readers import (
     FILE,
     PARQUET,
@@ -110,6 +111,18 @@ def safetensors(mutant):
         return refusal(error)
     mutant.theirs()
     return judged(mutant, lambda path: read_safetensors(path, key), lambda theirs: compared_scores(ours, theirs))
+
+
+def lines(mutant):
+    """JSON lines, as the `json` of Python reads them line by line."""
+    try:
+        shards = dsdm.open_shards(mutant.path, threads=mutant.number % 3 + 1)
+        rows = _some(len(shards), mutant.number)
+        ours = shards.take(rows)
+    except BaseException as error:  # noqa: BLE001
+        return refusal(error)
+    mutant.theirs()
+    return judged(mutant, json_lines.read_file, lambda theirs: compared_rows(ours, rows, len(shards), theirs))
 
 
 def raw(mutant):
@@ -220,5 +233,6 @@ TARGETS = {
     "stream": _table(STREAM),
     "file": _table(FILE),
     "parquet": _table(PARQUET),
+    "lines": lines,
     **folder_targets.TARGETS,
 }

@@ -32,7 +32,7 @@ from tests.fuzz.seeds import Seed
 from tests.fuzz.targets import read
 from tests.oracle.readers import STREAM, RefusedError, read_table, read_until_refused
 
-FILES = ["npy", "npz", "raw", "pt", "safetensors", "stream", "file", "parquet"]
+FILES = ["npy", "npz", "raw", "pt", "safetensors", "stream", "file", "parquet", "lines"]
 FOLDERS = {"folder", "unfinished"}
 ROUND = sum(SHARES.values())
 

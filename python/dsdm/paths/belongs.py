@@ -18,6 +18,13 @@ _KINDS = {
     ".parquet": "Parquet",
     ".pq": "Parquet",
 }
+LINES = "JSON lines"
+# A .json by itself is mostly no table: what a directory, a model or a data set is told by.
+_LINE_KINDS = {
+    ".jsonl": LINES,
+    ".ndjson": LINES,
+    **{f"{suffix}{packed}": LINES for suffix in (".jsonl", ".ndjson", ".json") for packed in (".gz", ".zst")},
+}
 _SCORE_KINDS = {
     ".pt": "torch",
     ".pth": "torch",
@@ -58,11 +65,12 @@ class Use:
 
     def kind(self, name: str) -> str | None:
         """Return the format that a file's name promises, if it is one that is opened."""
-        return self.kinds.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
+        stem, last = os.path.splitext(name.lower())  # noqa: PTH122
+        return self.kinds.get(last) or self.kinds.get(os.path.splitext(stem)[1] + last)  # noqa: PTH122
 
 
 SCORES = Use("scores", _KINDS | _SCORE_KINDS)
-ROWS = Use("rows", _KINDS)
+ROWS = Use("rows", _KINDS | _LINE_KINDS)
 
 
 @dataclass

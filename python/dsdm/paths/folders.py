@@ -10,7 +10,7 @@ from pathlib import Path
 from dsdm._native import json_bytes
 from dsdm.errors import FormatError
 from dsdm.paths import complete, order
-from dsdm.paths.belongs import ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
+from dsdm.paths.belongs import LINES, ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
 from dsdm.paths.hub.card import read_card
 from dsdm.paths.named import place_of, tells_place
 from dsdm.paths.saved import STATE, saved_shards
@@ -115,7 +115,12 @@ def one_kind(where: str, files: list[str], use: Use) -> None:
     if len(first) < 2:  # noqa: PLR2004
         return
     if use is ROWS:
-        message = f"{where}: there are both .arrow and .parquet files; choose by a glob such as {where}/**/*.parquet"
+        one, other = sorted(first.values())[:2]
+        ending = "".join(Path(other).suffixes[-2:]) if use.kind(other) == LINES else Path(other).suffix
+        message = (
+            f"{where}: {one} and {other} are of two formats, and which of them is meant cannot be known; choose by a "
+            f"glob such as {where}/**/*{ending}"
+        )
         raise ValueError(message)
     names = ", ".join(sorted(first.values()))
     message = f"score files of several kinds are here ({names}); name the files, or a glob of them"
@@ -202,7 +207,11 @@ def _refuse_nothing(folder: str, use: Use) -> None:
     if Path(folder, STATE).exists():
         saved_shards(folder)  # says what is wrong with it
     if use is ROWS:
-        message = "no *.arrow and no *.parquet files here or in directories below, and no state.json"
+        message = (
+            "no *.arrow, *.parquet or *.jsonl files here or in directories below (nor *.ndjson, *.jsonl.gz, "
+            "*.jsonl.zst, *.json.gz or *.json.zst), and no state.json; lines in other files are read by a glob: "
+            f"{folder}/*.json"
+        )
         raise FileNotFoundError(errno.ENOENT, message, folder)
     message = (
         "no scores were found in this directory; a directory of scores is one that datasets wrote with save_to_disk "

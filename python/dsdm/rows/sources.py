@@ -88,7 +88,7 @@ def open_source(
     if paths or isinstance(source, str | bytes | os.PathLike):
         found = find(source, ROWS, sort=sort, partial=partial)
         if not found.files:
-            message = "the list of shards is empty; name at least one .arrow or .parquet file"
+            message = "the list of shards is empty; name at least one .arrow, .parquet or .jsonl file"
             raise ValueError(message)
         label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
@@ -156,7 +156,7 @@ def _open_table(source: Any, columns: list[str] | None) -> Source:
     if hasattr(source, "__arrow_c_stream__"):
         return Source(_corpus_of(source, columns))
     message = (
-        "rows are read from a directory, a glob, a list of .arrow or .parquet files, a datasets.Dataset or a "
+        "rows are read from a directory, a glob, a list of .arrow, .parquet or .jsonl files, a datasets.Dataset or a "
         f"pyarrow.Table, and not from {_kind_of(source)}"
     )
     raise TypeError(message)

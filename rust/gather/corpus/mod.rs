@@ -16,7 +16,7 @@ use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
 use crate::gather::columns::convert::canonical;
 use crate::gather::columns::types::{own_features, same_layout};
-use crate::gather::source::{Batches, CorpusPart, MemoryPart, Unpacking, open_part};
+use crate::gather::source::{Batches, CorpusPart, MemoryPart, Unpacking, open_parts};
 use crate::gather::units::Units;
 use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
@@ -39,30 +39,16 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Opens Arrow and Parquet files as one table, in the order given, with these columns or all. Only their
-    /// metadata is read.
+    /// Opens Arrow and Parquet files and JSON lines as one table, in the order given, with these columns or all. Only
+    /// metadata is read of the former, and all of JSON lines: their types follow from the values.
     ///
     /// Files that are read by position are copied batch by batch, and the end of one that is cut is an error.
     ///
     /// # Errors
-    /// A file that cannot be opened, is neither Arrow nor Parquet, is cut or damaged; files whose columns
+    /// A file that cannot be opened, is none of these, is cut or damaged; files whose columns
     /// differ in name or type; a column type that has no counterpart in `datasets`.
     pub fn open(job: &Job<'_>, paths: &[PathBuf], columns: Option<&[String]>, io: Io) -> Result<Self> {
-        let queue = Queue::new(paths.len() as u64);
-        let opened = job.run_on(paths.len(), |_, state| {
-            let mut mine = Vec::new();
-            while let Some(index) = queue.take() {
-                let path = checked::get(paths, checked::index(index)?)?;
-                mine.push((index, open_part(path, io)?));
-                state.advance(1)?;
-            }
-            Ok(mine)
-        })?;
-        // Proof: the files of each thread in turn; all are counted below.
-        let mut parts: Vec<_> = opened.into_iter().flatten().collect();
-        checked::equal("files opened", parts.len(), paths.len())?;
-        parts.sort_by_key(|(index, _)| *index);
-        let corpus = Self::new(parts.into_iter().map(|(_, part)| part).collect(), columns)?;
+        let corpus = Self::new(open_parts(job, paths, columns, io)?, columns)?;
         Ok(Self { io, ..corpus })
     }
 

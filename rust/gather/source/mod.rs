@@ -1,9 +1,10 @@
-//! What rows are read of: Arrow and Parquet files, and tables in memory.
+//! What rows are read of: Arrow, Parquet and JSON lines, and tables in memory.
 
 mod arrow;
 mod check_values;
 #[cfg(test)]
 mod check_values_tests;
+mod json_lines;
 mod memory;
 mod open;
 mod parquet;
@@ -11,5 +12,5 @@ mod part;
 mod pick;
 
 pub(super) use memory::MemoryPart;
-pub(super) use open::open_part;
+pub(super) use open::open_parts;
 pub(super) use part::{Batches, CorpusPart, Unpacking};

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::memchr;
 
 use super::block::Place;
-use super::packing::Packing;
+use super::packing::{Packing, unpacking};
 use super::reader::{Blocks, Reading};
 use crate::checked;
 use crate::error::{Error, Result};
@@ -35,6 +35,7 @@ pub(crate) struct LineFile {
 
 impl LineFile {
     /// Opens a file and looks at its first bytes.
+    #[allow(dead_code)] // for those who have not opened the file
     pub(crate) fn open(path: &Path) -> Result<Self> {
         Self::new(Arc::new(Opened::open(path)?))
     }
@@ -74,8 +75,26 @@ impl LineFile {
     /// All lines, from the first.
     pub(crate) fn blocks(&self, how: Reading) -> Result<Blocks> {
         let start = Place { bytes: self.first, ..Place::default() };
+        // In a compressed file, a mark is seen once it is unpacked.
+        let marked = self.packing != Packing::Plain;
+        Ok(Blocks::new(Arc::clone(&self.opened), self.source()?, start, how).with_mark(marked.then_some(BOM)))
+    }
+
+    /// The first bytes as they are unpacked, for a look at what they are.
+    pub(crate) fn unpacked_head(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.source()?.take(HEAD).read_to_end(&mut bytes);
+        // What comes before an error is enough to know it by; the error comes again where lines are read.
+        if bytes.is_empty() {
+            read.map_err(|error| unpacking(self.path(), 0, error))?;
+        }
+        Ok(bytes)
+    }
+
+    /// All bytes from the first line on, as they are unpacked.
+    fn source(&self) -> Result<Box<dyn Read + Send>> {
         let stored = Stored { opened: Arc::clone(&self.opened), next: self.first, end: self.size() };
-        let source: Box<dyn Read + Send> = match self.packing {
+        Ok(match self.packing {
             Packing::Plain => Box::new(stored),
             Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BYTES, stored))),
             Packing::Zstd => {
@@ -83,10 +102,7 @@ impl LineFile {
                 let unpacked = zstd::stream::read::Decoder::with_buffer(stored);
                 Box::new(unpacked.map_err(|e| Error::io(self.path(), "beginning to unpack", e))?)
             }
-        };
-        // In a compressed file, a mark is seen once it is unpacked.
-        let marked = self.packing != Packing::Plain;
-        Ok(Blocks::new(Arc::clone(&self.opened), source, start, how).with_mark(marked.then_some(BOM)))
+        })
     }
 
     /// The lines of a plain file in a run of bytes, which begins and ends where lines do. Their numbers count from

@@ -33,7 +33,9 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use block::{Line, LineBlock, Place};
+#[cfg(test)]
+use block::LineBlock;
+pub(crate) use block::{Line, Place};
 pub(crate) use file::LineFile;
 pub(crate) use packing::Packing;
 pub(crate) use reader::{Blocks, Reading};

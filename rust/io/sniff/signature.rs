@@ -117,7 +117,7 @@ impl Signature {
 /// Return why a file holds no rows, by its first bytes.
 pub(crate) fn not_rows(head: Head<'_>) -> String {
     format!(
-        "its first bytes are {}, which is neither Parquet (PAR1), nor an Arrow file (ARROW1), nor an Arrow stream (ff ff ff ff)",
+        "its first bytes are {}, which is neither Parquet (PAR1), nor an Arrow file (ARROW1), nor an Arrow stream (ff ff ff ff), nor JSON lines",
         show(head.bytes)
     )
 }

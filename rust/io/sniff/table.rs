@@ -29,11 +29,11 @@ const NUMBERS: Advice = Advice::Each(
     "write the rows as Parquet",
 );
 const ROWS_OF_JSON: Advice = Advice::Do(
-    "write it as Parquet: pyarrow.parquet.write_table(pyarrow.json.read_json(path), \"new.parquet\"), which reads one object a line",
+    "as rows, JSON lines are read from files whose names end with .jsonl (or .jsonl.gz, .jsonl.zst); or write it as Parquet: pyarrow.parquet.write_table(pyarrow.json.read_json(path), \"new.parquet\"), which reads one object a line",
 );
 const LIST_OF_JSON: Advice = Advice::Each(
     "save its numbers: numpy.save(\"scores.npy\", numpy.array(json.loads(pathlib.Path(path).read_text()), dtype=\"float64\"))",
-    "write the rows as Parquet",
+    "of JSON, lines are read, each of which is one object: write the list as such (jq -c '.[]'), or write the rows as Parquet",
 );
 const ROWS_OF_TEXT: Advice = Advice::Do(
     "write it as Parquet: pyarrow.parquet.write_table(pyarrow.csv.read_csv(path), \"new.parquet\"), which reads the names of columns in its first line",
