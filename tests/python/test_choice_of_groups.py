@@ -1,6 +1,7 @@
 """Selections by groups in files and columns: told, chosen again by `verify`, and what their files become."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,65 @@ def test_verify_says_why_groups_are_not_looked_at(run, tmp_path):
     assert (code, "outside" in said) == (0, True)
     assert run("verify", "out", "--trust-path", elsewhere)[0] == 0
     elsewhere.unlink()
+
+
+@pytest.mark.parametrize("more", [["--per-group", "9"], ["--tokens", "90", "--lengths", "count", "--like", "equal"]])
+def test_a_draw_by_groups_that_was_interrupted_goes_on_with_its_seed(run, more, monkeypatch):
+    """What is told before rows are chosen has the same draw as what is told of them afterwards."""
+    from dsdm.cli import choice
+    from dsdm.selection.record.provenance import seed_of_draw
+
+    seen = []
+
+    class Watched(choice.Choice):
+        def select(self, *arguments):
+            before = json.loads(json.dumps(self.record(), default=str))
+            found = super().select(*arguments)
+            seen.append((before, json.loads(json.dumps(found.record(), default=str)), found.seed))
+            return found
+
+    monkeypatch.setattr("dsdm.cli.commands.Choice", Watched)
+    arguments = ["materialize", "corpus", "out", "--by", "s.npy", "--groups", "domain", *more, "--overwrite"]
+    for ties in (["--ties", "random"], ["--gumbel"]):
+        assert run(*arguments, *ties)[0] == 0
+        before, after, seed = seen.pop()
+        assert seed is not None
+        assert seed_of_draw(after, before) == seed
+        assert seed_of_draw({**after, "groups": {"column": "id"}}, before) is None
+
+
+JUNK: list[Any] = [None, 0, -1, 2**70, 1.5, True, "", "x", "\0", "../s.npy", [], [[]], [["a"]], {}, {"path": 1}, [{}]]
+FILES: list[Any] = [{"files": junk} for junk in JUNK] + [{"files": [], "column": junk} for junk in JUNK]
+FILES += [{"files": [{"path": junk, "bytes": 1, "modified_ns": 0}]} for junk in JUNK]
+FILES += [{"files": [{"path": "../s.npy", "bytes": junk, "modified_ns": junk}], "reading": junk} for junk in JUNK]
+
+
+def resigned(told: dict[str, Any]) -> None:
+    """Write a manifest with the checksum that it should have."""
+    del told["crc32"]
+    text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+    Path("out/dsdm.json").write_text(json.dumps({**told, "crc32": f"{zlib.crc32(text.encode()):08x}"}))
+
+
+@pytest.mark.parametrize("field", ["groups", "lengths", "per_group", "score_files", "chosen_by", "short"])
+@pytest.mark.parametrize("kind", ["told by choose", "of its own"])
+def test_manifests_that_tell_of_no_groups_choose_nothing(kind: str, field: str) -> None:
+    groups: Any = dsdm.open_scores("numbers.npy") if kind == "told by choose" else NUMBERS
+    lengths = dsdm.open_scores("lengths.npy")
+    given: dict[str, Any] = {"tokens": 99, "lengths": lengths, "groups": groups, "like": "equal"}
+    dsdm.materialize("corpus", dsdm.choose(dsdm.open_scores("s.npy"), **given), "out")
+    assert dsdm.verify("out").selection == (kind == "told by choose")
+    whole = Path("out/dsdm.json").read_text()
+    chosen = 0
+    for junk in JUNK + FILES:
+        told = json.loads(whole)
+        place = told["selection"]["chosen"]
+        place = place.setdefault("arguments", {}) if field == "per_group" else place
+        place[field] = junk
+        resigned(told)
+        try:
+            chosen += dsdm.verify("out").selection
+        except (errors.FormatError, errors.ChecksumError) as error:
+            assert "out" in str(error) or Path.cwd().name in str(error)  # noqa: PT017 - either is right
+    untouched = kind == "told by choose" and field in ("chosen_by", "short")
+    assert (chosen == len(JUNK + FILES)) == untouched

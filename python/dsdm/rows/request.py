@@ -19,6 +19,7 @@ from dsdm.selection.record.provenance import as_json, check_count, with_files
 from dsdm.selection.record.repeat import input_files, score_files
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.origin import identities_of
+from dsdm.selection.told import files_of_inputs
 
 # A number of a row, or a score.
 _EXTRA_BYTES = 8
@@ -85,7 +86,8 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
     selection = told_selection(request.arguments)
     if selection is None:
         return None
-    chosen = with_files(selection, len(request.source), _sources(request.source))
+    sources = _sources(request.source) if files_of_inputs(selection) else []
+    chosen = with_files(selection, len(request.source), sources)
     check_count(selection, len(request.rows))
     if request.path:
         read = [*(file["path"] for file in score_files(chosen, None)), *(file.path for file in input_files(chosen))]

@@ -163,7 +163,7 @@ def _check_input(name: str, told: Any) -> None:
     if told is None:
         return
     needed = "a mapping with 'files', 'column' or both is needed"
-    if not isinstance(told, Mapping) or not told.keys() & {"files", "column"}:
+    if not isinstance(told, Mapping) or not (told.get("files") or "column" in told):
         message = f"selection=: {name!r} is {told!r:.200}; {needed}"
         raise ValueError(message)
     _check_names(name, told, ("files", "column", "reading"))

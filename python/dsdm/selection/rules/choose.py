@@ -73,8 +73,9 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     near
         Prefer scores near to this value, such as a median, to large ones; of each group, with `groups`.
     groups
-        The group of each row, a whole number or a text: an array or a list of ``n``, such as
-        :meth:`dsdm.Shards.column` gives.
+        The group of each row, a whole number or a text: an array or a list of ``n``, a :class:`dsdm.Scores` of integers,
+        or a column of the corpus by :meth:`dsdm.Shards.groups`. Where the last two lie is told in ``dsdm.json``, by which
+        :func:`dsdm.verify` chooses again.
     per_group
         How many rows of each group: so many (an integer), or a share of its rows that may be chosen (a float,
         rounded down). One for all, or a mapping that names every group.
@@ -85,7 +86,7 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     short
         Where a group has fewer rows, or tokens, than that: ``"error"`` lists such groups, ``"keep"`` takes all
         that they have, ``"fill"`` takes the rest from the others, in the same proportions:
-        nothing of a group whose part is 0.
+        nothing of a group whose part is 0. Such groups are told in :attr:`Selection.short`.
     largest
         False prefers small scores.
     ties
