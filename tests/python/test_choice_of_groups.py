@@ -1,6 +1,7 @@
 """Selections by groups in files and columns: told, chosen again by `verify`, and what their files become."""
 
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -328,3 +329,24 @@ def test_manifests_that_tell_of_no_groups_choose_nothing(kind: str, field: str) 
             assert "out" in str(error) or Path.cwd().name in str(error)  # noqa: PT017 - either is right
     untouched = kind == "told by choose" and field in ("chosen_by", "short")
     assert (chosen == len(JUNK + FILES)) == untouched
+
+
+def test_no_byte_of_a_file_that_holds_no_groups_is_shown_and_no_pipe_is_waited_for() -> None:
+    chosen = dsdm.choose(dsdm.open_scores("s.npy"), groups=dsdm.open_scores("numbers.npy"), per_group=2)
+    dsdm.materialize("corpus", chosen, "out")
+    whole = Path("out/dsdm.json").read_text()
+    for text in ("secret\n" * N, "secret", "\xff" * 9):
+        Path("secret.txt").write_text(text)
+        size = Path("secret.txt").stat().st_size
+        told_now = json.loads(whole)
+        files = [{"path": "../secret.txt", "bytes": size, "modified_ns": 0}]
+        told_now["selection"]["chosen"]["groups"] = {"files": files}
+        resigned(told_now)
+        with pytest.raises(errors.FormatError) as caught:
+            dsdm.verify("out")
+        assert "secret.txt" in str(caught.value)
+        assert "secret" not in str(caught.value).replace("secret.txt", "")
+        assert "\xff" not in str(caught.value)
+    Path("secret.txt").unlink()
+    os.mkfifo("secret.txt")
+    assert "secret.txt: it is not there" in dsdm.verify("out").reason

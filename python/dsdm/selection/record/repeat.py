@@ -232,7 +232,8 @@ def recorded_groups(
     for file in files:
         if outside := trust.outside(file, expand=False):
             return outside
-        if not tells_place(file) or not os.path.exists(file):  # noqa: PTH110 - which raises for no path
+        # A pipe would be waited for.
+        if not tells_place(file) or not os.path.isfile(file):  # noqa: PTH113 - which raises for no path
             return f"{file}: it is not there, and the groups of the rows are in it"
     if not files:
         return f"the rows came from no file in which the column {told.get('column')!r} tells their groups"
@@ -243,8 +244,8 @@ def recorded_groups(
     except (*_WRONG, OSError):
         groups = None
     if groups is None:
-        column = f"in the column {told['column']!r} " if "column" in told else ""
-        message = f"{files[0]}: the manifest tells that this holds the groups of rows {column}and it cannot be read so"
+        column = f" in the column {told['column']!r}" if "column" in told else ""
+        message = f"{files[0]}: the manifest tells that this holds the groups of rows{column}, and it cannot be read so"
         raise FormatError(message)
     rows = selection.get("rows")
     # Those of the first rows alone are looked at, as of the scores.
@@ -280,7 +281,9 @@ def _checked(
         paths = [*(path for scores in opened for path in scores.paths), *_paths_of_groups(selection)]
         files = ", ".join(map(str, paths))
         by = f" by {files}" if files else ""
-        message = f"{manifest}: what it tells of the selection cannot be done{by}: {error}"
+        # What is wrong with groups can be said by their names alone, and these by whoever's bytes the file has.
+        why = "the groups are others than it tells of" if "groups" in arguments else error
+        message = f"{manifest}: what it tells of the selection cannot be done{by}: {why}"
         raise FormatError(message) from error
 
 

@@ -73,9 +73,9 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     near
         Prefer scores near to this value, such as a median, to large ones; of each group, with `groups`.
     groups
-        The group of each row, a whole number or a text: an array or a list of ``n``, a :class:`dsdm.Scores` of integers,
-        or a column of the corpus by :meth:`dsdm.Shards.groups`. Where the last two lie is told in ``dsdm.json``, by which
-        :func:`dsdm.verify` chooses again.
+        The group of each row, a whole number or a text: an array or a list of ``n``, a :class:`dsdm.Scores` of
+        integers, or a column of the corpus by :meth:`dsdm.Shards.groups`. Where the last two lie is told in
+        ``dsdm.json``, by which :func:`dsdm.verify` chooses again.
     per_group
         How many rows of each group: so many (an integer), or a share of its rows that may be chosen (a float,
         rounded down). One for all, or a mapping that names every group.
