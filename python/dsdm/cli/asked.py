@@ -8,7 +8,7 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.options.choosing import Choosing
-from dsdm.cli.options.ruling import Ruling, Ties, by_group
+from dsdm.cli.options.ruling import Ruling, by_group
 from dsdm.cli.usage import as_usage
 from dsdm.cli.words import as_options, as_rule_options
 from dsdm.reference import METHODS, UNUSED, check_method, unknown
@@ -54,7 +54,7 @@ def _check_of_method(method: str, given: Choosing, ruling: Ruling) -> None:
         message = f"--smallest and --gumbel are for score files; {method} knows what it takes"
         raise typer.BadParameter(message)
     unlike = {field.name for field in fields(given) if getattr(given, field.name) != field.default}
-    drawn = {"seed"} if ruling.ties is Ties.random else set()
+    drawn = {"seed"} if ruling.draws else set()
     unused = [f"--{name.replace('_', '-')}" for name in UNUSED[method] if name in unlike - drawn]
     if unused:
         message = f"{method} has no use for {' and '.join(unused)}; leave it out"
@@ -75,7 +75,7 @@ def _check_of_files(given: Choosing, ruling: Ruling) -> None:
             message = f"{name} goes with a method ({', '.join(METHODS)}), and score files were given"
             raise typer.BadParameter(message)
     drawing = {"--temperature": given.temperature, "--noise": given.noise}
-    if ruling.ties is not Ties.random:
+    if not ruling.draws:
         drawing["--seed"] = given.seed
     needless = [name for name, value in drawing.items() if value is not None]
     if needless and not given.gumbel:
@@ -101,6 +101,8 @@ def _check_rule(method: str | None, given: Choosing, ruling: Ruling) -> None:
     if by_lengths and given.row_tokens is not None:
         message = "--lengths and --row-tokens both tell how many tokens a row has; give one of them"
         raise typer.BadParameter(message)
+    if ruling.repeat is not None:
+        more["repeat"] = by_group("--repeat", ruling.repeat, whole_names=False)
     rule = Rule(
         scores=None,
         k=given.count if given.tokens is None or by_lengths else 0,

@@ -30,6 +30,7 @@ def from_files(ruling: Ruling, shards: "Shards | None", n: int, whole: int) -> d
     return {
         **{name: _of_candidates(name, *each, n, whole) for name, each in given.items()},
         "per_group": by_group("--per-group", ruling.per_group, whole_names=by_number),
+        "repeat": 1 if ruling.repeat is None else by_group("--repeat", ruling.repeat, whole_names=by_number),
         "like": by_group("--like", ruling.like, whole_names=by_number),
         "only": None if ruling.only is None else load_allowed(ruling.only, "--only"),
     }

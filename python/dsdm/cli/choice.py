@@ -13,7 +13,7 @@ from dsdm.cli.files import load_allowed
 from dsdm.cli.notes import too_short, warned
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.reading import Reading
-from dsdm.cli.options.ruling import Ruling, Ties
+from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
 from dsdm.cli.tokens import Lengths, rows_within, too_few
@@ -58,7 +58,7 @@ class Choice:
     @property
     def draws(self) -> bool:
         """Whether a seed decides which rows they are."""
-        return self._gumbel or self.method in _UNSCORED or self.ruling.ties is Ties.random
+        return self._gumbel or self.method in _UNSCORED or self.ruling.draws
 
     @property
     def _gumbel(self) -> bool:

@@ -35,6 +35,8 @@ OPTIONS = {
     "partial": "--partial",
     "per_group": "--per-group",
     "quantile": "--quantile",
+    "repeat": "--repeat",
+    "replace": "--replace",
     "resume": "--resume",
     "row_ids": "--row-ids",
     "row_order": "--row-order",
@@ -100,10 +102,10 @@ def as_options(text: str) -> str:
 # What a rule says of its arguments: by their names, and with the value that is meant.
 _OF_RULE = (
     *("k", "fraction", "tokens", "lengths", "at_least", "min_score", "max_score", "quantile", "near"),
-    *("groups", "per_group", "like", "seed", "temperature", "noise"),
+    *("groups", "per_group", "like", "repeat", "seed", "temperature", "noise"),
 )
 _NAME = re.compile(rf"\b({'|'.join(_OF_RULE)})\b")
-_WITH_VALUE = re.compile(r"\b(largest|gumbel|ties|nan)=('\w+'|True|False)")
+_WITH_VALUE = re.compile(r"\b(largest|gumbel|replace|ties|nan)=('\w+'|True|False)")
 
 
 def as_rule_options(text: str) -> str:

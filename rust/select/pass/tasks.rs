@@ -14,7 +14,7 @@ use crate::select::candidates::entry::Entry;
 pub(crate) struct Task<'a, E: Entry> {
     ranker: &'a dyn Ranker<E>,
     /// The rows of the task.
-    pub(crate) rows: Range<u64>,
+    rows: Range<u64>,
     work: &'a mut Workspace,
     found: &'a mut Vec<E>,
 }

@@ -148,6 +148,23 @@ class Ruling:
             rich_help_panel=_PANEL,
         ),
     ] = Short.error
+    repeat: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--repeat",
+            metavar="[GROUP=]N",
+            help="So many copies of each chosen row, one copy of all after the other; GROUP=N again for each its own.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Draw with replacement by --seed: scores are weights of at least 0.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
     ties: Annotated[
         Ties,
         typer.Option(
@@ -171,6 +188,11 @@ class Ruling:
         return [f"--{name.replace('_', '-')}" for name in named]
 
     @property
+    def draws(self) -> bool:
+        """Whether one of them has a seed decide which rows are chosen."""
+        return self.replace or self.ties is Ties.random
+
+    @property
     def says_how_many(self) -> bool:
         """Whether one of them says how many rows, beside which no size is needed."""
         bounds = (self.min_score, self.max_score, self.quantile, self.per_group)
@@ -179,6 +201,7 @@ class Ruling:
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of :func:`dsdm.choose` that lie in no file."""
         given = {name: getattr(self, name) for name in ("min_score", "max_score", "quantile", "near")}
+        given |= {"replace": self.replace}
         return {**given, "at_least": self.at_least, "short": self.short.value, "ties": self.ties.value}
 
 

@@ -12,7 +12,7 @@ from dsdm.selection.indices import gumbel_top_k, top_k
 from dsdm.selection.methods import get_indices
 from dsdm.selection.rules.choose import rows_of_rule
 from dsdm.selection.rules.origin import identity_of
-from dsdm.selection.rules.rule import TIES
+from dsdm.selection.rules.rule import TIES, at_least_one
 from dsdm.selection.told import FIELDS, INPUTS, KNOWN, NOISE, ROWS
 
 FUNCTIONS: dict[str, Callable[..., Any]] = dict(
@@ -52,7 +52,12 @@ def check_record(selection: Mapping[str, Any]) -> None:
             raise ValueError(message)
     _check_values(arguments, optional=by == "get_indices")
     drawn = by == "gumbel_top_k" or arguments.get("method") in _DRAWING
-    drawn = drawn or arguments.get("gumbel") is True or arguments.get("ties") == "random"
+    drawn = (
+        drawn
+        or arguments.get("gumbel") is True
+        or arguments.get("replace") is True
+        or arguments.get("ties") == "random"
+    )
     if drawn and arguments.get("seed") is None:
         message = "selection=: 'arguments' has no 'seed', without which no draw is repeated; dsdm.last_seed() gives it"
         raise ValueError(message)
@@ -105,6 +110,8 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
         "threads": checks.check_threads,
         "exclude": checks.excluded_rows,
         "largest": lambda value: checks.check_flag("largest", value),
+        "replace": lambda value: checks.check_flag("replace", value),
+        "repeat": lambda value: at_least_one("repeat", value),
         "gumbel": lambda value: checks.check_flag("gumbel", value),
         "ties": lambda value: checks.one_of("ties", value, TIES),
         "nan": lambda value: checks.one_of("nan", value, checks.NANS),

@@ -22,8 +22,10 @@ def told_again(
     """Return what chooses so many rows by a rule again: the files of the scores, and its arguments.
 
     With groups, `per_group` has how many rows of each were chosen. None for scores that lie in no file, or were
-    computed, and for more groups than a record has room for.
+    computed, for copies of rows of groups, and for more groups than a record has room for.
     """
+    if per_group is not None and "repeat" in rule:
+        return None
     pairs = [[name, count] for name, count in (per_group or {}).items()]
     if len(pairs) > _MOST_GROUPS or sum(len(str(name)) for name, _ in pairs) > _MOST_NAME * _MOST_GROUPS:
         return None

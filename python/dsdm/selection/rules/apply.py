@@ -14,6 +14,7 @@ from dsdm.selection.rules.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.chosen import Cut, Selection
+from dsdm.selection.rules.copies import copied, resampled
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
 from dsdm.selection.rules.origin import identities_of, origin_of
@@ -37,13 +38,21 @@ def selected(rule: Rule) -> Selection:
         found = of_groups(ranking, groups, rule, _best_of_groups(ranking, groups, rule))
         chosen = _selection(rule, ranking, found.rows, found.words, tokens=found.tokens)
         again = _again_of_groups(rule, chosen, groups)
-        return replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
+        chosen = replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
+        return copied(rule, chosen, groups)
+    return copied(rule, _of_one_group(rule, ranking), None)
+
+
+def _of_one_group(rule: Rule, ranking: Ranking) -> Selection:
+    """Return what a rule without groups chooses, each row once."""
     best = _best(ranking, rule)
     if rule.tokens is not None:
         return _of_tokens(ranking, best, rule)
     if rule.takes_all:
         return _all(rule, ranking)
     count, words = _count(ranking, rule)
+    if rule.replace:
+        return _selection(rule, ranking, resampled(ranking, count, rule.order), words)
     if rule.near is None and rule.ties == "row":
         return _selection(rule, ranking, ranking.best(count, rule.order), words)
     rows = best(count)
@@ -141,6 +150,8 @@ def _all_in_words(rule: Rule) -> str:
 
 def _way(rule: Rule) -> str:
     """Return how the rows are ranked, in words."""
+    if rule.replace:
+        return "systematic resampling by weight"
     if rule.gumbel:
         return "Gumbel top-k"
     if rule.near is not None:
@@ -174,7 +185,7 @@ def _selection(
 ) -> Selection:
     """Return what was chosen, with where it was cut if that is not known yet."""
     rows.flags.writeable = False
-    if cut is None and rule.groups is None and not rule.gumbel:
+    if cut is None and rule.groups is None and not (rule.gumbel or rule.replace):
         cut = _cut(ranking, rows, rule)
     seed = ranking.seed if rule.draws else None
     by_arrays = any(given is not None for given in (rule.exclude, rule.only, rule.groups))

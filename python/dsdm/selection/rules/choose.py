@@ -7,13 +7,14 @@ from typing import Any, Literal, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from dsdm import checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
 from dsdm.selection.rules.budget import LazyLengths
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Parts
-from dsdm.selection.rules.rule import Rule, Short, Ties
+from dsdm.selection.rules.rule import Rule, Short, Ties, at_least_one
 from dsdm.shown import safe_messages
 
 _MANY_TIED = 10
@@ -37,6 +38,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     per_group: Any = None,
     like: Mapping[Any, float] | Literal["equal", "proportional"] | None = None,
     short: Short = "error",
+    repeat: SupportsIndex | Mapping[Any, SupportsIndex] = 1,
+    replace: bool = False,
     largest: bool = True,
     ties: Ties = "row",
     gumbel: bool = False,
@@ -87,6 +90,12 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         Where a group has fewer rows, or tokens, than that: ``"error"`` lists such groups, ``"keep"`` takes all
         that they have, ``"fill"`` takes the rest from the others, in the same proportions:
         nothing of a group whose part is 0. Such groups are told in :attr:`Selection.short`.
+    repeat
+        How many copies of each chosen row, one copy of all rows after the other: one number, or a mapping that names
+        every group. `k`, `tokens` and quotas are those of one copy.
+    replace
+        Draw `k` rows with replacement, in proportion to their scores, which are weights of at least 0: systematic
+        resampling by `seed`, so that a row has the whole part of its expected number of copies, or one more.
     largest
         False prefers small scores.
     ties
@@ -146,12 +155,16 @@ def choose(  # noqa: PLR0913 - what those who select ask for
 def _warn_of_ties(rule: Rule, found: Selection) -> None:
     """Warn where many of the chosen rows were chosen for lying in front of others that are as good."""
     cut = found.cut
-    if cut is None or rule.ties != "row" or cut.taken == cut.tied or cut.taken * _MANY_TIED <= len(found):
+    if cut is None or rule.ties != "row" or cut.taken == cut.tied:
         return
+    # Only groups have numbers of copies of their own, and no cut.
+    chosen = len(found) // checks.count_of(rule.repeat, "repeat")
+    if cut.taken * _MANY_TIED <= chosen:
+        return
+    advice = "" if rule.near is not None else "; ties='random' has a seed draw them"
     message = (
-        f"{cut.taken:,} of the {len(found):,} chosen rows have the score {cut.score:.4g} and were chosen of "
-        f"{cut.tied:,} that have it for their low row numbers, so that they come from the front; ties='random' has "
-        "a seed draw them"
+        f"{cut.taken:,} of the {chosen:,} chosen rows have the score {cut.score:.4g} and were chosen of "
+        f"{cut.tied:,} that have it for their low row numbers, so that they come from the front{advice}"
     )
     # Of the line that called choose: this function, choose, and what escapes the messages of its errors.
     warnings.warn(message, stacklevel=4)
@@ -165,6 +178,8 @@ def rows_of_rule(
     max_score: Any = None,
     quantile: Any = None,
     near: Any = None,
+    repeat: Any = 1,
+    replace: Any = False,
     largest: Any = True,
     ties: Any = "row",
     gumbel: Any = False,
@@ -181,11 +196,13 @@ def rows_of_rule(
 ) -> npt.NDArray[np.int64]:
     """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings.
 
-    With groups, `per_group` has the rows of each as pairs, and `k` is their sum.
+    With groups, `per_group` has the rows of each as pairs, and `k` is their sum. With `repeat`, `k` counts all copies.
     """
     given = locals()
     if per_group is not None:
         given |= {"k": None, "per_group": Parts(map(tuple, per_group))}
+    if repeat != 1:
+        given["k"] = checks.count_of(k) // at_least_one("repeat", repeat)
     for name in ("min_score", "max_score"):
         # JSON has no infinity.
         given[name] = float(given[name]) if given[name] in ("inf", "-inf") else given[name]

@@ -1,6 +1,7 @@
 """The arguments of :func:`~dsdm.selection.rules.choose.choose`, and whether they go together."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
@@ -44,6 +45,8 @@ class Rule:
     per_group: Any = None
     like: Any = None
     short: Any = "error"
+    repeat: Any = 1
+    replace: Any = False
     largest: Any = True
     ties: Any = "row"
     gumbel: Any = False
@@ -71,10 +74,12 @@ class Rule:
         checks.one_of("noise", self.noise, checks.NOISES)
         if isinstance(self.like, str):
             checks.one_of("like", self.like, _LIKES)
-        for name in ("largest", "gumbel", "at_least"):
+        for name in ("largest", "gumbel", "at_least", "replace"):
             checks.check_flag(name, getattr(self, name))
         checks.check_temperature(self.temperature)
         checks.check_seed(self.seed)
+        if not isinstance(self.repeat, Mapping):
+            at_least_one("repeat", self.repeat)
         sizes = self._given("k", "fraction", "tokens", "per_group")
         if len(sizes) > 1:
             message = f"{' and '.join(sizes)} are given, which both say how many rows; give one of them"
@@ -105,10 +110,12 @@ class Rule:
             ("per_group", "groups"): self.groups is None and self.per_group is not None,
             ("like", "groups"): self.groups is None and self.like is not None,
             ("groups", "per_group (or like, beside k, fraction or tokens)"): self.groups is not None and not divides,
+            ("repeat by group", "groups"): self.groups is None and isinstance(self.repeat, Mapping),
             ("short", "groups"): self.groups is None and self.short != "error",
-            ("seed", "gumbel=True or ties='random'"): self.seed is not None and not self.draws,
+            ("seed", "gumbel=True, replace=True or ties='random'"): self.seed is not None and not self.draws,
             ("temperature", "gumbel=True"): not self.gumbel and self.temperature != 1.0,
             ("noise", "gumbel=True"): not self.gumbel and self.noise != "philox",
+            ("replace=True", "k or fraction"): self.replace and self.k is None and self.fraction is None,
             ("near", "k, fraction, tokens or per_group"): self.near is not None
             and not total
             and self.per_group is None,
@@ -124,12 +131,24 @@ class Rule:
             ("ties='random'", "gumbel=True"): self.gumbel and self.ties == "random",
             ("ties='random'", f"nan={self.nan!r}"): self.ties == "random" and as_number,
             ("ties='random'", "near"): self.near is not None and self.ties == "random",
+            **{("replace=True", name): self.replace and given for name, given in self._not_replaced().items()},
             ("near", "gumbel=True"): self.near is not None and self.gumbel,
             ("near", "largest=False"): self.near is not None and not self.largest,
             ("near", f"nan={self.nan!r}"): self.near is not None and as_number,
             ("quantile", f"nan={self.nan!r}"): self.quantile is not None and as_number,
         }
         return [names for names, is_wrong in wrong.items() if is_wrong]
+
+    def _not_replaced(self) -> dict[str, bool]:
+        """Return what has no meaning for rows that are drawn with replacement, and whether it is there."""
+        return {
+            "gumbel=True": bool(self.gumbel),
+            "ties='random'": self.ties == "random",
+            "near": self.near is not None,
+            "groups": self.groups is not None,
+            "tokens": self.tokens is not None,
+            f"nan={self.nan!r}": self.nan in ("largest", "smallest"),
+        }
 
     @property
     def takes_all(self) -> bool:
@@ -139,7 +158,7 @@ class Rule:
     @property
     def draws(self) -> bool:
         """Whether a seed decides which rows are chosen."""
-        return bool(self.gumbel) or self.ties == "random"
+        return bool(self.gumbel or self.replace) or self.ties == "random"
 
     def told(self) -> dict[str, Any]:
         """Return what was asked for: the arguments that are numbers, texts or mappings of them, and not the default."""
@@ -180,6 +199,24 @@ def _as_float(whole: int, name: str) -> float:
     if name == "min_score" and found < whole:
         return math.nextafter(found, math.inf)
     return math.nextafter(found, -math.inf) if name == "max_score" and found > whole else found
+
+
+def at_least_one(name: str, value: Any) -> int:
+    """Return a whole number of at least 1.
+
+    Raises
+    ------
+    TypeError
+        For what is no whole number.
+    ValueError
+        For one below 1.
+
+    """
+    count = checks.count_of(value, name)
+    if count < 1:
+        message = f"{name} is {count}; a row is chosen once or more often"
+        raise ValueError(message)
+    return count
 
 
 def finite(name: str, value: Any) -> Number:

@@ -1,0 +1,170 @@
+"""Rows that are chosen more than once: whole copies, and systematic resampling by weight."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dsdm
+from dsdm import choose
+from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, in_order
+
+
+@pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
+@pytest.mark.parametrize(
+    "rule", [{"k": 700}, {"min_score": 40}, {"k": 5000, "near": 3}, {"k": 60, "ties": "random", "seed": 4}, {"k": 0}]
+)
+def test_one_copy_comes_after_the_other(rule, order):
+    once = choose(SCORES, order=order, nan="omit", **rule)
+    thrice = choose(SCORES, order=order, nan="omit", repeat=np.int8(3), **rule)
+    assert thrice.indices.tolist() == once.indices.tolist() * 3
+    assert (thrice.cut, thrice.seed, thrice.n) == (once.cut, once.seed, once.n)
+    assert repr(thrice).endswith(", 3 times" if once.seed is None else ", 3 times, seed 4")
+    assert not thrice.indices.flags.writeable
+
+
+def test_copies_of_a_budget_have_as_many_tokens_each():
+    once = choose(SCORES, tokens=100_000, lengths=LENGTHS, nan="omit")
+    twice = choose(SCORES, tokens=100_000, lengths=LENGTHS, nan="omit", repeat=2)
+    assert twice.indices.tolist() == once.indices.tolist() * 2
+    assert twice.tokens == 2 * once.tokens
+
+
+def test_groups_have_their_own_number_of_copies():
+    copies = {"web": 1, "code": 4, "books": 2, "law": 1, "news": 3}
+    once = choose(SCORES, groups=DOMAINS, per_group=30, nan="omit")
+    many = choose(SCORES, groups=DOMAINS, per_group=30, nan="omit", repeat=copies)
+    rows = once.indices.tolist()
+    expected = [row for copy in range(4) for row in rows if copies[DOMAINS[row]] > copy]
+    assert many.indices.tolist() == expected
+    assert many.per_group == once.per_group
+
+
+def systematic(weights, k, start, allowed):
+    """Return how many copies each row has, by exact fractions."""
+    total = sum((Fraction(weights[row]) for row in allowed), Fraction(0))
+    copies, before, end = {}, 0, Fraction(0)
+    for row in allowed:
+        end += Fraction(weights[row])
+        points = end / total * k - Fraction(start)
+        below = min(max(-((-points.numerator) // points.denominator), 0), k)
+        copies[row], before = below - before, below
+    return copies
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=40),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 200),
+    st.sampled_from([np.float32, np.float64, np.int16, np.uint64]),
+    st.sampled_from(["best_first", "best_last", "row"]),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_rows_are_resampled_by_their_weights(weights, seed, k, dtype, order, largest):
+    # Sums of whole numbers whose total is a power of two are exact in float64, as are their shares.
+    weights = [*weights, 2048 - sum(weights)]
+    scores, allowed = np.array(weights, dtype), [row for row in range(len(weights)) if row % 7 != 3]
+    if not any(weights[row] for row in allowed):
+        return
+    out = [row for row in range(len(weights)) if row % 7 == 3]
+    weights[allowed[0]] += 4096 - sum(weights[row] for row in allowed)
+    scores = np.array(weights, dtype)
+    options = {"k": k, "replace": True, "seed": seed, "order": order, "largest": largest, "exclude": out}
+    chosen = choose(scores, **options)
+    start = (int(np.random.PCG64(seed).random_raw()) >> 11) / 2**53
+    copies = systematic(weights, k, start, allowed)
+    best = sorted(allowed, key=lambda row: (-weights[row] if largest else weights[row], row))
+    ranked = in_order(best, order)
+    expected = [row for copy in range(max(copies.values(), default=0)) for row in ranked if copies[row] > copy]
+    assert chosen.indices.tolist() == expected
+    assert len(chosen) == k
+    for row in allowed:
+        assert copies[row] in (k * weights[row] // 4096, k * weights[row] // 4096 + 1)
+    assert choose(scores, **options, threads=1).indices.tolist() == expected
+    assert chosen.cut is None
+    assert chosen.seed == seed
+
+
+def test_resampling_takes_the_scores_between_bounds(monkeypatch):
+    scores = np.abs(np.random.default_rng(0).standard_normal(10_000))
+    whole = choose(scores, k=5000, replace=True, seed=1, min_score=0.5, quantile=(0, 0.9), order="row")
+    assert scores[whole.indices].min() >= 0.5
+    assert scores[whole.indices].max() <= np.quantile(scores[scores >= 0.5], 0.9)
+    monkeypatch.setattr("dsdm.selection.rules.ranked.ranking._AT_ONCE", 37)
+    parts = choose(scores, k=5000, replace=True, seed=1, min_score=0.5, quantile=(0, 0.9), order="row")
+    assert parts.indices.tolist() == whole.indices.tolist()
+
+
+WRONG = {
+    "no copy": ({"k": 1, "repeat": 0}, ValueError, "repeat is 0; a row is chosen once or more often"),
+    "less than none": ({"k": 1, "repeat": -3}, ValueError, "repeat is -3"),
+    "half a copy": ({"k": 1, "repeat": 1.5}, TypeError, "repeat is 1.5"),
+    "text": ({"k": 1, "repeat": "2"}, TypeError, "repeat is '2'"),
+    "true": ({"k": 1, "repeat": True}, TypeError, "repeat is True"),
+    "of no groups": ({"k": 1, "repeat": {"a": 2}}, ValueError, "repeat by group is given, which means something with"),
+    "of other groups": (
+        {"groups": ["a", "b", "b"], "per_group": 1, "repeat": {"a": 2}}, ValueError, "repeat does not name 'b'",
+    ),
+    "none of a group": (
+        {"groups": ["a", "b", "b"], "per_group": 1, "repeat": {"a": 2, "b": 0}}, ValueError, "repeat is 0",
+    ),
+    "replaced without a number": ({"replace": True, "min_score": 1}, ValueError, "replace=True is given, which means"),
+    "replaced and drawn": ({"replace": True, "k": 1, "gumbel": True}, ValueError, "replace=True and gumbel=True"),
+    "replaced near": ({"replace": True, "k": 1, "near": 2}, ValueError, "replace=True and near are given"),
+    "replaced and NaN": ({"replace": True, "k": 1, "nan": "largest"}, ValueError, "replace=True and nan='largest'"),
+    "no flag": ({"replace": 1, "k": 1}, TypeError, "replace is 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_cannot_be_says_so(what):
+    options, error, said = WRONG[what]
+    with pytest.raises(error, match=said):
+        choose(np.array([1, 2, 3], np.float32), **options)
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.inf, np.nan])
+def test_what_is_no_weight_is_told_by_its_row(weight):
+    with pytest.raises(ValueError, match="row 2"):
+        choose(np.array([1, 2, weight]), k=1, replace=True)
+
+
+def test_without_weights_nothing_is_drawn():
+    with pytest.raises(ValueError, match="k is 2, and no row that may be chosen has a score above 0"):
+        choose(np.zeros(3), k=2, replace=True)
+    with pytest.raises(ValueError, match="more than a float64 has room for"):
+        choose(np.full(3, 1e308), k=2, replace=True)
+    assert len(choose(np.zeros(3), k=0, replace=True)) == 0
+
+
+@pytest.mark.parametrize("rule", [{"k": 20, "repeat": 3}, {"k": 40, "replace": True, "seed": 5}])
+def test_verify_chooses_copies_again(tmp_path, rule):
+    scores = tmp_path / "scores.npy"
+    np.save(scores, np.abs(SCORES[1:900]))
+    corpus = [{"row": row} for row in range(899)]
+    (tmp_path / "in").mkdir()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(corpus), tmp_path / "in" / "a.parquet")
+    chosen = choose(dsdm.open_scores(scores), **rule)
+    chosen.save(tmp_path / "rows.npy")
+    again = dsdm.Selection.load(tmp_path / "rows.npy")
+    assert again.indices.tolist() == chosen.indices.tolist()
+    assert dict(again.rule) == dict(chosen.rule)
+    dsdm.materialize(str(tmp_path / "in"), chosen, tmp_path / "out", row_order="given")
+    assert dsdm.verify(tmp_path / "out", trust_paths=[tmp_path]).selection
+    manifest = tmp_path / "out" / "dsdm.json"
+    for name, other in (("repeat", 2), ("seed", 6)):
+        told = json.loads(manifest.read_text())
+        if name in told["selection"]["chosen"]["arguments"]:
+            told["selection"]["chosen"]["arguments"][name] = other
+            changed = manifest.read_text()
+            manifest.write_text(json.dumps(told))
+            with pytest.raises(dsdm.errors.ChecksumError):
+                dsdm.verify(tmp_path / "out", trust_paths=[tmp_path])
+            manifest.write_text(changed)
