@@ -11,7 +11,7 @@ from dsdm.selection.rules.choose import choose
 from dsdm.selection.rules.groups.quotas import apportioned
 from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, VALID, N, best_first, in_order
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 
 
 def ranked(scores, *, largest=True, low=-np.inf, high=np.inf, excluded=()):

@@ -14,7 +14,7 @@ import pytest
 import dsdm
 from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, N, in_order
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 
 # Of one domain, all scores are NaN: it is empty of rows that may be chosen.
 EMPTY = DOMAINS == "law"

@@ -14,7 +14,7 @@ from dsdm import gumbel_top_k, top_k
 from dsdm.selection.rules.choose import choose
 from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, VALID, N, best_first, in_order, near_first
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 FLOATS = ["float16", "float32", "float64"]
@@ -259,7 +259,7 @@ WRONG = {
     "seed of nothing": (
         {"k": 1, "seed": 1},
         ValueError,
-        "seed is given, which means something with gumbel=True or ties",
+        "seed is given, which means something with gumbel=True, replace=True or ties",
     ),
     "like of no kind": ({"k": 1, "groups": [1, 1, 1], "like": "some"}, ValueError, 'like is "some"; it is one of'),
     "mask too short": ({"k": 1, "only": [True]}, ValueError, "only is a mask of 1 rows, and there are 3 scores"),

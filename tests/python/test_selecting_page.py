@@ -13,7 +13,7 @@ from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.ruling import Ruling
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 
 PAGE = (ROOT / "docs" / "selecting.md").read_text("utf-8")
 LINES = [line for line in PAGE.splitlines() if line.startswith("| `")][1:]
@@ -66,6 +66,8 @@ UNLIKE = {
     "another size": [{"k": 5}, {"fraction": 0.1}, {"tokens": 5}, {"per_group": 1}],
     "per_group": [{"per_group": 1}],
     "like": [{"like": "equal"}],
+    "groups": [{"groups": ["a"], "like": "equal"}],
+    "tokens": [{"k": None, "tokens": 5, "lengths": [1]}],
     "gumbel": [{"gumbel": True}],
     "near": [{"near": 1}],
     "largest=False": [{"largest": False}],

@@ -13,7 +13,7 @@ import pytest
 import dsdm
 from dsdm import errors
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*has a seed draw them:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 
 SCORES = np.array([0.5, 2, -1, 2, 0.5, 2], np.float32)
 

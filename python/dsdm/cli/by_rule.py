@@ -56,8 +56,8 @@ def _of_candidates(name: str, named: str | None, values: Any, n: int, whole: int
         With what was named and both numbers.
 
     """
-    from dsdm.selection.rules.budget import FirstLengths, LazyLengths
     from dsdm.selection.rules.origin import Placed, values_of
+    from dsdm.selection.rules.sizes.budget import FirstLengths, LazyLengths
 
     if values is None or len(values) == n:
         return values

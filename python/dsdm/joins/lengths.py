@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm.rows.sources import Source
-from dsdm.selection.rules.budget import LazyLengths
 from dsdm.selection.rules.origin import identities_of
+from dsdm.selection.rules.sizes.budget import LazyLengths
 
 _AT_ONCE = 4096
 """Rows that are in memory at once."""

@@ -13,8 +13,8 @@ from dsdm.joins.lengths import RowLengths
 from dsdm.reporting.facts import Histogram, LengthFacts, LengthStats, Part
 from dsdm.reporting.measure.bins import Bins
 from dsdm.rows.sources import Source
-from dsdm.selection.rules.budget import LazyLengths
 from dsdm.selection.rules.origin import values_of
+from dsdm.selection.rules.sizes.budget import LazyLengths
 
 _BLOCK = 1 << 18
 _MOST_GROUPS = 100_000

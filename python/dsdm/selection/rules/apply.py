@@ -10,11 +10,9 @@ import numpy as np
 from dsdm import _native, checks
 from dsdm.selection.inputs import engine_scores
 from dsdm.selection.rules.again import told_again
-from dsdm.selection.rules.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.chosen import Cut, Selection
-from dsdm.selection.rules.copies import copied, resampled
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
 from dsdm.selection.rules.origin import identities_of, origin_of
@@ -23,6 +21,8 @@ from dsdm.selection.rules.ranked.quantile import bounds_between
 from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
 from dsdm.selection.rules.ranked.ties import with_drawn_ties
 from dsdm.selection.rules.rule import Rule, finite, number
+from dsdm.selection.rules.sizes.budget import Lengths, rows_within, within_drawn_ties
+from dsdm.selection.rules.sizes.copies import copied, resampled
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
 from dsdm.selection.told import INPUTS
 from dsdm.shown import shown

@@ -11,10 +11,10 @@ from dsdm import checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
-from dsdm.selection.rules.budget import LazyLengths
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Parts
 from dsdm.selection.rules.rule import Rule, Short, Ties, at_least_one
+from dsdm.selection.rules.sizes.budget import LazyLengths
 from dsdm.shown import safe_messages
 
 _MANY_TIED = 10

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.selection.rules.budget import Lengths, within
 from dsdm.selection.rules.groups.quotas import Groups
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
+from dsdm.selection.rules.sizes.budget import Lengths, within
 
 _HALF = 26
 """Bits of a length that are added up at once: floats add up as many as there can be without rounding."""

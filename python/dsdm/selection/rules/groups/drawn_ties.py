@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.selection.rules.budget import Lengths
 from dsdm.selection.rules.groups.budgets import rows_within_each
 from dsdm.selection.rules.groups.quotas import Groups
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
+from dsdm.selection.rules.sizes.budget import Lengths
 from dsdm.selection.seeds import word_of
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import checks
-from dsdm.selection.rules.budget import Lengths
 from dsdm.selection.rules.groups.budgets import rows_within_each, tokens_of
 from dsdm.selection.rules.groups.drawn_ties import DrawnTies
 from dsdm.selection.rules.groups.quotas import Groups, apportioned, met, share_of, sizes
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows, in_order
 from dsdm.selection.rules.rule import Rule
+from dsdm.selection.rules.sizes.budget import Lengths
 
 BestOfGroups: TypeAlias = Callable[[NDArray[np.int64]], Rows]
 """Gives so many of the best rows of each group, best first over all groups."""

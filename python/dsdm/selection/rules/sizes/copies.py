@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.selection.rules.budget import Lengths
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Groups
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
 from dsdm.selection.rules.rule import Rule, at_least_one
+from dsdm.selection.rules.sizes.budget import Lengths
 
 
 def copied(rule: Rule, chosen: Selection, groups: Groups | None) -> Selection:
