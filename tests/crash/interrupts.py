@@ -46,6 +46,7 @@ CALLS = {
         for form in TOKEN_FORMATS
     },
     "verify": "dsdm.verify(written)",
+    "report": "dsdm.choose(scores, k=5_000_000).report()",
     "verify jsonl": "dsdm.verify(lines)",
 }
 

@@ -2,8 +2,10 @@
 
 import json
 import math
+import re
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -258,6 +260,20 @@ def test_overlaps_are_those_of_sets(place, demo):
     assert [(one.method, one.first, one.second) for one in report.overlaps[:2]] == [("dsdm", 0, 2), (None, 0, 1)]
     assert [one.method for one in report.selections] == ["dsdm", "classifier", "dsdm", "random"]
     assert report.selections[3].unknown["scores"] == "random has no scores"
+
+
+def test_copies_count_each_time_and_share_once(place):
+    _, values, _, chosen = place
+    twice = replace(chosen, indices=np.repeat(chosen.indices, 2), again=None, files=[], cut=None)
+    report = twice.report(scores=values)
+    facts = report.to_dict()["selections"][0]
+    check_scores(facts["scores"], values, twice.indices)
+    assert (facts["rows"], sum(facts["scores"]["histogram"]["chosen"])) == (400, 400)
+    assert [(one.shared, one.either) for one in dsdm.report(twice, twice, scores=values).overlaps] == [(200, 200)]
+    # A bar has a mark for each fortieth of the longest, or a part of one.
+    most = max(*facts["scores"]["histogram"]["rows"], *facts["scores"]["histogram"]["chosen"])
+    bars = [line.count("█") for line in str(report).splitlines() if re.match(r" +-?[\d.]+ +\d+ +\d+( |$)", line)]
+    assert bars == [math.ceil(40 * count / most) for count in facts["scores"]["histogram"]["chosen"]]
 
 
 def test_no_row_chosen_is_a_report_too(place):

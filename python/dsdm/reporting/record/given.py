@@ -14,6 +14,7 @@ from dsdm._native import FileIdentity, digest_of_rows
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike, local
 from dsdm.reporting.record.manifest import Manifest, read_manifest
+from dsdm.rows.row_numbers import interruptibly
 from dsdm.selection.record.repeat import Files, choose_again, compare_files, identities, input_files, score_files
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.chosen import Selection
@@ -111,7 +112,7 @@ def _of_selection(found: Selection, name: str, data_dir: PathLike | None, thread
         name=name,
         of=found.n,
         count=len(found),
-        rows=np.sort(found.indices),
+        rows=_ascending(found.indices),
         rule=found.what,
         how=how,
         arguments=_arguments(how) if how.get("by") in KNOWN else dict(found.rule),
@@ -154,7 +155,7 @@ def _of_directory(manifest: Manifest, trust: Trust, data_dir: PathLike | None, t
         name=path,
         of=next((number for number in told_of if type(number) is int), None),
         count=manifest.rows,
-        rows=None if isinstance(again, str) else np.sort(again),
+        rows=None if isinstance(again, str) else _ascending(again),
         rule=_in_words(how),
         how=how,
         arguments=_arguments(how),
@@ -167,6 +168,10 @@ def _of_directory(manifest: Manifest, trust: Trust, data_dir: PathLike | None, t
         tokens=how["tokens"] if type(how.get("tokens")) is int else None,
         unknown=unknown,
     )
+
+
+def _ascending(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return interruptibly(lambda: np.sort(rows), len(rows))
 
 
 def _refuse_changed(name: str, files: Files) -> None:

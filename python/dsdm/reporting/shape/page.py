@@ -79,7 +79,9 @@ def _selection(facts: SelectionFacts, place: str) -> Iterator[Markup]:
     if facts.sources:
         folder, files = by_folder(facts.sources)
         yield element("h3", "Files of the corpus")
-        yield _shares(f"Rows by file, in {folder}" if folder else "Rows by file", "file", files)
+        if folder:
+            yield element("p", f"in {folder}", class_="soft")
+        yield _shares("Rows by file", "file", files)
     if facts.groups:
         yield element("h3", "Groups")
         yield _shares("Rows by group", "group", facts.groups)

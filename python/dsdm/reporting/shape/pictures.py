@@ -15,7 +15,7 @@ def histogram(title: str, of: str, told: Histogram, cut: float | None, place: st
 
     `place` is a name that no other picture of the page has; `of` is what the values are.
     """
-    most = max(1, *told.rows)
+    most = max(1, *told.rows, *told.chosen)
     bars = []
     for at, (rows, chosen) in enumerate(zip(told.rows, told.chosen, strict=True)):
         for kind, count in (("rest", rows), ("chosen", chosen)):
@@ -82,5 +82,5 @@ def bar(part: int, whole: int | None) -> Markup:
     """Return a small bar of a share, for which the number stands beside it."""
     if not whole:
         return Markup("")
-    inside = element("rect", width=f"{100 * part / whole:.2f}", height="8", class_="chosen")
+    inside = element("rect", width=f"{min(100, 100 * part / whole):.2f}", height="8", class_="chosen")
     return element("svg", inside, class_="bar", viewBox="0 0 100 8", preserveAspectRatio="none", aria_hidden="true")

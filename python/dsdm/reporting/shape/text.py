@@ -131,12 +131,11 @@ def _scores(scores: ScoreFacts, cut: float | None, marks: str) -> Iterator[str]:
 
 
 def _histogram(title: str, histogram: Histogram, cut: float | None, marks: str) -> Iterator[str]:
-    most = max(1, *histogram.rows)
+    most = max(1, *histogram.rows, *histogram.chosen)
     rows = []
     for low, count, chosen in zip(histogram.edges[:-1], histogram.rows, histogram.chosen, strict=True):
         # What is there is seen, however little of it.
-        whole = -(-_BAR * count // most)
-        full = -(-whole * chosen // count) if count else 0
+        full, whole = (-(-_BAR * part // most) for part in (chosen, count))
         rows.append([number(low), f"{count:,}", f"{chosen:,}", marks[0] * full + marks[1] * (whole - full)])
     lines = list(table([title, "rows", "chosen", ""], rows, left=0, last_left=True))
     yield lines[0]
