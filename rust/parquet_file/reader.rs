@@ -103,3 +103,97 @@ impl Iterator for OneReader {
 }
 
 impl PageIterator for OneReader {}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray, StructArray};
+    use arrow::compute::concat_batches;
+    use arrow::datatypes::{DataType, Field};
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelector};
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+
+    /// Rows of a number, and of a group of a text and a number.
+    fn table(rows: i32) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..rows));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| row.to_string())));
+        let negative: ArrayRef = Arc::new(Int32Array::from_iter_values((0..rows).map(|row| -row)));
+        let group = StructArray::from(vec![
+            (Arc::new(Field::new("t", DataType::Utf8, false)), texts),
+            (Arc::new(Field::new("m", DataType::Int32, false)), negative),
+        ]);
+        RecordBatch::try_from_iter([("n", numbers), ("g", Arc::new(group) as ArrayRef)]).unwrap()
+    }
+
+    /// A file of row groups of 100 rows.
+    fn written(table: &RecordBatch) -> (Bytes, ArrowReaderMetadata) {
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, table.schema(), Some(properties)).unwrap();
+        writer.write(table).unwrap();
+        writer.close().unwrap();
+        opened(bytes)
+    }
+
+    fn opened(bytes: Vec<u8>) -> (Bytes, ArrowReaderMetadata) {
+        let bytes = Bytes::from(bytes);
+        let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).unwrap();
+        (bytes, metadata)
+    }
+
+    fn read(
+        (bytes, metadata): &(Bytes, ArrowReaderMetadata),
+        unit: usize,
+        leaves: &[usize],
+        step: usize,
+        selection: Option<RowSelection>,
+    ) -> Result<Vec<RecordBatch>> {
+        let leaves = leaves.iter().copied();
+        let most = UnpackLimit::default();
+        let reader = reader(bytes.clone(), metadata, unit, leaves, step, selection, most)?;
+        Ok(reader.collect::<Result<_, _>>()?)
+    }
+
+    #[test]
+    fn rows_of_a_group_come_in_steps() {
+        let table = table(250);
+        let file = written(&table);
+        for (unit, rows) in [100, 100, 50].into_iter().enumerate() {
+            for step in [1, 7, 49, 50, 51, 100, 1000] {
+                let found = read(&file, unit, &[0, 1, 2], step, None).unwrap();
+                let sizes: Vec<usize> = found.iter().map(RecordBatch::num_rows).collect();
+                let (last, others) = sizes.split_last().unwrap();
+                assert!(others.iter().all(|&size| size == step.min(rows)) && *last <= step);
+                let whole = concat_batches(&table.schema(), &found).unwrap();
+                assert_eq!(whole, table.slice(unit * 100, rows), "{unit}, {step}");
+            }
+        }
+        let found = read(&file, 3, &[0], 1, None).map(drop).unwrap_err().to_string();
+        assert!(found.contains("there is no row group 3"), "{found}");
+    }
+
+    #[test]
+    fn leaves_and_rows_are_those_that_are_asked_for() {
+        let table = table(250);
+        let file = written(&table);
+        let rows = RowSelection::from(vec![
+            RowSelector::skip(5),
+            RowSelector::select(3),
+            RowSelector::skip(90),
+            RowSelector::select(2),
+        ]);
+        let found = read(&file, 1, &[0], 4, Some(rows)).unwrap();
+        let found = concat_batches(&found[0].schema(), &found).unwrap();
+        let expected = Int32Array::from(vec![105, 106, 107, 198, 199]);
+        assert_eq!((found.num_columns(), found.column(0).as_ref()), (1, &expected as &dyn Array));
+        // Of a group, those of its leaves that are asked for.
+        let found = read(&file, 2, &[2], 100, None).unwrap().remove(0);
+        let expected: Vec<i32> = (200..250).map(|row: i32| -row).collect();
+        let group = found.column(0).as_struct();
+        assert_eq!(group.num_columns(), 1);
+        assert_eq!(group.column(0).as_ref(), &Int32Array::from(expected) as &dyn Array);
+    }
+}

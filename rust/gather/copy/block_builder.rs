@@ -125,3 +125,112 @@ impl<'a> BlockBuilder<'a> {
         Some((unit, unit.columns.as_ref()?.get(column)?, row))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use arrow::array::{
+        ArrayRef, Int8Array, Int64Array, LargeListArray, ListArray, StringArray, UInt32Array,
+    };
+    use arrow::buffer::OffsetBuffer;
+    use arrow::compute::take_record_batch;
+    use arrow::datatypes::Field;
+
+    use super::*;
+    use crate::gather::copy::open_units;
+    use crate::gather::corpus::Corpus;
+    use crate::gather::output::Sink;
+    use crate::gather::plan::{Split, Strategy};
+
+    /// Takes blocks, by their first row.
+    #[derive(Default)]
+    struct Collected(Mutex<Vec<(u64, Vec<RecordBatch>)>>);
+
+    impl Sink for Collected {
+        fn put(&self, block: &Block, batches: Vec<RecordBatch>, _state: &State) -> Result<()> {
+            self.0.lock().unwrap().push((block.rows.start, batches));
+            Ok(())
+        }
+    }
+
+    /// Rows of a small number, and of lists of so many numbers.
+    fn table(lengths: &[usize]) -> RecordBatch {
+        let item = || Arc::new(Field::new("item", DataType::Int64, true));
+        let rows = i8::try_from(lengths.len()).unwrap();
+        let all = i64::try_from(lengths.iter().sum::<usize>()).unwrap();
+        let values = || Arc::new(Int64Array::from_iter_values(0..all));
+        let lengths = || lengths.iter().copied();
+        let list = ListArray::new(item(), OffsetBuffer::from_lengths(lengths()), values(), None);
+        let large = LargeListArray::new(item(), OffsetBuffer::from_lengths(lengths()), values(), None);
+        let columns: [(&str, ArrayRef); 3] = [
+            ("n", Arc::new(Int8Array::from_iter_values(0..rows))),
+            ("l", Arc::new(list)),
+            ("large", Arc::new(large)),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+    }
+
+    /// Tells of the builder of all blocks of some rows, and what it hands on.
+    fn built<R>(
+        batches: &[RecordBatch],
+        rows: &[i64],
+        look: impl FnOnce(&BlockBuilder<'_>, &Plan) -> R,
+    ) -> (R, Vec<(u64, Vec<RecordBatch>)>) {
+        let corpus = Corpus::from_batches(batches[0].schema(), batches, None).unwrap();
+        let count = rows.len() as u64;
+        let plan = Plan::with_strategy(&corpus, count, 0, Split::Shards(2), 1 << 30, Some(Strategy::Copy));
+        let (plan, sink, job) = (plan.unwrap(), Collected::default(), Job::new(2));
+        let output = Output::new(&corpus, rows, &[], &sink);
+        let units = open_units(&job, &output, &plan).unwrap();
+        let builder = BlockBuilder::new(&output, units);
+        let seen = look(&builder, &plan);
+        builder.build(&job, &plan, &plan.blocks).unwrap();
+        let mut found = sink.0.into_inner().unwrap();
+        found.sort_by_key(|(start, _)| *start);
+        (seen, found)
+    }
+
+    #[test]
+    fn rows_of_one_width_in_every_unit_are_copied_as_bytes_and_others_are_interleaved() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "bb", "", "ccc"]));
+        let texts = RecordBatch::try_from_iter_with_nullable([("t", texts, true)]).unwrap();
+        let cases = [
+            (table(&[3; 6]).slice(0, 4), table(&[3; 5]), Some(vec![1, 24, 24])),
+            (table(&[2, 2]), table(&[2, 2, 2, 2]).slice(1, 2), Some(vec![1, 16, 16])),
+            (table(&[3, 3]), table(&[2, 2, 2]), None),
+            (table(&[1, 2]), table(&[1, 2]), None),
+            (texts.clone(), texts.slice(1, 2), None),
+        ];
+        for (one, other, strides) in cases {
+            let whole = arrow::compute::concat_batches(&one.schema(), [&one, &other]).unwrap();
+            let count = i64::try_from(whole.num_rows()).unwrap();
+            let rows: Vec<i64> = (0..3 * count).map(|row| (row * row + 1) % count).collect();
+            let (found, blocks) = built(&[one, other], &rows, |builder, _| builder.strides.clone());
+            assert_eq!(found, strides);
+            let batches: Vec<RecordBatch> = blocks.into_iter().flat_map(|(_, batches)| batches).collect();
+            let rows = UInt32Array::from_iter_values(rows.iter().map(|&row| u32::try_from(row).unwrap()));
+            let expected = take_record_batch(&whole, &rows).unwrap();
+            let found = arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap();
+            assert_eq!(found.columns(), expected.columns());
+        }
+    }
+
+    #[test]
+    fn a_row_is_measured_with_its_offsets_and_lies_in_no_file() {
+        let (found, blocks) = built(&[table(&[3; 6])], &[5, 0, 5], |builder, plan| {
+            let strides = builder.strides.clone().unwrap();
+            let range = (0..3).any(|column| builder.range(5, column).is_some());
+            let cold = [&plan.blocks[..], &[]].map(|blocks| builder.is_mostly_uncached(blocks).unwrap());
+            builder.prefetch(&Job::new(1), &plan.blocks).unwrap();
+            (builder.row_bytes(&strides), range, cold, builder.column(3, 0).is_some())
+        });
+        // A byte, three numbers and an offset of four bytes, and three with one of eight.
+        assert_eq!(found, (1 + (24 + 4) + (24 + 8), false, [false; 2], false));
+        assert_eq!(blocks.iter().map(|(start, _)| *start).collect::<Vec<_>>(), [0, 2]);
+        // Units of which nothing is wanted are not open, and say nothing of the width.
+        let (strides, _) =
+            built(&[table(&[3; 6]), table(&[2; 2])], &[1, 2], |builder, _| builder.strides.clone());
+        assert_eq!(strides, Some(vec![1, 24, 24]));
+    }
+}

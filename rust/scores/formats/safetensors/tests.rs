@@ -134,7 +134,12 @@ fn one_score_per_row_is_needed() {
 fn a_header_lies_within_the_file() {
     let bytes = written(&header(&[("a", "U8", "[1]", [0, 1])]), 1);
     for end in 0..bytes.len() {
-        assert!(matches!(opened(&bytes[..end], None), Err(Error::Truncated(_))), "{end}");
+        let said = match end {
+            0..8 => "begins with 8 that tell the length of its header",
+            _ if end < bytes.len() - 1 => "the safetensors header needs",
+            _ => "promises 1 bytes of tensors, and 0 follow it",
+        };
+        assert!(matches!(refused(&bytes[..end], None, said), Error::Truncated(_)), "{end}");
     }
     let long = [&(MAX_HEADER + 1).to_le_bytes()[..], b"{}"].concat();
     assert!(matches!(refused(&long, None, "at most 25000000 are read"), Error::Format(_)));
