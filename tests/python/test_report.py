@@ -276,6 +276,20 @@ def test_copies_count_each_time_and_share_once(place):
     assert bars == [math.ceil(40 * count / most) for count in facts["scores"]["histogram"]["chosen"]]
 
 
+@pytest.mark.parametrize("rule", [{"k": 50, "repeat": 3}, {"k": 80, "replace": True, "seed": 4}], ids=str)
+def test_rules_that_take_rows_again_are_chosen_again(place, rule):
+    values = np.abs(place[1]) + np.float32(0.5)
+    np.save("w.npy", values)
+    chosen = dsdm.choose(dsdm.open_scores("w.npy"), **rule)
+    facts = dsdm.report(chosen).to_dict()["selections"][0]
+    check_scores(facts["scores"], values, chosen.indices)
+    ranked = oracle.ranked(values, sorted(set(chosen.indices.tolist())))
+    assert [one["row"] for one in facts["examples"]["best"]] == ranked[:3]
+    assert [one["row"] for one in facts["examples"]["worst"]] == ranked[::-1][:3]
+    told = None if chosen.cut is None else (chosen.cut.score, chosen.cut.tied, chosen.cut.taken)
+    assert told == (facts["cut"] and (facts["cut"]["score"], facts["cut"]["tied"], facts["cut"]["taken"]))
+
+
 def test_no_row_chosen_is_a_report_too(place):
     facts = dsdm.report(dsdm.choose(dsdm.open_scores("s.npy"), k=0), corpus="corpus", lengths="tokens").selections[0]
     assert (facts.rows, facts.cut, facts.lengths.chosen, facts.examples.best) == (0, None, None, [])

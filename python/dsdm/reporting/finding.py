@@ -20,7 +20,7 @@ from dsdm.rows.sources import Source, open_source
 from dsdm.selection.record.repeat import compare_files
 
 _T = TypeVar("_T")
-_DRAWN_OR_GROUPED = ("gumbel", "per_group", "like", "union", "intersection", "difference", "round_robin")
+_DRAWN_OR_GROUPED = ("gumbel", "replace", "per_group", "like", "union", "intersection", "difference", "round_robin")
 """Arguments of a rule whose rows do not end at one score."""
 
 
@@ -166,11 +166,11 @@ def _cut(known: Given, opened: Opened | str, scored: Scored | None) -> CutFacts 
     rule = known.arguments
     by = known.how.get("by")
     elsewhere = by == "gumbel_top_k" or known.method == "dsir" or any(rule.get(name) for name in _DRAWN_OR_GROUPED)
-    if isinstance(opened, str) or scored is None or elsewhere or rule.get("near") is not None:
+    if isinstance(opened, str) or scored is None or known.rows is None or elsewhere or rule.get("near") is not None:
         return told
     largest, nan = rule.get("largest") is not False, rule.get("nan")
     asked_nan = nan if nan in ("largest", "smallest") else "omit"
-    found = cut_of(opened.vector, scored.values, opened.excluded, largest=largest, nan=asked_nan)
+    found = cut_of(opened.vector, known.rows, scored.values, opened.excluded, largest=largest, nan=asked_nan)
     if found is not None and told is not None and (found.score != told.score or found.taken != told.taken):
         message = (
             f"{known.name}: the record tells that the worst chosen score is {told.score}, of {told.taken:,} rows, and "

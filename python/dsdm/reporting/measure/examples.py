@@ -44,6 +44,9 @@ def examples_of(
     opened: Opened, rows: Rows, values: NDArray[Any], order: Order, texts: Texts | None, count: int
 ) -> Examples:
     """Return so many rows of each kind: `rows` were chosen and ascend, `values` are their scores."""
+    # Copies of a row are shown once.
+    once = np.append(True, rows[1:] != rows[:-1])[: len(rows)]
+    rows, values = rows[once], values[once]
     best, worst = order.ends(values, count)
     others = _not_chosen(opened, rows, order, count)
     chosen = [(int(rows[at]), _number(values[at])) for at in [*best, *worst]]

@@ -96,13 +96,16 @@ def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: i
     return Scored(facts, values)
 
 
-def cut_of(vector: Vector, values: NDArray[Any], excluded: Any, *, largest: bool, nan: str) -> CutFacts | None:
+def cut_of(
+    vector: Vector, rows: NDArray[np.int64], values: NDArray[Any], excluded: Any, *, largest: bool, nan: str
+) -> CutFacts | None:
     """Return the worst of the chosen scores, how many rows tie with it, and how many of these were chosen."""
     if len(values) == 0 or np.isnan(values).any():
         return None
     worst = (values.min() if largest else values.max()).item()
     tied = vector.ranking(nan=nan, excluded=excluded).count((worst, worst))
-    return CutFacts(worst, tied, int((values == worst).sum()))
+    # Copies of a row are one row.
+    return CutFacts(worst, tied, len(np.unique(rows[values == worst])))
 
 
 @dataclass
