@@ -357,6 +357,9 @@ def test_every_command_tells_what_it_did_as_json(run, tmp_path, scores, monkeypa
         "cut": {"score": repr(float(best)), "tied": 1, "taken": 1},
         "seed": None,
         "tokens": None,
+        "bounds": [None, None],
+        "per_group": None,
+        "short": {},
     }
     pq.write_table(pa.table({"a": range(1000)}), tmp_path / "c.parquet")
     assert told("materialize", "c.parquet", "out", "-i", "rows.npy", "--dry-run")["rows"] == 3
