@@ -359,6 +359,15 @@ class Corpus:
     def check_format(self, format: str, added: list[str], *, datasets: str | None = None) -> None:  # noqa: A002
         """Fail if rows cannot be written in a format, by their types, with columns of these names added."""
 
+    def written_schema(
+        self,
+        format: str,  # noqa: A002 - as in dsdm.materialize
+        extras: _ArrowStream | None = None,
+        *,
+        datasets: str | None = None,
+    ) -> pa.Schema:
+        """Return the schema of what would be written, with the columns of a table added."""
+
     def materialize(
         self,
         indices: NDArray[np.int64],
@@ -371,6 +380,9 @@ class Corpus:
         num_shards: int | None = None,
         memory_limit: int | None = None,
         threads: int | None = None,
+        by_content: bool = False,
+        split: str = "train",
+        card: tuple[str, str] | None = None,
         overwrite: bool = False,
         resume: str = "never",
         resumable: bool = False,
@@ -395,7 +407,9 @@ class Corpus:
         a run that continues this one. `resume` is "same", "either" or "never": what
         an interrupted run left is continued or an error, continued or removed, removed. With `by_fingerprint`
         the directory is named by its fingerprint, beside `target`; where one of that name is there, it is left
-        as it is. With `absolute`, the manifest names the sources by their absolute paths.
+        as it is. With `absolute`, the manifest names the sources by their absolute paths. With `by_content`, pages of
+        Parquet end where the values say so. `split` is the name of the split, and `card` the text of a
+        ``README.md``, before and behind the bytes of all shards.
         """
 
 @final

@@ -180,6 +180,22 @@ impl Corpus {
         Ok(write::check(&self.inner, format_named(format)?, release(datasets)?, &added)?)
     }
 
+    /// The schema of what would be written in a format, with the columns of a table added: its features are in the metadata.
+    #[pyo3(signature = (format, extras=None, *, datasets=None))]
+    fn written_schema(
+        &self,
+        format: &str,
+        extras: Option<PyArrowType<RecordBatchStreamReader>>,
+        datasets: Option<&str>,
+    ) -> PyResult<PyArrowType<Schema>> {
+        let added: Vec<_> = extras
+            .iter()
+            .flat_map(|extras| extras.0.schema().fields().iter().cloned().collect::<Vec<_>>())
+            .collect();
+        let schema = write::written_schema(&self.inner, &added, format_named(format)?, release(datasets)?)?;
+        Ok(PyArrowType(Schema::clone(&schema)))
+    }
+
     /// Writes the rows at `indices` as a dataset directory.
     ///
     /// `datasets` is the version that is to open it, the newest if not given. With `embed`, the files that columns
@@ -188,11 +204,13 @@ impl Corpus {
     /// corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
     /// `state.json` and `dataset_info.json`, `selection` is one for `dsdm.json`, and
     /// `identity` one that must be the same in a run that continues this one.
+    /// `split` is the name of the split, and `card` the text of a README.md, before and behind the bytes of all shards.
+    /// With `by_content`, pages of Parquet end where the values say so.
     /// With `absolute`, the manifest names the sources by their absolute paths.
     /// `resume` is "same", "either" or "never". With `by_fingerprint` the directory is named by its fingerprint,
     /// beside `target`.
     #[pyo3(signature = (indices, target, *, format="arrow", sources=None, extras=None, max_shard_size=None,
-                        num_shards=None, memory_limit=None, threads=None, overwrite=false, resume="never",
+                        num_shards=None, memory_limit=None, threads=None, by_content=false, split="train", card=None, overwrite=false, resume="never",
                         resumable=false, verify=false, by_fingerprint=false, absolute=false, selection=None, identity=None,
                         state=None, info=None, datasets=None, embed=false, progress=None))]
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // they are keywords
@@ -208,6 +226,9 @@ impl Corpus {
         num_shards: Option<u64>,
         memory_limit: Option<u64>,
         threads: Option<i64>,
+        by_content: bool,
+        split: &str,
+        card: Option<(String, String)>,
         overwrite: bool,
         resume: &str,
         resumable: bool,
@@ -225,10 +246,13 @@ impl Corpus {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let extras = extras.map_or(Ok(Vec::new()), |extras| columns(extras.0, rows.len()))?;
-        let split = split(num_shards, max_shard_size);
+        let cut = super::arguments::split(num_shards, max_shard_size);
         let options = Options {
             target,
             format: format_named(format)?,
+            split_name: split.to_owned(),
+            card,
+            by_content,
             release: release(datasets)?,
             embed,
             naming: match (by_fingerprint, overwrite) {
@@ -240,7 +264,7 @@ impl Corpus {
             resume: resume_named(resume)?,
             resumable,
             verify,
-            split,
+            split: cut,
             memory_limit: memory_limit.unwrap_or_else(gather::default_memory_limit), // Proof: as above.
             places: places(absolute),
             selection: object("selection", selection)?,

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use twox_hash::XxHash3_64;
 
+use super::check::{check_split, in_types_of};
 use super::disk::checksum;
 use super::disk::sync_thread::run_interruptibly;
 use super::disk::synced::{sync_folder, write_synced};
@@ -15,12 +15,10 @@ use super::format::arrow::Streams;
 use super::format::embed::{Embedded, Files, has_files};
 use super::format::encoder::Encoder;
 use super::format::hf::json::{output_features, schema_with_features};
-use super::format::hf::release::Release;
-use super::format::hf::types::{for_datasets, for_parquet};
-use super::format::jsonl::types::for_jsonl;
-use super::format::jsonl::{Lines, check_names};
+use super::format::jsonl::Lines;
 use super::format::parquet::Groups;
 use super::format::reopen::ReopenCheck;
+use super::format::shard_names::CARD;
 use super::format::tokens::Tokens;
 use super::manifest::located::located;
 use super::manifest::{self, Manifest};
@@ -52,6 +50,7 @@ pub fn materialize(
 ) -> Result<Report, (Error, Option<Resumable>)> {
     let whole = |e| (e, None);
     let corpus = &in_types_of(corpus, options.format, options.release).map_err(whole)?;
+    check_split(&options.split_name).map_err(whole)?;
     let schema = output_schema(corpus, extras);
     let features = output_features(&schema, options.release);
     let written = schema_with_features(&schema, &features);
@@ -68,38 +67,12 @@ pub fn materialize(
             run.write(Embedded { encoder, files }, spec)
         }
         Format::Parquet => {
-            let encoder = Groups::new(&written, &run.plan).map_err(whole)?;
+            let encoder =
+                Groups::new(&written, &run.plan, &options.split_name, options.by_content).map_err(whole)?;
             run.write(Embedded { encoder, files }, spec)
         }
-        Format::Jsonl => run.write(Lines::new(&written).map_err(whole)?, spec),
+        Format::Jsonl => run.write(Lines::new(&written, &options.split_name).map_err(whole)?, spec),
         Format::Tokens(layout) => run.write(Tokens::new(&written, layout).map_err(whole)?, spec),
-    }
-}
-
-/// Looks at whether rows can be written in a format, by their types, with columns added to them.
-///
-/// # Errors
-/// As [`materialize`] has them, before any row is chosen.
-pub fn check(corpus: &Corpus, format: Format, release: Release, added: &[String]) -> Result<()> {
-    corpus.check_readable()?;
-    let corpus = in_types_of(corpus, format, release)?;
-    let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
-    let fields: Vec<_> = corpus.schema().fields().iter().cloned().chain(added).collect();
-    let schema = Schema::new(fields);
-    match format {
-        Format::Tokens(layout) => Tokens::new(&schema, layout).map(drop),
-        Format::Jsonl => check_names(&schema),
-        Format::Arrow | Format::Parquet => Ok(()),
-    }
-}
-
-/// The corpus in the types that the format has.
-fn in_types_of(corpus: &Corpus, format: Format, release: Release) -> Result<Corpus> {
-    let corpus = for_datasets(corpus, release)?;
-    match format {
-        Format::Parquet => for_parquet(&corpus, release),
-        Format::Jsonl => for_jsonl(&corpus, release),
-        Format::Arrow | Format::Tokens(_) => Ok(corpus),
     }
 }
 
@@ -239,8 +212,13 @@ impl Run<'_> {
         checked::equal("rows in all shards", rows, self.rows.len() as u64)?;
         let digests: String = done.iter().map(|shard| shard.digest.as_str()).collect();
         let fingerprint = format!("{:016x}", XxHash3_64::oneshot(digests.as_bytes()));
-        let companions = shards.encoder().companions(&fingerprint, &done)?;
+        let mut companions = shards.encoder().companions(&fingerprint, &done)?;
         let options = self.options;
+        let files = done.iter().flat_map(|shard| &shard.files);
+        let bytes = files.map(|file| file.bytes).try_fold(0, checked::add)?;
+        if let Some((before, behind)) = &options.card {
+            companions.insert(0, (CARD.to_owned(), format!("{before}{bytes}{behind}")));
+        }
         let sources = self.sources_from_output()?;
         let manifest = Manifest::new(
             options.format.name(),
@@ -266,7 +244,7 @@ impl Run<'_> {
             rows,
             shards: done.len() as u64,
             kept: stage.kept().len() as u64,
-            bytes: done.iter().flat_map(|shard| &shard.files).map(|file| file.bytes).sum(),
+            bytes,
             passes: self.plan.passes.len() as u64,
             fingerprint,
         })

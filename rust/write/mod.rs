@@ -4,6 +4,7 @@
 //! [`verify`] checks. Everything is written beside the target and renamed at the end, so that the
 //! target appears whole or not at all, and what an interrupted run finished is not made again.
 
+mod check;
 mod disk;
 mod format;
 #[cfg(any(feature = "fuzzing", test))]
@@ -16,13 +17,14 @@ mod shard;
 mod stage;
 mod unfinished;
 
+pub use check::{check, written_schema};
 pub use format::Format;
 pub use format::hf::json::ExtraKeys;
 pub use format::hf::release::Release;
 pub use format::hf::types::for_datasets;
 pub use manifest::located::{PathNames, located};
 pub use manifest::verify::{Verified, verify};
-pub use materialize::{check, materialize};
+pub use materialize::materialize;
 pub use options::{Naming, Options, Report, Resume};
 pub use replace::target::check_target;
 pub use stage::{Resumable, unfinished};

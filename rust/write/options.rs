@@ -12,11 +12,18 @@ use crate::gather::Split;
 
 /// What to write, and how.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // each says of one thing whether it is done
 pub struct Options {
     /// The directory to make.
     pub target: PathBuf,
     /// What shards are.
     pub format: Format,
+    /// The name of the split, by which files of the hub are called.
+    pub split_name: String,
+    /// The text of the card beside the shards, before and behind the number of bytes that these have.
+    pub card: Option<(String, String)>,
+    /// Whether pages of Parquet end where the values say so.
+    pub by_content: bool,
     /// What is to open them.
     pub release: Release,
     /// Whether files that columns of images and the like name are taken in.

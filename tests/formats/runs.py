@@ -193,6 +193,8 @@ def cases() -> dict[str, Case]:
     return {
         "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
         "parquet": lambda out: write(out, format="parquet", columns=["text"], scores=scores, row_order="row"),
+        "chunks": lambda out: write(out, format="parquet", content_defined_chunking=True, split="test", card=True),
+        "split": lambda out: write(out, split="validation"),
         "jsonl": lambda out: write(out, format="jsonl", row_ids="row", scores=scores),
         "tokens": lambda out: write(out, format="tokens"),
         "ragged": lambda out: write(out, format="tokens", columns=["ragged"], row_order="shuffle", seed=7),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,17 @@ from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
-from dsdm.rows.request import chosen_rows, open_request, planned, told_selection
+from dsdm.rows.request import Request, chosen_rows, open_request, planned, told_selection
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source
+from dsdm.rows.told.description import describe
 from dsdm.selection.record.check import as_recorded
 from dsdm.selection.record.provenance import as_json
 from dsdm.shown import as_html, safe_messages, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class Report:
 
 @renamed(order="row_order")
 @safe_messages
-def materialize(
+def materialize(  # noqa: PLR0913 - what those who write ask for
     source: Any,
     indices: Any,
     out_dir: str | os.PathLike[str],
@@ -82,6 +86,9 @@ def materialize(
     scores: Any = None,
     max_shard_size: int | str | None = None,
     num_shards: int | None = None,
+    content_defined_chunking: bool = False,
+    split: str | None = None,
+    card: bool = False,
     threads: int | None = None,
     memory_limit: int | str | None = None,
     resume: bool = True,
@@ -144,6 +151,17 @@ def materialize(
         dict of several by their names.
     max_shard_size, num_shards
         How large shards may be, about (500 MB if neither is given); or how many there are, each with a row at least.
+    content_defined_chunking
+        For ``format="parquet"``: whether pages end where the values say so, as in what ``datasets`` pushes to the hub.
+        Of outputs that have most rows in common, storage by content then keeps most bytes once. The rows are the same.
+    split
+        The name of the split, such as ``"validation"``, as ``datasets`` takes names: words with points between.
+        Files of Parquet and JSON lines are called by it, ``"train"`` if not given; ``state.json`` and
+        ``dataset_info.json`` tell it where it is given. Tokens have none.
+    card
+        For Parquet and JSON lines: whether a ``README.md`` is written that the hub and ``load_dataset`` read, with the
+        features, the split and the files, how the rows were chosen and from what, and how that is repeated. It names
+        files by their names alone. It is listed in ``dsdm.json``: edit it after :func:`dsdm.verify`.
     threads
         All that the process may run on, if not given.
     memory_limit
@@ -230,6 +248,7 @@ def _write(arguments: Arguments) -> Report:
     record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
     told = told_selection(arguments)
     as_asked = {} if told is None else {"chosen": as_recorded(told)}
+    described = describe(request, rows, extras, record, chosen)
     with bar(len(rows), source.corpus.nbytes / max(len(source.corpus), 1), shown=arguments.progress) as on_progress:
         written = source.corpus.materialize(
             source.rows(rows),
@@ -239,6 +258,9 @@ def _write(arguments: Arguments) -> Report:
             extras=extras,
             max_shard_size=request.layout.shard_bytes,
             num_shards=request.layout.num_shards,
+            by_content=arguments.content_defined_chunking,
+            split=described.split,
+            card=described.card,
             memory_limit=request.layout.memory_limit,
             threads=arguments.threads,
             overwrite=arguments.overwrite,
@@ -248,22 +270,14 @@ def _write(arguments: Arguments) -> Report:
             absolute=arguments.paths == "absolute",
             selection=as_json(_as_told(record, source, chosen)),
             identity=as_json({**record, **identity_of(source), **as_asked}),
+            state=as_json(described.state),
+            info=as_json(described.info),
             datasets=installed(),
             embed=True,
             progress=on_progress,
         )
     seconds = time.perf_counter() - begun
-    if logger.isEnabledFor(logging.INFO):
-        read = planned(request, rows, len(extras.columns) if extras is not None else 0)
-        logger.info(
-            "read about %s of %s in %s, wrote %s, in %.2f s on %s threads",
-            readable(read.mapped_bytes + read.positional_bytes + read.decoded_bytes),
-            many(len(source.files), "file"),
-            many(read.reads, "read"),
-            readable(written.bytes),
-            seconds,
-            arguments.threads or os.environ.get("DSDM_NUM_THREADS") or "all",
-        )
+    _log(request, rows, extras, written.bytes, seconds)
     return Report(
         target,
         written.rows,
@@ -284,6 +298,22 @@ def _as_told(record: dict[str, Any], source: Source, chosen: dict[str, Any] | No
     """
     mapped = {} if source.mapping is None else {"mapped": True}
     return {**record, **mapped, **({} if chosen is None else {"chosen": chosen})}
+
+
+def _log(request: Request, rows: NDArray[np.int64], extras: "pa.Table | None", written: int, seconds: float) -> None:
+    """Tell a log how much was read and written."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    read = planned(request, rows, len(extras.columns) if extras is not None else 0)
+    logger.info(
+        "read about %s of %s in %s, wrote %s, in %.2f s on %s threads",
+        readable(read.mapped_bytes + read.positional_bytes + read.decoded_bytes),
+        many(len(request.source.files), "file"),
+        many(read.reads, "read"),
+        readable(written),
+        seconds,
+        request.arguments.threads or os.environ.get("DSDM_NUM_THREADS") or "all",
+    )
 
 
 def in_files(source: Source) -> bool:

@@ -1,5 +1,6 @@
 """The arguments of :func:`dsdm.materialize` and :func:`dsdm.plan`, which are the same, and what they may be."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ from dsdm.rows.row_numbers import interruptibly
 from dsdm.rows.sizes import to_bytes
 
 _TOKENS_COLUMN = "input_ids"
+DEFAULT_SPLIT = "train"
+"""The split that files of the hub are of, where nobody says."""
+
+# As datasets has it.
+_SPLIT = re.compile(r"\w+(\.\w+)*")
 _OF_THE_HUB = {"parquet": "Parquet", "jsonl": "JSON lines"}
 
 
@@ -44,6 +50,9 @@ class Arguments:
     scores: Any
     max_shard_size: int | str | None
     num_shards: int | None
+    content_defined_chunking: bool
+    split: str | None
+    card: bool
     threads: int | None
     memory_limit: int | str | None
     resume: bool
@@ -88,13 +97,20 @@ def checked(arguments: Arguments) -> Layout:
     size = "500MB" if arguments.max_shard_size is None else arguments.max_shard_size
     layout = Layout(columns, num_shards, to_bytes(size, "max_shard_size"), memory_limit)
     _check_added(arguments.row_ids, arguments.selection)
+    _check_told(arguments)
     return layout
 
 
 def _check_run(arguments: Arguments) -> None:
     """Refuse what does not go together, and flags that are none."""
-    for name in ("resume", "verify", "overwrite"):
+    for name in ("resume", "verify", "overwrite", "content_defined_chunking", "card"):
         check_flag(name, getattr(arguments, name))
+    if arguments.content_defined_chunking and arguments.format != "parquet":
+        message = (
+            f'content_defined_chunking=True says where pages of Parquet end, and format is "{arguments.format}"; '
+            'leave it out, or give format="parquet"'
+        )
+        raise ValueError(message)
     if arguments.verify and not arguments.resume:
         message = "verify=True looks at what an interrupted run left, and resume=False removes it; give one of them"
         raise ValueError(message)
@@ -105,6 +121,26 @@ def _check_run(arguments: Arguments) -> None:
     check_path_names(arguments.paths)
     if arguments.progress is not None:
         check_flag("progress", arguments.progress)
+
+
+def _check_told(arguments: Arguments) -> None:
+    """Refuse a split or a card where the format has no place for it, and a split by a name that datasets refuses."""
+    split, form = arguments.split, arguments.format
+    if split is not None and not isinstance(split, str):
+        message = f"split is {split!r}; the name of a split is needed"
+        raise TypeError(message)
+    if split is not None and form in TOKEN_FORMATS:
+        message = f'split={split!r} is for what datasets opens, and format is "{form}"; leave it out'
+        raise ValueError(message)
+    if split is not None and (not _SPLIT.fullmatch(split) or split == "all"):
+        message = (
+            f"split={split!r} is no name of a split for datasets; give letters, digits and _, with single points "
+            'between, such as "validation", and not "all", which is what datasets calls all splits'
+        )
+        raise ValueError(message)
+    if arguments.card and form not in _OF_THE_HUB:
+        message = f'card=True is written beside format="parquet" and "jsonl", and format is "{form}"; leave it out'
+        raise ValueError(message)
 
 
 def _check_added(row_ids: object, selection: object) -> None:

@@ -64,7 +64,7 @@ class Plan:
 
 @renamed(order="row_order")
 @safe_messages
-def plan(
+def plan(  # noqa: PLR0913 - what those who write ask for
     source: Any,
     indices: Any,
     out_dir: str | os.PathLike[str] | None = None,
@@ -77,6 +77,9 @@ def plan(
     scores: Any = None,
     max_shard_size: int | str | None = None,
     num_shards: int | None = None,
+    content_defined_chunking: bool = False,
+    split: str | None = None,
+    card: bool = False,
     threads: int | None = None,
     memory_limit: int | str | None = None,
     resume: bool = True,
@@ -97,11 +100,12 @@ def plan(
     ----------
     source, indices, out_dir
         As in :func:`materialize`; `out_dir` need not be given, and need not be free.
-    format, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards, threads, memory_limit
+    format, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards, content_defined_chunking,
+    threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
     sort, partial, io
         As there.
-    resume, verify, overwrite, paths, selection, progress
+    split, card, resume, verify, overwrite, paths, selection, progress
         Are looked at as there, and change nothing here. Scores of another number of rows are refused as there.
 
     Raises

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::encoder::{Encoder, End, Piece};
 use super::hf::json::{self, ExtraKeys};
-use super::shard_names::shard_name;
+use super::shard_names::{TRAIN, shard_name};
 use crate::checked::impossible;
 use crate::error::{Error, Result};
 use crate::exec::memory::check_free;
@@ -56,7 +56,7 @@ impl Encoder for Streams {
     type Note = ();
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        shard_name(Format::Arrow, shard, shards)
+        shard_name(Format::Arrow, TRAIN, shard, shards)
     }
 
     fn head(&self, _rows: u64) -> Result<Cow<'_, [u8]>> {
@@ -202,7 +202,7 @@ mod tests {
             ..ExtraKeys::default()
         };
         assert!(Streams::new(&batch(0, 0).schema(), Map::new(), extra_keys).is_err());
-        assert_eq!(streams().name(2, 30), shard_name(Format::Arrow, 2, 30));
+        assert_eq!(streams().name(2, 30), shard_name(Format::Arrow, TRAIN, 2, 30));
     }
 
     proptest! {

@@ -42,7 +42,11 @@ impl Encoder for Numbers {
     }
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        if self.inner { format!("of-{shards}/{shard}") } else { shard_name(Format::Arrow, shard, shards) }
+        if self.inner {
+            format!("of-{shards}/{shard}")
+        } else {
+            shard_name(Format::Arrow, "train", shard, shards)
+        }
     }
 
     fn head(&self, rows: u64) -> Result<Cow<'_, [u8]>> {
@@ -87,6 +91,9 @@ fn stage(folder: &TempDir) -> Stage {
         target: folder.path().join("out"),
         format: Format::Arrow,
         release: Release::NEWEST,
+        split_name: "train".to_owned(),
+        card: None,
+        by_content: false,
         embed: false,
         naming: Naming::New,
         sources: Vec::new(),

@@ -12,6 +12,9 @@ fn options(target: &Path) -> Options {
         target: target.to_path_buf(),
         format: Format::Arrow,
         release: Release::NEWEST,
+        split_name: "train".to_owned(),
+        card: None,
+        by_content: false,
         embed: false,
         naming: Naming::New,
         sources: Vec::new(),
@@ -42,7 +45,7 @@ fn begin_named(target: &Path) -> Stage {
 }
 
 fn named(shard: usize) -> String {
-    crate::write::format::shard_names::shard_name(Format::Arrow, shard, 2)
+    crate::write::format::shard_names::shard_name(Format::Arrow, "train", shard, 2)
 }
 
 /// Writes a shard and notes it.

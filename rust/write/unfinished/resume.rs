@@ -38,7 +38,7 @@ pub(crate) fn take_over(folder: &Folder, spec: &RunSpec, options: &Options) -> R
         };
     }
     let rows = spec.rows_of_shards();
-    kept.retain(|done| is_planned(done, &rows, options.format));
+    kept.retain(|done| is_planned(done, &rows, options));
     if kept.is_empty() {
         return Ok(None);
     }
@@ -79,11 +79,12 @@ fn finished(folder: &Folder) -> Result<Option<Taken>> {
 
 /// Whether a line of the journal says what this run would say of a shard. Whoever can write in the folder can write
 /// a line whose checksum fits.
-fn is_planned(done: &FinishedShard, rows: &[u64], format: Format) -> bool {
+fn is_planned(done: &FinishedShard, rows: &[u64], options: &Options) -> bool {
     if rows.get(done.shard) != Some(&done.rows) {
         return false;
     }
-    let name = shard_name(format, done.shard, rows.len());
+    let format = options.format;
+    let name = shard_name(format, &options.split_name, done.shard, rows.len());
     let found: Vec<&str> = done.files.iter().map(|file| file.name.as_str()).collect();
     let Format::Tokens(layout) = format else {
         return found == [name]; // Proof: the shards of other formats are one file.

@@ -73,6 +73,17 @@ class Writing:
     num_shards: Annotated[
         int | None, typer.Option("--num-shards", parser=whole_number, metavar="N", help="So many files instead.")
     ] = None
+    content_defined_chunking: Annotated[
+        bool,
+        typer.Option(
+            "--content-defined-chunking",
+            help="Cut pages of Parquet by their values, so that the hub keeps common ones once.",
+        ),
+    ] = False
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="NAME", help="The name of the split, by which files are called.")
+    ] = None
+    card: Annotated[bool, typer.Option("--card", help="Write a README.md that the hub and load_dataset read.")] = False
     memory_limit: Annotated[
         str | None,
         typer.Option("--memory-limit", metavar="SIZE", help="Memory to hold, about; else a quarter of what is free."),
@@ -168,11 +179,14 @@ class Writing:
             "scores": reading.open(self.scores_from) if self.scores_from else None,
             "max_shard_size": self.max_shard_size,
             "num_shards": self.num_shards,
+            "split": self.split,
             "memory_limit": self.memory_limit,
         }
         given = {name: value for name, value in asked.items() if value is not None}
         return {
             "format": self.format.value,
+            "content_defined_chunking": self.content_defined_chunking,
+            "card": self.card,
             "row_order": self.row_order.value,
             "resume": self.resume,
             "verify": self.verify,

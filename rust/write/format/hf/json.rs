@@ -9,6 +9,7 @@ use super::features::{by_name, feature};
 use super::release::Release;
 use crate::error::{Error, Result};
 use crate::write::format::finished::FinishedShard;
+use crate::write::format::shard_names::is_split_name;
 
 /// The key of the features in the metadata of a schema.
 const KEY: &str = "huggingface";
@@ -73,8 +74,7 @@ impl ExtraKeys {
 
 /// Whether `datasets` takes a text for the name of a split, or of a part or a sum of some.
 fn is_split(text: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
-    text.split('+').all(|split| split.split('[').next().is_some_and(|name| name.split('.').all(word)))
+    text.split('+').all(|split| split.split('[').next().is_some_and(is_split_name))
 }
 
 fn refuse_unless(fits: bool, file: &str, key: &str, value: &Value) -> Result<()> {

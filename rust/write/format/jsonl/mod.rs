@@ -22,7 +22,7 @@ use arrow_json::WriterBuilder;
 use arrow_json::writer::LineDelimited;
 
 use super::encoder::{Encoder, End, Packer, Piece};
-use super::parquet::values_in;
+use super::parquet::room::values_in;
 use super::shard_names::shard_name;
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -40,14 +40,15 @@ use values::Values;
 pub(crate) struct Lines {
     schema: SchemaRef,
     builder: WriterBuilder,
+    split: String,
 }
 
 impl Lines {
     /// Fails for columns that share a name: a reader would see one of them.
-    pub(crate) fn new(schema: &SchemaRef) -> Result<Self> {
+    pub(crate) fn new(schema: &SchemaRef, split: &str) -> Result<Self> {
         check_names(schema)?;
         let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Values));
-        Ok(Self { schema: schema.clone(), builder })
+        Ok(Self { schema: schema.clone(), builder, split: split.to_owned() })
     }
 
     fn refuse_values(&self, first: u64, batch: &RecordBatch) -> Result<()> {
@@ -80,7 +81,7 @@ impl Encoder for Lines {
     type Note = ();
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        shard_name(Format::Jsonl, shard, shards)
+        shard_name(Format::Jsonl, &self.split, shard, shards)
     }
 
     fn head(&self, _rows: u64) -> Result<Cow<'_, [u8]>> {

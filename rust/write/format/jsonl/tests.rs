@@ -21,7 +21,7 @@ fn lines(columns: Vec<(&str, ArrayRef)>) -> Result<String> {
         columns.into_iter().map(|(name, array)| (name, array, true)),
     );
     let batch = batch.unwrap();
-    let piece = Lines::new(&batch.schema())?.encode(7, vec![batch])?;
+    let piece = Lines::new(&batch.schema(), "train")?.encode(7, vec![batch])?;
     Ok(piece.buffers.iter().map(|buffer| String::from_utf8(buffer.to_vec()).unwrap()).collect())
 }
 

@@ -3,14 +3,16 @@
 //! A row group is encoded in memory by one thread and written where its shard then ends, as pieces of the other
 //! formats are; the footer is made of what is known of the groups, with their offsets moved.
 
+mod chunked;
 pub(crate) mod page_crc;
+pub(crate) mod room;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -33,12 +35,13 @@ use super::shard_names::shard_name;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
-use crate::exec::memory::{check_bytes, check_free};
+use crate::exec::memory::check_free;
 use crate::gather::Plan;
 use crate::parquet_file::check_indexes;
 use crate::write::format::Format;
 use crate::write::format::finished::FinishedShard;
 use page_crc::{ChecksummedChunk, ChecksummedPages};
+use room::{check_room, own};
 
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -50,6 +53,7 @@ pub(crate) struct Groups {
     schema: SchemaRef,
     columns: SchemaDescPtr,
     properties: WriterPropertiesPtr,
+    split: String,
     blocks_of_a_group: u64,
 }
 
@@ -60,17 +64,15 @@ pub(crate) struct EncodedRowGroup {
 }
 
 impl Groups {
-    pub(crate) fn new(schema: &SchemaRef, plan: &Plan) -> Result<Self> {
-        let mut properties = WriterProperties::builder()
+    /// With `by_content`, pages end where the values say so.
+    pub(crate) fn new(schema: &SchemaRef, plan: &Plan, split: &str, by_content: bool) -> Result<Self> {
+        let told = schema.metadata().iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+        let told = told.chain(by_content.then(chunked::told)).collect();
+        let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_key_value_metadata(Some(
-                schema
-                    .metadata()
-                    .iter()
-                    .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
-                    .collect(),
-            ))
-            .build();
+            .set_key_value_metadata(Some(told));
+        let mut properties =
+            if by_content { chunked::by_content(properties).build() } else { properties.build() };
         add_encoded_arrow_schema_to_metadata(schema, &mut properties);
         let converter = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types());
         let columns = converter.convert(schema).map_err(cannot_encode)?;
@@ -81,15 +83,38 @@ impl Groups {
             schema: schema.clone(),
             columns: Arc::new(columns),
             properties: Arc::new(properties),
+            split: split.to_owned(),
             blocks_of_a_group,
         })
     }
 
     fn group(&self, batches: &[RecordBatch]) -> Result<(Vec<Buffer>, EncodedRowGroup), ParquetError> {
+        let pages = ChecksummedPages::default();
+        let closed = if self.properties.content_defined_chunking().is_some() {
+            chunked::columns(&self.schema, &self.properties, &pages, batches)?
+        } else {
+            self.closed(&pages, batches)?
+        };
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let (mut buffers, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
+        for (index, close) in closed.into_iter().enumerate() {
+            let ChecksummedChunk { pages, close } = pages.chunk(index, close, offset)?;
+            offset += close.metadata.compressed_size();
+            buffers.extend(pages.into_iter().map(Buffer::from));
+            columns.push(close);
+        }
+        Ok((super::arrow::coalesce(buffers), EncodedRowGroup { rows, columns }))
+    }
+
+    /// Encodes rows into pages, and gives what is known of each column.
+    fn closed(
+        &self,
+        pages: &ChecksummedPages,
+        batches: &[RecordBatch],
+    ) -> Result<Vec<ColumnCloseResult>, ParquetError> {
         // The column writers are those of a file, which is written elsewhere.
         let root = self.columns.root_schema_ptr();
         let file = SerializedFileWriter::new(io::sink(), root, self.properties.clone())?;
-        let pages = ChecksummedPages::default();
         let factory = ArrowRowGroupWriterFactory::new(&file, self.schema.clone())
             .with_page_store_factory(Arc::new(pages.clone()));
         let mut writers = factory.create_column_writers(0)?;
@@ -104,17 +129,7 @@ impl Groups {
             }
             checked::equal("writers without a leaf", leaves.len(), 0).map_err(own)?;
         }
-        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let closed = writers.into_iter().map(|writer| Ok(writer.close()?.close().clone()));
-        let closed = closed.collect::<Result<Vec<_>, ParquetError>>()?;
-        let (mut buffers, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
-        for (index, close) in closed.into_iter().enumerate() {
-            let ChecksummedChunk { pages, close } = pages.chunk(index, close, offset)?;
-            offset += close.metadata.compressed_size();
-            buffers.extend(pages.into_iter().map(Buffer::from));
-            columns.push(close);
-        }
-        Ok((super::arrow::coalesce(buffers), EncodedRowGroup { rows, columns }))
+        writers.into_iter().map(|writer| Ok(writer.close()?.close().clone())).collect()
     }
 
     fn footer(&self, groups: Vec<(u64, EncodedRowGroup)>) -> Result<Vec<u8>, ParquetError> {
@@ -176,7 +191,7 @@ impl Encoder for Groups {
     }
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        shard_name(Format::Parquet, shard, shards)
+        shard_name(Format::Parquet, &self.split, shard, shards)
     }
 
     fn head(&self, _rows: u64) -> Result<Cow<'_, [u8]>> {
@@ -201,31 +216,6 @@ impl Encoder for Groups {
     fn companions(&self, _fingerprint: &str, _shards: &[FinishedShard]) -> Result<Vec<(String, String)>> {
         Ok(Vec::new())
     }
-}
-
-/// Fails where there is no room for what becomes of a batch on its way into pages.
-///
-/// Rows are not cut: the crate takes those of a batch at once, and a row as a whole.
-fn check_room(batch: &RecordBatch) -> Result<(), ParquetError> {
-    /// Bytes of each value: its levels and its place, both of which grow by twofold, and itself as it is stored.
-    const VALUE: u64 = 2 * (2 + 2 + 8) + 8;
-    /// How often its bytes are there besides.
-    const COPIES: u64 = 2;
-    let mut need = 0u64;
-    for column in batch.columns() {
-        let data = column.to_data();
-        let bytes = data.get_slice_memory_size().map_err(ParquetError::from)? as u64;
-        // Proof: what saturates finds no room.
-        let of_column = values_in(&data).saturating_mul(VALUE).saturating_add(bytes.saturating_mul(COPIES));
-        need = need.saturating_add(of_column); // Proof: as above.
-    }
-    check_bytes(|| format!("writing a batch of {} rows as Parquet", batch.num_rows()), need, 1).map_err(own)
-}
-
-/// How many values an array has at most, with those within it.
-pub(crate) fn values_in(data: &ArrayData) -> u64 {
-    // Proof: they are in memory.
-    data.child_data().iter().map(values_in).fold(data.len() as u64, u64::saturating_add)
 }
 
 /// The rows of a Parquet file, by its footer.
@@ -287,11 +277,6 @@ impl<W: Write> WriteZeros for TrackedWrite<W> {}
 
 fn signed(value: u64) -> Result<i64, ParquetError> {
     i64::try_from(value).map_err(|e| ParquetError::General(e.to_string()))
-}
-
-/// An error of this crate in one of the crate that encodes; [`cannot_encode`] takes it out again.
-fn own(error: Error) -> ParquetError {
-    ParquetError::External(Box::new(error))
 }
 
 fn cannot_encode(error: ParquetError) -> Error {

@@ -20,7 +20,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::json;
 
 use super::encoder::{Encoder, End, Piece};
-use super::shard_names::{bounds_name, shard_name};
+use super::shard_names::{TRAIN, bounds_name, shard_name};
 use crate::error::{At, Error, Result};
 use crate::write::format::finished::FinishedShard;
 use crate::write::format::{Format, Layout};
@@ -61,7 +61,7 @@ impl Encoder for Tokens {
     type Note = Vec<u64>;
 
     fn name(&self, shard: usize, shards: usize) -> String {
-        shard_name(Format::Tokens(self.layout), shard, shards)
+        shard_name(Format::Tokens(self.layout), TRAIN, shard, shards)
     }
 
     fn head(&self, rows: u64) -> Result<Cow<'_, [u8]>> {

@@ -18,6 +18,7 @@ use crate::io::state::REOPEN;
 use crate::write::disk::folder::Folder;
 use crate::write::disk::short::read_short;
 use crate::write::disk::synced::{sync_folder, write_synced};
+use crate::write::format::shard_names::TRAIN;
 use crate::write::options::Options;
 use difference::{first_difference, in_words};
 use digests::{digest_of_blocks, digest_of_column, digest_of_rows, digest_of_text};
@@ -64,6 +65,12 @@ impl RunSpec {
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         add("dsdm", json!(env!("CARGO_PKG_VERSION")));
         add("format", options.format.describe());
+        if options.split_name != TRAIN {
+            add("split", json!(options.split_name));
+        }
+        if options.by_content {
+            add("content-defined chunking", json!(true));
+        }
         add("rows", json!(rows.len()));
         for (name, value) in &options.identity {
             add(name, value.clone());

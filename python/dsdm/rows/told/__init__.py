@@ -1,0 +1,1 @@
+"""What is told of an output to those who open it."""

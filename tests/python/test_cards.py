@@ -1,0 +1,181 @@
+"""Splits and cards: what datasets reads of them, and that nothing is told of the machine."""
+
+import json
+import shutil
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from huggingface_hub import DatasetCard
+
+import dsdm
+from dsdm import errors
+
+ROWS = 200
+FORMS = ("parquet", "jsonl")
+
+
+@pytest.fixture
+def source(tmp_path):
+    table = pa.table(
+        {
+            "text": [f"row {row}" for row in range(ROWS)],
+            "n": pa.array(range(ROWS), pa.int32()),
+            "label": pa.array([row % 2 for row in range(ROWS)]),
+            "when": pa.array(np.arange(ROWS) * 10**6, pa.timestamp("us")),
+            "ids": [[row] * (row % 3) for row in range(ROWS)],
+            "download_size: 4611686018427387847": [None] * ROWS,
+        }
+    )
+    folder = tmp_path / "a user" / "corpus"
+    folder.mkdir(parents=True)
+    pq.write_table(table, folder / "part `0`.parquet")
+    np.save(folder / "scores.npy", np.random.default_rng(0).permutation(ROWS).astype(np.float32))
+    return folder
+
+
+def write(source, out, rows=range(50), **options):
+    return dsdm.materialize(source / "part `0`.parquet", rows, out, **{"progress": False, "num_shards": 2, **options})
+
+
+def loaded(out, tmp_path, **options):
+    shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+    return datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"), **options)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("split", [None, "validation", "my_part.2"])
+def test_a_folder_with_a_card_is_loaded_by_its_split_with_its_features(source, tmp_path, form, split):
+    out = tmp_path / "out"
+    scores = np.arange(ROWS, dtype=np.float64)
+    write(source, out, format=form, split=split, card=True, row_ids="row", scores=scores)
+    name = split or "train"
+    opened = loaded(out, tmp_path)
+    assert list(opened) == [name]
+    expected = pq.read_table(source / "part `0`.parquet").slice(0, 50)
+    found = opened[name]
+    assert found.features["n"] == datasets.Value("int32")
+    assert found.features["when"] == datasets.Value("timestamp[us]")
+    assert found["row"][:] == list(range(50))
+    for column in expected.column_names:
+        assert found.data[column].to_pylist() == expected[column].to_pylist(), column
+    assert min(path.name for path in (out / "data").iterdir()).startswith(f"{name}-00000-of-00002.")
+    assert dsdm.verify(out).rows == 50
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_header_is_as_datasets_writes_it(source, tmp_path, form):
+    out = tmp_path / "out"
+    write(source, out, format=form, split="test", card=True)
+    data = DatasetCard.load(out / "README.md").data.to_dict()
+    (split,) = data["dataset_info"]["splits"]
+    assert (split["name"], split["num_examples"]) == ("test", 50)
+    size = sum(path.stat().st_size for path in (out / "data").iterdir())
+    assert data["dataset_info"]["download_size"] == size
+    assert data["dataset_info"]["dataset_size"] == split["num_bytes"] > 0
+    assert data["configs"] == [{"config_name": "default", "data_files": [{"split": "test", "path": "data/test-*"}]}]
+    # What datasets makes of its own data set of the same rows.
+    info = datasets.DatasetInfo(features=loaded(out, tmp_path)["test"].features)
+    assert data["dataset_info"]["features"] == yaml.safe_load(yaml.safe_dump(info.features._to_yaml_list()))
+    manifest = json.loads((out / "dsdm.json").read_text())
+    assert [file["name"] for file in manifest["files"]] == ["README.md"]
+
+
+def test_the_card_tells_the_rule_and_nothing_of_the_machine(source, tmp_path):
+    scores = dsdm.open_scores(source / "scores.npy")
+    told = {"by": "top_k", "scores": [str(source / "scores.npy")], "arguments": {"k": 20}}
+    chosen = dsdm.choose(scores, k=20, largest=False)
+    for number, (rows, options) in enumerate(
+        [
+            (chosen, {}),
+            (dsdm.choose(scores, k=20, gumbel=True, seed=5), {"paths": "absolute"}),
+            (dsdm.top_k(scores, 20), {"selection": told, "row_order": "shuffle", "seed": 3}),
+            (range(20), {}),
+        ]
+    ):
+        out = tmp_path / f"out {number}"
+        write(source, out, rows, format="parquet", card=True, **options)
+        text = (out / "README.md").read_text()
+        for private in (str(tmp_path), "a user", "/corpus"):
+            assert private not in text, text
+        assert f"# `out {number}`" in text
+        assert "`` part `0`.parquet ``" in text
+        if number < 3:
+            assert "scores.npy" in text
+        expected = {
+            0: ["Cut: the worst score is", "- Rule: "],
+            1: ["Seed of the draw: 5"],
+            2: ['By: `top_k` with `{"k": 20}`', "shuffled (seed 3)"],
+            3: ["By row numbers; how these were found was not told."],
+        }[number]
+        assert all(part in text for part in expected), text
+        assert dsdm.verify(out).rows == 20
+
+
+def test_the_corpus_of_a_card_is_opened_again(source, tmp_path):
+    write(source, tmp_path / "out", format="parquet", card=True)
+    rows = dsdm.open_shards(tmp_path / "out").take([3, 1])
+    assert rows["n"].to_pylist() == [3, 1]
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet", "jsonl", "tokens"])
+def test_without_them_the_bytes_are_those_of_before(source, tmp_path, form):
+    columns = ["ids"] if form == "tokens" else None
+    write(source, tmp_path / "a", format=form, columns=columns)
+    write(source, tmp_path / "b", format=form, columns=columns, card=False, split=None)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert not (tmp_path / "a" / "README.md").exists()
+    if form in FORMS:
+        write(source, tmp_path / "c", format=form, split="train")
+        assert contents(tmp_path / "a") == contents(tmp_path / "c")
+
+
+def test_a_split_is_in_the_state_and_info_of_save_to_disk(source, tmp_path):
+    write(source, tmp_path / "out", split="validation")
+    opened = datasets.load_from_disk(str(tmp_path / "out"))
+    assert opened.split == "validation"
+    assert opened.info.splits["validation"].num_examples == 50
+    write(source, tmp_path / "none")
+    assert datasets.load_from_disk(str(tmp_path / "none")).split is None
+
+
+BAD = [
+    ({"split": "a-b"}, ValueError, "no name of a split for datasets"),
+    ({"split": ""}, ValueError, "no name of a split for datasets"),
+    ({"split": "train[:10%]"}, ValueError, "no name of a split for datasets"),
+    ({"split": "a/b"}, ValueError, "no name of a split for datasets"),
+    ({"split": "a..b"}, ValueError, "no name of a split for datasets"),
+    ({"split": "train\n"}, ValueError, "no name of a split for datasets"),
+    ({"split": "all"}, ValueError, "what datasets calls all splits"),
+    ({"split": 1}, TypeError, "split is 1; the name of a split"),
+    ({"split": "test", "format": "bin"}, ValueError, 'split=.* and format is "bin"'),
+    ({"card": 1}, TypeError, "card is 1; True or False"),
+    ({"card": True, "format": "arrow"}, ValueError, 'card=True .* and format is "arrow"'),
+    ({"card": True, "format": "tokens"}, ValueError, 'card=True .* and format is "tokens"'),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "message"), BAD)
+def test_what_cannot_be_is_refused_before_anything_is_written(source, tmp_path, options, kind, message):
+    for call in (dsdm.materialize, dsdm.plan):
+        with pytest.raises(kind, match=message):
+            call(source / "part `0`.parquet", [1], tmp_path / "out", **{"format": "parquet", **options})
+    assert [path.name for path in tmp_path.iterdir()] == ["a user"]
+
+
+def test_a_changed_card_is_found_by_verify(source, tmp_path):
+    out = tmp_path / "out"
+    write(source, out, format="parquet", card=True)
+    again = contents(out)
+    write(source, out, format="parquet", card=True, overwrite=True)
+    assert contents(out) == again
+    (out / "README.md").write_text("mine")
+    with pytest.raises(errors.TruncatedError, match=r"README\.md"):
+        dsdm.verify(out)
