@@ -34,7 +34,7 @@ SEED = 42
 def save_predictions(folder: Path, scores: np.ndarray) -> None:
     """Save predictions as the ranks of a MATES job do: one directory each."""
     for rank, part in enumerate(np.array_split(-scores, PARTS)):
-        datasets.Dataset.from_dict({"prediction": part}).save_to_disk(str(folder / str(rank)))
+        datasets.Dataset.from_dict({"prediction": part.reshape(-1, 1)}).save_to_disk(str(folder / str(rank)))
 
 
 def main(demo: Path) -> None:

@@ -106,12 +106,27 @@ class Scores:
         """The files that are read, each once, in the order of the expression."""
 
     @property
-    def column(self) -> str | None:
-        """The column of Arrow or Parquet files that was taken; None for other files, and for several columns."""
+    def column(self) -> str | int | None:
+        """The column of Arrow or Parquet files, or the number of the column of a matrix, that was taken.
+
+        None for other files, and for several columns.
+        """
 
     @property
     def key(self) -> str | None:
         """What was taken of ``.npz``, ``.safetensors`` and of ``.pt`` files that hold several tensors, as `column`."""
+
+    @property
+    def reduce(self) -> str | None:
+        """What each score was made by of the values of a row: "mean", "max", "min", "sum" or None."""
+
+    @property
+    def transposed(self) -> bool:
+        """Whether the rows of a matrix are those of its second dimension, as was asked for."""
+
+    @property
+    def booleans(self) -> bool:
+        """Whether any of its values are booleans in files, which are read as 0 and 1."""
 
     @property
     def is_mapped(self) -> bool:
@@ -167,7 +182,7 @@ class Scores:
     def identities(self) -> list[FileIdentity]:
         """Return what the files were known by when they were opened, each once."""
 
-    def opened_as(self) -> tuple[list[Path], dict[str, str], int | None] | None:
+    def opened_as(self) -> tuple[list[Path], dict[str, Any], int | None] | None:
         """Return how the vector was opened.
 
         Its files, the arguments of :func:`dsdm.open_scores` that decide what was read, and the rows at the beginning
@@ -185,6 +200,10 @@ def open_scores(
     paths: Sequence[str | PathLike[str]],
     key: str | None,
     column: str | None,
+    reduce: str | None,
+    transpose: bool,
+    booleans: bool,
+    shape: tuple[int | None, int | None] | None,
     dtype: str | None,
     io: str,
     verify: bool,

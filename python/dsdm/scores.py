@@ -5,20 +5,25 @@ Parquet, and raw values.
 """
 
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from dsdm import _native
 from dsdm._native import Scores
-from dsdm.checks import Io, Sort, check_flag, check_io
+from dsdm.checks import Io, Sort, check_flag, check_io, one_of, said
 from dsdm.names import public_names
 from dsdm.paths import SCORES, PathLike, absolute, find
 from dsdm.shown import as_html, safe_messages
 
 __all__ = ["Scores", "open_scores"]
+
+Reduce: TypeAlias = Literal["mean", "max", "min", "sum"]
+REDUCTIONS = ("mean", "max", "min", "sum")
+"""What one score can be made of several values."""
+_MOST = 2**63
 
 
 @safe_messages
@@ -26,7 +31,11 @@ def open_scores(
     path_or_paths: PathLike | Iterable[PathLike],
     *,
     key: str | None = None,
-    column: str | None = None,
+    column: str | int | None = None,
+    reduce: Reduce | None = None,
+    transpose: bool = False,
+    booleans: bool = False,
+    shape: Sequence[int] | None = None,
     dtype: DTypeLike | None = None,
     io: Io = "mmap",
     verify: bool = False,
@@ -56,6 +65,34 @@ def open_scores(
         no other column holds numbers in any form (decimals, lists or structs of floats, dictionaries), and a
         column of integers if it is the only column: beside anything else it may be the ids of the rows.
         `Scores.column` says which. All files of one vector must have it under the same name.
+
+        Fields of structs are named as ``column="meta.score"``. Lists of one value each are that value; of lists that
+        are all of one length, ``column="scores[3]"`` is the value with that number, counted from 0. Where such a name
+        can mean several columns, it is an error that names them as JSON does, each name in its brackets:
+        ``column='["meta.score"]'`` or ``column='["meta"]["score"]'``. Rows that are null, or a list of another length,
+        are an error. The ends of lists are read when the file is opened.
+
+        Decimals with digits behind the point are read as float64. Each must have at most 15 digits, which float64
+        keeps, so that their order and ties are exact; a longer one is an error. Other decimals are int64.
+
+        A number is the column of a matrix, of shape (n, m), counted from 0: of ``.npy`` and ``.npz`` arrays in C and
+        Fortran order, of tensors, of raw values with `shape`, and of lists of one length in the only column that can be
+        the scores. It is read where it lies.
+    reduce
+        What is made of the m values in each row of a matrix, or of lists of one length, in place of one column:
+        "mean", "max", "min" or "sum". The largest and the smallest have the type of the matrix. Sums are taken in
+        float64, column by column from the first on, where integers beyond 2**53 are rounded, and a mean is such a sum
+        divided by m: both are float64. A NaN among the values gives NaN, as in numpy. It is computed when values are
+        read, of Parquet when it is opened.
+    transpose
+        Whether the second dimension of a matrix is that of the rows, as in the files of kronfluence, of shape (queries,
+        rows): then `column` is the number of a query, and `reduce` is taken over all of them.
+    booleans
+        Whether booleans are read, as 0 and 1 in uint8; else they are refused. Each byte, or bit, is looked at when the
+        file is opened.
+    shape
+        The shape of raw values: ``(n,)``, or ``(n, m)`` for n rows of m values one behind the other. An n of -1 is as
+        many as there are.
     dtype
         The type of raw values: a numpy type, or "bfloat16". Files that say their own type must have this one.
     io
@@ -73,17 +110,19 @@ def open_scores(
     Returns
     -------
     Scores
-        One score per row. Shapes (n,) and (n, 1) are read.
+        One score per row. Shapes (n,) and (n, 1) are read, and (n, m) with `column` or `reduce`.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
         If there is no file, or a directory is none of the above; if a file of a series is missing.
     TypeError
-        If raw values have no `dtype`, or a path is no regular file.
+        If raw values have no `dtype`, or a path is no regular file; for a `column` that is neither a name nor a number,
+        and a `shape` that is none.
     ValueError
-        If there is no such `io`, or a `key` or `column` is given for files that have none. For files whose order
-        cannot be known, or that are no one vector (several splits or series), with how to choose.
+        If there is no such `io` or `reduce`, or a `key`, `column` or `reduce` is given for files that have no use for
+        it. For files whose order cannot be known, or that are no one vector (several splits or series), with how to
+        choose.
     dsdm.errors.FormatError
         If a file is none of the formats, is damaged, or is another format than its name says; by its subclasses
         TruncatedError, UnsafePickleError, ChecksumError, and SchemaError for other shapes and types, or files
@@ -103,18 +142,41 @@ def open_scores(
     >>> a, b = dsdm.open_scores(folder / "a.npy"), dsdm.open_scores(folder / "b.npy")
     >>> np.asarray((a + b) / 2)
     array([2.5, 3.5, 4.5], dtype=float32)
+    >>> np.save(folder / "matrix.npy", np.float32([[1, 2], [3, 5]]))
+    >>> dsdm.open_scores(folder / "matrix.npy", column=1)[:]
+    array([2., 5.], dtype=float32)
+    >>> dsdm.open_scores(folder / "matrix.npy", reduce="mean")[:]
+    array([1.5, 4. ])
 
     """
     scores = open_leniently(
-        path_or_paths, key=key, column=column, dtype=dtype, io=io, verify=verify, sort=sort, partial=partial
+        path_or_paths,
+        key=key,
+        column=column,
+        reduce=reduce,
+        transpose=transpose,
+        booleans=booleans,
+        shape=shape,
+        dtype=dtype,
+        io=io,
+        verify=verify,
+        sort=sort,
+        partial=partial,
     )
     for name, option, taken, kind in (
         ("key", key, scores.key, ".pt, .safetensors and .npz files that hold several"),
-        ("column", column, scores.column, "Arrow and Parquet files"),
+        ("column", column, scores.column, "Arrow and Parquet files, and matrices"),
+        ("reduce", reduce, scores.reduce, "files with several values in each row"),
     ):
         if option is not None and taken is None:
             message = f"{name}={option!r} is for {kind}, and {scores.paths[0]} is none; leave it out"
             raise ValueError(message)
+    if transpose and not scores.transposed:
+        message = f"transpose=True is for matrices, and {scores.paths[0]} is none; leave it out"
+        raise ValueError(message)
+    if booleans and not scores.booleans:
+        message = f"booleans=True is for files of booleans, and {scores.paths[0]} is of {scores.dtype}; leave it out"
+        raise ValueError(message)
     return scores
 
 
@@ -137,21 +199,29 @@ Scores._repr_html_ = _as_html  # type: ignore[attr-defined]
 def open_leniently(
     path_or_paths: PathLike | Iterable[PathLike],
     *,
-    key: str | None,
-    column: str | None,
-    dtype: DTypeLike | None,
+    key: str | None = None,
+    column: str | int | None = None,
+    reduce: Reduce | None = None,
+    transpose: bool = False,
+    booleans: bool = False,
+    shape: Sequence[int] | None = None,
+    dtype: DTypeLike | None = None,
     io: Io = "mmap",
     verify: bool = False,
     sort: Sort | None = None,
     partial: bool = False,
 ) -> Scores:
-    """Open score files where a key or a column may be for other files that are opened with them."""
-    for name, option in (("key", key), ("column", column)):
-        if option is not None and not isinstance(option, str):
-            number = isinstance(option, int | np.integer) and not isinstance(option, bool)
-            as_text = f'; give it as text: {name}="{option}"' if number else ""
-            message = f"{name} is {option!r}; a name is needed{as_text}"
-            raise TypeError(message)
+    """Open score files where a key, a column or a reduction may be for other files that are opened with them."""
+    if key is not None and not isinstance(key, str):
+        as_text = f'; give it as text: key="{key}"' if _is_whole(key) else ""
+        message = f"key is {key!r}; a name is needed{as_text}"
+        raise TypeError(message)
+    if reduce is not None:
+        one_of("reduce", reduce, REDUCTIONS)
+    check_flag("transpose", transpose)
+    check_flag("booleans", booleans)
+    named = None if column is None else _name_of_column(column)
+    rows_and_columns = None if shape is None else _rows_and_columns(shape)
     check_io(io)
     check_flag("verify", verify)
     check_flag("partial", partial)
@@ -161,7 +231,40 @@ def open_leniently(
         raise ValueError(message)
     # A working directory that is another later changes nothing.
     paths = [absolute(path) for path in paths]
-    return _native.open_scores(paths, key, column, None if dtype is None else _type_name(dtype), io, verify)
+    name = None if dtype is None else _type_name(dtype)
+    return _native.open_scores(paths, key, named, reduce, transpose, booleans, rows_and_columns, name, io, verify)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _name_of_column(column: Any) -> str:
+    """Name a column as the extension does: by its name, or as [3] by its number."""
+    if isinstance(column, str):
+        return column
+    if not _is_whole(column):
+        message = f"column is {column!r}; the name of a column is needed, or its number in a matrix"
+        raise TypeError(message)
+    if not 0 <= column < _MOST:
+        message = f"column is {said(column)}; columns have numbers from 0 on, below 2**63"
+        raise ValueError(message)
+    return f"[{int(column)}]"
+
+
+def _rows_and_columns(shape: Any) -> tuple[int | None, int | None]:
+    """Return the rows of a shape, None for as many as there are, and its columns, None for a vector."""
+    is_list = isinstance(shape, tuple | list)
+    sizes = list(shape) if is_list else []
+    shown = f"({', '.join(map(said, sizes))})" if is_list else said(shape)
+    if len(sizes) not in (1, 2) or not all(map(_is_whole, sizes)):
+        message = f"shape is {shown[:200]}; that of raw values is (n,) or (n, m), and n may be -1"
+        raise TypeError(message)
+    rows, *columns = map(int, sizes)
+    if not -1 <= rows < _MOST or not all(0 < size < _MOST for size in columns):
+        message = f"shape is {shown}; n is at least 0, or -1 for as many as there are, and m at least 1"
+        raise ValueError(message)
+    return (None if rows == -1 else rows), (columns[0] if columns else None)
 
 
 def _paths(given: Any) -> Any:

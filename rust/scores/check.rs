@@ -135,6 +135,12 @@ fn rows_within(part: &Part, bytes: &Range<u64>) -> Option<Range<u64>> {
     if matches!(part.storage, Storage::Memory(_)) {
         return None;
     }
+    if let Some(reduced) = &part.reduced {
+        // Proof: a column that does not lie in memory has no values there.
+        let found =
+            (0..reduced.width).filter_map(|number| rows_within(&part.column(reduced, number)?, bytes));
+        return found.reduce(|all, rows| all.start.min(rows.start)..all.end.max(rows.end));
+    }
     let step = part.stride.checked_mul(part.dtype.size() as u64)?;
     let size = part.dtype.size() as u64;
     // Proof: a part that begins behind the bytes, or whose first values lie in them, has none before them.
@@ -162,7 +168,7 @@ mod tests {
             let path = folder.path().join("f");
             std::fs::write(&path, [0; 8]).unwrap();
             let storage = crate::io::file::File::open(&path, crate::io::file::Io::Pread).unwrap().storage();
-            let part = Part { storage, offset, stride, len, dtype, swapped: false };
+            let part = Part { storage, offset, stride, len, dtype, swapped: false, reduced: None };
             let bytes = from..from + count;
             let size = dtype.size() as u64;
             let has_one = |row: &u64| {

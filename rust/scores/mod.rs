@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{Operand, Operator, Scores};
-pub use options::{OpenOptions, RawType};
+pub use options::{OpenOptions, RawShape, RawType, Reduce};
 pub use row_file::RowFile;
 pub use vector::chosen::Chosen;
 pub use vector::take::{BLOCK, copy_rows, take_rows};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::Source;
 use super::expr::Scores;
 use super::formats::sniff::{ScoreFormat, format_of};
-use super::formats::{arrow, npy, npz, parquet, raw, safetensors, torch};
+use super::formats::table::{arrow, parquet};
+use super::formats::{bergson, npy, npz, raw, safetensors, torch};
 use super::options::{OpenOptions, RawType};
 use super::vector::chosen::{Chosen, common};
 use super::vector::hashes::Hashes;
@@ -67,35 +68,43 @@ fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Res
         found.push((file, parts));
     }
     let files = found.iter().map(|(file, _)| file.path());
-    let chosen = common(checked::zip(files, names.iter().map(Option::as_ref))?)?;
+    let chosen = common(checked::zip(files, &names)?)?;
     Ok(StoredVector::new(found)?.opened_by(options, chosen))
 }
 
 /// The parts of one file, and what of it they are, if it may hold more.
-fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Option<Chosen>)> {
-    let all = |parts| (parts, None);
-    match (format_of(file, options.dtype.is_some())?, options.dtype) {
-        (ScoreFormat::Npy, _) => npy::parts(npy::Window::all(file)).map(all),
-        (ScoreFormat::Npz, _) => npz::parts(file, options.key.as_deref(), options.verify),
-        (ScoreFormat::Raw, Some(dtype)) => raw::parts(file, dtype).map(all),
+fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Chosen)> {
+    if let Some(found) = bergson::parts(file, options)? {
+        return Ok(found);
+    }
+    let format = format_of(file, options.dtype.is_some())?;
+    if options.shape.is_some() && format != ScoreFormat::Raw {
+        let message = "shape= is for raw values, and this file is none: it says its own shape; leave it out";
+        return Err(Error::schema(file.path(), At::File, message));
+    }
+    match (format, options.dtype) {
+        (ScoreFormat::Npy, _) => npy::parts(npy::Window::all(file), options),
+        (ScoreFormat::Npz, _) => npz::parts(file, options),
+        (ScoreFormat::Raw, Some(dtype)) => raw::parts(file, dtype, options),
         (ScoreFormat::Raw, None) => Err(Error::Internal("raw values without a type".into())),
-        (ScoreFormat::Torch, _) => torch::parts(file, options.key.as_deref(), options.verify),
-        (ScoreFormat::Safetensors, _) => safetensors::parts(file, options.key.as_deref()),
-        (ScoreFormat::Arrow, _) => arrow::parts(file, options.column.as_deref()),
-        (ScoreFormat::Parquet, _) => parquet::parts(file, options.column.as_deref()),
+        (ScoreFormat::Torch, _) => torch::parts(file, options),
+        (ScoreFormat::Safetensors, _) => safetensors::parts(file, options),
+        (ScoreFormat::Arrow, _) => arrow::parts(file, options),
+        (ScoreFormat::Parquet, _) => parquet::parts(file, options),
     }
 }
 
 /// Fails if a file says another type than the caller.
 fn check_type(file: &File, parts: &[Part], expected: RawType) -> Result<()> {
-    match parts.iter().find(|part| part.dtype != expected.dtype) {
+    match parts.iter().find(|part| part.stored() != expected.dtype) {
         None => Ok(()),
         Some(part) => Err(Error::schema(
             file.path(),
             At::File,
             format!(
                 "it holds {} and dtype={} is given; leave it out for a file that says its own type",
-                part.dtype, expected.dtype
+                part.stored(),
+                expected.dtype
             ),
         )),
     }

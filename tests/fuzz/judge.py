@@ -171,8 +171,15 @@ def compared_column(ours, column):
     """Compare scores with a column."""
     if column.null_count:
         return WRONG, f"scores of a column with {column.null_count} nulls"
-    values = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
+    is_list = pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type)
+    is_list = is_list or pa.types.is_large_list(column.type)
+    values = column.flatten() if is_list else column
+    if len(values) != len(column):
+        return WRONG, f"{len(ours)} scores of lists of {len(values)} values"
     if values.null_count:
         return WRONG, f"scores of a column with {values.null_count} nulls"
+    if pa.types.is_decimal(values.type):
+        kind = pa.float64() if values.type.scale > 0 else pa.int64()
+        values = pa.array([(float if values.type.scale > 0 else int)(value) for value in values.to_pylist()], kind)
     found = difference(pa.array(ours), values)
     return (WRONG, f"scores: {found}") if found else (EQUAL, "")

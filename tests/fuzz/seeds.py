@@ -11,6 +11,7 @@ import json
 import struct
 import tempfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,20 @@ def tables():
     yield from ((name, whole.select([name])) for name in whole.column_names)
     yield "numbers", whole.select(["score", "id", "text"])
     yield "keys", pa.table({"keys": whole["text"].combine_chunks().dictionary_encode()})
+    yield from values()
     yield "views", pa.table({"view": whole["text"].cast(pa.string_view())})
+
+
+def values():
+    """Columns without nulls that scores are made of, where they are no plain numbers, each by its name."""
+    rng = np.random.default_rng(5)
+    numbers = rng.random((ROWS, 3)).astype(np.float32)
+    yield "ones", pa.table({"ones": pa.array(list(numbers[:, :1]), pa.list_(pa.float32()))})
+    yield "threes", pa.table({"threes": pa.array(list(numbers), pa.list_(pa.float32(), 3))})
+    yield "flags", pa.table({"flags": pa.array(rng.random(ROWS) < 0.5)})
+    yield "money", pa.table({"money": pa.array([Decimal(x) / 8 for x in range(ROWS)], pa.decimal128(18, 3))})
+    inner = [{"text": str(x), "score": float(x)} for x in range(ROWS)]
+    yield "meta", pa.table({"meta": pa.array(inner, pa.struct([("text", pa.string()), ("score", pa.float64())]))})
 
 
 def stream():

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 import dsdm
 from dsdm.errors import SchemaError
@@ -71,13 +73,18 @@ def _scores(mutant, **options):
 
 def npy(mutant):
     """An array, as numpy reads it."""
+    is_matrix = mutant.name == "matrix"
+    options = [{"column": 1}, {"reduce": "max"}][mutant.number % 2] if is_matrix else {}
     try:
-        ours = _scores(mutant)
+        ours = _scores(mutant, **options)
     except BaseException as error:  # noqa: BLE001 - a panic is no Exception
         return refusal(error)
     mutant.theirs()
 
     def compare(theirs):
+        if theirs.ndim == 2 and options:
+            with np.errstate(invalid="ignore"):
+                return compared_scores(ours, theirs[:, 1] if "column" in options else theirs.max(axis=1))
         if theirs.ndim == 0 or theirs.size != max(theirs.shape):
             return WRONG, f"{len(ours)} scores of an array of shape {theirs.shape}"
         return compared_scores(ours, theirs.reshape(-1))
@@ -157,7 +164,7 @@ def pt(mutant):
 
 def _table(form):
     def read(mutant):
-        return max((use(mutant, form) for use in (_as_corpus, _as_scores)), key=_badness)
+        return max((use(mutant, form) for use in (_as_corpus, _as_scores, _as_values)), key=_badness)
 
     return read
 
@@ -203,6 +210,36 @@ def _as_scores(mutant, form):
         return refusal(error)
     mutant.theirs()
     return judged(mutant, lambda path: _column(path, form, name), lambda column: compared_column(ours, column))
+
+
+VALUES = {
+    "ones": ({"column": "ones"}, lambda column: pc.list_element(column, 0)),
+    "threes": ({"column": "threes[1]"}, lambda column: pc.list_element(column, 1)),
+    "flags": ({"column": "flags", "booleans": True}, lambda column: column.cast(pa.uint8())),
+    "money": ({"column": "money"}, lambda column: pa.array([float(value) for value in column.to_pylist()])),
+    "meta": ({"column": "meta.score"}, lambda column: pc.struct_field(column, "score")),
+}
+"""Columns of which scores are made: how they are asked for, and what pyarrow makes of each."""
+
+
+def _as_values(mutant, form):
+    """Compare scores that are no column of plain numbers with what pyarrow makes of it."""
+    name = mutant.name.split()[0]
+    if name not in VALUES:
+        return EQUAL, ""
+    options, made = VALUES[name]
+    try:
+        ours = _scores(mutant, **options)
+    except BaseException as error:  # noqa: BLE001
+        return refusal(error)
+    mutant.theirs()
+
+    def compare(column):
+        if column.null_count:
+            return WRONG, f"scores of a column with {column.null_count} nulls"
+        return compared_column(ours, made(column))
+
+    return judged(mutant, lambda path: read_table(path, form, [name]).column(0).combine_chunks(), compare)
 
 
 def _only_or_one(mutant):

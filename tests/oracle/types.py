@@ -46,6 +46,8 @@ def alike(found, wanted):
 
 def is_score(kind):
     """Tell whether a column of this type is read as scores: numbers, or lists of one number."""
-    if kinds.is_fixed_size_list(kind) and kind.list_size == 1:
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or (kinds.is_fixed_size_list(kind) and kind.list_size != 1):
+        return kinds.is_floating(kind.value_type)
+    if kinds.is_fixed_size_list(kind):
         kind = kind.value_type
-    return kinds.is_integer(kind) or kinds.is_floating(kind)
+    return kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)

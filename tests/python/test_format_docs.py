@@ -65,7 +65,8 @@ def test_what_is_written_validates_and_every_field_is_described(format_runs, nam
             assert fields[field].holds(value), (path, field, value)
             seen.add(field)
     # All but what other calls write.
-    assert set(fields) - seen <= {f"selection.chosen.reading.{name}" for name in ("key", "dtype", "verify")}
+    of_values = ("key", "dtype", "verify", "reduce", "transpose", "booleans", "shape", "shape[]")
+    assert set(fields) - seen <= {f"selection.chosen.reading.{name}" for name in of_values}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -61,6 +61,8 @@ def shown(value):
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("numbers")
     np.save(folder / "s.npy", SCORES)
+    np.save(folder / "m.npy", SCORES.reshape(10, 2))
+    SCORES.tofile(folder / "m.raw")
     dsdm.materialize(TABLE, [1, 2], folder / "made", progress=False)
     return folder
 
@@ -99,6 +101,10 @@ def bases(place):
         "dsdm.plan": [writing],
         "dsdm.select": [{"source": TABLE, "indices": [0]}],
         "dsdm.open_shards": [{"source": TABLE}],
+        "dsdm.open_scores": [
+            {"path_or_paths": place / "m.npy", "column": 0},
+            {"path_or_paths": place / "m.raw", "dtype": "float64", "shape": (-1, 2), "column": 1},
+        ],
         "dsdm.verify": [{"folder": place / "made"}],
         "dataset.open_dataset": [{"source": TABLE}],
         "selections.dsdm_select": [{"target_task": "squad", **named}],

@@ -110,13 +110,22 @@ def files(tmp_path, monkeypatch):
 
 SCORES = {
     "s.npy": set(),
-    "s.raw": set(),
+    "s.raw": {"shape"},
     "s.pt": set(),
     "c.parquet": {"column"},
     "folder": {"sort", "partial"},
     "folder/*.npy": {"sort", "partial"},
 }
-READING = {"key": "a", "column": "n", "sort": "name", "partial": True}
+READING = {
+    "key": "a",
+    "column": "n",
+    "reduce": "max",
+    "transpose": True,
+    "booleans": True,
+    "shape": (10,),
+    "sort": "name",
+    "partial": True,
+}
 
 
 @pytest.mark.usefixtures("files")
@@ -183,6 +192,10 @@ GIVEN = {
     "exclude": ["--exclude", "rows.npy"],
     "key": ["--key", "a"],
     "column": ["--column", "n"],
+    "reduce": ["--reduce", "max"],
+    "transpose": ["--transpose"],
+    "booleans": ["--booleans"],
+    "shape": ["--shape", "-1,1"],
     "dtype": ["--dtype", "float32"],
     "sort": ["--sort", "name"],
     "partial": ["--partial"],
@@ -192,7 +205,7 @@ COMMON = {"rows", "order", "exclude", "nan"}
 BEST = COMMON | {"smallest", "gumbel"}
 USED = {name: METHODS[name] for name in ("dsdm", "dsir", "random", "semdedup")}
 # What a type is said to be is compared with what a file says of itself.
-USED |= {"files": BEST | {"dtype"}, "raw": BEST | {"dtype"}, "table": BEST | {"column"}}
+USED |= {"files": BEST | {"dtype"}, "raw": BEST | {"dtype", "shape"}, "table": BEST | {"column"}}
 USED |= {"folder": BEST | {"dtype", "sort", "partial"}}
 USED |= {"draw": COMMON | {"dtype", "gumbel", "temperature", "seed", "noise"}}
 

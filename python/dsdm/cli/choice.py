@@ -278,7 +278,7 @@ class Choice:
                 "scores": self.what,
                 "reading": _given(
                     {
-                        **vars(self.reading),
+                        **{name: value or None for name, value in self.reading.of_values.items()},
                         "sort": opt.value_of(self.reading.sort),
                         "partial": self.reading.partial or None,
                     }

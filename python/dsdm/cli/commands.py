@@ -107,17 +107,14 @@ def fetch(
         say(path)
 
 
+@expanded
 def scores(
     files: Annotated[
         list[str],
         typer.Argument(metavar="FILE...", help=f"Score files, several of which are one vector: {SCORES.suffixes}."),
     ],
-    key: opt.Key = None,
-    column: opt.Column = None,
-    dtype: opt.DType = None,
-    sort: opt.SortOption = None,
+    reading: Reading,
     *,
-    partial: opt.Partial = False,
     as_json: opt.AsJson = False,
 ) -> None:
     """Show what score files hold: type, rows, range, quantiles, NaN.
@@ -132,7 +129,6 @@ def scores(
     """
     from dsdm.cli.summary import facts, summarize
 
-    reading = Reading(key=key, column=column, dtype=dtype, sort=sort, partial=partial)
     reading.check_found(files)
     vector = reading.open(files)
     reading.check_used([vector])

@@ -56,9 +56,9 @@ def facts(scores: "Scores") -> dict[str, Any]:
         with np.errstate(invalid="ignore", over="ignore"):
             moments.add(block)
         sampled.append(block[-start % stride :: stride].copy())
-    taken = {name: getattr(scores, name, None) for name in ("column", "key")}
+    taken = {name: getattr(scores, name, None) for name in ("column", "key", "reduce")}
     found: dict[str, Any] = {"files": [str(path) for path in scores.paths]}
-    found |= {name: value for name, value in taken.items() if value}
+    found |= {name: value for name, value in taken.items() if value is not None}
     found |= {"dtype": str(scores.dtype), "rows": rows, "nan": moments.nan}
     if moments.count:
         found |= {"smallest": moments.smallest, "largest": moments.largest, "mean": moments.mean}
@@ -74,7 +74,7 @@ def facts(scores: "Scores") -> dict[str, Any]:
 def summarize(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the lines of a summary, as name and value."""
     yield "files", ", ".join(found["files"])
-    yield from ((name, found[name]) for name in ("column", "key", "dtype") if name in found)
+    yield from ((name, found[name]) for name in ("column", "key", "reduce", "dtype") if name in found)
     yield "rows", f"{found['rows']:,}"
     yield "NaN", f"{found['nan']:,}"
     if "mean" in found:

@@ -6,6 +6,7 @@ import shlex
 OPTIONS = {
     "at_least": "--at-least",
     "bins": "--bins",
+    "booleans": "--booleans",
     "characters": "--characters",
     "column": "--column",
     "card": "--card",
@@ -37,6 +38,7 @@ OPTIONS = {
     "partial": "--partial",
     "per_group": "--per-group",
     "quantile": "--quantile",
+    "reduce": "--reduce",
     "repeat": "--repeat",
     "replace": "--replace",
     "resume": "--resume",
@@ -45,6 +47,7 @@ OPTIONS = {
     "rows": "--rows",
     "scores": "--scores",
     "seed": "--seed",
+    "shape": "--shape",
     "short": "--short",
     "sort": "--sort",
     "split": "--split",
@@ -54,6 +57,7 @@ OPTIONS = {
     "threads": "--threads",
     "ties": "--ties",
     "tokens": "--tokens",
+    "transpose": "--transpose",
     "trust_paths": "--trust-path",
     "verify": "--verify",
 }

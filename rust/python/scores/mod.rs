@@ -1,20 +1,20 @@
 //! Score vectors in Python: `Scores`, and the opening of files.
 
 mod array;
+mod open;
 mod operands;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PySlice};
+use pyo3::types::{PyDict, PySlice};
 
 use super::call;
 use super::files::FileIdentity;
 use super::numbers::{Given, said, whole};
-use crate::error::{At, Error, Result, Shown};
-use crate::scores::{Chosen, DType, OpenOptions, Operand, Operator, RawType, RowFile, Scores, Source};
+use crate::error::{Error, Result, Shown};
+use crate::scores::{Chosen, DType, Operand, Operator, Reduce, Scores, Source};
 use crate::shown::told;
 use operands::{bound, operand};
 
@@ -34,7 +34,7 @@ pub(crate) struct PyScores {
 }
 
 /// Files, the arguments that decide what of them was read, and how many rows of the beginning if not all.
-type OpenedAs = (Vec<PathBuf>, HashMap<&'static str, String>, Option<u64>);
+type OpenedAs<'py> = (Vec<PathBuf>, Bound<'py, PyDict>, Option<u64>);
 
 impl PyScores {
     pub(super) fn new(scores: Scores) -> Self {
@@ -120,22 +120,41 @@ impl PyScores {
         self.scores.paths()
     }
 
-    /// The column of Arrow or Parquet files that was taken; None for other files, and for several columns.
+    /// The column of Arrow or Parquet files, or the number of the column of a matrix, that was taken.
+    ///
+    /// None for other files, and for several columns.
     #[getter]
-    fn column(&self) -> Option<String> {
-        self.only_chosen().and_then(|chosen| match chosen {
-            Chosen::Column(name) => Some(name),
-            Chosen::Key(_) => None,
-        })
+    fn column<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(chosen) = self.only_chosen() else { return Ok(None) }; // Proof: nothing, or not one thing.
+        match (chosen.number(), chosen.column) {
+            (Some(number), _) => Ok(Some(number.into_pyobject(py)?.into_any())),
+            (None, Some(name)) => Ok(Some(name.into_pyobject(py)?.into_any())),
+            (None, None) => Ok(None),
+        }
     }
 
     /// What was taken of ``.npz``, ``.safetensors`` and of ``.pt`` files that hold several tensors, as `column`.
     #[getter]
     fn key(&self) -> Option<String> {
-        self.only_chosen().and_then(|chosen| match chosen {
-            Chosen::Key(name) => Some(name),
-            Chosen::Column(_) => None,
-        })
+        self.only_chosen().and_then(|chosen| chosen.key)
+    }
+
+    /// What each score was made by of the values of a row: "mean", "max", "min", "sum" or None.
+    #[getter]
+    fn reduce(&self) -> Option<&'static str> {
+        self.only_chosen().and_then(|chosen| chosen.reduce).map(Reduce::name)
+    }
+
+    /// Whether the rows of a matrix are those of its second dimension, as was asked for.
+    #[getter]
+    fn transposed(&self) -> bool {
+        self.scores.chosen().iter().any(|chosen| chosen.transposed)
+    }
+
+    /// Whether any of its values are booleans in files, which are read as 0 and 1.
+    #[getter]
+    fn booleans(&self) -> bool {
+        self.scores.reads_booleans()
     }
 
     /// Whether every value is read through a map of its file, rather than copied or decoded.
@@ -153,13 +172,10 @@ impl PyScores {
     ///
     /// Its files, the arguments of :func:`dsdm.open_scores` that decide what was read, and the rows at the beginning
     /// that it is, if it is not all. None for rows from another place on, and for expressions.
-    fn opened_as(&self) -> Option<OpenedAs> {
-        let opened = self.scores.opened_as()?;
-        let OpenOptions { key, column, dtype, .. } = opened.options;
-        let dtype = dtype.map(RawType::name);
-        let given = [("key", key), ("column", column), ("dtype", dtype)];
-        let given = given.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))); // Proof: as asked.
-        Some((opened.files, given.collect(), opened.rows))
+    fn opened_as<'py>(&self, py: Python<'py>) -> PyResult<Option<OpenedAs<'py>>> {
+        let Some(opened) = self.scores.opened_as() else { return Ok(None) }; // Proof: no files and nothing else.
+        let given = open::arguments(py, opened.options)?;
+        Ok(Some((opened.files, given, opened.rows)))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
@@ -293,54 +309,10 @@ impl PyScores {
     }
 }
 
-/// Opens files as one vector, in the order given.
-#[pyfunction]
-#[allow(clippy::needless_pass_by_value)]
-pub(super) fn open_scores(
-    py: Python<'_>,
-    paths: Vec<PathBuf>,
-    key: Option<String>,
-    column: Option<String>,
-    dtype: Option<&str>,
-    io: &str,
-    verify: bool,
-) -> PyResult<PyScores> {
-    super::arrays::prepare(py)?;
-    let io = call::io(io)?;
-    let options = OpenOptions { key, column, dtype: dtype.map(RawType::parse).transpose()?, io, verify };
-    let threads = if verify { call::threads(None)? } else { 1 };
-    let scores = call::run(py, threads, None, |job| Scores::open_in(job, &paths, &options))?;
-    Ok(PyScores::new(scores))
-}
-
-/// Opens the files of scores that were pickled again, if they are still the same.
-#[pyfunction]
-pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
-    super::arrays::prepare(py)?;
-    Ok(PyScores::new(call::run(py, call::threads(None)?, None, |job| Scores::rebuild(text, job))?))
-}
-
-/// The row numbers in a `.npy` file, in the type that it has; or one boolean for each row.
-#[pyfunction]
-pub(super) fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyAny>> {
-    super::arrays::prepare(py)?;
-    let file = call::run(py, 1, None, |job| job.run_one(|| RowFile::open(&path)))?;
-    let values = array::copied(py, &file.values)?;
-    if !file.booleans {
-        return Ok(values);
-    }
-    let most: u8 = values.call_method("max", (), Some(&[("initial", 0_u8)].into_py_dict(py)?))?.extract()?;
-    if most > 1 {
-        let message = "a boolean is 0 or 1, and the file holds other bytes; save it again with numpy.save";
-        return Err(Error::format(path, At::File, message).into());
-    }
-    values.call_method1("view", ("bool",))
-}
-
 /// Adds the class and the functions to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyScores>()?;
-    module.add_function(wrap_pyfunction!(read_row_file, module)?)?;
-    module.add_function(wrap_pyfunction!(rebuild_scores, module)?)?;
-    module.add_function(wrap_pyfunction!(open_scores, module)?)
+    module.add_function(wrap_pyfunction!(open::read_row_file, module)?)?;
+    module.add_function(wrap_pyfunction!(open::rebuild_scores, module)?)?;
+    module.add_function(wrap_pyfunction!(open::open_scores, module)?)
 }

@@ -184,9 +184,19 @@ impl Scores {
     pub fn chosen(&self) -> Vec<Chosen> {
         let mut all: Vec<Chosen> = Vec::new();
         self.each_stored(&mut |stored| {
-            all.extend(stored.chosen().filter(|chosen| !all.contains(chosen)).cloned());
+            let chosen = stored.chosen();
+            if !chosen.is_all() && !all.contains(chosen) {
+                all.push(chosen.clone());
+            }
         });
         all
+    }
+
+    /// Whether any of its values are booleans in files.
+    pub fn reads_booleans(&self) -> bool {
+        let mut any = false;
+        self.each_stored(&mut |stored| any |= stored.chosen().booleans);
+        any
     }
 
     /// Whether every value is read through a map of its file, rather than from a copy in memory.

@@ -1,17 +1,15 @@
 //! The formats of score files: each reader finds the runs of values in a file, or decodes them.
 
-pub(super) mod arrow;
+pub(super) mod bergson;
+mod booleans;
 mod bytes;
 mod choices;
-mod column;
-#[cfg(test)]
-mod column_tests;
-mod decompress;
+mod matrix;
 pub(super) mod npy;
 pub(super) mod npz;
-pub(super) mod parquet;
 pub(super) mod raw;
 pub(super) mod safetensors;
 pub(super) mod sniff;
+pub(super) mod table;
 pub(super) mod torch;
 mod zip;

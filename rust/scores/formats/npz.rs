@@ -6,6 +6,7 @@ use super::zip::{Listing, ZipEntry, check_stored, checksum};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
+use crate::scores::options::OpenOptions;
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
 
@@ -20,23 +21,24 @@ pub(crate) fn is_array(name: &str) -> bool {
     name.ends_with(SUFFIX)
 }
 
-/// The values of the only array, or of the one that `key` names with or without its suffix, and its name without.
+/// The values of the only array, or of the one that the key names with or without its suffix, and its name without.
 ///
-/// Its checksum is computed only if `verify`: that reads every byte of it.
-pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<(Vec<Part>, Option<Chosen>)> {
+/// Its checksum is computed only if it is to be verified: that reads every byte of it.
+pub(crate) fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Chosen)> {
     let listing = Listing::of(file)?;
-    let at = choose(file, &listing.entries, key)?;
+    let at = choose(file, &listing.entries, options.key.as_deref())?;
     check_stored(file, checked::get(&listing.entries, at)?, FIX)?;
     let entries = listing.placed(file)?;
     let entry = checked::get(&entries, at)?;
-    if verify {
+    if options.verify {
         checksum(file, entry)?;
     }
     let window = Window::at(file, entry.payload, entry.size)?;
-    let parts = npy::parts(window).map_err(|error| error.within(&format!("entry {:?}", entry.name)))?;
+    let found = npy::parts(window, options);
+    let (parts, chosen) = found.map_err(|error| error.within(&format!("entry {:?}", entry.name)))?;
     let name =
         entry.name.strip_suffix(SUFFIX).ok_or_else(|| checked::impossible("an array without its suffix"))?;
-    Ok((parts, Some(Chosen::Key(name.to_owned()))))
+    Ok((parts, chosen.of(Some(name.to_owned()))))
 }
 
 /// The place of the array that a key names, or of the only one.
@@ -111,12 +113,13 @@ mod tests {
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), bytes).unwrap();
         let file = File::open(path.path(), Io::Pread).unwrap();
-        let (parts, chosen) = parts(&file, key, verify)?;
+        let options = OpenOptions { key: key.map(str::to_owned), verify, ..OpenOptions::default() };
+        let (parts, chosen) = parts(&file, &options)?;
         let [part] = parts.as_slice() else { panic!("{} parts", parts.len()) };
         assert_eq!((part.dtype, part.stride, part.swapped), (DType::F32, 1, false));
         let bytes = file.read(part.offset, 4 * usize::try_from(part.len).unwrap()).unwrap();
         let values = bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
-        let Some(Chosen::Key(name)) = chosen else { panic!("{chosen:?}") };
+        let Some(name) = chosen.key else { panic!("{chosen:?}") };
         Ok((values, name))
     }
 

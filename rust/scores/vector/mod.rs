@@ -4,6 +4,7 @@ pub(super) mod chosen;
 mod copy;
 pub(super) mod hashes;
 pub(super) mod part;
+pub(super) mod reduce;
 pub(super) mod stored;
 pub(super) mod take;
 #[cfg(test)]

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::chosen::Chosen;
-use super::copy::copy_values;
 use super::hashes::Hashes;
 use super::part::Part;
+use super::reduce::read_values;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::io::file::{File, Storage, to_usize};
@@ -34,7 +34,7 @@ pub(crate) struct StoredVector {
     /// The rows of each file.
     file_rows: Arc<[u64]>,
     /// What of the files they are, where these may hold more.
-    chosen: Option<Arc<Chosen>>,
+    chosen: Arc<Chosen>,
     /// How they were opened.
     origin: Option<Origin>,
     /// The hashes of each file, if they were asked for.
@@ -88,13 +88,13 @@ impl StoredVector {
                 .ok_or_else(|| Error::Value("the score files hold more than 2^64 rows together".into()))?;
             ends.push(end);
         }
-        Ok(Self { files, parts, ends, dtype, file_rows, chosen: None, origin: None, hashes: None })
+        Ok(Self { files, parts, ends, dtype, file_rows, chosen: Arc::default(), origin: None, hashes: None })
     }
 
     /// The same, with how it was opened and what of the files it is.
-    pub(crate) fn opened_by(self, options: &OpenOptions, chosen: Option<Chosen>) -> Self {
+    pub(crate) fn opened_by(self, options: &OpenOptions, chosen: Chosen) -> Self {
         let origin = Some(Origin { options: Arc::new(options.clone()), start: 0 });
-        Self { chosen: chosen.map(Arc::new), origin, ..self }
+        Self { chosen: Arc::new(chosen), origin, ..self }
     }
 
     /// The same, with the hashes of each file.
@@ -140,8 +140,8 @@ impl StoredVector {
     }
 
     /// What of the files it is, where these may hold more.
-    pub(crate) fn chosen(&self) -> Option<&Chosen> {
-        self.chosen.as_deref()
+    pub(crate) fn chosen(&self) -> &Chosen {
+        &self.chosen
     }
 
     /// The rows `rows`, which lie within `0..len`, without the others. Nothing is read.
@@ -230,7 +230,7 @@ impl Source for StoredVector {
                 let (into, after) = rest
                     .split_at_mut_checked(bytes)
                     .ok_or_else(|| impossible("parts overlap"))?;
-                copy_values(part, &within, into)?;
+                read_values(part, &within, into)?;
                 rest = after;
             }
             checked::equal("bytes of values without a part", rest.len(), 0)?;
@@ -243,24 +243,28 @@ impl Source for StoredVector {
         // Proof: saturates beyond the last row, and is a hint.
         let next = rows.end..rows.end.saturating_add(NEXT).min(Source::len(self));
         for (part, within) in self.overlapping(rows.clone()).chain(self.overlapping(next)) {
-            if let (Some(opened), Some(span)) = (part.storage.opened(), part.span(&within)) {
-                opened.read_ahead(&span);
+            if let Some(opened) = part.storage.opened() {
+                part.spans(&within).iter().for_each(|span| opened.read_ahead(span));
             }
         }
         for (part, within) in self.overlapping(rows) {
-            if let (Storage::Mapped(map), Some(range)) =
-                (&part.storage, part.span(&within).and_then(to_usize))
-            {
-                map.populate(range)?;
+            if let Storage::Mapped(map) = &part.storage {
+                // Proof: bytes beyond what can be addressed are none of a map.
+                part.spans(&within)
+                    .into_iter()
+                    .filter_map(to_usize)
+                    .try_for_each(|range| map.populate(range))?;
             }
         }
         Ok(())
     }
 
     fn hint_will_need(&self, rows: Range<u64>) -> bool {
-        let hint = |(part, within): (&Part, Range<u64>)| match (part.storage.opened(), part.span(&within)) {
-            (Some(opened), Some(span)) => opened.hint_if_missing(&span),
-            _ => false,
+        let hint = |(part, within): (&Part, Range<u64>)| match part.storage.opened() {
+            Some(opened) => {
+                part.spans(&within).iter().fold(false, |missing, span| missing | opened.hint_if_missing(span))
+            }
+            None => false,
         };
         self.overlapping(rows).fold(false, |missing, part| missing | hint(part))
     }
@@ -292,7 +296,9 @@ fn check_bounds(file: &File, part: &Part) -> Result<()> {
             At::Byte(part.offset),
             format!(
                 "{} values of {} with stride {} do not fit into {size} bytes; the file is cut or its header is wrong",
-                part.len, part.dtype, part.stride
+                part.len,
+                part.stored(),
+                part.stride
             ),
         )),
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::chosen::Chosen;
 use super::copy::copy_values;
 use super::hashes::{BLOCK, Hashes, bytes_of, hash_of};
 use super::part::Part;
@@ -45,7 +46,7 @@ fn part(folder: &Path, number: usize, dtype: DType, lies: Lies) -> (File, Part, 
         value
     };
     let values = (0..len).map(value).collect();
-    (file, Part { storage, offset, stride, len, dtype, swapped }, values)
+    (file, Part { storage, offset, stride, len, dtype, swapped, reduced: None }, values)
 }
 
 proptest! {
@@ -97,8 +98,15 @@ fn values_far_apart_are_read_window_by_window() {
     std::fs::write(&path, &bytes).unwrap();
     let file = File::open(&path, Io::Pread).unwrap();
     for (stride, len) in [(35_000_u64, 10_u64), (9_000, 38), (3, 100_000), (1, 349_999)] {
-        let part =
-            Part { storage: file.storage(), offset: 1, stride, len, dtype: DType::U16, swapped: false };
+        let part = Part {
+            storage: file.storage(),
+            offset: 1,
+            stride,
+            len,
+            dtype: DType::U16,
+            swapped: false,
+            reduced: None,
+        };
         let mut found = vec![0; usize::try_from(2 * len).unwrap()];
         copy_values(&part, &(0..len), &mut found).unwrap();
         let at = |row: u64| usize::try_from(1 + 2 * row * stride).unwrap();
@@ -144,7 +152,8 @@ fn a_slice_knows_the_rows_of_what_was_opened() {
         let (file, part, _) = part(folder.path(), number, DType::I16, (0, 1, 5, false, 0));
         (file, vec![part])
     });
-    let stored = StoredVector::new(found.to_vec()).unwrap().opened_by(&OpenOptions::default(), None);
+    let stored =
+        StoredVector::new(found.to_vec()).unwrap().opened_by(&OpenOptions::default(), Chosen::default());
     let cut = stored.cut(&(3..9)).unwrap().cut(&(1..5)).unwrap();
     assert_eq!(cut.origin().map(|(_, start)| start), Some(4));
     let places = (0..4).map(|row| cut.file_of(row).unwrap());

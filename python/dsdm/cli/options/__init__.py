@@ -27,6 +27,15 @@ class Nan(StrEnum):
     smallest = "smallest"
 
 
+class Reduce(StrEnum):
+    """What is made of the values of a row."""
+
+    mean = "mean"
+    max = "max"
+    min = "min"
+    sum = "sum"
+
+
 class Sort(StrEnum):
     """The order of numbered files."""
 
@@ -187,7 +196,7 @@ Key = Annotated[
     str | None,
     typer.Option(
         "--key",
-        help="Which vector of .pt, .safetensors or .npz files with several, of those that choose or --scores adds.",
+        help="Which vector of .pt, .safetensors or .npz files with several, of those that choose or are added.",
         rich_help_panel=_READING,
     ),
 ]
@@ -195,7 +204,32 @@ Column = Annotated[
     str | None,
     typer.Option(
         "--column",
-        help="Which column of Parquet or Arrow scores, of those that choose rows or that --scores adds.",
+        help="Which column of Parquet or Arrow scores, or its number in a matrix, of those that choose or are added.",
+        rich_help_panel=_READING,
+    ),
+]
+ReduceOption = Annotated[
+    Reduce | None,
+    typer.Option(
+        "--reduce",
+        help="Make one score of the values of each row, where scores are a matrix.",
+        rich_help_panel=_READING,
+    ),
+]
+Transpose = Annotated[
+    bool,
+    typer.Option("--transpose", help="Take the second dimension of matrices for the rows.", rich_help_panel=_READING),
+]
+Booleans = Annotated[
+    bool,
+    typer.Option("--booleans", help="Read scores that are booleans, as 0 and 1.", rich_help_panel=_READING),
+]
+Shape = Annotated[
+    str | None,
+    typer.Option(
+        "--shape",
+        metavar="N,M",
+        help="The shape of raw binary scores: N, or N,M for a matrix; N may be -1.",
         rich_help_panel=_READING,
     ),
 ]

@@ -1,5 +1,6 @@
 """How files are read: the options of it, and the vector that they open."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,19 @@ if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 
+_SHAPE = re.compile(r"(-1|[0-9]{1,18})(?:,([0-9]{1,18}))?", re.ASCII)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """The options of reading score files."""
 
     key: opt.Key = None
     column: opt.Column = None
+    reduce: opt.ReduceOption = None
+    transpose: opt.Transpose = False
+    booleans: opt.Booleans = False
+    shape: opt.Shape = None
     dtype: opt.DType = None
     sort: opt.SortOption = None
     partial: opt.Partial = False
@@ -25,6 +33,19 @@ class Reading:
     def files(self) -> dict[str, Any]:
         """The keyword arguments that say which files a directory or glob means."""
         return {"sort": opt.value_of(self.sort), "partial": self.partial}
+
+    @property
+    def of_values(self) -> dict[str, Any]:
+        """The keyword arguments that say what of the files is read."""
+        return {
+            "key": self.key,
+            "column": self.column,
+            "reduce": opt.value_of(self.reduce),
+            "transpose": self.transpose,
+            "booleans": self.booleans,
+            "shape": None if self.shape is None else _sizes(self.shape),
+            "dtype": self.dtype,
+        }
 
     def about(self, paths: list[str]) -> "Reading":
         """Leave out how files are found, where none of these paths is a directory or a glob."""
@@ -38,7 +59,7 @@ class Reading:
 
         what = files[0] if len(files) == 1 else files
         try:
-            return open_leniently(what, key=self.key, column=self.column, dtype=self.dtype, **self.files)
+            return open_leniently(what, **self.of_values, **self.files)
         except (TypeError, ValueError) as error:
             # Of a type that no scores have, whatever the files hold.
             if not any(text in str(error) for text in ("; scores are one of", ", which is no type")):
@@ -62,8 +83,29 @@ class Reading:
             )
             raise typer.BadParameter(message)
         if self.column is not None and all(scores.column is None for scores in opened):
-            message = f"--column is {self.column!r}, and no Arrow or Parquet scores were given"
+            message = f"--column is {self.column!r}, and no Arrow or Parquet scores and no matrix were given"
+            raise typer.BadParameter(message)
+        if self.reduce is not None and all(scores.reduce is None for scores in opened):
+            message = f"--reduce is {self.reduce.value}, and no scores with several values in each row were given"
+            raise typer.BadParameter(message)
+        if self.transpose and not any(scores.transposed for scores in opened):
+            message = "--transpose is given, and no scores that are a matrix were"
+            raise typer.BadParameter(message)
+        if self.booleans and not any(scores.booleans for scores in opened):
+            message = "--booleans is given, and no scores that are booleans were"
+            raise typer.BadParameter(message)
+        if self.shape is not None and not opened:
+            message = f"--shape is {self.shape}, and no score files were given"
             raise typer.BadParameter(message)
         if self.dtype is not None and not opened:
             message = f"--dtype is {self.dtype!r}, and no score files were given"
             raise typer.BadParameter(message)
+
+
+def _sizes(shape: str) -> list[int]:
+    """Return the numbers of a shape, or end with a usage error."""
+    found = _SHAPE.fullmatch(shape)
+    if found is None:
+        message = f"--shape is {shape!r}; N or N,M is needed, as -1,16 for all rows of 16 values"
+        raise typer.BadParameter(message)
+    return [int(size) for size in found.groups() if size is not None]

@@ -144,8 +144,8 @@ def lengths_of(lengths: Any, source: Source | None, n: int, rows: NDArray[np.int
     if len(every) and int(every.min()) < 0:
         message = f"lengths has {int(every.min())} at row {int(every.argmin())}; no length is less than 0"
         raise ValueError(message)
-    name = lengths.column or "lengths" if isinstance(lengths, _native.Scores) else "lengths"
-    return _length_facts(name, every, every[rows], bins)
+    column = lengths.column if isinstance(lengths, _native.Scores) else None
+    return _length_facts("lengths" if column is None else str(column), every, every[rows], bins)
 
 
 def _check_count(found: int, n: int) -> None:

@@ -256,7 +256,7 @@ def opened_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> "l
     files = files_of_scores(selection, data_dir)
     if selection.get("by") == "get_indices":
         return [open_scores(file) for file in files]
-    reading = {"key": None, "column": None, "dtype": None, **(selection.get("reading") or {})}
+    reading = dict(selection.get("reading") or {})
     # These said which files they are, which is found out.
     reading = {name: value for name, value in reading.items() if name not in ("sort", "partial")}
     return [open_leniently(files[0] if len(files) == 1 else files, **reading)]

@@ -163,9 +163,14 @@ def _source(scores: Any) -> str:
     """Return where scores are from, for a line that tells what was chosen; nothing for an array."""
     if not isinstance(scores, _native.Scores) or not scores.paths:
         return ""
-    what = scores.column if scores.column is not None else scores.key
     name = Path(scores.paths[0]).name if len(scores.paths) == 1 else f"{len(scores.paths):,} files"
-    return shown(f" of {name}" + (f'["{what}"]' if what is not None else ""))
+    taken = [
+        f'["{what}"]' if isinstance(what, str) else f"[:, {what}]"
+        for what in (scores.key, scores.column)
+        if what is not None
+    ]
+    made = "" if scores.reduce is None else f", the {scores.reduce} of each row"
+    return shown(f" of {name}{''.join(taken)}{made}")
 
 
 def _of_tokens(ranking: Ranking, best: Callable[[int], Rows], rule: Rule) -> Selection:

@@ -13,6 +13,10 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
 use crate::scores::dtype::DType;
+use crate::scores::formats::booleans;
+use crate::scores::formats::matrix::Matrix;
+use crate::scores::options::OpenOptions;
+use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
 use header::{Header, parse_header};
 
@@ -54,14 +58,32 @@ impl<'f> Window<'f> {
     }
 }
 
-/// The one vector of a file, of shape (n,) or (n, 1).
-pub(crate) fn parts(window: Window<'_>) -> Result<Vec<Part>> {
+/// The one vector of a file, of shape (n,) or (n, 1); of a matrix, what the options mean.
+pub(crate) fn parts(window: Window<'_>, options: &OpenOptions) -> Result<(Vec<Part>, Chosen)> {
     let file = window.file;
     let (header, data) = header(window)?;
-    let (dtype, swapped) = value_type(file, &header.descr)?;
-    let len = rows(file, &header)?;
-    check_size(window, data, len, dtype)?;
-    Ok(vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }])
+    let is_boolean = options.booleans && header.descr == "|b1";
+    let (dtype, swapped) = if is_boolean { (DType::U8, false) } else { value_type(file, &header.descr)? };
+    let storage = file.storage();
+    let part = |len, stride| Part { storage, offset: data, stride, len, dtype, swapped, reduced: None };
+    if let [len] = *header.shape.as_slice() {
+        check_size(window, data, Some(len), dtype)?;
+        check_booleans(window, data, is_boolean)?;
+        return Ok((vec![part(len, 1)], Chosen { booleans: is_boolean, ..Chosen::default() }));
+    }
+    let (len, width) = rows(file, &header)?;
+    let refuse = |message: String| refused_shape(file, &header, &message);
+    let (stride, step) = if header.fortran { (1, len) } else { (width, 1) };
+    let matrix = Matrix { first: part(len, stride), width, step };
+    let (part, chosen) = matrix.vector(options, refuse)?;
+    check_size(window, data, len.checked_mul(width), dtype)?;
+    check_booleans(window, data, is_boolean)?;
+    Ok((vec![part], Chosen { booleans: is_boolean, ..chosen }))
+}
+
+/// Fails unless all bytes of an array of booleans are 0 or 1.
+fn check_booleans(window: Window<'_>, data: u64, is_boolean: bool) -> Result<()> {
+    if is_boolean { booleans::check(window.file, &(data..window.end)) } else { Ok(()) }
 }
 
 /// The row numbers of a file, of shape (n,); or its booleans, as bytes, and that they are booleans.
@@ -82,8 +104,11 @@ pub(crate) fn row_parts(file: &File) -> Result<(Vec<Part>, bool)> {
             format!("the array holds {dtype}; row numbers are integers: save array.astype(\"int64\")");
         return Err(Error::schema(file.path(), At::Field("descr".into()), message));
     }
-    check_size(window, data, len, dtype)?;
-    Ok((vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped }], booleans))
+    check_size(window, data, Some(len), dtype)?;
+    Ok((
+        vec![Part { storage: file.storage(), offset: data, stride: 1, len, dtype, swapped, reduced: None }],
+        booleans,
+    ))
 }
 
 /// The header, and the byte after it.
@@ -177,7 +202,7 @@ fn refused_type(file: &File, descr: &str) -> Error {
         Some("V2") => {
             "numpy does not say what its 2 bytes are (bfloat16 is saved so): save array.astype(\"float32\")"
         }
-        Some("b1") => "booleans are no scores: save array.astype(\"uint8\")",
+        Some("b1") => booleans::ASK,
         _ if !"fiu".contains(kind) => {
             "scores are floats of 2, 4 or 8 bytes or integers of 1 to 8: save one number for each row as one of these"
         }
@@ -188,32 +213,31 @@ fn refused_type(file: &File, descr: &str) -> Error {
     Error::schema(file.path(), place, format!("dtype {descr:?} is not read; {hint}"))
 }
 
-/// The number of rows of a shape that is a vector.
-fn rows(file: &File, header: &Header) -> Result<u64> {
-    match *header.shape.as_slice() {
-        [n] | [n, 1] => Ok(n),
-        _ => {
-            let advice = match header.shape.as_slice() {
-                [1, _] => "save its one row, array[0]",
-                _ => "save one column of it",
-            };
-            let order = if header.fortran { " in Fortran order" } else { "" };
-            Err(Error::schema(
-                file.path(),
-                At::Field("shape".into()),
-                format!(
-                    "the array has shape {}{order}; one score per row is needed, as (n,) or (n, 1): {advice}",
-                    header.axes()
-                ),
-            ))
-        }
+/// The rows and the columns of a matrix.
+fn rows(file: &File, header: &Header) -> Result<(u64, u64)> {
+    if let [rows, columns] = *header.shape.as_slice() {
+        return Ok((rows, columns));
     }
+    let needed = "expected one score per row, (n,) or (n, 1); save one number for each row";
+    Err(refused_shape(file, header, needed))
+}
+
+fn refused_shape(file: &File, header: &Header, message: &str) -> Error {
+    let order = if header.fortran { " in Fortran order" } else { "" };
+    let advice = match header.shape.as_slice() {
+        [1, columns] if *columns > 1 => "; if its one row is the scores, save array[0]",
+        _ => "",
+    };
+    let message = format!("the array has shape {}{order}; {message}{advice}", header.axes());
+    Error::schema(file.path(), At::Field("shape".into()), message)
 }
 
 /// Fails unless the values end exactly where the window ends.
-fn check_size(window: Window<'_>, data: u64, len: u64, dtype: DType) -> Result<()> {
+fn check_size(window: Window<'_>, data: u64, len: Option<u64>, dtype: DType) -> Result<()> {
     let Window { file, end: size, .. } = window;
-    let end = len.checked_mul(dtype.size() as u64).and_then(|bytes| bytes.checked_add(data));
+    // Proof: in messages, where it is more than any file holds.
+    let (needed, len) = (len, len.unwrap_or(u64::MAX));
+    let end = needed.and_then(|needed| needed.checked_mul(dtype.size() as u64)?.checked_add(data));
     match end {
         Some(end) if end == size => Ok(()),
         Some(end) if end < size => Err(Error::format(

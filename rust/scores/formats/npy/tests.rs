@@ -18,7 +18,7 @@ fn described(descr: &str, shape: &str) -> String {
 
 /// The vector of all of a file.
 fn vector(file: &File) -> Result<Vec<Part>> {
-    parts(Window::all(file))
+    parts(Window::all(file), &OpenOptions::default()).map(|(parts, _)| parts)
 }
 
 fn opened<T>(bytes: &[u8], read: impl Fn(&File) -> Result<T>) -> Result<T> {
@@ -102,7 +102,7 @@ fn other_headers_are_refused_with_what_to_do() {
     refused(pickled, "dtype \"|O\" is Python objects, which are pickled; nothing was unpickled");
     for (descr, hint) in [
         ("|V2", "numpy does not say what its 2 bytes are (bfloat16 is saved so)"),
-        ("|b1", "booleans are no scores: save array.astype(\"uint8\")"),
+        ("|b1", "give booleans=True to read False and True as 0 and 1"),
         ("<c8", "save one number for each row as one of these"),
         ("<M8[ns]", "save one number for each row as one of these"),
         ("<f16", "convert with array.astype(\"float32\")"),
@@ -113,13 +113,10 @@ fn other_headers_are_refused_with_what_to_do() {
         refused(read(bytes(1, descr, "(1,)")), &format!("descr: dtype {descr:?} is not read; "));
         refused(read(bytes(1, descr, "(1,)")), hint);
     }
-    refused(
-        read(bytes(1, "<f4", "(1, 2)")),
-        "shape: the array has shape (1, 2); one score per row is needed",
-    );
-    refused(read(bytes(1, "<f4", "(1, 2)")), "save its one row, array[0]");
-    refused(read(bytes(1, "<f4", "(2, 3)")), "as (n,) or (n, 1): save one column of it");
-    refused(read(bytes(1, "<f4", "()")), "the array has shape (); one score per row");
+    refused(read(bytes(1, "<f4", "(1, 2)")), "shape: the array has shape (1, 2); expected one score per row");
+    refused(read(bytes(1, "<f4", "(1, 2)")), "if its one row is the scores, save array[0]");
+    refused(read(bytes(1, "<f4", "(2, 3)")), "(n,) or (n, 1); choose one with column=0 to column=2");
+    refused(read(bytes(1, "<f4", "()")), "the array has shape (); expected one score per row");
 }
 
 #[test]

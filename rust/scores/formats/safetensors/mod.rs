@@ -7,30 +7,36 @@ pub(crate) mod header;
 
 use std::borrow::Cow;
 
+use super::booleans;
 use super::choices::choose_with;
+use super::matrix::Matrix;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::io::file::File;
+use crate::scores::dtype::DType;
+use crate::scores::options::OpenOptions;
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
 use header::{Tensor, ValueType, parse_header};
 
 /// The longest header that is read. A tensor takes about a hundred bytes of it; the reader of the format takes 100 MB.
 const MAX_HEADER: u64 = 25_000_000;
+/// The type of booleans, of a byte each.
+const BOOLEANS: &str = "BOOL";
 /// Bytes of the length of the header.
 const LENGTH: u64 = 8;
 
-/// The values of the only tensor, or of the one that `key` names, and its name.
-pub(crate) fn parts(file: &File, key: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
+/// The values of the only tensor, or of the one that the key names, and its name.
+pub(crate) fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Chosen)> {
     let (text, data) = header_text(file)?;
     let tensors = parse_header(&text).map_err(|(at, message)| {
         let place = At::Byte(LENGTH.saturating_add(at as u64)); // Proof: a place in messages.
         Error::format(file.path(), place, format!("the safetensors header cannot be read: {message}"))
     })?;
     check_layout(file, &tensors, data)?;
-    let tensor = choose(file, &tensors, key)?;
-    let part = part(file, tensor, data)?;
-    Ok((vec![part], Some(Chosen::Key(tensor.name.clone()))))
+    let tensor = choose(file, &tensors, options.key.as_deref())?;
+    let (part, chosen) = part(file, tensor, data, options)?;
+    Ok((vec![part], chosen.of(Some(tensor.name.clone()))))
 }
 
 /// The bytes of the header, and the byte after it.
@@ -167,17 +173,27 @@ fn choose<'t>(file: &File, tensors: &'t [Tensor], key: Option<&str>) -> Result<&
     }
 }
 
-/// The run of values that a tensor of one score per row is.
-fn part(file: &File, tensor: &Tensor, data: u64) -> Result<Part> {
+/// The run of values that a tensor of one score per row is; of a matrix, what the options mean.
+fn part(file: &File, tensor: &Tensor, data: u64, options: &OpenOptions) -> Result<(Part, Chosen)> {
     let refuse = |message: String| Error::schema(file.path(), At::Field(tensor.name.clone()), message);
-    let ([len] | [len, 1]) = *tensor.shape.as_slice() else {
-        return Err(refuse(format!(
-            "the tensor has the shape {}: expected one score per row, (n,) or (n, 1); {}",
-            shape_text(&tensor.shape),
-            as_vector(&tensor.shape)
-        )));
+    let one_row = match *tensor.shape.as_slice() {
+        [1, columns] if columns > 1 => "; if its one row is the scores, save tensor.reshape(-1)",
+        _ => "",
     };
-    let dtype = tensor.kind.dtype.ok_or_else(|| {
+    let shaped = |message: String| {
+        refuse(format!("the tensor has the shape {}: {message}{one_row}", shape_text(&tensor.shape)))
+    };
+    let ([len] | [len, _]) = *tensor.shape.as_slice() else {
+        let needed = "expected one score per row, (n,) or (n, 1)";
+        return Err(shaped(format!("{needed}; {}", as_vector(&tensor.shape))));
+    };
+    let is_boolean = tensor.kind.name == BOOLEANS;
+    let as_bytes = (is_boolean && options.booleans).then_some(DType::U8);
+    let dtype = tensor.kind.dtype.or(as_bytes).ok_or_else(|| {
+        if is_boolean {
+            return refuse(format!("dtype {BOOLEANS} cannot be scores; {}", booleans::ASK));
+        }
+
         refuse(format!(
             "dtype {} cannot be scores: expected one of {}; save tensor.float() instead",
             tensor.kind.name,
@@ -186,7 +202,17 @@ fn part(file: &File, tensor: &Tensor, data: u64) -> Result<Part> {
     })?;
     let swapped = cfg!(target_endian = "big") && dtype.size() > 1;
     let offset = checked::add(data, tensor.data_offsets.0)?;
-    Ok(Part { storage: file.storage(), offset, stride: 1, len, dtype, swapped })
+    let vector = Part { storage: file.storage(), offset, stride: 1, len, dtype, swapped, reduced: None };
+    if is_boolean {
+        booleans::check(file, &(offset..checked::add(data, tensor.data_offsets.1)?))?;
+    }
+    let (part, chosen) = match *tensor.shape.as_slice() {
+        [_, width] => {
+            Matrix { first: Part { stride: width, ..vector }, width, step: 1 }.vector(options, shaped)?
+        }
+        _ => (vector, Chosen::default()),
+    };
+    Ok((part, Chosen { booleans: is_boolean, ..chosen }))
 }
 
 /// How to make a vector of a tensor of another shape.
@@ -195,7 +221,6 @@ fn as_vector(shape: &[u64]) -> &'static str {
     match shape {
         [] => "one number is no vector: save those of all rows, as torch.stack(list)",
         _ if ones + 1 >= shape.len() => "save tensor.reshape(-1), which has the same values in one dimension",
-        [_, _] => "save what is the score, as tensor[0], tensor[:, 0] or the mean of one dimension",
         _ => "save one number for each row",
     }
 }

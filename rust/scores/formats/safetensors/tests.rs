@@ -17,10 +17,11 @@ fn header(tensors: &[(&str, &str, &str, [u64; 2])]) -> String {
     format!("{{{}}}", tensors.iter().map(tensor).collect::<Vec<_>>().join(","))
 }
 
-fn opened(bytes: &[u8], key: Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)> {
+fn opened(bytes: &[u8], key: Option<&str>) -> Result<(Vec<Part>, Chosen)> {
     let path = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(path.path(), bytes).unwrap();
-    parts(&File::open(path.path(), Io::Pread).unwrap(), key)
+    let options = OpenOptions { key: key.map(str::to_owned), ..OpenOptions::default() };
+    parts(&File::open(path.path(), Io::Pread).unwrap(), &options)
 }
 
 #[track_caller]
@@ -53,7 +54,7 @@ fn a_tensor_lies_where_its_offsets_say_whatever_the_order_of_the_header() {
         let [part] = parts.as_slice() else { panic!("{} parts", parts.len()) };
         let expected = (data + offset, len, dtype, 1, false);
         assert_eq!((part.offset, part.len, part.dtype, part.stride, part.swapped), expected);
-        assert_eq!(chosen, Some(Chosen::Key(key.to_owned())));
+        assert_eq!(chosen, Chosen::default().of(Some(key.to_owned())));
     }
     refused(&bytes, None, "safetensors with 5 tensors: expected one tensor");
     refused(&bytes, Some("d"), "safetensors without key=\"d\"");
@@ -114,7 +115,7 @@ fn one_score_per_row_is_needed() {
         ("[]", "one number is no vector"),
         ("[1,2]", "save tensor.reshape(-1)"),
         ("[2,1,1]", "save tensor.reshape(-1)"),
-        ("[2,2]", "tensor[0], tensor[:, 0] or the mean"),
+        ("[2,2]", "choose one with column=0 to column=1"),
         ("[2,2,2]", "save one number for each row"),
         ("[1,2,1,2,1,2,1,2,1]", "(1, 2, 1, 2, 1, 2, 1, 2, …)"),
     ] {

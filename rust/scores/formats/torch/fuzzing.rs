@@ -10,6 +10,7 @@ use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::io::file::{File, Io, Storage};
 use crate::scores::formats::zip::ZipEntry;
+use crate::scores::options::OpenOptions;
 
 /// An entry of the zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,8 @@ pub struct Tensor {
 pub fn tensor(path: &Path, io: Io, key: Option<&str>) -> Result<Option<Tensor>> {
     let file = File::open(path, io)?;
     check_container(&file)?;
-    let (parts, _) = parts(&file, key, false)?;
+    let options = OpenOptions { key: key.map(str::to_owned), ..OpenOptions::default() };
+    let (parts, _) = parts(&file, &options)?;
     if parts.iter().any(|part| matches!(part.storage, Storage::Memory(_))) {
         return Ok(None);
     }

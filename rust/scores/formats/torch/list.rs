@@ -128,5 +128,13 @@ fn stacked(
 }
 
 fn part(bytes: Vec<u8>, len: u64, dtype: DType, swapped: bool) -> Part {
-    Part { storage: Storage::Memory(Bytes::from(bytes)), offset: 0, stride: 1, len, dtype, swapped }
+    Part {
+        storage: Storage::Memory(Bytes::from(bytes)),
+        offset: 0,
+        stride: 1,
+        len,
+        dtype,
+        swapped,
+        reduced: None,
+    }
 }

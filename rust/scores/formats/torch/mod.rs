@@ -27,6 +27,7 @@ use crate::error::{At, Error, Result};
 use crate::exec::memory::check_bytes;
 use crate::io::file::File;
 use crate::scores::formats::zip::{ZipEntry, checksum};
+use crate::scores::options::OpenOptions;
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::part::Part;
 use archive::Archive;
@@ -42,11 +43,12 @@ const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19
 /// Where a tar file says that it is one.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
-/// The values of the tensor that a file holds, or of the one that `key` names in a dict, list or tuple, and its name
+/// The values of the tensor that a file holds, or of the one that the key names in a dict, list or tuple, and its name
 /// there; or of a list of single values.
 ///
 /// Checksums are computed only if `verify`: it reads every byte of the storage.
-pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<(Vec<Part>, Option<Chosen>)> {
+pub(crate) fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Chosen)> {
+    let (key, verify) = (options.key.as_deref(), options.verify);
     check_container(file)?;
     let archive = Archive::open(file)?;
     check_version(file, &archive)?;
@@ -61,14 +63,14 @@ pub(crate) fn parts(file: &File, key: Option<&str>, verify: bool) -> Result<(Vec
     if key.is_none()
         && let Some(part) = list::vector(file, &archive, &heap, value, swapped, verify)?
     {
-        return Ok((vec![part], None));
+        return Ok((vec![part], Chosen::default()));
     }
     let (tensor, chosen) = choose::choose(file, &heap, value, key)?;
-    let placed = tensor::place(file, &archive, &heap, tensor, swapped)?;
+    let (placed, taken) = tensor::place(file, &archive, &heap, tensor, swapped, options)?;
     if verify {
         checksum(file, placed.entry)?;
     }
-    Ok((vec![placed.part], chosen.map(Chosen::Key)))
+    Ok((vec![placed.part], taken.of(chosen)))
 }
 
 fn is_tar(first_bytes: &[u8]) -> bool {

@@ -95,7 +95,7 @@ fn other_kinds_of_tensors_are_named() {
     refused(&of(b"ctorch._utils\n_rebuild_qtensor\n"), Is::Format, &["quantized"]);
     refused(&of(b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n"), Is::Format, &["meta"]);
     refused(&of(b"ctorch._tensor\n_rebuild_from_type_v2\n"), Is::Format, &["subclass"]);
-    refused(&fixture("bool"), Is::Schema, &["dtype bool", "float32"]);
+    refused(&fixture("bool"), Is::Schema, &["dtype bool", "booleans=True"]);
     refused(&fixture("complex64"), Is::Schema, &["dtype complex64"]);
     let body = tensor("torch.storage\nUntypedStorage", &int(12), 0, &[3], &[1], b"ctorch\nfloat8_e5m2\n");
     refused(&of(&body), Is::Schema, &["dtype float8_e5m2"]);

@@ -11,6 +11,7 @@ use super::tests::zip;
 use crate::error::Result;
 use crate::io::file::{File, Io};
 use crate::scores::dtype::DType;
+use crate::scores::options::OpenOptions;
 
 /// Bytes of the storage.
 const BYTES: usize = 48;
@@ -43,7 +44,8 @@ fn placed(
         dicts: vec![flags.to_vec()],
         tensors: Vec::new(),
     };
-    let found = place(&file, &archive, &heap, tensor, false)?;
+    let (found, chosen) = place(&file, &archive, &heap, tensor, false, &OpenOptions::default())?;
+    assert!(chosen.is_all());
     assert_eq!(found.entry.name, "a/data/0");
     let part = found.part;
     Ok((part.offset - found.entry.payload, part.len, part.stride, part.dtype))
@@ -95,7 +97,7 @@ fn what_cannot_be_says_so() {
     refused(vector(Tensor { offset: -1, ..TENSOR }, 1, 1), "storage offset -1: expected 0 or more");
     refused(vector(TENSOR, -3, 1), "size -3: expected 0 or more");
     refused(vector(TENSOR, 3, -1), "stride -1: expected 0 or more");
-    refused(vector(TENSOR, 3, 0), "stride 0: one value expanded to 3 rows; save tensor.contiguous() instead");
+    refused(vector(TENSOR, 3, 0), "stride 0: one value expanded to 3; save tensor.contiguous() instead");
 }
 
 #[test]
@@ -147,9 +149,17 @@ fn a_second_dimension_of_one_is_none_and_others_say_how_to_save_a_vector() {
     refused(shaped(&[]), "the shape (): expected one score per row, (n,) or (n, 1); one number is no vector");
     refused(
         shaped(&[1, 12]),
-        "the shape (1, 12): expected one score per row, (n,) or (n, 1); save tensor.reshape(-1)",
+        "the shape (1, 12): expected one score per row, (n,) or (n, 1); choose one with column=0 to column=11,",
     );
-    refused(shaped(&[3, 4]), "save the column that is the score, as tensor[:, 0].clone()");
+    refused(shaped(&[1, 12]), "; if its one row is the scores, save tensor.reshape(-1)");
+    refused(
+        shaped(&[1, 1, 12]),
+        "the shape (1, 1, 12): expected one score per row, (n,) or (n, 1); save tensor.reshape(-1)",
+    );
+    refused(
+        shaped(&[3, 4]),
+        "choose one with column=0 to column=3, or what is made of each row with reduce=\"mean\"",
+    );
     refused(shaped(&[2, 3, 2]), "save one number for each row, as tensor.flatten(1).mean(dim=1)");
     refused(shaped(&[1; 9]), "the shape (1, 1, 1, 1, 1, 1, 1, 1, …): expected");
     refused(placed(TENSOR, [&[one, one], &[one]], &[]), "the shape has 2 entries and the strides 1");

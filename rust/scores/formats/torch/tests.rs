@@ -11,6 +11,7 @@ use crate::io::file::{File, Storage};
 use crate::io::map::Map;
 use crate::io::opened::Opened;
 use crate::scores::dtype::DType;
+use crate::scores::options::OpenOptions;
 use crate::scores::vector::part::Part;
 
 fn fixtures() -> PathBuf {
@@ -59,8 +60,9 @@ fn open(path: &Path, positional: bool) -> File {
 pub(super) fn read(bytes: &[u8], key: Option<&str>, verify: bool) -> Result<Part, Error> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    let found = parts(&open(file.path(), false), key, verify);
-    let other = parts(&open(file.path(), true), key, verify);
+    let options = OpenOptions { key: key.map(str::to_owned), verify, ..OpenOptions::default() };
+    let found = parts(&open(file.path(), false), &options);
+    let other = parts(&open(file.path(), true), &options);
     assert_eq!(found.is_ok(), other.is_ok(), "both io modes agree");
     found.map(|(mut parts, _)| {
         assert_eq!(parts.len(), 1);
@@ -300,7 +302,7 @@ fn tensors_of_other_shapes_are_told_what_makes_a_vector_of_them() {
     for (shape, strides, advice) in [
         (&[1, 3][..], &[3, 1][..], "save tensor.reshape(-1)"),
         (&[3, 1, 1], &[1, 1, 1], "save tensor.reshape(-1)"),
-        (&[3, 2], &[1, 1], "tensor[:, 0].clone()"),
+        (&[2, 2], &[1, 1], "choose one with column=0 to column=1"),
         (&[2, 2, 2], &[1, 1, 1], "tensor.flatten(1).mean(dim=1)"),
         (&[], &[], "one number is no vector"),
     ] {

@@ -15,11 +15,16 @@ use arrow::record_batch::RecordBatch;
 use super::{arrow as ipc_column, parquet as parquet_column};
 use crate::error::{Error, Result};
 use crate::io::file::{File, Io};
+use crate::scores::options::OpenOptions;
 use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::{part::Part, stored::StoredVector};
 use crate::scores::{Scratch, Source, Values};
 
-type Read = fn(&File, Option<&str>) -> Result<(Vec<Part>, Option<Chosen>)>;
+type Read = fn(&File, &OpenOptions) -> Result<(Vec<Part>, Chosen)>;
+
+fn named(column: Option<&str>) -> OpenOptions {
+    OpenOptions { column: column.map(str::to_owned), ..OpenOptions::default() }
+}
 
 fn batch(values: &[f32]) -> RecordBatch {
     let n = i32::try_from(values.len()).unwrap();
@@ -70,8 +75,8 @@ fn parquet(path: &Path, batches: &[RecordBatch]) {
 
 fn read(path: &Path, io: Io, parts: Read, column: &str) -> Result<Vec<u8>> {
     let file = File::open(path, io)?;
-    let (parts, chosen) = parts(&file, Some(column))?;
-    assert_eq!(chosen, Some(Chosen::Column(column.to_owned())));
+    let (parts, chosen) = parts(&file, &named(Some(column)))?;
+    assert_eq!(chosen, Chosen::column(column));
     let stored = StoredVector::new(vec![(file, parts)])?;
     let mut scratch = Scratch::default();
     Ok(stored.read(0..stored.len(), &mut scratch)?.as_bytes().to_vec())
@@ -137,12 +142,12 @@ fn nulls_missing_and_ambiguous_columns_are_named() {
     for (parts, write) in both {
         write();
         let file = File::open(&path, Io::Mmap).unwrap();
-        let error = parts(&file, Some("a")).unwrap_err();
+        let error = parts(&file, &named(Some("a"))).unwrap_err();
         assert!(matches!(error, Error::Value(_)) && error.to_string().contains("4 of 6 rows"), "{error}");
-        let error = parts(&file, Some("c")).unwrap_err();
+        let error = parts(&file, &named(Some("c"))).unwrap_err();
         assert!(matches!(error, Error::Schema(_)), "{error}");
         assert!(error.to_string().contains("column=\"a\" or column=\"b\""), "{error}");
-        let error = parts(&file, None).unwrap_err();
+        let error = parts(&file, &named(None)).unwrap_err();
         assert!(matches!(error, Error::Schema(_)) && error.to_string().contains("column="), "{error}");
     }
 }
