@@ -66,7 +66,8 @@ def test_what_is_written_validates_and_every_field_is_described(format_runs, nam
             seen.add(field)
     # All but what other calls write.
     of_values = ("key", "dtype", "verify", "reduce", "transpose", "booleans", "shape", "shape[]")
-    assert set(fields) - seen <= {f"selection.chosen.reading.{name}" for name in of_values}
+    others = {f"selection.chosen.reading.{name}" for name in of_values}
+    assert set(fields) - seen <= others | {f"selection.chosen.arguments.{name}" for name in ("repeat", "replace")}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -137,7 +137,7 @@ def test_what_is_compressed_is_refused_with_how_to_save_it_and_what_is_not_besid
     [
         (np.zeros((2, 3)), errors.SchemaError, ['entry "a.npy": the array has shape (2, 3)']),
         (np.array(["x"]), errors.SchemaError, ['entry "a.npy": dtype "<U1" is not read']),
-        (np.array([True]), errors.SchemaError, ["booleans are no scores"]),
+        (np.array([True]), errors.SchemaError, ["give booleans=True to read False and True as 0 and 1"]),
         (np.array([{}], object), errors.UnsafePickleError, ['entry "a.npy"', "nothing was unpickled"]),
     ],
 )

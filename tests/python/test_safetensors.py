@@ -196,7 +196,8 @@ def test_types_that_scores_cannot_have_are_refused_by_name(tmp_path, kind):
     size = {"C64": 64, "F4": 4, "F6_E2M3": 6}.get(kind, 8)
     path.write_bytes(encoded({"s": entry(kind, [8], 0, size)}, bytes(size)))
     assert theirs(path)[:2] == (kind, (8,))
-    refused(path, errors.SchemaError, f"dtype {kind} cannot be scores", "F16, BF16, F32", "tensor.float()")
+    advice = ["give booleans=True"] if kind == "BOOL" else ["F16, BF16, F32", "tensor.float()"]
+    refused(path, errors.SchemaError, f"dtype {kind} cannot be scores", *advice)
 
 
 GOOD = {"a": entry("F32", [2], 0, 8), "b": entry("I64", [1], 8, 16)}
