@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dsdm.selection.rules.chosen import Selection
     from dsdm.selection.rules.round_robin import round_robin
     from dsdm.selection.seeds import last_seed
+    from dsdm.selection.summary import Description
 else:
     from dsdm.names import public_names
 
@@ -58,6 +59,7 @@ else:
         "dsdm.selection.rules.chosen": ("Selection",),
         "dsdm.selection.rules.round_robin": ("round_robin",),
         "dsdm.selection.seeds": ("last_seed",),
+        "dsdm.selection.summary": ("Description",),
         "dsdm.joins.align": ("Aligned", "align"),
         "dsdm.reporting.report": ("SelectionReport", "report"),
         "dsdm.rows.planning": ("Plan", "plan"),
@@ -83,6 +85,7 @@ else:
 __all__ = [
     "Aligned",
     "ChecksumError",
+    "Description",
     "FormatError",
     "InternalError",
     "Plan",

@@ -24,6 +24,8 @@ mod _native {
     #[pymodule_export]
     use super::select::quotas::{best_of_groups, count_of_groups, group_codes};
     #[pymodule_export]
+    use super::select::summary::{Moments, histogram, moments, scores_at};
+    #[pymodule_export]
     use super::select::{count_between, gumbel_top_k, rows_between, sample, top_k};
 
     #[pymodule_init]
@@ -37,6 +39,7 @@ mod _native {
         super::files::register(module)?;
         super::outputs::register(module)?;
         super::reports::register(module)?;
-        super::scores::register(module)
+        super::scores::register(module)?;
+        super::scores::open::register(module)
     }
 }

@@ -105,7 +105,7 @@ impl Display for Between {
 
 /// Returns the first of the keys that `reaches`, which is false up to some key and true from there on; `None` if it is
 /// false for all.
-fn first_key(keys: &RangeInclusive<u64>, reaches: impl Fn(u64) -> bool) -> Option<u64> {
+pub(super) fn first_key(keys: &RangeInclusive<u64>, reaches: impl Fn(u64) -> bool) -> Option<u64> {
     let (mut low, mut high) = (*keys.start(), *keys.end());
     if !reaches(high) {
         return None;

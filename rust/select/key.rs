@@ -16,6 +16,9 @@ pub(super) trait Keyed: Value {
     /// The bits of a key: 32 or 64.
     const KEY_BITS: u32;
 
+    /// Whether [`Keyed::float`] rounds some values.
+    const ROUNDS: bool = false;
+
     /// What [`Keyed::passes`] compares with.
     type Bound: Copy + Send + Sync;
 
@@ -41,6 +44,15 @@ pub(super) trait Keyed: Value {
     /// Returns the number that has a key, which lies among [`Keyed::number_keys`].
     fn number_of(key: u64) -> Number;
 
+    /// Returns the score as a float64, rounded to nearest where an integer is longer.
+    fn float(self) -> f64;
+
+    /// Returns by how much a number is more than its [`Keyed::float`].
+    #[inline(always)]
+    fn lost(self) -> f64 {
+        0.0
+    }
+
     /// Returns the key of any score: NaN gets the last key or the first.
     fn key_with(self, nan: Nan) -> u64 {
         match nan {
@@ -51,10 +63,14 @@ pub(super) trait Keyed: Value {
     }
 }
 
+/// Every integer up to this one is a float64, and not all beyond it.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 macro_rules! keyed_integer {
     ($($int:ident as $unsigned:ident, $bits:literal);* $(;)?) => {$(
         impl Keyed for $int {
             const KEY_BITS: u32 = $bits;
+            const ROUNDS: bool = $bits == 64;
             type Bound = Option<Self>;
 
             fn is_nan(self) -> bool {
@@ -85,6 +101,19 @@ macro_rules! keyed_integer {
 
             fn nothing_passes(bound: Option<Self>) -> bool {
                 bound.is_none()
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_lossless, clippy::cast_precision_loss)] // as documented
+            fn float(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_lossless, clippy::cast_precision_loss, clippy::cast_possible_truncation)] // whole numbers of at most 65 bits, and a small difference
+            fn lost(self) -> f64 {
+                let near = self as f64;
+                if near.abs() <= EXACT { 0.0 } else { (self as i128 - near as i128) as f64 }
             }
 
             #[allow(clippy::cast_lossless)]
@@ -144,6 +173,12 @@ macro_rules! keyed_float {
                 bound.is_nan()
             }
 
+            #[inline(always)]
+            #[allow(clippy::cast_lossless)]
+            fn float(self) -> f64 {
+                self as f64
+            }
+
             fn number_keys() -> RangeInclusive<u64> {
                 $float::NEG_INFINITY.key()..=$float::INFINITY.key()
             }
@@ -197,6 +232,11 @@ macro_rules! keyed_half {
 
             fn nothing_passes(_bound: i16) -> bool {
                 false
+            }
+
+            #[inline(always)]
+            fn float(self) -> f64 {
+                self.into()
             }
 
             fn number_keys() -> RangeInclusive<u64> {

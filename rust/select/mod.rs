@@ -31,6 +31,7 @@ mod pass;
 mod quota;
 mod rows_between;
 mod sample;
+mod summary;
 mod top_k;
 mod validate;
 
@@ -43,5 +44,6 @@ pub use options::{Order, SelectOptions};
 pub use quota::{GroupCodes, Groups, RankBy, best_of_groups, count_of_groups, group_codes};
 pub use rows_between::{RowsBetween, Worst, rows_between};
 pub use sample::sample;
+pub use summary::{Histogram, MOST_BINS, Moments, histogram, moments, scores_at};
 pub use top_k::top_k;
 pub use validate::check_k;

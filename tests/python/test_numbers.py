@@ -42,6 +42,7 @@ TAKEN = {
     "temperature": lambda value: not isinstance(value, str | bool) and value < 10**300 and value > 0,
     **dict.fromkeys(["min_score", "max_score"], lambda value: not isinstance(value, str | bool)),
     "near": lambda value: not isinstance(value, str | bool) and abs(value) < 2**1000,
+    "q": lambda value: not isinstance(value, str | bool) and 0 <= value <= 1,
     "num_proc": lambda value: whole(value) and value > 0,
     "value": lambda value: not isinstance(value, str | bool) and (abs(value) == math.inf or not abs(value) > 2**80),
     "examples": lambda value: whole(value) and 0 <= value <= 1000,
@@ -121,6 +122,8 @@ def bases(place):
         "Scores.__getitem__": [{"self": scores, "key": 1}],
         "Scores.slice": [{"self": scores}],
         "Scores.zscore": [{"self": scores}],
+        "Scores.quantile": [{"self": scores, "q": 0.5}],
+        "Scores.histogram": [{"self": scores, "bins": 3}],
         **{f"Scores.__{operator}__": [{"self": scores, "value": 1}] for operator in operators},
     }
 
@@ -164,6 +167,7 @@ def test_every_function_that_takes_a_number_is_called_here(place):
     # What a call gives is not made by callers.
     assert {name for name in classes if not issubclass(getattr(dsdm, name), Exception)} == {
         "Scores",
+        "Description",
         "Shards",
         "Selection",
         "SelectionReport",

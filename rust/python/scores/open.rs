@@ -16,7 +16,7 @@ type Shape = (Option<u64>, Option<u64>);
 /// Opens files as one vector, in the order given.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)] // those of Python, each by its name
-pub(super) fn open_scores(
+fn open_scores(
     py: Python<'_>,
     paths: Vec<PathBuf>,
     key: Option<String>,
@@ -69,14 +69,14 @@ pub(super) fn arguments(py: Python<'_>, options: OpenOptions) -> PyResult<Bound<
 
 /// Opens the files of scores that were pickled again, if they are still the same.
 #[pyfunction]
-pub(super) fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
+fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
     arrays::prepare(py)?;
     Ok(PyScores::new(call::run(py, call::threads(None)?, None, |job| Scores::rebuild(text, job))?))
 }
 
 /// The row numbers in a `.npy` file, in the type that it has; or one boolean for each row.
 #[pyfunction]
-pub(super) fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyAny>> {
+fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyAny>> {
     arrays::prepare(py)?;
     let file = call::run(py, 1, None, |job| job.run_one(|| RowFile::open(&path)))?;
     let values = array::copied(py, &file.values)?;
@@ -89,4 +89,11 @@ pub(super) fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_,
         return Err(Error::format(path, At::File, message).into());
     }
     values.call_method1("view", ("bool",))
+}
+
+/// Adds the functions to the module.
+pub(in crate::python) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(read_row_file, module)?)?;
+    module.add_function(wrap_pyfunction!(rebuild_scores, module)?)?;
+    module.add_function(wrap_pyfunction!(open_scores, module)?)
 }

@@ -1,6 +1,7 @@
 //! Selection from Python: `top_k`, `gumbel_top_k`, `sample`.
 
 pub(super) mod quotas;
+pub(super) mod summary;
 
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -120,22 +121,27 @@ fn parse_nan(name: &str) -> Result<Nan> {
     }
 }
 
-/// A bound of scores as an argument: the number that it is in Python.
-#[derive(FromPyObject, Clone, Copy)]
+/// A score, or a bound of scores: the number that it is in Python.
+#[derive(FromPyObject, IntoPyObjectRef, IntoPyObject, Clone, Copy)]
 pub(super) enum NumberArgument {
     Integer(i128),
     Float(f64),
+}
+
+impl NumberArgument {
+    fn number(self) -> Number {
+        match self {
+            Self::Integer(number) => Number::Integer(number),
+            Self::Float(number) => Number::Float(number),
+        }
+    }
 }
 
 /// The lower bound of scores and the upper one, as an argument.
 type BetweenArgument = (Option<NumberArgument>, Option<NumberArgument>);
 
 fn between((min, max): BetweenArgument) -> Result<Between> {
-    let number = |bound| match bound {
-        NumberArgument::Integer(bound) => Number::Integer(bound),
-        NumberArgument::Float(bound) => Number::Float(bound),
-    };
-    Between::new(min.map(number), max.map(number))
+    Between::new(min.map(NumberArgument::number), max.map(NumberArgument::number))
 }
 
 /// Where the Gumbel noise comes from, as an argument: a Philox seed, or numpy's PCG64 state and increment.

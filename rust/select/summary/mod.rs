@@ -1,0 +1,13 @@
+//! What a vector of scores is like: moments, order statistics, a histogram. Each is some parallel passes over all rows,
+//! whose memory is that of blocks and bins and not of rows.
+
+mod blocks;
+mod histogram;
+mod moments;
+mod ranks;
+#[cfg(test)]
+mod tests;
+
+pub use histogram::{Histogram, MOST_BINS, histogram};
+pub use moments::{Moments, moments};
+pub use ranks::scores_at;
