@@ -164,6 +164,7 @@ def excluded_rows(
         message = f"{name} has shape {rows.shape}; row numbers or one boolean per row are needed"
         raise ValueError(message)
     if rows.dtype == np.bool_:
+        refuse_labels(name, exclude)
         return aligned(rows, np.bool_)
     beyond = first_beyond(rows)
     if beyond is not None:
@@ -270,30 +271,28 @@ def check_no_flags(what: str, values: object) -> None:
         raise TypeError(message)
 
 
-def score_values(what: str, values: Any) -> npt.NDArray[Any]:
-    """Return scores as an array, one after the other whatever their labels are, and refuse what is no number.
+def refuse_labels(what: str, values: Any) -> None:
+    """Refuse a Series of pandas whose labels are not the positions of its values: either may be the numbers of rows.
 
     Raises
     ------
-    TypeError
-        For masked values and nulls, and for another type than float16 to float64 or an integer.
+    ValueError
+        Saying how to give the one and the other.
 
     """
-    array = plain_array(what, values)
-    if array.dtype.name == "bfloat16" or (array.dtype.kind in "iuf" and array.dtype.itemsize <= 8):  # noqa: PLR2004
-        return array
-    if array.dtype.kind == "O" and array.ndim == 1:
-        at = next((at for at, value in enumerate(array) if _is_missing(value)), None)
-        if at is not None:
-            message = f"{what}[{at}] is {array[at]}, which is no value; give a number for it, or NaN"
-            raise TypeError(message)
-    message = f"{what} holds {array.dtype}; numbers are needed: float16 to float64, or integers of up to 64 bits"
-    raise TypeError(message)
-
-
-def _is_missing(value: Any) -> bool:
-    """Return whether a value is None, NaN, or the one of pandas, which compares with nothing."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
+    index = getattr(values, "index", None)
+    if index is None or callable(index) or not hasattr(values, "iloc"):
+        return
+    labels = np.asarray(index)
+    if index.nlevels == 1 and labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(labels))):
+        return
+    at = next((at for at, label in enumerate(index) if not (isinstance(label, Integral) and label == at)), 0)
+    message = (
+        f"{what} is a Series whose labels are not 0, 1, 2 and so on: that at position {at} is {index[at]!r:.100}; give "
+        f"{what}.to_numpy() if values lie in the order of the rows, or {what}.sort_index().to_numpy() if each label is "
+        "the number of its row and there is one for every row"
+    )
+    raise ValueError(message)
 
 
 def refuse_masked(what: str, values: object) -> None:

@@ -60,26 +60,24 @@ def test_nan_has_one_spelling(run, tmp_path):
 @pytest.mark.parametrize(
     ("scores", "advice"),
     [
-        ("scores/s.npy", r"a str; .*dsdm\.open_scores\(path\)"),
-        (["a.npy", "b.npy"], r"a list; .*dsdm\.open_scores\(path\)"),
-        ([1.0, 2.0], r"a list; .*numpy\.asarray\(scores\)"),
-        (pd.Series([1.0, 2.0]), r"a Series; .*numpy\.asarray\(scores\)"),
-        (pa.array([1.0, 2.0]), r"a DoubleArray; .*numpy\.asarray\(scores\)"),
+        ("scores/s.npy", r"a str .*dsdm\.open_scores\(path\)"),
+        (["a.npy", "b.npy"], r"a list .*dsdm\.open_scores\(path\)"),
+        ({1.0, 2.0}, r"a set; a dsdm\.Scores, a numpy array, .* or a list of numbers is needed"),
+        ((score for score in [1.0, 2.0]), r"a generator; .* or a list of numbers is needed"),
     ],
 )
 def test_what_is_no_vector_of_scores_is_told_how_it_becomes_one(scores, advice):
     with pytest.raises(TypeError, match=advice):
         dsdm.top_k(scores, 1)
-    if "asarray" in advice:
-        assert dsdm.top_k(np.asarray(scores), 1).tolist() == [1]
 
 
 def test_sets_are_excluded_and_ids_are_an_array():
     scores = np.arange(5.0)
     assert dsdm.top_k(scores, 2, exclude={4, 3}).tolist() == [2, 1]
     assert sorted(dsdm.sample(5, 3, exclude={0, 1})) == [2, 3, 4]
-    with pytest.raises(TypeError, match=r"population is a list; .*integer array: numpy\.asarray\(population\)"):
-        dsdm.sample([3, 4, 5], 2)
+    assert set(dsdm.sample([3, 4, 5], 3)) == {3, 4, 5}
+    with pytest.raises(TypeError, match="population is a set"):
+        dsdm.sample({3, 4, 5}, 2)
     assert set(dsdm.sample(np.asarray([3, 4, 5]), 3)) == {3, 4, 5}
 
 

@@ -121,7 +121,7 @@ WRONG = {
     "text and number": ({"1": 0.0}, NUMBERS, {}, TypeError, "ids are large_string, and those of the corpus int64"),
     "floats": ({1.5: 0.0}, NUMBERS, {}, TypeError, "ids are double; whole numbers or texts"),
     "lengths": (([1, 2], [0.0]), NUMBERS, {}, ValueError, "2 ids and 1 scores"),
-    "text scores": (([1], ["a"]), NUMBERS, {}, TypeError, "scores holds"),
+    "text scores": (([1], ["a"]), NUMBERS, {}, TypeError, r"scores\[0\] is 'a', which is no number"),
     "large scores": (([1], [2**53 + 1]), NUMBERS, {}, ValueError, "beyond 2\\^53"),
     "no column": ({1: 0.0}, NUMBERS, {"on": "key"}, ValueError, "key"),
     "on": ({1: 0.0}, NUMBERS, {"on": 3}, TypeError, "on is 3"),

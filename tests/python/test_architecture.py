@@ -20,7 +20,7 @@ PACKAGES = ("dsdm", "dsdm_bench")
 # The modules of each part: mostly a folder. A package stands for all modules in it that no other part names.
 PARTS = {
     "native": "dsdm._native",
-    "base": "dsdm.checks dsdm.names dsdm.errors dsdm.shown",
+    "base": "dsdm.arrays dsdm.checks dsdm.names dsdm.errors dsdm.shown",
     "paths": "dsdm.paths",
     "scores": "dsdm.scores",
     "reference": "dsdm.reference",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dsdm import checks
+from dsdm import arrays, checks
 from dsdm.joins.score_files import ScoreFile
 from dsdm.paths import local
 from dsdm.rows.sources import open_source
@@ -198,7 +198,7 @@ def _of_file(file: ScoreFile, threads: int | None) -> "_Given":
 
 def _scores(scores: Any) -> NDArray[Any]:
     """Return scores as floats."""
-    found = checks.score_values("scores", scores)
+    found = arrays.numbers("scores", scores, labelled=True)
     if found.ndim != 1:
         message = f"scores have shape {found.shape}; one score for each id is needed: (n,)"
         raise ValueError(message)

@@ -1,15 +1,14 @@
 """Score vector to row indices: :func:`top_k`, :func:`gumbel_top_k`, :func:`sample`."""
 
-from collections.abc import Iterable
 from typing import Literal, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from dsdm import _native, checks
+from dsdm import _native, arrays, checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.names import renamed
-from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores
+from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores, rows_of
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
 from dsdm.shown import safe_messages
 
@@ -35,7 +34,9 @@ def top_k(
     ----------
     scores
         A :class:`dsdm.Scores`, or an array of shape ``(n,)`` or ``(n, 1)``: float16 to float64, int8 to int64,
-        uint8 to uint64. An array that is not contiguous or not in native byte order is copied first.
+        uint8 to uint64. An array that is not contiguous or not in native byte order is copied first. Also a torch
+        tensor, a Series of pandas or polars, an Arrow array, a column of ``datasets``, whatever speaks DLPack or
+        Arrow's C interface, and a list of numbers; ``docs/scores.md`` has the rule of each.
     k
         How many, ``0 <= k <= n`` (``n`` less the excluded rows, and less the omitted NaN).
     largest
@@ -61,7 +62,7 @@ def top_k(
     ValueError
         ``k`` is out of range; a score is NaN; a name is not one of those above.
     TypeError
-        Scores of another type; a masked array, whose mask would not be looked at.
+        Scores of another type; a masked array, whose mask would not be looked at; nulls; a tensor on another device.
     IndexError
         An excluded row does not exist.
     SourceChangedError
@@ -84,7 +85,7 @@ def top_k(
     """
     source = engine_scores(scores)
     check_options(order, nan, threads)
-    best, excluded = checks.check_flag("largest", largest), engine_excluded(exclude, len(scores))
+    best, excluded = checks.check_flag("largest", largest), engine_excluded(exclude, rows_of(source))
     return _native.top_k(source, checks.count_of(k), best, (order, nan, excluded, UNBOUNDED), threads)
 
 
@@ -182,7 +183,7 @@ def gumbel_top_k(
     checks.one_of("noise", noise, checks.NOISES)
     with_seed = checks.check_flag("return_seed", return_seed)
     heat, count = checks.check_temperature(temperature), checks.count_of(k)
-    excluded = engine_excluded(exclude, len(scores))
+    excluded = engine_excluded(exclude, rows_of(source))
     chosen = seed_of(seed)
     if noise == "philox":
         state: int | tuple[int, int] = word_of(chosen)
@@ -287,12 +288,8 @@ def _sampled(
     """Return rows below a number, or some of the ids."""
     if isinstance(population, (np.ndarray, _native.Scores)):
         return _sample_ids(population, checks.count_of(k), chosen, exclude, threads)
-    if isinstance(population, Iterable) and not isinstance(population, str | bytes):
-        message = (
-            f"population is a {type(population).__name__}; a number of rows is needed, or row ids as an integer array: "
-            "numpy.asarray(population)"
-        )
-        raise TypeError(message)
+    if hasattr(population, "__len__") and getattr(population, "ndim", True) and not isinstance(population, str | bytes):
+        return _sample_ids(arrays.vector("population", population), checks.count_of(k), chosen, exclude, threads)
     rows = checks.whole("population", population)
     if rows < 0:
         message = f"population is {checks.said(rows)}; a number of rows cannot be negative"

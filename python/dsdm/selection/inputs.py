@@ -1,12 +1,13 @@
 """Arguments of selections in the form in which the engine takes them."""
 
 import os
+from collections.abc import Sized
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from dsdm import _native, checks
+from dsdm import _native, arrays, checks
 from dsdm.paths import PathLike
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
@@ -24,7 +25,8 @@ class HeldScores:
         return len(self.scores)
 
 
-ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic] | HeldScores
+ScoresLike: TypeAlias = _native.Scores | npt.NDArray[np.generic] | HeldScores | Sized
+"""A vector of scores, in files or in memory: what :mod:`dsdm.arrays` reads."""
 
 UNBOUNDED: tuple[None, None] = (None, None)
 """The bounds of scores that may have any value."""
@@ -35,25 +37,29 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     if isinstance(scores, _native.Scores):
         return scores
     scores = scores.scores if isinstance(scores, HeldScores) else scores
-    if not isinstance(scores, np.ndarray):
-        how = "dsdm.open_scores(path) opens a file" if _is_path(scores) else "numpy.asarray(scores) makes one"
-        message = f"scores are a {type(scores).__name__}; a dsdm.Scores or a numpy array is needed: {how}"
+    if _is_path(scores):
+        message = f"scores are a {type(scores).__name__} with paths, or a path; dsdm.open_scores(path) opens a file"
         raise TypeError(message)
-    checks.refuse_masked("scores", scores)
+    scores = arrays.numbers("scores", scores)
     if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
         scores = scores[:, 0]
     if scores.ndim != 1:
         message = f"scores have shape {scores.shape}; one score per row is needed: (n,) or (n, 1)"
         raise ValueError(message)
     name = scores.dtype.name
-    if not (scores.dtype.kind in "iuf" and scores.dtype.itemsize <= 8) and name != "bfloat16":  # noqa: PLR2004
-        message = f"scores are {scores.dtype}; float16 to float64 or an integer type is needed"
-        raise TypeError(message)
     if not scores.dtype.isnative:
         scores = scores.astype(scores.dtype.newbyteorder("="))
     if not (scores.flags.c_contiguous and scores.flags.aligned):
         scores = scores.copy()
     return scores.view(np.uint8), name
+
+
+def rows_of(held: "_native.Scores | tuple[npt.NDArray[np.uint8], str]") -> int:
+    """Return how many scores there are, of those that the engine takes."""
+    if isinstance(held, _native.Scores):
+        return len(held)
+    values, name = held
+    return len(values) // (2 if name == "bfloat16" else np.dtype(name).itemsize)
 
 
 def _is_path(scores: object) -> bool:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dsdm import _native, checks
 from dsdm.checks import Nan
-from dsdm.selection.inputs import UNBOUNDED, ScoresLike, engine_scores
+from dsdm.selection.inputs import UNBOUNDED, ScoresLike, engine_scores, rows_of
 from dsdm.shown import safe_messages
 
 Method: TypeAlias = Literal["linear", "lower", "higher"]
@@ -98,7 +98,7 @@ def quantile(
         message = f"q has {len(shares):,} shares; there can be at most {_MOST:,} in one call"
         raise ValueError(message)
     held = engine_scores(scores)
-    n = len(held) if isinstance(held, _native.Scores) else _length(held)
+    n = rows_of(held)
     numbers = _native.count_between(held, ("row", "raise" if nan == "raise" else "omit", None, UNBOUNDED), threads)
     # Where NaN counts as a number, it has places before all others or behind them.
     before, count = n - numbers if nan == "smallest" else 0, n if nan in ("largest", "smallest") else numbers
@@ -299,8 +299,3 @@ def _own_type(held: Any) -> np.dtype[Any]:
     """Return the type in which numpy has the scores: float32 for bfloat16."""
     name = str(held.dtype) if isinstance(held, _native.Scores) else held[1]
     return np.dtype("float32" if name == "bfloat16" else name)
-
-
-def _length(held: tuple[npt.NDArray[np.uint8], str]) -> int:
-    width = 2 if held[1] == "bfloat16" else np.dtype(held[1]).itemsize
-    return len(held[0]) // width

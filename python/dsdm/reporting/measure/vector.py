@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm import _native
+from dsdm import _native, arrays
 from dsdm.reporting.facts import CutFacts, Histogram, Outside, Part, Quantile, ScoreFacts
 from dsdm.reporting.measure.bins import Bins
 from dsdm.rows.row_numbers import interruptibly
@@ -43,7 +43,7 @@ class Vector:
         self.engine = engine_scores(scores)
         self.threads = threads
         held = scores.scores if isinstance(scores, HeldScores) else scores
-        self._read = scores if isinstance(scores, _native.Scores) else np.reshape(held, -1)
+        self._read = scores if isinstance(scores, _native.Scores) else np.reshape(arrays.numbers("scores", held), -1)
         self.paths = [str(path) for path in scores.paths] if isinstance(scores, _native.Scores) else []
         self.dtype = str(self._read.dtype)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from dsdm._native import Scores
-from dsdm.checks import score_values
+from dsdm.arrays import numbers
 from dsdm.paths import PathLike
 
 
@@ -66,7 +66,7 @@ def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
             message = f"scores= has a {type(given).__name__} as {name!r}; a dsdm.Scores or an array is needed"
             raise TypeError(message)
         what = f"scores={name!r}" if isinstance(scores, Mapping) else "scores"
-        vector = vectors[name] = given if isinstance(given, Scores) else score_values(what, given)
+        vector = vectors[name] = given if isinstance(given, Scores) else numbers(what, given)
         shape = getattr(vector, "shape", (len(vector),))
         if len(shape) != 1:
             more = "; give its column [:, 0]" if tuple(shape[1:]) == (1,) else ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dsdm import _native, checks
-from dsdm.selection.inputs import engine_scores
+from dsdm.selection.inputs import engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.checked import check_numbers
@@ -69,7 +69,7 @@ def count_of_candidates(scores: Any, arguments: dict[str, Any]) -> int:
 def _ranking(rule: Rule) -> Ranking:
     """Return the candidates and how they are ranked."""
     source = engine_scores(rule.scores)
-    n = len(source) if isinstance(source, _native.Scores) else len(rule.scores)
+    n = rows_of(source)
     ends = (("min_score", rule.min_score), ("max_score", rule.max_score))
     low, high = (None if end is None else number(name, end) for name, end in ends)
     draw: tuple[int | tuple[int, int], float] | None = None

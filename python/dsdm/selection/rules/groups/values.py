@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dsdm import _native, checks
+from dsdm import _native, arrays, checks
 from dsdm.selection.rules.origin import values_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def group_values(given: Any, n: int) -> "pa.Array":
     checks.refuse_masked("groups", groups)
     # Copied: what happens to the files afterwards changes none of them.
     groups = groups.__array__(copy=True) if isinstance(groups, _native.Scores) else groups
+    checks.refuse_labels("groups", groups)
+    if arrays.is_tensor(groups):
+        groups = arrays.vector("groups", groups)
     shape = getattr(groups, "shape", ())
     if len(shape) > 1:
         message = f"groups have shape {shape}; one group per row is needed: (n,)"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm import _native, checks
+from dsdm import _native, arrays
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.origin import values_of
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
@@ -70,7 +70,7 @@ class Lengths:
         """
         lengths = values_of(lengths)
         if not isinstance(lengths, _native.Scores | LazyLengths):
-            lengths = checks.plain_array("lengths", lengths)
+            lengths = arrays.vector("lengths", lengths)
             if lengths.ndim != 1:
                 message = f"lengths have shape {lengths.shape}; one length per row is needed: (n,)"
                 raise ValueError(message)
