@@ -48,6 +48,7 @@ CALLS = {
     "verify": "dsdm.verify(written)",
     "report": "dsdm.choose(scores, k=5_000_000).report()",
     "verify jsonl": "dsdm.verify(lines)",
+    "open lines": "dsdm.open_shards(lines)",
 }
 
 CHILD = """

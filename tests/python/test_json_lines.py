@@ -3,6 +3,10 @@
 import gzip
 import json
 import math
+import pickle
+import signal
+import subprocess
+import sys
 
 import datasets
 import numpy as np
@@ -226,3 +230,38 @@ def test_everything_that_opens_rows_opens_lines(tmp_path, ending):
     by_group = dsdm.choose(scores, per_group=3, groups=open_shards(source).column("group"))
     best = {name: sorted((-scores[n], n) for n in range(500) if rows[n]["group"] == name)[:3] for name in "ab"}
     assert sorted(by_group.indices) == sorted(n for found in best.values() for _, n in found)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "jsonl.zst"])
+def test_runs_of_rows_are_right_in_any_order(tmp_path, rows, ending):
+    """A compressed file is read on from where the last run ended, or from its beginning again."""
+    data = "".join(json.dumps({"id": row["id"], "text": row["text"][:100]}) + "\n" for row in rows).encode()
+    opened = open_shards(put(tmp_path, [data, data], [ending, ending]))
+    rng = np.random.default_rng(5)
+    starts = [*range(0, 3000, 500), *rng.integers(0, 2 * len(rows) - 600, 12), *range(20_000, 40_000, 2500)]
+    for start, length in zip(map(int, starts), rng.integers(1, 600, len(starts)), strict=True):
+        expected = [rows[row % len(rows)] for row in range(start, start + length)]
+        found = opened[start : start + int(length)]
+        assert found["id"] == [row["id"] for row in expected]
+        assert found["text"] == [row["text"][:100] for row in expected]
+
+
+def test_lines_that_dsdm_wrote_are_opened_again(tmp_path):
+    table = pa.table({"id": range(300), "text": ["𠀀é"] * 300, "list": [[1.5], [], None] * 100})
+    dsdm.materialize(table, range(299, -1, -1), tmp_path / "out", format="jsonl", num_shards=2)
+    opened = open_shards(tmp_path / "out")
+    assert opened.take(range(299, -1, -1)).to_pylist() == table.to_pylist()
+    again = pickle.loads(pickle.dumps(opened))  # noqa: S301
+    assert again[:] == opened[:]
+
+
+def test_ctrl_c_ends_the_first_pass(tmp_path, rows):
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    (path,) = put(tmp_path, [data], ["jsonl"])
+    code = "import signal, sys, dsdm; signal.signal(signal.SIGINT, signal.default_int_handler); print(flush=True);"
+    command = [sys.executable, "-c", f"{code} dsdm.open_shards([sys.argv[1]] * 60)", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate()
+    assert said.rstrip().endswith("KeyboardInterrupt"), said

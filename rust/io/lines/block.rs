@@ -66,7 +66,6 @@ impl LineBlock {
     }
 
     /// Where its first line begins, blank or not.
-    #[cfg(test)]
     pub(crate) fn start(&self) -> Place {
         self.start
     }

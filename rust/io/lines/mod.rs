@@ -33,9 +33,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-use block::LineBlock;
-pub(crate) use block::{Line, Place};
+pub(crate) use block::{Line, LineBlock, Place};
 pub(crate) use file::LineFile;
 pub(crate) use packing::Packing;
 pub(crate) use reader::{Blocks, Reading};

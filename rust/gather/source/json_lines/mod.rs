@@ -3,9 +3,10 @@
 //! All files are passed over once when they are opened: every value is looked at (`check.rs`), which tells the types of
 //! the columns (`shape.rs`, `types.rs`) and where rows lie (`scan.rs`). All files of a corpus have one type for each
 //! column, as if they were one file. Rows are read of a plain file by the blocks that hold wanted ones; a compressed file
-//! is read from its beginning to the last wanted row.
+//! is read from its beginning to the last wanted row, and on from there for rows behind it (`cursor.rs`).
 
 mod check;
+mod cursor;
 mod pairs;
 mod rows;
 mod scan;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use self::check::{MOST_FIELDS, too_many_fields};
+use self::cursor::{Cursor, Kept};
 use self::rows::RowReader;
 use self::scan::{Scanned, fields_of, scan};
 use self::shape::Shape;
@@ -39,6 +41,8 @@ pub(crate) struct JsonLinesPart {
     rows: Vec<u64>,
     /// About how many bytes each column takes.
     bytes: Vec<u64>,
+    /// Where a compressed file was read to.
+    kept: Arc<Kept>,
 }
 
 impl JsonLinesPart {
@@ -85,7 +89,7 @@ impl JsonLinesPart {
             fields.push(Field::new(name, data_type.clone(), true));
             bytes.push(bytes_of(&field.shape, data_type, all));
         }
-        Ok(Self { file, schema: Arc::new(Schema::new(fields)), places, rows, bytes })
+        Ok(Self { file, schema: Arc::new(Schema::new(fields)), places, rows, bytes, kept: Arc::default() })
     }
 }
 
@@ -130,19 +134,27 @@ impl CorpusPart for JsonLinesPart {
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], how: Unpacking) -> Result<Batches> {
         let schema = project(&self.schema, columns)?;
         let (start, end) = (*checked::get(&self.places, unit)?, *checked::get(&self.places, unit + 1)?);
-        let blocks = match self.file.packing() {
+        let of_file = |&row: &u32| checked::add(start.rows, u64::from(row));
+        let wanted: Vec<u64> = wanted.iter().map(of_file).collect::<Result<_>>()?;
+        let (cursor, kept) = match self.file.packing() {
             Packing::Plain => {
                 let run = start.bytes..end.bytes;
                 let len = checked::len(&run)?;
                 let what = || format!("{}: the lines from byte {} on", self.path().display(), start.bytes);
                 how.most.check(what, len as u64, 1).map_err(|none| Error::Memory(none.to_string()))?;
-                self.file.blocks_of(&run, start, Reading { block_bytes: len, ..Reading::default() })?
+                let how = Reading { block_bytes: len, ..Reading::default() };
+                (Cursor::new(self.file.blocks_of(&run, start, how)?), None)
             }
-            Packing::Gzip | Packing::Zstd => self.file.blocks(Reading::default())?,
+            Packing::Gzip | Packing::Zstd => {
+                let again = wanted.first().and_then(|&row| self.kept.take(row));
+                let cursor =
+                    again.map_or_else(|| self.file.blocks(Reading::default()).map(Cursor::new), Ok)?;
+                // Behind the last row there is nothing to go on to.
+                let ends = wanted.last().is_none_or(|&last| last + 1 >= end.rows);
+                (cursor, Some(Arc::clone(&self.kept)).filter(|_| !ends))
+            }
         };
-        let of_file = |&row: &u32| checked::add(start.rows, u64::from(row));
-        let wanted = wanted.iter().map(of_file).collect::<Result<_>>()?;
-        Ok(Box::new(RowReader::new(&self.file, blocks, schema, wanted)))
+        Ok(Box::new(RowReader::new(&self.file, cursor, kept, schema, wanted)))
     }
 
     fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> Result<u64> {

@@ -1,5 +1,6 @@
 //! The wanted rows of a unit, decoded.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -7,11 +8,12 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow_json::ReaderBuilder;
 use arrow_json::reader::Decoder;
 
+use super::cursor::{Cursor, Kept};
 use super::pairs::without_pairs;
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
-use crate::io::lines::{Blocks, Line, LineFile};
+use crate::io::lines::{Line, LineFile};
 
 /// Rows of a batch at most.
 const MOST_ROWS: usize = 8192;
@@ -21,18 +23,27 @@ const MOST_BYTES: usize = 4 << 20;
 /// Reads rows of a file in ascending order, batch by batch.
 pub(super) struct RowReader {
     file: LineFile,
-    blocks: Blocks,
+    cursor: Option<Cursor>,
+    /// Where to leave the place that was read to.
+    kept: Option<Arc<Kept>>,
     schema: SchemaRef,
     /// The rows of the file that are wanted, and how many of them were read.
     wanted: Vec<u64>,
     read: usize,
     /// Batches that are ready.
-    ready: std::collections::VecDeque<RecordBatch>,
+    ready: VecDeque<RecordBatch>,
 }
 
 impl RowReader {
-    pub(super) fn new(file: &LineFile, blocks: Blocks, schema: SchemaRef, wanted: Vec<u64>) -> Self {
-        Self { file: file.clone(), blocks, schema, wanted, read: 0, ready: std::collections::VecDeque::new() }
+    pub(super) fn new(
+        file: &LineFile,
+        cursor: Cursor,
+        kept: Option<Arc<Kept>>,
+        schema: SchemaRef,
+        wanted: Vec<u64>,
+    ) -> Self {
+        let (file, cursor) = (file.clone(), Some(cursor));
+        Self { file, cursor, kept, schema, wanted, read: 0, ready: VecDeque::new() }
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -40,15 +51,20 @@ impl RowReader {
             if let Some(batch) = self.ready.pop_front() {
                 return Ok(Some(batch));
             }
-            let Some(&next) = self.wanted.get(self.read) else { return Ok(None) }; // Proof: all are read.
-            let Some(block) = self.blocks.next().transpose()? else {
+            let Some(&next) = self.wanted.get(self.read) else {
+                if let (Some(kept), Some(cursor)) = (&self.kept, self.cursor.take()) {
+                    kept.put(cursor);
+                }
+                return Ok(None); // Proof: all are read.
+            };
+            let gone = || {
                 let message =
                     format!("row {next} was there when the file was opened, and is gone; open it again");
-                return Err(Error::source_changed(self.file.path(), At::Row(next), message));
+                Error::source_changed(self.file.path(), At::Row(next), message)
             };
-            if block.end().rows <= next {
-                continue;
-            }
+            let cursor =
+                self.cursor.as_mut().ok_or_else(|| checked::impossible("rows are read to their end"))?;
+            let block = cursor.block_of(next)?.ok_or_else(gone)?;
             let mut decoding = Decoding::new(&self.file, &self.schema)?;
             for line in block.lines() {
                 if self.wanted.get(self.read) != Some(&line.row) {
@@ -58,6 +74,9 @@ impl RowReader {
                 self.ready.extend(decoding.add(line)?);
             }
             self.ready.extend(decoding.end()?);
+            if self.wanted.get(self.read) == Some(&next) {
+                return Err(gone());
+            }
         }
     }
 }
