@@ -34,6 +34,9 @@ def _as_corpus(mutant):
 def _as_scores(mutant):
     try:
         ours = np.array(dsdm.open_scores(mutant.path, column="score"))
+    except IsADirectoryError as error:
+        # Of JSON lines: it is a directory of no scores, whatever else it is.
+        return (REFUSED, said(error)) if "no scores were found" in str(error) else refusal(error)
     except BaseException as error:  # noqa: BLE001
         return refusal(error)
     mutant.theirs()

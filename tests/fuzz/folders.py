@@ -75,7 +75,7 @@ def folder():
 
 def unfinished():
     """What interrupted runs leave: a plan, a journal, shards that are finished, and one that is not."""
-    for kind in ("arrow", "parquet", "jsonl", "arrow shuffle"):
+    for kind in ("arrow", "parquet", "arrow shuffle"):
         with tempfile.TemporaryDirectory() as place:
             lay_corpus(place)
             seed = {"seed": SEED} if "shuffle" in kind else {}
