@@ -46,7 +46,7 @@ def open_scores(
 
     Headers are read and checked, values are not: opening takes the same time for any number of rows, and no
     memory. What is compressed (a Parquet column, some Arrow files) is decoded into memory, and then
-    `Scores.is_mapped` is False.
+    `Scores.is_mapped` is False. So are JSON lines, 8 bytes for each row, all of which are read twice.
 
     Parameters
     ----------
@@ -71,6 +71,12 @@ def open_scores(
         can mean several columns, it is an error that names them as JSON does, each name in its brackets:
         ``column='["meta.score"]'`` or ``column='["meta"]["score"]'``. Rows that are null, or a list of another length,
         are an error. The ends of lists are read when the file is opened.
+
+        The columns of JSON lines are the keys of their objects, and named by the same rules. Such files are told by
+        their names: ``.jsonl``, ``.ndjson``, ``.json``, also with ``.gz`` or ``.zst``. Values are int64 if all of them
+        are integers, uint64 if these need it and none is negative, else float64, in which ``NaN``, ``Infinity`` and
+        ``-Infinity`` may stand, as Python writes them. An integer beyond 2**53 beside floats is an error with its line;
+        so are null, a missing key, a text, one key twice, and numbers that none of these types has.
 
         Decimals with digits behind the point are read as float64. Each must have at most 15 digits, which float64
         keeps, so that their order and ties are exact; a longer one is an error. Other decimals are int64.
@@ -165,7 +171,7 @@ def open_scores(
     )
     for name, option, taken, kind in (
         ("key", key, scores.key, ".pt, .safetensors and .npz files that hold several"),
-        ("column", column, scores.column, "Arrow and Parquet files, and matrices"),
+        ("column", column, scores.column, "Arrow and Parquet files, JSON lines, and matrices"),
         ("reduce", reduce, scores.reduce, "files with several values in each row"),
     ):
         if option is not None and taken is None:

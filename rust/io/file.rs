@@ -90,6 +90,14 @@ impl File {
         }
     }
 
+    /// The open file, to be kept.
+    pub(crate) fn shared(&self) -> Arc<Opened> {
+        match self {
+            Self::Mapped(map) => Arc::clone(map.shared()),
+            Self::Positional(opened) => Arc::clone(opened),
+        }
+    }
+
     /// The path it was opened by.
     pub(crate) fn path(&self) -> &Path {
         self.opened().path()

@@ -35,7 +35,7 @@ const LARGE: usize = 256 << 20;
 /// A whole file, mapped for reading.
 #[derive(Debug)]
 pub struct Map {
-    opened: Opened,
+    opened: Arc<Opened>,
     /// Nothing while it is dropped.
     bytes: Option<memmap2::Mmap>,
     /// Which chunks were populated already: a second pass need not ask the kernel again. A thread that needs what
@@ -66,7 +66,7 @@ impl Map {
         drop(file);
         let bytes = bytes.map_err(|e| Error::io(opened.path(), MAPPING, e))?;
         let chunks = (0..bytes.len().div_ceil(CHUNK)).map(|_| AtomicU8::new(UNTOUCHED)).collect();
-        Ok(Self { opened, bytes: Some(bytes), chunks, jumps: AtomicBool::new(false) })
+        Ok(Self { opened: Arc::new(opened), bytes: Some(bytes), chunks, jumps: AtomicBool::new(false) })
     }
 
     /// The path it was opened by.
@@ -76,6 +76,11 @@ impl Map {
 
     /// The open file behind the map.
     pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> &Arc<Opened> {
         &self.opened
     }
 

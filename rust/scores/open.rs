@@ -6,7 +6,7 @@ use super::Source;
 use super::expr::Scores;
 use super::formats::sniff::{ScoreFormat, format_of};
 use super::formats::table::{arrow, parquet};
-use super::formats::{bergson, npy, npz, raw, safetensors, torch};
+use super::formats::{bergson, json_lines, npy, npz, raw, safetensors, torch};
 use super::options::{OpenOptions, RawType};
 use super::vector::chosen::{Chosen, common};
 use super::vector::hashes::Hashes;
@@ -75,6 +75,9 @@ fn join(files: impl Iterator<Item = Result<File>>, options: &OpenOptions) -> Res
 /// The parts of one file, and what of it they are, if it may hold more.
 fn parts(file: &File, options: &OpenOptions) -> Result<(Vec<Part>, Chosen)> {
     if let Some(found) = bergson::parts(file, options)? {
+        return Ok(found);
+    }
+    if let Some(found) = json_lines::parts(file, options)? {
         return Ok(found);
     }
     let format = format_of(file, options.dtype.is_some())?;

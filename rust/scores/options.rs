@@ -9,7 +9,7 @@ use crate::io::file::Io;
 pub struct OpenOptions {
     /// The tensor of a torch file that holds a dict or a list, or of a safetensors file; the array of an .npz archive.
     pub key: Option<String>,
-    /// The column of an Arrow or Parquet table; of a matrix, its number as [`place`] reads it.
+    /// The column of an Arrow or Parquet table or of JSON lines; of a matrix, its number as [`place`] reads it.
     pub column: Option<String>,
     /// What becomes of the values of a row that has several.
     #[serde(default)]

@@ -69,7 +69,9 @@ class Use:
         return self.kinds.get(last) or self.kinds.get(os.path.splitext(stem)[1] + last)  # noqa: PTH122
 
 
-SCORES = Use("scores", _KINDS | _SCORE_KINDS)
+SCORES = Use("scores", _KINDS | _SCORE_KINDS | _LINE_KINDS)
+ARRAYS = Use("scores", _KINDS | _SCORE_KINDS)
+"""What readers of arrays look for, which read no lines."""
 ROWS = Use("rows", _KINDS | _LINE_KINDS)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dsdm.checks import TOKEN_FORMATS
-from dsdm.paths.belongs import ROWS, SCORES, Use, walk
+from dsdm.paths.belongs import ARRAYS, ROWS, Use, walk
 
 _ARROW = Use("rows", {suffix: kind for suffix, kind in ROWS.kinds.items() if kind == "Arrow"})
-_TAKEN = {"arrow": _ARROW, "parquet": ROWS, "jsonl": ROWS, **dict.fromkeys(TOKEN_FORMATS, SCORES)}
+_TAKEN = {"arrow": _ARROW, "parquet": ROWS, "jsonl": ROWS, **dict.fromkeys(TOKEN_FORMATS, ARRAYS)}
 """What of a directory readers take that go by the names of files: those of token arrays take `.npy` and `.bin`."""
 
 # Where `load_dataset` looks first, for files of any format.

@@ -29,7 +29,7 @@ const NUMBERS: Advice = Advice::Each(
     "write the rows as Parquet",
 );
 const ROWS_OF_JSON: Advice = Advice::Do(
-    "as rows, JSON lines are read from files whose names end with .jsonl (or .jsonl.gz, .jsonl.zst); or write it as Parquet: pyarrow.parquet.write_table(pyarrow.json.read_json(path), \"new.parquet\"), which reads one object a line",
+    "JSON lines are read from files whose names end with .jsonl (or .jsonl.gz, .jsonl.zst); or write it as Parquet: pyarrow.parquet.write_table(pyarrow.json.read_json(path), \"new.parquet\"), which reads one object a line",
 );
 const LIST_OF_JSON: Advice = Advice::Each(
     "save its numbers: numpy.save(\"scores.npy\", numpy.array(json.loads(pathlib.Path(path).read_text()), dtype=\"float64\"))",

@@ -42,7 +42,7 @@ impl PyScores {
         self.scores.paths()
     }
 
-    /// The column of Arrow or Parquet files, or the number of the column of a matrix, that was taken.
+    /// The column of Arrow, Parquet or JSON lines files, or the number of the column of a matrix, that was taken.
     ///
     /// None for other files, and for several columns.
     #[getter]

@@ -4,6 +4,7 @@ pub(super) mod bergson;
 mod booleans;
 mod bytes;
 mod choices;
+pub(super) mod json_lines;
 mod matrix;
 pub(super) mod npy;
 pub(super) mod npz;

@@ -150,7 +150,7 @@ fn unknown(path: &Path, head: Head<'_>, promised: Promise, raw: bool) -> Result<
             path.display()
         ))),
         Promise::Data | Promise::Nothing => refuse(format!(
-            "its first bytes are {start}, which no score format begins with; .pt, .npy, .npz, safetensors, Arrow and Parquet are read, and raw values with dtype="
+            "its first bytes are {start}, which no score format begins with; .pt, .npy, .npz, safetensors, Arrow and Parquet are read, JSON lines from files whose names end with .jsonl, and raw values with dtype="
         )),
     }
 }

@@ -12,7 +12,7 @@ use crate::scores::options::{Reduce, place};
 pub struct Chosen {
     /// A tensor of a torch file that holds a dict, a list or a tuple, or of a safetensors file; an array of an .npz archive.
     pub key: Option<String>,
-    /// A column of an Arrow or Parquet table; of a matrix, its number as `[3]`.
+    /// A column of an Arrow or Parquet table or of JSON lines; of a matrix, its number as `[3]`.
     pub column: Option<String>,
     /// What was made of the values of each row.
     pub reduce: Option<Reduce>,

@@ -204,7 +204,8 @@ Column = Annotated[
     str | None,
     typer.Option(
         "--column",
-        help="Which column of Parquet or Arrow scores, or its number in a matrix, of those that choose or are added.",
+        help="Which column of scores in Parquet, Arrow or JSON lines, or its number in a matrix, of those that choose "
+        "or are added.",
         rich_help_panel=_READING,
     ),
 ]

@@ -83,7 +83,7 @@ class Reading:
             )
             raise typer.BadParameter(message)
         if self.column is not None and all(scores.column is None for scores in opened):
-            message = f"--column is {self.column!r}, and no Arrow or Parquet scores and no matrix were given"
+            message = f"--column is {self.column!r}, and no Arrow or Parquet scores, JSON lines or matrix were given"
             raise typer.BadParameter(message)
         if self.reduce is not None and all(scores.reduce is None for scores in opened):
             message = f"--reduce is {self.reduce.value}, and no scores with several values in each row were given"

@@ -35,16 +35,7 @@ pub(crate) struct ScoreColumn {
 impl ScoreColumn {
     /// The column that is named, or without a name the only one that can be the score.
     pub(crate) fn choose(file: &FilePath, schema: &Schema, options: &OpenOptions) -> Result<Self> {
-        let named = options.column.as_deref();
-        let of_only = named.filter(|name| path::meant(schema, name).is_empty()).and_then(place);
-        let (found, name) = match named {
-            Some(name) if of_only.is_none() => (by_name(file, schema, name, options)?, name.to_owned()),
-            _ => {
-                let found = Path { fields: vec![only(file, schema, options)?], place: of_only };
-                let name = path::name_of(schema, &found);
-                (found, name)
-            }
-        };
+        let (found, name) = named_or_only(file, schema, options)?;
         let at = At::Field(format!("column {name:?}"));
         let refuse = |message: String| Error::schema(file, at.clone(), message);
         let field = plain(schema, &found.fields).map_err(&refuse)?;
@@ -172,6 +163,24 @@ impl ScoreColumn {
     /// The error for a value that cannot be a score.
     pub(crate) fn refused(&self, file: &FilePath, row: u64, message: &str) -> Error {
         Error::schema(file, self.at(), format!("row {row}: {message}"))
+    }
+}
+
+/// The column that is named, and its name; without a name the only one that can be the score.
+pub(in crate::scores::formats) fn named_or_only(
+    file: &FilePath,
+    schema: &Schema,
+    options: &OpenOptions,
+) -> Result<(Path, String)> {
+    let named = options.column.as_deref();
+    let of_only = named.filter(|name| path::meant(schema, name).is_empty()).and_then(place);
+    match named {
+        Some(name) if of_only.is_none() => Ok((by_name(file, schema, name, options)?, name.to_owned())),
+        _ => {
+            let found = Path { fields: vec![only(file, schema, options)?], place: of_only };
+            let name = path::name_of(schema, &found);
+            Ok((found, name))
+        }
     }
 }
 

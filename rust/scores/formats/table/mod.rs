@@ -2,14 +2,14 @@
 
 pub(in crate::scores) mod arrow;
 mod before;
-mod column;
+pub(in crate::scores::formats) mod column;
 #[cfg(test)]
 mod column_tests;
 mod decompress;
 mod leaf;
 mod lists;
-mod numbers;
+pub(in crate::scores::formats) mod numbers;
 pub(in crate::scores) mod parquet;
-mod path;
+pub(in crate::scores::formats) mod path;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::path::{self, Path};
 use crate::scores::options::OpenOptions;
 
 /// The field metadata that names an extension type.
-pub(super) const EXTENSION: &str = "ARROW:extension:name";
+pub(in crate::scores::formats) const EXTENSION: &str = "ARROW:extension:name";
 
 /// What the rows of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
