@@ -24,7 +24,7 @@ SWEEP = "tests/crash/sweep.py"
 TORCH = "rust/scores/formats/torch/tests.rs"
 ZIP = "rust/scores/formats/torch/zip_tests.rs"
 PICKLE = "rust/scores/formats/torch/pickle_tests.rs"
-COLUMNS = "rust/scores/formats/column_tests.rs"
+COLUMNS = "rust/scores/formats/table/column_tests.rs"
 HERE = "tests/python/test_trust.py"
 
 HOSTILE = "hostile_pickles_are_refused"
