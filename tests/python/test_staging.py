@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm.cli.files import write_npy
+from dsdm.cli.files import write_untold
 from dsdm.hf.lazy_cache import place_in_cache
 
 TABLE = pa.table({"a": [1, 2, 3]})
@@ -203,12 +203,12 @@ def test_row_numbers_are_not_written_through_a_link_and_may_have_a_long_name(tmp
     out = tmp_path / f"{'n' * 251}.npy"
     out.symlink_to(tmp_path / "bashrc")
     monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
-    write_npy(out, np.arange(3))
+    write_untold(out, np.arange(3))
     assert not out.is_symlink()
     assert np.load(out).tolist() == [0, 1, 2]
     (tmp_path / ".dsdm-guessed").symlink_to(tmp_path / "bashrc")
     with pytest.raises(FileExistsError):
-        write_npy(tmp_path / "rows.npy", np.arange(3))
+        write_untold(tmp_path / "rows.npy", np.arange(3))
     assert (tmp_path / "bashrc").read_text() == "export A=1"
 
 

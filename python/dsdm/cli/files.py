@@ -1,5 +1,6 @@
 """Files of row numbers: read, and written in one step to where none of what was read is."""
 
+import errno
 import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -165,6 +166,11 @@ def write_untold(path: Path, rows: "NDArray[np.int64]") -> None:
 
     def write(file: "IO[bytes]") -> None:
         np.save(file, rows)
-        path.with_name(path.name + ".json").unlink(missing_ok=True)
+        try:
+            path.with_name(path.name + ".json").unlink(missing_ok=True)
+        except OSError as error:
+            # Under a name that is too long there is no file.
+            if error.errno != errno.ENAMETOOLONG:
+                raise
 
     replaced(path, write)
