@@ -171,7 +171,7 @@ def open_scores(
     )
     for name, option, taken, kind in (
         ("key", key, scores.key, ".pt, .safetensors and .npz files that hold several"),
-        ("column", column, scores.column, "Arrow and Parquet files, JSON lines, and matrices"),
+        ("column", column, scores.column, "Arrow and Parquet files, and for JSON lines and matrices"),
         ("reduce", reduce, scores.reduce, "files with several values in each row"),
     ):
         if option is not None and taken is None:

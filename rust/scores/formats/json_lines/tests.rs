@@ -117,7 +117,7 @@ proptest! {
                 prop_assert_eq!(len, values.len() as u64);
                 prop_assert_eq!((dtype, bytes), expected);
             }
-            (Err(error), None) => prop_assert!(error.to_string().contains("f: line "), "{}", error),
+            (Err(error), None) => prop_assert!(error.to_string().contains("f: at line "), "{}", error),
             (made, expected) => prop_assert!(false, "{:?} and {:?}", made.map(|made| made.2), expected),
         }
     }
