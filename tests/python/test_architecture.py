@@ -208,6 +208,11 @@ def test_no_folder_no_file_and_no_function_is_too_large():
         assert {f"{module}.{one.name}" for one in functions if lines_of(one) > 60} == set()
 
 
+def test_no_file_of_tests_is_too_large():
+    tests = ROOT / "tests" / "python"
+    assert [path.name for path in sorted(tests.rglob("*.py")) if path.read_text("utf-8").count("\n") > 400] == []
+
+
 def test_no_folder_and_no_file_of_rust_is_too_large():
     rust = PYTHON.parent / "rust"
     for folder in (rust, *(path for path in rust.rglob("*") if path.is_dir())):

@@ -14,49 +14,12 @@ import xxhash
 import dsdm
 from dsdm import errors
 from dsdm.checks import FORMATS
+from tests.corpora import words
+from tests.corpora.words import CHOSEN, ROWS, contents, shards_of, write
 
-ROWS = 3000
-
-
-@pytest.fixture(scope="module")
-def table():
-    rng = np.random.default_rng(0)
-    ids = [rng.integers(0, 2**16, rng.integers(0, 9), dtype=np.uint16) for _ in range(ROWS)]
-    fixed = list(rng.integers(-(2**31), 2**31, (ROWS, 7), dtype=np.int32))
-    words = [None if row % 7 == 0 else f"word {row}" for row in range(ROWS)]
-    columns = {"input_ids": pa.array(ids, pa.list_(pa.uint16())), "fixed": pa.array(fixed, pa.list_(pa.int32()))}
-    return pa.table({**columns, "word": words, "turns": [[{"role": str(row), "n": row}] for row in range(ROWS)]})
-
-
-@pytest.fixture(scope="module")
-def source(table, tmp_path_factory):
-    path = tmp_path_factory.mktemp("source") / "a.parquet"
-    pq.write_table(table, path, row_group_size=700)
-    return path
-
-
-CHOSEN = np.random.default_rng(1).integers(0, ROWS, 2500)
-
-
-def contents(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def write(source, out, form, rows=CHOSEN, **options):
-    return dsdm.materialize(source, rows, out, **{"format": form, "num_shards": 3, **options})
-
-
-@pytest.fixture(scope="module")
-def written(source, tmp_path_factory):
-    """Give a folder in every format."""
-    folder = tmp_path_factory.mktemp("written")
-    for form in FORMATS:
-        write(source, folder / form, form)
-    return folder
-
-
-def shards_of(folder):
-    return [entry["files"][0] for entry in json.loads((folder / "dsdm.json").read_text())["shards"]]
+table = pytest.fixture(words.table, scope="module")
+source = pytest.fixture(words.source, scope="module")
+written = pytest.fixture(words.written, scope="module")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -360,49 +323,3 @@ def test_files_that_no_reader_takes_may_lie_in_an_output(copy):
         (copy / "cache-0123456789abcdef.arrow").write_text("x")
         (copy / "x.parquet").write_text("x")
     assert dsdm.verify(copy).rows == len(CHOSEN)
-
-
-# --- the selection, chosen again ---
-
-
-@pytest.fixture
-def scores(tmp_path):
-    values = np.random.default_rng(4).normal(size=ROWS).astype(np.float32)
-    np.save(tmp_path / "scores.npy", values)
-    np.save(tmp_path / "no.npy", np.arange(0, ROWS, 2))
-    return values
-
-
-@pytest.mark.parametrize("how", [[], ["--smallest", "--order", "row"], ["--gumbel"], ["--exclude", "no.npy"]])
-@pytest.mark.usefixtures("scores")
-def test_the_command_tells_how_rows_were_chosen_and_verify_chooses_them_again(run, source, tmp_path, how):
-    code, _, wrong = run("materialize", source, "out", "--by", "scores.npy", "-k", 50, *how, "--format", "parquet")
-    assert code == 0, wrong
-    code, told, wrong = run("verify", "out")
-    assert (code, "the selection is that of the scores" in told) == (0, True), wrong
-    (file,) = json.loads((tmp_path / "out" / "dsdm.json").read_text())["selection"]["chosen"]["score_files"]
-    assert (file["path"], file["bytes"]) == ("../scores.npy", (tmp_path / "scores.npy").stat().st_size)
-    np.save("scores.npy", -np.load("scores.npy") if "--gumbel" not in how else np.zeros(ROWS, np.float32))
-    code, _, wrong = run("verify", "out")
-    assert (code, "the scores are others now" in wrong) == (3, True)
-    np.save("scores.npy", np.zeros(3, np.float32))
-    code, _, wrong = run("verify", "out")
-    assert (code, "scores.npy: it had" in wrong, "is no longer the one it was" in wrong) == (3, True, True)
-    (tmp_path / "scores.npy").unlink()
-    code, told, _ = run("verify", "out")
-    assert (code, "scores.npy: it is not there" in told) == (0, True)
-
-
-@pytest.mark.parametrize("method", ["dsdm", "classifier", "dsir", "random", "semdedup"])
-def test_a_method_is_chosen_again_where_its_files_are(run, demo, tmp_path, method):
-    target = [] if method in {"random", "semdedup"} else ["--target", "squad"]
-    data = [] if method == "random" else ["--data-dir", demo / "demo" / "data"]
-    code, _, wrong = run("materialize", demo / "demo" / "corpus", "out", "--by", method, *target, "-k", 20, *data)
-    assert code == 0, wrong
-    assert dsdm.verify(tmp_path / "out", trust_paths=[demo]).selection
-    if method != "random":
-        # Files that are nowhere are no error, and files elsewhere are used if they are named.
-        manifest = json.loads((tmp_path / "out" / "dsdm.json").read_text())
-        assert manifest["selection"]["chosen"]["score_files"]
-        assert dsdm.verify(tmp_path / "out", data_dir=demo / "demo" / "data").selection
-        assert "not there" in dsdm.verify(tmp_path / "out", data_dir=tmp_path).reason

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import dsdm
 from dsdm import arrays
 from dsdm.selection.inputs import engine_scores
-from tests.python.test_scores import DTYPES, values
+from tests.corpora.vectors import DTYPES, values
 
 VALUES = [1.0, 5.0, 2.0, 5.0, -3.0]
 DATA = datasets.Dataset.from_dict({"s": VALUES, "m": [{"x": value} for value in VALUES], "t": list("abcde")})

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 import dsdm
 from dsdm import Description, open_scores
 from dsdm.selection.summary import describe, histogram, quantile
-from tests.python.test_scores import DTYPES, ROWS, saved, values
+from tests.corpora.vectors import DTYPES, ROWS, saved, values
 
 
 def arrays(dtype, least=1):
