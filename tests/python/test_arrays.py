@@ -24,7 +24,9 @@ scores = np.arange(5, dtype=np.float32)
 works = {
     "top_k": lambda: dsdm.top_k(scores, 2).tolist(),
     "take": lambda: dsdm.open_shards(sys.argv[4]).take([1])["n"].to_pylist(),
-    "scores": lambda: dsdm._native.open_scores([sys.argv[5]], None, None, None, "mmap", False)[1:3].tolist(),
+    "scores": lambda: dsdm._native.open_scores(
+        [sys.argv[5]], None, None, None, False, False, None, None, "mmap", False
+    )[1:3].tolist(),
 }
 work = works[sys.argv[3]]
 try:

@@ -44,24 +44,39 @@ def kind(request):
     return request.param
 
 
+READ = ("decimal", "list", "large list", "list of two")
+"""Those that are numbers, of which one column is to be named."""
+
+
+def choices(column, what):
+    """Return the names that an error has to choose from, as a pattern."""
+    named = {"nested": '"score.score"', **dict.fromkeys(READ, '"score"')}.get(what)
+    return f'choose with column="{column}"' + ("" if named is None else f" or column={named}") + "$"
+
+
 @pytest.mark.parametrize("what", [*OTHERS, *TEXTS])
 def test_ids_are_not_taken_for_scores(tmp_path, kind, what):
     other = {**OTHERS, **TEXTS}[what]
     path = stored(tmp_path / "s", {"id": [0, 1, 2], "score": other}, kind)
-    with pytest.raises(
-        errors.SchemaError,
-        match=r'"id" \(Int64\) may be ids of the rows, as "score" \(.*\) stands beside .*; choose with column="id"$',
-    ):
+    why = r'"id" \(Int64\) may be ids of the rows, as "score" \(.*\) stands beside it, which is read only where'
+    why = "more than one column holds numbers" if what in READ else why
+    with pytest.raises(errors.SchemaError, match=rf"{why}.*; {choices('id', what)}"):
         open_scores(path)
     assert open_scores(path, column="id")[:].tolist() == [0, 1, 2]
-    with pytest.raises(errors.SchemaError, match=r'column "score".*scores are integers or floats'):
+    if what in READ and what != "list of two":
+        assert open_scores(path, column="score")[:].tolist() == SCORES
+        return
+    said = {"flag": "booleans=True", "list of two": r"score\[0\]"}.get(what, "scores are integers or floats")
+    with pytest.raises(ValueError, match=f'column "score".*{said}'):
         open_scores(path, column="score")
 
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_float_is_not_taken_beside_numbers_in_another_form(tmp_path, kind, what):
     path = stored(tmp_path / "s", {"loss": pa.array([0.5, 1.5, 2.5]), "score": OTHERS[what]}, kind)
-    with pytest.raises(errors.SchemaError, match=r'"loss" .* may not be .* "score" .* beside .*column="loss"$'):
+    why = r'"loss" .* may not be .* "score" .* beside it'
+    why = "more than one column holds numbers" if what in READ else why
+    with pytest.raises(errors.SchemaError, match=rf"{why}.*; {choices('loss', what)}"):
         open_scores(path)
 
 

@@ -177,7 +177,9 @@ def test_what_token_files_cannot_hold_is_refused(tmp_path, what):
 
 
 def test_a_format_that_is_none_is_named(table, tmp_path):
-    with pytest.raises(ValueError, match=r"format='csv' is none of 'arrow', 'parquet', 'tokens', 'bin', .*'litdata'"):
+    with pytest.raises(
+        ValueError, match=r"format='csv' is none of 'arrow', 'parquet', 'jsonl', 'tokens', 'bin', .*'litdata'"
+    ):
         write(table, tmp_path / "out", "csv")
 
 
