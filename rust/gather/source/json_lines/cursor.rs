@@ -48,7 +48,8 @@ impl Permit {
         let given = KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |kept| {
             (kept < MOST_KEPT).then_some(kept + 1)
         });
-        given.is_ok().then_some(Self)
+        // Made only where it is given: one that is dropped gives its place back.
+        given.is_ok().then(|| Self)
     }
 }
 

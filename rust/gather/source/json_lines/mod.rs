@@ -11,6 +11,8 @@ mod pairs;
 mod rows;
 mod scan;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::path::Path;
