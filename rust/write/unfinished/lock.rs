@@ -174,3 +174,141 @@ fn is_still(parent: &Folder, name: &OsStr, folder: &Folder) -> bool {
     let place = |meta: io::Result<crate::write::disk::names::Meta>| meta.map(|meta| meta.place);
     place(parent.meta(name)).is_ok_and(|there| place(folder.itself()).is_ok_and(|open| there == open))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::write::disk::names::OUTPUT;
+
+    const SHARD: &str = "data-00000-of-00001.arrow";
+
+    fn here() -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        let parent = Folder::open(dir.path()).unwrap();
+        (dir, parent)
+    }
+
+    fn claimed(parent: &Folder) -> Result<Claim> {
+        claim(parent, OsStr::new("run"), OsStr::new("target"))
+    }
+
+    /// A folder with a shard in it, which a run that ended left.
+    fn left(parent: &Folder, name: &str) -> Folder {
+        let mut run = claim(parent, OsStr::new(name), OsStr::new("target")).unwrap();
+        run.folder.make(OUTPUT).unwrap();
+        fs::write(run.folder.sub(OUTPUT).unwrap().at(SHARD), "rows").unwrap();
+        run.kept = true;
+        drop(run);
+        parent.sub(name).unwrap()
+    }
+
+    #[test]
+    fn one_run_at_a_time_has_a_folder_which_goes_with_it() {
+        let (_dir, parent) = here();
+        let run = claimed(&parent).unwrap();
+        assert!(!run.kept && is_held(&run.folder));
+        assert_eq!(fs::metadata(run.folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_to_string(run.folder.at(HOLDER)).unwrap(), std::process::id().to_string());
+        let said = claimed(&parent).unwrap_err().to_string();
+        let process = format!("the process {} is writing it now, in ", std::process::id());
+        assert!(said.contains(&process) && said.contains("target"), "{said}");
+        drop(run);
+        assert!(parent.entries().unwrap().is_empty());
+        assert!(!is_held(&claimed(&parent).unwrap().parent));
+    }
+
+    #[test]
+    fn what_a_run_left_is_kept_by_the_next_one_until_it_is_cleared() {
+        let (_dir, parent) = here();
+        let folder = left(&parent, "run");
+        assert!(!is_held(&folder));
+        let mut run = claimed(&parent).unwrap();
+        assert!(run.kept && run.folder.meta(OUTPUT).is_ok());
+        clear(&run.folder).unwrap();
+        let mut names: Vec<_> = run.folder.entries().unwrap().into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        assert_eq!(names, [MARK, HOLDER]);
+        run.kept = false;
+        drop(run);
+        assert!(parent.entries().unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_holds_a_folder_is_told_as_far_as_it_is_known() {
+        let (_dir, parent) = here();
+        let run = claimed(&parent).unwrap();
+        for (note, said) in [
+            (i32::MAX.to_string(), format!("the process {}, which wrote it in ", i32::MAX)),
+            (std::process::id().to_string(), format!("the process {} is writing it now", std::process::id())),
+            ("12345678901".to_owned(), "another run is writing it now".to_owned()),
+            ("-1".to_owned(), "another run is writing it now".to_owned()),
+            (String::new(), "another run is writing it now".to_owned()),
+        ] {
+            fs::write(run.folder.at(HOLDER), &note).unwrap();
+            let found = busy(&parent, OsStr::new("target"), &run.folder).to_string();
+            assert!(found.contains(&said), "{note}: {found}");
+        }
+        fs::remove_file(run.folder.at(HOLDER)).unwrap();
+        assert!(busy(&parent, OsStr::new("target"), &run.folder).to_string().contains("another run"));
+    }
+
+    #[test]
+    fn what_is_not_of_a_run_is_neither_taken_nor_touched() {
+        let (_dir, parent) = here();
+        let made = |name: &str| {
+            parent.make_private(name).unwrap();
+            parent.sub(name).unwrap()
+        };
+        fs::write(made("thesis").at("chapter.tex"), "years").unwrap();
+        fs::set_permissions(made("open").path(), PermissionsExt::from_mode(0o777)).unwrap();
+        symlink("/nowhere", made("inside").at(OUTPUT)).unwrap();
+        fs::write(parent.at("file"), "years").unwrap();
+        symlink(parent.at("open"), parent.at("link")).unwrap();
+        for (name, said) in [
+            ("thesis", "chapter.tex"),
+            ("open", "its mode is 777"),
+            ("inside", "a link to /nowhere"),
+            ("file", "there is a file"),
+            ("link", "there is a link to"),
+        ] {
+            let found = claim(&parent, OsStr::new(name), OsStr::new("target")).unwrap_err().to_string();
+            assert!(found.contains(said), "{name}: {found}");
+        }
+        remove_dead(&parent, |_| true);
+        assert_eq!(fs::read_to_string(parent.at("thesis/chapter.tex")).unwrap(), "years");
+        assert_eq!(parent.entries().unwrap().len(), 5);
+        assert_eq!(fs::read_dir(parent.at("open")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_dead_runs_left_goes_and_that_of_living_ones_stays() {
+        let (_dir, parent) = here();
+        for name in ["dead", "other", "full"] {
+            left(&parent, name);
+        }
+        fs::write(parent.at("full").join("work"), "years").unwrap();
+        fs::write(parent.at("dead.txt"), "").unwrap();
+        let living = claimed(&parent).unwrap();
+        remove_dead(&parent, |name| name != "other");
+        let mut names: Vec<_> = parent.entries().unwrap().into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        assert_eq!(names, ["dead.txt", "full", "other", "run"]);
+        assert!(parent.at("full").join(OUTPUT).join(SHARD).exists() && is_held(&living.folder));
+    }
+
+    #[test]
+    fn a_folder_that_got_another_name_is_not_removed_by_its_old_one() {
+        let (_dir, parent) = here();
+        let run = claimed(&parent).unwrap();
+        assert!(is_still(&parent, &run.name, &run.folder));
+        fs::rename(parent.at("run"), parent.at("done")).unwrap();
+        assert!(!is_still(&parent, &run.name, &run.folder));
+        parent.make_private("run").unwrap();
+        assert!(!is_still(&parent, &run.name, &run.folder));
+        drop(run);
+        assert_eq!(parent.entries().unwrap().len(), 2);
+    }
+}

@@ -129,3 +129,209 @@ pub(crate) fn remove_unlisted(output: &Folder, kept: &[FinishedShard]) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::gather::Split;
+    use crate::write::disk::checksum::Crc32;
+    use crate::write::format::finished::FileEntry;
+    use crate::write::format::hf::json::ExtraKeys;
+    use crate::write::format::hf::release::Release;
+    use crate::write::options::Naming;
+
+    const ROWS: [u64; 3] = [3, 2, 4];
+
+    fn options(format: Format) -> Options {
+        Options {
+            target: PathBuf::from("target"),
+            format,
+            release: Release::NEWEST,
+            split_name: "train".to_owned(),
+            card: None,
+            by_content: false,
+            embed: false,
+            naming: Naming::New,
+            sources: Vec::new(),
+            resume: Resume::Same,
+            resumable: true,
+            verify: false,
+            split: Split::Shards(3),
+            memory_limit: 1,
+            places: crate::write::PathNames::Relative,
+            selection: Map::new(),
+            identity: Map::new(),
+            extra_keys: ExtraKeys::default(),
+        }
+    }
+
+    fn spec(resumable: bool, seed: u64) -> RunSpec {
+        let fields = json!({"shards": [3, 5, 9], "draw": seed});
+        serde_json::from_value(json!({"resumable": resumable, "shards": 3, "fields": fields})).unwrap()
+    }
+
+    /// A finished shard, whose files hold their names.
+    fn done(format: Format, shard: usize) -> FinishedShard {
+        let name = shard_name(format, "train", shard, ROWS.len());
+        let bounds = if let Format::Tokens(layout) = format { bounds_name(layout, &name) } else { None };
+        let file =
+            |name: String| FileEntry { bytes: name.len() as u64, crc32: Crc32::of(name.as_bytes()), name };
+        let extra = if matches!(format, Format::Tokens(_)) { json!({"tokens": 7}) } else { json!({}) };
+        FinishedShard {
+            shard,
+            rows: ROWS[shard],
+            files: [Some(name), bounds].into_iter().flatten().map(file).collect(),
+            digest: String::new(),
+            extra: extra.as_object().unwrap().clone(),
+        }
+    }
+
+    /// What a run left that wrote these lines, and the files that are in them.
+    fn left(entries: &[JournalEntry]) -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        folder.make(OUTPUT).unwrap();
+        spec(true, 1).write(&folder).unwrap();
+        let journal = Journal::create(&folder).unwrap();
+        for entry in entries {
+            journal.append(entry).unwrap();
+            let JournalEntry::Done(done) = entry else { continue };
+            for file in &done.files {
+                let path = folder.at(OUTPUT).join(&file.name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, &file.name).unwrap();
+            }
+        }
+        (dir, folder)
+    }
+
+    fn entries(format: Format, shards: &[usize]) -> Vec<JournalEntry> {
+        shards.iter().map(|&shard| JournalEntry::Done(done(format, shard))).collect()
+    }
+
+    /// The numbers of the shards that are taken over.
+    fn taken(folder: &Folder, options: &Options) -> Vec<usize> {
+        let taken = take_over(folder, &spec(true, 1), options).unwrap();
+        taken.into_iter().flat_map(|(_, _, kept)| kept).map(|done| done.shard).collect()
+    }
+
+    #[test]
+    fn shards_of_every_format_are_taken_over_in_their_order_and_nothing_else_stays() {
+        for format in Format::ALL {
+            let (_dir, folder) = left(&entries(format, &[2, 0, 2]));
+            let unlisted = done(format, 1).files;
+            for file in &unlisted {
+                fs::write(folder.at(OUTPUT).join(&file.name), "half").unwrap();
+            }
+            fs::write(folder.at(OUTPUT).join("state.json"), "{}").unwrap();
+            assert_eq!(taken(&folder, &options(format)), [0, 2], "{format:?}");
+            let there = |file: &FileEntry| folder.at(OUTPUT).join(&file.name).exists();
+            assert!(!unlisted.iter().any(there) && !folder.at(OUTPUT).join("state.json").exists());
+            assert!(done(format, 0).files.iter().chain(&done(format, 2).files).all(there));
+            // What is taken over goes on where it was.
+            let (journal, ..) = take_over(&folder, &spec(true, 1), &options(format)).unwrap().unwrap();
+            journal.append(&JournalEntry::Complete(0, 0)).unwrap();
+            assert_eq!(Journal::open(&folder).unwrap().1.len(), 4);
+        }
+    }
+
+    #[test]
+    fn a_shard_whose_files_are_not_as_the_journal_says_is_made_anew() {
+        let (_dir, folder) = left(&entries(Format::Arrow, &[0, 1, 2]));
+        let file = |shard| folder.at(OUTPUT).join(&done(Format::Arrow, shard).files[0].name);
+        fs::write(file(0), "short").unwrap();
+        fs::remove_file(file(1)).unwrap();
+        fs::create_dir(file(1)).unwrap();
+        assert_eq!(taken(&folder, &options(Format::Arrow)), [2]);
+        // The last line of a shard counts.
+        let mut wrong = done(Format::Arrow, 0);
+        wrong.files[0].bytes += 1;
+        let mut lines = entries(Format::Arrow, &[0, 1]);
+        lines.push(JournalEntry::Done(wrong));
+        assert_eq!(taken(&left(&lines).1, &options(Format::Arrow)), [1]);
+    }
+
+    #[test]
+    fn a_line_that_this_run_would_not_write_keeps_nothing() {
+        let tokens = Format::Tokens(Layout::Npy);
+        let rows = spec(true, 1).rows_of_shards();
+        assert_eq!(rows, ROWS);
+        let mut changes: Vec<(Format, FinishedShard)> = Vec::new();
+        for format in Format::ALL {
+            assert!(is_planned(&done(format, 1), &rows, &options(format)), "{format:?}");
+            let whole = done(format, 1);
+            changes.push((format, FinishedShard { rows: 3, ..whole.clone() }));
+            changes.push((format, FinishedShard { shard: 3, ..whole.clone() }));
+            changes.push((format, FinishedShard { shard: 2, rows: ROWS[2], ..whole.clone() }));
+            changes.push((format, FinishedShard { files: Vec::new(), ..whole.clone() }));
+            let twice = [whole.files.clone(), whole.files.clone()].concat();
+            changes.push((format, FinishedShard { files: twice, ..whole.clone() }));
+            let mut outside = whole;
+            outside.files[0].name = format!("../{}", outside.files[0].name);
+            changes.push((format, outside));
+        }
+        for extra in [
+            json!({}),
+            json!({"tokens": "7"}),
+            json!({"tokens": 7, "length": 4}),
+            json!({"tokens": 0, "length": u64::MAX}),
+        ] {
+            changes.push((
+                tokens,
+                FinishedShard { extra: extra.as_object().unwrap().clone(), ..done(tokens, 1) },
+            ));
+        }
+        for (format, changed) in changes {
+            assert!(!is_planned(&changed, &rows, &options(format)), "{format:?} {changed:?}");
+        }
+        // A matrix has no bounds, and says how long its rows are.
+        let mut matrix = done(tokens, 1);
+        matrix.extra = json!({"tokens": 10, "length": 5}).as_object().unwrap().clone();
+        assert!(!is_planned(&matrix, &rows, &options(tokens)));
+        matrix.files.truncate(1);
+        assert!(is_planned(&matrix, &rows, &options(tokens)));
+    }
+
+    #[test]
+    fn what_made_something_else_is_named_or_not_taken() {
+        let arrow = options(Format::Arrow);
+        let (_dir, folder) = left(&entries(Format::Arrow, &[0, 1]));
+        let said = take_over(&folder, &spec(true, 2), &arrow).unwrap_err();
+        assert!(matches!(said, Error::ResumeMismatch(_)), "{said}");
+        let said = said.to_string();
+        assert!(said.contains("draw") && said.contains("2 of its 3 shards are finished"), "{said}");
+        for resume in [Resume::Either, Resume::Never] {
+            let other = Options { resume, ..arrow.clone() };
+            assert!(take_over(&folder, &spec(true, 2), &other).unwrap().is_none());
+        }
+        assert_eq!(taken(&folder, &Options { resume: Resume::Never, ..arrow.clone() }), [0; 0]);
+        assert_eq!(taken(&folder, &Options { resume: Resume::Either, ..arrow.clone() }), [0, 1]);
+        // Nothing was removed on the way; what is no file cannot be told to be the same.
+        fs::remove_file(folder.at("plan.json")).unwrap();
+        spec(false, 1).write(&folder).unwrap();
+        assert_eq!(taken(&folder, &arrow), [0; 0]);
+        for name in ["plan.json", JOURNAL] {
+            let (_dir, folder) = left(&entries(Format::Arrow, &[0]));
+            fs::remove_file(folder.at(name)).unwrap();
+            assert_eq!(taken(&folder, &arrow), [0; 0], "{name}");
+        }
+        assert_eq!(taken(&left(&[]).1, &arrow), [0; 0]);
+    }
+
+    #[test]
+    fn an_output_that_got_its_name_is_told_from_what_it_replaced() {
+        let arrow = options(Format::Arrow);
+        let (_dir, folder) = left(&entries(Format::Arrow, &[0]));
+        let (device, inode) = folder.sub(OUTPUT).unwrap().itself().unwrap().place.unwrap();
+        let (journal, _) = Journal::open(&folder).unwrap();
+        journal.append(&JournalEntry::Replaces(device, inode + 1)).unwrap();
+        journal.append(&JournalEntry::Complete(device, inode)).unwrap();
+        assert_eq!(taken(&folder, &arrow), [0]);
+        journal.append(&JournalEntry::Complete(device, inode + 1)).unwrap();
+        assert_eq!(taken(&folder, &arrow), [0; 0]);
+    }
+}
