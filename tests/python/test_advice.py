@@ -171,7 +171,6 @@ def test_text_is_made_into_scores_by_what_its_first_bytes_show(tmp_path, monkeyp
     texts = {
         "numbers.csv": "1.5\n-2e3\n3\n",
         "named.csv": "id,score\n7,1.5\n8,-2000\n9,3\n",
-        "lines.jsonl": '{"id": 7, "score": 1.5}\n{"id": 8, "score": -2000}\n{"id": 9, "score": 3}\n',
         "list.json": "[1.5, -2000,\n 3]\n",
     }
     for name, text in texts.items():

@@ -33,7 +33,7 @@ def group_values(given: Any, n: int) -> "pa.Array":
     # Copied: what happens to the files afterwards changes none of them.
     groups = groups.__array__(copy=True) if isinstance(groups, _native.Scores) else groups
     checks.refuse_labels("groups", groups)
-    if arrays.is_tensor(groups):
+    if not isinstance(groups, pa.Array) and arrays.is_tensor(groups):
         groups = arrays.vector("groups", groups)
     shape = getattr(groups, "shape", ())
     if len(shape) > 1:
