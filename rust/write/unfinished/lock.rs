@@ -176,6 +176,7 @@ fn is_still(parent: &Folder, name: &OsStr, folder: &Folder) -> bool {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)] // tests
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};

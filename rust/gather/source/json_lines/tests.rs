@@ -1,4 +1,6 @@
-//! JSON lines against serde_json, which reads them line by line: rows, types, refusals, and the edges of blocks and pieces.
+//! JSON lines against `serde_json`, which reads them line by line: rows, types, refusals, and the edges of blocks and pieces.
+
+#![allow(clippy::format_collect, clippy::doc_markdown)] // lines are small, and serde_json is a name
 
 use std::collections::HashSet;
 use std::fmt;

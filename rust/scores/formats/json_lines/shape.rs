@@ -14,6 +14,7 @@ const MOST_FIELDS: usize = 10_000;
 
 /// What there is at one place of the lines.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // kinds that lines may mix
 struct Shape {
     boolean: bool,
     whole: bool,

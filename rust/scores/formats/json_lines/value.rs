@@ -25,6 +25,7 @@ pub(super) struct Wanted {
     place: Option<u64>,
     reduce: Option<Reduce>,
     /// What the first line has: a list of so many values, or no list.
+    #[allow(clippy::option_option)] // nothing yet, no list, or a list
     first: Option<Option<u64>>,
 }
 
