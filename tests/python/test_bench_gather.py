@@ -220,7 +220,7 @@ def test_json_and_chart(run, settings, tmp_path):
         (["--density", 0], "--density is 0 %; it is above 0 and at most 100"),
         (["--density", 101], "--density is 101 %"),
         (["--peers", "torch"], "--peers names torch; they are datasets,"),
-        (["--rows", 3], "greater than or equal to 20"),
+        (["--rows", 3], "is not from 20 to"),
     ],
 )
 def test_wrong_usage(run, arguments, named):

@@ -171,7 +171,7 @@ def test_what_is_no_source_is_told_what_is(tmp_path):
         open_shards(tmp_path / "no.arrow")
     assert caught.value.filename == str(tmp_path / "no.arrow")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no \*\.arrow and no \*\.parquet .* no state\.json") as caught:
+    with pytest.raises(FileNotFoundError, match=r"no \*\.arrow, \*\.parquet or \*\.jsonl .* no state\.json") as caught:
         open_shards(tmp_path / "empty")
     assert caught.value.filename == str(tmp_path / "empty")
 
@@ -182,7 +182,7 @@ def test_folders_of_two_splits_or_two_formats_are_no_one_table(tmp_path):
     with pytest.raises(ValueError, match=r"splits \['train', 'validation'\]; choose one by a glob"):
         open_shards(tmp_path)
     write_arrow(tmp_path / "data" / "train.arrow", table_of(3))
-    with pytest.raises(ValueError, match=r"both \.arrow and \.parquet files; choose by a glob"):
+    with pytest.raises(ValueError, match=r"\.parquet and .*train\.arrow are of two formats, .*; choose by a glob"):
         open_shards(tmp_path)
     assert len(open_shards(str(tmp_path / "data" / "train-*"))) == 3
 

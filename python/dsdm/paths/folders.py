@@ -15,6 +15,7 @@ from dsdm.paths.hub.card import read_card
 from dsdm.paths.named import place_of, tells_place
 from dsdm.paths.saved import STATE, saved_shards
 from dsdm.paths.splits import named_splits, one_split
+from dsdm.shown import shown
 
 # A reference to a revision has 40.
 _MOST_BYTES = 4096
@@ -210,7 +211,7 @@ def _refuse_nothing(folder: str, use: Use) -> None:
         message = (
             "no *.arrow, *.parquet or *.jsonl files here or in directories below (nor *.ndjson, *.jsonl.gz, "
             "*.jsonl.zst, *.json.gz or *.json.zst), and no state.json; lines in other files are read by a glob: "
-            f"{folder}/*.json"
+            f"{shown(folder)}/*.json"
         )
         raise FileNotFoundError(errno.ENOENT, message, folder)
     message = (
