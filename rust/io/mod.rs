@@ -4,6 +4,7 @@ pub(crate) mod arrow_maps;
 pub(crate) mod file;
 mod handle;
 pub mod identity;
+pub(crate) mod invalid_type;
 pub(crate) mod ipc;
 pub(crate) mod json;
 pub(crate) mod lines;

@@ -216,7 +216,8 @@ VALUES = {
     "ones": ({"column": "ones"}, lambda column: pc.list_element(column, 0)),
     "threes": ({"column": "threes[1]"}, lambda column: pc.list_element(column, 1)),
     "flags": ({"column": "flags", "booleans": True}, lambda column: column.cast(pa.uint8())),
-    "money": ({"column": "money"}, lambda column: pa.array([float(value) for value in column.to_pylist()])),
+    # Of which type scores of decimals are, their scale says, which damage may change.
+    "money": ({"column": "money"}, lambda column: column),
     "meta": ({"column": "meta.score"}, lambda column: pc.struct_field(column, "score")),
 }
 """Columns of which scores are made: how they are asked for, and what pyarrow makes of each."""

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use super::extension;
 use crate::checked;
 use crate::error::{At, Error, Result};
+use crate::io::invalid_type::invalid_type;
 
 /// The schema metadata that tells the features of `datasets`.
 pub(crate) const FEATURES: &str = "huggingface";
@@ -31,25 +32,6 @@ fn reject_invalid_field(path: &Path, column: &str, field: &Field) -> Result<()> 
         let message = format!("{what}; the schema is damaged: write or download the file again");
         Err(Error::format(path, At::Field(format!("column {column:?}")), message))
     })
-}
-
-/// What is invalid in a type, if anything is.
-fn invalid_type(data_type: &DataType) -> Option<String> {
-    match data_type {
-        DataType::Dictionary(_, values) => invalid_type(values),
-        DataType::Timestamp(_, Some(zone)) if zone.contains('\0') => {
-            Some(format!("the time zone {zone:?} has a NUL in it"))
-        }
-        DataType::FixedSizeBinary(length) if *length < 0 => Some(format!("values have {length} bytes each")),
-        DataType::FixedSizeList(_, length) if *length < 0 => Some(format!("a list has the length {length}")),
-        DataType::Decimal128(precision, scale) if !(1..=38).contains(precision) => {
-            Some(format!("a decimal has {precision} digits, {scale} of them after the point"))
-        }
-        DataType::Decimal256(precision, scale) if !(1..=76).contains(precision) => {
-            Some(format!("a decimal has {precision} digits, {scale} of them after the point"))
-        }
-        _ => None,
-    }
 }
 
 fn canonical_type(path: &Path, column: &str, data_type: &DataType) -> Result<DataType> {

@@ -10,4 +10,4 @@ pub(crate) use delta::DeltaDecoder;
 pub(crate) use rle::RleDecoder;
 #[cfg(test)]
 pub(crate) use thrift::TRUE;
-pub(crate) use thrift::{CompactReader, END, FALSE, I32, I64, LIST, STRUCT};
+pub(crate) use thrift::{BINARY, CompactReader, END, FALSE, I32, I64, LIST, STRUCT};

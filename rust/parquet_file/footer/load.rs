@@ -15,13 +15,16 @@ use parquet::schema::types::Type;
 
 use super::encrypted::hidden_columns;
 use super::joined::check_not_joined;
+use super::told::check_told_once;
 use super::zones::with_zones;
-use crate::parquet_file::encoding::{CompactReader, I32, I64, LIST, STRUCT};
+use crate::parquet_file::encoding::{BINARY, CompactReader, I32, I64, LIST, STRUCT};
 
 /// Bytes behind the footer: its length and the magic.
 const END: u64 = 8;
 
-// The fields on the way from a footer to the type of a chunk.
+// The fields on the way from a footer to the types in the schema, and to that of a chunk.
+const SCHEMA: i64 = 2;
+const LOGICAL_TYPE: i64 = 10;
 const ROW_GROUPS: i64 = 4;
 const COLUMNS: i64 = 1;
 const META_DATA: i64 = 3;
@@ -31,11 +34,25 @@ const CRYPTO: i64 = 8;
 const ENCRYPTED_META_DATA: i64 = 9;
 
 // The required fields of a footer, a row group, a chunk and its column, and their types.
-const FILE: [(i64, u8); 4] = [(1, I32), (2, LIST), (3, I64), (ROW_GROUPS, LIST)];
+const FILE: [(i64, u8); 4] = [(1, I32), (SCHEMA, LIST), (3, I64), (ROW_GROUPS, LIST)];
 const GROUP: [(i64, u8); 3] = [(COLUMNS, LIST), (2, I64), (3, I64)];
 const CHUNK: [(i64, u8); 2] = [(2, I64), (META_DATA, STRUCT)];
 const COLUMN: [(i64, u8); 8] =
     [(TYPE, I32), (2, LIST), (3, LIST), (4, I32), (5, I64), (6, I64), (7, I64), (9, I64)];
+
+// The fields of an element of the schema, which may be missing.
+const ELEMENT: [(i64, u8); 10] = [
+    (1, I32),
+    (2, I32),
+    (3, I32),
+    (4, BINARY),
+    (5, I32),
+    (6, I32),
+    (7, I32),
+    (8, I32),
+    (9, I32),
+    (LOGICAL_TYPE, STRUCT),
+];
 
 /// What a footer says.
 pub(crate) struct Footer {
@@ -57,6 +74,7 @@ pub(crate) fn load<R: ChunkReader>(file: &R) -> Result<Footer> {
         if hides_columns(file) { ParquetError::External(Box::new(hidden_columns())) } else { error }
     })?;
     check_groups(metadata.parquet_schema().root_schema())?;
+    check_told_once(metadata.metadata())?;
     let footer = footer(file)?;
     // Proof: the footer was read from before these bytes.
     let start = file.len().saturating_sub(END).saturating_sub(footer.len() as u64);
@@ -130,11 +148,11 @@ struct Chunk {
     encrypted: bool,
 }
 
-/// Whether a field, if it is a required one, has the type that the format gives it.
+/// Whether a field, if it is a known one, has the type that the format gives it.
 ///
 /// The crate takes a number for what it is due, whatever type the field has: where another stands, bytes were changed.
-fn fits(required: &[(i64, u8)], kind: u8, field: i64) -> Option<()> {
-    required.iter().all(|&(number, due)| number != field || kind == due).then_some(())
+fn fits(known: &[(i64, u8)], kind: u8, field: i64) -> Option<()> {
+    known.iter().all(|&(number, due)| number != field || kind == due).then_some(())
 }
 
 /// Gives all chunks, in their order; nothing if it was told to stop, or they are not there.
@@ -142,7 +160,22 @@ fn chunks(footer: &[u8], take: &mut impl FnMut(Chunk) -> ControlFlow<()>) -> Opt
     CompactReader::new(footer).fields(|input, kind, field| {
         fits(&FILE, kind, field)?;
         match field {
+            SCHEMA => structs(input, &mut element),
             ROW_GROUPS => structs(input, &mut |input| group(input, take)),
+            _ => input.skip(kind),
+        }
+    })
+}
+
+/// Steps over an element of the schema, whose logical type is a structure of whichever kind it is.
+fn element(input: &mut CompactReader<'_>) -> Option<()> {
+    input.fields(|input, kind, field| {
+        fits(&ELEMENT, kind, field)?;
+        match field {
+            LOGICAL_TYPE => input.fields(|input, kind, _| {
+                (kind == STRUCT).then_some(())?;
+                input.skip(kind)
+            }),
             _ => input.skip(kind),
         }
     })
@@ -261,5 +294,15 @@ mod tests {
         };
         assert_eq!(types(&[0x15, 8, 0]), Some(4));
         assert_eq!(types(&[0x15, 8, 0x05, 2, 8, 0]), None);
+    }
+
+    #[test]
+    fn annotations_are_structures() {
+        let walked = |bytes: &[u8]| element(&mut CompactReader::new(bytes));
+        // A column "c" of texts: by its converted type 0, and by the first kind of logical types.
+        let column = |kind: u8| [&[0x15, 12, 0x38, 1, b'c', 0x25, 0, 0x4c, kind], &[0_u8, 0, 0][..]].concat();
+        assert_eq!(walked(&column(0x1c)), Some(()));
+        assert_eq!(walked(&column(0x19)), None, "a list");
+        assert_eq!(walked(&[0x18, 0, 0]), None, "a type that is a text");
     }
 }

@@ -6,6 +6,7 @@ mod indexes;
 mod joined;
 mod leaves;
 mod load;
+mod told;
 mod zones;
 
 pub(crate) use encrypted::{check_end, is_encrypted};

@@ -7,13 +7,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
-use arrow::ipc::convert::try_schema_from_ipc_buffer;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::Result;
-use parquet::file::metadata::ParquetMetaData;
+
+use super::told::told_schema;
 
 /// Metadata whose times have the zones that were told of them.
 pub(super) fn with_zones(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata> {
@@ -35,15 +32,6 @@ fn has_zones(data_type: &DataType) -> bool {
         DataType::Timestamp(_, zone) => zone.is_some(),
         other => inner_fields(other).iter().any(|field| has_zones(field.data_type())),
     }
-}
-
-/// The schema that a writer told, as bytes of Arrow in letters.
-///
-/// Proof: one that cannot be read is none, as for the crate.
-fn told_schema(metadata: &ParquetMetaData) -> Option<Schema> {
-    let pairs = metadata.file_metadata().key_value_metadata()?;
-    let text = pairs.iter().find(|pair| pair.key == ARROW_SCHEMA_META_KEY)?.value.as_ref()?;
-    try_schema_from_ipc_buffer(&BASE64_STANDARD.decode(text).ok()?).ok()
 }
 
 /// The fields with the zones of others, where these have the same names.
@@ -103,7 +91,7 @@ mod tests {
     use arrow::datatypes::TimeUnit::{self, Microsecond, Millisecond, Nanosecond, Second};
     use arrow::record_batch::RecordBatch;
     use bytes::Bytes;
-    use parquet::arrow::{ArrowWriter, encode_arrow_schema};
+    use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
     use parquet::file::metadata::KeyValue;
 
     use super::*;

@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, i256};
 
 use crate::checked::{self, impossible};
 use crate::error::Result;
+use crate::io::invalid_type::invalid_type;
 use crate::scores::dtype::DType;
 
 /// Decimal digits that every float64 keeps: decimals of so many are different and in order as float64 as well.
@@ -30,6 +31,9 @@ pub(crate) enum Leaf {
 impl Leaf {
     /// What a type of Arrow is, if scores can be made of it.
     pub(crate) fn of(data_type: &DataType) -> Option<Self> {
+        if invalid_type(data_type).is_some() {
+            return None;
+        }
         Some(Self::Plain(match data_type {
             DataType::Float16 => DType::F16,
             DataType::Float32 => DType::F32,
@@ -222,6 +226,13 @@ mod tests {
         let hundreds = Leaf::Decimal { bytes: 16, scale: -2 };
         assert_eq!(made(hundreds, &[7]).unwrap(), [700_i64.to_ne_bytes()]);
         assert!(made(hundreds, &[most / 99]).is_err());
+    }
+
+    #[test]
+    fn decimals_of_damaged_types_are_no_scores() {
+        for (digits, is_taken) in [(0, false), (1, true), (38, true), (39, false)] {
+            assert_eq!(Leaf::of(&DataType::Decimal128(digits, 0)).is_some(), is_taken, "{digits}");
+        }
     }
 
     #[test]
