@@ -15,6 +15,7 @@
 //! The answer never depends on the sample. A threshold that is too loose costs cuts on the way; one that is too
 //! tight costs a second pass.
 
+pub(super) mod blocks;
 pub(super) mod ranker;
 pub(super) mod scan;
 pub(super) mod tasks;

@@ -1,31 +1,30 @@
 //! Collects all rows whose score lies between two bounds, in one pass.
 //!
 //! ```text
-//! for each task of 262,144 rows, in parallel:
-//!     keep where the rows of the task lie that pass, in 32 bits each, and where the worst of them is
-//! write the rows of all tasks, one after the other, in parallel
+//! for each block of 16,384 rows, in parallel:
+//!     keep where the rows of the block lie that pass, in 32 bits each, and where the worst of them is
+//! write the rows of all blocks, one after the other, in parallel
 //! ```
 //!
 //! How many there are is known only when the pass has ended: then they are written to where they are wanted.
 
-use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
 use crate::checked::{self, impossible};
 use crate::error::Result;
-use crate::exec::job::{Job, Queue, State};
+use crate::exec::job::Job;
 use crate::exec::locks::lock;
 use crate::exec::memory::reserved;
 use crate::exec::simd::{Kernel, dispatch};
-use crate::scores::{Scratch, Source};
+use crate::scores::Source;
 use crate::select::exclude::Exclude;
 use crate::select::hits::{Hits, STRIDE};
 use crate::select::key::Keyed;
 use crate::select::number::Nan;
 use crate::select::options::SelectOptions;
-use crate::select::pass::TASK_ROWS;
-use crate::select::pass::ranker::{BLOCK_ROWS, PassStats};
+use crate::select::pass::blocks::{Block, each_block};
+use crate::select::pass::ranker::PassStats;
 use crate::select::validate::check_nan;
 use crate::with_dtype;
 
@@ -39,24 +38,30 @@ pub fn rows_between(
     options: &SelectOptions<'_>,
     job: &Job<'_>,
 ) -> Result<RowsBetween> {
-    source.check_unchanged()?;
     source.prepare(job)?;
-    let SelectOptions { nan, ref exclude, ref between, .. } = *options;
-    let (found, stats) = with_dtype!(source.dtype(), T => {
-        let keys = between.keys::<T>();
-        Scan::<T> { source, largest, nan, exclude, keys, value: PhantomData }.collect(job)
+    let parts = with_dtype!(source.dtype(), T => {
+        let scan = Scan { largest, options, keys: options.between.keys::<T>() };
+        each_block::<T, _>(source, job, Part::default, |part, block| scan.block(block, part))
     })?;
-    source.check_unchanged()?;
-    checked::equal("rows that were looked at", stats.rows, source.len())?;
-    check_nan(nan, stats)?;
-    Ok(found)
+    let mut all = RowsBetween { blocks: Vec::new(), len: 0, worst: None };
+    let (mut stats, mut worst) = (PassStats::default(), None);
+    for part in parts {
+        stats.merge(&part.stats)?;
+        all.len = checked::add(all.len, part.len)?;
+        all.blocks.extend(part.blocks);
+        worst = worse(worst, part.worst)?;
+    }
+    check_nan(options.nan, stats)?;
+    all.blocks.sort_unstable_by_key(|&(start, _)| start);
+    all.worst = worst.map(|(_, worst)| worst);
+    Ok(all)
 }
 
 /// Rows whose score lies between two bounds.
 #[derive(Debug)]
 pub struct RowsBetween {
-    /// For each task that has some, its first row, and how far behind it the rows lie.
-    tasks: Vec<(u64, Vec<u32>)>,
+    /// For each block that has some, its first row, and how far behind it the rows lie.
+    blocks: Vec<(u64, Vec<u32>)>,
     len: u64,
     worst: Option<Worst>,
 }
@@ -89,20 +94,20 @@ impl RowsBetween {
     /// [`Error::Internal`](crate::error::Error::Internal) unless there is room for exactly as many.
     pub fn fill(&self, rows: &mut [i64], job: &Job<'_>) -> Result<()> {
         checked::equal("rows between two scores", rows.len() as u64, self.len)?;
-        let mut parts = reserved(self.tasks.len(), "runs of rows")?;
+        let mut parts = reserved(self.blocks.len(), "blocks of rows")?;
         let mut rest = rows;
-        for (start, offsets) in &self.tasks {
+        for (start, offsets) in &self.blocks {
             let (part, after) = rest
                 .split_at_mut_checked(offsets.len())
-                .ok_or_else(|| impossible("tasks found more rows than were counted"))?;
+                .ok_or_else(|| impossible("blocks have more rows than were counted"))?;
             parts.push((part, *start, offsets));
             rest = after;
         }
         let parts = Mutex::new(parts.into_iter());
-        job.run_on(self.tasks.len(), |_, state| {
+        job.run_on(self.blocks.len(), |_, state| {
             loop {
                 let next = lock(&parts)?.next();
-                let Some((part, start, offsets)) = next else { return Ok(()) }; // Proof: every run was written.
+                let Some((part, start, offsets)) = next else { return Ok(()) }; // Proof: every block was written.
                 for (row, &offset) in checked::zip(part, offsets)? {
                     *row = (start + u64::from(offset)).cast_signed();
                 }
@@ -113,96 +118,57 @@ impl RowsBetween {
     }
 }
 
-/// The scan of one type of scores.
-struct Scan<'a, T> {
-    source: &'a dyn Source,
+/// How the rows of a block are found.
+struct Scan<'a> {
     largest: bool,
-    nan: Nan,
-    exclude: &'a Exclude<'a>,
+    options: &'a SelectOptions<'a>,
     /// The keys of the scores between the bounds, or `None` if no number of the type lies there.
     keys: Option<RangeInclusive<u64>>,
-    value: PhantomData<fn() -> T>,
 }
 
-impl<T: Keyed> Scan<'_, T> {
-    fn collect(&self, job: &Job<'_>) -> Result<(RowsBetween, PassStats)> {
-        let tasks = self.source.len().div_ceil(TASK_ROWS);
-        let queue = Queue::new(tasks);
-        let parts = job.run_on(checked::index(tasks)?, |_, state| self.work(&queue, state))?;
-        let mut all = RowsBetween { tasks: Vec::new(), len: 0, worst: None };
-        let (mut stats, mut worst) = (PassStats::default(), None);
-        for part in parts {
-            stats.merge(&part.stats)?;
-            all.len = checked::add(all.len, part.len)?;
-            all.tasks.extend(part.tasks);
-            worst = worse(worst, part.worst)?;
-        }
-        all.tasks.sort_unstable_by_key(|&(start, _)| start);
-        all.worst = worst.map(|(_, worst)| worst);
-        Ok((all, stats))
-    }
-
-    /// Scans task after task, until none is left.
-    fn work(&self, queue: &Queue, state: &State) -> Result<Part> {
-        let (mut part, mut scratch) = (Part::default(), Scratch::default());
-        let (mut hits, mut offsets) = (vec![0; checked::index(BLOCK_ROWS)?], Vec::new());
-        while let Some(task) = queue.take() {
-            let start = checked::mul(task, TASK_ROWS)?;
-            // Proof: the end of the last task may exceed u64; the minimum is then the number of rows.
-            let rows = start..self.source.len().min(start.saturating_add(TASK_ROWS));
-            self.source.prefetch(rows.clone())?;
-            offsets.clear();
-            let mut block = rows.start;
-            while block < rows.end {
-                let end = block + BLOCK_ROWS.min(rows.end - block);
-                let values = T::values(self.source.read(block..end, &mut scratch)?)
-                    .ok_or_else(|| impossible("a source gave another type than it says"))?;
-                checked::equal("scores of a run of rows", values.len() as u64, checked::sub(end, block)?)?;
-                let found = self.block(values, block, &mut hits, &mut part)?;
-                let before = checked::to::<u32, _>(checked::sub(block, rows.start)?)?;
-                offsets.extend(hits[..found].iter().map(|hit| before + hit));
-                block = end;
-            }
-            part.end_task(rows.start, &offsets)?;
-            let len = checked::sub(rows.end, rows.start)?;
-            part.stats.rows = checked::add(part.stats.rows, len)?;
-            state.advance(len)?;
-        }
-        Ok(part)
-    }
-
-    /// Finds the rows of a block: where they lie in it comes to be in `hits`. Returns their number.
-    fn block(&self, values: &[T], start: u64, hits: &mut [u32], part: &mut Part) -> Result<usize> {
+impl Scan<'_> {
+    fn block<T: Keyed>(&self, (start, values): Block<'_, T>, part: &mut Part) -> Result<()> {
+        let mut hits = std::mem::take(&mut part.hits);
+        hits.resize(hits.len().max(values.len()), 0);
         let bounds =
             self.keys.as_ref().map(|keys| (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end())));
         let bounds = bounds.filter(|&(low, high)| !T::nothing_passes(low) && !T::nothing_passes(high));
-        let count = dispatch(FindPassing::<T> { values, bounds, hits });
+        let mut count = dispatch(FindPassing::<T> { values, bounds, hits: &mut hits });
         let worst = dispatch(WorstOf { values, hits: &hits[..count], largest: self.largest });
-        if worst.any_nan || !matches!(self.exclude, Exclude::Nothing) {
-            return self.block_one_by_one(values, start, &mut hits[..count], part);
+        if worst.any_nan || !matches!(self.options.exclude, Exclude::Nothing) {
+            count = self.one_by_one((start, values), &mut hits[..count], part)?;
+        } else {
+            part.look_at(worst.rank, || {
+                let is_worst = |hit: &&u32| rank(values[**hit as usize].key(), self.largest) == worst.rank;
+                let mut tied = hits[..count].iter().filter(is_worst);
+                tied.next().map(|&first| (start + u64::from(first), 1 + tied.count() as u64))
+            })?;
         }
-        part.look_at(worst.rank, || {
-            let is_worst = |hit: &&u32| rank(values[**hit as usize].key(), self.largest) == worst.rank;
-            let mut tied = hits[..count].iter().filter(is_worst);
-            tied.next().map(|&first| (start + u64::from(first), 1 + tied.count() as u64))
-        })?;
-        Ok(count)
+        part.keep(start, &hits[..count])?;
+        part.hits = hits;
+        Ok(())
     }
 
-    /// Looks at each hit of a block by itself: whether it is excluded, and what a NaN means.
-    fn block_one_by_one(&self, values: &[T], start: u64, hits: &mut [u32], part: &mut Part) -> Result<usize> {
-        let (mut excluded, mut kept) = (self.exclude.cursor(start), 0);
+    /// Looks at each hit of a block by itself: whether it is excluded, and what a NaN means. Returns how many are left,
+    /// which stand in front.
+    fn one_by_one<T: Keyed>(
+        &self,
+        (start, values): Block<'_, T>,
+        hits: &mut [u32],
+        part: &mut Part,
+    ) -> Result<usize> {
+        let (mut excluded, mut kept) = (self.options.exclude.cursor(start), 0);
         for at in 0..hits.len() {
             let hit = hits[at];
             let (row, value) = (start + u64::from(hit), values[hit as usize]);
             if excluded.excludes(row) {
                 continue;
             }
-            if value.is_nan() && matches!(self.nan, Nan::Raise | Nan::Omit) {
+            if value.is_nan() && matches!(self.options.nan, Nan::Raise | Nan::Omit) {
                 part.stats.add_nan(row);
                 continue;
             }
-            let key = value.key_with(self.nan);
+            let key = value.key_with(self.options.nan);
             if self.keys.as_ref().is_some_and(|keys| keys.contains(&key)) {
                 hits[kept] = hit;
                 kept += 1;
@@ -284,11 +250,13 @@ impl<T: Keyed> Kernel for WorstOf<'_, T> {
 /// What one thread found.
 #[derive(Default)]
 struct Part {
-    tasks: Vec<(u64, Vec<u32>)>,
+    blocks: Vec<(u64, Vec<u32>)>,
     len: u64,
     /// The rank of the worst score, and where it is.
     worst: Option<(u64, Worst)>,
     stats: PassStats,
+    /// Memory for the rows of one block.
+    hits: Vec<u32>,
 }
 
 impl Part {
@@ -301,15 +269,15 @@ impl Part {
         Ok(())
     }
 
-    fn end_task(&mut self, start: u64, offsets: &[u32]) -> Result<()> {
-        const { assert!(TASK_ROWS <= 1 << 32, "32 bits hold where a row lies in its task") };
-        if offsets.is_empty() {
+    /// Keeps where the rows of a block lie.
+    fn keep(&mut self, start: u64, hits: &[u32]) -> Result<()> {
+        if hits.is_empty() {
             return Ok(());
         }
-        let mut kept = reserved(offsets.len(), "chosen rows")?;
-        kept.extend_from_slice(offsets);
+        let mut kept = reserved(hits.len(), "chosen rows")?;
+        kept.extend_from_slice(hits);
         self.len = checked::add(self.len, kept.len() as u64)?;
-        self.tasks.push((start, kept));
+        self.blocks.push((start, kept));
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::scores::Values;
+use crate::select::pass::TASK_ROWS;
 use crate::select::{Between, Exclude, Nan, Number};
 
 /// The oracle: every row by itself.

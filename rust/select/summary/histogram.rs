@@ -4,7 +4,6 @@
 //! types, each edge becomes the first key that reaches it. A table of the first bits of keys then says between which
 //! edges a key may lie, which are mostly one bin.
 
-use super::blocks::each_block;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
@@ -12,6 +11,7 @@ use crate::scores::Source;
 use crate::select::between::first_key;
 use crate::select::key::Keyed;
 use crate::select::number::Number;
+use crate::select::pass::blocks::each_block;
 use crate::select::pass::ranker::PassStats;
 use crate::with_dtype;
 use std::cmp::Ordering;

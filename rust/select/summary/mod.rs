@@ -1,7 +1,6 @@
 //! What a vector of scores is like: moments, order statistics, a histogram. Each is some parallel passes over all rows,
 //! whose memory is that of blocks and bins and not of rows.
 
-mod blocks;
 mod histogram;
 mod moments;
 mod ranks;

@@ -4,7 +4,6 @@
 //! added to their last digit: the mean is good to the last digit or two of a float64. Squares are those of deviations
 //! from the mean of a block, joined in the order of the rows (Chan, Golub and `LeVeque` 1979). Threads change no bit.
 
-use super::blocks::each_block;
 use crate::checked;
 use crate::error::Result;
 use crate::exec::job::Job;
@@ -13,6 +12,7 @@ use crate::scores::Source;
 use crate::select::key::Keyed;
 use crate::select::number::Number;
 use crate::select::pass::TASK_ROWS;
+use crate::select::pass::blocks::each_block;
 use crate::select::pass::ranker::PassStats;
 use crate::with_dtype;
 

@@ -3,13 +3,13 @@
 //! Keys ascend with the scores, so a place is found digit by digit of its key: a pass counts how many keys have each
 //! digit behind the digits that are known, and the place lies where the counts reach it.
 
-use super::blocks::each_block;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::scores::Source;
 use crate::select::key::Keyed;
 use crate::select::number::Number;
+use crate::select::pass::blocks::each_block;
 use crate::with_dtype;
 
 /// The most bits of a digit.

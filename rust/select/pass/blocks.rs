@@ -1,18 +1,18 @@
-//! One pass over all rows: every thread counts blocks of them by itself.
+//! One pass over the scores of all rows, block by block: each thread adds those that it takes to what is its own.
 
+use super::TASK_ROWS;
+use super::ranker::BLOCK_ROWS;
 use crate::checked::{self, impossible};
 use crate::error::Result;
 use crate::exec::job::{Job, Queue};
 use crate::scores::{Scratch, Source};
 use crate::select::key::Keyed;
-use crate::select::pass::TASK_ROWS;
-use crate::select::pass::ranker::BLOCK_ROWS;
 
 /// A block of scores: the number of its first row, and its values.
-pub(super) type Block<'a, T> = (u64, &'a [T]);
+pub(crate) type Block<'a, T> = (u64, &'a [T]);
 
 /// Has every block of rows added to what some thread began with by `start`; returns what each of them came to.
-pub(super) fn each_block<T: Keyed, A: Send>(
+pub(crate) fn each_block<T: Keyed, A: Send>(
     source: &dyn Source,
     job: &Job<'_>,
     start: impl Fn() -> A + Sync,
