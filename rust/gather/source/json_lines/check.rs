@@ -143,7 +143,7 @@ impl Checker {
             }
             _ if peek.is_num() => {
                 let number = jiter.known_number_bytes(peek).map_err(broken)?;
-                note_number(number, at, shape);
+                note_number(number, at, shape)?;
             }
             _ => {
                 let rest = bytes.get(jiter.current_index()..).unwrap_or_default(); // Proof: for a message.
@@ -198,16 +198,15 @@ pub(super) fn too_many_fields() -> String {
     )
 }
 
-fn note_number(number: &[u8], at: Seen, shape: &mut Shape) {
-    // Proof: a number is ASCII; what was none would be no integer either, and be noted as huge.
-    let text = std::str::from_utf8(number).unwrap_or_default();
+fn note_number(number: &[u8], at: Seen, shape: &mut Shape) -> Checked<()> {
+    let text = std::str::from_utf8(number).map_err(|_| Wrong::new("a number that is no text"))?;
     if text.contains(['.', 'e', 'E']) {
         shape.note(Kind::Float, at);
         let may_be_endless = number.len() > FEW_DIGITS || text.contains(['e', 'E']);
         if may_be_endless && text.parse::<f64>().is_ok_and(f64::is_infinite) {
             shape.note(Kind::Endless, at);
         }
-        return;
+        return Ok(());
     }
     shape.note(Kind::Integer, at);
     if let Ok(value) = text.parse::<i64>() {
@@ -221,6 +220,7 @@ fn note_number(number: &[u8], at: Seen, shape: &mut Shape) {
         shape.note(Kind::Wide, at);
         shape.note(if text.parse::<u64>().is_ok() { Kind::Unsigned } else { Kind::Huge }, at);
     }
+    Ok(())
 }
 
 /// The first bytes of something, for messages.
