@@ -40,6 +40,7 @@ __all__ = [
     "count_of_groups",
     "default_memory_limit",
     "digest_of_rows",
+    "fields_named",
     "group_codes",
     "gumbel_top_k",
     "histogram",
@@ -423,6 +424,9 @@ def sample(rows: int, k: int, seed: int, excluded: _Excluded, threads: int | Non
 
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def fields_named(schema: pa.Schema, name: str) -> list[tuple[str, list[str]]]:
+    """Return the columns and fields of structs that a name can mean: a text that means each, and the names to it."""
 
 @final
 class Corpus:

@@ -15,6 +15,7 @@ from dsdm.rows.releases import for_datasets
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sizes import readable, to_bytes
 from dsdm.rows.sources import Source, open_source
+from dsdm.selection.fields import field_of
 from dsdm.selection.rules.origin import Placed
 from dsdm.shown import as_html, safe_messages, shown
 
@@ -86,6 +87,9 @@ class Shards:
     def column(self, name: str) -> "pa.ChunkedArray":
         """Read a column of all rows into memory, such as the groups that :func:`dsdm.choose` takes.
 
+        ``meta.domain`` is the column of that name, or the field ``domain`` of the structs in ``meta``, which is null
+        where they are; where both are there, ``["meta.domain"]`` and ``["meta"]["domain"]`` are.
+
         >>> import dsdm, numpy as np, pyarrow as pa
         >>> shards = dsdm.open_shards(pa.table({"text": ["a", "b", "c"], "domain": ["x", "y", "x"]}))
         >>> dsdm.choose(np.array([0.5, 1, 2]), groups=shards.column("domain"), per_group=1).indices
@@ -94,14 +98,11 @@ class Shards:
         Raises
         ------
         ValueError
-            If there is no such column, with those that there are.
+            If there is no such column, with those that there are; if the name means two.
 
         """
-        if name not in self.column_names:
-            message = f"column is {name!r}, and the rows have {', '.join(map(repr, self.column_names))}"
-            raise ValueError(message)
-        every = self._source.rows(np.arange(len(self)))
-        return self._source.corpus.select([name]).take(every)[name]
+        field = field_of(self._source.corpus, name)
+        return field.take(self._source.rows(np.arange(len(self))))
 
     def groups(self, column: str) -> Placed:
         """Read the group of each row out of a column, for :func:`dsdm.choose`, which tells the column of its choice.
@@ -125,6 +126,7 @@ class Shards:
         """Return the length of each row by a column, for :func:`dsdm.choose`.
 
         Of lists it is that of each list, of texts and bytes their bytes, and whole numbers are lengths themselves.
+        The column may be a field of structs, as in :meth:`column`.
         Rows are read when a choice asks for them.
 
         >>> import dsdm, numpy as np, pyarrow as pa

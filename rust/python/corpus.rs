@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::exec::job::Job;
 use crate::gather;
 use crate::io::file::Io;
+use crate::scores;
 use crate::write::{self, Naming, Options, Resumable};
 
 /// A table in files or in memory, read where it lies.
@@ -331,6 +332,13 @@ fn default_memory_limit() -> u64 {
 
 /// Adds the class to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(fields_named, module)?)?;
     module.add_class::<Corpus>()?;
     module.add_function(wrap_pyfunction!(default_memory_limit, module)?)
+}
+
+/// The columns and fields of structs that a name can mean: a text that means each alone, and the names that lead to it.
+#[pyfunction]
+pub(super) fn fields_named(schema: PyArrowType<Schema>, name: &str) -> Vec<(String, Vec<String>)> {
+    scores::fields_named(&schema.0, name)
 }

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{Operand, Operator, Scores};
+pub use formats::table::path::fields_named;
 pub use options::{OpenOptions, RawShape, RawType, Reduce};
 pub use row_file::RowFile;
 pub use vector::chosen::Chosen;

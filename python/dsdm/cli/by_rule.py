@@ -113,12 +113,15 @@ def _file_or_column(option: str, name: str, shards: "Shards | None") -> tuple[Pa
         For what is neither or both.
 
     """
+    from dsdm.selection.fields import has_field
+
     path, column = parts_of(name)
     columns = [] if shards is None else shards.column_names
-    if name in columns and path.exists():
+    is_column = shards is not None and has_field(shards.schema, name)
+    if is_column and path.exists():
         message = f"{option} is {name}, which is a file and a column of the shards; say ./{name} for the file"
         raise typer.BadParameter(message)
-    if name in columns:
+    if is_column:
         return None
     if not path.exists():
         no_column = f", and none of the columns {', '.join(columns)}"
@@ -147,6 +150,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
     from dsdm.dataset import open_shards
     from dsdm.scores import open_scores
     from dsdm.selection.columns import is_table
+    from dsdm.selection.fields import has_field
 
     if not is_table(path):
         try:
@@ -159,12 +163,13 @@ def lengths_in(path: Path, column: str | None) -> Any:
     rows = open_shards([str(path)])
     names = rows.column_names
     column = names[0] if column is None and len(names) == 1 else column
-    if column not in names:
+    if column is None or not has_field(rows.schema, column):
         asked = "which column is meant is not said" if column is None else f"there is no column {column!r}"
         message = f"{path}: --lengths: {asked}, and there are {', '.join(names)}; say {path}:COLUMN"
         raise ValueError(message)
-    if not pa.types.is_integer(rows.schema.field(column).type):
-        return rows.lengths(column)
+    lengths = rows.lengths(column)
+    if not pa.types.is_integer(lengths.type):
+        return lengths
     try:
         return open_scores(path, column=column)
     except ValueError as error:

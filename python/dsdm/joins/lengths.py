@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm.rows.sources import Source
+from dsdm.selection.fields import field_of
 from dsdm.selection.rules.origin import identities_of
 from dsdm.selection.rules.sizes.budget import LazyLengths
 
@@ -30,14 +31,11 @@ class RowLengths(LazyLengths):
         """
         import pyarrow as pa
 
-        names = source.corpus.schema.names
-        if column not in names:
-            message = f"column is {column!r}, and the rows have {', '.join(map(repr, names))}"
-            raise ValueError(message)
+        self._field = field_of(source.corpus, column)
         self.column = column
         self._source = source
-        self._rows = source.corpus.select([column])
-        kind = self._rows.schema.field(column).type
+        self.type = kind = self._field.type
+        """Of the values of the column."""
         self.fixed: int | None = kind.list_size if pa.types.is_fixed_size_list(kind) else None
         """The length of every row, if the type says it."""
         self._length_of = _length_of(column, kind)
@@ -63,7 +61,7 @@ class RowLengths(LazyLengths):
         lengths = np.empty(len(rows), np.int64)
         for start in range(0, len(rows), _AT_ONCE):
             some = np.ascontiguousarray(rows[start : start + _AT_ONCE])
-            values = self._rows.take(self._source.rows(some))[self.column]
+            values = self._field.take(self._source.rows(some))
             if values.null_count:
                 row = some[int(np.argmax(values.is_null().to_numpy()))]
                 message = f"row {row}: the column {self.column!r} is null, which has no length"

@@ -9,6 +9,7 @@ import numpy as np
 
 from dsdm._native import Corpus, prepare_arrays
 from dsdm.errors import FormatError, SourceChangedError
+from dsdm.selection.fields import field_of, has_field
 from dsdm.selection.rules.origin import Placed, identities_of
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
@@ -16,16 +17,20 @@ prepare_arrays()
 
 _NEEDED = (
     "groups= takes a .npy file of whole numbers or texts, a .txt file with a line for each row, or the column of a "
-    "Parquet or Arrow file"
+    "Parquet, Arrow or JSON lines file"
 )
 _ENDS = 16 << 10
 """Bytes at the start and at the end of a file that are digested, as ``docs/formats/dsdm-json.md`` has it."""
-_TABLES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
+_TABLES = (".parquet", ".pq", ".arrow", ".feather", ".ipc", ".jsonl", ".ndjson", ".json")
+_PACKED = (".gz", ".zst")
 
 
 def is_table(path: str | os.PathLike[str]) -> bool:
     """Return whether a file is named as those are that have columns."""
-    return os.fspath(path).lower().endswith(_TABLES)
+    name = os.fspath(path).lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(_TABLES)
 
 
 def read_groups(path: str | os.PathLike[str]) -> Placed:
@@ -73,13 +78,13 @@ def read_column(paths: Sequence[str | os.PathLike[str]], column: str | None, thr
     corpus = Corpus.open(list(paths), threads=threads)
     names = corpus.schema.names
     column = names[0] if column is None and len(names) == 1 else column
-    if column is None or column not in names:
+    if column is None or not has_field(corpus.schema, column):
         there = ", ".join(map(repr, names))
         asked = "which column is meant is not said" if column is None else f"there is no column {column!r}"
         how = f"; say {os.fspath(paths[0])}:COLUMN" if len(paths) == 1 else ""
         message = f"{os.fspath(paths[0])}: groups= takes a column, and {asked}; there are {there}{how}"
         raise ValueError(message)
-    values = corpus.select([column]).take(np.arange(len(corpus)), threads=threads)[column]
+    values = field_of(corpus, column).take(np.arange(len(corpus)), threads)
     return Placed(values, {"files": identities_of(corpus), "column": column})
 
 

@@ -13,6 +13,7 @@ from dsdm.joins.lengths import RowLengths
 from dsdm.reporting.facts import Histogram, LengthFacts, LengthStats, Part
 from dsdm.reporting.measure.bins import Bins
 from dsdm.rows.sources import Source
+from dsdm.selection.fields import field_of
 from dsdm.selection.rules.origin import values_of
 from dsdm.selection.rules.sizes.budget import LazyLengths
 
@@ -67,14 +68,10 @@ def _blocks(groups: Any, source: Source | None, n: int) -> Iterator[tuple[int, A
         if source is None:
             message = f"groups is {groups!r}, and there is no corpus to have this column; name it by corpus="
             raise ValueError(message)
-        names = source.corpus.schema.names
-        if groups not in names:
-            message = f"groups is {groups!r}, and the rows have {', '.join(map(repr, names))}"
-            raise ValueError(message)
-        picked = source.corpus.select([groups])
+        field = field_of(source.corpus, groups, "groups")
         for start in range(0, n, _BLOCK):
             some = source.rows(np.arange(start, min(start + _BLOCK, n)))
-            yield start, _of_groups(picked.take(some)[groups].combine_chunks())
+            yield start, _of_groups(field.take(some).combine_chunks())
         return
     groups = values_of(groups)
     refuse_masked("groups", groups)

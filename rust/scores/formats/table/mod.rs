@@ -10,6 +10,6 @@ mod leaf;
 mod lists;
 pub(in crate::scores::formats) mod numbers;
 pub(in crate::scores) mod parquet;
-pub(in crate::scores::formats) mod path;
+pub(in crate::scores) mod path;
 #[cfg(test)]
 mod tests;

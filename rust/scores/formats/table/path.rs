@@ -36,6 +36,17 @@ pub(crate) fn meant(schema: &Schema, name: &str) -> Vec<Path> {
     each
 }
 
+/// All columns and fields of structs that a name can mean: the shortest text that means each, and the names that lead
+/// to it.
+pub fn fields_named(schema: &Schema, name: &str) -> Vec<(String, Vec<String>)> {
+    let whole = meant(schema, name).into_iter().filter(|path| path.place.is_none());
+    whole
+        .map(|path| {
+            (name_of(schema, &path), names(schema, &path.fields).into_iter().map(String::from).collect())
+        })
+        .collect()
+}
+
 /// The fields that a name is that of, with points between the names of structs and of their fields.
 fn by_points(fields: &Fields, name: &str) -> impl Iterator<Item = Vec<usize>> + use<> {
     let (mut found, mut open) = (Vec::new(), vec![(Vec::new(), fields, name)]);
@@ -158,6 +169,19 @@ mod tests {
 
     fn found(schema: &Schema, name: &str) -> Vec<(Vec<usize>, Option<u64>)> {
         meant(schema, name).into_iter().map(|path| (path.fields, path.place)).collect()
+    }
+
+    #[test]
+    fn fields_are_told_by_a_text_that_means_each_alone() {
+        let schema = Schema::new(vec![leaf("m.a"), of("m", vec![leaf("a"), of("b", vec![leaf("c")])])]);
+        let told = |name| fields_named(&schema, name);
+        let path = |names: &[&str]| names.iter().copied().map(String::from).collect::<Vec<_>>();
+        assert_eq!(
+            told("m.a"),
+            [(r#"["m.a"]"#.into(), path(&["m.a"])), (r#"["m"]["a"]"#.into(), path(&["m", "a"]))]
+        );
+        assert_eq!(told("m.b.c"), [("m.b.c".into(), path(&["m", "b", "c"]))]);
+        assert_eq!((told("m.b.c[0]"), told("c")), (vec![], vec![]));
     }
 
     #[test]
