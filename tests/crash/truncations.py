@@ -7,6 +7,7 @@ fault. So is SIGBUS between calls, and in any moment by position: it is left to 
 """
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -93,6 +94,7 @@ def answers(rows: int) -> dict[str, np.ndarray]:
         "gumbel_top_k": dsdm.gumbel_top_k(values, 1000, seed=1),
         "Arrow take": taken,
         "Parquet take": taken,
+        "JSON lines take": taken,
         "lazy rows": listed([table.slice(row, 1).to_pylist()[0] for row in few(rows)]),
     }
 
@@ -104,8 +106,10 @@ def make(folder: Path, rows: int) -> dict[str, Path]:
     with pa.ipc.new_stream(folder / "rows.arrow", table.schema) as stream:
         stream.write_table(table, max_chunksize=1000)
     pq.write_table(table, folder / "rows.parquet", row_group_size=max(rows // 20, 1))
-    scores, arrow, parquet = (folder / name for name in ("scores.npy", "rows.arrow", "rows.parquet"))
-    return {"top_k": scores, "gumbel_top_k": scores, "Arrow take": arrow, "Parquet take": parquet, "lazy rows": arrow}
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    scores, arrow, parquet, lines = (folder / f for f in ("scores.npy", "rows.arrow", "rows.parquet", "rows.jsonl"))
+    taken = {"Arrow take": arrow, "Parquet take": parquet, "JSON lines take": lines}
+    return {"top_k": scores, "gumbel_top_k": scores, **taken, "lazy rows": arrow}
 
 
 def how_it_ends(call: Call, right: np.ndarray) -> tuple[str, str]:
@@ -208,8 +212,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         files, right = make(Path(place), given.rows), answers(given.rows)
         columns = "".join(f"{end:>8}" for end in ENDS)
-        print(f"{'':31} {'between calls':>32} {'during a call':>34}")
-        print(f"{'call':14}{'cut to':11}{'io':6} {columns}  {columns}")
+        print(f"{'':33} {'between calls':>32} {'during a call':>34}")
+        print(f"{'call':16}{'cut to':11}{'io':6} {columns}  {columns}")
         for name, file in files.items():
             if given.words and not any(word in name for word in given.words):
                 continue
@@ -219,7 +223,7 @@ def main() -> int:
                     bad += is_bad(io, counts)
                     told = ["".join(f"{counts[when][end]:8}" for end in ENDS) for when in counts]
                     print(
-                        f"{name:14}{cut:11}{io:6} {told[0]}  {told[1]}{'   <-' if is_bad(io, counts) else ''}",
+                        f"{name:16}{cut:11}{io:6} {told[0]}  {told[1]}{'   <-' if is_bad(io, counts) else ''}",
                         flush=True,
                     )
     print("every call ended as it should" if not bad else f"{bad} rows hold ends that must not be")
