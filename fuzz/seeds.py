@@ -2,7 +2,9 @@
 
 import datetime as dt
 import decimal
+import gzip
 import io
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -46,6 +48,18 @@ def more_tables():
     }
     yield from ((name, pa.table({name: column})) for name, column in columns.items())
     yield "score and text", pa.table({"score": columns["double"], "texts": columns["texts"]})
+
+
+def score_lines():
+    """Give JSON lines of scores, plain and packed."""
+    rows = [{"score": n / 3, "meta": {"score": -n}, "scores": [n, 2**53 + n], "keep": n % 2 == 0} for n in range(COUNT)]
+    for name in (None, *rows[0]):
+        chosen = rows if name is None else [{name: row[name], "text": "NaN"} for row in rows]
+        text = "".join(json.dumps(row) + "\n" for row in chosen).encode()
+        yield f"{name}", text
+        yield f"{name} gzip", gzip.compress(text, mtime=0)
+        yield f"{name} zstd", pa.compress(text, "zstd", asbytes=True)
+    yield "of Python", b'{"score": 1}\r\n\n{"score": NaN}\n{"score": -Infinity}\n{"score": 1e-400}'
 
 
 def ipc():
@@ -107,6 +121,9 @@ TARGETS = {
     "zip": lambda: ((seed.name, seed.data) for seed in seeds.pt()),
     "pickle": pickle,
     "npy": lambda: ((seed.name, seed.data) for seed in seeds.npy()),
+    "npz": lambda: ((seed.name, seed.data) for seed in seeds.npz()),
+    "lines": lambda: ((seed.name, seed.data) for seed in seeds.lines()),
+    "score_lines": score_lines,
     "safetensors": lambda: ((seed.name, seed.data) for seed in seeds.safetensors()),
     "ipc": ipc,
     "parquet": parquet,

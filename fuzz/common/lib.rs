@@ -1,6 +1,7 @@
 //! What the targets share: where files lie, which errors may be, how the other reader is run, and values as bytes.
 
 pub mod folders;
+pub mod lines;
 mod other;
 mod place;
 mod rows;
