@@ -2,11 +2,13 @@
 
 Each run is a fork of this process, so that it begins at once, and is killed after a time that is drawn. Then the same
 call goes on; it is killed again up to twice, before it may end. What is written, from what, and how, is drawn too:
-Arrow, Parquet and token folders, from Arrow and Parquet shards, in each order, in one to nine shards, beside nothing
-or in place of a dataset that is there.
+Arrow, Parquet and token folders, from shards of Arrow, Parquet and JSON lines, in each order, in one to nine
+shards, beside nothing or in place of a dataset that is there.
 """
 
 import argparse
+import gzip
+import json
 import os
 import shutil
 import signal
@@ -28,6 +30,7 @@ from dsdm.checks import FORMATS
 
 ROWS = 20_000
 TOKENS = 256
+SOURCES = ("parquet", "arrow", "lines")
 OPTIONS = {
     "row_order": ("given", "row", "shuffle"),
     "num_shards": (1, 2, 5, 9),
@@ -62,19 +65,21 @@ def make_corpus(folder: Path) -> None:
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     tokens = pa.array(rng.integers(0, 2**16, offsets[-1], dtype=np.uint16))
     table = pa.table({"input_ids": pa.ListArray.from_arrays(offsets, tokens)})
-    for form in ("parquet", "arrow"):
+    for form in SOURCES:
         (folder / form).mkdir()
     for number, start in enumerate(range(0, ROWS, ROWS // 4)):
         shard = table.slice(start, ROWS // 4)
         pq.write_table(shard, folder / "parquet" / f"{number}.parquet", row_group_size=700)
         with pa.ipc.new_stream(folder / "arrow" / f"{number}.arrow", shard.schema) as stream:
             stream.write_table(shard, max_chunksize=500)
+        lines = "".join(json.dumps(row) + "\n" for row in shard.to_pylist()).encode()
+        (folder / "lines" / f"{number}.jsonl.gz").write_bytes(gzip.compress(lines))
     (folder / "out.json").write_text("beside")
 
 
 def case(folder: Path, rng: np.random.Generator, counts: Counter[str]) -> None:
     """Draw what to write, write it undisturbed, and then by a run that is killed and goes on."""
-    source = folder / str(rng.choice(("parquet", "arrow")))
+    source = folder / str(rng.choice(SOURCES))
     options = {name: choices[rng.integers(len(choices))] for name, choices in OPTIONS.items()}
     options |= {"format": str(rng.choice(FORMATS)), "seed": 7 if options["row_order"] == "shuffle" else None}
     rows = rng.permutation(ROWS)[: rng.integers(1, ROWS)]
