@@ -330,15 +330,15 @@ fn default_memory_limit() -> u64 {
     gather::default_memory_limit()
 }
 
+/// The columns and fields of structs that a name can mean: a text that means each alone, and the names that lead to it.
+#[pyfunction]
+fn fields_named(schema: PyArrowType<Schema>, name: &str) -> Vec<(String, Vec<String>)> {
+    scores::fields_named(&schema.0, name)
+}
+
 /// Adds the class to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fields_named, module)?)?;
     module.add_class::<Corpus>()?;
     module.add_function(wrap_pyfunction!(default_memory_limit, module)?)
-}
-
-/// The columns and fields of structs that a name can mean: a text that means each alone, and the names that lead to it.
-#[pyfunction]
-pub(super) fn fields_named(schema: PyArrowType<Schema>, name: &str) -> Vec<(String, Vec<String>)> {
-    scores::fields_named(&schema.0, name)
 }

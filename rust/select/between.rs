@@ -23,23 +23,19 @@ pub struct Between {
 }
 
 impl Between {
-    /// Scores from `min` to `max`, both included.
+    /// Scores from `min` to `max`, both included: none where the one is above the other, as quantiles between two
+    /// integers next to each other may be.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for a bound that is NaN, and for a lower bound above the upper one.
+    /// [`Error::Value`] for a bound that is NaN.
     pub fn new(min: Option<Number>, max: Option<Number>) -> Result<Self> {
         for (name, bound) in [("min_score", min), ("max_score", max)] {
             if matches!(bound, Some(Number::Float(bound)) if bound.is_nan()) {
                 return Err(Error::Value(format!("{name} is NaN, which no score reaches or exceeds")));
             }
         }
-        match (min, max) {
-            (Some(low), Some(high)) if low.compare(high) == Ordering::Greater => Err(Error::Value(format!(
-                "min_score is {low} and max_score is {high}: no score is at least the one and at most the other"
-            ))),
-            _ => Ok(Self { min, max }),
-        }
+        Ok(Self { min, max })
     }
 
     /// Returns whether there is no bound.
@@ -194,10 +190,7 @@ mod tests {
             min in proptest::option::of(number()), max in proptest::option::of(number()), bits: u64, near in -2i64..=2,
             pick in 0u8..3,
         ) {
-            let Ok(between) = Between::new(min, max) else {
-                prop_assert_eq!(exactly(min.unwrap(), max.unwrap()), Ordering::Greater);
-                return Ok(());
-            };
+            let between = Between::new(min, max).unwrap();
             // Scores beside the bounds are where a comparison would go wrong.
             let bits = match (pick, min, max) {
                 (0, Some(Number::Integer(n)), _) | (1, _, Some(Number::Integer(n))) => (n as u64).wrapping_add_signed(near),
@@ -221,10 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_nothing_can_meet_are_refused() {
+    fn no_score_lies_between_bounds_that_cross_and_nan_is_no_bound() {
         assert!(Between::new(Some(Number::Float(f64::NAN)), None).is_err());
-        let error = Between::new(Some(Number::Float(0.5)), Some(Number::Integer(0))).unwrap_err();
-        assert!(error.to_string().contains("min_score is 0.5 and max_score is 0"), "{error}");
-        assert!(Between::new(Some(Number::Integer(2)), Some(Number::Float(2.0))).is_ok());
+        assert!(Between::new(None, Some(Number::Float(f64::NAN))).is_err());
+        let crossing = Between::new(Some(Number::Float(0.5)), Some(Number::Integer(0))).unwrap();
+        assert_eq!(
+            (crossing.keys::<f64>(), crossing.keys::<i64>(), crossing.keys::<u64>()),
+            (None, None, None)
+        );
+        let one = Between::new(Some(Number::Integer(2)), Some(Number::Float(2.0))).unwrap();
+        assert_eq!(one.keys::<u64>().map(Iterator::count), Some(1));
     }
 }

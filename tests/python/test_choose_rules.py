@@ -97,10 +97,10 @@ def test_each_place_among_ascending_scores_is_found(scores, data):
     ascending = sorted(scores.tolist())
 
     def between(at):
-        below = int(at)
-        if at == below:
-            return ascending[below]
-        return float(np.quantile(np.array([float(ascending[below]), float(ascending[below + 1])]), float(at - below)))
+        ends = ascending[int(at)], ascending[min(int(at) + 1, len(scores) - 1)]
+        if isinstance(ends[0], int):
+            return ends[0] + (ends[1] - ends[0]) * (at - int(at))
+        return float(np.quantile(np.array(ends), float(at - int(at))))
 
     low, high = map(between, place)
     before = quantiles._MOST

@@ -9,6 +9,7 @@ import numpy as np
 
 from dsdm._native import Corpus, prepare_arrays
 from dsdm.errors import FormatError, SourceChangedError
+from dsdm.paths.belongs import ROWS
 from dsdm.selection.fields import field_of, has_field
 from dsdm.selection.rules.origin import Placed, identities_of
 
@@ -21,16 +22,13 @@ _NEEDED = (
 )
 _ENDS = 16 << 10
 """Bytes at the start and at the end of a file that are digested, as ``docs/formats/dsdm-json.md`` has it."""
-_TABLES = (".parquet", ".pq", ".arrow", ".feather", ".ipc", ".jsonl", ".ndjson", ".json")
-_PACKED = (".gz", ".zst")
 
 
 def is_table(path: str | os.PathLike[str]) -> bool:
     """Return whether a file is named as those are that have columns."""
-    name = os.fspath(path).lower()
-    for packed in _PACKED:
-        name = name.removesuffix(packed)
-    return name.endswith(_TABLES)
+    name = os.fspath(path)
+    # A .json that is named by itself is meant as lines, as a list of shards means it.
+    return ROWS.kind(name) is not None or name.lower().endswith(".json")
 
 
 def read_groups(path: str | os.PathLike[str]) -> Placed:
@@ -84,7 +82,7 @@ def read_column(paths: Sequence[str | os.PathLike[str]], column: str | None, thr
         how = f"; say {os.fspath(paths[0])}:COLUMN" if len(paths) == 1 else ""
         message = f"{os.fspath(paths[0])}: groups= takes a column, and {asked}; there are {there}{how}"
         raise ValueError(message)
-    values = field_of(corpus, column).take(np.arange(len(corpus)), threads)
+    values = field_of(corpus, column, f"{os.fspath(paths[0])}: column").take(np.arange(len(corpus)), threads)
     return Placed(values, {"files": identities_of(corpus), "column": column})
 
 

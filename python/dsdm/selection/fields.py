@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 class Field:
     """A column of a corpus, or a field of structs in it."""
 
-    name: str
-    """As it was asked for."""
     rows: "Corpus"
     """The rows with the one column in which it lies."""
     way: tuple[str, ...]
@@ -65,4 +63,4 @@ def field_of(corpus: "Corpus", name: str, asked: str = "column") -> Field:
         message = f"{asked} is {name!r}, which is {ways}; say {' or '.join(text for text, _ in found)}"
         raise ValueError(message)
     way = found[0][1]
-    return Field(name, corpus.select([way[0]]), tuple(way))
+    return Field(corpus.select([way[0]]), tuple(way))

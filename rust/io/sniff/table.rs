@@ -116,10 +116,13 @@ pub(crate) fn is_npz(head: Head<'_>) -> bool {
     head.starts(b"PK\x03\x04") && name.is_some_and(|name| name.ends_with(b".npy"))
 }
 
-/// The length of a JSON header that fits into the file, and the header's beginning.
+/// The length of a JSON header that fits into the file, and the header's beginning. How long what is packed is may not
+/// be known: eight letters are a length too, and far beyond what the format allows.
 fn is_safetensors(head: Head<'_>) -> bool {
+    const MOST: u64 = 100_000_000;
     let Some((length, rest)) = head.bytes.split_first_chunk::<8>() else { return false }; // Proof: too short to be one.
-    let fits = u64::from_le_bytes(*length).checked_add(8).is_some_and(|end| end <= head.size);
+    let length = u64::from_le_bytes(*length);
+    let fits = length <= MOST && length + 8 <= head.size;
     let inside = rest.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     fits && inside.is_some_and(|inside| matches!(inside.first(), Some(b'"' | b'}')))
 }

@@ -11,7 +11,7 @@ use crate::select::{Between, Exclude, Nan, Number};
 
 /// The oracle: every row by itself.
 fn check(scores: &[f32], ends: (Option<f64>, Option<f64>), nan: Nan, mask: Option<&[u8]>, largest: bool) {
-    let Ok(between) = Between::new(ends.0.map(Number::Float), ends.1.map(Number::Float)) else { return };
+    let between = Between::new(ends.0.map(Number::Float), ends.1.map(Number::Float)).unwrap();
     let rows = scores.len() as u64;
     let exclude = mask.map_or(Exclude::Nothing, |mask| Exclude::mask(mask, rows).unwrap());
     let options = SelectOptions { nan, exclude, between, ..SelectOptions::default() };

@@ -72,7 +72,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         numbers that they are: no float32 equals 0.1.
     quantile
         ``(low, high)``, shares from 0 to 1: only rows with a score from the one quantile of those that may be chosen to
-        the other, both included. Between two scores it lies in proportion, in float64, as for ``numpy.quantile``.
+        the other, both included. Between two scores it lies in proportion, in float64, as for ``numpy.quantile``; where
+        float64 has no number between two integers, neither is taken for it.
     near
         Prefer scores near to this value, such as a median, to large ones; of each group, with `groups`.
     groups

@@ -60,52 +60,6 @@ pub(super) fn number_type(numbers: &[String]) -> Option<DataType> {
     all(0, u64::MAX.into()).then_some(DataType::UInt64)
 }
 
-/// A value as text that tells every bit of it.
-pub(super) fn expected(value: Option<&Value>, data_type: &DataType) -> Value {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Value::Null };
-    let number = value.to_string();
-    match data_type {
-        DataType::Int64 => number.parse::<i64>().unwrap().to_string().into(),
-        DataType::UInt64 => number.parse::<i128>().unwrap().to_string().into(),
-        DataType::Float64 => format!("{:x}", number.parse::<f64>().unwrap().to_bits()).into(),
-        DataType::List(item) => {
-            let items = value.as_array().unwrap().iter();
-            items.map(|value| expected(Some(value), item.data_type())).collect()
-        }
-        DataType::Struct(fields) => {
-            let of = |name: &String, data_type| (name.clone(), expected(value.get(name), data_type));
-            fields.iter().map(|field| of(field.name(), field.data_type())).collect()
-        }
-        _ => value.clone(),
-    }
-}
-
-/// The same of a value that was read.
-pub(super) fn cell(column: &dyn Array, row: usize) -> Value {
-    if column.is_null(row) {
-        return Value::Null;
-    }
-    match column.data_type() {
-        DataType::Null => Value::Null,
-        DataType::Boolean => column.as_boolean().value(row).into(),
-        DataType::Utf8 => column.as_string::<i32>().value(row).into(),
-        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string().into(),
-        DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string().into(),
-        DataType::Float64 => {
-            format!("{:x}", column.as_primitive::<Float64Type>().value(row).to_bits()).into()
-        }
-        DataType::List(_) => {
-            let items = column.as_list::<i32>().value(row);
-            (0..items.len()).map(|item| cell(items.as_ref(), item)).collect()
-        }
-        DataType::Struct(fields) => {
-            let columns = fields.iter().zip(column.as_struct().columns());
-            columns.map(|(field, column)| (field.name().clone(), cell(column, row))).collect()
-        }
-        other => panic!("no JSON has {other}"),
-    }
-}
-
 /// A value in which no object has a name twice.
 pub(super) struct Unique;
 

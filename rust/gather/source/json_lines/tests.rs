@@ -9,8 +9,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type, UInt64Type};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -326,4 +324,8 @@ mod edges;
 mod oracle_of_lines;
 #[path = "refusals_tests.rs"]
 mod refusals;
+#[path = "../json_values_tests.rs"]
+#[allow(unreachable_pub)] // the fuzz targets are another crate
+mod values;
 use oracle_of_lines::*;
+use values::{cell, expected};

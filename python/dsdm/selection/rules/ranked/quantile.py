@@ -22,7 +22,9 @@ def bounds_between(ranking: Ranking, low: Any, high: Any) -> Bounds:
     """Return the quantiles of the scores that may be chosen, as bounds.
 
     The quantile of a share `q` of `m` scores lies at the position ``q * (m - 1)`` of the ascending scores, and between
-    two of them in proportion, in float64: as ``numpy.quantile`` has it by default (Hyndman and Fan 1996, type 7).
+    two of them in proportion, in float64: as ``numpy.quantile`` has it by default (Hyndman and Fan 1996, type 7). Where
+    float64 has no number between two integers, the bound is the one of them that is within; with both quantiles there,
+    the lower bound is above the upper one, and no score between them.
 
     Raises
     ------
@@ -37,7 +39,9 @@ def bounds_between(ranking: Ranking, low: Any, high: Any) -> Bounds:
     if count == 0:
         message = "no row may be chosen, so that there is no quantile of their scores"
         raise ValueError(message)
-    return _quantile(ranking, shares[0], count), _quantile(ranking, shares[1], count)
+    low, high = _quantile(ranking, shares[0], count, 1), _quantile(ranking, shares[1], count, 0)
+    # Floats in proportion between the same two scores may be a rounding apart.
+    return low, max(low, high) if isinstance(low, float) and isinstance(high, float) else high
 
 
 def shares_of(quantile: Any) -> tuple[Fraction, Fraction]:
@@ -68,13 +72,13 @@ def shares_of(quantile: Any) -> tuple[Fraction, Fraction]:
     return low, high
 
 
-def _quantile(ranking: Ranking, share: Fraction, count: int) -> Number:
-    """Return the quantile of the scores of so many candidates."""
+def _quantile(ranking: Ranking, share: Fraction, count: int, within: int) -> Number:
+    """Return the quantile of the scores of so many candidates, as a bound that has the end `within` of two scores."""
     place = share * (count - 1)
     below = int(place)
     if place == below:
         return ordered(ranking, below, count)
-    ends = [float(ordered(ranking, at, count)) for at in (below, below + 1)]
+    ends = [ordered(ranking, at, count) for at in (below, below + 1)]
     if ends[0] == ends[1]:
         return ends[0]
     if math.isinf(ends[0]) or math.isinf(ends[1]):
@@ -82,7 +86,18 @@ def _quantile(ranking: Ranking, share: Fraction, count: int) -> Number:
             f"the quantile {float(share):.4g} lies between the scores {ends[0]} and {ends[1]}, where there is none"
         )
         raise ValueError(message)
-    return float(np.quantile(np.array(ends), float(place - below)))
+    between = _in_proportion(ends, place - below)
+    # Rounded to one of two integers beyond 2^53, or past it, it would take a row outside, or leave out one within.
+    is_between = ends[0] < between < ends[1]
+    return ends[within] if isinstance(ends[0], int) and not is_between else between
+
+
+def _in_proportion(ends: list[Number], part: Fraction) -> float:
+    """Return the number between two others as numpy does; where their difference is no float64, as it is rounded."""
+    low, high = map(float, ends)
+    if math.isinf(high - low):
+        return float(Fraction(ends[0]) + (Fraction(ends[1]) - Fraction(ends[0])) * part)
+    return float(np.quantile(np.array([low, high]), float(part)))
 
 
 def ordered(ranking: Ranking, place: int, count: int) -> Number:
