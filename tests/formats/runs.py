@@ -188,6 +188,8 @@ def cases() -> dict[str, Case]:
     lists = dsdm.open_shards("corpus").lengths("ragged")
     divided = dsdm.choose(scores, tokens=40, lengths=lists, groups=numbers, like="equal")
     counted = dsdm.choose(scores, tokens=12, lengths=ones)
+    copies = dsdm.choose(scores, groups=numbers, per_group=4, repeat={1: 1, 2: 2})
+    replaced = dsdm.choose(ones, k=12, replace=True, seed=6)
     by_groups = ("--by", "scores.npy", "--groups", "groups.parquet:domain", "--like", "equal")
     by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {
@@ -221,6 +223,8 @@ def cases() -> dict[str, Case]:
         "near": lambda out: write(out, nearest),
         "budgets": lambda out: write(out, divided),
         "lengths": lambda out: write(out, counted),
+        "copies": lambda out: write(out, copies),
+        "replaced": lambda out: write(out, replaced),
         "groups": command(*by_groups, "--short", "keep"),
         "rule": command(*by_rule),
         "dsir": command(*by_dsir, "--nan", "omit", "--order", "row", "--row-order", "row"),

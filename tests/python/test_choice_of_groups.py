@@ -246,6 +246,24 @@ WRONG = {
     "both": ({"k": 0, "per_group": []}, {"groups": {"column": "a", "reading": {}}}, "no 'column' beside it"),
     "field": ({"k": 0, "per_group": []}, {"groups": {"column": "a", "file": 1}}, "'groups' has 'file'; it may have"),
     "reading": ({"k": 0}, {"lengths": {"files": [FILE], "reading": {"io": 1}}}, "'reading' has 'io'"),
+    "copies of no groups": ({"k": 6, "repeat": [3]}, {}, "'repeat' is a list, which has a number for each group"),
+    "sum of copies": (
+        {"k": 5, "per_group": [["a", 2], ["b", 1]], "repeat": [2, 3]},
+        {"groups": {"files": [FILE]}},
+        "'per_group' has 7 rows, and k is 5",
+    ),
+    "copies of all": (
+        {"k": 3, "per_group": [["a", 2], ["b", 1]], "repeat": 3},
+        {"groups": {"files": [FILE]}},
+        "'per_group' has 9 rows, and k is 3",
+    ),
+    "copies of one group": (
+        {"k": 3, "per_group": [["a", 2], ["b", 1]], "repeat": [1]},
+        {"groups": {"files": [FILE]}},
+        "'repeat' has 1 numbers, and 'per_group' has 2 groups",
+    ),
+    "no copy": ({"k": 0, "per_group": [["a", 2]], "repeat": [0]}, {"groups": {"files": [FILE]}}, "repeat is 0"),
+    "copies as text": ({"k": 2, "per_group": [["a", 2]], "repeat": ["1"]}, {"groups": {"files": [FILE]}}, "'1'"),
 }
 
 
@@ -269,7 +287,18 @@ def test_verify_says_why_groups_are_not_looked_at(run, tmp_path):
     elsewhere.unlink()
 
 
-@pytest.mark.parametrize("more", [["--per-group", "9"], ["--tokens", "90", "--lengths", "count", "--like", "equal"]])
+COPIES = ["--repeat", "books=3", "--repeat", "code=1", "--repeat", "law=2"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--per-group", "9"],
+        ["--tokens", "90", "--lengths", "count", "--like", "equal"],
+        ["--per-group", "9", "--repeat", "2"],
+        ["--per-group", "9", *COPIES],
+    ],
+)
 def test_a_draw_by_groups_that_was_interrupted_goes_on_with_its_seed(run, more, monkeypatch):
     """What is told before rows are chosen has the same draw as what is told of them afterwards."""
     from dsdm.cli import choice

@@ -4,6 +4,8 @@ import json
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +43,34 @@ def test_groups_have_their_own_number_of_copies():
     expected = [row for copy in range(4) for row in rows if copies[DOMAINS[row]] > copy]
     assert many.indices.tolist() == expected
     assert many.per_group == once.per_group
+
+
+@pytest.mark.parametrize("order", ["best_first", "row"])
+@pytest.mark.parametrize(
+    "copies",
+    [2, {"web": 1, "code": 4, "books": 2, "law": 1, "news": 3}, {np.str_(name): np.int8(2) for name in set(DOMAINS)}],
+)
+@pytest.mark.parametrize(
+    "rule", [{"per_group": {"web": 0, "code": 9, "books": 0.1, "law": 1, "news": 7}}, {"k": 90, "like": "equal"}]
+)
+def test_copies_of_groups_are_chosen_again(tmp_path, rule, copies, order):
+    np.save(tmp_path / "scores.npy", SCORES)
+    pq.write_table(pa.table({"domain": DOMAINS}), tmp_path / "corpus.parquet")
+    scores, shards = dsdm.open_scores(tmp_path / "scores.npy"), dsdm.open_shards(tmp_path / "corpus.parquet")
+    chosen = choose(scores, groups=shards.groups("domain"), nan="omit", repeat=copies, order=order, **rule)
+    once = choose(SCORES, groups=DOMAINS, nan="omit", order=order, **rule).indices.tolist()
+    of_row = copies if isinstance(copies, dict) else dict.fromkeys(DOMAINS.tolist(), copies)
+    expected = [row for copy in range(4) for row in once if of_row[DOMAINS[row]] > copy]
+    chosen.save(tmp_path / "rows.npy")
+    dsdm.materialize(tmp_path / "corpus.parquet", dsdm.Selection.load(tmp_path / "rows.npy"), tmp_path / "out")
+    assert dsdm.verify(tmp_path / "out", trust_paths=[tmp_path]).selection
+    # As many rows, and other copies of them.
+    others = sorted(expected) if order == "best_first" else expected[::-1]
+    with pytest.raises(ValueError, match="rows"):
+        dsdm.materialize(tmp_path / "corpus.parquet", others[1:], tmp_path / "few", selection=chosen.record())
+    dsdm.materialize(tmp_path / "corpus.parquet", others, tmp_path / "other", selection=chosen.record())
+    with pytest.raises(dsdm.errors.ChecksumError, match="they choose"):
+        dsdm.verify(tmp_path / "other", trust_paths=[tmp_path])
 
 
 def systematic(weights, k, start, allowed):
@@ -147,9 +177,6 @@ def test_verify_chooses_copies_again(tmp_path, rule):
     np.save(scores, np.abs(SCORES[1:900]))
     corpus = [{"row": row} for row in range(899)]
     (tmp_path / "in").mkdir()
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.Table.from_pylist(corpus), tmp_path / "in" / "a.parquet")
     chosen = choose(dsdm.open_scores(scores), **rule)
     chosen.save(tmp_path / "rows.npy")

@@ -111,7 +111,7 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
         "exclude": checks.excluded_rows,
         "largest": lambda value: checks.check_flag("largest", value),
         "replace": lambda value: checks.check_flag("replace", value),
-        "repeat": lambda value: at_least_one("repeat", value),
+        "repeat": _copies,
         "gumbel": lambda value: checks.check_flag("gumbel", value),
         "ties": lambda value: checks.one_of("ties", value, TIES),
         "nan": lambda value: checks.one_of("nan", value, checks.NANS),
@@ -199,6 +199,9 @@ def _check_groups(selection: Mapping[str, Any]) -> None:
         message = f"selection=: there is {there}, and no {gone}, without which it chooses nothing"
         raise ValueError(message)
     if pairs is None:
+        if isinstance(arguments.get("repeat"), list | tuple):
+            message = "selection=: 'repeat' is a list, which has a number for each group, and there are no groups"
+            raise ValueError(message)
         return
     of_names = isinstance(pairs, list | tuple) and all(
         isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], int | str)  # noqa: PLR2004 - a pair
@@ -207,10 +210,24 @@ def _check_groups(selection: Mapping[str, Any]) -> None:
     if not of_names or len({pair[0] for pair in pairs}) < len(pairs):
         message = f"selection=: 'per_group' is {pairs!r:.200}; a list of pairs is needed: each group once, and its rows"
         raise ValueError(message)
-    total = sum(checks.count_of(pair[1], "per_group") for pair in pairs)
+    copies = _copies(arguments.get("repeat", 1))
+    if isinstance(copies, int):
+        copies = [copies] * len(pairs)
+    if len(copies) != len(pairs):
+        message = f"selection=: 'repeat' has {len(copies):,} numbers, and 'per_group' has {len(pairs):,} groups"
+        raise ValueError(message)
+    counts = [checks.count_of(pair[1], "per_group") for pair in pairs]
+    total = sum(count * times for count, times in zip(counts, copies, strict=True))
     if total != checks.count_of(arguments["k"]):
         message = f"selection=: 'per_group' has {total:,} rows, and k is {checks.said(arguments['k'])}"
         raise ValueError(message)
+
+
+def _copies(repeat: Any) -> int | list[int]:
+    """Return how many copies are told of: one number, or a list with one for each group."""
+    if isinstance(repeat, list | tuple):
+        return [at_least_one("repeat", copies) for copies in repeat]
+    return at_least_one("repeat", repeat)
 
 
 def _options_of(function: Callable[..., Any]) -> list[str]:

@@ -236,7 +236,9 @@ def seed_of_draw(earlier: Any, now: Mapping[str, Any]) -> int | None:
         told = {name: selection[name] for name in FIELDS if name in selection}
         for arguments in ("arguments", "chosen_by"):
             given = selection.get(arguments) or {}
-            told[arguments] = {name: value for name, value in given.items() if name not in _OF_A_DRAW}
+            kept = {name: value for name, value in given.items() if name not in _OF_A_DRAW}
+            # A list is of the groups that rows were chosen of; what was asked for stands in chosen_by.
+            told[arguments] = {name: value for name, value in kept.items() if (name, type(value)) != ("repeat", list)}
         return told
 
     try:

@@ -21,12 +21,14 @@ def told_again(
 ) -> dict[str, Any] | None:
     """Return what chooses so many rows by a rule again: the files of the scores, and its arguments.
 
-    With groups, `per_group` has how many rows of each were chosen. None for scores that lie in no file, or were
-    computed, for copies of rows of groups, and for more groups than a record has room for.
+    With groups, `per_group` has how many rows of each were chosen, each of them counted once; `repeat` of a rule that
+    names groups is told as a list with a number for each of these. None for scores that lie in no file, or were
+    computed, and for more groups than a record has room for.
     """
-    if per_group is not None and "repeat" in rule:
-        return None
-    pairs = [[name, count] for name, count in (per_group or {}).items()]
+    counts = per_group or {}
+    if isinstance(rule.get("repeat"), Mapping):
+        rule = {**rule, "repeat": [int(rule["repeat"][name]) for name in counts]}
+    pairs = [[name, count] for name, count in counts.items()]
     if len(pairs) > _MOST_GROUPS or sum(len(str(name)) for name, _ in pairs) > _MOST_NAME * _MOST_GROUPS:
         return None
     opened = scores.opened_as() if isinstance(scores, _native.Scores) else None

@@ -12,7 +12,7 @@ from dsdm.checks import Nan, Noise, Order
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
 from dsdm.selection.rules.chosen import Selection
-from dsdm.selection.rules.groups.quotas import Parts
+from dsdm.selection.rules.groups.quotas import Copies, Parts
 from dsdm.selection.rules.rule import Rule, Short, Ties, at_least_one
 from dsdm.selection.rules.sizes.budget import LazyLengths
 from dsdm.shown import safe_messages
@@ -197,12 +197,15 @@ def rows_of_rule(
 ) -> npt.NDArray[np.int64]:
     """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings.
 
-    With groups, `per_group` has the rows of each as pairs, and `k` is their sum. With `repeat`, `k` counts all copies.
+    With groups, `per_group` has the rows of each as pairs, each row once, and `k` is their sum. With `repeat`, which
+    may be a list with a number for each of these pairs, `k` counts all copies.
     """
     given = locals()
     if per_group is not None:
         given |= {"k": None, "per_group": Parts(map(tuple, per_group))}
-    if repeat != 1:
+        if isinstance(repeat, list | tuple):
+            given["repeat"] = Copies(zip((name for name, _ in per_group), repeat, strict=True))
+    elif repeat != 1:
         given["k"] = checks.count_of(k) // at_least_one("repeat", repeat)
     for name in ("min_score", "max_score"):
         # JSON has no infinity.

@@ -18,6 +18,14 @@ _SHOWN = 10
 class Parts(dict[Any, int]):
     """How many rows of each group were chosen: of those that are not named, none."""
 
+    unnamed = 0
+
+
+class Copies(Parts):
+    """How many copies of the rows of each group there are, as was told: of groups that are not named, no row is."""
+
+    unnamed = 1
+
 
 class Groups:
     """The group of each row, and the names of all groups in their order."""
@@ -63,7 +71,7 @@ class Groups:
             message = f"{what} names {listed(unknown)}, which no row is of; there are {listed(self.names)}"
             raise ValueError(message)
         if isinstance(given, Parts):
-            return [given.get(name, 0) for name in self.names]
+            return [given.get(name, given.unnamed) for name in self.names]
         if missing := [name for name in self.names if name not in given]:
             message = f"{what} does not name {listed(missing)}; say 0 for groups of which nothing is to be chosen"
             raise ValueError(message)

@@ -34,16 +34,15 @@ def copied(rule: Rule, chosen: Selection, groups: Groups | None) -> Selection:
         rows, words = np.tile(chosen.indices, copies), f"{copies:,} times"
     rows.flags.writeable = False
     tokens = None if rule.tokens is None else int(Lengths(rule.lengths, chosen.n).of(rows).sum())
-    again = _again_with_copies(chosen)
+    again = _again_with_copies(chosen, len(rows))
     return replace(chosen, indices=rows, what=f"{chosen.what}, {words}", tokens=tokens, again=again)
 
 
-def _again_with_copies(chosen: Selection) -> dict[str, Any] | None:
-    """Return what chooses as many copies again; None for groups, whose numbers of rows are of one copy."""
-    if chosen.again is None or chosen.per_group is not None:
+def _again_with_copies(chosen: Selection, rows: int) -> dict[str, Any] | None:
+    """Return what chooses as many copies again."""
+    if chosen.again is None:
         return None
-    arguments = chosen.again["arguments"]
-    return {**chosen.again, "arguments": {**arguments, "k": len(chosen) * arguments["repeat"]}}
+    return {**chosen.again, "arguments": {**chosen.again["arguments"], "k": rows}}
 
 
 def repeated(rows: Rows, copies: NDArray[np.int64]) -> Rows:
