@@ -376,13 +376,6 @@ def test_every_command_tells_what_it_did_as_json(run, tmp_path, scores, monkeypa
     assert all(pathlib.Path(path).is_dir() for path in found["subsets"])
 
 
-def test_row_numbers_do_not_go_to_the_standard_output(run, tmp_path, scores):
-    code, out, errors = run("indices", "scores.npy", "-k", 3, "-o", "-")
-    assert (code, out, "a .npy file is not written to the standard output" in " ".join(errors.split())) == (2, "", True)
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.npy"]
-    assert len(scores) == 1000
-
-
 def test_the_shell_completes_options(tmp_path):
     line = "dsdm indices --min"
     environment = {**os.environ, "_DSDM_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "2"}

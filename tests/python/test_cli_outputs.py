@@ -83,3 +83,41 @@ def test_json_is_one_document_and_all_else_is_on_stderr(run, tmp_path, monkeypat
             assert told["per_group"] == {"0": 300, "1": 300}
     assert 0 in codes
     assert codes & {1, 2, 3}
+
+
+HYPHENS = {
+    "OUT": ("materialize", "c.parquet", "-", "--by", "s.npy", "-k", 3),
+    "--indices": ("materialize", "c.parquet", "out", "--indices", "-"),
+    "--out": ("indices", "s.npy", "-k", 3, "-o", "-"),
+    "--exclude": ("indices", "s.npy", "-k", 3, "--exclude", "-", "-o", "x.npy"),
+    "--only": ("indices", "s.npy", "-k", 3, "--only", "-", "-o", "x.npy"),
+    "--html": ("report", "x.npy", "--html", "-"),
+    "[DIR]": ("demo", "-"),
+    "--data-dir": ("fetch", "--data-dir", "-"),
+    "DIR": ("verify", "-"),
+    "--trust-path": ("verify", "out", "--trust-path", "-"),
+    "--json": ("bench", "rules", "--json", "-"),
+    "--plot": ("bench", "select", "--plot", "-"),
+}
+
+
+@pytest.mark.parametrize("name", HYPHENS)
+def test_a_lone_hyphen_is_no_file(run, tmp_path, name):
+    np.save(tmp_path / "s.npy", np.arange(9.0))
+    pq.write_table(pa.table({"id": range(9)}), tmp_path / "c.parquet")
+    before = sorted(tmp_path.iterdir())
+    code, out, errors = run(*HYPHENS[name])
+    assert (code, out) == (2, "")
+    # The message has the option, or what the help calls the argument.
+    said = " ".join(errors.split())
+    assert f"{name}'" in said or f"/ '{name}" in said, said
+    assert "it is -, and nothing is read from the standard input or written to the standard output" in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_directory_may_have_the_name_of_a_hyphen(run, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(9.0))
+    pq.write_table(pa.table({"id": range(9)}), tmp_path / "c.parquet")
+    code, _, errors = run("materialize", "c.parquet", "./-", "--by", "s.npy", "-k", 3)
+    assert code == 0, errors
+    assert dsdm.verify(tmp_path / "-").selection

@@ -139,9 +139,6 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
         message = f"{path}: it is no file, and is not replaced; name a .npy file"
         raise FileExistsError(message)
-    if str(path) == "-":
-        message = "-o is -, and a .npy file is not written to the standard output, where nothing can lie beside it"
-        raise typer.BadParameter(message)
     if path.suffix.lower() != ".npy":
         message = f"-o is {path}, and what is written is a .npy file, which readers know by its name: say {path}.npy"
         raise typer.BadParameter(message)

@@ -51,9 +51,15 @@ class Noise(StrEnum):
 
 
 def local_path(text: str) -> Path:
-    """Return a path of this machine, with ``~`` expanded, or refuse a URL and a path without a name."""
+    """Return a path of this machine, with ``~`` expanded, or refuse a URL, a path without a name and a lone `-`."""
     if not text:
         message = "the path is empty; name one"
+        raise typer.BadParameter(message)
+    if text == "-":
+        message = (
+            "it is -, and nothing is read from the standard input or written to the standard output in place of a "
+            "file; name a path (./- is one of that name)"
+        )
         raise typer.BadParameter(message)
     return Path(local(text))
 
