@@ -3,7 +3,7 @@
 The stub is the reference of the module, and is checked against it by stubtest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, final, overload
@@ -93,17 +93,20 @@ _Rows: TypeAlias = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[A
 
 @final
 class Scores:
-    """One score per row: a vector in files, or an expression over such vectors that is computed when read.
+    """One score per row: a vector in files, or an expression over vectors that is computed when read.
 
     Arithmetic with another vector of the same length or with a number gives another vector, computed block by
-    block and never stored. Float16, bfloat16 and float32 are computed in float32, where numbers are rounded to
-    float32; anything with float64 or integers is computed in float64. Each operation rounds once, as in numpy.
+    block and never stored. The other vector may be an array in memory, or whatever else holds scores there
+    (``docs/scores.md``); it is read where it lies, and must not change as long as the result is used. Float16,
+    bfloat16 and float32 are computed in float32, where numbers are rounded to float32; anything with float64 or
+    integers is computed in float64. Each operation rounds once, as in numpy.
 
     Indexing gives numpy: a scalar for a number, an array for a slice, for row numbers (negative ones count from
     the end) and for a boolean per row. Values of bfloat16 are given as float32.
     """
 
     __array_ufunc__: None
+    __pandas_priority__: int
     @property
     def dtype(self) -> np.dtype[Any] | str:
         """The type of a value: a numpy type, or the string "bfloat16"."""
@@ -139,6 +142,13 @@ class Scores:
     def is_mapped(self) -> bool:
         """Whether every value is read through a map of its file, rather than copied or decoded."""
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether any of its values lie in an array in memory, beside those in files."""
+
+    def mapped_by_numpy(self) -> list[Path]:
+        """Return the files that its arrays in memory are mapped from by numpy, as far as they are known."""
+
     def __len__(self) -> int: ...
     @overload
     def __getitem__(self, key: int | np.integer[Any], /) -> np.generic: ...
@@ -147,14 +157,14 @@ class Scores:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all values: read-only and without a copy where they lie as one run in a mapped file, else a copy."""
 
-    def __add__(self, value: Scores | _Number, /) -> Scores: ...
-    def __radd__(self, value: Scores | _Number, /) -> Scores: ...
-    def __sub__(self, value: Scores | _Number, /) -> Scores: ...
-    def __rsub__(self, value: Scores | _Number, /) -> Scores: ...
-    def __mul__(self, value: Scores | _Number, /) -> Scores: ...
-    def __rmul__(self, value: Scores | _Number, /) -> Scores: ...
-    def __truediv__(self, value: Scores | _Number, /) -> Scores: ...
-    def __rtruediv__(self, value: Scores | _Number, /) -> Scores: ...
+    def __add__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __radd__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __sub__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __rsub__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __mul__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __rmul__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __truediv__(self, value: Scores | _Number | Sized, /) -> Scores: ...
+    def __rtruediv__(self, value: Scores | _Number | Sized, /) -> Scores: ...
     def __neg__(self) -> Scores: ...
     def zscore(self, ddof: int = 0) -> Scores:
         """Return the values less their mean, divided by their standard deviation.
@@ -266,8 +276,8 @@ class Scores:
         """Compare the bytes of the files with what they were when they were opened with ``verify=True``.
 
         Of each file, those blocks of 1 MiB are read again, on all threads, that hold values of this vector: of a slice
-        of a vector in files, those of its rows; of an expression, those of all vectors that it is computed from.
-        Where values were decoded when the file was opened (Parquet, packed Arrow), it is the whole file.
+        of a vector in files, those of its rows; of an expression, those of all vectors in files that it is computed
+        from. Where values were decoded when the file was opened (Parquet, packed Arrow), it is the whole file.
 
         Every call compares the size of each file, and the times of its last modification and change, which tell of
         most writes. They do not tell of a write through a map of the file (``numpy.memmap`` of another process) to a
@@ -294,10 +304,10 @@ class Scores:
 
     def __copy__(self) -> Scores: ...
     def __deepcopy__(self, memo: object, /) -> Scores: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]: ...
 
-def rebuild_scores(text: str) -> Scores:
-    """Open the files of scores that were pickled again, if they are still the same."""
+def rebuild_scores(text: str, held: list[tuple[NDArray[Any], str]] | None = None) -> Scores:
+    """Open the files of scores that were pickled again, if they are still the same. Values in memory are given."""
 
 def open_scores(
     paths: Sequence[str | PathLike[str]],

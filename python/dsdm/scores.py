@@ -148,6 +148,12 @@ def open_scores(
     >>> a, b = dsdm.open_scores(folder / "a.npy"), dsdm.open_scores(folder / "b.npy")
     >>> np.asarray((a + b) / 2)
     array([2.5, 3.5, 4.5], dtype=float32)
+
+    Arrays in memory go with them where they lie, on either side:
+
+    >>> bonus = np.array([0.5, 0.0, 0.25])
+    >>> np.asarray(a * 2 - bonus)
+    array([1.5 , 4.  , 5.75])
     >>> np.save(folder / "matrix.npy", np.float32([[1, 2], [3, 5]]))
     >>> dsdm.open_scores(folder / "matrix.npy", column=1)[:]
     array([2., 5.], dtype=float32)
@@ -191,6 +197,7 @@ def _as_html(scores: Scores) -> str:
     files = [str(path) for path in scores.paths]
     more = f" and {len(files) - 1:,} more" if files[1:] else ""
     listed = [("file" if len(files) == 1 else "files", files[0] + more)] if files else []
+    listed += [("beside", "an array in memory")] if scores.in_memory else []
     taken = [(name, value) for name, value in (("column", scores.column), ("key", scores.key)) if value is not None]
     return as_html(
         "Scores",

@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 pub use dtype::{DType, Scratch, Value, Values};
-pub use expr::{Operand, Operator, Scores};
+pub use expr::{HeldVector, Operand, Operator, Scores};
 pub use formats::table::path::fields_named;
 pub use options::{OpenOptions, RawShape, RawType, Reduce};
 pub use row_file::RowFile;

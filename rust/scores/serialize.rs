@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use super::expr::{Node, Operand, Operator, Scores};
+use super::expr::{HeldVector, Node, Operand, Operator, Scores};
 use super::options::OpenOptions;
 use crate::checked;
 use crate::error::{Error, Result};
@@ -22,6 +22,10 @@ enum RebuildStep {
         options: OpenOptions,
         start: u64,
         end: u64,
+    },
+    /// Values in memory, by their number among those that go with the text.
+    Held {
+        number: usize,
     },
     Binary {
         operator: Operator,
@@ -50,6 +54,15 @@ enum RebuildStep {
 enum RebuildInput {
     Step(usize),
     Number(u64),
+}
+
+/// What a vector is made by, as far as it is known.
+#[derive(Default)]
+struct Description {
+    steps: Vec<RebuildStep>,
+    held: Vec<HeldVector>,
+    /// The number of the step that makes each part.
+    known: HashMap<*const Node, usize>,
 }
 
 /// What opens a vector again.
@@ -98,32 +111,30 @@ impl Scores {
         })
     }
 
-    /// How the vector is made, as text that [`Scores::rebuild`] makes it from.
+    /// How the vector is made, as text that [`Scores::rebuild`] makes it from with the vectors in memory that it is
+    /// computed from.
     ///
     /// # Errors
     ///
     /// As [`Scores::identities`]; [`Error::Value`] for the path of a file that is not UTF-8.
-    pub fn describe(&self) -> Result<String> {
-        let mut steps = Vec::new();
-        self.add_steps(&mut steps, &mut HashMap::new())?;
-        serde_json::to_string(&steps).map_err(|e| {
+    pub fn describe(&self) -> Result<(String, Vec<HeldVector>)> {
+        let mut made = Description::default();
+        self.add_steps(&mut made)?;
+        let text = serde_json::to_string(&made.steps).map_err(|e| {
             Error::Value(format!("scores whose files have names that are not UTF-8 cannot be pickled: {e}"))
-        })
+        })?;
+        Ok((text, made.held))
     }
 
     /// Adds what makes this vector, each part of it once, and gives the number of the last step.
-    fn add_steps(
-        &self,
-        steps: &mut Vec<RebuildStep>,
-        known: &mut HashMap<*const Node, usize>,
-    ) -> Result<usize> {
+    fn add_steps(&self, made: &mut Description) -> Result<usize> {
         // The handles of an expression live as long as this call, so that no address is used twice.
         let address: *const Node = self.node();
-        if let Some(&step) = known.get(&address) {
+        if let Some(&step) = made.known.get(&address) {
             return Ok(step);
         }
         let mut input = |operand: &Operand| match operand {
-            Operand::Scores(scores) => scores.add_steps(steps, known).map(RebuildInput::Step),
+            Operand::Scores(scores) => scores.add_steps(made).map(RebuildInput::Step),
             Operand::Number(number) => Ok(RebuildInput::Number(number.to_bits())),
         };
         let step = match self.node() {
@@ -139,37 +150,41 @@ impl Scores {
                 }
                 RebuildStep::Open { files: Pinned::all(files), options: options.clone(), start, end }
             }
+            Node::Held(held) => {
+                made.held.push(held.clone());
+                RebuildStep::Held { number: made.held.len() - 1 }
+            }
             Node::Binary { operator, left, right } => {
                 let left = input(left)?;
                 RebuildStep::Binary { operator: *operator, left, right: input(right)? }
             }
-            Node::Negated(of) => RebuildStep::Negated { of: of.add_steps(steps, known)? },
-            Node::Widened(of) => RebuildStep::Widened { of: of.add_steps(steps, known)? },
+            Node::Negated(of) => RebuildStep::Negated { of: of.add_steps(made)? },
+            Node::Widened(of) => RebuildStep::Widened { of: of.add_steps(made)? },
             Node::Standardized { of, ddof, .. } => {
-                RebuildStep::Standardized { of: of.add_steps(steps, known)?, ddof: *ddof }
+                RebuildStep::Standardized { of: of.add_steps(made)?, ddof: *ddof }
             }
             Node::Slice { of, start } => {
                 let end = checked::add(*start, self.len())?;
-                RebuildStep::Slice { of: of.add_steps(steps, known)?, start: *start, end }
+                RebuildStep::Slice { of: of.add_steps(made)?, start: *start, end }
             }
         };
-        steps.push(step);
-        known.insert(address, steps.len() - 1);
-        Ok(steps.len() - 1)
+        made.steps.push(step);
+        made.known.insert(address, made.steps.len() - 1);
+        Ok(made.steps.len() - 1)
     }
 
-    /// The vector that [`Scores::describe`] told of, from the same files.
+    /// The vector that [`Scores::describe`] told of, from the same files and the values in memory that went with it.
     ///
     /// # Errors
     ///
     /// [`Error::SourceChanged`] for a file that is no longer what it was; what opening files fails with;
     /// [`Error::Value`] for a text of another origin.
-    pub fn rebuild(text: &str, job: &Job<'_>) -> Result<Self> {
+    pub fn rebuild(text: &str, held: &[HeldVector], job: &Job<'_>) -> Result<Self> {
         let steps: Vec<RebuildStep> = serde_json::from_str(text)
             .map_err(|e| Error::Value(format!("this does not tell how scores are made: {e}")))?;
         let mut made: Vec<Self> = Vec::with_capacity(steps.len());
         for step in steps {
-            let next = step.make(&made, job)?;
+            let next = step.make(&made, held, job)?;
             made.push(next);
         }
         made.pop().ok_or_else(|| Error::Value("this tells of no scores".to_owned()))
@@ -177,7 +192,7 @@ impl Scores {
 }
 
 impl RebuildStep {
-    fn make(self, made: &[Scores], job: &Job<'_>) -> Result<Scores> {
+    fn make(self, made: &[Scores], held: &[HeldVector], job: &Job<'_>) -> Result<Scores> {
         let of = |step: usize| {
             let found = made.get(step);
             found.ok_or_else(|| Error::Value("this does not tell how scores are made".to_owned()))
@@ -191,6 +206,12 @@ impl RebuildStep {
                 job.run_one(|| Pinned::check_all(&files))?;
                 let paths: Vec<_> = files.into_iter().map(Pinned::into_path).collect();
                 Scores::open_in(job, &paths, &options)?.slice(start..end)
+            }
+            Self::Held { number } => {
+                let found = held.get(number).cloned();
+                let absent =
+                    || Error::Value("values in memory that this tells of are not with it".to_owned());
+                found.map(Scores::of_held).ok_or_else(absent)
             }
             Self::Binary { operator, left, right } => Scores::binary(operator, input(left)?, input(right)?),
             Self::Negated { of: step } => of(step)?.negated(),
@@ -231,7 +252,12 @@ mod tests {
             Scores::binary(operator, Operand::Number(number), Operand::Scores(right.clone())).unwrap()
         };
         let sum = with(Operator::Add, &single, &double);
+        let values = bytemuck::cast_slice(&[0.25_f32, -1.0, f32::INFINITY, 3.0, -0.0]).to_vec();
+        let held = Scores::of_held(HeldVector::new(values.into(), DType::F32, None).unwrap());
+        let shared = with(Operator::Multiply, &held, &single);
         let all = [
+            held.slice(2..4).unwrap(),
+            with(Operator::Add, &shared, &with(Operator::Subtract, &shared, &held.slice(0..5).unwrap())),
             single.clone(),
             single.slice(1..4).unwrap(),
             single.slice(1..4).unwrap().slice(1..2).unwrap(),
@@ -245,10 +271,11 @@ mod tests {
             opened(folder.path(), &[half::bf16::from_f32(2.5)]).widened().unwrap(),
         ];
         for scores in all {
-            let text = scores.describe().unwrap();
-            let again = Scores::rebuild(&text, &Job::new(1)).unwrap();
+            let (text, held) = scores.describe().unwrap();
+            let again = Scores::rebuild(&text, &held, &Job::new(1)).unwrap();
             assert_eq!(bytes(&again), bytes(&scores), "{text}");
-            assert_eq!(again.describe().unwrap(), text);
+            let (same, values) = again.describe().unwrap();
+            assert_eq!((same, values.len()), (text, held.len()));
         }
     }
 
@@ -260,7 +287,7 @@ mod tests {
             let operand = || Operand::Scores(doubled.clone());
             doubled = Scores::binary(Operator::Add, operand(), operand()).unwrap();
         }
-        let steps: Vec<RebuildStep> = serde_json::from_str(&doubled.describe().unwrap()).unwrap();
+        let steps: Vec<RebuildStep> = serde_json::from_str(&doubled.describe().unwrap().0).unwrap();
         assert_eq!(steps.len(), 101);
         assert_eq!(doubled.identities().unwrap().len(), 1);
     }
@@ -268,7 +295,7 @@ mod tests {
     #[test]
     fn texts_of_another_origin_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let text = opened(folder.path(), &[1_f32]).negated().unwrap().describe().unwrap();
+        let (text, _) = opened(folder.path(), &[1_f32]).negated().unwrap().describe().unwrap();
         // Its first step is named by 0: one that comes later, or itself, is not made yet.
         let later = text.replace("{\"of\":0}", "{\"of\":1}");
         assert_ne!(later, text);
@@ -277,15 +304,16 @@ mod tests {
             ("{}", "this does not tell how scores are made: invalid type"),
             ("[{\"Sum\":{}}]", "this does not tell how scores are made: unknown variant"),
             ("[]", "this tells of no scores"),
+            ("[{\"Held\":{\"number\":0}}]", "values in memory that this tells of are not with it"),
             (later.as_str(), "this does not tell how scores are made"),
         ] {
-            let error = Scores::rebuild(wrong, &Job::new(1)).unwrap_err();
+            let error = Scores::rebuild(wrong, &[], &Job::new(1)).unwrap_err();
             assert!(matches!(error, Error::Value(_)) && error.to_string().starts_with(said), "{error}");
         }
         // The file is another one by now.
         let path = folder.path().join("float32");
         std::fs::write(&path, [0; 8]).unwrap();
-        let error = Scores::rebuild(&text, &Job::new(1)).unwrap_err();
+        let error = Scores::rebuild(&text, &[], &Job::new(1)).unwrap_err();
         assert!(matches!(error, Error::SourceChanged(_)), "{error}");
     }
 }

@@ -117,6 +117,14 @@ def test_what_holds_scores_chooses_as_their_array(held):
     assert dsdm.round_robin([held, array], 2).indices.tolist() == dsdm.round_robin([array, array], 2).indices.tolist()
 
 
+@pytest.mark.parametrize("held", HELD.values(), ids=HELD)
+def test_what_holds_scores_is_computed_with_as_their_array(held, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(1, 6))
+    scores, expected = dsdm.open_scores(tmp_path / "s.npy"), np.array(VALUES)
+    assert np.asarray(scores - held).tolist() == (np.arange(1, 6) - expected).tolist()
+    assert np.asarray(held / scores).tolist() == (expected / np.arange(1, 6)).tolist()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_type_stays_what_it_is_and_lies_where_it_lay(dtype):
     array = values(dtype, 1000)
@@ -240,6 +248,18 @@ def test_what_numpy_would_take_for_others_is_refused(held, kind, said):
         with pytest.raises(kind, match=said) as caught:
             call()
         assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(("held", "kind", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_as_scores_is_refused_beside_them(held, kind, said, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(len(held) if hasattr(held, "__len__") else 1))
+    scores = dsdm.open_scores(tmp_path / "s.npy")
+    if isinstance(held, float):
+        assert (scores + held)[:].tolist() == [held]
+        return
+    ours = not isinstance(held, dict | set | str)
+    with pytest.raises(kind, match=said.replace("scores", "operand") if ours else "unsupported operand"):
+        scores + held
 
 
 def test_lengths_groups_populations_and_masks_are_held_by_the_same():

@@ -121,6 +121,21 @@ def _of_protocol(what: str, values: Any) -> npt.NDArray[Any]:
         raise TypeError(message) from error
 
 
+def is_vector(values: Any) -> bool:
+    """Return whether something holds values in memory, so that :func:`numbers` reads it or says why not.
+
+    Single values, texts, mappings and whatever else holds none are left to their own operators.
+    """
+    if isinstance(values, np.generic | str | bytes):
+        return False
+    if isinstance(values, np.ndarray | list | tuple | range):
+        return True
+    if type(values).__module__.partition(".")[0] == "datasets" and hasattr(values, "column_name"):
+        return True
+    names = ("__arrow_c_array__", "__arrow_c_stream__", "__dlpack__", "__array__", "__array_interface__")
+    return any(hasattr(values, name) for name in names) or _is_buffer(values)
+
+
 def is_tensor(values: Any) -> bool:
     """Return whether values are a tensor of a library that speaks DLPack, and no array of numpy."""
     return hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray)

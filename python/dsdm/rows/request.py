@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import PlanEstimate
+from dsdm._native import PlanEstimate, Scores
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
 from dsdm.rows.row_numbers import row_numbers
@@ -138,10 +138,12 @@ def _refuse_source(path: str, files: Iterable[str]) -> None:
 
 
 def _files_read(indices: Any, scores: Any) -> list[str]:
-    """Return the files that indices and scores lie in: those of a :class:`dsdm.Scores`, or the one that numpy maps."""
+    """Return the files that indices and scores lie in: those of a :class:`dsdm.Scores`, or what numpy maps."""
     vectors = scores.values() if isinstance(scores, Mapping) else [scores]
     files = []
     for vector in (indices, *vectors):
         mapped = getattr(vector, "filename", None) if isinstance(vector, np.memmap) else None
         files += [str(path) for path in (getattr(vector, "paths", None) or ())] + ([str(mapped)] if mapped else [])
+        if isinstance(vector, Scores):
+            files += [str(path) for path in vector.mapped_by_numpy()]
     return files

@@ -40,18 +40,31 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     if _is_path(scores):
         message = f"scores are a {type(scores).__name__} with paths, or a path; dsdm.open_scores(path) opens a file"
         raise TypeError(message)
-    scores = arrays.numbers("scores", scores)
-    if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004 - one column
-        scores = scores[:, 0]
-    if scores.ndim != 1:
-        message = f"scores have shape {scores.shape}; one score per row is needed: (n,) or (n, 1)"
+    return engine_array("scores", arrays.numbers("scores", scores))
+
+
+def engine_array(what: str, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], str]:
+    """Return the bytes of an array of numbers, one for each row, and the name of their type.
+
+    Raises
+    ------
+    ValueError
+        For another shape.
+
+    """
+    if values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004 - one column
+        values = values[:, 0]
+    if values.ndim != 1:
+        have = "have" if what == "scores" else "has"
+        one = f"; for one number give {what}.item()" if values.ndim == 0 else ""
+        message = f"{what} {have} shape {values.shape}; one score per row is needed: (n,) or (n, 1){one}"
         raise ValueError(message)
-    name = scores.dtype.name
-    if not scores.dtype.isnative:
-        scores = scores.astype(scores.dtype.newbyteorder("="))
-    if not (scores.flags.c_contiguous and scores.flags.aligned):
-        scores = scores.copy()
-    return scores.view(np.uint8), name
+    name = values.dtype.name
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    if not (values.flags.c_contiguous and values.flags.aligned):
+        values = values.copy()
+    return values.view(np.uint8), name
 
 
 def rows_of(held: "_native.Scores | tuple[npt.NDArray[np.uint8], str]") -> int:

@@ -28,7 +28,8 @@ impl ArrayInterface {
         let interface = PyDict::new(py);
         interface.set_item("version", 3)?;
         interface.set_item("shape", (values.len(),))?;
-        interface.set_item("typestr", numpy_dtype(py, values.dtype())?.getattr("str")?)?;
+        let dtype = if values.dtype() == DType::BF16 { DType::U16 } else { values.dtype() };
+        interface.set_item("typestr", numpy_dtype(py, dtype)?.getattr("str")?)?;
         interface.set_item("data", (values.as_bytes().as_ptr().addr(), true))?;
         Ok(interface)
     }
@@ -163,6 +164,11 @@ fn view_or_copy<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, Py
         return copied(py, scores);
     }
     scores.check_unchanged()?;
+    as_they_lie(py, scores)
+}
+
+/// The values where they lie, which are one run in memory; those of bfloat16 as uint16.
+pub(super) fn as_they_lie<'py>(py: Python<'py>, scores: &Scores) -> PyResult<Bound<'py, PyAny>> {
     let owner = Bound::new(py, ArrayInterface { scores: scores.clone() })?;
     py.import("numpy")?.call_method1("asarray", (owner,))
 }

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use pyo3::types::PySlice;
+use pyo3::types::{PySlice, PyTuple};
 
-use super::operands::bound;
+use super::held::pickled;
+use super::operands::range;
 use super::{OpenedAs, PyScores, answer, array, open, summary};
-use crate::error::{Error, Result, Shown};
+use crate::error::{Error, Result};
 use crate::python::call;
 use crate::python::files::FileIdentity;
-use crate::python::numbers::{Given, said};
+use crate::python::numbers::Given;
 use crate::scores::{DType, Operator, Reduce, Source};
 use crate::shown::told;
 
@@ -21,6 +22,11 @@ impl PyScores {
     #[classattr]
     #[pyo3(name = "__array_ufunc__")]
     const ARRAY_UFUNC: Option<bool> = None;
+
+    // The same for pandas, which compares this with its own numbers for a Series, a DataFrame and the like.
+    #[classattr]
+    #[pyo3(name = "__pandas_priority__")]
+    const PANDAS_PRIORITY: u32 = 5000;
 
     fn __len__(&self) -> PyResult<usize> {
         Ok(usize::try_from(self.scores.len())
@@ -100,9 +106,25 @@ impl PyScores {
         Ok(Some((opened.files, given, opened.rows)))
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
-        let text = py.detach(|| self.scores.describe())?;
-        Ok((py.import("dsdm._native")?.getattr("rebuild_scores")?, (text,)))
+    /// Whether any of its values lie in an array in memory, beside those in files.
+    #[getter]
+    fn in_memory(&self) -> bool {
+        !self.scores.held().is_empty()
+    }
+
+    /// Return the files that its arrays in memory are mapped from by numpy, as far as they are known.
+    fn mapped_by_numpy(&self) -> Vec<PathBuf> {
+        let held = self.scores.held();
+        // Proof: other arrays are mapped from no file that is known.
+        held.iter().filter_map(|held| Some(held.file()?.to_path_buf())).collect()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let (text, held) = py.detach(|| self.scores.describe())?;
+        let held: Vec<_> = held.into_iter().map(|held| pickled(py, held)).collect::<PyResult<_>>()?;
+        let given =
+            if held.is_empty() { (text,).into_pyobject(py)? } else { (text, held).into_pyobject(py)? };
+        Ok((py.import("dsdm._native")?.getattr("rebuild_scores")?, given))
     }
 
     fn __copy__(&self) -> Self {
@@ -114,12 +136,7 @@ impl PyScores {
     }
 
     fn __repr__(&self) -> String {
-        let paths: Vec<_> = self.scores.paths().iter().map(|path| Shown(path).to_string()).collect();
-        let of = match paths.as_slice() {
-            [] => "no file".to_owned(),
-            [one] => one.clone(),
-            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-        };
+        let of = self.scores.describe_leaves();
         let how = if self.scores.is_computed() { "computed from " } else { "" };
         let chosen = self.scores.chosen().into_iter().map(|chosen| chosen.to_string());
         let of = std::iter::once(of).chain(chosen).collect::<Vec<_>>().join(", ");
@@ -301,8 +318,8 @@ impl PyScores {
     /// Compare the bytes of the files with what they were when they were opened with ``verify=True``.
     ///
     /// Of each file, those blocks of 1 MiB are read again, on all threads, that hold values of this vector: of a slice
-    /// of a vector in files, those of its rows; of an expression, those of all vectors that it is computed from.
-    /// Where values were decoded when the file was opened (Parquet, packed Arrow), it is the whole file.
+    /// of a vector in files, those of its rows; of an expression, those of all vectors in files that it is computed
+    /// from. Where values were decoded when the file was opened (Parquet, packed Arrow), it is the whole file.
     ///
     /// Every call compares the size of each file, and the times of its last modification and change, which tell of
     /// most writes. They do not tell of a write through a map of the file (``numpy.memmap`` of another process) to a
@@ -322,18 +339,6 @@ impl PyScores {
     /// Return the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError.
     #[pyo3(signature = (start = None, stop = None))]
     fn slice(&self, start: Option<Bound<'_, PyAny>>, stop: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let len = self.scores.len();
-        let bounds = (bound("start", start.as_ref(), 0, len)?, bound("stop", stop.as_ref(), len, len)?);
-        let (Some(first), Some(last)) = bounds else {
-            let shown =
-                |given: Option<Bound<'_, PyAny>>| given.map_or(Ok("None".to_owned()), |row| said(&row));
-            return Err(Error::Index(format!(
-                "the slice from {} to {} of {len} scores; its bounds are from -{len} to {len}",
-                shown(start)?,
-                shown(stop)?
-            ))
-            .into());
-        };
-        Ok(Self::new(self.scores.slice(first..last.max(first))?))
+        Ok(Self::new(self.scores.slice(range(start.as_ref(), stop.as_ref(), self.scores.len())?)?))
     }
 }

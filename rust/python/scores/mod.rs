@@ -1,6 +1,7 @@
 //! Score vectors in Python: `Scores`, and the opening of files.
 
 mod array;
+mod held;
 mod methods;
 pub(super) mod open;
 mod operands;
@@ -17,11 +18,13 @@ use crate::error::Error;
 use crate::scores::{Chosen, Operand, Operator, Scores, Source};
 use operands::operand;
 
-/// One score per row: a vector in files, or an expression over such vectors that is computed when read.
+/// One score per row: a vector in files, or an expression over vectors that is computed when read.
 ///
 /// Arithmetic with another vector of the same length or with a number gives another vector, computed block by
-/// block and never stored. Float16, bfloat16 and float32 are computed in float32, where numbers are rounded to
-/// float32; anything with float64 or integers is computed in float64. Each operation rounds once, as in numpy.
+/// block and never stored. The other vector may be an array in memory, or whatever else holds scores there
+/// (``docs/scores.md``); it is read where it lies, and must not change as long as the result is used. Float16,
+/// bfloat16 and float32 are computed in float32, where numbers are rounded to float32; anything with float64 or
+/// integers is computed in float64. Each operation rounds once, as in numpy.
 ///
 /// Indexing gives numpy: a scalar for a number, an array for a slice, for row numbers (negative ones count from
 /// the end) and for a boolean per row. Values of bfloat16 are given as float32.

@@ -67,11 +67,17 @@ pub(super) fn arguments(py: Python<'_>, options: OpenOptions) -> PyResult<Bound<
     Ok(given)
 }
 
-/// Opens the files of scores that were pickled again, if they are still the same.
+/// Opens the files of scores that were pickled again, if they are still the same. Values in memory are given.
 #[pyfunction]
-fn rebuild_scores(py: Python<'_>, text: &str) -> PyResult<PyScores> {
+#[pyo3(signature = (text, held = None))]
+fn rebuild_scores(
+    py: Python<'_>,
+    text: &str,
+    held: Option<Vec<(Bound<'_, PyAny>, String)>>,
+) -> PyResult<PyScores> {
     arrays::prepare(py)?;
-    Ok(PyScores::new(call::run(py, call::threads(None)?, None, |job| Scores::rebuild(text, job))?))
+    let held = super::held::unpickled(&held.unwrap_or_default())?; // Proof: none were pickled.
+    Ok(PyScores::new(call::run(py, call::threads(None)?, None, |job| Scores::rebuild(text, &held, job))?))
 }
 
 /// The row numbers in a `.npy` file, in the type that it has; or one boolean for each row.

@@ -72,6 +72,7 @@ impl Source for Scores {
     fn borrow_all(&self) -> Option<Values<'_>> {
         match self.node() {
             Node::Stored(stored) => stored.borrow_all(),
+            Node::Held(held) => held.values().ok(), // Proof: then the vector is read, which fails.
             _ => None,
         }
     }
@@ -79,6 +80,7 @@ impl Source for Scores {
     fn place_of(&self, row: u64) -> Result<(PathBuf, u64)> {
         match self.node() {
             Node::Stored(stored) => stored.place_of(row),
+            Node::Held(held) => Ok((PathBuf::new(), held.row(row)?)),
             // Proof: names in a message.
             _ => Ok((self.paths().first().cloned().unwrap_or_default(), row)),
         }
@@ -103,6 +105,7 @@ impl Scores {
 fn read<'a>(scores: &'a Scores, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
     match scores.node() {
         Node::Stored(stored) => stored.read(rows, scratch),
+        Node::Held(held) => held.read(&rows),
         Node::Slice { of, start } => of.read(rows.start + start..rows.end + start, scratch),
         _ if scores.dtype() == DType::F32 => computed::<f32>(scores, rows, scratch),
         _ => computed::<f64>(scores, rows, scratch),
@@ -156,7 +159,7 @@ fn fill_chain<F: Float>(
     let base = match first {
         First::Number(number) => Base::Number(F::of_f64(number)),
         First::Scores(first) => match first.node() {
-            Node::Stored(_) if first.dtype() == F::DTYPE => {
+            Node::Stored(_) | Node::Held(_) if first.dtype() == F::DTYPE => {
                 Base::Values(values_of(first, rows.clone(), next()?)?)
             }
             _ => {
@@ -178,7 +181,7 @@ fn fill_chain<F: Float>(
                 steps.push(Step::Standardize(moments.get_or_compute(of, *ddof, &Job::new(1))?));
             }
             Node::Negated(_) => steps.push(Step::Negate),
-            Node::Stored(_) | Node::Widened(_) | Node::Slice { .. } => {
+            Node::Stored(_) | Node::Held(_) | Node::Widened(_) | Node::Slice { .. } => {
                 return Err(impossible("a chain of operations holds what is none"));
             }
         }
@@ -204,7 +207,7 @@ fn chain<F: Float>(mut scores: &Scores) -> (Vec<&Scores>, First<'_>) {
             Node::Binary { left: Operand::Scores(of), .. }
             | Node::Negated(of)
             | Node::Standardized { of, .. } => of,
-            Node::Stored(_) | Node::Widened(_) | Node::Slice { .. } => break,
+            Node::Stored(_) | Node::Held(_) | Node::Widened(_) | Node::Slice { .. } => break,
         };
         chain.push(scores);
         scores = of;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::held::IN_MEMORY;
 use crate::checked;
 use crate::error::{Error, Result, Shown};
 use crate::scores::Source;
@@ -25,9 +26,9 @@ pub(crate) fn check_exact(source: &dyn Source, rows: &Range<u64>, values: Values
     };
     let row = checked::add(rows.start, at as u64)?;
     let (path, row) = source.place_of(row)?;
+    let place = if path.as_os_str().is_empty() { IN_MEMORY.to_owned() } else { Shown(&path).to_string() };
     Err(Error::Value(format!(
-        "{}: at row {row}: the score {value} is not exactly a float64, in which arithmetic on integers is done, and would be rounded; select by the scores as they are, or compute with numpy in integers and save the result",
-        Shown(&path)
+        "{place}: at row {row}: the score {value} is not exactly a float64, in which arithmetic on integers is done, and would be rounded; select by the scores as they are, or compute with numpy in integers and save the result"
     )))
 }
 

@@ -4,7 +4,9 @@
 
 mod eval;
 mod exact;
+mod held;
 mod kernels;
+mod leaves;
 mod moments;
 mod shared;
 #[cfg(test)]
@@ -12,22 +14,21 @@ mod tests;
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::held::HeldVector;
 pub use self::kernels::Operator;
 use self::moments::LazyMoments;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::scores::Source;
 use crate::scores::dtype::DType;
-use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::stored::StoredVector;
 
 /// Operations that one expression may have, each counted once; reading recurses so deep.
 pub(crate) const MAX_OPERATIONS: u32 = 200;
 
-/// One score per row: a vector in files, or an expression over such vectors that is computed when read.
+/// One score per row: a vector in files or in memory, or an expression over vectors that is computed when read.
 ///
 /// A clone is another handle of the same vector.
 #[derive(Debug, Clone)]
@@ -43,6 +44,12 @@ impl Scores {
     pub(crate) fn stored(stored: StoredVector) -> Self {
         let (len, dtype) = (stored.len(), Source::dtype(&stored));
         Self { node: Arc::new(Node::Stored(stored)), len, dtype, operations: Operations::default() }
+    }
+
+    /// A vector in memory.
+    pub fn of_held(held: HeldVector) -> Self {
+        let (len, dtype) = (held.len(), held.dtype());
+        Self { node: Arc::new(Node::Held(held)), len, dtype, operations: Operations::default() }
     }
 
     fn computed(node: Node, len: u64, dtype: DType) -> Result<Self> {
@@ -89,9 +96,9 @@ impl Scores {
             return Err(Error::Value(format!(
                 "the vectors have different lengths: {} rows in {} and {} rows in {}; scores of the same rows are needed",
                 first.len,
-                first.describe_paths(),
+                first.describe_leaves(),
                 other.len,
-                other.describe_paths()
+                other.describe_leaves()
             )));
         }
         let float32 = vectors.iter().all(|scores| scores.computed_dtype() == DType::F32);
@@ -156,6 +163,7 @@ impl Scores {
         match self.node() {
             _ if len == self.len => Ok(self.clone()),
             Node::Stored(stored) => Ok(Self::stored(stored.cut(&rows)?)),
+            Node::Held(held) => Ok(Self::of_held(held.cut(&rows)?)),
             Node::Slice { of, start } => {
                 let start = checked::add(*start, rows.start)?;
                 Self::computed(Node::Slice { of: of.clone(), start }, len, self.dtype)
@@ -167,88 +175,9 @@ impl Scores {
         }
     }
 
-    /// The files it is read from, each once, in the order of the expression.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        let mut paths: Vec<PathBuf> = Vec::new();
-        self.each_stored(&mut |stored| {
-            for path in stored.paths() {
-                if !paths.iter().any(|known| known == path) {
-                    paths.push(path.to_path_buf());
-                }
-            }
-        });
-        paths
-    }
-
-    /// What of its files it is, where these may hold more: each once, in the order of the expression.
-    pub fn chosen(&self) -> Vec<Chosen> {
-        let mut all: Vec<Chosen> = Vec::new();
-        self.each_stored(&mut |stored| {
-            let chosen = stored.chosen();
-            if !chosen.is_all() && !all.contains(chosen) {
-                all.push(chosen.clone());
-            }
-        });
-        all
-    }
-
-    /// Whether any of its values are booleans in files.
-    pub fn reads_booleans(&self) -> bool {
-        let mut any = false;
-        self.each_stored(&mut |stored| any |= stored.chosen().booleans);
-        any
-    }
-
-    /// Whether every value is read through a map of its file, rather than from a copy in memory.
-    pub fn is_mapped(&self) -> bool {
-        let mut mapped = true;
-        self.each_stored(&mut |stored| mapped &= stored.is_mapped());
-        mapped
-    }
-
-    /// Whether it is an expression rather than a vector in files.
+    /// Whether it is an expression rather than values as they lie, in files or in memory.
     pub fn is_computed(&self) -> bool {
-        !matches!(self.node(), Node::Stored(_))
-    }
-
-    fn describe_paths(&self) -> String {
-        let paths = self.paths();
-        match paths.as_slice() {
-            [] => "no file".into(),
-            [one] => one.display().to_string(),
-            [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
-        }
-    }
-
-    /// Calls `visit` for every stored vector of the expression, in its order.
-    pub(crate) fn each_stored(&self, visit: &mut dyn FnMut(&StoredVector)) {
-        self.each_read(0, &mut |stored, _| visit(stored));
-    }
-
-    /// Calls `visit` for every stored vector of the expression, in its order, and how far its rows lie ahead of the
-    /// expression's. What is used more than once is gone through once.
-    pub(super) fn each_read(&self, ahead: u64, visit: &mut dyn FnMut(&StoredVector, u64)) {
-        let (mut seen, mut waiting) = (HashSet::new(), vec![(self, ahead)]);
-        while let Some((scores, ahead)) = waiting.pop() {
-            if self.operations.are_shared() && !seen.insert((address(scores), ahead)) {
-                continue;
-            }
-            let start = match scores.node() {
-                Node::Stored(stored) => {
-                    visit(stored, ahead);
-                    0
-                }
-                Node::Slice { start, .. } => *start,
-                _ => 0,
-            };
-            // Proof: rows of a slice are rows of what it is cut from, whose numbers fit.
-            let ahead = ahead.saturating_add(start);
-            let first = waiting.len();
-            waiting.extend(scores.node().operands().map(|operand| (operand, ahead)));
-            if let Some(operands) = waiting.get_mut(first..) {
-                operands.reverse();
-            }
-        }
+        !matches!(self.node(), Node::Stored(_) | Node::Held(_))
     }
 }
 
@@ -275,6 +204,8 @@ impl Operand {
 pub(crate) enum Node {
     /// They lie in files.
     Stored(StoredVector),
+    /// They lie in memory.
+    Held(HeldVector),
     /// By an operation.
     Binary { operator: Operator, left: Operand, right: Operand },
     /// With the other sign.
@@ -291,7 +222,7 @@ impl Node {
     /// The vectors that it is computed from.
     pub(crate) fn operands(&self) -> impl Iterator<Item = &Scores> {
         let (first, second) = match self {
-            Self::Stored(_) => (None, None),
+            Self::Stored(_) | Self::Held(_) => (None, None),
             Self::Binary { left, right, .. } => (left.scores(), right.scores()),
             Self::Negated(of)
             | Self::Widened(of)

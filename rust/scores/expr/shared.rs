@@ -57,7 +57,7 @@ impl RunEvaluation<'_> {
     fn compute<F: Float>(&mut self, scores: &Scores, ahead: u64, out: &mut [F]) -> Result<()> {
         let same = scores.dtype() == F::DTYPE;
         match scores.node() {
-            Node::Stored(_) => {
+            Node::Stored(_) | Node::Held(_) => {
                 let rows = checked::add(self.rows.start, ahead)?..checked::add(self.rows.end, ahead)?;
                 let mut scratch = Scratch::default();
                 let values = scores.read(rows.clone(), &mut scratch)?;

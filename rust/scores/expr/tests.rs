@@ -1,7 +1,7 @@
 //! Expressions (`eval`, `shared`), held against their values computed one by one, and the moments of vectors (`moments`).
 
 use std::ops::{Add, Div, Mul, Sub};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use half::f16;
 use proptest::prelude::*;
@@ -199,7 +199,13 @@ fn made(step: &Step, known: &[(Scores, Numbers)]) -> Option<(Scores, Numbers)> {
     }
 }
 
-/// Vectors of four types, with the values that arithmetic on them has.
+/// Values that someone else holds.
+fn held<T: Value>(values: &[T]) -> Scores {
+    let bytes = T::wrap(values).as_bytes();
+    Scores::of_held(HeldVector::new(bytes.to_vec().into(), T::DTYPE, None).unwrap())
+}
+
+/// Vectors of four types, in files and in memory, with the values that arithmetic on them has.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // small numbers
 fn vectors(folder: &Path) -> Vec<(Scores, Numbers)> {
     let number = |row: usize, step: usize| ((row * step) % 613) as f32 / 7.0 - 40.0;
@@ -212,6 +218,8 @@ fn vectors(folder: &Path) -> Vec<(Scores, Numbers)> {
         (stored_in(folder, &[&double]), Numbers::F64(double.clone())),
         (stored_in(folder, &[&half]), Numbers::F32(half.iter().map(|value| value.to_f32()).collect())),
         (stored_in(folder, &[&whole]), Numbers::F64(whole.iter().copied().map(f64::from).collect())),
+        (held(&single), Numbers::F32(single)),
+        (held(&whole), Numbers::F64(whole.into_iter().map(f64::from).collect())),
     ]
 }
 
@@ -248,6 +256,28 @@ fn rows_that_a_vector_does_not_have_are_neither_cut_nor_read() {
     let number = || Operand::Number(1.0);
     let said = Scores::binary(Operator::Add, number(), number()).unwrap_err().to_string();
     assert_eq!(said, "an expression over scores needs at least one vector");
+}
+
+#[test]
+fn values_in_memory_are_read_where_they_lie_and_told_by_what_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<i64> = (0..10).collect();
+    let given = HeldVector::new(i64::wrap(&values).as_bytes().to_vec().into(), DType::I64, None).unwrap();
+    let at = given.values().unwrap().as_bytes().as_ptr();
+    let scores = Scores::of_held(given);
+    let cut = scores.slice(2..9).unwrap().slice(1..3).unwrap();
+    assert_eq!(cut.borrow_all().unwrap().as_bytes().as_ptr(), at.wrapping_add(3 * 8));
+    assert_eq!(cut.place_of(1).unwrap(), (PathBuf::new(), 4));
+    assert!(!scores.is_computed() && !scores.is_mapped() && scores.paths().is_empty());
+    let file = stored_in(folder.path(), &[&values[..]]);
+    let both = Scores::binary(Operator::Add, Operand::Scores(file), Operand::Scores(scores.clone())).unwrap();
+    assert!(!both.is_mapped() && both.is_computed());
+    assert_eq!((both.paths().len(), both.held().len()), (1, 1));
+    assert!(both.describe_leaves().ends_with(" and an array in memory"), "{}", both.describe_leaves());
+    // Bytes that are no whole values are a defect, and rows that are not there too.
+    assert!(matches!(HeldVector::new(vec![0; 9].into(), DType::I64, None), Err(Error::Internal(_))));
+    assert!(scores.read(5..11, &mut Scratch::default()).is_err());
+    assert!(matches!(scores.slice(5..11), Err(Error::Index(_))));
 }
 
 #[test]

@@ -170,7 +170,8 @@ def _source(scores: Any) -> str:
         if what is not None
     ]
     made = "" if scores.reduce is None else f", the {scores.reduce} of each row"
-    return shown(f" of {name}{''.join(taken)}{made}")
+    beside = " and an array in memory" if scores.in_memory else ""
+    return shown(f" of {name}{''.join(taken)}{made}{beside}")
 
 
 def _of_tokens(ranking: Ranking, best: Callable[[int], Rows], rule: Rule) -> Selection:
