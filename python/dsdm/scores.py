@@ -154,6 +154,10 @@ def open_scores(
     >>> bonus = np.array([0.5, 0.0, 0.25])
     >>> np.asarray(a * 2 - bonus)
     array([1.5 , 4.  , 5.75])
+    >>> a > bonus * 4
+    array([False,  True,  True])
+    >>> scores[scores >= 5]
+    array([5., 6.], dtype=float32)
     >>> np.save(folder / "matrix.npy", np.float32([[1, 2], [3, 5]]))
     >>> dsdm.open_scores(folder / "matrix.npy", column=1)[:]
     array([2., 5.], dtype=float32)

@@ -7,6 +7,7 @@
 //! computes with vectors. `open` puts the three together.
 
 mod check;
+mod compare;
 mod dtype;
 mod expr;
 mod float;
@@ -22,6 +23,7 @@ mod vector;
 use std::ops::Range;
 use std::path::PathBuf;
 
+pub use compare::{Comparison, Threshold, compare, compare_with_number};
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{HeldVector, Operand, Operator, Scores};
 pub use formats::table::path::fields_named;

@@ -45,13 +45,18 @@ TAKEN = {
     "q": lambda value: not isinstance(value, str | bool) and 0 <= value <= 1,
     "num_proc": lambda value: whole(value) and value > 0,
     "value": lambda value: not isinstance(value, str | bool) and (abs(value) == math.inf or not abs(value) > 2**80),
+    "other": lambda value: not isinstance(value, str | bool | Fraction) and not 2**80 < abs(value) < math.inf,
     "examples": lambda value: whole(value) and 0 <= value <= 1000,
     **dict.fromkeys(["characters", "bins"], lambda value: whole(value) and 1 <= value <= 10_000),
     **dict.fromkeys(["key", "start", "stop"], lambda value: whole(value) and value == -1),
 }
 # How messages name an argument, where not by its name.
 NAMED = {"indices": "ind(ex|ices) ", "key": "row|ind(ex|ices) ", "value": "the number|unsupported operand|sequence by"}
-NAMED |= {"start": "^(start|the slice) ", "stop": "^(stop|the slice) "}
+NAMED |= {
+    "other": "the number|are compared with|unsupported operand",
+    "start": "^(start|the slice) ",
+    "stop": "^(stop|the slice) ",
+}
 
 
 def shown(value):
@@ -83,6 +88,7 @@ def bases(place):
     writing = {"source": TABLE, "indices": [0], "out_dir": place / "out", "row_order": "shuffle"}
     named = {"selection_size": 3, "data_dir": DATA, "rows": 100}
     operators = ["add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"]
+    comparisons = ["lt", "le", "eq", "ne", "gt", "ge"]
     return {
         "dsdm.top_k": [{"scores": SCORES, "k": 2}],
         "dsdm.gumbel_top_k": [{"scores": SCORES, "k": 2, "noise": noise} for noise in ("philox", "numpy")],
@@ -125,6 +131,7 @@ def bases(place):
         "Scores.quantile": [{"self": scores, "q": 0.5}],
         "Scores.histogram": [{"self": scores, "bins": 3}],
         **{f"Scores.__{operator}__": [{"self": scores, "value": 1}] for operator in operators},
+        **{f"Scores.__{comparison}__": [{"self": scores, "other": 1}] for comparison in comparisons},
     }
 
 

@@ -72,12 +72,20 @@ pub(super) fn array<'py>(
     }
 }
 
-/// `scores[a:b:step]`.
-pub(super) fn slice<'py>(
+/// `scores[key]`.
+pub(super) fn item<'py>(
     py: Python<'py>,
     scores: &Scores,
-    slice: &Bound<'py, PySlice>,
+    key: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    match key.cast::<PySlice>() {
+        Ok(key) => slice(py, scores, key),
+        Err(_) => index(py, scores, key),
+    }
+}
+
+/// `scores[a:b:step]`.
+fn slice<'py>(py: Python<'py>, scores: &Scores, slice: &Bound<'py, PySlice>) -> PyResult<Bound<'py, PyAny>> {
     let len = isize::try_from(scores.len()).map_err(|_| Error::Value("more rows than an index".into()))?;
     let taken = slice.indices(len)?;
     let rows = run_of(taken.start, taken.step, taken.slicelength)
@@ -100,11 +108,7 @@ fn run_of(start: isize, step: isize, count: usize) -> Option<Range<u64>> {
 }
 
 /// `scores[i]` and `scores[array]`.
-pub(super) fn index<'py>(
-    py: Python<'py>,
-    scores: &Scores,
-    key: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
+fn index<'py>(py: Python<'py>, scores: &Scores, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if !key.is_instance_of::<PyBool>() {
         match key.extract::<i64>() {
             Ok(row) => return taken(py, scores, &[row])?.get_item(0),

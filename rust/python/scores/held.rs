@@ -7,6 +7,7 @@ use arrow::buffer::Buffer;
 use arrow_pyarrow::PyArrowType;
 use bytes::Bytes;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::array::{as_they_lie, numpy_dtype};
 use crate::error::{Error, Result};
@@ -50,8 +51,19 @@ impl AsRef<[u8]> for ArrowBytes {
     }
 }
 
+/// What makes a vector again out of a pickle: a function, and its arguments.
+pub(super) fn pickled<'py>(
+    py: Python<'py>,
+    scores: &Scores,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    let (text, held) = py.detach(|| scores.describe())?;
+    let held: Vec<_> = held.into_iter().map(|held| values_of(py, held)).collect::<PyResult<_>>()?;
+    let given = if held.is_empty() { (text,).into_pyobject(py)? } else { (text, held).into_pyobject(py)? };
+    Ok((py.import("dsdm._native")?.getattr("rebuild_scores")?, given))
+}
+
 /// The values of a vector in memory, for a pickle: an array where they lie, of uint16 for bfloat16, and their type.
-pub(super) fn pickled(py: Python<'_>, held: HeldVector) -> PyResult<(Bound<'_, PyAny>, &'static str)> {
+fn values_of(py: Python<'_>, held: HeldVector) -> PyResult<(Bound<'_, PyAny>, &'static str)> {
     let scores = Scores::of_held(held);
     let dtype = scores.dtype();
     let own = numpy_dtype(py, if dtype == DType::BF16 { DType::U16 } else { dtype })?;

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use pyo3::basic::CompareOp;
 use pyo3::prelude::*;
-use pyo3::types::{PySlice, PyTuple};
+use pyo3::types::PyTuple;
 
+use super::compare::compared;
 use super::held::pickled;
 use super::operands::range;
 use super::{OpenedAs, PyScores, answer, array, open, summary};
@@ -18,7 +20,7 @@ use crate::shown::told;
 #[pymethods]
 #[allow(clippy::doc_markdown)] // docstrings, in the words of Python
 impl PyScores {
-    // Arithmetic with a numpy array on the left must come to this class, and not run value by value.
+    // Operators with a numpy array on the left must come to this class, and not run value by value.
     #[classattr]
     #[pyo3(name = "__array_ufunc__")]
     const ARRAY_UFUNC: Option<bool> = None;
@@ -53,12 +55,7 @@ impl PyScores {
     /// None for other files, and for several columns.
     #[getter]
     fn column<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(chosen) = self.only_chosen() else { return Ok(None) }; // Proof: nothing, or not one thing.
-        match (chosen.number(), chosen.column) {
-            (Some(number), _) => Ok(Some(number.into_pyobject(py)?.into_any())),
-            (None, Some(name)) => Ok(Some(name.into_pyobject(py)?.into_any())),
-            (None, None) => Ok(None),
-        }
+        self.only_column(py)
     }
 
     /// What was taken of ``.npz``, ``.safetensors`` and of ``.pt`` files that hold several tensors, as `column`.
@@ -114,17 +111,12 @@ impl PyScores {
 
     /// Return the files that its arrays in memory are mapped from by numpy, as far as they are known.
     fn mapped_by_numpy(&self) -> Vec<PathBuf> {
-        let held = self.scores.held();
         // Proof: other arrays are mapped from no file that is known.
-        held.iter().filter_map(|held| Some(held.file()?.to_path_buf())).collect()
+        self.scores.held().iter().filter_map(|held| Some(held.file()?.to_path_buf())).collect()
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let (text, held) = py.detach(|| self.scores.describe())?;
-        let held: Vec<_> = held.into_iter().map(|held| pickled(py, held)).collect::<PyResult<_>>()?;
-        let given =
-            if held.is_empty() { (text,).into_pyobject(py)? } else { (text, held).into_pyobject(py)? };
-        Ok((py.import("dsdm._native")?.getattr("rebuild_scores")?, given))
+        pickled(py, &self.scores)
     }
 
     fn __copy__(&self) -> Self {
@@ -145,10 +137,7 @@ impl PyScores {
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().prepare(slf.py())?;
-        if let Ok(slice) = key.cast::<PySlice>() {
-            return array::slice(slf.py(), &slf.get().scores, slice);
-        }
-        array::index(slf.py(), &slf.get().scores, key)
+        array::item(slf.py(), &slf.get().scores, key)
     }
 
     /// Return all values: read-only and without a copy where they lie as one run in a mapped file, else a copy.
@@ -192,6 +181,23 @@ impl PyScores {
 
     fn __rtruediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         answer(other.py(), self.operate(Operator::Divide, other, true))
+    }
+
+    fn __richcmp__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<Py<PyAny>> {
+        let found = compared(slf, op, other)?;
+        Ok(found.map_or_else(|| slf.py().NotImplemented(), Bound::unbind)) // Proof: the other side is asked.
+    }
+
+    // As ever, of the vector and not of its values: no two that live have the same.
+    fn __hash__(slf: &Bound<'_, Self>) -> usize {
+        slf.as_ptr().addr() >> 4
+    }
+
+    fn __bool__(&self) -> Result<bool> {
+        Err(Error::Value(format!(
+            "{} scores have no truth value; say len(scores) > 0, or (scores > 0).any() or (scores > 0).all()",
+            self.scores.len()
+        )))
     }
 
     fn __neg__(&self) -> Result<Self> {

@@ -1,6 +1,7 @@
 //! Score vectors in Python: `Scores`, and the opening of files.
 
 mod array;
+mod compare;
 mod held;
 mod methods;
 pub(super) mod open;
@@ -25,6 +26,9 @@ use operands::operand;
 /// (``docs/scores.md``); it is read where it lies, and must not change as long as the result is used. Float16,
 /// bfloat16 and float32 are computed in float32, where numbers are rounded to float32; anything with float64 or
 /// integers is computed in float64. Each operation rounds once, as in numpy.
+///
+/// Comparison with a number, another vector or an array in memory gives a numpy array of one boolean per row, which
+/// `exclude=` and `only=` take, and indexing. Scores have no truth value, and are one vector as keys of a dict.
 ///
 /// Indexing gives numpy: a scalar for a number, an array for a slice, for row numbers (negative ones count from
 /// the end) and for a boolean per row. Values of bfloat16 are given as float32.
@@ -56,6 +60,16 @@ impl PyScores {
     fn only_chosen(&self) -> Option<Chosen> {
         let mut all = self.scores.chosen().into_iter();
         all.next().filter(|_| all.next().is_none())
+    }
+
+    /// The column that was taken, if it is one: its name, or its number.
+    fn only_column<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(chosen) = self.only_chosen() else { return Ok(None) }; // Proof: nothing, or not one thing.
+        match (chosen.number(), chosen.column) {
+            (Some(number), _) => Ok(Some(number.into_pyobject(py)?.into_any())),
+            (None, Some(name)) => Ok(Some(name.into_pyobject(py)?.into_any())),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The number by which a deviation divides less than by that of the rows.

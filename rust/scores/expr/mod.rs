@@ -92,19 +92,29 @@ impl Scores {
         let Some(&first) = vectors.first() else {
             return Err(Error::Value("an expression over scores needs at least one vector".into()));
         };
-        if let Some(other) = vectors.iter().find(|other| other.len != first.len) {
-            return Err(Error::Value(format!(
-                "the vectors have different lengths: {} rows in {} and {} rows in {}; scores of the same rows are needed",
-                first.len,
-                first.describe_leaves(),
-                other.len,
-                other.describe_leaves()
-            )));
-        }
+        vectors.iter().try_for_each(|other| first.check_length(other))?;
         let float32 = vectors.iter().all(|scores| scores.computed_dtype() == DType::F32);
         let dtype = if float32 { DType::F32 } else { DType::F64 };
         let len = first.len;
         Self::computed(Node::Binary { operator, left, right }, len, dtype)
+    }
+
+    /// Fails unless another vector has as many rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] with both numbers.
+    pub fn check_length(&self, other: &Self) -> Result<()> {
+        if self.len == other.len {
+            return Ok(());
+        }
+        Err(Error::Value(format!(
+            "the vectors have different lengths: {} rows in {} and {} rows in {}; scores of the same rows are needed",
+            self.len,
+            self.describe_leaves(),
+            other.len,
+            other.describe_leaves()
+        )))
     }
 
     /// Every value with the other sign, in the type that arithmetic has.

@@ -69,7 +69,7 @@ fn row_of(given: i64, len: u64, position: usize) -> Result<u64> {
 }
 
 /// Calls `work` with the number of the first value, the room and a scratch, for every block of `into`.
-fn by_blocks(
+pub(in crate::scores) fn by_blocks(
     into: &mut [u8],
     size: usize,
     job: &Job<'_>,
