@@ -49,8 +49,9 @@ def quantiles(values: NDArray[Any]) -> list[float]:
         if at == below:
             found.append(ascending[below].item())
         else:
-            ends = ascending[[below, below + 1]].astype(np.float64)
-            found.append(float(np.quantile(ends, float(at - below))) if ends[0] != ends[1] else float(ends[0]))
+            low, high = map(Fraction, ascending[below : below + 2].tolist())
+            between = low + (high - low) * (at - below)
+            found.append(ascending[below].item() if low == high else float(between))
     return found
 
 

@@ -69,7 +69,7 @@ def describe(scores: ScoresLike, *, threads: int | None = None) -> Description:
     if found.least is None or found.most is None:
         return Description(found.count, found.nan, *[math.nan] * 7)
     places = [share * (found.count - 1) for share in _QUARTERS]
-    quarters = _between(held, places, threads)
+    quarters = scores_between(held, places, threads)
     low, middle, high = [math.nan if quarter is None else float(quarter) for quarter in quarters]
     return Description(
         count=found.count,
@@ -136,13 +136,16 @@ def _found(held: Any, places: list[Fraction], rule: tuple[str, int], threads: in
     if method != "linear":
         places = [Fraction(math.floor(place) if method == "lower" else math.ceil(place)) for place in places]
     inside = [0 <= place <= numbers - 1 for place in places]
-    found = iter(_between(held, [place for place, is_in in zip(places, inside, strict=True) if is_in], threads))
+    found = iter(scores_between(held, [place for place, is_in in zip(places, inside, strict=True) if is_in], threads))
     values = [next(found) if is_in else math.nan for is_in in inside]
     return [float(value) if method == "linear" and value is not None else value for value in values]
 
 
-def _between(held: Any, places: list[Fraction], threads: int | None) -> list[Any]:
-    """Return the scores at places of the ascending ones: between two of them in proportion, None beside infinity."""
+def scores_between(held: Any, places: Sequence[Fraction], threads: int | None) -> list[Any]:
+    """Return the scores at places of the ascending ones, as they are.
+
+    Between two that differ, it is the float64 next to what lies there in proportion; None if one of them is infinite.
+    """
     wanted = sorted({end for place in places for end in (math.floor(place), math.ceil(place))})
     scores = _native.scores_at(held, np.array(wanted, np.uint64), threads)
     at = dict(zip(wanted, scores, strict=True))

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ from numpy.typing import NDArray
 from dsdm import _native, arrays
 from dsdm.reporting.facts import CutFacts, Histogram, Outside, Part, Quantile, ScoreFacts
 from dsdm.reporting.measure.bins import Bins
-from dsdm.rows.row_numbers import interruptibly
 from dsdm.selection.inputs import HeldScores, engine_scores
 from dsdm.selection.rules.ranked.quantile import bounds_between
 from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking
+from dsdm.selection.summary import scores_between
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +71,12 @@ def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: i
     finite = vector.finite()
     count = finite.count()
     logger.info("looking at %s scores", f"{len(vector):,}")
-    ends = _quantiles_of(finite, (0.0, 1.0)) if count else (0, 0)
-    cut_into = Bins(float(ends[0]), float(ends[1]), bins)
+    least, most = bounds_between(finite, 0.0, 1.0) if count else (None, None)
+    cut_into = Bins(float(least or 0), float(most or 0), bins)
     counted, values = _scan(vector, rows, cut_into)
-    found = (ends[0], *_quantiles_of(finite, SHARES[1:-1]), ends[1]) if count else ()
-    own = _quantiles_of_chosen(values)
+    found = _quantiles(vector.engine, counted.outside, count, threads=vector.threads)
+    chosen = engine_scores(values)
+    own = _quantiles(chosen, counted.chosen_outside, int(counted.chosen.sum()), threads=vector.threads)
     quantiles = [Quantile(share, found[at], own[at] if own else None) for at, share in enumerate(SHARES) if count]
     histogram = Histogram(cut_into.edges.tolist(), counted.rows.tolist(), counted.chosen.tolist()) if count else None
     facts = ScoreFacts(
@@ -88,8 +88,8 @@ def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: i
         chosen_outside=counted.chosen_outside,
         excluded=excluded,
         mean=counted.mean,
-        least=ends[0] if count else None,
-        most=ends[1] if count else None,
+        least=least,
+        most=most,
         quantiles=quantiles,
         histogram=histogram,
     )
@@ -161,26 +161,9 @@ def _sum(one: Outside, other: Outside) -> Outside:
     )
 
 
-def _quantiles_of(ranking: Ranking, shares: tuple[float, ...]) -> list[Number]:
-    """Return quantiles of the scores of a ranking, two by each call."""
-    padded = [*shares, shares[-1]] if len(shares) % 2 else list(shares)
-    pairs = [pair for at, pair in enumerate(pairwise(padded)) if at % 2 == 0]
-    return [end for pair in pairs for end in bounds_between(ranking, *pair) if end is not None][: len(shares)]
-
-
-def _quantiles_of_chosen(values: NDArray[Any]) -> list[Number]:
-    """Return the same quantiles of the finite scores of the chosen rows, which are in memory; none of none."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    ascending = interruptibly(lambda: np.sort(finite), len(finite))
-    if len(ascending) == 0:
+def _quantiles(engine: Any, outside: Outside, count: int, *, threads: int | None) -> list[Number]:
+    """Return the quantiles of the finite ones of some scores, of which there are so many; none of none."""
+    if count == 0:
         return []
-    found: list[Number] = []
-    for share in SHARES:
-        place = Fraction(repr(share)) * (len(ascending) - 1)
-        below = int(place)
-        ends = ascending[below : below + 2]
-        if place == below:
-            found.append(ends[0].item())
-        else:
-            found.append(float(np.quantile(ends.astype(np.float64), float(place - below))))
-    return found
+    first = outside.minus_infinity
+    return scores_between(engine, [Fraction(repr(share)) * (count - 1) + first for share in SHARES], threads)
