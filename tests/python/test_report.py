@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import dsdm
@@ -79,6 +79,7 @@ def check_scores(told, values, rows):
     seed=st.integers(0, 2**32),
     block=st.sampled_from([1, 7, 1 << 18]),
 )
+@example(dtype="int64", n=2, bins=1, seed=0, block=7)  # two scores of 2^63 - 1
 def test_numbers_are_those_of_the_arrays(tmp_path_factory, dtype, n, bins, seed, block):
     values = scores_of(dtype, n, seed)
     omitted = int(np.isnan(values.astype(np.float64)).sum())
