@@ -38,6 +38,7 @@ __all__ = [
     "check_target",
     "count_between",
     "count_of_groups",
+    "counts_between",
     "default_memory_limit",
     "digest_of_rows",
     "fields_named",
@@ -48,6 +49,7 @@ __all__ = [
     "json_bytes",
     "located",
     "moments",
+    "nearest",
     "open_scores",
     "prepare_arrays",
     "read_row_file",
@@ -55,6 +57,7 @@ __all__ = [
     "rows_between",
     "sample",
     "scores_at",
+    "scores_at_shares",
     "top_k",
     "unfinished",
     "verify",
@@ -346,6 +349,7 @@ _Scores: TypeAlias = Scores | tuple[NDArray[np.uint8], str]
 _Excluded: TypeAlias = NDArray[np.int64] | NDArray[np.uint8] | None
 _Options: TypeAlias = tuple[str, str, _Excluded, tuple[float | None, float | None]]
 _Noise: TypeAlias = int | tuple[int, int]
+_Rank: TypeAlias = bool | tuple[_Noise, float] | tuple[float]
 _Groups: TypeAlias = tuple[NDArray[np.uint32], int]
 
 def top_k(
@@ -376,17 +380,17 @@ def gumbel_top_k(
     """
 
 def count_of_groups(
-    scores: _Scores, rank: bool | tuple[_Noise, float], groups: _Groups, options: _Options, threads: int | None
+    scores: _Scores, rank: _Rank, groups: _Groups, options: _Options, threads: int | None
 ) -> NDArray[np.uint64]:
     """How many rows of each group can be chosen.
 
-    `rank` is whether large scores are good, or the noise and the temperature of a draw. `groups` are the group of each
-    row, and how many groups there are.
+    `rank` is whether large scores are good, the noise and the temperature of a draw, or the value to be near to.
+    `groups` are the group of each row, and how many groups there are.
     """
 
 def best_of_groups(
     scores: _Scores,
-    rank: bool | tuple[_Noise, float],
+    rank: _Rank,
     groups: _Groups,
     quotas: NDArray[np.uint64],
     options: _Options,
@@ -403,6 +407,14 @@ def rows_between(
     scores: _Scores, largest: bool, options: _Options, threads: int | None
 ) -> tuple[NDArray[np.int64], tuple[int, int] | None]:
     """The rows that `count_between` counts, ascending; the first with the worst score, and how many have it."""
+
+def nearest(scores: _Scores, k: int, value: float, options: _Options, threads: int | None) -> NDArray[np.int64]:
+    """The `k` rows whose scores are nearest to a finite value; of equal distances, the lower rows. NaN has none."""
+
+def counts_between(
+    scores: _Scores, options: _Options, bounds: Sequence[tuple[float | None, float | None]], threads: int | None
+) -> list[int]:
+    """How many rows `count_between` counts between each of some bounds, in one pass; those of the options are none."""
 
 def count_between(scores: _Scores, options: _Options, threads: int | None) -> int:
     """How many rows have a score between two bounds, both included, and are not excluded."""
@@ -432,6 +444,15 @@ def moments(scores: _Scores, threads: int | None) -> Moments:
 
 def scores_at(scores: _Scores, places: NDArray[np.uint64], threads: int | None) -> list[int | float]:
     """The scores at some places, from 0 on, of the ascending scores that are numbers."""
+
+def scores_at_shares(
+    scores: _Scores, shares: Sequence[tuple[int, int]], options: _Options, threads: int | None
+) -> tuple[int, list[tuple[int | float, int | float]]]:
+    """How many rows may be chosen, and the scores below and above each share of them: one pass.
+
+    A share is its digits and how many of them stand behind the point. It lies at the place `share * (count - 1)` of the
+    ascending scores, so that both scores are one where this is a whole number. There are none of no rows.
+    """
 
 def histogram(
     scores: _Scores, edges: Sequence[float], threads: int | None

@@ -24,9 +24,9 @@ mod _native {
     #[pymodule_export]
     use super::select::quotas::{best_of_groups, count_of_groups, group_codes};
     #[pymodule_export]
-    use super::select::summary::{Moments, histogram, moments, scores_at};
+    use super::select::summary::{Moments, histogram, moments, scores_at, scores_at_shares};
     #[pymodule_export]
-    use super::select::{count_between, gumbel_top_k, rows_between, sample, top_k};
+    use super::select::{count_between, counts_between, gumbel_top_k, nearest, rows_between, sample, top_k};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

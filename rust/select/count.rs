@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::between::Between;
 use super::exclude::Exclude;
 use super::key::Keyed;
 use super::number::Nan;
@@ -21,51 +22,61 @@ use crate::with_dtype;
 /// A NaN counts where the options let it be chosen: as the largest where there is no upper bound, as the smallest where
 /// there is no lower one. The order of the options means nothing here.
 pub fn count_between(source: &dyn Source, options: &SelectOptions<'_>, job: &Job<'_>) -> Result<u64> {
+    let counts = counts_between(source, options, &[options.between], job)?;
+    counts.into_iter().try_fold(0, checked::add)
+}
+
+/// Returns how many rows that are not excluded have a score between each of some bounds, in one pass. The bounds of the
+/// options mean nothing here; else it counts as [`count_between`] does.
+pub fn counts_between(
+    source: &dyn Source,
+    options: &SelectOptions<'_>,
+    bounds: &[Between],
+    job: &Job<'_>,
+) -> Result<Vec<u64>> {
     source.prepare(job)?;
-    let (mut sum, mut stats) = (0, PassStats::default());
-    for (count, seen) in with_dtype!(source.dtype(), T => counted::<T>(source, options, job))? {
-        sum = checked::add(sum, count)?;
+    let (mut sums, mut stats) = (vec![0; bounds.len()], PassStats::default());
+    for (counts, seen) in with_dtype!(source.dtype(), T => counted::<T>(source, options, bounds, job))? {
+        for (sum, count) in checked::zip(&mut sums, counts)? {
+            *sum = checked::add(*sum, count)?;
+        }
         stats.merge(&seen)?;
     }
     check_nan(options.nan, stats)?;
-    Ok(sum)
+    Ok(sums)
 }
 
 /// What each thread counted.
 fn counted<T: Keyed>(
     source: &dyn Source,
     options: &SelectOptions<'_>,
+    bounds: &[Between],
     job: &Job<'_>,
-) -> Result<Vec<(u64, PassStats)>> {
+) -> Result<Vec<(Vec<u64>, PassStats)>> {
     // Where no number of the type lies between the bounds, the rows are read all the same: a NaN may be an error.
-    let keys = options.between.keys::<T>();
+    let keys: Vec<_> = bounds.iter().map(Between::keys::<T>).collect();
     each_block::<T, _>(
         source,
         job,
-        || (0, PassStats::default()),
-        |(count, seen), block| {
-            *count = checked::add(*count, count_of(block, keys.as_ref(), options, seen))?;
-            Ok(())
-        },
+        || (vec![0; keys.len()], PassStats::default()),
+        |(counts, seen), block| count(block, &keys, options, counts, seen),
     )
 }
 
-fn count_of<T: Keyed>(
+fn count<T: Keyed>(
     (start, values): Block<'_, T>,
-    keys: Option<&RangeInclusive<u64>>,
+    keys: &[Option<RangeInclusive<u64>>],
     options: &SelectOptions<'_>,
+    counts: &mut [u64],
     stats: &mut PassStats,
-) -> u64 {
-    if matches!(options.exclude, Exclude::Nothing) && !dispatch(AnyNan { values }) {
-        let Some(keys) = keys else { return 0 }; // Proof: no number of the type lies between the bounds.
-        let (low, high) = (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end()));
-        if T::nothing_passes(low) || T::nothing_passes(high) {
-            return 0; // Proof: as above.
+) -> Result<()> {
+    if matches!(options.exclude, Exclude::Nothing) && !any_nan(values) {
+        for (count, keys) in checked::zip(counts, keys)? {
+            *count = checked::add(*count, count_passing(values, keys.as_ref()))?;
         }
-        return dispatch(CountPassing::<T> { values, low, high });
+        return Ok(());
     }
     let mut excluded = options.exclude.cursor(start);
-    let mut count = 0;
     // Proof: rows are counted, as many as there are values.
     for (row, &value) in (start..).zip(values) {
         if excluded.excludes(row) {
@@ -76,9 +87,26 @@ fn count_of<T: Keyed>(
             continue;
         }
         let key = value.key_with(options.nan);
-        count += u64::from(keys.is_some_and(|keys| keys.contains(&key)));
+        for (count, keys) in checked::zip(&mut *counts, keys)? {
+            *count += u64::from(keys.as_ref().is_some_and(|keys| keys.contains(&key)));
+        }
     }
-    count
+    Ok(())
+}
+
+/// Returns whether a value is NaN.
+pub(super) fn any_nan<T: Keyed>(values: &[T]) -> bool {
+    dispatch(AnyNan { values })
+}
+
+/// Returns how many values have some keys. None of the values is NaN.
+pub(super) fn count_passing<T: Keyed>(values: &[T], keys: Option<&RangeInclusive<u64>>) -> u64 {
+    let Some(keys) = keys else { return 0 }; // Proof: no number of the type lies between the bounds.
+    let (low, high) = (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end()));
+    if T::nothing_passes(low) || T::nothing_passes(high) {
+        return 0; // Proof: as above.
+    }
+    dispatch(CountPassing::<T> { values, low, high })
 }
 
 struct AnyNan<'a, T> {

@@ -9,8 +9,8 @@
 //! sort them by key, lower rows first, and return the rows     candidates/order, candidates/radix_sort
 //! ```
 //!
-//! Selections differ in what they rank a row by: its score ([`top_k()`]), its score plus noise ([`gumbel_top_k`]), or
-//! random bits alone ([`sample()`]). Each is a `Ranker`, and they share the rest. Memory is proportional to k and not
+//! Selections differ in what they rank a row by: its score ([`top_k()`]), how near it is to a value ([`nearest`]), its score
+//! plus noise ([`gumbel_top_k`]), or random bits alone ([`sample()`]). Each is a `Ranker`, and they share the rest. Memory is proportional to k and not
 //! to the length of the vector.
 //!
 //! Two words: a key ascends with the score; a sort key ascends from the best row to the worst.
@@ -24,6 +24,7 @@ mod exclude;
 mod gumbel;
 mod hits;
 mod key;
+mod near;
 mod noise;
 mod number;
 mod options;
@@ -36,14 +37,17 @@ mod top_k;
 mod validate;
 
 pub use between::Between;
-pub use count::count_between;
+pub use count::{count_between, counts_between};
 pub use exclude::Exclude;
 pub use gumbel::{Noise, gumbel_top_k};
+pub use near::nearest;
 pub use number::{Nan, Number};
 pub use options::{Order, SelectOptions};
 pub use quota::{GroupCodes, Groups, RankBy, best_of_groups, count_of_groups, group_codes};
 pub use rows_between::{RowsBetween, Worst, rows_between};
 pub use sample::sample;
-pub use summary::{Histogram, MOST_BINS, Moments, histogram, moments, scores_at};
+pub use summary::{
+    AtShares, Histogram, MOST_BINS, Moments, Share, histogram, moments, scores_at, scores_at_shares,
+};
 pub use top_k::top_k;
 pub use validate::check_k;

@@ -208,6 +208,40 @@ pub(super) fn top_k<'py>(
     })
 }
 
+/// Returns the `k` rows whose scores are nearest to a value, as int64.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn nearest<'py>(
+    py: Python<'py>,
+    scores: ScoresArgument<'py>,
+    k: u64,
+    value: NumberArgument,
+    options: OptionsArgument<'py>,
+    threads: Option<i64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let (source, options) = borrowed(py, &scores, &options)?;
+    filled(py, k, (source.len(), &options.exclude), threads, |rows, job| {
+        select::nearest(&*source, rows, value.number(), &options, job)
+    })
+}
+
+/// Returns how many rows have a score between each of some bounds.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn counts_between<'py>(
+    py: Python<'py>,
+    scores: ScoresArgument<'py>,
+    options: OptionsArgument<'py>,
+    bounds: Vec<BetweenArgument>,
+    threads: Option<i64>,
+) -> PyResult<Vec<u64>> {
+    let (source, options) = borrowed(py, &scores, &options)?;
+    let bounds = bounds.into_iter().map(between).collect::<Result<Vec<Between>>>()?;
+    call::run(py, call::threads(threads)?, None, |job| {
+        select::counts_between(&*source, &options, &bounds, job)
+    })
+}
+
 /// Returns how many rows have a score between two bounds.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)]

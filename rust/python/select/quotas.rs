@@ -3,21 +3,24 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::{NoiseArgument, OptionsArgument, ScoresArgument, borrowed, slice, values_of};
+use super::{NoiseArgument, NumberArgument, OptionsArgument, ScoresArgument, borrowed, slice, values_of};
 use crate::python::call;
 use crate::select::{self, Groups, RankBy};
 
-/// By what rows are ranked, as an argument: the noise and the temperature of a draw, or whether large scores are good.
+/// By what rows are ranked, as an argument: the noise and the temperature of a draw, whether large
+/// scores are good, or the value that they are to be near to.
 #[derive(FromPyObject)]
 pub(in crate::python) enum RankArgument {
     Draw(NoiseArgument, f64),
     Score(bool),
+    Near((NumberArgument,)),
 }
 
 impl RankArgument {
     fn rank(self) -> RankBy {
         match self {
             Self::Score(largest) => RankBy::Score { largest },
+            Self::Near((value,)) => RankBy::Near { value: value.number() },
             Self::Draw(noise, temperature) => RankBy::Draw { noise: noise.noise(), temperature },
         }
     }

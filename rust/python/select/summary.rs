@@ -3,10 +3,11 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::{NumberArgument, ScoresArgument, slice};
+use super::{NumberArgument, OptionsArgument, ScoresArgument, borrowed, slice};
 use crate::checked;
+use crate::error::Result;
 use crate::python::call;
-use crate::select::{self, Number};
+use crate::select::{self, Number, Share};
 
 /// Count, extremes, mean and standard deviation of scores.
 #[pyclass(frozen, get_all, module = "dsdm._native")]
@@ -51,6 +52,28 @@ pub(in crate::python) fn scores_at(
     let places = slice(&places)?;
     let found = call::run(py, call::threads(threads)?, None, |job| select::scores_at(&*source, places, job))?;
     Ok(found.into_iter().map(given).collect())
+}
+
+/// How many rows may be chosen, and the scores below and above each share.
+type ByShares = (u64, Vec<(NumberArgument, NumberArgument)>);
+
+/// Returns how many rows may be chosen, and the two scores on either side of shares of them.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // the face of the Python function
+pub(in crate::python) fn scores_at_shares(
+    py: Python<'_>,
+    scores: ScoresArgument<'_>,
+    shares: Vec<(u64, u32)>,
+    options: OptionsArgument<'_>,
+    threads: Option<i64>,
+) -> PyResult<ByShares> {
+    let (source, options) = borrowed(py, &scores, &options)?;
+    let shares = shares.into_iter().map(|(digits, decimals)| Share::new(digits, decimals));
+    let shares = shares.collect::<Result<Vec<Share>>>()?;
+    let found = call::run(py, call::threads(threads)?, None, |job| {
+        select::scores_at_shares(&*source, &shares, &options, job)
+    })?;
+    Ok((found.count, found.ends.into_iter().map(|(low, high)| (given(low), given(high))).collect()))
 }
 
 /// Returns how many scores lie in each bin, how many are NaN, and the first row that is.

@@ -19,7 +19,7 @@ pub(super) mod blocks;
 pub(super) mod ranker;
 pub(super) mod scan;
 pub(super) mod tasks;
-mod threshold;
+pub(super) mod threshold;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -59,18 +59,11 @@ pub(super) fn estimate<E: Entry>(
     job: &Job<'_>,
 ) -> Result<ThresholdEstimate<E>> {
     let rows = ranker.rows();
-    if rows < MIN_ROWS {
+    let Some(sample) = Sample::of(ranker) else {
+        // Proof: no threshold rules no row out.
         return Ok(ThresholdEstimate { threshold: E::WORST, low: 0, high: 0 });
-    }
-    // A multiple of what a thread takes at once.
-    let runs = (rows / MIN_ROWS * RUNS_PER_TASK).min(MAX_RUNS);
-    let sample = Sample { ranker, jitter: Philox::new(0, Philox::THRESHOLD), runs, stratum: rows / runs };
-    if let Some(source) = ranker.source() {
-        let missing = |number: u64| source.hint_will_need(sample.run(number));
-        if (0..runs).step_by(PROBE_EVERY).any(missing) {
-            (0..runs).for_each(|number| _ = missing(number));
-        }
-    }
+    };
+    let runs = sample.runs;
     let mut found = sample.collect(E::WORST, |number| number.is_multiple_of(ROUGH_EVERY), job)?;
     let rough = sample_rank(k, rows, runs / ROUGH_EVERY * RUN_ROWS, 10.0);
     if rough >= found.len() {
@@ -81,6 +74,15 @@ pub(super) fn estimate<E: Entry>(
     found.extend(sample.collect(threshold, |number| !number.is_multiple_of(ROUGH_EVERY), job)?);
     let rank = sample_rank(k, rows, runs * RUN_ROWS, 5.0).min(found.len() - 1);
     Ok(summarize(&mut found, Some(rank)))
+}
+
+/// Returns the sort keys of a sample of the rows that can be chosen, ascending; none of few rows.
+pub(in crate::select) fn sampled<E: Entry>(ranker: &dyn Ranker<E>, job: &Job<'_>) -> Result<Vec<u64>> {
+    let Some(sample) = Sample::of(ranker) else { return Ok(Vec::new()) }; // Proof: as documented.
+    let found = sample.collect(E::WORST, |_| true, job)?;
+    let mut keys: Vec<u64> = found.into_iter().map(Entry::sort_key).collect();
+    keys.sort_unstable();
+    Ok(keys)
 }
 
 /// Returns how many of `sampled` rows belong to the `k` best of `rows`, at most, up to so many standard deviations.
@@ -115,7 +117,25 @@ struct Sample<'a, E: Entry> {
     stratum: u64,
 }
 
-impl<E: Entry> Sample<'_, E> {
+impl<'a, E: Entry> Sample<'a, E> {
+    /// Places the runs, and asks for their scores. Of few rows there is no sample.
+    fn of(ranker: &'a dyn Ranker<E>) -> Option<Self> {
+        let rows = ranker.rows();
+        if rows < MIN_ROWS {
+            return None;
+        }
+        // A multiple of what a thread takes at once.
+        let runs = (rows / MIN_ROWS * RUNS_PER_TASK).min(MAX_RUNS);
+        let sample = Self { ranker, jitter: Philox::new(0, Philox::THRESHOLD), runs, stratum: rows / runs };
+        if let Some(source) = ranker.source() {
+            let missing = |number: u64| source.hint_will_need(sample.run(number));
+            if (0..runs).step_by(PROBE_EVERY).any(missing) {
+                (0..runs).for_each(|number| _ = missing(number));
+            }
+        }
+        Some(sample)
+    }
+
     /// Returns the rows of one run.
     fn run(&self, number: u64) -> Range<u64> {
         // Proof: a run as long as its stretch has one place to start.

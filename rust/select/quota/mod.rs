@@ -1,10 +1,12 @@
-//! Selects so many rows of each group: the best by score, or drawn.
+//! Selects so many rows of each group: the best by score, the nearest to a value, or drawn.
 
 mod codes;
 mod groups;
 
 use super::candidates::entry::Entry;
 use super::gumbel::{self, Noise};
+use super::near;
+use super::number::Number;
 use super::options::SelectOptions;
 use super::pass::ranker::{Ranker, Visit};
 use super::top_k;
@@ -24,6 +26,11 @@ pub enum RankBy {
     Score {
         /// Whether large scores are good.
         largest: bool,
+    },
+    /// By how near their scores are to a value.
+    Near {
+        /// The value.
+        value: Number,
     },
     /// By their scores over the temperature, plus noise: a draw.
     Draw {
@@ -46,6 +53,7 @@ impl RankBy {
         source.prepare(job)?;
         match self {
             Self::Score { largest } => top_k::visit(source, largest, options, visit),
+            Self::Near { value } => near::visit(source, value, options, visit),
             Self::Draw { noise, temperature } => gumbel::visit(source, noise, temperature, options, visit),
         }
     }
@@ -130,8 +138,7 @@ mod tests {
     use super::*;
     use crate::scores::Values;
     use crate::select::between::Between;
-    use crate::select::number::Number;
-    use crate::select::{Exclude, Nan, gumbel_top_k, top_k};
+    use crate::select::{Exclude, Nan, gumbel_top_k, nearest, top_k};
 
     /// The oracle: each group by itself, with the rows of all others excluded.
     fn one_by_one(
@@ -150,6 +157,7 @@ mod tests {
             let (source, job) = (Values::F32(scores), Job::new(1));
             match rank {
                 RankBy::Score { largest } => top_k(&source, &mut rows, largest, &options, &job).unwrap(),
+                RankBy::Near { value } => nearest(&source, &mut rows, value, &options, &job).unwrap(),
                 RankBy::Draw { noise, temperature } => {
                     gumbel_top_k(&source, &mut rows, noise, temperature, &options, &job).unwrap();
                 }
@@ -174,6 +182,7 @@ mod tests {
         for rank in [
             RankBy::Score { largest: true },
             RankBy::Score { largest: false },
+            RankBy::Near { value: Number::Float(2.3) },
             draw(Noise::Philox { seed: 3 }),
             draw(Noise::Numpy { state: 5 << 90, increment: 12_345 }),
         ] {

@@ -130,10 +130,7 @@ impl Scan<'_> {
     fn block<T: Keyed>(&self, (start, values): Block<'_, T>, part: &mut Part) -> Result<()> {
         let mut hits = std::mem::take(&mut part.hits);
         hits.resize(hits.len().max(values.len()), 0);
-        let bounds =
-            self.keys.as_ref().map(|keys| (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end())));
-        let bounds = bounds.filter(|&(low, high)| !T::nothing_passes(low) && !T::nothing_passes(high));
-        let mut count = dispatch(FindPassing::<T> { values, bounds, hits: &mut hits });
+        let mut count = find_passing(values, self.keys.as_ref(), &mut hits);
         let worst = dispatch(WorstOf { values, hits: &hits[..count], largest: self.largest });
         if worst.any_nan || !matches!(self.options.exclude, Exclude::Nothing) {
             count = self.one_by_one((start, values), &mut hits[..count], part)?;
@@ -185,8 +182,19 @@ fn rank(key: u64, largest: bool) -> u64 {
     if largest { !key } else { key }
 }
 
-/// Writes the offsets of the values between two bounds, and of every NaN; without bounds of NaN alone. Returns their
-/// number.
+/// Writes the offsets of the values that have some keys, and of every NaN; without keys of NaN alone. Returns their
+/// number. There is room for all values.
+pub(super) fn find_passing<T: Keyed>(
+    values: &[T],
+    keys: Option<&RangeInclusive<u64>>,
+    hits: &mut [u32],
+) -> usize {
+    let bounds = keys.map(|keys| (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end())));
+    let bounds = bounds.filter(|&(low, high)| !T::nothing_passes(low) && !T::nothing_passes(high));
+    dispatch(FindPassing::<T> { values, bounds, hits })
+}
+
+/// As [`find_passing`], by bounds.
 struct FindPassing<'a, T: Keyed> {
     values: &'a [T],
     bounds: Option<(T::Bound, T::Bound)>,

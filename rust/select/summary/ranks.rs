@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::scores::Source;
 use crate::select::key::Keyed;
-use crate::select::number::Number;
+use crate::select::number::{Nan, Number};
+use crate::select::options::SelectOptions;
 use crate::select::pass::blocks::each_block;
 use crate::with_dtype;
 
@@ -30,7 +31,10 @@ pub fn scores_at(source: &dyn Source, places: &[u64], job: &Job<'_>) -> Result<V
     }
     source.check_unchanged()?;
     source.prepare(job)?;
-    with_dtype!(source.dtype(), T => at::<T>(source, places, job))
+    let options = SelectOptions { nan: Nan::Omit, ..SelectOptions::default() };
+    with_dtype!(source.dtype(), T => {
+        Ok(keys_at::<T>(source, places, &options, job)?.into_iter().map(T::number_of).collect())
+    })
 }
 
 /// A place among the keys that begin with the digits that are known of its own.
@@ -40,7 +44,13 @@ struct Place {
     place: u64,
 }
 
-fn at<T: Keyed>(source: &dyn Source, places: &[u64], job: &Job<'_>) -> Result<Vec<Number>> {
+/// Returns the keys at some places of the ascending scores that may be chosen. NaN has no place there, and is no error.
+pub(super) fn keys_at<T: Keyed>(
+    source: &dyn Source,
+    places: &[u64],
+    options: &SelectOptions<'_>,
+    job: &Job<'_>,
+) -> Result<Vec<u64>> {
     let mut found: Vec<Place> = places.iter().map(|&place| Place { digits: 0, place }).collect();
     let mut left = u64::BITS - T::number_keys().end().leading_zeros();
     while left > 0 {
@@ -51,14 +61,14 @@ fn at<T: Keyed>(source: &dyn Source, places: &[u64], job: &Job<'_>) -> Result<Ve
         let bits = COUNTER_BITS.saturating_sub(known.len().next_power_of_two().trailing_zeros());
         let bits = bits.clamp(1, MOST_BITS).min(left);
         left = checked::sub(left, bits)?;
-        let counts = count::<T>(source, &known, (left, bits), job)?;
+        let counts = count::<T>(source, &known, (left, bits), options, job)?;
         for place in &mut found {
             // Proof: the digits of every place are among those that are known.
             let of = known.binary_search(&place.digits).unwrap_or_default();
             *place = within(*place, checked::get(&counts, of << bits..(of + 1) << bits)?, bits)?;
         }
     }
-    Ok(found.into_iter().map(|place| T::number_of(place.digits)).collect())
+    Ok(found.into_iter().map(|place| place.digits).collect())
 }
 
 /// Counts the keys that begin with each of the digits that are known, by the digit behind them.
@@ -66,16 +76,27 @@ fn count<T: Keyed>(
     source: &dyn Source,
     known: &[u64],
     (left, bits): (u32, u32),
+    options: &SelectOptions<'_>,
     job: &Job<'_>,
 ) -> Result<Vec<u64>> {
     let len = known.len() << bits;
+    let keys = options.between.keys::<T>();
     let parts = each_block::<T, Vec<u64>>(
         source,
         job,
         || vec![0; len],
-        |counts, (_, values)| {
-            for value in values.iter().filter(|value| !value.is_nan()) {
-                let digits = value.key() >> left;
+        |counts, (start, values)| {
+            let mut excluded = options.exclude.cursor(start);
+            // Proof: rows are counted, as many as there are values.
+            for (row, value) in (start..).zip(values) {
+                if value.is_nan() || excluded.excludes(row) {
+                    continue;
+                }
+                let key = value.key();
+                if !keys.as_ref().is_some_and(|keys| keys.contains(&key)) {
+                    continue;
+                }
+                let digits = key >> left;
                 if let Ok(of) = known.binary_search(&(digits >> bits)) {
                     counts[of << bits | low_bits(digits, bits)] += 1;
                 }

@@ -7,8 +7,15 @@ use super::*;
 use crate::error::Error;
 use crate::exec::job::Job;
 use crate::scores::{Source, Value};
+use crate::select::between::Between;
+use crate::select::candidates::entry::Entry;
+use crate::select::exclude::Exclude;
 use crate::select::key::Keyed;
-use crate::select::number::Number;
+use crate::select::number::{Nan, Number};
+use crate::select::options::SelectOptions;
+use crate::select::pass::ranker::{Ranker, Visit};
+use crate::select::pass::threshold;
+use crate::select::top_k;
 
 /// The numbers among values, ascending.
 fn ascending<T: Keyed>(values: &[T]) -> Vec<Number> {
@@ -79,6 +86,141 @@ proptest! {
         check(&of(&bits, |bits| f32::from_bits(bits as u32)), &edges, threads);
         check(&of(&bits, f64::from_bits), &edges, threads);
     }
+}
+
+/// The oracle: the scores at the places of a share among all that may be chosen, sorted.
+fn ends_of(sorted: &[Number], digits: u64, decimals: u32) -> (Number, Number) {
+    let one = 10_u128.pow(decimals);
+    let product = u128::from(digits) * (sorted.len() as u128 - 1);
+    let at = |place: u128| sorted[usize::try_from(place).unwrap()];
+    (at(product / one), at(product.div_ceil(one)))
+}
+
+fn check_shares<T: Keyed + Value>(values: &[T], excluded: &[bool], between: Between, shares: &[(u64, u32)]) {
+    let mask: Vec<u8> = excluded.iter().map(|&is| u8::from(is)).collect();
+    let exclude = if excluded.contains(&true) {
+        Exclude::mask(&mask, values.len() as u64).unwrap()
+    } else {
+        Exclude::Nothing
+    };
+    let mut options = SelectOptions { exclude, between, nan: Nan::Omit, ..SelectOptions::default() };
+    let keys = between.keys::<T>();
+    let allowed = |&at: &usize| {
+        !values[at].is_nan()
+            && !excluded[at]
+            && keys.as_ref().is_some_and(|keys| keys.contains(&values[at].key()))
+    };
+    let mut sorted: Vec<u64> = (0..values.len()).filter(allowed).map(|at| values[at].key()).collect();
+    sorted.sort_unstable();
+    let sorted: Vec<Number> = sorted.into_iter().map(T::number_of).collect();
+    let asked: Vec<Share> =
+        shares.iter().map(|&(digits, decimals)| Share::new(digits, decimals).unwrap()).collect();
+    let source = T::wrap(values);
+    for threads in [1, 3] {
+        let found = scores_at_shares(&source, &asked, &options, &Job::new(threads)).unwrap();
+        assert_eq!(found.count, sorted.len() as u64);
+        let expected: Vec<_> = if sorted.is_empty() {
+            Vec::new()
+        } else {
+            shares.iter().map(|&(digits, decimals)| ends_of(&sorted, digits, decimals)).collect()
+        };
+        assert_eq!(found.ends, expected, "{shares:?}");
+    }
+    options.nan = Nan::Raise;
+    let any_nan = values.iter().zip(excluded).any(|(value, excluded)| value.is_nan() && !excluded);
+    assert_eq!(scores_at_shares(&source, &asked, &options, &Job::new(2)).is_err(), any_nan);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_precision_loss)] // random bits
+    fn scores_at_shares_are_those_of_a_sort(
+        len in prop_oneof![0..300usize, 16_000..17_000usize, 60_000..70_000usize],
+        seed: u64, spread in 0u32..64, every in 0usize..5, ascends: bool,
+        bounds in proptest::option::of((-90i32..50, 0i32..90)),
+        shares in prop::collection::vec(prop_oneof![
+            (0..=1000u64, Just(3u32)), (0..=10u64.pow(17), Just(17u32)), (1..99u64, 18..30u32), Just((1, 0)), Just((0, 1)),
+        ], 0..4),
+    ) {
+        let bits = |row: usize| (row as u64 + 1).wrapping_mul(seed | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut whole: Vec<i64> = (0..len).map(|row| bits(row) as i64 >> spread).collect();
+        if ascends {
+            // Runs of a sample are no independent rows then.
+            whole.sort_unstable();
+        }
+        let excluded: Vec<bool> = (0..len).map(|row| every > 1 && row % every == 0).collect();
+        let between = bounds.map_or_else(Between::default, |(low, more)| {
+            Between::new(Some(Number::Integer(low.into())), Some(Number::Integer((low + more).into()))).unwrap()
+        });
+        let floats: Vec<f32> = whole.iter().map(|&n| if n % 97 == 5 { f32::NAN } else { n as f32 / 4.0 }).collect();
+        check_shares(&whole, &excluded, between, &shares);
+        check_shares(&of(&whole.iter().map(|&n| n.cast_unsigned()).collect::<Vec<_>>(), |n| n as i8), &excluded, between, &shares);
+        check_shares(&floats, &excluded, between, &shares);
+        check_shares(&floats.iter().map(|&n| f16::from_f32(n)).collect::<Vec<_>>(), &excluded, between, &shares);
+        check_shares(&whole.iter().map(|&n| f64::from_bits(n.cast_unsigned())).collect::<Vec<_>>(), &excluded, between, &shares);
+    }
+}
+
+/// Where the rows of the sample are not like the others, and where more different scores lie in a window than are held.
+#[test]
+fn a_sample_that_misleads_costs_no_score() {
+    let rows = 200_000_u64;
+    let scramble = |row: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut scores: Vec<u64> = (0..rows).map(scramble).collect();
+    for share in [250, 500, 999] {
+        check_shares(&scores, &vec![false; scores.len()], Between::default(), &[(share, 3), (share - 1, 3)]);
+    }
+    // All that a sample sees: one score; and most others are smaller.
+    let all = scores.clone();
+    let is_sampled = sampled_rows(rows);
+    for (row, score) in scores.iter_mut().enumerate() {
+        *score = if is_sampled[row] { u64::MAX } else { all[row] >> 1 };
+    }
+    for share in [1, 100, 500, 900] {
+        check_shares(
+            &scores,
+            &vec![false; scores.len()],
+            Between::default(),
+            &[(share, 3), (1000 - share, 3)],
+        );
+    }
+}
+
+/// Which rows of so many a sample looks at: those whose scores it tells.
+fn sampled_rows(rows: u64) -> Vec<bool> {
+    struct Sampled;
+    impl Visit for Sampled {
+        type Output = Vec<u64>;
+        fn visit<E: Entry>(&self, ranker: &dyn Ranker<E>) -> crate::error::Result<Vec<u64>> {
+            threshold::sampled(ranker, &Job::new(1))
+        }
+    }
+    let numbers: Vec<u64> = (0..rows).collect();
+    let seen = top_k::visit(&u64::wrap(&numbers), false, &SelectOptions::default(), &Sampled).unwrap();
+    let mut is_sampled = vec![false; numbers.len()];
+    for row in seen {
+        is_sampled[usize::try_from(row).unwrap()] = true;
+    }
+    assert!(is_sampled.contains(&true) && is_sampled.contains(&false));
+    is_sampled
+}
+
+#[test]
+fn shares_that_are_none_are_refused() {
+    assert!(Share::new(2, 0).is_err());
+    assert!(Share::new(10_000_001, 7).is_err());
+    let job = Job::new(1);
+    let of = |shares: &[Share], nan| {
+        let options = SelectOptions { nan, ..SelectOptions::default() };
+        scores_at_shares(&f64::wrap(&[1.0]), shares, &options, &job)
+    };
+    let half = Share::new(5, 1).unwrap();
+    let one = (Number::Float(1.0), Number::Float(1.0));
+    assert_eq!(of(&[half; 64], Nan::Raise).unwrap(), AtShares { count: 1, ends: vec![one; 64] });
+    assert!(of(&[half; 65], Nan::Raise).unwrap_err().to_string().contains("at most 64"));
+    assert!(of(&[half], Nan::Largest).unwrap_err().to_string().contains("beside all quantiles"));
 }
 
 #[test]

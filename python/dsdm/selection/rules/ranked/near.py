@@ -1,14 +1,13 @@
 """Rows whose scores are nearest to a value."""
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking, Rows
+from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows
 
 _LARGE = 2.0**1022
 """Half a distance that float64 has no room for, or nearly so."""
@@ -17,7 +16,7 @@ _LARGE = 2.0**1022
 def nearest(ranking: Ranking, value: Number, k: int) -> Rows:
     """Return the `k` rows whose scores are nearest to a value, the nearest first; of equal distances, the lower row.
 
-    Distances are compared as they are, without rounding. Memory: proportional to `k`.
+    Distances are compared as they are, without rounding. One pass. Memory: proportional to `k`.
 
     Raises
     ------
@@ -25,57 +24,42 @@ def nearest(ranking: Ranking, value: Number, k: int) -> Rows:
         If fewer rows can be chosen.
 
     """
-    sides = []
-    found = 0
-    for bounds, largest in _sides(value, *ranking.bounds):
-        there = ranking.count(bounds)
-        found += there
-        sides.append(replace(ranking, bounds=bounds, largest=largest).best(min(k, there), "best_first"))
-    if found < k:
-        message = f"k is {k:,}, and {found:,} rows can be chosen; ask for at most as many"
-        raise ValueError(message)
-    rows = np.concatenate(sides) if sides else np.empty(0, np.int64)
-    whole, rest = distances(ranking.scores_of(rows), value)
-    return rows[np.lexsort((rows, rest, whole))[:k]]
+    return ranking.nearest(k, value)
 
 
 def nearest_of_groups(ranking: Ranking, value: Number, codes: NDArray[np.uint32], quotas: NDArray[np.int64]) -> Rows:
     """Return of each group as many rows as its quota, those nearest to a value; the nearest of all first.
 
-    `codes` are the groups of all rows. Of a group that has fewer, all are returned. Memory: proportional to the sum of
-    the quotas.
+    `codes` are the groups of all rows. Of a group that has fewer, all are returned. Two passes. Memory: proportional to
+    the sum of the quotas.
     """
-    sides = [np.empty(0, np.int64)]
-    for bounds, largest in _sides(value, *ranking.bounds):
-        side = replace(ranking, bounds=bounds, largest=largest)
-        there = side.counts(codes, len(quotas))
-        sides.append(side.best_of_groups(codes, np.minimum(quotas, there), "best_first"))
-    rows = np.concatenate(sides)
-    whole, rest = distances(ranking.scores_of(rows), value)
-    rows = rows[np.lexsort((rows, rest, whole))]
-    by_group = np.argsort(codes[rows], kind="stable")
-    of = codes[rows[by_group]]
-    place = np.arange(len(rows)) - np.searchsorted(of, of)
-    taken = np.empty(len(rows), np.bool_)
-    taken[by_group] = place < quotas[of]
-    return rows[taken]
+    there = ranking.counts(codes, len(quotas))
+    return ranking.nearest_of_groups(codes, np.minimum(quotas, there), value)
 
 
 def count_as_near(ranking: Ranking, value: Number, score: Number) -> int:
-    """Return how many rows that may be chosen are as far from a value as a score is, on both sides."""
-    count = ranking.count((score, score))
+    """Return how many rows that may be chosen are as far from a value as a score is, on both sides: one pass."""
+    ends = [score, *_mirrored(ranking, value, score)]
+    return sum(ranking.counts_between([(end, end) for end in ends]))
+
+
+def _mirrored(ranking: Ranking, value: Number, score: Number) -> list[Number]:
+    """Return the other number that is as far from a value as a score is, if it may be a score that is chosen."""
     if math.isinf(score):
-        return count
+        return [-score] if _is_within(ranking, -score) else []
     other = 2 * Fraction(value) - Fraction(score)
     try:
         number: Number = int(other) if isinstance(score, int) else float(other)
     except OverflowError:
-        return count  # which no score is
+        return []  # which no score is
+    if other == Fraction(score) or Fraction(number) != other or not _is_within(ranking, number):
+        return []
+    return [number]
+
+
+def _is_within(ranking: Ranking, number: Number) -> bool:
     low, high = ranking.bounds
-    within = (low is None or other >= low) and (high is None or other <= high)
-    if other == Fraction(score) or Fraction(number) != other or not within:
-        return count
-    return count + ranking.count((number, number))
+    return (low is None or number >= low) and (high is None or number <= high)
 
 
 def distances(scores: NDArray[Any], value: Number) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -114,16 +98,3 @@ def _of_integers(scores: NDArray[Any], value: Number) -> tuple[NDArray[Any], NDA
     if beyond == 0:
         return whole, np.zeros(len(scores))
     return whole - right.astype(np.uint64), np.where(right, 1 - beyond, beyond)
-
-
-def _sides(value: Number, low: Number | None, high: Number | None) -> list[tuple[Bounds, bool]]:
-    """Return the bounds of the scores up to a value and of those above it, and which of each are near."""
-    beyond: Number = value + 1 if isinstance(value, int) else math.nextafter(value, math.inf)
-    up_to = value if high is None else min(value, high)
-    above = beyond if low is None else max(beyond, low)
-    sides: list[tuple[Bounds, bool]] = []
-    if low is None or low <= up_to:
-        sides.append(((low, up_to), True))
-    if high is None or above <= high:
-        sides.append(((above, high), False))
-    return sides

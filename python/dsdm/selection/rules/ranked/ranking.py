@@ -1,7 +1,8 @@
 """The candidates of a choice and how they are ranked: what every rule asks the engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,8 @@ Number: TypeAlias = int | float
 Bounds: TypeAlias = tuple[Number | None, Number | None]
 
 
+_FAR = 1 << 100
+"""Scores that are integers lie between minus this and this, far from both."""
 _AT_ONCE = 1 << 22
 """Rows that are looked at together where every candidate is wanted."""
 
@@ -46,6 +49,29 @@ class Ranking:
             # A score of -inf is never drawn.
             return int(self.counts(np.zeros(self.n, np.uint32), 1)[0])
         return _native.count_between(self.scores, self.options("row", bounds), self.threads)
+
+    def counts_between(self, bounds: Sequence[Bounds]) -> list[int]:
+        """Return how many rows have a score between each of some bounds, whatever bounds there are else: one pass."""
+        return _native.counts_between(self.scores, self.options("row"), list(bounds), self.threads)
+
+    def at_shares(self, shares: Sequence[Decimal]) -> tuple[int, list[tuple[Number, Number]]]:
+        """Return how many rows may be chosen by their scores, and the scores below and above each share: one pass.
+
+        A share lies at the place ``share * (count - 1)`` of the ascending scores; both are one if it is a score.
+        There are none of no rows.
+        """
+        given = [_digits(share) for share in shares]
+        return _native.scores_at_shares(self.scores, given, self.options("row"), self.threads)
+
+    def nearest(self, k: int, value: Number) -> Rows:
+        """Return the `k` rows whose scores are nearest to a value, the nearest first."""
+        return _native.nearest(self.scores, k, _near(value), self.options("best_first"), self.threads)
+
+    def nearest_of_groups(self, groups: NDArray[np.uint32], quotas: NDArray[np.int64], value: Number) -> Rows:
+        """Return the rows of each group whose scores are nearest to a value, in one order over all groups."""
+        options, rank = self.options("best_first"), (_near(value),)
+        whole = quotas.astype(np.uint64)
+        return _native.best_of_groups(self.scores, rank, (groups, len(whole)), whole, options, self.threads)
 
     def between(self) -> tuple[Rows, tuple[int, int] | None]:
         """Return all rows that may be chosen by their scores, ascending: one pass.
@@ -107,6 +133,17 @@ class Ranking:
     @property
     def _rank(self) -> Any:
         return self.largest if self.draw is None else self.draw
+
+
+def _digits(share: Decimal) -> tuple[int, int]:
+    """Return the digits of a share, and how many of them stand behind the point."""
+    _, digits, exponent = share.as_tuple()
+    return int("".join(map(str, digits))), -int(exponent)
+
+
+def _near(value: Number) -> Number:
+    """Return a value that the engine takes: an integer that is as far beyond all scores, if it is longer."""
+    return min(max(value, -_FAR), _FAR) if isinstance(value, int) else value
 
 
 def _bfloat16(values: NDArray[np.uint8]) -> NDArray[np.float32]:

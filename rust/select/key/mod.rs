@@ -44,6 +44,9 @@ pub(super) trait Keyed: Value {
     /// Returns the number that has a key, which lies among [`Keyed::number_keys`].
     fn number_of(key: u64) -> Number;
 
+    /// Returns the key of the number that a float is rounded to. Of integers, it is one near it.
+    fn key_near(number: f64) -> u64;
+
     /// Returns the score as a float64, rounded to nearest where an integer is longer.
     fn float(self) -> f64;
 
@@ -121,6 +124,11 @@ macro_rules! keyed_integer {
                 0..=$unsigned::MAX as u64
             }
 
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+            fn key_near(number: f64) -> u64 {
+                (number as $int).key()
+            }
+
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_lossless)] // a key of the type
             fn number_of(key: u64) -> Number {
                 Number::Integer((key as $unsigned as $int ^ $int::MIN) as i128)
@@ -183,6 +191,13 @@ macro_rules! keyed_float {
                 $float::NEG_INFINITY.key()..=$float::INFINITY.key()
             }
 
+            #[inline(always)]
+            #[allow(clippy::cast_possible_truncation)] // rounds
+            fn key_near(number: f64) -> u64 {
+                (number as $float).key()
+            }
+
+            #[inline(always)]
             #[allow(clippy::cast_lossless)]
             fn number_of(key: u64) -> Number {
                 Number::Float(Self::bound::<true>(key) as f64)
@@ -243,6 +258,11 @@ macro_rules! keyed_half {
                 $half::NEG_INFINITY.key()..=$half::INFINITY.key()
             }
 
+            #[inline(always)]
+            fn key_near(number: f64) -> u64 {
+                $half::from_f64(number).key()
+            }
+
             #[allow(clippy::cast_possible_truncation)] // a key of 16 bits
             fn number_of(key: u64) -> Number {
                 // The integers of `ascending` are their own inverse.
@@ -272,61 +292,4 @@ fn ascending(bits: u16) -> i16 {
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // random bits of every width
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn passes<T: Keyed, const LARGEST: bool>(value: T, bound: T::Bound) -> bool {
-        if T::nothing_passes(bound) { value.is_nan() } else { value.passes::<LARGEST>(bound) }
-    }
-
-    /// Keys order as the values do, and the bound of a key passes exactly the values that reach it.
-    fn check<T: Keyed>(a: T, b: T) {
-        if a.is_nan() || b.is_nan() {
-            assert!(!a.is_nan() || passes::<T, true>(a, T::bound::<true>(b.key_with(Nan::Largest))));
-            return;
-        }
-        assert_eq!(a.partial_cmp(&b), a.key().partial_cmp(&b.key()), "{a:?} {b:?}");
-        assert_eq!(passes::<T, true>(a, T::bound::<true>(b.key())), a >= b, "{a:?} >= {b:?}");
-        assert_eq!(passes::<T, false>(a, T::bound::<false>(b.key())), a <= b, "{a:?} <= {b:?}");
-        assert_eq!(passes::<T, true>(a, T::bound::<true>(b.key() + 1)), a.key() > b.key());
-        if let Some(below) = b.key().checked_sub(1) {
-            assert_eq!(passes::<T, false>(a, T::bound::<false>(below)), a.key() <= below);
-        }
-        assert!(a.key() >> (T::KEY_BITS - 1) <= 1);
-    }
-
-    proptest! {
-        #[test]
-        fn keys_and_bounds_agree_with_comparison(a: u64, b: u64, near in -2i64..=2, same in any::<bool>()) {
-            let b = if same { a.wrapping_add_signed(near) } else { b };
-            check(f64::from_bits(a), f64::from_bits(b));
-            check(f32::from_bits(a as u32), f32::from_bits(b as u32));
-            check(f16::from_bits(a as u16), f16::from_bits(b as u16));
-            check(bf16::from_bits(a as u16), bf16::from_bits(b as u16));
-            check(a as i8, b as i8);
-            check(a as i16, b as i16);
-            check(a as i32, b as i32);
-            check(a as i64 >> 1, b as i64 >> 1);
-            check(a as u8, b as u8);
-            check(a as u16, b as u16);
-            check(a as u32, b as u32);
-            check(a >> 1, b >> 1);
-        }
-    }
-
-    #[test]
-    fn zeros_and_infinities_rank_as_numbers() {
-        let f32s =
-            [f32::NEG_INFINITY, f32::MIN, -1.0, -f32::MIN_POSITIVE, -0.0, 0.0, 1.0, f32::MAX, f32::INFINITY];
-        for a in f32s {
-            for b in f32s {
-                check(a, b);
-                check(f64::from(a), f64::from(b));
-                check(f16::from_f32(a), f16::from_f32(b));
-                check(bf16::from_f32(a), bf16::from_f32(b));
-            }
-        }
-    }
-}
+mod tests;
