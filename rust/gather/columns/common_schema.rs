@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 
-use super::meanings::FirstPart;
-use super::types::{canonical_field, project, same_layout};
+use super::meanings::Meant;
+use super::part_columns::PartColumns;
+use super::types::{canonical_field, feature_of, project, same_layout, set_feature};
+use super::unify::common_field;
 use crate::checked;
 use crate::error::{At, Error, Result};
 
@@ -97,18 +99,27 @@ pub(crate) fn no_more_columns(
     })
 }
 
-/// The schema that the chosen columns of every part come out with.
-pub(crate) fn common_schema(parts: &[(&Path, &Schema)], columns: &[Vec<usize>]) -> Result<Schema> {
-    let mut all = checked::zip(parts, columns)?;
-    let Some((&(first, schema), chosen)) = all.next() else { return Ok(Schema::empty()) }; // Proof: no parts.
-    let common = canonical_schema(first, schema, chosen)?;
-    let mut meanings = FirstPart::new(first, &common);
-    for (&(path, schema), columns) in all {
-        let found = canonical_schema(path, schema, columns)?;
-        same_schema(first, &common, path, &found)?;
-        meanings.check(path, &found)?;
+/// The schema that the chosen columns of every part come out with, and how those of each part come into it.
+pub(crate) fn common_schema(
+    parts: &[(&Path, &Schema)],
+    columns: &[Vec<usize>],
+) -> Result<(Schema, Vec<PartColumns>)> {
+    let mut found = Vec::with_capacity(parts.len());
+    for (&(path, schema), columns) in checked::zip(parts, columns)? {
+        found.push((path, canonical_schema(path, schema, columns)?));
     }
-    Ok(common)
+    let Some((path, first)) = found.first() else { return Ok((Schema::empty(), Vec::new())) }; // Proof: no parts.
+    let mut meanings = Meant::new(path, first);
+    found.iter().skip(1).try_for_each(|(path, schema)| meanings.add(path, schema))?;
+    let fields: Vec<Field> =
+        (0..first.fields().len()).map(|place| common_of(&found, place)).collect::<Result<_>>()?;
+    let common = Schema::new_with_metadata(fields, first.metadata().clone());
+    let common = with_features(common, &found, &meanings)?;
+    let of_part = |(columns, (_, own)): (&Vec<usize>, &(&Path, Schema))| {
+        PartColumns::new(columns.clone(), own, &common)
+    };
+    let of_parts = checked::zip(columns, &found)?.map(of_part).collect::<Result<_>>()?;
+    Ok((common, of_parts))
 }
 
 /// The schema of some columns of a part as rows come out.
@@ -118,24 +129,68 @@ fn canonical_schema(path: &Path, schema: &Schema, columns: &[usize]) -> Result<S
     Ok(Schema::new_with_metadata(fields.collect::<Result<Vec<Field>>>()?, stored.metadata().clone()))
 }
 
-fn same_schema(first: &Path, schema: &Schema, path: &Path, found: &Schema) -> Result<()> {
-    let differs = |a: &DataType, b: &DataType| !same_layout(a, b) || a != b;
-    for (expected, found) in checked::zip(schema.fields(), found.fields())? {
-        if differs(expected.data_type(), found.data_type()) {
-            let message = format!(
-                "has the type {} here and {} in {}; shards must have the same types",
-                found.data_type(),
-                expected.data_type(),
-                first.display()
-            );
-            return Err(Error::schema(path, At::Field(format!("column {:?}", found.name())), message));
+/// The field of a column that holds its values in every part.
+fn common_of(parts: &[(&Path, Schema)], place: usize) -> Result<Field> {
+    // Shards have few types, and each is looked at once.
+    let mut distinct: Vec<(&Path, &Field)> = Vec::new();
+    for (path, schema) in parts {
+        let field: &Field = checked::get(schema.fields(), place)?;
+        if !distinct.iter().any(|(_, known)| known.data_type() == field.data_type()) {
+            distinct.push((path, field));
         }
     }
-    Ok(())
+    let all: Vec<&Field> = distinct.iter().map(|(_, field)| *field).collect();
+    if let Some(common) = common_field(&all) {
+        return Ok(common);
+    }
+    // Of those that have no type in common, the first two that have none either.
+    let pairs = distinct
+        .iter()
+        .enumerate()
+        .flat_map(|(at, here)| distinct.iter().take(at).map(move |there| (here, there)));
+    let apart = pairs.into_iter().find(|(here, there)| common_field(&[there.1, here.1]).is_none());
+    let ends = || Some((distinct.last()?, distinct.first()?));
+    let ((path, here), (first, there)) =
+        apart.or_else(ends).ok_or_else(|| checked::impossible("a column of no part"))?;
+    let message = format!(
+        "has the type {} here and {} in {}; shards must have the same types, or types of which one holds the values of both",
+        here.data_type(),
+        there.data_type(),
+        first.display()
+    );
+    Err(Error::schema(path, At::Field(format!("column {:?}", here.name())), message))
+}
+
+/// The schema with the features that parts tell of its types: where the first has another type, those of one that has
+/// the type.
+fn with_features(mut common: Schema, parts: &[(&Path, Schema)], meanings: &Meant<'_>) -> Result<Schema> {
+    for (place, field) in common.fields.clone().iter().enumerate() {
+        let has = |(_, schema): &&(&Path, Schema)| {
+            schema.fields().get(place).is_some_and(|own| same_layout(own.data_type(), field.data_type()))
+        };
+        let Some((path, _)) = parts.first() else { continue }; // Proof: without parts, nothing is told.
+        let told = parts.iter().find(has);
+        if told.is_some_and(|(told, _)| told == path) {
+            continue;
+        }
+        if told.is_none() && meanings.tell_of(field.name()) {
+            let message = format!(
+                "no shard has the type {} that holds the values of all, and {} tells what they mean in another; give all shards one type with datasets (Dataset.cast(features))",
+                field.data_type(),
+                path.display()
+            );
+            return Err(Error::schema(path, At::Field(format!("column {:?}", field.name())), message));
+        }
+        let feature = told.and_then(|(_, schema)| feature_of(schema, field.name()));
+        set_feature(&mut common.metadata, field.name(), feature);
+    }
+    Ok(common)
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::DataType;
+
     use super::*;
 
     fn schema(columns: &[(&str, DataType)]) -> Schema {
@@ -199,15 +254,15 @@ mod tests {
         let one = schema(&[("a", DataType::Int32), ("b", DataType::Utf8)]);
         let two = schema(&[("b", DataType::Int8), ("a", DataType::Int32)]);
         let parts = [(Path::new("one"), &one), (Path::new("two"), &two)];
-        let common = common_schema(&parts, &[vec![0], vec![1]]).unwrap();
+        let (common, _) = common_schema(&parts, &[vec![0], vec![1]]).unwrap();
         assert_eq!(common, schema(&[("a", DataType::Int32)]));
         let differ = said(common_schema(&parts, &[vec![0, 1], vec![1, 0]]));
         assert_eq!(
             differ,
-            "two: column \"b\": has the type Int8 here and Utf8 in one; shards must have the same types"
+            "two: column \"b\": has the type Int8 here and Utf8 in one; shards must have the same types, or types of which one holds the values of both"
         );
         assert!(common_schema(&parts, &[vec![0]]).is_err(), "a part without its columns");
-        assert_eq!(common_schema(&[], &[]).unwrap(), Schema::empty());
+        assert_eq!(common_schema(&[], &[]).unwrap().0, Schema::empty());
     }
 
     #[test]

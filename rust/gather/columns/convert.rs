@@ -18,15 +18,10 @@ const DAY: i64 = 86_400_000;
 
 /// A batch in the types of a schema.
 pub(crate) fn canonical(schema: &SchemaRef, path: &Path, batch: &RecordBatch) -> Result<RecordBatch> {
-    // What has no place in the other type is an error, and not a null.
-    let strictly = CastOptions { safe: false, ..CastOptions::default() };
     let convert = |(field, column): (&FieldRef, &ArrayRef)| {
         let at = At::Field(format!("column {:?}", field.name()));
         let to = field.data_type();
-        let converted = guard(path, &at, "converting", || {
-            let whole = if has_parts_of_days(column.data_type(), to) { &whole_days(column)? } else { column };
-            Ok::<_, ArrowError>(cast_with_options(whole, to, &strictly))
-        })?;
+        let converted = guard(path, &at, "converting", || Ok::<_, ArrowError>(cast_strictly(column, to)))?;
         converted.map_err(|e| {
             let message = format!("a value cannot be written as {to}: {e}; leave the column out, or its row");
             Error::schema(path, at, message)
@@ -37,6 +32,13 @@ pub(crate) fn canonical(schema: &SchemaRef, path: &Path, batch: &RecordBatch) ->
     guard(path, &At::File, "converting columns", || {
         RecordBatch::try_new_with_options(schema.clone(), columns, &options)
     })
+}
+
+/// Values in another type. What has no place there is an error, and not a null.
+pub(super) fn cast_strictly(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    let strictly = CastOptions { safe: false, ..CastOptions::default() };
+    let whole = if has_parts_of_days(column.data_type(), to) { &whole_days(column)? } else { column };
+    cast_with_options(whole, to, &strictly)
 }
 
 /// Whether a conversion cuts milliseconds to days.

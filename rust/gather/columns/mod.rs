@@ -6,5 +6,8 @@ pub(crate) mod extension;
 pub(crate) mod fixed_width;
 mod meanings;
 pub(crate) mod names;
+pub(crate) mod part_columns;
 pub(crate) mod size;
 pub(crate) mod types;
+mod unify;
+mod widen;

@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Metadata, Schema, SchemaRef};
+use serde_json::{Value, json};
 
 use super::extension;
 use crate::checked;
@@ -64,7 +65,8 @@ fn canonical_type(path: &Path, column: &str, data_type: &DataType) -> Result<Dat
     })
 }
 
-/// Whether two types lay their values out alike, so that names and nullability are all that differs.
+/// Whether two types lay their values out alike, so that names of items, nullability and what is told of fields are all
+/// that differs.
 pub(crate) fn same_layout(a: &DataType, b: &DataType) -> bool {
     match (a, b) {
         (DataType::List(a), DataType::List(b)) | (DataType::LargeList(a), DataType::LargeList(b)) => {
@@ -74,9 +76,11 @@ pub(crate) fn same_layout(a: &DataType, b: &DataType) -> bool {
             n == m && same_layout(a.data_type(), b.data_type())
         }
         (DataType::Struct(a), DataType::Struct(b)) => {
+            let same = |(a, b): (&FieldRef, &FieldRef)| {
+                a.name() == b.name() && same_layout(a.data_type(), b.data_type())
+            };
             // Proof: as many, which is compared first.
-            a.len() == b.len()
-                && a.iter().zip(b.iter()).all(|(a, b)| same_layout(a.data_type(), b.data_type()))
+            a.len() == b.len() && a.iter().zip(b.iter()).all(same)
         }
         _ => a == b,
     }
@@ -100,6 +104,27 @@ pub(crate) fn own_features(mut schema: Schema) -> Schema {
         schema.metadata.insert(FEATURES.to_owned(), told.to_string());
     }
     schema
+}
+
+/// What the metadata of a schema tells of a column, if it tells of features at all.
+pub(crate) fn feature_of(schema: &Schema, column: &str) -> Option<Value> {
+    let told: Value = serde_json::from_str(schema.metadata().get(FEATURES)?).ok()?;
+    told.pointer("/info/features")?.get(column).cloned()
+}
+
+/// Tells the feature of a column in the metadata of a schema, or that there is none.
+pub(crate) fn set_feature(metadata: &mut Metadata, column: &str, feature: Option<Value>) {
+    // Proof: what is no JSON tells of no features.
+    let told = metadata.get(FEATURES).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let known = told.filter(|told| told.pointer("/info/features").is_some_and(Value::is_object));
+    let Some(mut told) = known.or_else(|| feature.as_ref().map(|_| json!({"info": {"features": {}}}))) else {
+        return; // Proof: nothing is told, and nothing is to be.
+    };
+    if let Some(features) = told.pointer_mut("/info/features").and_then(Value::as_object_mut) {
+        features.remove(column);
+        features.extend(feature.map(|feature| (column.to_owned(), feature)));
+        metadata.insert(FEATURES.to_owned(), told.to_string());
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_nullability_do_not_change_the_layout() {
+    fn names_of_items_and_nullability_do_not_change_the_layout() {
         let group = |names: [&str; 2], second| -> DataType {
             DataType::Struct(Fields::from(vec![field(names[0], DataType::Int8), field(names[1], second)]))
         };
@@ -226,6 +251,7 @@ mod tests {
             DataType::FixedSizeList(item(DataType::Int8), 3),
             group(["a", "b"], DataType::Int8),
             group(["a", "b"], list("item", DataType::Int8)),
+            group(["b", "a"], DataType::Int8),
             DataType::Struct(vec![field("a", DataType::Int8)].into()),
         ];
         for (at, one) in layouts.iter().enumerate() {
@@ -235,7 +261,8 @@ mod tests {
         }
         assert!(same_layout(&list("item", DataType::Int8), &list("element", DataType::Int8)));
         let nested = |names, item| group(names, list(item, group(names, DataType::Utf8)));
-        assert!(same_layout(&nested(["a", "b"], "x"), &nested(["c", "d"], "y")));
+        assert!(same_layout(&nested(["a", "b"], "x"), &nested(["a", "b"], "y")));
+        assert!(!same_layout(&nested(["a", "b"], "x"), &nested(["c", "d"], "x")));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::exec::job::{Job, Queue};
 use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
 use crate::gather::columns::convert::canonical;
+use crate::gather::columns::part_columns::PartColumns;
 use crate::gather::columns::types::{own_features, same_layout};
 use crate::gather::source::{Batches, CorpusPart, MemoryPart, Unpacking, open_parts};
 use crate::gather::units::Units;
@@ -29,8 +30,8 @@ pub struct Corpus {
     parts: Vec<Arc<dyn CorpusPart>>,
     /// The schema that rows come out with.
     schema: SchemaRef,
-    /// For each part, where each column of the schema is.
-    columns: Vec<Vec<usize>>,
+    /// For each part, where the columns of the schema are.
+    columns: Vec<PartColumns>,
     units: Arc<Units>,
     /// What may be unpacked at once.
     most: UnpackLimit,
@@ -84,7 +85,7 @@ impl Corpus {
             // Proof: where none are named, all are meant.
             .map(|&part| positions(part, names.unwrap_or(&all), first.path()))
             .collect::<Result<_>>()?;
-        let schema = common_schema(&there, &columns)?;
+        let (schema, columns) = common_schema(&there, &columns)?;
         let units = Arc::new(Units::of(&parts)?);
         let schema = Arc::new(own_features(schema));
         Ok(Self { parts, schema, columns, units, most: UnpackLimit::default(), io: Io::default() })
@@ -102,7 +103,7 @@ impl Corpus {
     pub fn stored_names(&self) -> Result<Vec<String>> {
         let (part, columns) = (checked::get(&self.parts, 0)?, checked::get(&self.columns, 0)?);
         let fields = part.schema().fields();
-        columns.iter().map(|&column| Ok(checked::get(fields, column)?.name().clone())).collect()
+        columns.places().iter().map(|&column| Ok(checked::get(fields, column)?.name().clone())).collect()
     }
 
     /// The number of rows.
@@ -161,7 +162,8 @@ impl Corpus {
     /// # Errors
     /// [`Error::Format`], naming the file and the column.
     pub fn check_readable(&self) -> Result<()> {
-        checked::zip(&self.parts, &self.columns)?.try_for_each(|(part, columns)| part.check_readable(columns))
+        checked::zip(&self.parts, &self.columns)?
+            .try_for_each(|(part, columns)| part.check_readable(columns.places()))
     }
 
     /// About how many bytes all rows take in memory.
@@ -182,7 +184,12 @@ impl Corpus {
         self.check_unchanged()?;
         checked::zip(&self.parts, &self.columns)?
             .filter(|(part, _)| counts(part.as_ref()))
-            .map(|(part, columns)| part.bytes(columns).map_err(|error| if_changed(part, error)))
+            .map(|(part, columns)| {
+                // Proof: as below.
+                let rows = part.unit_rows().iter().fold(0u64, |sum, &rows| sum.saturating_add(rows));
+                let bytes = columns.bytes(rows, |places| part.bytes(places));
+                bytes.map_err(|error| if_changed(part, error))
+            })
             // Proof: an estimate, cut at the largest that there can be.
             .try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
     }
@@ -216,7 +223,7 @@ impl Corpus {
     /// Bytes of its file that reading a unit takes.
     pub(super) fn stored_bytes(&self, unit: usize) -> Result<u64> {
         let (part, index, columns) = self.unit(unit)?;
-        part.stored_bytes(index, columns)
+        part.stored_bytes(index, columns.places())
     }
 
     /// The rows `wanted` of a unit, in the types of the schema; see [`Unpacking::expand`].
@@ -224,13 +231,29 @@ impl Corpus {
         let (part, index, columns) = self.unit(unit)?;
         let how = Unpacking { most: self.most, expand };
         // Values that must be converted are picked first, so that only wanted rows are.
-        let batches = part.read(index, columns, wanted, how).map_err(|error| if_changed(part, error))?;
+        let batches = part.read(index, columns.places(), wanted, how);
+        let batches = batches.map_err(|error| if_changed(part, error))?;
         let (schema, part) = (self.schema.clone(), part.clone());
-        let canonical = move |batch: Result<_>| {
-            let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));
+        if !columns.is_widened() {
+            let canonical = move |batch: Result<_>| {
+                let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));
+                made.map_err(|error| if_changed(&part, error))
+            };
+            return Ok(Box::new(batches.map(canonical)));
+        }
+        let (columns, wanted) = (columns.clone(), wanted.to_vec());
+        let before = part.unit_rows().iter().take(index).try_fold(0, |sum, &rows| checked::add(sum, rows))?;
+        let mut read = 0;
+        let widened = move |batch: Result<RecordBatch>| {
+            let made = batch.and_then(|batch| {
+                let start = read;
+                read = checked::add(read, batch.num_rows())?;
+                let row_of = |row| wanted.get(start + row).map(|&row| before + u64::from(row));
+                canonical(&schema, part.path(), &columns.fit(part.path(), batch, row_of)?)
+            });
             made.map_err(|error| if_changed(&part, error))
         };
-        Ok(Box::new(batches.map(canonical)))
+        Ok(Box::new(batches.map(widened)))
     }
 
     /// How many rows a unit has.
@@ -262,7 +285,10 @@ impl Corpus {
     /// All rows of a unit where they lie, in the types of the schema, if they have them there.
     pub(super) fn view(&self, unit: usize) -> Result<Option<RecordBatch>> {
         let (part, index, columns) = self.unit(unit)?;
-        let batch = part.view(index, columns).map_err(|error| if_changed(part, error))?;
+        if columns.is_widened() {
+            return Ok(None); // Proof: its rows are decoded.
+        }
+        let batch = part.view(index, columns.places()).map_err(|error| if_changed(part, error))?;
         let batch = batch.filter(|batch| alike(batch, &self.schema));
         batch.map(|batch| canonical(&self.schema, part.path(), &batch)).transpose()
     }
@@ -273,10 +299,11 @@ impl Corpus {
         self.parts.get(part)?.place(index)
     }
 
-    fn unit(&self, unit: usize) -> Result<(&Arc<dyn CorpusPart>, usize, &[usize])> {
-        let found = self.units.part_of(unit).and_then(|(part, index)| {
-            Some((self.parts.get(part)?, index, self.columns.get(part)?.as_slice()))
-        });
+    fn unit(&self, unit: usize) -> Result<(&Arc<dyn CorpusPart>, usize, &PartColumns)> {
+        let found = self
+            .units
+            .part_of(unit)
+            .and_then(|(part, index)| Some((self.parts.get(part)?, index, self.columns.get(part)?)));
         found.ok_or_else(|| missing(unit))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::Corpus;
-use crate::checked::{self, impossible};
+use crate::checked::impossible;
 use crate::error::{Error, Result};
 use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::check_names;
@@ -21,10 +21,7 @@ impl Corpus {
         check_names(&self.schema, names)?;
         let place = |name: &String| self.schema.index_of(name).map_err(impossible);
         let places: Vec<usize> = names.iter().map(place).collect::<Result<_>>()?;
-        let picked = |columns: &Vec<usize>| {
-            places.iter().map(|&place| checked::get(columns, place).copied()).collect::<Result<_>>()
-        };
-        let columns = self.columns.iter().map(picked).collect::<Result<_>>()?;
+        let columns = self.columns.iter().map(|columns| columns.select(&places)).collect::<Result<_>>()?;
         let schema = own_features(Schema::clone(project(&self.schema, &places)?.as_ref()));
         Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
     }

@@ -4,7 +4,7 @@
 //! Rows come out with the features of the first part, so a part in which the same values mean something else must be
 //! refused. Only what changes the meaning is compared: releases of `datasets` spell all else in different ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -65,38 +65,101 @@ fn feature_of(meaning: Option<&Meaning>) -> Option<&Feature> {
 /// The meanings in a schema, by where they are: `"column"["field"][]`.
 type Meanings = BTreeMap<String, Meaning>;
 
-/// A part with which others are compared.
-pub(in crate::gather::columns) struct FirstPart<'s> {
+/// What parts tell of their columns, which is the same wherever they have values.
+pub(in crate::gather::columns) struct Meant<'s> {
     path: &'s Path,
     schema: &'s Schema,
-    meanings: Option<Meanings>,
+    known: Option<Known<'s>>,
 }
 
-impl<'s> FirstPart<'s> {
+/// What is known by the parts so far.
+struct Known<'s> {
+    meanings: Meanings,
+    /// Places at which no part has another type than null: values that are not there mean nothing.
+    empty: BTreeSet<String>,
+    /// Places that were empty in the first part, and the part that tells of them.
+    told_by: Vec<(String, &'s Path)>,
+}
+
+impl<'s> Meant<'s> {
     pub(in crate::gather::columns) fn new(path: &'s Path, schema: &'s Schema) -> Self {
-        Self { path, schema, meanings: None }
+        Self { path, schema, known: None }
     }
 
     /// Fails if values of the same column mean something else in another part.
-    pub(in crate::gather::columns) fn check(&mut self, path: &Path, schema: &Schema) -> Result<()> {
+    pub(in crate::gather::columns) fn add(&mut self, path: &'s Path, schema: &'s Schema) -> Result<()> {
         // Shards of one dataset tell the same in the same words, and nothing is parsed.
         let same_words = self.schema.metadata().get(FEATURES) == schema.metadata().get(FEATURES);
         if same_words && self.schema.fields() == schema.fields() {
             return Ok(());
         }
-        let first = self.meanings.get_or_insert_with(|| meanings(self.schema));
-        let found = meanings(schema);
-        let place =
-            first.keys().chain(found.keys()).find(|&place| !are_alike(first.get(place), found.get(place)));
-        let Some(place) = place else { return Ok(()) }; // Proof: all are the same.
-        let (here, there) = (found.get(place), first.get(place));
+        let first = self.schema;
+        let known = self.known.get_or_insert_with(|| Known {
+            meanings: meanings(first),
+            empty: empty_places(first),
+            told_by: Vec::new(),
+        });
+        let (mut found, mut empty) = (meanings(schema), empty_places(schema));
+        // What is empty in all parts so far takes its meaning from this one.
+        let is_empty_here = |place: &String| empty.iter().any(|empty| lies_in(place, empty));
+        let newly: Vec<String> = known.empty.iter().filter(|place| !is_empty_here(place)).cloned().collect();
+        for place in newly {
+            known.empty.remove(&place);
+            known.meanings.retain(|known, _| !lies_in(known, &place));
+            let told = |(at, meaning): (&String, &Meaning)| (at.clone(), meaning.clone());
+            known.meanings.extend(found.iter().filter(|(at, _)| lies_in(at, &place)).map(told));
+            known.empty.extend(empty.iter().filter(|at| lies_in(at, &place)).cloned());
+            known.told_by.push((place, path));
+        }
+        empty.append(&mut known.empty.clone());
+        let has_values = |place: &String| !empty.iter().any(|empty| lies_in(place, empty));
+        found.retain(|place, _| has_values(place));
+        let places = known.meanings.keys().filter(|place| has_values(place)).chain(found.keys());
+        let mut places = places.filter(|&place| !are_alike(known.meanings.get(place), found.get(place)));
+        let Some(place) = places.next() else { return Ok(()) }; // Proof: all are the same.
+        let (here, there) = (found.get(place), known.meanings.get(place));
+        let by = known.told_by.iter().rev().find(|(at, _)| lies_in(place, at));
         let message = format!(
             "its values are {} here and {} in {}; shards must have the same features: cast one of them with datasets (Dataset.cast(features)) and save it again, or open them apart",
             described(here, there),
             described(there, here),
-            self.path.display()
+            by.map_or(self.path, |(_, path)| path).display() // Proof: what no other tells, the first does.
         );
         Err(Error::schema(path, At::Field(format!("column {place}")), message))
+    }
+
+    /// Whether anything is told of the values of a column.
+    pub(in crate::gather::columns) fn tell_of(&self, column: &str) -> bool {
+        let place = format!("{column:?}");
+        let tell = |known: &Meanings| known.keys().any(|at| lies_in(at, &place));
+        self.known.as_ref().map_or_else(|| tell(&meanings(self.schema)), |known| tell(&known.meanings))
+    }
+}
+
+/// Whether a place is another or lies in it.
+fn lies_in(place: &str, other: &str) -> bool {
+    place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+}
+
+/// Where the type is null.
+fn empty_places(schema: &Schema) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    schema.fields().iter().for_each(|field| add_empty(&mut found, format!("{:?}", field.name()), field));
+    found
+}
+
+fn add_empty(found: &mut BTreeSet<String>, place: String, field: &Field) {
+    match field.data_type() {
+        DataType::Null => {
+            found.insert(place);
+        }
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
+            add_empty(found, format!("{place}[]"), inner);
+        }
+        DataType::Struct(fields) => {
+            fields.iter().for_each(|inner| add_empty(found, format!("{place}[{:?}]", inner.name()), inner));
+        }
+        _ => {}
     }
 }
 

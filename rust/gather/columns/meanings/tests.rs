@@ -18,7 +18,7 @@ fn told(text: &str) -> Schema {
 }
 
 fn compared(first: &Schema, other: &Schema) -> std::result::Result<(), String> {
-    FirstPart::new(Path::new("one"), first).check(Path::new("two"), other).map_err(|e| e.to_string())
+    Meant::new(Path::new("one"), first).add(Path::new("two"), other).map_err(|e| e.to_string())
 }
 
 fn label(names: &[&str]) -> Value {

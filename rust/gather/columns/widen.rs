@@ -1,0 +1,101 @@
+//! Values in the type that columns of several types have in common ([`common_field`](super::unify::common_field)).
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, OffsetSizeTrait, StructArray, make_array,
+    new_null_array,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, FieldRef, Fields};
+use arrow::error::ArrowError;
+
+/// The same values in a type that holds them.
+///
+/// # Errors
+/// A value that the type does not hold as it is.
+pub(crate) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    match (array.data_type(), to) {
+        (from, to) if from == to => Ok(array.clone()),
+        (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+        (DataType::List(_), DataType::List(item)) => list::<i32, i32>(array.as_list(), item),
+        (DataType::List(_), DataType::LargeList(item)) => list::<i32, i64>(array.as_list(), item),
+        (DataType::LargeList(_), DataType::LargeList(item)) => list::<i64, i64>(array.as_list(), item),
+        (DataType::FixedSizeList(_, own), DataType::FixedSizeList(item, length)) if own == length => {
+            let list = array.as_fixed_size_list();
+            let size = usize::try_from(*length).map_err(|e| ArrowError::CastError(e.to_string()))?;
+            let hidden = list.nulls().filter(|_| size > 0).map(|nulls| nulls.expand(size));
+            let values = widen(&shown(list.values(), hidden.as_ref())?, item.data_type())?;
+            let made = FixedSizeListArray::try_new_with_length(
+                item.clone(),
+                *length,
+                values,
+                list.nulls().cloned(),
+                list.len(),
+            );
+            Ok(Arc::new(made?))
+        }
+        (DataType::Struct(_), DataType::Struct(fields)) => group(array.as_struct(), fields),
+        _ => plain(array, to),
+    }
+}
+
+/// Values of which those are null that lie under a null: nobody sees whether they have a place in another type.
+fn shown(values: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    if nulls.is_none() || values.data_type().is_null() {
+        return Ok(values.clone());
+    }
+    let data = values.to_data();
+    let nulls = NullBuffer::union(nulls, data.nulls());
+    Ok(make_array(data.into_builder().nulls(nulls).build()?))
+}
+
+fn list<O: OffsetSizeTrait, P: OffsetSizeTrait>(
+    list: &GenericListArray<O>,
+    item: &FieldRef,
+) -> Result<ArrayRef, ArrowError> {
+    let first = list.value_offsets().first().map_or(0, |offset| offset.as_usize()); // Proof: no lists have no items.
+    let last = list.value_offsets().last().map_or(first, |offset| offset.as_usize()); // Proof: as above.
+    let values = widen(&list.values().slice(first, last - first), item.data_type())?;
+    let moved = |offset: &O| {
+        let moved = P::from_usize(offset.as_usize() - first);
+        moved.ok_or_else(|| ArrowError::OffsetOverflowError(offset.as_usize()))
+    };
+    let offsets: Vec<P> = list.value_offsets().iter().map(moved).collect::<Result<_, _>>()?;
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    Ok(Arc::new(GenericListArray::<P>::try_new(item.clone(), offsets, values, list.nulls().cloned())?))
+}
+
+/// Fields that have the name of a wanted one, or, of names that are there twice, its place.
+fn group(group: &StructArray, fields: &Fields) -> Result<ArrayRef, ArrowError> {
+    let mut columns = Vec::with_capacity(fields.len());
+    for (place, field) in fields.iter().enumerate() {
+        let by_place = group.fields().get(place).filter(|own| own.name() == field.name());
+        let place =
+            by_place.map(|_| place).or_else(|| group.fields().find(field.name()).map(|found| found.0));
+        let gone = || ArrowError::SchemaError(format!("there is no field {:?}", field.name()));
+        let column = group.columns().get(place.ok_or_else(gone)?).ok_or_else(gone)?;
+        columns.push(widen(&shown(column, group.nulls())?, field.data_type())?);
+    }
+    let nulls = group.nulls().cloned();
+    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, group.len())?))
+}
+
+fn plain(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    let strictly = CastOptions { safe: false, ..CastOptions::default() };
+    let made = cast_with_options(array, to, &strictly)?;
+    let from = array.data_type();
+    // What comes back as it was is held as it is.
+    if (from.is_integer() && to.is_floating()) || is_decimal(from) {
+        let back = cast_with_options(&made, from, &CastOptions { safe: true, ..CastOptions::default() })?;
+        if *back != **array {
+            return Err(ArrowError::CastError(format!("{to} does not hold it exactly")));
+        }
+    }
+    Ok(made)
+}
+
+fn is_decimal(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
+}
