@@ -119,7 +119,8 @@ def report(
         A column of the corpus, or the length of each row, as for :func:`dsdm.choose`. Of a column, the lengths of the
         chosen rows alone are read.
     text
-        The column that rows are shown by: the column ``text`` of texts, or else all columns, if not given.
+        The column that rows are shown by, or the field of structs (``meta.text``): the column ``text`` of texts, or
+        else all columns, if not given.
     examples
         So many rows are shown of each kind: the best, the worst that were chosen, and the best that were not; at most
         1,000.

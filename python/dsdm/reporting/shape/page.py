@@ -23,6 +23,8 @@ from dsdm.reporting.shape.text import (
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Nothing is loaded and nothing runs, whatever a row holds."""
+_LISTED = 500
+"""Files and groups that are listed, so that a phone shows the page: the rest is one line."""
 
 
 def as_page(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap]) -> str:
@@ -111,8 +113,8 @@ def _scores(scores: ScoreFacts, cut: float | None, place: str) -> Iterator[Marku
 
 
 def _shares(caption: str, what: str, parts: Sequence[Part]) -> Markup:
-    bars = [bar(part.chosen, part.rows) for part in parts]
-    rows = [[*cells, drawn] for cells, drawn in zip(parts_rows(parts, len(parts)), bars, strict=True)]
+    bars = [bar(part.chosen, part.rows) for part in parts[:_LISTED]] + [Markup("")] * (len(parts) > _LISTED)
+    rows = [[*cells, drawn] for cells, drawn in zip(parts_rows(parts, _LISTED), bars, strict=True)]
     return table(caption, [what, *PART_TITLES, ""], rows, names=1)
 
 
