@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import dsdm
 from dsdm import choose
-from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, in_order
+from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES
 
 
 @pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
@@ -45,7 +45,7 @@ def test_groups_have_their_own_number_of_copies():
     assert many.per_group == once.per_group
 
 
-@pytest.mark.parametrize("order", ["best_first", "row"])
+@pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
 @pytest.mark.parametrize(
     "copies",
     [2, {"web": 1, "code": 4, "books": 2, "law": 1, "news": 3}, {np.str_(name): np.int8(2) for name in set(DOMAINS)}],
@@ -58,14 +58,18 @@ def test_copies_of_groups_are_chosen_again(tmp_path, rule, copies, order):
     pq.write_table(pa.table({"domain": DOMAINS}), tmp_path / "corpus.parquet")
     scores, shards = dsdm.open_scores(tmp_path / "scores.npy"), dsdm.open_shards(tmp_path / "corpus.parquet")
     chosen = choose(scores, groups=shards.groups("domain"), nan="omit", repeat=copies, order=order, **rule)
-    once = choose(SCORES, groups=DOMAINS, nan="omit", order=order, **rule).indices.tolist()
+    ranked = "row" if order == "row" else "best_first"
+    once = choose(SCORES, groups=DOMAINS, nan="omit", order=ranked, **rule).indices.tolist()
     of_row = copies if isinstance(copies, dict) else dict.fromkeys(DOMAINS.tolist(), copies)
     expected = [row for copy in range(4) for row in once if of_row[DOMAINS[row]] > copy]
+    # With the best last, all is the other way round: the last of it is one copy of each row.
+    expected = expected[::-1] if order == "best_last" else expected
+    assert chosen.indices.tolist() == expected
     chosen.save(tmp_path / "rows.npy")
     dsdm.materialize(tmp_path / "corpus.parquet", dsdm.Selection.load(tmp_path / "rows.npy"), tmp_path / "out")
     assert dsdm.verify(tmp_path / "out", trust_paths=[tmp_path]).selection
     # As many rows, and other copies of them.
-    others = sorted(expected) if order == "best_first" else expected[::-1]
+    others = expected[::-1] if order == "row" else sorted(expected)
     with pytest.raises(ValueError, match="rows"):
         dsdm.materialize(tmp_path / "corpus.parquet", others[1:], tmp_path / "few", selection=chosen.record())
     dsdm.materialize(tmp_path / "corpus.parquet", others, tmp_path / "other", selection=chosen.record())
@@ -108,8 +112,9 @@ def test_rows_are_resampled_by_their_weights(weights, seed, k, dtype, order, lar
     start = (int(np.random.PCG64(seed).random_raw()) >> 11) / 2**53
     copies = systematic(weights, k, start, allowed)
     best = sorted(allowed, key=lambda row: (-weights[row] if largest else weights[row], row))
-    ranked = in_order(best, order)
+    ranked = sorted(best) if order == "row" else best
     expected = [row for copy in range(max(copies.values(), default=0)) for row in ranked if copies[row] > copy]
+    expected = expected[::-1] if order == "best_last" else expected
     assert chosen.indices.tolist() == expected
     assert len(chosen) == k
     for row in allowed:

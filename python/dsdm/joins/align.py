@@ -14,7 +14,7 @@ from dsdm.joins.score_files import ScoreFile
 from dsdm.paths import local
 from dsdm.rows.sources import open_source
 from dsdm.selection.inputs import HeldScores
-from dsdm.selection.rules.groups.values import as_arrow
+from dsdm.selection.rules.groups.values import as_arrow, decoded
 from dsdm.shown import safe_messages
 
 if TYPE_CHECKING:
@@ -221,9 +221,7 @@ def _ids(ids: Any, what: str) -> "pa.Array":
     if not isinstance(nulls, int) or not nulls:
         checks.refuse_masked(what, ids)
     found = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else as_arrow("ids", ids)
-    found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-    if isinstance(found, pa.DictionaryArray):
-        found = found.dictionary_decode()
+    found = decoded(found)
     if found.null_count:
         at = pc.index(found.is_null(), True).as_py()
         message = f"{what}: the id of row {at:,} is null; give every row one"
@@ -246,7 +244,7 @@ def _kind(kind: "pa.DataType", what: str) -> "pa.DataType":
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if pa.types.is_integer(kind):
         return kind if kind == pa.uint64() else pa.int64()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.large_string()
     how = (
         ": floats equal each other by chance; give ids.astype('int64'), or texts" if pa.types.is_floating(kind) else ""

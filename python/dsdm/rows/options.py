@@ -32,6 +32,8 @@ DEFAULT_SPLIT = "train"
 
 # As datasets has it.
 _SPLIT = re.compile(r"\w+(\.\w+)*")
+# Names of files are 255 bytes at most, with the number and the suffix of a shard, and of one that is not finished.
+_MOST_OF_SPLIT = 200
 _OF_THE_HUB = {"parquet": "Parquet", "jsonl": "JSON lines"}
 
 
@@ -136,6 +138,12 @@ def _check_told(arguments: Arguments) -> None:
         message = (
             f"split={split!r} is no name of a split for datasets; give letters, digits and _, with single points "
             'between, such as "validation", and not "all", which is what datasets calls all splits'
+        )
+        raise ValueError(message)
+    if split is not None and len(split.encode("utf-8", "surrogatepass")) > _MOST_OF_SPLIT:
+        message = (
+            f"split={split[:20] + '…'!r} has {len(split)} characters, and names of files begin with it; give at most "
+            f"{_MOST_OF_SPLIT} bytes"
         )
         raise ValueError(message)
     if arguments.card and form not in _OF_THE_HUB:

@@ -93,7 +93,7 @@ def quantile(
     checks.one_of("nan", nan, checks.NANS)
     checks.check_threads(threads)
     given = np.asarray(q, object)
-    shares = [_share(share) for share in (given.reshape(-1).tolist() if given.ndim else [q])]
+    shares = [_share(share) for share in (_each_share(q, given) if given.ndim else [q])]
     if len(shares) > _MOST:
         message = f"q has {len(shares):,} shares; there can be at most {_MOST:,} in one call"
         raise ValueError(message)
@@ -127,7 +127,14 @@ def _share(value: Any) -> Fraction:
     if not 0 <= value <= 1:
         message = f"q has the share {checks.said(value)}; a share is from 0 to 1"
         raise ValueError(message)
+    # The shortest decimal number of its own type: of a float32, another than that of the same number as a float64.
+    value = str(value) if isinstance(value, np.floating) else value
     return Fraction(value) if isinstance(value, Fraction) else Fraction(repr(float(value)))
+
+
+def _each_share(q: Any, given: npt.NDArray[Any]) -> list[Any]:
+    """Return the shares of an array or of lists, those of an array as numbers of its type."""
+    return list(q.reshape(-1)) if isinstance(q, np.ndarray) else given.reshape(-1).tolist()
 
 
 def _found(held: Any, places: list[Fraction], rule: tuple[str, int], threads: int | None) -> list[Any]:

@@ -12,7 +12,8 @@ from dsdm.selection.inputs import engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.checked import check_numbers
-from dsdm.selection.rules.chosen import Cut, Selection
+from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.cut import Cut
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
 from dsdm.selection.rules.origin import identities_of, origin_of

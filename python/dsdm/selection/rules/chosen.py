@@ -3,44 +3,29 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dsdm import checks
-from dsdm.errors import FormatError
+from dsdm._native import digest_of_rows
 from dsdm.paths import PathLike
 from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
+from dsdm.selection.rules.cut import Cut, cut_of
 from dsdm.selection.told import INPUTS, Told
 from dsdm.shown import as_html
 
 _Rows: TypeAlias = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Where the chosen rows end: the worst score that was chosen, and the rows that have it."""
-
-    score: Any
-    """The worst score that was chosen, as numpy has it."""
-    tied: int
-    """Rows that have this score and may be chosen."""
-    taken: int
-    """Those of them that were chosen: the lowest rows, or drawn ones."""
-
-    def told(self) -> dict[str, Any]:
-        """Return it as JSON has it: the score as a text, since there is no infinity."""
-        return {"score": repr(self.score.item()), "tied": self.tied, "taken": self.taken}
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection:
     """Rows that were chosen from a vector of scores, and how.
 
-    It is an array to numpy, and has the length of its rows.
+    It is an array to numpy, and has the length of its rows. Two are equal if they have the same rows in the same order,
+    of as many rows, however they were chosen; with an array, each of its rows is compared, as numpy does.
 
     Attributes
     ----------
@@ -90,6 +75,9 @@ class Selection:
     def union(self, *others: "Selection") -> "Selection":
         """Return these rows, and behind them those of others that were not there before.
 
+        Rows that a selection has several times stay so, here as in the other operations; of a row that is there, no
+        copy of another selection is added.
+
         Raises
         ------
         ValueError
@@ -99,7 +87,7 @@ class Selection:
         return self._combined("union", others, _union)
 
     def intersection(self, *others: "Selection") -> "Selection":
-        """Return those of these rows that all others have, in this order.
+        """Return those of these rows that all others have, in this order, as often as they are here.
 
         Raises
         ------
@@ -110,7 +98,7 @@ class Selection:
         return self._combined("intersection", others, lambda rows, more: rows[np.isin(rows, more)])
 
     def difference(self, *others: "Selection") -> "Selection":
-        """Return those of these rows that none of the others has, in this order.
+        """Return those of these rows that none of the others has, in this order, as often as they are here.
 
         Raises
         ------
@@ -255,7 +243,7 @@ class Selection:
             n=told["of"],
             rule={name: saved.argument(beside, value) for name, value in told["rule"].items()},
             what=told["words"],
-            cut=_cut(beside, told["cut"]),
+            cut=cut_of(beside, told["cut"]),
             seed=told["seed"],
             tokens=told["tokens"],
             largest=told["largest"],
@@ -270,6 +258,16 @@ class Selection:
     def __len__(self) -> int:
         """Return how many rows were chosen."""
         return len(self.indices)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether another selection has the same rows of as many, in the same order, chosen by whatever."""
+        if not isinstance(other, Selection):
+            return NotImplemented
+        return self.n == other.n and np.array_equal(self.indices, other.indices)
+
+    def __hash__(self) -> int:
+        """Return the same for selections that are equal: all rows are read."""
+        return hash((self.n, digest_of_rows(self.indices)))
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the row numbers."""
@@ -334,15 +332,3 @@ def _unwritable(rows: _Rows) -> _Rows:
     rows = rows.view()
     rows.flags.writeable = False
     return rows
-
-
-def _cut(path: Path, cut: Any) -> Cut | None:
-    """Return the cut of which a JSON file tells."""
-    if cut is None:
-        return None
-    try:
-        score = np.array([cut["score"]]).astype(np.dtype(cut["dtype"]))[0]
-        return Cut(score, int(cut["tied"]), int(cut["taken"]))
-    except (LookupError, TypeError, ValueError, OverflowError) as error:
-        message = f"{path}: cut is {cut!r:.200}, which is none ({error}); save the selection again"
-        raise FormatError(message) from None

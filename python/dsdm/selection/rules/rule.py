@@ -26,6 +26,9 @@ _MOST_WHOLE = 2**126
 _UNTOLD = ("scores", "lengths", "groups", "seed", "exclude", "only", "threads")
 """Arguments that a rule is not told by: arrays, and what is told beside it or changes no row."""
 
+_SHARES = ("fraction", "quantile", "per_group", "like")
+"""Arguments in which a float is a share."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -164,7 +167,17 @@ class Rule:
         """Return what was asked for: the arguments that are numbers, texts or mappings of them, and not the default."""
         told = {field.name: field.default for field in fields(self) if field.name not in _UNTOLD}
         given = {name: getattr(self, name) for name in told}
-        return {name: value for name, value in given.items() if value is not None and value != told[name]}
+        asked = {name: value for name, value in given.items() if value is not None and value != told[name]}
+        return {name: _shares_as_written(value) if name in _SHARES else value for name, value in asked.items()}
+
+
+def _shares_as_written(value: Any) -> Any:
+    """Return shares, one or several, so that they are told as the numbers that they were taken for."""
+    if isinstance(value, Mapping):
+        return {name: _shares_as_written(share) for name, share in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(map(_shares_as_written, value))
+    return as_written("share", value) if isinstance(value, np.floating) else value
 
 
 def number(name: str, value: Any) -> Number:
@@ -188,6 +201,22 @@ def number(name: str, value: Any) -> Number:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf  # type: ignore[operator]
+
+
+def as_written(name: str, share: Any) -> float:
+    """Return a share as the decimal number that it is written as: the shortest one of its own type.
+
+    >>> as_written("fraction", np.float32(0.29)), float(np.float32(0.29))
+    (0.29, 0.28999999165534973)
+
+    Raises
+    ------
+    TypeError
+        For what is no number.
+
+    """
+    found = float(number(name, share))
+    return float(str(share)) if isinstance(share, np.floating) else found
 
 
 def _as_float(whole: int, name: str) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dsdm import _native, checks
 from dsdm.selection.rules.groups.values import group_values
-from dsdm.selection.rules.rule import number
+from dsdm.selection.rules.rule import as_written
 
 _SHOWN = 10
 """Groups that a message lists."""
@@ -116,7 +116,7 @@ def share_of(what: str, share: Any, count: int) -> int:
         For a share that is not from 0 to 1.
 
     """
-    value = float(number(what, share))
+    value = as_written(what, share)
     if not 0 <= value <= 1:
         message = f"{what} is {checks.said(share)}; a share is from 0 to 1"
         raise ValueError(message)
@@ -155,9 +155,14 @@ def apportioned(total: int, weights: list[Any]) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        For a weight below 0 or that is no number, and where all are 0.
+        For a weight below 0 or that is no number, and where all are 0; for a number above 0 and no groups.
 
     """
+    if not weights:
+        if total:
+            message = f"{total:,} are to be chosen, and there is no group, since there are no rows; ask for 0"
+            raise ValueError(message)
+        return np.zeros(0, np.int64)
     exact = weights_of(weights)
     whole = sum(exact)
     parts = [total * weight / whole for weight in exact]
@@ -178,7 +183,7 @@ def weights_of(weights: list[Any]) -> list[Fraction]:
     """
     exact = []
     for weight in weights:
-        value = float(number("like", weight))
+        value = as_written("like", weight)
         if not (value >= 0 and np.isfinite(value)):
             message = f"like has the share {checks.said(weight)}; shares are numbers of at least 0"
             raise ValueError(message)

@@ -70,7 +70,9 @@ def _of_tokens(
     there = tokens_of(ranking, groups, lengths)
     weights = _weights(rule.like, groups, there)
     parts = apportioned(budget, weights)
-    budgets = met(parts, there, groups, rule.short, weights, what="tokens")
+    # All is taken of a group that has less than its part, rows without tokens too: it keeps the part, which it can't
+    # reach.
+    budgets = np.where(parts > there, parts, met(parts, there, groups, rule.short, weights, what="tokens"))
     best = best or (lambda quotas: ranking.best_of_groups(groups.codes, quotas, "best_first"))
     rows = rows_within_each(best, groups, counts, lengths, budgets, at_least=rule.at_least)
     if rule.ties == "random":
@@ -87,4 +89,5 @@ def _weights(like: Any, groups: Groups, there: NDArray[np.int64]) -> list[Any]:
     """Return the proportions of groups."""
     if isinstance(like, Mapping):
         return groups.by_name("like", like)
-    return [1] * len(groups) if like == "equal" else there.tolist()
+    # In proportion to nothing there is nothing to divide: what is asked for is then what each group lacks.
+    return [1] * len(groups) if like == "equal" or not there.any() else there.tolist()

@@ -42,9 +42,7 @@ def group_values(given: Any, n: int) -> "pa.Array":
     if isinstance(groups, np.ndarray) and not groups.dtype.isnative:
         groups = groups.astype(groups.dtype.newbyteorder("="))
     values = groups if isinstance(groups, pa.Array | pa.ChunkedArray) else as_arrow("groups", groups)
-    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if isinstance(values, pa.DictionaryArray):
-        values = values.dictionary_decode()
+    values = decoded(values)
     kind = values.type
     if len(values) == 0 and pa.types.is_null(kind):
         values, kind = values.cast(pa.int64()), pa.int64()
@@ -59,6 +57,17 @@ def group_values(given: Any, n: int) -> "pa.Array":
         message = f"{len(values):,} groups, {n:,} scores: each row needs one of both"
         raise ValueError(message)
     return values
+
+
+def decoded(values: "pa.Array | pa.ChunkedArray") -> "pa.Array":
+    """Return values as one array, without a dictionary, and texts that are views as those that are none."""
+    import pyarrow as pa
+
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if isinstance(values, pa.DictionaryArray):
+        # Arrow takes no items of views.
+        values = pa.DictionaryArray.from_arrays(values.indices, decoded(values.dictionary)).dictionary_decode()
+    return values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values
 
 
 def as_arrow(what: str, given: Any) -> "pa.Array":

@@ -10,7 +10,7 @@ import numpy as np
 
 from dsdm import checks
 from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking
-from dsdm.selection.rules.rule import number
+from dsdm.selection.rules.rule import as_written
 
 
 def bounds_between(ranking: Ranking, low: Any, high: Any) -> Bounds:
@@ -55,7 +55,7 @@ def shares_of(quantile: Any) -> tuple[Decimal, Decimal]:
         raise TypeError(message)
     shares = []
     for share in quantile:
-        value = float(number("quantile", share))
+        value = as_written("quantile", share)
         if not 0 <= value <= 1:
             message = f"quantile has the share {checks.said(share)}; a share is from 0 to 1"
             raise ValueError(message)

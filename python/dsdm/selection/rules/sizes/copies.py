@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import default_memory_limit
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Groups
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
@@ -25,17 +26,47 @@ def copied(rule: Rule, chosen: Selection, groups: Groups | None) -> Selection:
     """
     if groups is not None and isinstance(rule.repeat, Mapping):
         each = [at_least_one("repeat", copies) for copies in groups.by_name("repeat", rule.repeat)]
-        rows = repeated(chosen.indices, np.array(each, np.int64)[groups.codes[chosen.indices]])
+        of_rows = groups.codes[chosen.indices]
+        counts = np.bincount(of_rows, minlength=len(each)).tolist()
+        _refuse_many("repeat", sum(count * copies for count, copies in zip(counts, each, strict=True)))
+        rows = _in_copies(chosen.indices, np.array(each, np.int64)[of_rows], rule.order)
         words = f"with the copies of {len(each):,} groups"
     else:
         copies = at_least_one("repeat", rule.repeat)
         if copies == 1:
             return chosen
+        _refuse_many("repeat", len(chosen) * copies)
         rows, words = np.tile(chosen.indices, copies), f"{copies:,} times"
     rows.flags.writeable = False
     tokens = None if rule.tokens is None else int(Lengths(rule.lengths, chosen.n).of(rows).sum())
     again = _again_with_copies(chosen, len(rows))
     return replace(chosen, indices=rows, what=f"{chosen.what}, {words}", tokens=tokens, again=again)
+
+
+def _refuse_many(what: str, rows: int) -> None:
+    """Refuse so many row numbers, copies counted, as no memory has room for.
+
+    Raises
+    ------
+    MemoryError
+        If there is less memory than they need, with both sizes.
+
+    """
+    # They and where each goes, a number of 8 bytes each; a quarter of what is free is the limit.
+    needed, room = 16 * rows, 4 * default_memory_limit()
+    if needed > room:
+        message = (
+            f"{what} asks for {rows:,} rows, copies counted, whose numbers need about {needed:,} bytes, and {room:,} "
+            "are free; ask for fewer"
+        )
+        raise MemoryError(message)
+
+
+def _in_copies(rows: Rows, copies: NDArray[np.int64], order: str) -> Rows:
+    """Return rows so often in an order: with the best last, the rows with the best first the other way round."""
+    if order == "best_last":
+        return np.ascontiguousarray(repeated(rows[::-1], copies[::-1])[::-1])
+    return repeated(rows, copies)
 
 
 def _again_with_copies(chosen: Selection, rows: int) -> dict[str, Any] | None:
@@ -70,6 +101,7 @@ def resampled(ranking: Ranking, k: int, order: str) -> Rows:
         For a weight that is negative, infinite or NaN; if none is above 0.
 
     """
+    _refuse_many("k", k)
     total = 0.0
     for rows in ranking.candidates():
         total = _ends(ranking, rows, total)[-1] if len(rows) else total
@@ -100,7 +132,7 @@ def resampled(ranking: Ranking, k: int, order: str) -> Rows:
         best = np.lexsort((found, -places if ranking.largest else places))
         best = best[::-1] if order == "best_last" else best
         found, times = found[best], times[best]
-    return repeated(found, times)
+    return _in_copies(found, times, order)
 
 
 def _ends(ranking: Ranking, rows: Rows, before: float) -> NDArray[np.float64]:

@@ -1,0 +1,37 @@
+"""Where the rows of a selection end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsdm.errors import FormatError
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where the chosen rows end: the worst score that was chosen, and the rows that have it."""
+
+    score: Any
+    """The worst score that was chosen, as numpy has it."""
+    tied: int
+    """Rows that have this score and may be chosen."""
+    taken: int
+    """Those of them that were chosen: the lowest rows, or drawn ones."""
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON has it: the score as a text, since there is no infinity."""
+        return {"score": repr(self.score.item()), "tied": self.tied, "taken": self.taken}
+
+
+def cut_of(path: Path, cut: Any) -> Cut | None:
+    """Return the cut of which a JSON file tells."""
+    if cut is None:
+        return None
+    try:
+        score = np.array([cut["score"]]).astype(np.dtype(cut["dtype"]))[0]
+        return Cut(score, int(cut["tied"]), int(cut["taken"]))
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        message = f"{path}: cut is {cut!r:.200}, which is none ({error}); save the selection again"
+        raise FormatError(message) from None
