@@ -1,8 +1,11 @@
 """What tests share: the reference's data folder in small, the folder that `dsdm demo` makes, and the command."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,9 +52,27 @@ def bench_corpus(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def format_runs(tmp_path_factory):
+def memory_folder():
+    """A folder in memory, where there is room: for many small files that wait for no disk then."""
+    shared = Path("/dev/shm")  # noqa: S108 - a folder of its own in there
+    there = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 1 << 29
+    with tempfile.TemporaryDirectory(prefix="dsdm-", dir=shared if there else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def memory_path(memory_folder):
+    """A folder of a test's own in `memory_folder`."""
+    folder = Path(tempfile.mkdtemp(dir=memory_folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def format_runs(memory_folder):
     """A folder in which dsdm was run over formats and options, by `tests.formats.runs`."""
-    folder = tmp_path_factory.mktemp("formats")
+    folder = memory_folder / "formats"
+    folder.mkdir()
     command = [sys.executable, "-W", "ignore", "-m", "tests.formats.runs", str(folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert ran.returncode == 0, ran.stderr

@@ -24,12 +24,12 @@ def here(format_runs, monkeypatch):
 
 
 @pytest.fixture
-def subset(here, tmp_path):
+def subset(here, memory_path):
     """Give an output that lies beside what it was made of, and its manifest."""
     told = json.loads((here / "whole" / "drawn" / "out" / "dsdm.json").read_text())["selection"]["chosen"]
     told = {**told, "scores": ["scores.npy"], "exclude": "no.npy"}
     rows = dsdm.gumbel_top_k(dsdm.open_scores("scores.npy"), exclude=np.load("no.npy"), **told["arguments"])
-    out = here / f"copy of {tmp_path.name}"
+    out = here / f"copy of {memory_path.name}"
     write(str(out), rows, num_shards=2, selection=told)
     assert dsdm.verify(out).selection
     yield out, json.loads((out / "dsdm.json").read_text())
@@ -41,12 +41,12 @@ def refused_by(name, told):
     return {(tuple(error.absolute_path), error.validator) for error in validator(name).iter_errors(told)}
 
 
-def test_a_manifest_is_refused_by_the_schema_and_by_the_reader_or_by_neither(subset, tmp_path):
+def test_a_manifest_is_refused_by_the_schema_and_by_the_reader_or_by_neither(subset, memory_path):
     out, manifest = subset
     tried, refused, only_here = 0, [], []
     for place in places(manifest, most=1):
         for mutant in mutants(manifest, place) if place != ("crc32",) else ():
-            valid, said = validator("dsdm").is_valid(mutant), form_of(sealed(mutant), tmp_path)
+            valid, said = validator("dsdm").is_valid(mutant), form_of(sealed(mutant), memory_path)
             tried += 1
             if valid:
                 assert said == "", place
@@ -99,7 +99,7 @@ def test_all_differences_are_listed():
 
 
 @pytest.mark.parametrize("what", DIFFERENCES)
-def test_differences_are_as_they_are_listed(subset, tmp_path, what):
+def test_differences_are_as_they_are_listed(subset, memory_path, what):
     _, manifest = subset
     # With this, the checksum has letters, which can be capitals.
     contents = {**{name: value for name, value in manifest.items() if name != "crc32"}, "unknown": 0}
@@ -110,18 +110,18 @@ def test_differences_are_as_they_are_listed(subset, tmp_path, what):
         assert text != compact(contents)
         whole = text if '"crc32":"' in text[-20:] else f'{text[:-1]},"crc32":"{crc32(text)}"}}'
         by_schema, by_reader = listed("dsdm-json.md")[what]
-        assert (form_of(whole, tmp_path) == "") is by_reader
+        assert (form_of(whole, memory_path) == "") is by_reader
         assert validator("dsdm").is_valid(json.loads(whole)) is by_schema
 
 
-def test_a_key_that_is_there_twice_has_its_last_value(subset, tmp_path):
+def test_a_key_that_is_there_twice_has_its_last_value(subset, memory_path):
     _, manifest = subset
     whole = sealed(manifest)
-    assert form_of(whole.replace('"rows":', '"rows":[],"rows":', 1), tmp_path) == ""
-    assert form_of(whole[:-1] + f',"crc32":"{manifest["crc32"]}"}}', tmp_path) != ""
+    assert form_of(whole.replace('"rows":', '"rows":[],"rows":', 1), memory_path) == ""
+    assert form_of(whole[:-1] + f',"crc32":"{manifest["crc32"]}"}}', memory_path) != ""
 
 
-def test_unknown_fields_are_taken_by_both_and_other_versions_by_neither(subset, tmp_path):
+def test_unknown_fields_are_taken_by_both_and_other_versions_by_neither(subset, memory_path):
     _, manifest = subset
     for place in ((), *places(manifest)):
         inner = manifest
@@ -130,15 +130,15 @@ def test_unknown_fields_are_taken_by_both_and_other_versions_by_neither(subset, 
         if isinstance(inner, dict):
             mutant = changed(manifest, (*place, "unknown"), {"a": [1]})
             assert refused_by("dsdm", mutant) == set(), place
-            assert form_of(sealed(mutant), tmp_path) == "", place
-    said = form_of(sealed({**manifest, "manifest": 2, "rows": []}), tmp_path)
+            assert form_of(sealed(mutant), memory_path) == "", place
+    said = form_of(sealed({**manifest, "manifest": 2, "rows": []}), memory_path)
     assert "manifest: it has version 2 and this dsdm reads version 1" in said
 
 
 @pytest.mark.parametrize("case", ["tokens", "ragged"])
-def test_tokens_json_is_compared_by_its_checksum_alone(here, tmp_path, case):
+def test_tokens_json_is_compared_by_its_checksum_alone(here, memory_path, case):
     """What the schema refuses of it, nobody else does: tokens-json.md says so."""
-    out = tmp_path / "out"
+    out = memory_path / "out"
     shutil.copytree(here / "whole" / case / "out", out)
     manifest = json.loads((out / "dsdm.json").read_text())
     sidecar = json.loads((out / "tokens.json").read_text())
@@ -160,11 +160,11 @@ def test_tokens_json_is_compared_by_its_checksum_alone(here, tmp_path, case):
 
 
 @pytest.fixture
-def resumed(here, tmp_path):
+def resumed(here, memory_path):
     """Give a function that changes what a killed run left, and tells how many shards the same call kept."""
     # What is left names the corpus by its absolute path: the call finds it from here.
-    out = tmp_path / "out"
-    staging = tmp_path / ".out.dsdm-unfinished"
+    out = memory_path / "out"
+    staging = memory_path / ".out.dsdm-unfinished"
 
     def resume(change):
         for left in (out, staging):

@@ -1,6 +1,8 @@
 """Rows are the same however they are read: by every layout, order, number of threads and memory limit."""
 
 import hashlib
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -174,9 +176,9 @@ def layouts(table, folder):
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=tables())
-def test_the_bytes_written_depend_on_the_rows_alone(tmp_path_factory, drawn):
+def test_the_bytes_written_depend_on_the_rows_alone(memory_path, drawn):
     table, wanted = drawn
-    folder = tmp_path_factory.mktemp("layouts")
+    folder = Path(tempfile.mkdtemp(dir=memory_path))
     digests = {}
     has_nulls = any(plain_nulls(column) for column in table.columns)
     for path in layouts(table, folder):

@@ -31,18 +31,18 @@ def reseal(folder, manifest):
 
 
 @pytest.fixture
-def work(tmp_path, monkeypatch):
+def work(memory_path, monkeypatch):
     """Give a folder with a corpus, scores, an output, a pipe and a link out of it, in which the test runs."""
-    work = tmp_path / "work"
+    work = memory_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    (tmp_path / "secret.txt").write_text(SECRET)
-    np.save(tmp_path / "secret.npy", np.arange(20.0))
+    (memory_path / "secret.txt").write_text(SECRET)
+    np.save(memory_path / "secret.npy", np.arange(20.0))
     pq.write_table(pa.table({"id": range(20)}), "corpus.parquet")
     np.save("s.npy", np.arange(20.0))
     np.save("no.npy", np.array([19]))
     os.mkfifo("pipe")
-    (work / "link").symlink_to(tmp_path / "secret.txt")
+    (work / "link").symlink_to(memory_path / "secret.txt")
     told = {
         "by": "gumbel_top_k",
         "scores": ["s.npy"],
@@ -252,8 +252,8 @@ def test_files_elsewhere_are_looked_at_only_where_the_caller_trusts_them(run, wo
     assert dsdm.verify(work / "out").selection
 
 
-def test_a_link_out_of_what_is_trusted_is_not_followed(work, tmp_path):
-    (work / "linked.npy").symlink_to(tmp_path / "secret.npy")
+def test_a_link_out_of_what_is_trusted_is_not_followed(work, memory_path):
+    (work / "linked.npy").symlink_to(memory_path / "secret.npy")
     manifest = json.loads((work / "out" / "dsdm.json").read_text())
     manifest["selection"]["chosen"]["scores"] = ["../linked.npy"]
     reseal(work / "out", manifest)

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _OF_A_DRAW = ("seed", "k", "fraction", "tokens", "per_group")
 
 # A text in JSON with a character that stands for none.
-_HALVES = re.compile(r'"(?:[^"\\]|\\.)*[\ud800-\udfff](?:[^"\\]|\\.)*"')
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -209,14 +209,24 @@ def as_json(record: Mapping[str, Any]) -> str:
 
     """
     # json spells the bytes of such a path as halves of surrogate pairs, which no other reader of JSON takes.
-    found = _HALVES.search(json.dumps(record, default=plain, ensure_ascii=False))
-    if found is None:
-        return json.dumps(record, default=plain)
-    message = (
-        f"the selection tells of {found[0]!r}, which is not UTF-8, and dsdm.json cannot hold it; rename the file, or "
-        "link to it by another name"
-    )
-    raise ValueError(message)
+    text = json.dumps(record, default=plain, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        found = _text_around(text, error.start)
+        message = (
+            f"the selection tells of {found!r}, which is not UTF-8, and dsdm.json cannot hold it; rename the file, or "
+            "link to it by another name"
+        )
+        raise ValueError(message) from None
+    return json.dumps(record, default=plain)
+
+
+def _text_around(record: str, at: int) -> str:
+    """Return the text of a record in JSON, with its quotes, in which a place lies."""
+    # Quotes outside of texts are none, so that the first text that ends behind the place is the one.
+    texts = (found for found in _TEXTS.finditer(record) if found.end() > at)
+    return next(texts)[0]
 
 
 def plain(value: Any) -> Any:
