@@ -30,6 +30,7 @@ const POPULATED: u8 = 2;
 const LOOKS: usize = 100;
 const LOOK: Duration = Duration::from_micros(20);
 /// Populated bytes of a map that is not undone at once.
+#[cfg(unix)]
 const LARGE: usize = 256 << 20;
 
 /// A whole file, mapped for reading.
@@ -96,16 +97,13 @@ impl Map {
 
     /// Tells the system that reads follow no order: nothing but what is asked for is then read.
     pub fn expect_jumps(&self) {
+        self.jumps.store(true, Ordering::Relaxed);
+        // Hints: where they are refused, more is read than is needed.
         #[cfg(target_os = "linux")]
-        {
-            // Hints: where they are refused, more is read than is needed.
-            let _ = self
-                .opened
-                .file()
-                .map(|file| rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::Random));
-            let _ = self.bytes.as_ref().map(|bytes| bytes.advise(memmap2::Advice::Random));
-            self.jumps.store(true, Ordering::Relaxed);
-        }
+        let _ =
+            self.opened.file().map(|file| rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::Random));
+        #[cfg(unix)]
+        let _ = self.bytes.as_ref().map(|bytes| bytes.advise(memmap2::Advice::Random));
     }
 
     /// Brings a range of bytes into memory, whole chunks at a time, each at most once.

@@ -158,12 +158,11 @@ fn keep() -> bool {
     KEPT_NOW.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < most).then_some(now + 1)).is_ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
     /// As in a forked child, whose descriptors are others than its memory tells.
-    #[cfg(unix)]
     #[test]
     fn a_handle_of_another_file_is_not_read() {
         let folder = tempfile::tempdir().unwrap();

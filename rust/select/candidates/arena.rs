@@ -17,6 +17,7 @@ pub(super) const MIN_ENTRIES: usize = 1 << 18;
 /// The largest arena.
 const MAX_ENTRIES: usize = 1 << 22;
 /// Arenas from this size on ask for huge pages. A smaller arena would leave most of a huge page empty.
+#[cfg(target_os = "linux")]
 const HUGE_PAGE_BYTES: usize = 4 << 20;
 
 /// The entries of some tasks, stored one task after another.

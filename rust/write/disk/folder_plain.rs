@@ -9,13 +9,13 @@ use super::names::{EntryKind, Lock, Meta, Owner, order_of_removal};
 
 /// A directory that is there.
 #[derive(Debug, Clone)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
     /// A directory that a path leads to.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.is_dir() {
             return Ok(Self { path: path.to_path_buf() });
         }
@@ -23,17 +23,17 @@ impl Folder {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of what has a name in it.
-    pub(super) fn at(&self, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn at(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
     }
 
     /// A directory in it.
-    pub(super) fn sub(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+    pub(crate) fn sub(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
         if self.meta(&name)?.kind == EntryKind::Folder {
             return Ok(Self { path: self.path.join(name.as_ref()) });
         }
@@ -41,27 +41,27 @@ impl Folder {
     }
 
     /// Makes a directory in it.
-    pub(super) fn make(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+    pub(crate) fn make(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         fs::create_dir(self.path.join(name.as_ref()))
     }
 
     /// Makes a directory in it.
-    pub(super) fn make_private(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+    pub(crate) fn make_private(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         self.make(name)
     }
 
     /// Creates a file that is not there yet. The name may have `/` between folders.
-    pub(super) fn create(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn create(&self, name: &str) -> io::Result<File> {
         File::options().read(true).write(true).create_new(true).open(self.at(name))
     }
 
     /// Opens a file to add to it.
-    pub(super) fn append(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn append(&self, name: &str) -> io::Result<File> {
         File::options().read(true).append(true).open(self.at(name))
     }
 
     /// Opens a file to read it.
-    pub(super) fn reader(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn reader(&self, name: &str) -> io::Result<File> {
         if self.meta(name)?.kind == EntryKind::File {
             return File::open(self.at(name));
         }
@@ -70,22 +70,22 @@ impl Folder {
 
     /// Whose a file is that is made here, which is not told.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // as where it is told
-    pub(super) fn owner_here(&self, _name: &str) -> io::Result<Option<Owner>> {
+    pub(crate) fn owner_here(&self, _name: &str) -> io::Result<Option<Owner>> {
         Ok(None)
     }
 
     /// Renames a file. Both names may have `/` between folders.
-    pub(super) fn rename_file(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn rename_file(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.at(from), self.at(to))
     }
 
     /// Renames, into another folder.
-    pub(super) fn rename(&self, from: &OsStr, to_folder: &Self, to: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &OsStr, to_folder: &Self, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path.join(from), to_folder.path.join(to))
     }
 
     /// Renames, into another folder, unless the name is taken there.
-    pub(super) fn rename_new(&self, from: &OsStr, to_folder: &Self, to: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename_new(&self, from: &OsStr, to_folder: &Self, to: &OsStr) -> io::Result<()> {
         if to_folder.meta(to).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -94,17 +94,17 @@ impl Folder {
 
     /// Exchanges two names in one step, which cannot be done here.
     #[allow(clippy::unused_self)] // as where it can be done
-    pub(super) fn exchange(&self, _from: &OsStr, _to_folder: &Self, _to: &OsStr) -> io::Result<()> {
+    pub(crate) fn exchange(&self, _from: &OsStr, _to_folder: &Self, _to: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Removes a file or a link. The name may have `/` between folders.
-    pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.at(name))
     }
 
     /// Removes what has a name, and if it is a directory all that is in it.
-    pub(super) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
         if self.meta(name)?.kind == EntryKind::Folder {
             self.sub(name)?.clear()?;
             return self.remove_empty(name);
@@ -113,12 +113,12 @@ impl Folder {
     }
 
     /// Removes a directory in which nothing is left.
-    pub(super) fn remove_empty(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn remove_empty(&self, name: &OsStr) -> io::Result<()> {
         fs::remove_dir(self.path.join(name))
     }
 
     /// Removes all that is in it.
-    pub(super) fn clear(&self) -> io::Result<()> {
+    pub(crate) fn clear(&self) -> io::Result<()> {
         for (name, _) in order_of_removal(self.entries()?) {
             self.remove_all(&name)?;
         }
@@ -126,7 +126,7 @@ impl Folder {
     }
 
     /// What lies in it.
-    pub(super) fn entries(&self) -> io::Result<Vec<(OsString, EntryKind)>> {
+    pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, EntryKind)>> {
         fs::read_dir(&self.path)?
             .map(|entry| {
                 let entry = entry?;
@@ -136,35 +136,35 @@ impl Folder {
     }
 
     /// What has a name in it, which may have `/` between folders.
-    pub(super) fn meta(&self, name: impl AsRef<OsStr>) -> io::Result<Meta> {
+    pub(crate) fn meta(&self, name: impl AsRef<OsStr>) -> io::Result<Meta> {
         Ok(meta(&fs::symlink_metadata(self.path.join(name.as_ref()))?))
     }
 
     /// The directory itself.
-    pub(super) fn itself(&self) -> io::Result<Meta> {
+    pub(crate) fn itself(&self) -> io::Result<Meta> {
         Ok(meta(&fs::metadata(&self.path)?))
     }
 
     /// Whether something is mounted here, which is not told.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // as where it is told
-    pub(super) fn is_mount(&self, _parent: &Self) -> io::Result<bool> {
+    pub(crate) fn is_mount(&self, _parent: &Self) -> io::Result<bool> {
         Ok(false)
     }
 
     /// Where a link in it leads.
-    pub(super) fn link(&self, name: &OsStr) -> Option<PathBuf> {
+    pub(crate) fn link(&self, name: &OsStr) -> Option<PathBuf> {
         fs::read_link(self.path.join(name)).ok()
     }
 
     /// Locks it, which cannot be done here.
     #[allow(clippy::unused_self)] // as where it can be done
-    pub(super) fn lock(&self) -> Lock {
+    pub(crate) fn lock(&self) -> Lock {
         Lock::None
     }
 
     /// Brings its entries to the disk, which the system does on its own here.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // as where it is to be done
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -185,7 +185,7 @@ fn meta(found: &Metadata) -> Meta {
     Meta { kind: kind(found.file_type()), bytes: found.len(), place: None, owner: None }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::io::Write;
 

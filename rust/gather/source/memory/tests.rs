@@ -125,8 +125,9 @@ fn mapped_offsets(offsets: &[i32]) -> (OffsetBuffer<i32>, tempfile::NamedTempFil
 
 fn write_offsets(path: &tempfile::NamedTempFile, offsets: &[i32]) {
     let bytes: Vec<u8> = offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect();
-    fs::OpenOptions::new().write(true).open(path.path()).unwrap().set_len(bytes.len() as u64).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(path.as_file(), &bytes, 0).unwrap();
+    let mut file = fs::OpenOptions::new().write(true).open(path.path()).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
 }
 
 fn field(column: &ArrayRef) -> Arc<Field> {
