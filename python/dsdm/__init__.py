@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnsafePickleError,
     )
     from dsdm.joins.align import Aligned, align
+    from dsdm.reporting.diagnosis import Diagnosis, diagnose
     from dsdm.reporting.report import SelectionReport, report
     from dsdm.rows.planning import Plan, plan
     from dsdm.rows.verifying import Verified, verify
@@ -43,6 +44,7 @@ else:
 
     _HOMES = {
         "dsdm.dataset": ("Report", "Shards", "materialize", "open_shards", "select"),
+        "dsdm.reporting.diagnosis": ("Diagnosis", "diagnose"),
         "dsdm.errors": (
             "ChecksumError",
             "FormatError",
@@ -86,6 +88,7 @@ __all__ = [
     "Aligned",
     "ChecksumError",
     "Description",
+    "Diagnosis",
     "FormatError",
     "InternalError",
     "Plan",
@@ -103,6 +106,7 @@ __all__ = [
     "__version__",
     "align",
     "choose",
+    "diagnose",
     "get_indices",
     "gumbel_top_k",
     "last_seed",

@@ -87,7 +87,7 @@ class ResumeMismatchError(ValueError):
     """An interrupted run cannot be continued by this call."""
 
 class InternalError(RuntimeError):
-    """A defect of dsdm: please report it."""
+    """A defect of dsdm: please report it, with what ``dsdm doctor`` prints."""
 
 # --- score vectors: the arguments of open_scores are checked and named in dsdm.scores -------------------------
 

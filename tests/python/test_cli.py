@@ -68,7 +68,7 @@ def test_a_summary_is_numpys(run, scores):
 
 
 def test_a_summary_of_many_blocks_is_that_of_the_whole(monkeypatch):
-    from dsdm.cli import summary
+    from dsdm.cli.facts import scores as summary
 
     class Vector(np.ndarray):
         paths = ()

@@ -47,6 +47,7 @@ RUNS = {
         ("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 5),
         ("materialize", "gone", "other", "--by", "s.npy", "-k", 5),
     ],
+    "doctor": [("doctor",), ("doctor", "gone")],
     "verify": [("verify", "out"), ("verify", "damaged"), ("verify", "gone")],
 }
 

@@ -11,6 +11,7 @@ import typer
 from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice
+from dsdm.cli.facts.machine import doctor
 from dsdm.cli.files import check_place, rows_of, write_untold
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
@@ -33,7 +34,7 @@ _LEAST_DEMO = 200
 
 def register(app: typer.Typer) -> None:
     """Add the commands in the order in which the help lists them."""
-    for command in (demo, fetch, scores, indices, materialize, report, verify):
+    for command in (demo, fetch, scores, indices, materialize, report, verify, doctor):
         app.command(cls=Grouped)(command)
     app.add_typer(bench.app, name="bench")
 
@@ -127,7 +128,7 @@ def scores(
       dsdm scores demo/data/dsdm/squad.pt
       dsdm scores demo/data/dsdm/squad.pt demo/data/dsdm/lambada.pt
     """
-    from dsdm.cli.summary import facts, summarize
+    from dsdm.cli.facts.scores import facts, summarize
 
     reading.check_found(files)
     vector = reading.open(files)
