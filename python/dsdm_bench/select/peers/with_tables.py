@@ -18,10 +18,12 @@ def _polars(task: Task) -> Call:
         os.environ.setdefault("POLARS_MAX_THREADS", str(task.threads))
     polars = import_module("polars")
     frame = polars.from_arrow(_arrow_table(task)).with_row_index("row").lazy()
-    by = polars.col("a")
     if task.operation is Operation.mean:
-        by = (polars.col("a") + polars.col("b") + polars.col("c")) / polars.lit(3, polars.Float32)
-    query = frame.top_k(task.k, by=by).select("row")
+        mean = (polars.col("a") + polars.col("b") + polars.col("c")) / polars.lit(3, polars.Float32)
+        frame = frame.select("row", a=mean)
+    # As many rows as are wanted lie at this quantile and above, and what ties with it.
+    bound = polars.col("a").quantile((task.rows - task.k) / max(task.rows - 1, 1), "nearest")
+    query = frame.filter(polars.col("a") >= bound).sort("a", descending=True).head(task.k).select("row")
     return lambda: np.asarray(query.collect()["row"])
 
 
@@ -43,6 +45,16 @@ def _pyarrow(task: Task) -> Call:
 
 
 def _duckdb(task: Task) -> Call:
+    return _in_duckdb(task, None)
+
+
+def _duckdb_filter(task: Task) -> Call:
+    # One row more than is wanted, whichever way the place is rounded, and what ties with it.
+    share = max(task.rows - task.k - 0.5, 0) / task.rows
+    return _in_duckdb(task, share)
+
+
+def _in_duckdb(task: Task, share: float | None) -> Call:
     pa, duckdb = import_module("pyarrow"), import_module("duckdb")
     table = _arrow_table(task)
     numbers = pa.array(np.arange(task.rows, dtype=np.int32 if task.rows < 2**31 else np.int64))
@@ -52,7 +64,11 @@ def _duckdb(task: Task) -> Call:
         connection.execute(f"SET threads = {task.threads}")
     connection.register("scores", table.append_column("row", numbers))
     by = "(a + b + c) / 3::FLOAT" if task.operation is Operation.mean else "a"
-    query = f"SELECT row FROM scores ORDER BY {by} DESC LIMIT {task.k}"  # noqa: S608 - no part of it is foreign text
+    where = "" if share is None else f"WHERE score >= (SELECT quantile_disc(score, {share!r}) FROM wanted)"  # noqa: S608
+    query = (
+        f"WITH wanted AS (SELECT row, {by} AS score FROM scores) "  # noqa: S608 - no part of it is foreign text
+        f"SELECT row FROM wanted {where} ORDER BY score DESC LIMIT {task.k}"
+    )
     return lambda: connection.execute(query).fetchnumpy()["row"]
 
 
@@ -62,7 +78,8 @@ def _arrow_table(task: Task) -> Any:
 
 
 PEERS = [
-    Peer("polars top_k", "polars", VALUES, _polars),
+    Peer("polars quantile, filter", "polars", VALUES, _polars),
     Peer("pyarrow select_k_unstable", "pyarrow", VALUES, _pyarrow),
     Peer("duckdb order by, limit", "duckdb", VALUES, _duckdb),
+    Peer("duckdb quantile, filter", "duckdb", VALUES, _duckdb_filter),
 ]

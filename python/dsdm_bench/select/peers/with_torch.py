@@ -18,11 +18,6 @@ def _topk(task: Task) -> Call:
     return lambda: np.asarray(torch.topk(scores(), task.k).indices)
 
 
-def _argsort(task: Task) -> Call:
-    torch, scores = _torch(task), _scores(task)
-    return lambda: np.asarray(torch.argsort(scores(), descending=True)[: task.k])
-
-
 def _gumbel(task: Task) -> Call:
     torch, scores = _torch(task), _scores(task)
 
@@ -59,7 +54,6 @@ def _scores(task: Task) -> Callable[[], Any]:
 
 PEERS = [
     Peer("torch.topk", "torch", VALUES, _topk),
-    Peer("torch.argsort", "torch", VALUES, _argsort),
     Peer("torch exponential, topk", "torch", {Operation.gumbel: Promise.draw}, _gumbel),
     Peer("torch.randperm", "torch", UNIFORM, _randperm),
 ]
