@@ -189,7 +189,9 @@ def test_json_and_chart(run, settings, tmp_path):
     code, out, errors = run("bench", "gather", *options, *chosen, "--json", "gather.json", "--plot", "gather.svg")
     assert code == 0, errors
     assert out.count("sorted order, output in memory, warm: ") == 2
-    assert (tmp_path / "gather.svg").read_bytes().startswith(b"<?xml")
+    charts = list(tmp_path.glob("gather-*.svg"))
+    assert len(charts) == 4
+    assert all(chart.read_bytes().startswith(b"<?xml") for chart in charts)
     report = json.loads((tmp_path / "gather.json").read_text())
     assert report.keys() == {
         *("date", "machine", "versions", "missing", "rows", "shards", "row_tokens", "dtype", "repeats"),

@@ -37,8 +37,6 @@ __all__ = [
     "run",
 ]
 
-_SCALE = "times what the machine does at best (warm: a copy of the rows; cold: a read of them)"
-
 
 def run(settings: GatherSettings, *, json: Path | None = None, chart: Path | None = None) -> list[CaseResult]:
     """Run cases, print a table for each as it ends, and return what was measured.
@@ -81,7 +79,7 @@ def run(settings: GatherSettings, *, json: Path | None = None, chart: Path | Non
             result = measure.measure(measure.GatherBench(settings, made, where), case)
             report.add(result, table(result))
     rows = f"{settings.rows:,} rows of {ROW_TOKENS:,} uint16"
-    return report.end(f"{rows}, {described['threads']} threads, {described['processor']}", _SCALE)
+    return report.end(f"{rows}, {described['threads']} threads, {described['processor']}")
 
 
 def _how(settings: GatherSettings, outputs: Mapping[str, str]) -> str:

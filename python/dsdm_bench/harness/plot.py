@@ -1,8 +1,9 @@
-"""The chart: for each job, one bar per system, in units of the job, on a logarithmic scale."""
+"""The charts: one for each job, with a bar of seconds for each system, the fastest on top; for light pages and dark."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dsdm_bench.harness.console import seconds
 from dsdm_bench.harness.results import JobResult, Measured
@@ -10,10 +11,15 @@ from dsdm_bench.harness.results import JobResult, Measured
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_OURS, _OTHERS, _PASS = "#d1495b", "#7d8597", "#333333"
-_WIDTH, _BAR, _FRAME = 9.0, 0.26, 0.75  # inches
-_MANY = 100
-_LABEL_ROOM = 12  # how far the scale reaches beyond the longest bar, as a factor, for its label
+_OURS, _OTHERS = "#d1495b", "#8b95a5"
+_INKS = {"": "#24292f", "-dark": "#e6edf3"}
+"""The colour of text by what the name of a chart ends with. What is behind it is the page's."""
+_PIXELS = (830, 300)
+_DOTS = 96
+"""Pixels of an inch, as browsers have it."""
+_ROOM = 1.22
+"""How far the scale reaches beyond the longest bar, for its label."""
+_MANY = 10
 FORMATS = (".png", ".svg")
 
 
@@ -30,50 +36,78 @@ def check_path(path: Path) -> None:
     del mpl
 
 
-def plot(path: Path, results: Sequence[JobResult], title: str, scale: str) -> None:
-    """Draw every job that has a unit into a .png or .svg file, with a title and the meaning of the scale."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+def plot(path: Path, results: Sequence[JobResult], measured: str) -> list[Path]:
+    """Draw every job that dsdm did, and return the files: `path` with the name of the job, light and dark.
 
-    jobs = [job for job in results if job.unit is not None and _shown(job)]
+    `measured` says on what machine, and with what.
+    """
+    jobs = [job for job in results if _shown(job)]
     if not jobs:
         message = f"{path}: no job that was run has times to draw"
         raise ValueError(message)
-    heights = [len(_shown(job)) * _BAR + _FRAME for job in jobs]
-    with rc_context({"svg.hashsalt": "dsdm", "font.size": 9}):
-        figure = Figure(figsize=(_WIDTH, sum(heights) + _FRAME), layout="constrained")
-        axes = list(figure.subplots(len(jobs), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
-        for axis, job in zip(axes, jobs, strict=True):
-            _draw(axis, job)
-        _scale(axes, jobs, scale)
-        figure.suptitle(title)
-        figure.savefig(path, dpi=150)
+    made = []
+    for job in jobs:
+        for end, ink in _INKS.items():
+            file = path.with_name(f"{path.stem}-{_name(job)}{end}{path.suffix}")
+            _draw(file, job, measured, ink)
+            made.append(file)
+    return made
+
+
+def _name(job: JobResult) -> str:
+    """Return the title of a job as a part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", job.title.lower().replace(",000", "k").replace("k = ", "")).strip("-")
 
 
 def _shown(job: JobResult) -> list[Measured]:
-    return [one for one in job.systems if one.passes]
+    """Return the systems that were measured, the fastest first; of several ways of dsdm, the first."""
+    ours = [one for one in job.systems if one.library == "dsdm" and one.seconds][:1]
+    others = [one for one in job.systems if one.library != "dsdm" and one.seconds]
+    return sorted([*ours, *others] if ours else [], key=lambda one: one.seconds or 0.0)
 
 
-def _draw(axis: "Axes", job: JobResult) -> None:
+def _draw(path: Path, job: JobResult, measured: str, ink: str) -> None:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "svg.hashsalt": "dsdm",
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 10,
+    }
+    style |= dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), ink)
+    with rc_context(style):
+        figure = Figure(figsize=(_PIXELS[0] / _DOTS, _PIXELS[1] / _DOTS), layout="constrained")
+        _bars(figure.subplots(), job, measured)
+        # Without a date, the same times are the same file.
+        figure.savefig(path, dpi=_DOTS, transparent=True, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _bars(axis: "Axes", job: JobResult, measured: str) -> None:
     systems = _shown(job)
     colours = [_OURS if one.library == "dsdm" else _OTHERS for one in systems]
-    bars = axis.barh([one.system for one in systems], [one.passes or 0.0 for one in systems], color=colours)
-    axis.bar_label(bars, [_label(one) for one in systems], padding=4)
-    axis.set_ylim(len(systems) - 0.4, -0.6)  # the first system on top, all bars of one height
+    times = [one.seconds or 0.0 for one in systems]
+    bars = axis.barh([_label(one) for one in systems], times, color=colours, height=0.7)
+    base = next(one.seconds for one in systems if one.library == "dsdm") or 1.0
+    axis.bar_label(bars, [_told(one, base) for one in systems], padding=4)
+    axis.set_ylim(len(systems) - 0.4, -0.6)  # the fastest on top
+    axis.set_xlim(0, max(times) * _ROOM)
     axis.set_title(job.title, loc="left", fontweight="bold")
-    axis.axvline(1, color=_PASS, linewidth=0.8, linestyle=":")
-    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_xlabel(f"seconds; {measured}")
+    axis.tick_params(axis="y", length=0)
+    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _label(one: Measured) -> str:
-    passes = one.passes or 0.0
-    digits = f"{passes:,.0f}" if passes >= _MANY else f"{passes:.3g}"
-    return f"{digits}   {seconds(one.seconds or 0.0)}"
+    """Return the name of a system in two words."""
+    return " ".join(one.system.replace(",", " ").split()[:2])
 
 
-def _scale(axes: Sequence["Axes"], jobs: Sequence[JobResult], scale: str) -> None:
-    """Scale all axes the same: from below one unit to beyond the longest bar and its label."""
-    passes = [one.passes or 1.0 for job in jobs for one in _shown(job)]
-    axes[-1].set_xscale("log")
-    axes[-1].set_xlim(min(0.5, *passes) / 1.5, max(2.0, *passes) * _LABEL_ROOM)
-    axes[-1].set_xlabel(scale)
+def _told(one: Measured, base: float) -> str:
+    """Return a time, and how many times that of dsdm it is."""
+    took = one.seconds or 0.0
+    if one.library == "dsdm":
+        return seconds(took)
+    ratio = took / base
+    return f"{seconds(took)}, {ratio:,.0f} x" if ratio >= _MANY else f"{seconds(took)}, {ratio:.1f} x"

@@ -22,8 +22,8 @@ class Report(Generic[Result]):
     path
         A file to write it to as JSON, renewed after each job, or None.
     chart
-        A .png or .svg file to draw the times into, or None. Refused here, before anything is measured, if there can
-        be none.
+        A .png or .svg file, or None: the times of each job are drawn into files whose names begin with its name.
+        Refused here, before anything is measured, if there can be none.
 
     """
 
@@ -58,8 +58,8 @@ class Report(Generic[Result]):
         if self._path is not None:
             _write_json(self._path, self._told)
 
-    def end(self, title: str, scale: str) -> list[Result]:
-        """Draw the chart, if there is to be one, and return all results.
+    def end(self, measured: str) -> list[Result]:
+        """Draw the charts, if there are to be any, and return all results. `measured` says with what, and on what.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Report(Generic[Result]):
 
         """
         if self._chart is not None:
-            plot.plot(self._chart, self.results, title, scale)
+            plot.plot(self._chart, self.results, measured)
         refuse_wrong(self.results)
         return self.results
 

@@ -24,8 +24,6 @@ from dsdm_bench.rules.settings import JOBS, LIBRARIES, RuleSettings
 
 __all__ = ["JOBS", "LIBRARIES", "RuleSettings", "WrongAnswerError", "run"]
 
-_SCALE = "time in passes over the bytes that the rule reads (one pass: a parallel max by the fastest reader)"
-
 
 def run(settings: RuleSettings, *, json: Path | None = None, chart: Path | None = None) -> list[JobResult]:
     """Run jobs, print a table for each as it ends, and return what was measured.
@@ -64,7 +62,7 @@ def run(settings: RuleSettings, *, json: Path | None = None, chart: Path | None 
     for job in settings.jobs:
         result = _measure(job, inputs, {name: calls[name][job] for name in libraries}, settings)
         report.add(result, table(result))
-    return report.end(f"{settings.rows:,} rows, {described['threads']} threads, {described['processor']}", _SCALE)
+    return report.end(f"{settings.rows:,} rows, {described['threads']} threads, {described['processor']}")
 
 
 def _takes_part(name: str, settings: RuleSettings) -> bool:

@@ -20,8 +20,6 @@ from dsdm_bench.select.vectors import vectors
 
 __all__ = ["JOBS", "LIBRARIES", "ON_DEMAND", "SelectSettings", "WrongAnswerError", "run"]
 
-_SCALE = "time in passes over the bytes (one pass: a parallel max by the fastest reader)"
-
 
 def run(settings: SelectSettings, *, json: Path | None = None, chart: Path | None = None) -> list[JobResult]:
     """Run jobs, print a table for each as it ends, and return what was measured.
@@ -59,7 +57,7 @@ def run(settings: SelectSettings, *, json: Path | None = None, chart: Path | Non
             for result in JOBS[name](bench):
                 report.add(result, table(result))
     title = f"{settings.rows:,} float32 scores, {described['threads']} threads, {described['processor']}"
-    return report.end(title, _SCALE)
+    return report.end(title)
 
 
 def _how(settings: SelectSettings) -> str:

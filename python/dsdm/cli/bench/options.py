@@ -40,7 +40,11 @@ Json = Annotated[
 Plot = Annotated[
     Path | None,
     typer.Option(
-        "--plot", metavar="FILE", parser=opt.local_path, help="Draw a chart: .png or .svg.", rich_help_panel=RESULT
+        "--plot",
+        metavar="FILE",
+        parser=opt.local_path,
+        help="Draw a chart of each job, for light pages and dark ones: .png or .svg, whose name theirs begin with.",
+        rich_help_panel=RESULT,
     ),
 ]
 

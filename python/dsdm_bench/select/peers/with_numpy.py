@@ -63,9 +63,9 @@ def _scores(task: Task) -> Callable[[], NDArray[np.float32]]:
 _ROWS = {Operation.top_k: Promise.rows, Operation.mean: Promise.rows}
 
 PEERS = [
-    Peer("numpy sample, filter", "numpy", _ROWS, _by_sample),
-    Peer("numpy gumbel, filter", "numpy", NOISY, _gumbel),
-    Peer("numpy choice, not shuffled", "numpy", UNIFORM, _choice),
+    Peer("numpy filter", "numpy", _ROWS, _by_sample),
+    Peer("numpy gumbel", "numpy", NOISY, _gumbel),
+    Peer("numpy choice", "numpy", UNIFORM, _choice),
 ]
 if hasattr(np, "top_k"):
     PEERS.append(Peer("numpy top_k", "numpy", VALUES, _own_top_k))

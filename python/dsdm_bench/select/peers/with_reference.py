@@ -44,10 +44,10 @@ def _load(path: Path) -> Any:
     return np.array(mapped(path))
 
 
-_INSTEAD = "" if machine.is_installed("torch") else "numpy for torch: "
+_INSTEAD = "" if machine.is_installed("torch") else ", numpy for torch"
 
 PEERS = [
-    Peer(f"reference ({_INSTEAD}load, argsort)", "reference", VALUES, _best),
-    Peer(f"reference ({_INSTEAD}load, gumbel, argpartition)", "reference", NOISY, _gumbel),
-    Peer("reference (numpy choice)", "reference", UNIFORM, _choice),
+    Peer(f"reference argsort{_INSTEAD}", "reference", VALUES, _best),
+    Peer(f"reference gumbel{_INSTEAD}", "reference", NOISY, _gumbel),
+    Peer("reference choice", "reference", UNIFORM, _choice),
 ]

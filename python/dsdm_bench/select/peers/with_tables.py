@@ -78,8 +78,8 @@ def _arrow_table(task: Task) -> Any:
 
 
 PEERS = [
-    Peer("polars quantile, filter", "polars", VALUES, _polars),
-    Peer("pyarrow select_k_unstable", "pyarrow", VALUES, _pyarrow),
-    Peer("duckdb order by, limit", "duckdb", VALUES, _duckdb),
-    Peer("duckdb quantile, filter", "duckdb", VALUES, _duckdb_filter),
+    Peer("polars filter", "polars", VALUES, _polars),
+    Peer("pyarrow select_k", "pyarrow", VALUES, _pyarrow),
+    Peer("duckdb limit", "duckdb", VALUES, _duckdb),
+    Peer("duckdb filter", "duckdb", VALUES, _duckdb_filter),
 ]

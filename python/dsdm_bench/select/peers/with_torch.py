@@ -53,7 +53,7 @@ def _scores(task: Task) -> Callable[[], Any]:
 
 
 PEERS = [
-    Peer("torch.topk", "torch", VALUES, _topk),
-    Peer("torch exponential, topk", "torch", {Operation.gumbel: Promise.draw}, _gumbel),
-    Peer("torch.randperm", "torch", UNIFORM, _randperm),
+    Peer("torch topk", "torch", VALUES, _topk),
+    Peer("torch gumbel", "torch", {Operation.gumbel: Promise.draw}, _gumbel),
+    Peer("torch randperm", "torch", UNIFORM, _randperm),
 ]
