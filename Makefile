@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel targets miri workflows release-notes clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -141,7 +141,7 @@ wheel: $(VENV)/.tools ## Build the wheel of this machine and of this Python into
 # zig has the C compiler and the oldest C library of each: such a wheel runs on every Linux since 2014.
 GLIBC ?= x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 MUSL ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl
-wheels: $(VENV)/.wheels ## Build the wheels of Linux and the source distribution into dist/, look at them, and install and run each that can run here; half an hour.
+wheels: $(VENV)/.wheels ## Build the wheels of Linux and the source distribution into dist/, look at them, and run what runs here; an hour.
 	rm -rf dist
 	rustup target add $(GLIBC) $(MUSL)
 	for target in $(GLIBC) $(MUSL); do \
@@ -166,6 +166,9 @@ try-sdist: $(VENV)/.tools ## Build a wheel from the source distribution of dist/
 	cd dist/sdist/dsdm-* && CARGO_TARGET_DIR=$(abspath target) $(abspath $(BIN))/maturin build --release --locked --quiet --out ..
 	ls dist/sdist/*.whl
 	rm -rf dist/sdist
+
+try-arm: $(VENV)/.tools ## Run the demo with the aarch64 wheel of dist/ under Debian's qemu-user; needs Debian, and root.
+	tools/try_arm.sh dist $(BIN)/python
 
 # Nothing is linked and nothing runs, so that no C is compiled: `true` stands for its compiler.
 OTHERS ?= x86_64-pc-windows-gnu x86_64-apple-darwin aarch64-apple-darwin aarch64-unknown-linux-gnu x86_64-unknown-linux-musl
