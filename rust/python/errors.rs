@@ -35,7 +35,12 @@ create_exception!(
     PyValueError,
     "An interrupted run cannot be continued by this call."
 );
-create_exception!(dsdm, InternalError, PyRuntimeError, "A defect of dsdm: please report it, with what ``dsdm doctor`` prints.");
+create_exception!(
+    dsdm,
+    InternalError,
+    PyRuntimeError,
+    "A defect of dsdm: please report it, with what ``dsdm doctor`` prints."
+);
 
 /// Adds the exceptions to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
