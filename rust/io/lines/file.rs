@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::memchr;
 
 use super::block::Place;
+use super::gzip::Members;
 use super::packing::{Packing, unpacking};
 use super::reader::{Blocks, Reading};
 use crate::checked;
@@ -96,7 +96,7 @@ impl LineFile {
         let stored = Stored { opened: Arc::clone(&self.opened), next: self.first, end: self.size() };
         Ok(match self.packing {
             Packing::Plain => Box::new(stored),
-            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BYTES, stored))),
+            Packing::Gzip => Box::new(Members::new(BufReader::with_capacity(PACKED_BYTES, stored))),
             Packing::Zstd => {
                 let stored = BufReader::with_capacity(PACKED_BYTES, stored);
                 let unpacked = zstd::stream::read::Decoder::with_buffer(stored);
@@ -144,9 +144,10 @@ impl LineFile {
 }
 
 /// A run of bytes of a file, read in order.
-struct Stored {
-    opened: Arc<Opened>,
-    next: u64,
+pub(super) struct Stored {
+    pub(super) opened: Arc<Opened>,
+    /// The first byte that was not read yet.
+    pub(super) next: u64,
     end: u64,
 }
 

@@ -17,7 +17,8 @@
 //! - Blank lines (spaces, tabs and CR alone) are left out. They count for line numbers and not for rows.
 //! - A mark of UTF-8 (BOM) at the beginning of the file is left out.
 //! - What a file is, is told by its first bytes: gzip (of any number of members), zstd (of any number of frames), or
-//!   plain. A name that promises something else is an error, and so are cut files, and bytes behind the last member.
+//!   plain. A name that promises something else is an error, and so are cut files, and bytes behind the last member,
+//!   but for zeros behind members of gzip, which are padding.
 //! - No more is held than a block and the line that is begun: a small file may unpack to any size. A line that is
 //!   longer than may be is an error that names it.
 //! - Lines before an error are given before it. A file that changed since it was opened is an
@@ -28,6 +29,7 @@
 
 mod block;
 mod file;
+mod gzip;
 mod packing;
 mod reader;
 #[cfg(test)]

@@ -179,14 +179,50 @@ proptest! {
 fn bytes_behind_the_last_member_are_an_error() {
     let dir = Dir::new();
     for (name, packed) in [("a.gz", gzip(&[b"{}\n"])), ("a.zst", zstd(&[b"{}\n"]))] {
-        for behind in [&b"x"[..], b"\0\0\0\0", b"{\"a\": 1}\n\n\n\n\n\n\n\n"] {
+        for behind in [&b"x"[..], b"\0\0\0x", b"{\"a\": 1}\n\n\n\n\n\n\n\n"] {
             let path = dir.file(name, &[&packed, behind].concat());
             let (found, end) = all(&path, how(8));
             assert_eq!(found.len(), 1);
             let error = end.unwrap_err();
             assert!(matches!(error, Error::Truncated(_) | Error::Format(_)), "{name}: {error}");
+            if name == "a.gz" {
+                // Proof: each of them has such a byte.
+                let at = packed.len() + behind.iter().position(|byte| *byte != 0).unwrap_or_default();
+                let message = error.to_string();
+                assert!(
+                    message.contains(&format!("byte {at}")) && message.contains("other bytes"),
+                    "{message}"
+                );
+                assert!(!message.contains("cut"), "{message}");
+            }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    /// As Python's gzip has it, which skips them before a member and at the end.
+    #[test]
+    fn zeros_behind_members_of_gzip_are_padding(
+        parts in prop::collection::vec((texts(), prop::sample::select(vec![0usize, 1, 3, 511, 300_000])), 1..5),
+        block in 1usize..100,
+    ) {
+        let dir = Dir::new();
+        let packed: Vec<u8> =
+            parts.iter().flat_map(|(text, zeros)| [gzip(&[text]), vec![0; *zeros]].concat()).collect();
+        let text: Vec<u8> = parts.iter().flat_map(|(text, _)| text.clone()).collect();
+        let padded = all(&dir.file("a.gz", &packed), how(block));
+        let plain = all(&dir.file("b.gz", &gzip(&[&text])), how(block));
+        prop_assert_eq!(padded.0, plain.0);
+        prop_assert_eq!(padded.1.unwrap(), plain.1.unwrap());
+    }
+}
+
+#[test]
+fn zeros_behind_a_frame_of_zstd_are_an_error() {
+    let packed = [zstd(&[b"{}\n"]), vec![0; 4]].concat();
+    let error = all(&Dir::new().file("a.zst", &packed), how(8)).1.unwrap_err();
+    assert!(matches!(error, Error::Format(_)) && error.to_string().contains("other bytes follow"), "{error}");
 }
 
 #[test]
