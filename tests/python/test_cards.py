@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
+from markdown_it import MarkdownIt
 
 import dsdm
 from dsdm import errors
+from dsdm.reporting.measure import corpus
 
 ROWS = 200
 FORMS = ("parquet", "jsonl")
@@ -179,3 +181,90 @@ def test_a_changed_card_is_found_by_verify(source, tmp_path):
     (out / "README.md").write_text("mine")
     with pytest.raises(errors.TruncatedError, match=r"README\.md"):
         dsdm.verify(out)
+
+
+def block_of(text):
+    """Give the block of text in a card, as a reader of Markdown has it."""
+    (fence,) = [token for token in MarkdownIt().parse(text) if token.type == "fence"]
+    return fence.content.splitlines()
+
+
+NAMES = ["a`b```` ````c", "<script>alert(1)</script>", "# x | y", "web/books", "\u202e\x1b[2J\n---\n```"]
+SPELLED = [*NAMES[:4], "\\u202e\\x1b[2J\\n---\\n```"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rule", [{"k": 30}, {"per_group": {name: 2 + at for at, name in enumerate(NAMES)}}])
+def test_the_card_of_a_selection_has_its_report(source, tmp_path, form, rule):
+    scores = dsdm.open_scores(source / "scores.npy")
+    groups = [NAMES[row % len(NAMES)] for row in range(ROWS)]
+    pq.write_table(pa.table({"domain": groups}), source / "groups.parquet")
+    lying = dsdm.open_shards(source / "groups.parquet").groups("domain")
+    chosen = dsdm.choose(scores, **rule, **({"groups": lying} if "per_group" in rule else {}))
+    out = tmp_path / "out"
+    write(source, out, chosen, format=form, card=True, num_shards=1, row_order="row")
+    text = (out / "README.md").read_text("utf-8")
+    assert not any(private in text for private in (str(tmp_path), "a user"))
+    lines = block_of(text)
+    mine = np.array(chosen.indices, int)
+    at = [line.split()[:3] for line in lines].index(["score", "from", "rows"])
+    bars = [line.split() for line in lines[at + 1 : at + 41]]
+    edges = np.linspace(0, ROWS - 1, 41)
+    expected = [np.histogram(values, edges)[0].tolist() for values in (scores[:], scores[:][mine])]
+    assert [[int(cells[column]) for cells in bars] for column in (1, 2)] == expected
+    marked = [line for line in lines if "<- worst chosen score" in line]
+    assert [line.rsplit(" ", 1)[1] for line in marked] == ([f"{ROWS - 30}"] if rule == {"k": 30} else [])
+    assert ["part", "`0`.parquet", f"{ROWS}", f"{len(mine)}"] in [line.split()[:4] for line in lines]
+    if "per_group" in rule:
+        at = [line.split() for line in lines].index(["group", "rows", "chosen", "share"])
+        told = {line[2:].rsplit(maxsplit=4)[0]: line.split()[-4:-2] for line in lines[at + 1 : at + 6]}
+        assert told == {name: [f"{ROWS // 5}", f"{2 + place}"] for place, name in enumerate(SPELLED)}
+    assert DatasetCard.load(out / "README.md").data.to_dict()["configs"][0]["config_name"] == "default"
+    assert loaded(out, tmp_path)["train"]["n"][:] == sorted(mine.tolist())
+    assert dsdm.verify(out).rows == len(mine)
+
+
+def test_no_name_acts_in_a_card(source, tmp_path):
+    names = ["<img src=x>`\u202e*b*", "y\u202e<i>.parquet"]
+    pq.write_table(pa.table({names[0]: np.arange(ROWS, dtype=np.float32)}), source / "s.parquet")
+    shutil.copy(source / "part `0`.parquet", source / names[1])
+    chosen = dsdm.choose(dsdm.open_scores(source / "s.parquet", column=names[0]), k=9)
+    out = tmp_path / "<b>`out"
+    dsdm.materialize([source / names[1]], chosen, out, format="parquet", card=True, progress=False)
+    text = (out / "README.md").read_text("utf-8")
+    inline = [child for token in MarkdownIt().parse(text.split("\n---\n", 1)[1]) for child in token.children or ()]
+    assert {child.type for child in inline} <= {"text", "code_inline", "softbreak"}
+    assert "\u202e" not in text
+    codes = [child.content for child in inline if child.type == "code_inline"]
+    assert "<b>`out" in codes
+    assert "y\\u202e<i>.parquet" in codes
+    assert any("<img src=x>`" in code and "*b*" in code for code in codes)
+
+
+def test_rows_by_numbers_have_no_report_and_rows_of_others_are_no_part_of_it(source, tmp_path):
+    write(source, tmp_path / "numbers", format="parquet", card=True)
+    assert "What was chosen" not in (tmp_path / "numbers" / "README.md").read_text()
+    chosen = dsdm.choose(dsdm.open_scores(source / "scores.npy"), k=9)
+    write(source, tmp_path / "chosen", chosen, format="parquet", card=True)
+    lines = block_of((tmp_path / "chosen" / "README.md").read_text())
+    assert not any(line.split()[:1] in (["row"], ["best"]) for line in lines)
+
+
+def test_a_card_without_groups_that_are_too_many_is_written(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "_MOST_GROUPS", 3)
+    scores = dsdm.open_scores(source / "scores.npy")
+    groups = dsdm.open_shards(source / "part `0`.parquet").groups("n")
+    chosen = dsdm.choose(scores, groups=groups, per_group=1)
+    write(source, tmp_path / "out", chosen, format="parquet", card=True)
+    assert not any(line.split()[:1] == ["group"] for line in block_of((tmp_path / "out" / "README.md").read_text()))
+    with pytest.raises(ValueError, match="groups has more than 3 values"):
+        dsdm.report(chosen, groups=np.arange(ROWS))
+    assert dsdm.report(chosen).selections[0].unknown["groups"].startswith("groups has more than 3 values")
+
+
+def test_markdown_of_several_selections_tells_which_is_which(source):
+    scores = dsdm.open_scores(source / "scores.npy")
+    found = dsdm.report(*(dsdm.choose(scores, k=k) for k in (5, 9)))
+    blocks = [token.content for token in MarkdownIt().parse(found.to_markdown()) if token.type == "fence"]
+    assert [block.splitlines()[0] for block in blocks] == ["top-k of scores.npy"] * 2 + ["overlap"]
+    assert blocks[2].split()[-3:] == ["5", "9", "0.5556"]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike
-from dsdm.reporting.facts import CutFacts, Examples, SelectionFacts
-from dsdm.reporting.measure.corpus import groups_of, lengths_of, sources_of
+from dsdm.reporting.facts import CutFacts, Examples, Part, SelectionFacts
+from dsdm.reporting.measure.corpus import TooManyGroupsError, groups_of, lengths_of, sources_of
 from dsdm.reporting.measure.examples import Order, examples_of
 from dsdm.reporting.measure.texts import Texts
 from dsdm.reporting.measure.vector import Scored, cut_of, look
@@ -69,6 +69,16 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
             return None
         return count(known.rows, n)
 
+    def count_groups(rows: NDArray[np.int64], n: int) -> list[Part] | None:
+        try:
+            return groups_of(groups, source, n, rows)
+        except TooManyGroupsError as error:
+            if asked.groups is not None:
+                raise
+            # Nobody asked for those that the rule is about.
+            unknown["groups"] = str(error)
+            return None
+
     return SelectionFacts(
         name=known.name,
         rule=known.rule,
@@ -80,7 +90,7 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
         tokens=known.tokens,
         scores=None if scored is None else scored.facts,
         sources=by_rows("sources", source, lambda rows, _: sources_of(source, rows)) if source is not None else None,
-        groups=by_rows("groups", groups, lambda rows, n: groups_of(groups, source, n, rows)),
+        groups=by_rows("groups", groups, count_groups),
         lengths=by_rows(
             "lengths", asked.lengths, lambda rows, n: lengths_of(asked.lengths, source, n, rows, asked.bins)
         ),

@@ -12,6 +12,7 @@ from dsdm.reporting.facts import VERSION, Overlap, SelectionFacts, plain
 from dsdm.reporting.finding import Asked, facts_of
 from dsdm.reporting.measure.overlap import overlaps
 from dsdm.reporting.record.given import Given, given
+from dsdm.reporting.shape.markdown import as_markdown
 from dsdm.reporting.shape.page import as_page, as_part
 from dsdm.reporting.shape.text import as_text
 from dsdm.rows.sources import open_source
@@ -38,6 +39,14 @@ class SelectionReport:
         A float that JSON has no number for (an infinite score) is its text.
         """
         return {"version": VERSION, "selections": plain(self.selections), "overlaps": plain(self.overlaps)}
+
+    def to_markdown(self) -> str:
+        """Return the report as a part of a Markdown page, such as the card of a dataset: for what is published.
+
+        It has the numbers, the histograms as text, and the names of files and groups; of files the names alone. It has
+        no rows, no rule, and nothing of why a part is not known. Markdown and HTML in names are shown and do nothing.
+        """
+        return as_markdown(self.selections, self.overlaps)
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the report as one HTML file, which needs no network and runs no script.

@@ -160,8 +160,11 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
         ``dataset_info.json`` tell it where it is given. Tokens have none.
     card
         For Parquet and JSON lines: whether a ``README.md`` is written that the hub and ``load_dataset`` read, with the
-        features, the split and the files, how the rows were chosen and from what, and how that is repeated. It names
-        files by their names alone. It is listed in ``dsdm.json``: edit it after :func:`dsdm.verify`.
+        features, the split and the files, how the rows were chosen and from what, and how that is repeated. Of a
+        :class:`dsdm.Selection` it has the report (:meth:`SelectionReport.to_markdown`): the histogram of the scores
+        with the cut, quantiles, counts by file and by the groups of the rule. For this alone the rows are chosen
+        again, and the scores passed over a few times more, as :func:`dsdm.report` does. It names files by their names
+        alone, and shows no rows. It is listed in ``dsdm.json``: edit it after :func:`dsdm.verify`.
     threads
         All that the process may run on, if not given.
     memory_limit

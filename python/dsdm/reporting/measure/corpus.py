@@ -21,6 +21,10 @@ _BLOCK = 1 << 18
 _MOST_GROUPS = 100_000
 
 
+class TooManyGroupsError(ValueError):
+    """More groups than a report counts."""
+
+
 def sources_of(source: Source, rows: NDArray[np.int64]) -> list[Part]:
     """Return the files of a corpus with their rows, and how many of each were chosen; `rows` ascend."""
     files = source.corpus.identities()
@@ -42,7 +46,9 @@ def groups_of(groups: Any, source: Source | None, n: int, rows: NDArray[np.int64
     Raises
     ------
     ValueError
-        If there is no such column, or not one group for each row; for more groups than can be looked at.
+        If there is no such column, or not one group for each row.
+    TooManyGroupsError
+        For more groups than can be looked at.
     TypeError
         For groups that are neither whole numbers nor texts.
 
@@ -55,7 +61,7 @@ def groups_of(groups: Any, source: Source | None, n: int, rows: NDArray[np.int64
         _count(mine, values.take(rows[first:last] - start))
         if len(every) > _MOST_GROUPS:
             message = f"groups has more than {_MOST_GROUPS:,} values; name what has fewer: a domain, a source"
-            raise ValueError(message)
+            raise TooManyGroupsError(message)
     found = [Part("null" if name is None else str(name), count, mine[name]) for name, count in every.items()]
     return sorted(found, key=lambda part: (-part.chosen, -(part.rows or 0), part.name))
 

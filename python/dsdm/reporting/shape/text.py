@@ -42,7 +42,7 @@ def _lines(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap], ma
         yield from _selection(facts, marks)
     if overlaps:
         yield ""
-        yield from _overlaps(selections, overlaps)
+        yield from overlap_table(selections, overlaps)
 
 
 def number(value: float | None) -> str:
@@ -87,6 +87,19 @@ def _selection(facts: SelectionFacts, marks: str) -> Iterator[str]:
     pairs = [*summary(facts), *([] if facts.scores is None else score_summary(facts.scores))]
     width = max(len(name) for name, _ in pairs)
     yield from (f"  {name:<{width}}  {value}" for name, value in pairs)
+    yield from tables(facts, marks)
+    if facts.examples is not None:
+        kinds = (
+            ("best rows", facts.examples.best),
+            ("worst chosen rows", facts.examples.worst),
+            ("best rows that were not chosen", facts.examples.not_chosen),
+        )
+        for title, examples in kinds:
+            yield from _examples(title, examples)
+
+
+def tables(facts: SelectionFacts, marks: str) -> Iterator[str]:
+    """Yield all that is counted of a selection, an empty line before each part."""
     if facts.scores is not None:
         yield from _scores(facts.scores, facts.cut.score if facts.cut else None, marks)
     if facts.sources:
@@ -98,14 +111,6 @@ def _selection(facts: SelectionFacts, marks: str) -> Iterator[str]:
         yield from table(["group", *PART_TITLES], [*parts_rows(facts.groups)], left=1)
     if facts.lengths is not None:
         yield from _lengths(facts.lengths, marks)
-    if facts.examples is not None:
-        kinds = (
-            ("best rows", facts.examples.best),
-            ("worst chosen rows", facts.examples.worst),
-            ("best rows that were not chosen", facts.examples.not_chosen),
-        )
-        for title, examples in kinds:
-            yield from _examples(title, examples)
 
 
 def score_summary(scores: ScoreFacts) -> Iterator[tuple[str, str]]:
@@ -211,7 +216,8 @@ def overlap_rows(selections: Sequence[SelectionFacts], overlaps: Sequence[Overla
 OVERLAP_TITLES = ["method of both", "one", "other", "shared rows", "rows of either", "Jaccard"]
 
 
-def _overlaps(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap]) -> Iterator[str]:
+def overlap_table(selections: Sequence[SelectionFacts], overlaps: Sequence[Overlap]) -> Iterator[str]:
+    """Yield what pairs share."""
     yield "overlap"
     yield from table(OVERLAP_TITLES, [*overlap_rows(selections, overlaps)], left=3)
 

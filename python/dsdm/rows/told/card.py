@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from dsdm.shown import shown
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,14 +30,16 @@ def card_of(
     sources: Sequence[str],
     record: Mapping[str, Any],
     chosen: Mapping[str, Any] | None,
+    report: str | None,
 ) -> tuple[str, str]:
     """Return the text of a card, before and behind the number of bytes that all shards have.
 
-    It names files by their names alone: nothing is told of the machine and of its users.
+    `report` is Markdown. Files are named by their names alone: nothing is told of the machine and of its users.
     """
     head, tail = _header(schema, split, rows, memory_bytes)
     body = [f"# {_code(name)}", f"{rows:,} rows in one split, `{split}`, chosen from larger data and written by dsdm."]
     body += ["## How the rows were chosen", *_choice(chosen, record)]
+    body += [] if report is None else ["## What was chosen", report]
     body += ["## Where they come from", *_names(sources)]
     body += ["## To repeat it", *_again(chosen)]
     return head, tail + "\n" + "\n\n".join(body) + "\n"
@@ -68,7 +72,7 @@ def _choice(chosen: Mapping[str, Any] | None, record: Mapping[str, Any]) -> list
     if chosen is None:
         lines.append("- By row numbers; how these were found was not told.")
     else:
-        lines += [f"- Rule: {_plain(chosen['rule'])}"] if isinstance(chosen.get("rule"), str) else []
+        lines += [f"- Rule: {_code(_plain(chosen['rule']))}"] if isinstance(chosen.get("rule"), str) else []
         lines += [f"- By: {_code(str(chosen['by']))}{_arguments(chosen)}"] if isinstance(chosen.get("by"), str) else []
         lines += _cut(chosen.get("cut"))
         of = chosen.get("of", chosen.get("source_rows"))
@@ -131,6 +135,6 @@ def _plain(text: str) -> str:
 
 def _code(text: str) -> str:
     """Return a name or a value as Markdown shows it to the letter."""
-    text = text.replace("\n", " ")
+    text = shown(text.replace("\n", " "))
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"

@@ -1,5 +1,6 @@
 """What is told of an output to those who open it: the split, and the card."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -12,6 +13,7 @@ from dsdm.rows.options import DEFAULT_SPLIT
 from dsdm.rows.releases import installed
 from dsdm.rows.request import Request, planned
 from dsdm.rows.told.card import card_of
+from dsdm.selection.rules.chosen import Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,5 +57,18 @@ def describe(
         sources=request.source.files,
         record=record,
         chosen=chosen,
+        report=_report_of(request),
     )
     return Description(split, card)
+
+
+def _report_of(request: Request) -> str | None:
+    """Return the report of the rows as Markdown, if they are a selection, which knows its scores."""
+    selection, arguments = request.arguments.indices, request.arguments
+    if not isinstance(selection, Selection) or arguments.selection is not None:
+        return None
+    # What reports a selection stands on this module, which does not import it: it is asked of the package.
+    package: Any = sys.modules[__name__.partition(".")[0]]
+    found = package.report(selection, corpus=request.source, examples=0, threads=arguments.threads)
+    text: str = found.to_markdown()
+    return text
