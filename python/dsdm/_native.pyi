@@ -481,11 +481,16 @@ class Corpus:
         columns: Sequence[str] | None = None,
         threads: int | None = None,
         io: str = "mmap",
+        schema: str = "same",
     ) -> Corpus:
         """Open Arrow and Parquet files as one table, in the order given."""
 
     @property
     def io(self) -> str: ...
+    @property
+    def missing(self) -> str:
+        """What it means that a file lacks a column: "same" if it is an error, "union" if the column is null there."""
+
     @staticmethod
     def from_stream(stream: _ArrowStream, *, columns: Sequence[str] | None = None) -> Corpus:
         """Borrow anything that gives an Arrow stream, such as a ``pyarrow.Table``."""

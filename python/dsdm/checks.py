@@ -24,6 +24,8 @@ PathNames: TypeAlias = Literal["relative", "absolute"]
 """How ``dsdm.json`` names files outside of the output."""
 Io: TypeAlias = Literal["mmap", "pread"]
 """How files are read."""
+Schema: TypeAlias = Literal["same", "union"]
+"""Whether files of one corpus must have the same columns."""
 Sort: TypeAlias = Literal["name", "natural"]
 """The order of numbered files."""
 
@@ -36,6 +38,7 @@ TOKEN_FORMATS: tuple[str, ...] = ("tokens", "bin", "modded-nanogpt", "megatron",
 """Those that hold the tokens of one column."""
 _IOS: tuple[str, ...] = get_args(Io)
 _PATH_NAMES: tuple[str, ...] = get_args(PathNames)
+_SCHEMAS: tuple[str, ...] = get_args(Schema)
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -56,6 +59,11 @@ def one_of(name: str, value: object, accepted: tuple[str, ...]) -> None:
 def check_io(io: object) -> None:
     """Refuse a way to read files that there is not."""
     one_of("io", io, _IOS)
+
+
+def check_schema(schema: object) -> None:
+    """Refuse a way to take columns that there is not."""
+    one_of("schema", schema, _SCHEMAS)
 
 
 def check_path_names(paths: object) -> None:

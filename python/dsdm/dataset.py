@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsdm import _native
-from dsdm.checks import Io, Sort, check_threads, said
+from dsdm.checks import Io, Schema, Sort, check_threads, said
 from dsdm.hf.runs import in_runs
 from dsdm.joins.lengths import RowLengths, origin_of_column
 from dsdm.names import public_names
@@ -207,6 +207,7 @@ def open_shards(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
 ) -> Shards:
     """Open a corpus: its metadata is read, its rows are not.
 
@@ -237,6 +238,13 @@ def open_shards(
         slower: of Arrow batches of which few rows are wanted, by much. A file that is cut is then an error in any
         moment. By both, files that changed since they were opened are an error. Rows that are opened already stay
         what they are.
+    schema
+        "same": files that differ in their columns are an error. "union": a column that a file lacks is null there, and
+        the columns are those of all files, in the order in which they are first seen. By both, columns whose types
+        differ come out in one type that holds the values of all files, whatever their order: null becomes any type;
+        integers, floats, texts, bytes, lists and decimals the widest that is needed, times of one zone those of the
+        finest unit; fields of structs go by their names. 64-bit integers beside floats become float64; one that is not
+        exact in it, and a time that the finer unit has no place for, is an error when its row is read.
 
     Raises
     ------
@@ -244,14 +252,15 @@ def open_shards(
         With what was looked for; for a shard that is missing, and a link to nothing.
     ValueError
         For files whose order cannot be known, or that are no one table, with how to choose. If there is no such
-        `io`, or it is "pread" for rows that are not read so.
+        `io` or `schema`, or it is another for rows that were opened before.
     FormatError
         For a file that is neither Arrow nor Parquet, or is damaged; ``TruncatedError`` if it was cut.
     SchemaError
-        If shards differ in their columns, with the column and both types.
+        If shards differ in their columns, or in types of which none holds the values of all, with the column and both
+        types.
 
     """
-    return Shards(open_source(source, columns, threads, sort=sort, partial=partial, io=io))
+    return Shards(open_source(source, columns, threads, sort=sort, partial=partial, io=io, schema=schema))
 
 
 @safe_messages
@@ -265,12 +274,13 @@ def select(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
 ) -> "datasets.Dataset":
     """Return rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
 
     It is in memory while it fits ``memory_limit`` (a quarter of what is free, if not given), else in a file in
-    the cache of ``datasets``, memory-mapped. ``sort``, ``partial`` and ``io`` are those of
-    :func:`open_shards`.
+    the cache of ``datasets``, memory-mapped. ``sort``, ``partial``, ``io`` and ``schema`` are
+    those of :func:`open_shards`.
 
     >>> import dsdm, pyarrow as pa
     >>> dsdm.select(pa.table({"text": ["a", "b", "c"]}), [2, 0])["text"][:]
@@ -279,7 +289,7 @@ def select(
     from dsdm.hf.in_memory import select_rows
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io)
+    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io, schema=schema)
     return select_rows(for_datasets(opened), row_numbers(indices, len(opened)), limit, threads)
 
 
@@ -291,12 +301,13 @@ def open_dataset(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
 ) -> "datasets.Dataset":
     """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
 
     Its ``select`` is lazy and cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of a selection
     read the shards in the order in which rows lie, on all threads. Parquet shards are not copied. ``sort``,
-    ``partial`` and ``io`` are those of :func:`open_shards`.
+    ``partial``, ``io`` and ``schema`` are those of :func:`open_shards`.
 
     >>> import dsdm.dataset, pyarrow as pa
     >>> rows = dsdm.dataset.open_dataset(pa.table({"text": ["a", "b", "c"]}))
@@ -305,7 +316,9 @@ def open_dataset(
     """
     from dsdm.hf.lazy import open_lazily
 
-    return open_lazily(for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io)))
+    return open_lazily(
+        for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io, schema=schema))
+    )
 
 
 __dir__ = public_names(globals())

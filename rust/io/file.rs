@@ -23,6 +23,16 @@ pub enum Io {
     Pread,
 }
 
+impl Io {
+    /// What callers name it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mmap => "mmap",
+            Self::Pread => "pread",
+        }
+    }
+}
+
 /// Where the bytes of a part lie.
 #[derive(Debug, Clone)]
 pub(crate) enum Storage {

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use super::call;
 use crate::checked;
 use crate::error::Error;
-use crate::gather::{Extra, Split};
+use crate::gather::{Extra, Schemas, Split};
 use crate::write::{Format, PathNames, Release, Resume};
 
 pub(super) fn format_named(name: &str) -> Result<Format, Error> {
@@ -25,6 +25,14 @@ pub(super) fn resume_named(name: &str) -> Result<Resume, Error> {
         "either" => Ok(Resume::Either),
         "never" => Ok(Resume::Never),
         _ => Err(Error::Value(format!("resume is {name:?}; it is \"same\", \"either\" or \"never\""))),
+    }
+}
+
+pub(super) fn schemas_named(name: &str) -> Result<Schemas, Error> {
+    match name {
+        "same" => Ok(Schemas::Same),
+        "union" => Ok(Schemas::Union),
+        _ => Err(Error::Value(format!("schema is {name:?}; it is \"same\" or \"union\""))),
     }
 }
 

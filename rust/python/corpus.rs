@@ -10,7 +10,9 @@ use arrow_pyarrow::{PyArrowType, Table};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
-use super::arguments::{collect, columns, format_named, object, places, release, resume_named, split};
+use super::arguments::{
+    collect, columns, format_named, object, places, release, resume_named, schemas_named, split,
+};
 use super::call;
 use super::files::{FileIdentity, PinnedFile};
 use super::reports::{PlanEstimate, Written};
@@ -18,7 +20,6 @@ use crate::checked;
 use crate::error::Error;
 use crate::exec::job::Job;
 use crate::gather;
-use crate::io::file::Io;
 use crate::scores;
 use crate::write::{self, Naming, Options, Resumable};
 
@@ -32,16 +33,17 @@ pub(super) struct Corpus {
 impl Corpus {
     /// Opens Arrow and Parquet files as one table, in the order given.
     #[staticmethod]
-    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap"))]
+    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap", schema="same"))]
     fn open(
         py: Python<'_>,
         paths: Vec<PathBuf>,
         columns: Option<Vec<String>>,
         threads: Option<i64>,
         io: &str,
+        schema: &str,
     ) -> PyResult<Self> {
-        let (threads, io) = (call::threads(threads)?, call::io(io)?);
-        let open = |job: &Job<'_>| gather::Corpus::open(job, &paths, columns.as_deref(), io);
+        let (threads, io, schemas) = (call::threads(threads)?, call::io(io)?, schemas_named(schema)?);
+        let open = |job: &Job<'_>| gather::Corpus::open_as(job, &paths, columns.as_deref(), io, schemas);
         let inner = call::run(py, threads, None, open)?;
         Ok(Self { inner })
     }
@@ -49,10 +51,13 @@ impl Corpus {
     /// How its files are read.
     #[getter]
     fn io(&self) -> &'static str {
-        match self.inner.io() {
-            Io::Mmap => "mmap",
-            Io::Pread => "pread",
-        }
+        self.inner.io().name()
+    }
+
+    /// What it means that a file lacks a column: "same" if it is an error, "union" if the column is null there.
+    #[getter]
+    fn missing(&self) -> &'static str {
+        self.inner.schemas().name()
     }
 
     /// Borrows anything that gives an Arrow stream, such as a `pyarrow.Table`.
@@ -105,10 +110,10 @@ impl Corpus {
         Ok(PinnedFile::all(py.detach(|| self.inner.identities())?))
     }
 
-    /// The names that the columns have in the first file.
+    /// The names that the columns have in the files.
     #[getter]
-    fn stored_names(&self) -> PyResult<Vec<String>> {
-        Ok(self.inner.stored_names()?)
+    fn stored_names(&self) -> Vec<String> {
+        self.inner.stored_names().to_vec()
     }
 
     /// Fails if a file changed since it was opened, or if another has its name.

@@ -139,6 +139,10 @@ DIFFERENT = {
         lambda corpus, out: write(corpus, out, scores=np.ones(ROWS)),
         r"number of columns: .* had 1, and this call has 2",
     ),
+    "schema": (
+        lambda corpus, out: write(corpus, out, schema="union"),
+        r'schema: .* had nothing, and this call has "union"',
+    ),
 }
 
 

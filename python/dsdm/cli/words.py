@@ -46,6 +46,7 @@ OPTIONS = {
     "row_order": "--row-order",
     "rows": "--rows",
     "scores": "--scores",
+    "schema": "--schema",
     "seed": "--seed",
     "shape": "--shape",
     "short": "--short",

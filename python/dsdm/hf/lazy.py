@@ -24,10 +24,9 @@ from dsdm.hf.lazy_cache import cache_folder, clean_up, shards_of, write_indices,
 from dsdm.hf.lazy_info import description_of, reading
 from dsdm.hf.runs import in_runs
 from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
-from dsdm.rows.materializing import identity_of, in_files
 from dsdm.rows.row_numbers import check_range, row_numbers
 from dsdm.rows.sizes import to_bytes
-from dsdm.rows.sources import Source, blocks_of, files_of, open_source
+from dsdm.rows.sources import Source, blocks_of, files_of, identity_of, in_files, open_source
 
 _FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 

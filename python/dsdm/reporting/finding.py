@@ -118,7 +118,8 @@ def _corpus_of(known: Given, asked: Asked, unknown: dict[str, str]) -> Source | 
     if known.mapped:
         unknown["sources"] = "its rows were those of a dataset that picks or orders rows of its files; corpus= names it"
         return None
-    found = open_source([file.path for file in known.sources], None, asked.threads)
+    # The rows are the same as by "same", where that opens them.
+    found = open_source([file.path for file in known.sources], None, asked.threads, schema="union")
     told = [(file.bytes, file.ends) for file in known.sources]
     if [(file.bytes, file.ends) for file in found.corpus.identities()] != told and all(ends for _, ends in told):
         message = f"the files that {known.name} was written from changed as they were opened; try again"

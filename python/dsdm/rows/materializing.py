@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
-from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
+from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort
 from dsdm.names import renamed
 from dsdm.paths import local
 from dsdm.rows.added_columns import added_table, added_vectors
@@ -22,7 +22,7 @@ from dsdm.rows.releases import installed
 from dsdm.rows.request import Request, chosen_rows, open_request, planned, told_selection
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
-from dsdm.rows.sources import Source
+from dsdm.rows.sources import Source, identity_of, in_files
 from dsdm.rows.told.description import describe
 from dsdm.selection.record.check import as_recorded
 from dsdm.selection.record.provenance import as_json
@@ -100,6 +100,7 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
 ) -> Report:
     """Write rows as a dataset directory.
 
@@ -191,9 +192,9 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
     progress
         A bar; on a terminal and in a notebook, if not given. Elsewhere the log (``logging.INFO``) has a line every ten
         seconds.
-    sort, partial, io
-        The order of the source's files and whether some may be missing, for directories and globs, and how they are
-        read; as in :func:`open_shards`.
+    sort, partial, io, schema
+        The order of the source's files and whether some may be missing, for directories and globs, how they are read,
+        and whether they may lack columns; as in :func:`open_shards`.
 
     Raises
     ------
@@ -317,20 +318,6 @@ def _log(request: Request, rows: NDArray[np.int64], extras: "pa.Table | None", w
         seconds,
         request.arguments.threads or os.environ.get("DSDM_NUM_THREADS") or "all",
     )
-
-
-def in_files(source: Source) -> bool:
-    """Return whether all rows of a source lie in files, by which can be told whether they are the same."""
-    if source.dataset is None:
-        return bool(source.files)
-    data = source.dataset.data
-    blocks = [block for row in getattr(data, "blocks", [[data]]) for block in row]
-    return all(hasattr(block, "path") or hasattr(block, "corpus") for block in blocks)
-
-
-def identity_of(source: Source) -> dict[str, str]:
-    """Return what must be the same in a run that continues another, beside the files: the rows of a dataset in them."""
-    return {} if source.dataset is None else {"dataset": source.dataset._fingerprint}  # noqa: SLF001 - no public name
 
 
 def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | None:

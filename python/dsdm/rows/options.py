@@ -17,6 +17,7 @@ from dsdm.checks import (
     Io,
     PathNames,
     RowOrder,
+    Schema,
     Sort,
     check_flag,
     check_path_names,
@@ -66,6 +67,7 @@ class Arguments:
     sort: Sort | None
     partial: bool
     io: Io
+    schema: Schema
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dsdm._native import PlanEstimate, check_target
-from dsdm.checks import Format, Io, PathNames, RowOrder, Sort
+from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort
 from dsdm.names import renamed
 from dsdm.paths import local
 from dsdm.rows.added_columns import added_vectors
@@ -91,6 +91,7 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
 ) -> Plan:
     """Return what :func:`materialize` would read, write and hold; nothing is written.
 
@@ -103,7 +104,7 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     format, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards, content_defined_chunking,
     threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
-    sort, partial, io
+    sort, partial, io, schema
         As there.
     split, card, resume, verify, overwrite, paths, selection, progress
         Are looked at as there, and change nothing here. Scores of another number of rows are refused as there.

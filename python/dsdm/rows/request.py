@@ -59,6 +59,7 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
         sort=arguments.sort,
         partial=arguments.partial,
         io=arguments.io,
+        schema=arguments.schema,
     )
     if arguments.out_dir is not None:
         _refuse_source(path, source.files)

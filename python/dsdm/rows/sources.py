@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, PinnedFile, check_files
-from dsdm.checks import Io, Sort, check_flag, check_io, check_threads
+from dsdm.checks import Io, Schema, Sort, check_flag, check_io, check_schema, check_threads
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
 from dsdm.rows.row_numbers import check_range
@@ -52,6 +52,7 @@ class Source:
             self.label,
             self.places,
             self.corpus.io,
+            self.corpus.missing,
         )
 
     def __len__(self) -> int:
@@ -73,12 +74,14 @@ def open_source(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
 ) -> Source:
     """Open whatever rows can be read from, with these columns alone."""
     check_sort(sort)
     check_flag("partial", partial)
     check_threads(threads)
     check_io(io)
+    check_schema(schema)
     if columns is not None:
         if isinstance(columns, str):
             message = f"columns={columns!r} is one name; a list of names is needed: [{columns!r}]"
@@ -93,7 +96,7 @@ def open_source(
         label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
-        corpus = Corpus.open(files, columns=columns, threads=threads, io=io)
+        corpus = Corpus.open(files, columns=columns, threads=threads, io=io, schema=schema)
         return Source(corpus, None, files, label, places=places)
     for name, given in (("sort", sort), ("partial", partial or None)):
         if given is not None:
@@ -106,7 +109,28 @@ def open_source(
             f'open their files by dsdm.open_shards(paths, io="{io}")'
         )
         raise ValueError(message)
+    if schema not in ("same", opened.corpus.missing):
+        message = (
+            f'schema="{schema}" is for files that this call opens, and these rows are opened already; '
+            f'open their files by dsdm.open_shards(paths, schema="{schema}")'
+        )
+        raise ValueError(message)
     return opened
+
+
+def in_files(source: Source) -> bool:
+    """Return whether all rows of a source lie in files, by which can be told whether they are the same."""
+    if source.dataset is None:
+        return bool(source.files)
+    data = source.dataset.data
+    blocks = [block for row in getattr(data, "blocks", [[data]]) for block in row]
+    return all(hasattr(block, "path") or hasattr(block, "corpus") for block in blocks)
+
+
+def identity_of(source: Source) -> dict[str, str]:
+    """Return what must be the same in a run that continues another, beside the files: their columns, and a dataset."""
+    schema = {} if source.corpus.missing == "same" else {"schema": source.corpus.missing}
+    return schema if source.dataset is None else {**schema, "dataset": source.dataset._fingerprint}
 
 
 def _open_opened(source: Any, columns: list[str] | None) -> Source:
@@ -126,10 +150,11 @@ def _again_from_files(
     label: str,
     places: tuple[str, ...],
     io: str,
+    schema_of_files: str = "same",
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(pinned)
-    corpus = Corpus.open([one.file.path for one in pinned], columns=stored, io=io)
+    corpus = Corpus.open([one.file.path for one in pinned], columns=stored, io=io, schema=schema_of_files)
     # What was opened, and not what had these names just before.
     check_files(pinned)
     corpus.check_named()

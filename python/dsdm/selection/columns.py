@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dsdm._native import Corpus, prepare_arrays
+from dsdm.checks import Schema
 from dsdm.errors import FormatError, SourceChangedError
 from dsdm.paths.belongs import ROWS
 from dsdm.selection.fields import field_of, has_field
@@ -64,7 +65,9 @@ def read_groups(path: str | os.PathLike[str]) -> Placed:
     return Placed(groups, {"files": [{**now, "rows": len(groups)}]})
 
 
-def read_column(paths: Sequence[str | os.PathLike[str]], column: str | None, threads: int | None = None) -> Placed:
+def read_column(
+    paths: Sequence[str | os.PathLike[str]], column: str | None, threads: int | None = None, schema: Schema = "same"
+) -> Placed:
     """Read a column of all rows of Parquet or Arrow files; of the only one that there is, no name is needed.
 
     Raises
@@ -73,7 +76,7 @@ def read_column(paths: Sequence[str | os.PathLike[str]], column: str | None, thr
         If there is no such column, with those that there are.
 
     """
-    corpus = Corpus.open(list(paths), threads=threads)
+    corpus = Corpus.open(list(paths), threads=threads, schema=schema)
     names = corpus.schema.names
     column = names[0] if column is None and len(names) == 1 else column
     if column is None or not has_field(corpus.schema, column):

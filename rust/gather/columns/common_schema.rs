@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use super::meanings::Meant;
 use super::part_columns::PartColumns;
-use super::types::{canonical_field, feature_of, project, same_layout, set_feature};
+use super::types::{canonical_field, feature_of, same_layout, set_feature};
 use super::unify::common_field;
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -62,28 +62,57 @@ fn listing(schema: &Schema) -> String {
     if all > MOST_NAMES { format!("{names:?} and {} more", all - names.len()) } else { format!("{names:?}") }
 }
 
-/// Returns where the named columns are in the schema of a part.
+/// What it means that a file of a corpus lacks a column which another has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Schemas {
+    /// It is an error: all have the same columns.
+    #[default]
+    Same,
+    /// The column is null there.
+    Union,
+}
+
+impl Schemas {
+    /// What callers name it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Union => "union",
+        }
+    }
+}
+
+/// Returns where the named columns are in the schema of a part; nothing for one that it may lack.
 pub(crate) fn positions(
     (path, schema): (&Path, &Schema),
     names: &[String],
     first: &Path,
-) -> Result<Vec<usize>> {
+    schemas: Schemas,
+) -> Result<Vec<Option<usize>>> {
     let there = ByName::new(schema);
     let find = |name: &String| match there.get(name) {
-        Some((place, true)) => Ok(place),
+        Some((place, true)) => Ok(Some(place)),
         Some((_, false)) => {
             let message = "there are two columns of this name; write the file again with names that differ";
             Err(Error::schema(path, At::Field(format!("column {name:?}")), message))
         }
+        None if schemas == Schemas::Union => Ok(None),
         None => {
             let message = format!(
-                "the column is missing here and present in {}; shards must have the same columns",
+                "the column is missing here and present in {}; shards must have the same columns, or schema=\"union\" reads what is missing as null",
                 first.display()
             );
             Err(Error::schema(path, At::Field(format!("column {name:?}")), message))
         }
     };
     names.iter().map(find).collect()
+}
+
+/// The columns of some parts, each by its name, in the order in which they are first seen; with the part that has it.
+pub(crate) fn all_columns(parts: &[(&Path, &Schema)]) -> Schema {
+    let mut seen = HashSet::new();
+    let fields = parts.iter().flat_map(|(_, schema)| schema.fields().iter());
+    Schema::new(fields.filter(|field| seen.insert(field.name().clone())).cloned().collect::<Vec<_>>())
 }
 
 /// Fails if a part has a column that the first has not.
@@ -94,7 +123,7 @@ pub(crate) fn no_more_columns(
     let there = ByName::new(there);
     let more = schema.fields().iter().find(|field| there.get(field.name()).is_none());
     more.map_or(Ok(()), |field| {
-        let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=", first.display());
+        let message = format!("the column is here and not in {}; shards must have the same columns, or name the columns to read with columns=, or schema=\"union\" reads what is missing as null", first.display());
         Err(Error::schema(path, At::Field(format!("column {:?}", field.name())), message))
     })
 }
@@ -102,11 +131,12 @@ pub(crate) fn no_more_columns(
 /// The schema that the chosen columns of every part come out with, and how those of each part come into it.
 pub(crate) fn common_schema(
     parts: &[(&Path, &Schema)],
-    columns: &[Vec<usize>],
+    names: &[String],
+    columns: &[Vec<Option<usize>>],
 ) -> Result<(Schema, Vec<PartColumns>)> {
     let mut found = Vec::with_capacity(parts.len());
     for (&(path, schema), columns) in checked::zip(parts, columns)? {
-        found.push((path, canonical_schema(path, schema, columns)?));
+        found.push((path, canonical_schema(path, schema, names, columns)?));
     }
     let Some((path, first)) = found.first() else { return Ok((Schema::empty(), Vec::new())) }; // Proof: no parts.
     let mut meanings = Meant::new(path, first);
@@ -115,18 +145,32 @@ pub(crate) fn common_schema(
         (0..first.fields().len()).map(|place| common_of(&found, place)).collect::<Result<_>>()?;
     let common = Schema::new_with_metadata(fields, first.metadata().clone());
     let common = with_features(common, &found, &meanings)?;
-    let of_part = |(columns, (_, own)): (&Vec<usize>, &(&Path, Schema))| {
-        PartColumns::new(columns.clone(), own, &common)
+    let of_part = |(columns, (_, own)): (&Vec<Option<usize>>, &(&Path, Schema))| {
+        PartColumns::new(columns, own, &common)
     };
     let of_parts = checked::zip(columns, &found)?.map(of_part).collect::<Result<_>>()?;
     Ok((common, of_parts))
 }
 
-/// The schema of some columns of a part as rows come out.
-fn canonical_schema(path: &Path, schema: &Schema, columns: &[usize]) -> Result<Schema> {
-    let stored = project(schema, columns)?;
-    let fields = stored.fields().iter().map(|field| canonical_field(path, field.name(), field));
-    Ok(Schema::new_with_metadata(fields.collect::<Result<Vec<Field>>>()?, stored.metadata().clone()))
+/// The schema of some columns of a part as rows come out. What it lacks is null, and nothing is told of it.
+fn canonical_schema(
+    path: &Path,
+    schema: &Schema,
+    names: &[String],
+    columns: &[Option<usize>],
+) -> Result<Schema> {
+    let mut metadata = schema.metadata().clone();
+    let mut fields = Vec::with_capacity(columns.len());
+    for (name, place) in checked::zip(names, columns)? {
+        if let Some(place) = place {
+            let field = checked::get(schema.fields(), *place)?;
+            fields.push(canonical_field(path, field.name(), field)?);
+        } else {
+            fields.push(Field::new(name, DataType::Null, true));
+            set_feature(&mut metadata, name, None);
+        }
+    }
+    Ok(Schema::new_with_metadata(fields, metadata))
 }
 
 /// The field of a column that holds its values in every part.
@@ -189,8 +233,6 @@ fn with_features(mut common: Schema, parts: &[(&Path, Schema)], meanings: &Meant
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::DataType;
-
     use super::*;
 
     fn schema(columns: &[(&str, DataType)]) -> Schema {
@@ -216,8 +258,11 @@ mod tests {
             ("c", DataType::Int8),
             ("c", DataType::Int8),
         ]);
-        let positions = |wanted: &[&str]| positions((other, &schema), &names(wanted), first);
-        assert_eq!(positions(&["b", "a"]).unwrap(), [1, 0]);
+        let found = |schemas, wanted: &[&str]| positions((other, &schema), &names(wanted), first, schemas);
+        let positions = |wanted: &[&str]| found(Schemas::Same, wanted);
+        assert_eq!(positions(&["b", "a"]).unwrap(), [Some(1), Some(0)]);
+        assert_eq!(found(Schemas::Union, &["d", "a"]).unwrap(), [None, Some(0)]);
+        assert!(said(found(Schemas::Union, &["d", "c"])).contains("two columns of this name"));
         let twice = said(positions(&["a", "c"]));
         assert!(twice.starts_with("other: column \"c\": there are two columns of this name"), "{twice}");
         let missing = said(positions(&["d"]));
@@ -254,15 +299,21 @@ mod tests {
         let one = schema(&[("a", DataType::Int32), ("b", DataType::Utf8)]);
         let two = schema(&[("b", DataType::Int8), ("a", DataType::Int32)]);
         let parts = [(Path::new("one"), &one), (Path::new("two"), &two)];
-        let (common, _) = common_schema(&parts, &[vec![0], vec![1]]).unwrap();
-        assert_eq!(common, schema(&[("a", DataType::Int32)]));
-        let differ = said(common_schema(&parts, &[vec![0, 1], vec![1, 0]]));
+        let at = |places: &[usize]| places.iter().copied().map(Some).collect::<Vec<_>>();
+        let found = common_schema(&parts, &names(&["a"]), &[at(&[0]), at(&[1])]).unwrap();
+        assert_eq!(found.0, schema(&[("a", DataType::Int32)]));
+        let both = names(&["a", "b"]);
+        let differ = said(common_schema(&parts, &both, &[at(&[0, 1]), at(&[1, 0])]));
         assert_eq!(
             differ,
             "two: column \"b\": has the type Int8 here and Utf8 in one; shards must have the same types, or types of which one holds the values of both"
         );
-        assert!(common_schema(&parts, &[vec![0]]).is_err(), "a part without its columns");
-        assert_eq!(common_schema(&[], &[]).unwrap().0, Schema::empty());
+        let (common, columns) = common_schema(&parts, &both, &[at(&[0, 1]), vec![Some(1), None]]).unwrap();
+        assert_eq!(common, schema(&[("a", DataType::Int32), ("b", DataType::Utf8)]));
+        assert_eq!((columns[0].places(), columns[1].places()), (&[0, 1][..], &[1][..]));
+        assert!(columns[0].are_here() && !columns[1].are_here());
+        assert!(common_schema(&parts, &both, &[at(&[0, 1])]).is_err(), "a part without its columns");
+        assert_eq!(common_schema(&[], &[], &[]).unwrap().0, Schema::empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -15,6 +15,9 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 
+/// Bytes of an offset.
+const OFFSET: u64 = 4;
+
 /// A column that a part has in another type than the corpus.
 #[derive(Debug, Clone, PartialEq)]
 struct Widened {
@@ -23,32 +26,50 @@ struct Widened {
     common: DataType,
 }
 
+/// A column of a corpus, in a part of it.
+#[derive(Debug, Clone)]
+enum Column {
+    /// Its values are here, in a type that comes out as that of the corpus.
+    Here(usize),
+    /// They are here in another type.
+    Other(usize, Widened),
+    /// The part does not have it: all of its values are null.
+    Missing(DataType),
+}
+
 /// The columns of a corpus, in a part of it.
 #[derive(Debug, Clone)]
 pub(crate) struct PartColumns {
-    /// Where each column is.
+    columns: Vec<Column>,
+    /// Where those are that are here.
     places: Vec<usize>,
-    /// Those that are of another type here.
-    widened: Vec<Option<Widened>>,
 }
 
 impl PartColumns {
-    /// Columns at these places, that come out as these fields of this part alone, and as those in the corpus.
-    pub(crate) fn new(places: Vec<usize>, own: &Schema, common: &Schema) -> Result<Self> {
-        let widened = checked::zip(own.fields(), common.fields())?.map(|(own, common)| {
-            let (own, common) = (own.data_type(), common.data_type());
-            (!same_layout(own, common)).then(|| Widened { own: own.clone(), common: common.clone() })
+    /// Columns at these places, or nowhere, that come out as these fields of this part alone, and as those in the corpus.
+    pub(crate) fn new(places: &[Option<usize>], own: &Schema, common: &Schema) -> Result<Self> {
+        let types = checked::zip(own.fields(), common.fields())?.collect::<Vec<_>>();
+        let columns = checked::zip(places, types)?.map(|(place, (own, common))| {
+            let (own, common) = (own.data_type().clone(), common.data_type().clone());
+            match place {
+                None => Column::Missing(common),
+                Some(place) if same_layout(&own, &common) => Column::Here(*place),
+                Some(place) => Column::Other(*place, Widened { own, common }),
+            }
         });
-        let widened: Vec<_> = widened.collect();
-        checked::equal("columns of a part", places.len(), widened.len())?;
-        Ok(Self { places, widened })
+        Ok(Self::of(columns.collect()))
+    }
+
+    fn of(columns: Vec<Column>) -> Self {
+        // Proof: a column that is missing is nowhere.
+        let places = columns.iter().filter_map(Column::place).collect();
+        Self { columns, places }
     }
 
     /// Some of the columns, in this order.
     pub(crate) fn select(&self, columns: &[usize]) -> Result<Self> {
-        let places = columns.iter().map(|&column| checked::get(&self.places, column).copied());
-        let widened = columns.iter().map(|&column| checked::get(&self.widened, column).cloned());
-        Ok(Self { places: places.collect::<Result<_>>()?, widened: widened.collect::<Result<_>>()? })
+        let columns = columns.iter().map(|&column| checked::get(&self.columns, column).cloned());
+        Ok(Self::of(columns.collect::<Result<_>>()?))
     }
 
     /// Where the part has them.
@@ -56,58 +77,71 @@ impl PartColumns {
         &self.places
     }
 
-    /// Whether a column has another type here.
-    pub(crate) fn is_widened(&self) -> bool {
-        self.widened.iter().any(Option::is_some)
+    /// Whether all columns are here, in types that come out as those of the corpus.
+    pub(crate) fn are_here(&self) -> bool {
+        self.columns.iter().all(|column| matches!(column, Column::Here(_)))
     }
 
     /// About how many bytes the columns take in the types of the corpus, given what they take as they are stored.
     ///
     /// Proof: an estimate, cut at the largest that there can be.
     pub(crate) fn bytes(&self, rows: u64, stored: impl Fn(&[usize]) -> Result<u64>) -> Result<u64> {
-        if !self.is_widened() {
+        if self.are_here() {
             return stored(&self.places);
         }
         let mut all = 0u64;
-        for (place, widened) in checked::zip(&self.places, &self.widened)? {
-            let mut bytes = stored(&[*place])?;
-            if let Some(Widened { own, common }) = widened {
-                bytes = bytes.saturating_mul(growth(own, common));
-                // Proof: what has no width has its bytes where there are values.
-                bytes = bytes.max(rows.saturating_mul(fixed_bytes(common).unwrap_or(0)));
-            }
+        for column in &self.columns {
+            // Proof: what has no width has its bytes where there are values.
+            let fixed = |data_type| rows.saturating_mul(fixed_bytes(data_type).unwrap_or(0));
+            let bytes = match column {
+                Column::Here(place) => stored(&[*place])?,
+                Column::Other(place, Widened { own, common }) => {
+                    stored(&[*place])?.saturating_mul(growth(own, common)).max(fixed(common))
+                }
+                Column::Missing(common) => fixed(common).max(rows.saturating_mul(OFFSET)),
+            };
             all = all.saturating_add(bytes);
         }
         Ok(all)
     }
 
-    /// A batch of the part, as it is stored, with its columns in the types of the corpus. `row_of` tells the row of the
-    /// file that a row of the batch is.
+    /// A batch of what the part has, as it is stored, with all columns of a schema in the types of the corpus. `row_of`
+    /// tells the row of the file that a row of the batch is.
     pub(crate) fn fit(
         &self,
         path: &Path,
+        schema: &Schema,
         batch: RecordBatch,
         row_of: impl Fn(usize) -> Option<u64>,
     ) -> Result<RecordBatch> {
-        if !self.is_widened() {
+        if self.are_here() {
             return Ok(batch);
         }
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
-        let stored = batch.schema();
-        for ((field, column), widened) in
-            checked::zip(checked::zip(stored.fields(), batch.columns())?.collect::<Vec<_>>(), &self.widened)?
-        {
-            let column = match widened {
-                None => column.clone(),
-                Some(widened) => widened.of(path, field.name(), column, &row_of)?,
+        let mut stored = batch.columns().iter();
+        let mut next = || stored.next().ok_or_else(|| checked::impossible("a column that was not read"));
+        for (column, field) in checked::zip(&self.columns, schema.fields())? {
+            let made = match column {
+                Column::Here(_) => next()?.clone(),
+                Column::Other(_, widened) => widened.of(path, field.name(), next()?, &row_of)?,
+                Column::Missing(common) => new_null_array(common, batch.num_rows()),
             };
-            fields.push(Field::new(field.name(), column.data_type().clone(), true));
-            columns.push(column);
+            fields.push(Field::new(field.name(), made.data_type().clone(), true));
+            columns.push(made);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         guard(path, &At::File, "converting columns", || {
             RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options)
         })
+    }
+}
+
+impl Column {
+    fn place(&self) -> Option<usize> {
+        match self {
+            Self::Here(place) | Self::Other(place, _) => Some(*place),
+            Self::Missing(_) => None,
+        }
     }
 }
 

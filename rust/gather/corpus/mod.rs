@@ -1,5 +1,6 @@
 //! A table in many parts, seen as one run of rows cut in units.
 
+mod reading;
 mod view;
 
 use std::ops::Range;
@@ -13,11 +14,12 @@ use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::{Job, Queue};
 use crate::exec::memory::UnpackLimit;
-use crate::gather::columns::common_schema::{check_names, common_schema, no_more_columns, positions};
-use crate::gather::columns::convert::canonical;
+use crate::gather::columns::common_schema::{
+    Schemas, all_columns, check_names, common_schema, no_more_columns, positions,
+};
 use crate::gather::columns::part_columns::PartColumns;
-use crate::gather::columns::types::{own_features, same_layout};
-use crate::gather::source::{Batches, CorpusPart, MemoryPart, Unpacking, open_parts};
+use crate::gather::columns::types::own_features;
+use crate::gather::source::{CorpusPart, MemoryPart, open_parts};
 use crate::gather::units::Units;
 use crate::io::file::Io;
 use crate::io::identity::FileIdentity;
@@ -32,6 +34,10 @@ pub struct Corpus {
     schema: SchemaRef,
     /// For each part, where the columns of the schema are.
     columns: Vec<PartColumns>,
+    /// The names that the columns have in the files.
+    stored: Vec<String>,
+    /// What a file may lack.
+    schemas: Schemas,
     units: Arc<Units>,
     /// What may be unpacked at once.
     most: UnpackLimit,
@@ -49,7 +55,21 @@ impl Corpus {
     /// A file that cannot be opened, is none of these, is cut or damaged; files whose columns
     /// differ in name or type; a column type that has no counterpart in `datasets`.
     pub fn open(job: &Job<'_>, paths: &[PathBuf], columns: Option<&[String]>, io: Io) -> Result<Self> {
-        let corpus = Self::new(open_parts(job, paths, columns, io)?, columns)?;
+        Self::open_as(job, paths, columns, io, Schemas::Same)
+    }
+
+    /// As [`Self::open`], of files that may lack columns.
+    ///
+    /// # Errors
+    /// As for that.
+    pub fn open_as(
+        job: &Job<'_>,
+        paths: &[PathBuf],
+        columns: Option<&[String]>,
+        io: Io,
+        schemas: Schemas,
+    ) -> Result<Self> {
+        let corpus = Self::new(open_parts(job, paths, columns, io)?, columns, schemas)?;
         Ok(Self { io, ..corpus })
     }
 
@@ -62,33 +82,37 @@ impl Corpus {
         batches: &[RecordBatch],
         columns: Option<&[String]>,
     ) -> Result<Self> {
-        Self::new(vec![Arc::new(MemoryPart::new(schema, batches))], columns)
+        Self::new(vec![Arc::new(MemoryPart::new(schema, batches))], columns, Schemas::Same)
     }
 
-    fn new(parts: Vec<Arc<dyn CorpusPart>>, names: Option<&[String]>) -> Result<Self> {
+    fn new(parts: Vec<Arc<dyn CorpusPart>>, names: Option<&[String]>, schemas: Schemas) -> Result<Self> {
         let Some(first) = parts.first() else {
             return Err(Error::Value("at least one file is needed".to_owned()));
         };
         let there: Vec<_> = parts.iter().map(|part| (part.path(), part.schema().as_ref())).collect();
-        let all: Vec<String> = first.schema().fields().iter().map(|field| field.name().clone()).collect();
-        if let Some(names) = names {
-            check_names(first.schema(), names)?;
+        let all = match schemas {
+            Schemas::Same => first.schema().as_ref(),
+            Schemas::Union => &all_columns(&there),
+        };
+        let stored: Vec<String> = if let Some(names) = names {
+            check_names(all, names)?;
+            names.to_vec()
         } else {
-            if all.is_empty() {
+            if all.fields().is_empty() {
                 let message = "the table has no columns; write it again with at least one";
                 return Err(Error::schema(first.path(), At::Field("schema".to_owned()), message));
             }
-            there.iter().try_for_each(|&part| no_more_columns((first.path(), first.schema()), part))?;
-        }
-        let columns: Vec<_> = there
-            .iter()
-            // Proof: where none are named, all are meant.
-            .map(|&part| positions(part, names.unwrap_or(&all), first.path()))
-            .collect::<Result<_>>()?;
-        let (schema, columns) = common_schema(&there, &columns)?;
-        let units = Arc::new(Units::of(&parts)?);
-        let schema = Arc::new(own_features(schema));
-        Ok(Self { parts, schema, columns, units, most: UnpackLimit::default(), io: Io::default() })
+            if schemas == Schemas::Same {
+                there.iter().try_for_each(|&part| no_more_columns((first.path(), all), part))?;
+            }
+            all.fields().iter().map(|field| field.name().clone()).collect()
+        };
+        let find = |&part: &(&Path, &Schema)| positions(part, &stored, first.path(), schemas);
+        let places: Vec<_> = there.iter().map(find).collect::<Result<_>>()?;
+        let (schema, columns) = common_schema(&there, &stored, &places)?;
+        let (schema, units) = (Arc::new(own_features(schema)), Arc::new(Units::of(&parts)?));
+        let (most, io) = (UnpackLimit::default(), Io::default());
+        Ok(Self { parts, schema, columns, stored, schemas, units, most, io })
     }
 
     /// The schema that rows come out with.
@@ -96,14 +120,14 @@ impl Corpus {
         &self.schema
     }
 
-    /// The names that the columns have in the first file.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] if a column is not where it was found.
-    pub fn stored_names(&self) -> Result<Vec<String>> {
-        let (part, columns) = (checked::get(&self.parts, 0)?, checked::get(&self.columns, 0)?);
-        let fields = part.schema().fields();
-        columns.places().iter().map(|&column| Ok(checked::get(fields, column)?.name().clone())).collect()
+    /// The names that the columns have in the files.
+    pub fn stored_names(&self) -> &[String] {
+        &self.stored
+    }
+
+    /// What a file may lack.
+    pub fn schemas(&self) -> Schemas {
+        self.schemas
     }
 
     /// The number of rows.
@@ -226,36 +250,6 @@ impl Corpus {
         part.stored_bytes(index, columns.places())
     }
 
-    /// The rows `wanted` of a unit, in the types of the schema; see [`Unpacking::expand`].
-    pub(super) fn read(&self, unit: usize, wanted: &[u32], expand: bool) -> Result<Batches> {
-        let (part, index, columns) = self.unit(unit)?;
-        let how = Unpacking { most: self.most, expand };
-        // Values that must be converted are picked first, so that only wanted rows are.
-        let batches = part.read(index, columns.places(), wanted, how);
-        let batches = batches.map_err(|error| if_changed(part, error))?;
-        let (schema, part) = (self.schema.clone(), part.clone());
-        if !columns.is_widened() {
-            let canonical = move |batch: Result<_>| {
-                let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));
-                made.map_err(|error| if_changed(&part, error))
-            };
-            return Ok(Box::new(batches.map(canonical)));
-        }
-        let (columns, wanted) = (columns.clone(), wanted.to_vec());
-        let before = part.unit_rows().iter().take(index).try_fold(0, |sum, &rows| checked::add(sum, rows))?;
-        let mut read = 0;
-        let widened = move |batch: Result<RecordBatch>| {
-            let made = batch.and_then(|batch| {
-                let start = read;
-                read = checked::add(read, batch.num_rows())?;
-                let row_of = |row| wanted.get(start + row).map(|&row| before + u64::from(row));
-                canonical(&schema, part.path(), &columns.fit(part.path(), batch, row_of)?)
-            });
-            made.map_err(|error| if_changed(&part, error))
-        };
-        Ok(Box::new(batches.map(widened)))
-    }
-
     /// How many rows a unit has.
     pub(super) fn unit_rows(&self, unit: usize) -> Result<u64> {
         let (part, index, _) = self.unit(unit)?;
@@ -280,17 +274,6 @@ impl Corpus {
     /// The part that a unit is in.
     pub(super) fn part_of(&self, unit: usize) -> Result<usize> {
         self.units.part_of(unit).map(|(part, _)| part).ok_or_else(|| missing(unit))
-    }
-
-    /// All rows of a unit where they lie, in the types of the schema, if they have them there.
-    pub(super) fn view(&self, unit: usize) -> Result<Option<RecordBatch>> {
-        let (part, index, columns) = self.unit(unit)?;
-        if columns.is_widened() {
-            return Ok(None); // Proof: its rows are decoded.
-        }
-        let batch = part.view(index, columns.places()).map_err(|error| if_changed(part, error))?;
-        let batch = batch.filter(|batch| alike(batch, &self.schema));
-        batch.map(|batch| canonical(&self.schema, part.path(), &batch)).transpose()
     }
 
     /// The file that a unit lies in, and its bytes there.
@@ -330,14 +313,6 @@ fn if_changed(part: &Arc<dyn CorpusPart>, error: Error) -> Error {
 
 fn missing(unit: usize) -> Error {
     Error::Internal(format!("there is no unit {unit}"))
-}
-
-/// Whether the columns of a batch need new names at most.
-fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
-    // Proof: where there are not as many of both, they differ.
-    let mut types = batch.columns().iter().zip(schema.fields());
-    batch.num_columns() == schema.fields().len()
-        && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::Corpus;
-use crate::checked::impossible;
+use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::check_names;
@@ -22,8 +22,10 @@ impl Corpus {
         let place = |name: &String| self.schema.index_of(name).map_err(impossible);
         let places: Vec<usize> = names.iter().map(place).collect::<Result<_>>()?;
         let columns = self.columns.iter().map(|columns| columns.select(&places)).collect::<Result<_>>()?;
+        let stored = places.iter().map(|&place| checked::get(&self.stored, place).cloned());
+        let stored = stored.collect::<Result<_>>()?;
         let schema = own_features(Schema::clone(project(&self.schema, &places)?.as_ref()));
-        Ok(Self { columns, schema: Arc::new(schema), ..self.clone() })
+        Ok(Self { columns, stored, schema: Arc::new(schema), ..self.clone() })
     }
 
     /// The same rows, of which none is read where more must be unpacked for it than a caller allows.

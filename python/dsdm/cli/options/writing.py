@@ -30,6 +30,13 @@ class PathNames(StrEnum):
     absolute = "absolute"
 
 
+class Schema(StrEnum):
+    """Whether shards must have the same columns."""
+
+    same = "same"
+    union = "union"
+
+
 class OutputFormat(StrEnum):
     """What shards are."""
 
@@ -110,6 +117,10 @@ class Writing:
     paths: Annotated[
         PathNames, typer.Option("--paths", help="How dsdm.json names sources: from the output, or by absolute paths.")
     ] = PathNames.relative
+    schema: Annotated[
+        Schema,
+        typer.Option("--schema", help="Shards have the same columns, or those of all: null where one is missing."),
+    ] = Schema.same
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False

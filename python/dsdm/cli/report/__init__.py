@@ -69,7 +69,7 @@ def report(
     reading.check_used([options["scores"]] if asked.scores else [])
     if asked.corpus:
         where = asked.corpus[0] if len(asked.corpus) == 1 else asked.corpus
-        options["corpus"] = dsdm.open_shards(where, **reading.about(asked.corpus).files)
+        options["corpus"] = dsdm.open_shards(where, **reading.about(asked.corpus).files, schema="union")
     options |= {"groups": _groups(asked.groups), "lengths": _lengths(asked.lengths)}
     found = _in_words(dsdm.report(*what, **options))
     if html is not None:

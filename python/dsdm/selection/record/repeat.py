@@ -256,7 +256,8 @@ def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None)
     from dsdm.scores import open_leniently
 
     if "column" in told:
-        return read_column(files, told["column"], threads)
+        # The same rows, whether or not the files were opened so: those that differ in columns are opened so alone.
+        return read_column(files, told["column"], threads, "union")
     if "reading" not in told:
         return read_groups(files[0])
     reading = {"key": None, "column": None, "dtype": None, **told["reading"]}

@@ -1,0 +1,100 @@
+//! Rows of a unit, in the types of the corpus.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use super::{Corpus, if_changed};
+use crate::checked;
+use crate::error::{At, Result};
+use crate::exec::catch_panic::guard;
+use crate::gather::columns::convert::canonical;
+use crate::gather::columns::part_columns::PartColumns;
+use crate::gather::columns::types::same_layout;
+use crate::gather::source::{Batches, CorpusPart, Unpacking};
+
+/// Rows at once of a part that has none of the columns.
+const NULL_ROWS: usize = 8192;
+
+impl Corpus {
+    /// The rows `wanted` of a unit, in the types of the schema; see [`Unpacking::expand`].
+    pub(in crate::gather) fn read(&self, unit: usize, wanted: &[u32], expand: bool) -> Result<Batches> {
+        let (part, index, columns) = self.unit(unit)?;
+        let how = Unpacking { most: self.most, expand };
+        if !columns.are_here() {
+            return self.read_otherwise(part, index, columns, wanted, how);
+        }
+        // Values that must be converted are picked first, so that only wanted rows are.
+        let batches = part.read(index, columns.places(), wanted, how);
+        let batches = batches.map_err(|error| if_changed(part, error))?;
+        let (schema, part) = (self.schema.clone(), part.clone());
+        let canonical = move |batch: Result<_>| {
+            let made = batch.and_then(|batch| canonical(&schema, part.path(), &batch));
+            made.map_err(|error| if_changed(&part, error))
+        };
+        Ok(Box::new(batches.map(canonical)))
+    }
+
+    /// Rows of a part that has columns in other types, or lacks some.
+    fn read_otherwise(
+        &self,
+        part: &Arc<dyn CorpusPart>,
+        index: usize,
+        columns: &PartColumns,
+        wanted: &[u32],
+        how: Unpacking,
+    ) -> Result<Batches> {
+        let batches = match columns.places() {
+            [] => Ok(without_columns(part, wanted.len())),
+            places => part.read(index, places, wanted, how),
+        };
+        let batches = batches.map_err(|error| if_changed(part, error))?;
+        let (schema, part) = (self.schema.clone(), part.clone());
+        let (columns, wanted) = (columns.clone(), wanted.to_vec());
+        let before = part.unit_rows().iter().take(index).try_fold(0, |sum, &rows| checked::add(sum, rows))?;
+        let mut read = 0;
+        let made = move |batch: Result<RecordBatch>| {
+            let made = batch.and_then(|batch| {
+                let start = read;
+                read = checked::add(read, batch.num_rows())?;
+                let row_of = |row| wanted.get(start + row).map(|&row| before + u64::from(row));
+                let batch = columns.fit(part.path(), &schema, batch, row_of)?;
+                canonical(&schema, part.path(), &batch)
+            });
+            made.map_err(|error| if_changed(&part, error))
+        };
+        Ok(Box::new(batches.map(made)))
+    }
+
+    /// All rows of a unit where they lie, in the types of the schema, if they have them there.
+    pub(in crate::gather) fn view(&self, unit: usize) -> Result<Option<RecordBatch>> {
+        let (part, index, columns) = self.unit(unit)?;
+        if !columns.are_here() {
+            return Ok(None); // Proof: its rows are decoded.
+        }
+        let batch = part.view(index, columns.places()).map_err(|error| if_changed(part, error))?;
+        let batch = batch.filter(|batch| alike(batch, &self.schema));
+        batch.map(|batch| canonical(&self.schema, part.path(), &batch)).transpose()
+    }
+}
+
+/// So many rows without any column.
+fn without_columns(part: &Arc<dyn CorpusPart>, rows: usize) -> Batches {
+    let part = part.clone();
+    Box::new((0..rows).step_by(NULL_ROWS).map(move |start| {
+        let rows = NULL_ROWS.min(rows - start);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        guard(part.path(), &At::File, "counting rows", || {
+            RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)
+        })
+    }))
+}
+
+/// Whether the columns of a batch need new names at most.
+fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
+    // Proof: where there are not as many of both, they differ.
+    let mut types = batch.columns().iter().zip(schema.fields());
+    batch.num_columns() == schema.fields().len()
+        && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
+}
