@@ -482,8 +482,12 @@ class Corpus:
         threads: int | None = None,
         io: str = "mmap",
         schema: str = "same",
+        progress: Callable[[int], None] | None = None,
     ) -> Corpus:
-        """Open Arrow and Parquet files as one table, in the order given."""
+        """Open Arrow and Parquet files and JSON lines as one table, in the order given.
+
+        `progress` is called a few times a second with how many bytes of lines, unpacked, were looked at.
+        """
 
     @property
     def io(self) -> str: ...

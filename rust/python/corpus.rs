@@ -31,9 +31,9 @@ pub(super) struct Corpus {
 
 #[pymethods]
 impl Corpus {
-    /// Opens Arrow and Parquet files as one table, in the order given.
+    /// Opens files as one table, in the order given; `progress` is called with the bytes of JSON lines looked at.
     #[staticmethod]
-    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap", schema="same"))]
+    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap", schema="same", progress=None))]
     fn open(
         py: Python<'_>,
         paths: Vec<PathBuf>,
@@ -41,11 +41,11 @@ impl Corpus {
         threads: Option<i64>,
         io: &str,
         schema: &str,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let (threads, io, schemas) = (call::threads(threads)?, call::io(io)?, schemas_named(schema)?);
         let open = |job: &Job<'_>| gather::Corpus::open_as(job, &paths, columns.as_deref(), io, schemas);
-        let inner = call::run(py, threads, None, open)?;
-        Ok(Self { inner })
+        Ok(Self { inner: call::run(py, threads, progress.as_ref(), open)? })
     }
 
     /// How its files are read.

@@ -1,5 +1,7 @@
 """How a command ends that is interrupted, by Ctrl-C or SIGTERM, and what is said on the way."""
 
+import gzip
+import io
 import logging
 import os
 import shutil
@@ -136,6 +138,70 @@ def test_the_log_has_a_line_every_ten_seconds(monkeypatch, caplog):
     for shown, level in ((False, logging.INFO), (None, logging.WARNING)):
         with caplog.at_level(level, "dsdm"), progress.bar(1000, 1, shown=shown) as told:
             assert told is None
+
+
+@pytest.fixture(params=["gz", "zst"])
+def endless(request, tmp_path):
+    """A small file of JSON lines that takes hours to unpack."""
+    lines = b'{"text": "again"}\n' * (1 << 20)
+    packed = gzip.compress(lines, 9) if request.param == "gz" else pa.Codec("zstd").compress(lines, asbytes=True)
+    path = tmp_path / f"endless.jsonl.{request.param}"
+    path.write_bytes(packed * ((64 << 20) // len(packed)))
+    return path
+
+
+def test_a_look_at_json_lines_is_told_of_and_ends_at_once(endless, monkeypatch):
+    seen = []
+
+    def told(done):
+        seen.append(done)
+        if done > 1 << 20:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def opening(*, shown):
+        asked.append(shown)
+        return nullcontext(told)
+
+    asked = []
+    monkeypatch.setattr("dsdm.rows.sources.opening", opening)
+    for call in (
+        lambda: dsdm.open_shards(endless),
+        lambda: dsdm.materialize(endless, [0], endless.parent / "out", progress=False),
+    ):
+        seen.clear()
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        assert seen == sorted(seen)
+        # It was called no more once the process had the signal.
+        assert sum(done > 1 << 20 for done in seen) == 1
+    assert asked == [None, False]
+
+
+def test_the_log_has_a_line_of_json_lines_every_ten_seconds(monkeypatch, caplog):
+    now = [100.0]
+    monkeypatch.setattr("dsdm.rows.progress.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(isatty=lambda: False, closed=False))
+    with caplog.at_level(logging.INFO, "dsdm"), progress.opening(shown=None) as told:
+        for second in range(26):
+            now[0] = 100.0 + second
+            told(second * 5_000_000)
+    assert caplog.messages == [
+        "50.0 MB of JSON lines were looked at, 5.0 MB/s",
+        "100.0 MB of JSON lines were looked at, 5.0 MB/s",
+    ]
+    for shown, level in ((False, logging.INFO), (None, logging.WARNING)):
+        with caplog.at_level(level, "dsdm"), progress.opening(shown=shown) as told:
+            assert told is None
+
+
+def test_a_terminal_has_a_count_of_the_bytes_of_json_lines(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress.opening(shown=None) as told:
+        told._bar.start_t -= 2
+        told(3_000_000)
+    assert "JSON lines: 3.00MB" in shown.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How far the writing of rows is: a bar, or lines of the log."""
+"""How far the writing of rows is, and the look at JSON lines: a bar, or lines of the log."""
 
 import logging
 import sys
@@ -19,11 +19,27 @@ def bar(rows: int, row_bytes: float, *, shown: bool | None) -> AbstractContextMa
 
     If nothing is said, there is a bar on a terminal and in a notebook, and elsewhere lines of the log.
     """
-    if _is_open(sys.stderr) and (sys.stderr.isatty() or _in_notebook() if shown is None else shown):
+    if _is_shown(shown=shown):
         return _Bar(rows, row_bytes)
     if shown is None and logger.isEnabledFor(logging.INFO):
         return nullcontext(_Lines(rows, row_bytes))
     return nullcontext()
+
+
+def opening(*, shown: bool | None) -> AbstractContextManager[Any]:
+    """Return the same for files that are opened: the value is called with how many bytes of lines were looked at.
+
+    A bar is there after a second alone: other files are open by then.
+    """
+    if _is_shown(shown=shown):
+        return _OpeningBar()
+    if shown is None and logger.isEnabledFor(logging.INFO):
+        return nullcontext(_OpeningLines())
+    return nullcontext()
+
+
+def _is_shown(*, shown: bool | None) -> bool:
+    return _is_open(sys.stderr) and (sys.stderr.isatty() or _in_notebook() if shown is None else shown)
 
 
 def _in_notebook() -> bool:
@@ -54,6 +70,39 @@ class _Lines:
         logger.info(
             "%s of %s rows, %s/s%s", f"{done // 2:,}", f"{self._rows:,}", readable(rate * self._row_bytes), left
         )
+
+
+class _OpeningLines:
+    """A line of the log every ten seconds, that says how much of JSON lines was looked at."""
+
+    def __init__(self) -> None:
+        self._begun = self._said = time.perf_counter()
+
+    def __call__(self, done: int) -> None:
+        now = time.perf_counter()
+        if now - self._said < _SECONDS:
+            return
+        self._said = now
+        speed = readable(done / (now - self._begun))
+        logger.info("%s of JSON lines were looked at, %s/s", readable(done), speed)
+
+
+class _OpeningBar:
+    """A count of the bytes that were looked at: how many there are is not known of packed files."""
+
+    def __init__(self) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(desc="JSON lines", unit="B", unit_scale=True, delay=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, done: int) -> None:
+        self._bar.update(done - self._bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
 
 
 def _is_open(stream: Any) -> bool:

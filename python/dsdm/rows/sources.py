@@ -14,6 +14,7 @@ from dsdm._native import Corpus, PinnedFile, check_files
 from dsdm.checks import Io, Schema, Sort, check_flag, check_io, check_schema, check_threads
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
+from dsdm.rows.progress import opening
 from dsdm.rows.row_numbers import check_range
 
 if TYPE_CHECKING:
@@ -75,8 +76,9 @@ def open_source(
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    progress: bool | None = None,
 ) -> Source:
-    """Open whatever rows can be read from, with these columns alone."""
+    """Open whatever rows can be read from, with these columns alone. JSON lines are looked at, which has a progress."""
     check_sort(sort)
     check_flag("partial", partial)
     check_threads(threads)
@@ -96,7 +98,8 @@ def open_source(
         label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
-        corpus = Corpus.open(files, columns=columns, threads=threads, io=io, schema=schema)
+        with opening(shown=progress) as told:
+            corpus = Corpus.open(files, columns=columns, threads=threads, io=io, schema=schema, progress=told)
         return Source(corpus, None, files, label, places=places)
     for name, given in (("sort", sort), ("partial", partial or None)):
         if given is not None:

@@ -24,7 +24,7 @@ enum Found {
 }
 
 /// Opens files, in the order given. The types of columns of JSON lines are those of all such files together, of which
-/// the chosen ones must have one.
+/// the chosen ones must have one. The progress of the job is in bytes of these lines, as they are unpacked.
 pub(crate) fn open_parts(
     job: &Job<'_>,
     paths: &[PathBuf],
@@ -37,7 +37,8 @@ pub(crate) fn open_parts(
         while let Some(index) = queue.take() {
             let path = checked::get(paths, checked::index(index)?)?;
             mine.push((index, open_part(path, io)?));
-            state.advance(1)?;
+            // The progress is that of the lines, which are looked at next.
+            state.check()?;
         }
         Ok(mine)
     })?;

@@ -98,9 +98,9 @@ fn scan_blocks(
     let mut shape = Shape::default();
     let mut checker = Checker::default();
     let mut places = vec![start];
+    let mut seen = start.bytes;
     for block in blocks {
         let block = block?;
-        state.check()?;
         for line in block.lines() {
             let at = Seen { file: number, line: line.number };
             let looked = checker.line(line.bytes, at, &mut shape);
@@ -109,6 +109,8 @@ fn scan_blocks(
                 error.unless_changed(|| file.check_unchanged())
             })?;
         }
+        state.advance(checked::sub(block.end().bytes, seen)?)?;
+        seen = block.end().bytes;
         places.push(block.end());
     }
     Ok(Scanned { places, shape })
