@@ -13,7 +13,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -95,6 +95,15 @@ interrupts: $(VENV)/.built ## Interrupt every long call at ten moments; a quarte
 
 browser: $(VENV)/.checks ## Open reports in headless Chromium, at the width of a phone and of a desk; pictures go to browser/.
 	$(BIN)/python -m tests.browser $(PICTURES)
+
+# All that it needs is installed once; after that it asks no network, and neither does the site.
+docs: $(VENV)/.docs ## Build the site in site/, of the pages of docs/, the docstrings and the help; a warning or a dead link fails.
+	$(BIN)/python docs/site/stage.py
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/site/check.py site
+
+browse-docs: docs ## Open every page of the site in headless Chromium, at two widths, light and dark; pictures go to browser/.
+	$(BIN)/python -m tests.browser.site site $(PICTURES)
 
 # Parquet, Arrow and .npy files of any origin, which are never part of this repository: clone apache/parquet-testing, for one.
 foreign: $(VENV)/.built ## Read all files below DIR=… here and with pyarrow and numpy, and compare the values; LIST=1 for all.
@@ -208,7 +217,7 @@ format: $(VENV)/.checks ## Rewrite the sources in their format.
 	$(BIN)/ruff format
 
 clean: ## Remove what was built here.
-	rm -rf target $(VENV) demo python/dsdm/_native*.so
+	rm -rf target $(VENV) demo site .site python/dsdm/_native*.so
 
 # --- what the commands above stand on -----------------------------------------------------------------------
 
@@ -242,6 +251,11 @@ $(VENV)/.built: $(VENV)/.tools $(SOURCES) $(wildcard python/dsdm/_native*.so)
 $(VENV)/.checks: $(VENV)/.built
 	@$(BIN)/python -c "$$EXTRAS" dev > $(VENV)/checks.txt
 	$(BIN)/python -m pip install -r $(VENV)/checks.txt
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.built
+	@$(BIN)/python -c "$$EXTRAS" docs > $(VENV)/docs.txt
+	$(BIN)/python -m pip install -r $(VENV)/docs.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.built

@@ -53,18 +53,22 @@ class Browser:
         return found
 
     def open(self, page: Path, width: int, scheme: str) -> None:
+        """Open a file at a width, in a color scheme."""
+        self.open_url(page.absolute().as_uri(), width, scheme)
+
+    def open_url(self, url: str, width: int, scheme: str) -> None:
         """Open a page at a width, in a color scheme."""
         mobile = width < 600
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=mobile)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events = []
-        self.call("Page.navigate", url=page.absolute().as_uri())
+        self.call("Page.navigate", url=url)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
     def ask(self, expression: str) -> Any:
         """Return the value of an expression of JavaScript, which the page itself could not run."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
