@@ -1,4 +1,4 @@
-"""What the command ends with, as README and `dsdm --help` say it."""
+"""What the command ends with, as the guide and `dsdm --help` say it."""
 
 import os
 import re
@@ -25,8 +25,7 @@ def _files(tmp_path):
 
 def test_they_are_told_in_both_places(run):
     code, said, _ = run("--help")
-    readme = (ROOT / "README.md").read_text("utf-8")
-    whole = " ".join(readme.split())
+    guide = (ROOT / "docs" / "guide" / "command-line.md").read_text("utf-8")
     assert code == 0
     for text in (
         "0 done",
@@ -36,8 +35,10 @@ def test_they_are_told_in_both_places(run):
     ):
         assert text in " ".join(said.split())
     assert "3 damage that verify found" in " ".join(said.split())
-    assert "The command ends with 0 where all was done, 1 for an error of files, data or the machine" in readme
-    assert "3 where `verify` found damage, 130 where Ctrl-C interrupted it, 143 where SIGTERM did, and 141" in whole
+    told = dict(re.findall(r"^\| (\d+) \| (.*) \|$", guide, re.MULTILINE))
+    assert list(told) == ["0", "1", "2", "3", "130", "143", "141"]
+    assert told["1"].startswith("an error of files, data or the machine")
+    assert (told["3"], told["130"]) == ("`verify` found damage", "Ctrl-C interrupted it")
 
 
 def test_0_where_all_was_done(run):

@@ -106,8 +106,8 @@ def gather(
     is the median of runs in turns, each in a fresh process; from Parquet it counts from the start of the process.
 
     The options that choose what is measured may be given again for more; every combination is measured. Where none
-    is given, it is what the README shows, which takes about half an hour, 20 GB of disk and up to 16 GB of memory,
-    nearly all of it for the peers.
+    is given, it is what docs/performance.md shows, which takes about half an hour, 20 GB of disk and up to 16 GB of
+    memory, nearly all of it for the peers.
 
     \b
     Examples:
