@@ -29,10 +29,19 @@ def outside(values: NDArray[Any]) -> dict[str, int]:
 
 def counts(values: NDArray[Any], edges: list[float]) -> list[int]:
     found = [0] * (len(edges) - 1)
-    for value in values.astype(np.float64):
-        if np.isfinite(value):
-            found[bin_of(float(value), edges)] += 1
+    # Python compares integers and floats as the numbers that they are.
+    for value in values.tolist():
+        if value - value == 0:
+            found[bin_of(value, edges)] += 1
     return found
+
+
+def room(least: float, most: float) -> tuple[float, float]:
+    """Return the float64 nearest to two numbers, or where that leaves one outside the next."""
+    low, high = float(least), float(most)
+    return low if low <= least else float(np.nextafter(low, -np.inf)), (
+        high if high >= most else float(np.nextafter(high, np.inf))
+    )
 
 
 def quantiles(values: NDArray[Any]) -> list[float]:

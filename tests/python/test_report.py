@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 
 import dsdm
 from dsdm.reporting.measure import vector
-from dsdm.reporting.measure.bins import Bins
+from dsdm.reporting.measure.bins import even_edges, histogram_of
+from dsdm.selection.inputs import engine_scores
 from tests.oracle import reporting as oracle
 
 N = 1000
 DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"]
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+LONG = st.integers(2**63 - 3000, 2**63 - 1)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +65,7 @@ def check_scores(told, values, rows):
         return
     assert (told["least"], told["most"]) == (finite.min().item(), finite.max().item())
     assert told["mean"] == pytest.approx(float(np.mean(finite.astype(np.longdouble))), rel=1e-12, abs=1e-9)
-    assert (edges[0], edges[-1]) == (float(finite.min()), float(finite.max()))
+    assert (edges[0], edges[-1]) == oracle.room(finite.min().item(), finite.max().item())
     assert sorted(set(edges)) == edges or len(edges) == 2
     assert told["histogram"]["rows"] == oracle.counts(values, edges)
     assert told["histogram"]["chosen"] == oracle.counts(mine, edges)
@@ -117,22 +119,25 @@ def test_bfloat16_is_shown_by_its_values(tmp_path):
 
 
 @settings(max_examples=300, deadline=None)
-@given(ends=st.tuples(FINITE, FINITE), number=st.integers(1, 50), inside=st.lists(st.floats(0, 1), max_size=30))
-def test_a_value_is_in_the_last_bin_whose_edge_is_not_above_it(ends, number, inside):
+@given(
+    ends=st.one_of(st.tuples(FINITE, FINITE), st.tuples(*[st.integers(2**63 - 3000, 2**63 - 1)] * 2)), data=st.data()
+)
+def test_a_value_is_in_the_last_bin_whose_edge_is_not_above_it(ends, data):
     least, most = sorted(ends)
-    bins = Bins(least, most, number)
-    values = [least, most, *(min(max(least * (1 - part) + most * part, least), most) for part in inside)]
-    values += [
-        value
-        for edge in bins.edges
-        for value in (math.nextafter(edge, -math.inf), math.nextafter(edge, math.inf))
-        if least <= value <= most
-    ]
-    places = bins.places(np.array(values))
-    assert places.tolist() == [oracle.bin_of(float(value), bins.edges.tolist()) for value in values]
-    assert (bins.edges[0], bins.edges[-1]) == (least, most)
-    assert len(bins) <= number
-    assert bins.counts(np.array(values)).sum() == len(values)
+    number = data.draw(st.integers(1, 50))
+    edges = even_edges(least, most, number)
+    assert (edges[0], edges[-1]) == oracle.room(least, most)
+    assert 1 < len(edges) <= number + 1
+    assert (np.diff(edges) > 0).all() or len(edges) == 2
+    if isinstance(least, int):
+        values = np.array([least, most, *data.draw(st.lists(st.integers(least, most), max_size=30))], np.int64)
+    else:
+        near = [math.nextafter(edge, toward) for edge in edges.tolist() for toward in (-math.inf, math.inf)]
+        values = np.array([least, most, *(value for value in [*edges, *near] if least <= value <= most)])
+    found = histogram_of(edges, engine_scores(values), engine_scores(values[:2]), 1)
+    assert found.rows == oracle.counts(values, edges.tolist())
+    assert found.chosen == oracle.counts(values[:2], edges.tolist())
+    assert sum(found.rows) == len(values)
 
 
 # --- one corpus, reported in every way ---

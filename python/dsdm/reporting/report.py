@@ -162,12 +162,13 @@ def report(
 
     Notes
     -----
-    A histogram has bins of equal width between the least and the greatest finite score, compared as float64. Each row
-    is in exactly one bin, or counted as NaN or infinite beside them. Quantiles are of the finite scores, exact, and
-    between two scores in proportion (Hyndman and Fan 1996, type 7), as ``numpy.quantile`` has them by default.
+    A histogram has bins of equal width between the least and the greatest finite score, with edges of float64 that are
+    compared with scores as the numbers that they are. Each row is in exactly one bin, or counted as NaN or infinite
+    beside them. Quantiles are of the finite scores, exact, and between two scores in proportion (Hyndman and Fan 1996,
+    type 7), as ``numpy.quantile`` has them by default.
 
-    The scores are passed over once by blocks for the histogram, and a few times by the engine for the quantiles. Memory
-    is proportional to the chosen rows; and 32 MB.
+    The engine passes over the scores to choose the rows again, and about six times more. Memory is proportional to the
+    chosen rows; and some MB for each thread.
 
     Examples
     --------

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from dsdm import _native
 from dsdm.checks import refuse_masked
 from dsdm.joins.lengths import RowLengths
-from dsdm.reporting.facts import Histogram, LengthFacts, LengthStats, Part
-from dsdm.reporting.measure.bins import Bins
+from dsdm.reporting.facts import LengthFacts, LengthStats, Part
+from dsdm.reporting.measure.bins import even_edges, histogram_of
 from dsdm.rows.sources import Source
 from dsdm.selection.fields import field_of
+from dsdm.selection.inputs import engine_scores
 from dsdm.selection.rules.origin import values_of
 from dsdm.selection.rules.sizes.budget import LazyLengths
 
@@ -163,9 +164,8 @@ def _length_facts(by: str, every: NDArray[Any] | None, mine: NDArray[Any], bins:
     if len(of):
         least, most = int(of.min()), int(of.max())
         # Bins of whole numbers, where there are no more of these than bins.
-        cut = Bins(float(least), float(most), max(min(bins, most - least), 1))
-        counts, own = (cut.counts(values.astype(np.float64)) for values in (of, mine))
-        histogram = Histogram(cut.edges.tolist(), counts.tolist(), own.tolist())
+        edges = even_edges(least, most, max(min(bins, most - least), 1))
+        histogram = histogram_of(edges, engine_scores(of), engine_scores(mine), None)
     return LengthFacts(by, _stats(mine), None if every is None else _stats(every), histogram)
 
 

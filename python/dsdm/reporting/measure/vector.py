@@ -1,7 +1,8 @@
-"""What a score vector holds and which part of it was chosen: engine passes for the quantiles, one here for the bins."""
+"""What a score vector holds and which part of it was chosen: counted by passes of the engine."""
 
 import logging
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -9,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import _native, arrays
-from dsdm.reporting.facts import CutFacts, Histogram, Outside, Part, Quantile, ScoreFacts
-from dsdm.reporting.measure.bins import Bins
+from dsdm.reporting.facts import CutFacts, Outside, Part, Quantile, ScoreFacts
+from dsdm.reporting.measure.bins import even_edges, histogram_of
 from dsdm.selection.inputs import HeldScores, engine_scores
-from dsdm.selection.rules.ranked.quantile import bounds_between
-from dsdm.selection.rules.ranked.ranking import Bounds, Number, Ranking
+from dsdm.selection.rules.ranked.ranking import Number, Ranking
 from dsdm.selection.summary import scores_between
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 """The quantiles that are told."""
 _BLOCK = 1 << 18
-"""Rows that are looked at together."""
+"""Rows that are looked at together where some scores are infinite."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -59,38 +59,32 @@ class Vector:
         """Return all rows but the excluded ones, ranked by their scores."""
         return Ranking(self.engine, len(self), largest, None, nan, excluded, (None, None), self.threads)
 
-    def finite(self) -> Ranking:
-        """Return the rows with a finite score."""
-        is_float = self.block(0, 0).dtype.kind == "f"
-        bounds: Bounds = (-_LARGEST, _LARGEST) if is_float else (None, None)
-        return replace(self.ranking(), bounds=bounds)
-
 
 def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: int | None, bins: int) -> Scored:
     """Return the facts of a vector of which these rows, which ascend, were chosen."""
-    finite = vector.finite()
-    count = finite.count()
     logger.info("looking at %s scores", f"{len(vector):,}")
-    least, most = bounds_between(finite, 0.0, 1.0) if count else (None, None)
-    cut_into = Bins(float(least or 0), float(most or 0), bins)
-    counted, values = _scan(vector, rows, cut_into)
-    found = _quantiles(vector.engine, counted.outside, count, threads=vector.threads)
+    values = vector.ranking().scores_of(rows)
     chosen = engine_scores(values)
-    own = _quantiles(chosen, counted.chosen_outside, int(counted.chosen.sum()), threads=vector.threads)
-    quantiles = [Quantile(share, found[at], own[at] if own else None) for at, share in enumerate(SHARES) if count]
-    histogram = Histogram(cut_into.edges.tolist(), counted.rows.tolist(), counted.chosen.tolist()) if count else None
+    count, outside = _counts(vector.engine, vector.threads)
+    chosen_count, chosen_outside = _counts(chosen, vector.threads)
+    found = _quantiles(vector.engine, outside, count, threads=vector.threads)
+    own = _quantiles(chosen, chosen_outside, chosen_count, threads=vector.threads)
+    least, most = (found[0], found[-1]) if found else (None, None)
+    histogram = None
+    if least is not None and most is not None:
+        histogram = histogram_of(even_edges(least, most, bins), vector.engine, chosen, vector.threads)
     facts = ScoreFacts(
         files=files,
         dtype=vector.dtype,
         rows=len(vector),
         finite=count,
-        outside=counted.outside,
-        chosen_outside=counted.chosen_outside,
+        outside=outside,
+        chosen_outside=chosen_outside,
         excluded=excluded,
-        mean=counted.mean,
+        mean=_mean(vector, outside) if count else None,
         least=least,
         most=most,
-        quantiles=quantiles,
+        quantiles=[Quantile(share, found[at], own[at] if own else None) for at, share in enumerate(SHARES) if count],
         histogram=histogram,
     )
     return Scored(facts, values)
@@ -108,57 +102,27 @@ def cut_of(
     return CutFacts(worst, tied, len(np.unique(rows[values == worst])))
 
 
-@dataclass
-class _Counted:
-    """Counts of one pass."""
-
-    rows: NDArray[np.int64]
-    chosen: NDArray[np.int64]
-    outside: Outside = field(default_factory=Outside)
-    chosen_outside: Outside = field(default_factory=Outside)
-    mean: float | None = None
+def _counts(engine: Any, threads: int | None) -> tuple[int, Outside]:
+    """Return how many scores are finite, and how many are not."""
+    counts, nan, _ = _native.histogram(engine, [-math.inf, -_LARGEST, math.inf, math.inf], threads)
+    below, finite, above = counts.tolist()
+    return finite, Outside(nan, below, above)
 
 
-def _scan(vector: Vector, rows: NDArray[np.int64], bins: Bins) -> tuple[_Counted, NDArray[Any]]:
-    """Pass over the scores once: count all and the chosen ones by bins, and keep the scores of the chosen ones."""
-    counted = _Counted(np.zeros(len(bins), np.int64), np.zeros(len(bins), np.int64))
-    kept = [vector.block(0, 0)[:0]]
-    total, finite = 0.0, 0
+def _mean(vector: Vector, outside: Outside) -> float:
+    """Return the mean of the finite scores, of which there is one at least."""
+    if outside.minus_infinity == outside.plus_infinity == 0:
+        return _native.moments(vector.engine, vector.threads).mean
+    mean, finite = 0.0, 0
     for start in range(0, len(vector), _BLOCK):
-        block = vector.block(start, min(start + _BLOCK, len(vector)))
-        first, last = np.searchsorted(rows, (start, start + len(block)))
-        mine = block[rows[first:last] - start]
-        kept.append(mine)
-        inside, outside = _split(block)
-        counted.rows += bins.counts(inside)
-        counted.outside = _sum(counted.outside, outside)
+        block = vector.block(start, min(start + _BLOCK, len(vector))).astype(np.float64)
+        inside = block[np.isfinite(block)]
         # By blocks, so that no sum of them is far from a part that is added.
         if len(inside):
             finite += len(inside)
             with np.errstate(over="ignore", invalid="ignore"):
-                total += (float(np.mean(inside)) - total) * (len(inside) / finite)
-        inside, outside = _split(mine)
-        counted.chosen += bins.counts(inside)
-        counted.chosen_outside = _sum(counted.chosen_outside, outside)
-    counted.mean = total if finite else None
-    return counted, np.concatenate(kept)
-
-
-def _split(block: NDArray[Any]) -> tuple[NDArray[np.float64], Outside]:
-    """Return the finite values, and how many others there are."""
-    values = block.astype(np.float64)
-    finite = np.isfinite(values)
-    if finite.all():
-        return values, Outside()
-    rest = values[~finite]
-    outside = Outside(int(np.isnan(rest).sum()), int((rest == -np.inf).sum()), int((rest == np.inf).sum()))
-    return values[finite], outside
-
-
-def _sum(one: Outside, other: Outside) -> Outside:
-    return Outside(
-        one.nan + other.nan, one.minus_infinity + other.minus_infinity, one.plus_infinity + other.plus_infinity
-    )
+                mean += (float(np.mean(inside)) - mean) * (len(inside) / finite)
+    return mean
 
 
 def _quantiles(engine: Any, outside: Outside, count: int, *, threads: int | None) -> list[Number]:
