@@ -120,7 +120,7 @@ fuzz: $(VENV)/.checks ## Read damaged files of every format here and with other 
 	$(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),40000) --seed $(or $(SEED),11)
 
 # They need a nightly toolchain beside the stable one, and the first cargo-fuzz: `make test` leaves both out.
-TARGET ?= zip pickle npy npz safetensors lines score_lines ipc parquet state manifest unfinished
+TARGET ?= zip pickle npy npz safetensors lines score_lines bergson ipc parquet state manifest unfinished
 # A thread that is about to end as memory is looked through counts as a leak.
 ENDING_THREADS := ASAN_OPTIONS=detect_leaks=0
 FUZZ := -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=16384

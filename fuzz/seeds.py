@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -60,6 +61,26 @@ def score_lines():
         yield f"{name} gzip", gzip.compress(text, mtime=0)
         yield f"{name} zstd", pa.compress(text, "zstd", asbytes=True)
     yield "of Python", b'{"score": 1}\r\n\n{"score": NaN}\n{"score": -Infinity}\n{"score": 1e-400}'
+
+
+def bergson():
+    """Give score directories: what is told of the records, a zero, and the records."""
+    for name, kind in (("float16", "<f2"), ("float32", "<f4"), (">f8", ">f8"), ("bfloat16", "<u2")):
+        for count in (1, 2, 3):
+            size = np.dtype(kind).itemsize
+            pair, names, formats, offsets = 2 * size, [], [], []
+            for number in range(count):
+                names += [f"score_{number}", f"written_{number}"]
+                formats += [name, "bool"]
+                offsets += [number * pair, number * pair + size]
+            record = {"names": names, "offsets": offsets, "itemsize": count * pair}
+            types = [kind if name != "bool" else name for name in formats]
+            rows = np.zeros(COUNT, np.dtype({**record, "formats": types}))
+            for number in range(count):
+                rows[f"score_{number}"] = np.arange(COUNT) + number
+                rows[f"written_{number}"] = name != "float16" or count < 3 or np.arange(COUNT) < 5  # noqa: PLR2004
+            info = {"num_items": COUNT, "num_scores": count, "dtype": {**record, "formats": formats}}
+            yield f"{name} {count}", json.dumps(info).encode() + b"\0" + rows.tobytes()
 
 
 def ipc():
@@ -124,6 +145,7 @@ TARGETS = {
     "npz": lambda: ((seed.name, seed.data) for seed in seeds.npz()),
     "lines": lambda: ((seed.name, seed.data) for seed in seeds.lines()),
     "score_lines": score_lines,
+    "bergson": bergson,
     "safetensors": lambda: ((seed.name, seed.data) for seed in seeds.safetensors()),
     "ipc": ipc,
     "parquet": parquet,

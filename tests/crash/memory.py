@@ -6,6 +6,7 @@ it succeeds, and how it ended with less.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,8 @@ shutil.rmtree(out, ignore_errors=True)
 print("ended", ended, said)
 """
 
-SCORES = ("s.npy", "s.pt", "s.parquet", "s.arrow", "packed.arrow")
+SCORES = ("s.npy", "s.pt", "s.parquet", "s.arrow", "packed.arrow", "s.jsonl.gz", "s.jsonl.zst")
+LINES = ("d.jsonl.gz", "d.jsonl.zst")
 CORPORA = ("d.arrow", "packed.arrow", "d.parquet")
 SELECTIONS = ("top_k", "top_k_row", "gumbel_top_k", "sample", "exclude", "expression")
 
@@ -98,8 +100,9 @@ SELECTIONS = ("top_k", "top_k_row", "gumbel_top_k", "sample", "exclude", "expres
 def calls() -> list[str]:
     """Name every call that is tried."""
     scores = [f"open_scores {name}" for name in SCORES]
-    rows = [f"{call} {name}" for call in ("open_shards", "take", "run", "plan") for name in CORPORA]
+    rows = [f"{call} {name}" for call in ("open_shards", "take", "run", "plan") for name in (*CORPORA, *LINES)]
     written = [f"{form} {name}" for form in FORMATS for name in CORPORA]
+    written += [f"{form} {name}" for form in ("arrow", "jsonl") for name in LINES]
     return [*scores, *(f"select {call}" for call in SELECTIONS), *rows, *written, "verify written", "verify lines"]
 
 
@@ -119,6 +122,11 @@ def make(folder: Path, rows: int) -> None:
     texts = pa.array([f"row {row} " * 3 for row in range(rows)])
     corpus = pa.table({"input_ids": pa.ListArray.from_arrays(offsets, tokens), "text": texts})
     pq.write_table(corpus, folder / "d.parquet", row_group_size=50_000)
+    for where, of in ((folder / "scores" / "s", table.slice(0, rows)), (folder / "d", corpus)):
+        lines = "".join(json.dumps(row) + "\n" for row in of.to_pylist()).encode()
+        for ending, packing in (("gz", "gzip"), ("zst", "zstd")):
+            with pa.output_stream(f"{where}.jsonl.{ending}", compression=packing) as sink:
+                sink.write(lines)
     for where, of in ((folder / "scores" / "s.arrow", table), (folder / "d.arrow", corpus)):
         for path, packing in ((where, None), (where.with_name("packed.arrow"), "zstd")):
             options = pa.ipc.IpcWriteOptions(compression=packing)

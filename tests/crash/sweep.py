@@ -35,6 +35,8 @@ ERRORS = {
     "EIO": ("write", "pwrite64", "renameat", "renameat2", "fdatasync", "fsync", "unlinkat"),
 }
 EVERY = 20
+PACKINGS = {"jsonl.gz": "gzip", "jsonl.zst": "zstd"}
+"""Packed JSON lines that rows are taken of, by their endings: the first format is written of these as well."""
 
 CHILD = """
 import json, resource, sys
@@ -54,17 +56,24 @@ except OSError as error:
 class Sweep:
     """A corpus, the output of an undisturbed run, and counts of what was done to others."""
 
-    def __init__(self, folder: Path, form: str) -> None:
+    def __init__(self, folder: Path, form: str, source: str) -> None:
         self.folder, self.form = folder, form
-        self.corpus = folder / "corpus.parquet"
+        self.corpus = folder / f"corpus.{source}"
         self.counts: Counter[str] = Counter()
         rng = np.random.default_rng(0)
-        lengths = rng.integers(TOKENS - 1, TOKENS + 1, ROWS)
+        # Every run looks at all values of lines.
+        count = ROWS if source == "parquet" else ROWS // 10
+        lengths = rng.integers(TOKENS - 1, TOKENS + 1, count)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         values = pa.array(rng.integers(0, 2**16, offsets[-1], dtype=np.uint16))
         table = pa.table({"input_ids": pa.ListArray.from_arrays(offsets, values)})
-        pq.write_table(table, self.corpus, row_group_size=2000)
-        self.rows = rng.permutation(ROWS)[: ROWS // 2]
+        if source == "parquet":
+            pq.write_table(table, self.corpus, row_group_size=2000)
+        else:
+            lines = "".join(json.dumps(row) + "\n" for row in table.to_pylist())
+            with pa.output_stream(self.corpus, compression=PACKINGS[source]) as sink:
+                sink.write(lines.encode())
+        self.rows = rng.permutation(count)[: count // 2]
         np.save(f"{self.corpus}.npy", self.rows)
         self.options = {"format": form, "num_shards": SHARDS, "threads": 1}
         self.write(folder / "whole")
@@ -324,18 +333,20 @@ PARTS: dict[str, Callable[[Sweep, int], None]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--formats", nargs="+", default=["arrow", "parquet", "jsonl", "tokens", "megatron", "litdata"])
+    parser.add_argument("--lines", nargs="*", choices=PACKINGS, default=list(PACKINGS), help="packed lines as sources")
     parser.add_argument("--step", type=int, default=1, help="hit every so many-th call, not each")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
     if shutil.which("strace") is None:
         sys.exit("strace is not there; on Debian: apt install strace")
-    for form in given.formats:
+    runs = [*((form, "parquet") for form in given.formats), *((given.formats[0], source) for source in given.lines)]
+    for form, source in runs:
         with tempfile.TemporaryDirectory() as made:
-            sweep = Sweep(Path(made), form)
+            sweep = Sweep(Path(made), form, source)
             for part in given.parts:
                 PARTS[part](sweep, given.step)
         done = sum(count for what, count in sweep.counts.items() if "kept" not in what and "named" not in what)
-        print(f"{form}: {done} faults, every output the same", flush=True)  # noqa: T201
+        print(f"{form} of {source}: {done} faults, every output the same", flush=True)  # noqa: T201
         print("  " + ", ".join(f"{what} {count}" for what, count in sweep.counts.items()), flush=True)  # noqa: T201
 
 
