@@ -157,10 +157,10 @@ BAD = [
     ({"split": "train\n"}, ValueError, "no name of a split for datasets"),
     ({"split": "all"}, ValueError, "what datasets calls all splits"),
     ({"split": 1}, TypeError, "split is 1; the name of a split"),
-    ({"split": "test", "format": "bin"}, ValueError, 'split=.* and format is "bin"'),
+    ({"split": "test", "format": "bin"}, ValueError, 'split=.* not what format="bin" writes'),
     ({"card": 1}, TypeError, "card is 1; True or False"),
-    ({"card": True, "format": "arrow"}, ValueError, 'card=True .* and format is "arrow"'),
-    ({"card": True, "format": "tokens"}, ValueError, 'card=True .* and format is "tokens"'),
+    ({"card": True, "format": "arrow"}, ValueError, 'card=True .* not what format="arrow" writes'),
+    ({"card": True, "format": "tokens"}, ValueError, 'card=True .* not what format="tokens" writes'),
 ]
 
 

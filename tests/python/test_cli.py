@@ -124,7 +124,7 @@ def test_sizes(run, size, k, scores, tmp_path):
         (["--tokens", "nanB", "--row-tokens", 9], "--tokens is 'nanB'"),
         (["-k", 3, "--rows", "x"], "'x' is no whole number"),
         (["--tokens", "many", "--row-tokens", 9], "--tokens is 'many'"),
-        (["--tokens", "1e4"], "--tokens needs --row-tokens here"),
+        (["--tokens", "1e4"], "--tokens needs --lengths here"),
         (["-k", 3, "--row-tokens", 9], "--row-tokens is 9; it goes with --tokens"),
         (["-k", 3, "--target", "squad"], "--target goes with a method"),
         (["-k", 3, "--seed", 3], "--seed with score files needs --gumbel"),

@@ -160,7 +160,6 @@ WRONG = {
     ): "--groups and --at-least with --tokens need --lengths",
     ("--tokens", 5, "--at-least"): "--groups and --at-least with --tokens need --lengths",
     ("--tokens", 5, "--lengths", "lengths.npy", "--row-tokens", 3): "--lengths and --row-tokens both tell how many",
-    ("--tokens", 5, "--lengths", "gone.npy"): "--lengths is gone.npy: there is no such file",
     ("--groups", "domains.npy", "--per-group=a", "--per-group=b=1"): "--per-group has 'a'; where it is given more than",
     ("--groups", "domains.npy", "--per-group=a=1", "--per-group=a=2"): "--per-group names the group 'a' twice",
     ("--groups", "domains.npy", "--per-group", "many"): "'many' is no whole number",
@@ -206,6 +205,7 @@ def test_rules_that_cannot_be_are_wrong_usage(run, files, options):
 
 
 FAILS = {
+    ("--tokens", 5, "--lengths", "gone.npy"): "--lengths is gone.npy: there is no such file",
     ("--groups", "domains.npy", "--per-group", 500): "--short keep takes all that these have, and --short fill takes",
     ("--groups", "domains.npy", "--per-group=books=1"): "--per-group does not name 'a=b', 'code'",
     ("--groups", "domains.npy", "--per-group=x=1"): "--per-group names 'x', which no row is of",
@@ -253,7 +253,7 @@ def test_what_files_do_not_allow_is_an_error(run, files, options):
     pq.write_table(pa.table({"count": missing}), files / "nulls.parquet")
     pq.write_table(pa.table({"text": [None if row is None else "x" for row in missing]}), files / "texts.parquet")
     code, _, said = run("indices", "s.npy", *options, "-o", "rows.npy")
-    assert code == 1
+    assert code == 1, said
     assert FAILS[options] in said
     assert not (files / "rows.npy").exists()
 

@@ -42,7 +42,7 @@ def parts_of(name: str) -> tuple[Path, str | None]:
     A name with a colon that a file has is the name of the file.
     """
     path, colon, column = name.rpartition(":")
-    if colon and path and column and not Path(name).exists() and Path(path).is_file():
+    if colon and path and column and not Path(name).exists() and Path(path).exists():
         return Path(path), column
     return Path(name), None
 
@@ -72,14 +72,12 @@ def _of_candidates(name: str, named: str | None, values: Any, n: int, whole: int
 
 
 def _groups(ruling: Ruling, shards: "Shards | None") -> "Placed | None":
-    from dsdm.selection.columns import is_table, read_column, read_groups
-
     if ruling.groups is None:
         return None
     found = _file_or_column("--groups", ruling.groups, shards)
     if found is not None:
         path, column = found
-        read = read_column([path], column) if is_table(path) else read_groups(path)
+        read = groups_in(path, column)
     elif shards is not None:
         read = shards.groups(ruling.groups)
     if nulls := getattr(read.values, "null_count", 0):
@@ -87,6 +85,28 @@ def _groups(ruling: Ruling, shards: "Shards | None") -> "Placed | None":
         message = f"{ruling.groups}: --groups has no group for {nulls:,} rows, the first of which is {at:,}; name one"
         raise ValueError(message)
     return read
+
+
+def groups_in(path: Path, column: str | None) -> "Placed":
+    """Return the groups in a file, or in a column of a directory of shards, whose files come in their order.
+
+    Raises
+    ------
+    ValueError
+        For files of several columns of which none is named, or another.
+
+    """
+    from dsdm.dataset import open_shards
+    from dsdm.selection.columns import is_table, read_column, read_groups
+
+    if path.is_dir():
+        return read_column(open_shards(path).files, column, named=str(path))
+    if is_table(path):
+        return read_column([path], column)
+    if column is not None:
+        message = f"--groups is {path}:{column}, and {path} has no columns; say {path}"
+        raise ValueError(message)
+    return read_groups(path)
 
 
 def _lengths(ruling: Ruling, shards: "Shards | None") -> Any:
@@ -110,7 +130,9 @@ def _file_or_column(option: str, name: str, shards: "Shards | None") -> tuple[Pa
     Raises
     ------
     typer.BadParameter
-        For what is neither or both.
+        For what is both.
+    FileNotFoundError
+        For what is neither.
 
     """
     from dsdm.selection.fields import has_field
@@ -127,7 +149,7 @@ def _file_or_column(option: str, name: str, shards: "Shards | None") -> tuple[Pa
         no_column = f", and none of the columns {', '.join(columns)}"
         no_column = no_column if shards is not None else "; columns are those of the shards of `dsdm materialize`"
         message = f"{option} is {name}: there is no such file{no_column}"
-        raise typer.BadParameter(message)
+        raise FileNotFoundError(message)
     return path, column
 
 
@@ -138,6 +160,8 @@ def _by_place(error: ValueError, path: Path) -> ValueError:
 
 def lengths_in(path: Path, column: str | None) -> Any:
     """Return the lengths in a file: a vector of whole numbers, or a column of rows, whose lists and texts have some.
+
+    A directory with a column is one of shards, whose files come in their order; without one, it holds score files.
 
     Raises
     ------
@@ -152,7 +176,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
     from dsdm.selection.columns import is_table
     from dsdm.selection.fields import has_field
 
-    if not is_table(path):
+    if not is_table(path) and not (path.is_dir() and column is not None):
         try:
             return open_scores(path) if column is None else open_scores(path, key=column)
         except ValueError as error:
@@ -160,7 +184,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
                 message = f"--lengths is {path}:{column}, and {path} holds one vector; say {path}"
                 raise ValueError(message) from error
             raise _by_place(error, path) from error
-    rows = open_shards([str(path)])
+    rows = open_shards(path if path.is_dir() else [str(path)])
     names = rows.column_names
     column = names[0] if column is None and len(names) == 1 else column
     if column is None or not has_field(rows.schema, column):
@@ -171,7 +195,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
     if not pa.types.is_integer(lengths.type):
         return lengths
     try:
-        return open_scores(path, column=column)
+        return open_scores(list(rows.files), column=column)
     except ValueError as error:
         if "are null" not in str(error):
             raise

@@ -334,6 +334,9 @@ def verify(
 
 def _row_tokens_given(row_tokens: int | None) -> int:
     if row_tokens is None:
-        message = "--tokens needs --row-tokens here: there are no shards that tell how many tokens a row has"
+        message = (
+            "--tokens needs --lengths here, the file that tells how many tokens a row has, or --row-tokens where all "
+            "have the same number: there are no shards that tell it"
+        )
         raise typer.BadParameter(message)
     return row_tokens

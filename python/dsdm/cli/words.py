@@ -112,7 +112,8 @@ _OF_RULE = (
     *("k", "fraction", "tokens", "lengths", "at_least", "min_score", "max_score", "quantile", "near"),
     *("groups", "per_group", "like", "repeat", "seed", "temperature", "noise"),
 )
-_NAME = re.compile(rf"\b({'|'.join(_OF_RULE)})\b")
+# Options have their dashes already.
+_NAME = re.compile(rf"(?<![\w-])({'|'.join(_OF_RULE)})\b(?!-)")
 _WITH_VALUE = re.compile(r"\b(largest|gumbel|replace|ties|nan)=('\w+'|True|False)")
 
 

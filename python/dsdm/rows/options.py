@@ -111,8 +111,8 @@ def _check_run(arguments: Arguments) -> None:
         check_flag(name, getattr(arguments, name))
     if arguments.content_defined_chunking and arguments.format != "parquet":
         message = (
-            f'content_defined_chunking=True says where pages of Parquet end, and format is "{arguments.format}"; '
-            'leave it out, or give format="parquet"'
+            f'content_defined_chunking=True says where pages of Parquet end, and format="{arguments.format}" has '
+            'none; leave it out, or give format="parquet"'
         )
         raise ValueError(message)
     if arguments.verify and not arguments.resume:
@@ -134,7 +134,7 @@ def _check_told(arguments: Arguments) -> None:
         message = f"split is {split!r}; the name of a split is needed"
         raise TypeError(message)
     if split is not None and form in TOKEN_FORMATS:
-        message = f'split={split!r} is for what datasets opens, and format is "{form}"; leave it out'
+        message = f'split={split!r} is for what datasets opens, which is not what format="{form}" writes; leave it out'
         raise ValueError(message)
     if split is not None and (not _SPLIT.fullmatch(split) or split == "all"):
         message = (
@@ -149,7 +149,10 @@ def _check_told(arguments: Arguments) -> None:
         )
         raise ValueError(message)
     if arguments.card and form not in _OF_THE_HUB:
-        message = f'card=True is written beside format="parquet" and "jsonl", and format is "{form}"; leave it out'
+        message = (
+            f'card=True is for what the hub shows, which is not what format="{form}" writes; leave it out, or give '
+            'format="parquet" or format="jsonl"'
+        )
         raise ValueError(message)
 
 

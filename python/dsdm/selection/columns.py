@@ -66,9 +66,16 @@ def read_groups(path: str | os.PathLike[str]) -> Placed:
 
 
 def read_column(
-    paths: Sequence[str | os.PathLike[str]], column: str | None, threads: int | None = None, schema: Schema = "same"
+    paths: Sequence[str | os.PathLike[str]],
+    column: str | None,
+    threads: int | None = None,
+    schema: Schema = "same",
+    *,
+    named: str | None = None,
 ) -> Placed:
     """Read a column of all rows of Parquet or Arrow files; of the only one that there is, no name is needed.
+
+    They are `named` in messages as those who asked named them.
 
     Raises
     ------
@@ -79,13 +86,14 @@ def read_column(
     corpus = Corpus.open(list(paths), threads=threads, schema=schema)
     names = corpus.schema.names
     column = names[0] if column is None and len(names) == 1 else column
+    first = os.fspath(paths[0]) if named is None else named
     if column is None or not has_field(corpus.schema, column):
         there = ", ".join(map(repr, names))
         asked = "which column is meant is not said" if column is None else f"there is no column {column!r}"
-        how = f"; say {os.fspath(paths[0])}:COLUMN" if len(paths) == 1 else ""
-        message = f"{os.fspath(paths[0])}: groups= takes a column, and {asked}; there are {there}{how}"
+        how = f"; say {first}:COLUMN" if len(paths) == 1 or named is not None else ""
+        message = f"{first}: groups= takes a column, and {asked}; there are {there}{how}"
         raise ValueError(message)
-    values = field_of(corpus, column, f"{os.fspath(paths[0])}: column").take(np.arange(len(corpus)), threads)
+    values = field_of(corpus, column, f"{first}: column").take(np.arange(len(corpus)), threads)
     return Placed(values, {"files": identities_of(corpus), "column": column})
 
 

@@ -99,7 +99,7 @@ Tokens = Annotated[
     typer.Option(
         "--tokens",
         help="As many whole rows, best or drawn first, as make at most this many tokens; also as 2.6e10 or 26B. A row "
-        "has as many as its list in the column input_ids, in that of --tokens-column, or says --row-tokens.",
+        "has as many as --lengths or --row-tokens says, else as its list in the column input_ids, or --tokens-column.",
         rich_help_panel=_SIZE,
         metavar="N",
     ),

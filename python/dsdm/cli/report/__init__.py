@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dsdm.cli import options as opt
-from dsdm.cli.by_rule import lengths_in, parts_of
+from dsdm.cli.by_rule import groups_in, lengths_in, parts_of
 from dsdm.cli.options.groups import expanded
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.reporting import Reporting
@@ -114,12 +114,9 @@ def _in_words(found: Any) -> Any:
 
 
 def _groups(name: str | None) -> Any:
-    from dsdm.selection.columns import is_table, read_column, read_groups
-
     if name is None or not is_file(name):
         return name
-    path, column = parts_of(name)
-    return read_column([path], column) if is_table(path) else read_groups(path)
+    return groups_in(*parts_of(name))
 
 
 def _lengths(name: str | None) -> Any:

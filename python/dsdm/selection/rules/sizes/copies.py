@@ -106,10 +106,13 @@ def resampled(ranking: Ranking, k: int, order: str) -> Rows:
     for rows in ranking.candidates():
         total = _ends(ranking, rows, total)[-1] if len(rows) else total
     if not np.isfinite(total):
-        message = "the weights add up to more than a float64 has room for; divide them"
+        message = f"{_named(ranking)}replace=True: the weights add up to more than a float64 has room for; divide them"
         raise ValueError(message)
     if k and not total > 0:
-        message = f"k is {k:,}, and no row that may be chosen has a score above 0, which is its weight"
+        message = (
+            f"{_named(ranking)}replace=True: {k:,} rows are to be drawn, and no row that may be chosen has a score "
+            "above 0, which is its weight"
+        )
         raise ValueError(message)
     # numpy.random.Generator may draw by other means one day, its bit generators may not.
     start = float(int(np.random.PCG64(ranking.seed).random_raw()) >> 11) / 2**53
@@ -135,13 +138,23 @@ def resampled(ranking: Ranking, k: int, order: str) -> Rows:
     return _in_copies(found, times, order)
 
 
+def _named(ranking: Ranking) -> str:
+    """Return the files of the scores for a message, if they lie in files."""
+    paths = list(getattr(ranking.scores, "paths", ()))
+    more = f" and {len(paths) - 1:,} more" if paths[1:] else ""
+    return f"{paths[0]}{more}: " if paths else ""
+
+
 def _ends(ranking: Ranking, rows: Rows, before: float) -> NDArray[np.float64]:
     """Return the sum of the weights up to each row, and with it."""
     weights = ranking.scores_of(rows).astype(np.float64)
     wrong = ~(weights >= 0) | np.isinf(weights)
     if wrong.any():
         at = int(wrong.argmax())
-        message = f"the score of row {rows[at]} is {weights[at]}; a weight is a finite number of at least 0"
+        message = (
+            f"{_named(ranking)}replace=True takes scores for weights, and that of row {rows[at]} is {weights[at]}; a "
+            "weight is a finite number of at least 0"
+        )
         raise ValueError(message)
     with np.errstate(over="ignore"):
         return np.cumsum(np.concatenate([[before], weights]))[1:]
