@@ -268,3 +268,24 @@ def test_markdown_of_several_selections_tells_which_is_which(source):
     blocks = [token.content for token in MarkdownIt().parse(found.to_markdown()) if token.type == "fence"]
     assert [block.splitlines()[0] for block in blocks] == ["top-k of scores.npy"] * 2 + ["overlap"]
     assert blocks[2].split()[-3:] == ["5", "9", "0.5556"]
+
+
+ODD_NAMES = [
+    *("a\x85b", "a\u2028b", "a\u2029b", "a\x7fb", "a\x01b", "a\x9fb", "a\ufeffb", "a\ufffeb", "a\u200bb", "a\xa0b"),
+    *("a: b", "a:", "- a", "-", "#", "# a", "a #b", "yes", "no", "null", "~", "1", "1e3", "0x1f", "1_0", "12:30:45"),
+    *('"a"', "it's", "\\", "\\n", "a\tb", "a\nb", "a\rb", " a ", "é", "\U0001f600", "=", "<<", "!a", "&a", "*a", "%a"),
+    *("@a", "`a`", "{a}", "[a]", "a,b", "?", "? a", "|", ">", "---", "...", "2001-01-01", "download_size: 7", ""),
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_a_card_names_columns_whatever_they_are_called(tmp_path, name):
+    table = pa.table({name: [1, 2, 3], f"{name}x": pa.array([{name: "a"}] * 3)})
+    dsdm.materialize(table, [2, 0], tmp_path / "out", format="parquet", card=True)
+    head = (tmp_path / "out" / "README.md").read_bytes().decode().split("\n---\n")[0].removeprefix("---\n")
+    told = yaml.safe_load(head)["dataset_info"]["features"]
+    assert [feature["name"] for feature in told] == [name, f"{name}x"]
+    assert told[1]["struct"][0]["name"] == name
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"), split="train")
+    assert loaded.column_names == [name, f"{name}x"]
+    assert loaded[0] == {name: 3, f"{name}x": {name: "a"}}

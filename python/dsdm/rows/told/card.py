@@ -62,8 +62,20 @@ def _header(schema: "pa.Schema", split: str, rows: int, memory_bytes: int) -> tu
     MetadataConfigs({"default": files}).to_dataset_card_data(data)
     told = f"download_size: {_BYTES}\n"
     # Names of columns come before it, and have no line of their own.
-    head, _, tail = f"---\n{data.to_yaml()}\n---\n".rpartition(told)
+    head, _, tail = f"---\n{_yaml(data.to_dict())}\n---\n".rpartition(told)
     return head + told.removesuffix(f"{_BYTES}\n"), "\n" + tail
+
+
+def _yaml(data: Mapping[str, Any]) -> str:
+    """Return what a card tells, as ``DatasetCardData.to_yaml`` does, whatever characters names have.
+
+    PyYAML writes U+0085 as it is, and reads it as a break of lines: where there is one, or any other character that is
+    none to see, it is made to escape all that are not ASCII.
+    """
+    import yaml
+
+    seen = json.dumps(data, ensure_ascii=False).isprintable()
+    return str(yaml.dump(dict(data), sort_keys=False, allow_unicode=seen)).strip()
 
 
 def _choice(chosen: Mapping[str, Any] | None, record: Mapping[str, Any]) -> list[str]:
