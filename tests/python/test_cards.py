@@ -257,8 +257,9 @@ def test_a_card_without_groups_that_are_too_many_is_written(source, tmp_path, mo
     chosen = dsdm.choose(scores, groups=groups, per_group=1)
     write(source, tmp_path / "out", chosen, format="parquet", card=True)
     assert not any(line.split()[:1] == ["group"] for line in block_of((tmp_path / "out" / "README.md").read_text()))
-    with pytest.raises(ValueError, match="groups has more than 3 values"):
+    with pytest.raises(ValueError, match="groups has more than 3 values") as found:
         dsdm.report(chosen, groups=np.arange(ROWS))
+    assert found.type is ValueError
     assert dsdm.report(chosen).selections[0].unknown["groups"].startswith("groups has more than 3 values")
 
 

@@ -74,7 +74,7 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
             return groups_of(groups, source, n, rows)
         except TooManyGroupsError as error:
             if asked.groups is not None:
-                raise
+                raise ValueError(str(error)) from None
             # Nobody asked for those that the rule is about.
             unknown["groups"] = str(error)
             return None
