@@ -133,6 +133,23 @@ def test_rows_chosen_by_a_column_are_chosen_again(tmp_path, corpora, schema, mon
     assert dsdm.report(tmp_path / "out").selections
 
 
+@pytest.mark.parametrize("schema", ["same", "union"])
+def test_every_way_of_reading_gives_the_same_bytes(tmp_path, corpora, schema, monkeypatch):
+    paths, tables = corpora[schema]
+    rows = np.random.default_rng(1).integers(0, 3 * ROWS, 200)
+    wanted, written = expected(tables, rows), set()
+    ways = itertools.product(["", "copy", "decode", "expand", "positional"], ["mmap", "pread"], [None, "1kB"])
+    for number, (strategy, io, limit) in enumerate(ways):
+        monkeypatch.setenv("DSDM_STRATEGY", strategy)
+        assert open_shards(paths, schema=schema, io=io).take(rows).equals(wanted)
+        out = tmp_path / str(number)
+        how = {"io": io, "memory_limit": limit, "threads": 1 + number % 2}
+        dsdm.materialize(paths, rows, out, schema=schema, num_shards=2, **how)
+        written.add(tuple(path.read_bytes() for path in sorted(out.glob("*.arrow"))))
+    assert len(written) == 1
+    assert read(out, "arrow").combine_chunks().equals(wanted.combine_chunks())
+
+
 def test_what_a_file_lacks_is_an_error_unless_it_is_asked_for(tmp_path, corpora):
     paths, tables = corpora["union"]
     with pytest.raises(errors.SchemaError, match=r'column "n": the column is missing here.*schema="union"'):
