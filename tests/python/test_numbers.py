@@ -175,6 +175,7 @@ def test_every_function_that_takes_a_number_is_called_here(place):
     assert {name for name in classes if not issubclass(getattr(dsdm, name), Exception)} == {
         "Scores",
         "Description",
+        "Diagnosis",
         "Shards",
         "Selection",
         "SelectionReport",
