@@ -30,8 +30,18 @@ def cut_of(path: Path, cut: Any) -> Cut | None:
     if cut is None:
         return None
     try:
-        score = np.array([cut["score"]]).astype(np.dtype(cut["dtype"]))[0]
-        return Cut(score, int(cut["tied"]), int(cut["taken"]))
+        kind = _of_numbers(cut["dtype"], cut["score"])
+        score = np.array([cut["score"]]).astype(kind)[0]
+        return Cut(score, cut["tied"], cut["taken"])
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         message = f"{path}: cut is {cut!r:.200}, which is none ({error}); save the selection again"
         raise FormatError(message) from None
+
+
+def _of_numbers(dtype: object, score: object) -> "np.dtype[Any]":
+    """Return the type of a score, which is told as two texts."""
+    kind = np.dtype(dtype) if isinstance(dtype, str) and isinstance(score, str) else None
+    if kind is None or kind.kind not in "iufb":
+        message = "a score is a text, with the name of a type of numbers"
+        raise TypeError(message)
+    return kind

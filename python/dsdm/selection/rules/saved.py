@@ -40,6 +40,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "files": (dict,),
 }
 """The fields of the JSON file, and the types of their values."""
+_MOST = {"seed": math.inf}
+"""What numbers are below that may be larger than others."""
 _KINDS_OF_FILES: dict[str, type] = {
     "score_files": list,
     "arguments": dict,
@@ -201,7 +203,7 @@ def _fields(path: Path) -> dict[str, Any]:
         message = f"{path}: it is longer than {_MOST_BYTES:,} bytes, and tells of no selection"
         raise FormatError(message)
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(path.read_bytes(), parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         message = f"{path}: it is no JSON ({error}); save the selection again"
         raise FormatError(message) from None
@@ -219,4 +221,51 @@ def _fields(path: Path) -> dict[str, Any]:
         if not isinstance(value, kind) or isinstance(value, bool):
             message = f"{path}: files.{name} is {value!r:.100}; save the selection again"
             raise FormatError(message)
+    _check_values(path, fields)
     return fields
+
+
+def _check_values(path: Path, fields: dict[str, Any]) -> None:
+    """Refuse numbers that are out of range, and names of files that are none."""
+    of_cut = fields["cut"] or {}
+    counts = {name: fields[name] for name in ("of", "rows", "tokens", "seed")}
+    counts |= {f"cut.{name}": of_cut.get(name) for name in ("tied", "taken") if fields["cut"] is not None}
+    for name, value in counts.items():
+        optional = name in ("tokens", "seed")
+        if not (optional and value is None) and not (type(value) is int and 0 <= value < _MOST.get(name, 2**63)):
+            message = f"{path}: {name} is {value!r:.100}; save the selection again"
+            raise FormatError(message)
+    for name in ("by", "scores", "exclude", "only"):
+        value = fields["files"].get(name)
+        files = value if name == "scores" and isinstance(value, list) else [value]
+        wrong = [file for file in files if not _is_name(file)]
+        if name in fields["files"] and wrong:
+            message = f"{path}: files.{name} holds {wrong[0]!r:.100}, which names nothing; save the selection again"
+            raise FormatError(message)
+
+    lying = list(fields["files"].get("score_files", []))
+    for name in ("groups", "lengths"):
+        told = fields["files"].get(name, {}).get("files", [])
+        lying += told if isinstance(told, list) else []
+    for file in lying:
+        if not isinstance(file, dict) or not _is_name(file.get("path")):
+            message = f"{path}: score_files holds {file!r:.100}, which names no file; save the selection again"
+            raise FormatError(message)
+
+
+def _is_name(value: Any) -> bool:
+    """Return whether a value may be the name of a file."""
+    try:
+        return isinstance(value, str) and value != "" and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+
+
+def _no_number(text: str) -> Any:
+    message = f"{text} is no number of JSON"
+    raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
