@@ -62,7 +62,8 @@ def _header(schema: "pa.Schema", split: str, rows: int, memory_bytes: int) -> tu
     MetadataConfigs({"default": files}).to_dataset_card_data(data)
     told = f"download_size: {_BYTES}\n"
     # Names of columns come before it, and have no line of their own.
-    head, _, tail = f"---\n{_yaml(data.to_dict())}\n---\n".rpartition(told)
+    fields: dict[str, Any] = data.to_dict()  # type: ignore[no-untyped-call]
+    head, _, tail = f"---\n{_yaml(fields)}\n---\n".rpartition(told)
     return head + told.removesuffix(f"{_BYTES}\n"), "\n" + tail
 
 
