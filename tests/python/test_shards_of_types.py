@@ -207,6 +207,36 @@ def test_what_is_hidden_under_nulls_is_no_value(tmp_path):
         assert open_shards(paths)[:]["x"] == [None, *(values.to_pylist()[1:]), *other.to_pylist()]
 
 
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("outer", ["list", "struct", "fixed", "two"])
+def test_lists_hidden_under_nulls_have_no_values(tmp_path, outer, large):
+    """Rows 0 and 2 have values, row 1 is null and keeps a list whose integer no float holds."""
+    of = pa.LargeListArray if large else pa.ListArray
+    offsets = pa.array([0, 1, 2, 4], pa.int64() if large else pa.int32())
+    hidden, mask = pa.array([1, 2**53 + 1, 2, None]), pa.array([False, True, False])
+    lists = of.from_arrays(offsets, hidden, mask=mask if outer == "list" else None)
+    one, other = {
+        "list": lambda: (lists, [[0.5]]),
+        "struct": lambda: (pa.StructArray.from_arrays([lists], ["a"], mask=mask), [{"a": [0.5]}]),
+        "fixed": lambda: (pa.FixedSizeListArray.from_arrays(lists, 1, mask=mask), [[[0.5]]]),
+        "two": lambda: (
+            of.from_arrays(offsets.cast(offsets.type).slice(0, 4), pa.concat_arrays([lists, lists[:1]]), mask=mask),
+            [[[0.5]]],
+        ),
+    }[outer]()
+    floats = {
+        "list": pa.list_(pa.float64()),
+        "struct": pa.struct({"a": pa.list_(pa.float64())}),
+        "fixed": pa.list_(pa.list_(pa.float64()), 1),
+        "two": pa.list_(pa.list_(pa.float64())),
+    }[outer]
+    shards = [one, pa.array(other, floats)]
+    for at, order in enumerate((shards, shards[::-1])):
+        (tmp_path / str(at)).mkdir()
+        paths, _ = written(tmp_path / str(at), "stream", order)
+        assert open_shards(paths)[:]["x"] == [row for values in order for row in values.to_pylist()]
+
+
 SHARDS = 3
 FAMILIES = {
     "int": ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"],

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, OffsetSizeTrait, StructArray, make_array,
-    new_null_array,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, FixedSizeListArray, GenericListArray, OffsetSizeTrait,
+    StructArray, make_array, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -52,19 +52,33 @@ fn shown(values: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<ArrayRef, Arro
 }
 
 fn list<O: OffsetSizeTrait, P: OffsetSizeTrait>(
-    list: &GenericListArray<O>,
+    lists: &GenericListArray<O>,
     item: &FieldRef,
 ) -> Result<ArrayRef, ArrowError> {
-    let first = list.value_offsets().first().map_or(0, |offset| offset.as_usize()); // Proof: no lists have no items.
-    let last = list.value_offsets().last().map_or(first, |offset| offset.as_usize()); // Proof: as above.
-    let values = widen(&list.values().slice(first, last - first), item.data_type())?;
+    let first = lists.value_offsets().first().map_or(0, |offset| offset.as_usize()); // Proof: no lists have no items.
+    let last = lists.value_offsets().last().map_or(first, |offset| offset.as_usize()); // Proof: as above.
+    let values = shown_items(lists, &lists.values().slice(first, last - first))?;
+    let values = widen(&values, item.data_type())?;
     let moved = |offset: &O| {
         let moved = P::from_usize(offset.as_usize() - first);
         moved.ok_or_else(|| ArrowError::OffsetOverflowError(offset.as_usize()))
     };
-    let offsets: Vec<P> = list.value_offsets().iter().map(moved).collect::<Result<_, _>>()?;
+    let offsets: Vec<P> = lists.value_offsets().iter().map(moved).collect::<Result<_, _>>()?;
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Ok(Arc::new(GenericListArray::<P>::try_new(item.clone(), offsets, values, list.nulls().cloned())?))
+    Ok(Arc::new(GenericListArray::<P>::try_new(item.clone(), offsets, values, lists.nulls().cloned())?))
+}
+
+/// The items of lists, of which those are null that lie in a null list.
+fn shown_items<O: OffsetSizeTrait>(
+    lists: &GenericListArray<O>,
+    items: &ArrayRef,
+) -> Result<ArrayRef, ArrowError> {
+    let Some(nulls) = lists.nulls().filter(|nulls| nulls.null_count() > 0) else { return Ok(items.clone()) }; // Proof: no list is null.
+    let mut valid = BooleanBufferBuilder::new(items.len());
+    for (row, length) in lists.offsets().lengths().enumerate() {
+        valid.append_n(length, nulls.is_valid(row));
+    }
+    shown(items, Some(&NullBuffer::new(valid.finish())))
 }
 
 /// Fields that have the name of a wanted one, or, of names that are there twice, its place.
