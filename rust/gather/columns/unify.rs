@@ -174,3 +174,132 @@ fn common_decimal(types: &[&DataType]) -> Option<DataType> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(data_type: &DataType) -> Field {
+        Field::new("c", data_type.clone(), true)
+    }
+
+    fn common(types: &[DataType]) -> Option<DataType> {
+        let fields: Vec<Field> = types.iter().map(field).collect();
+        common_field(&fields.iter().collect::<Vec<_>>()).map(|field| field.data_type().clone())
+    }
+
+    fn item(data_type: &DataType) -> FieldRef {
+        Arc::new(Field::new("item", data_type.clone(), true))
+    }
+
+    fn plain() -> Vec<DataType> {
+        use DataType::{
+            Binary, Boolean, Date32, Date64, Decimal128, Decimal256, Duration, Float16, Float32, Float64,
+            Int8, Int16, Int32, Int64, LargeUtf8, Null, Time32, Time64, Timestamp, UInt8, UInt16, UInt32,
+            UInt64, Utf8,
+        };
+        use TimeUnit::{Microsecond, Nanosecond, Second};
+        let zone = |unit| Timestamp(unit, Some("UTC".into()));
+        vec![
+            Null,
+            Boolean,
+            Int8,
+            Int16,
+            Int32,
+            Int64,
+            UInt8,
+            UInt16,
+            UInt32,
+            UInt64,
+            Float16,
+            Float32,
+            Float64,
+            Utf8,
+            LargeUtf8,
+            Binary,
+            Date32,
+            Date64,
+            Time32(Second),
+            Time64(Microsecond),
+            Timestamp(Second, None),
+            Timestamp(Nanosecond, None),
+            zone(Second),
+            zone(Nanosecond),
+            Duration(Second),
+            Duration(Nanosecond),
+            Decimal128(5, 2),
+            Decimal128(38, 0),
+            Decimal256(76, 0),
+        ]
+    }
+
+    #[test]
+    fn the_type_does_not_depend_on_the_order_and_is_its_own() {
+        let types = plain();
+        for one in &types {
+            assert_eq!(common(&[one.clone(), one.clone()]).as_ref(), Some(one));
+            for two in &types {
+                let found = common(&[one.clone(), two.clone()]);
+                assert_eq!(found, common(&[two.clone(), one.clone()]), "{one} {two}");
+                // With what it was made of, it stays what it is.
+                if let Some(found) = &found {
+                    assert_eq!(common(&[found.clone(), one.clone(), two.clone()]).as_ref(), Some(found));
+                }
+                for three in &types {
+                    let [one, two, three] = [one, two, three].map(Clone::clone);
+                    let found = common(&[one.clone(), two.clone(), three.clone()]);
+                    assert_eq!(found, common(&[three.clone(), one.clone(), two.clone()]));
+                    assert_eq!(found, common(&[two, three, one]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn types_within_others_have_the_same_in_common() {
+        let types = plain();
+        for (one, two) in types.iter().flat_map(|one| types.iter().map(move |two| (one, two))) {
+            let inner = common(&[one.clone(), two.clone()]);
+            let lists = common(&[DataType::List(item(one)), DataType::LargeList(item(two))]);
+            assert_eq!(lists, inner.as_ref().map(|inner| DataType::LargeList(item(inner))));
+            let fixed = |data_type| DataType::FixedSizeList(item(data_type), 2);
+            assert_eq!(common(&[fixed(one), fixed(two)]), inner.as_ref().map(fixed));
+            let group = |names: [&str; 2], types: [&DataType; 2]| {
+                let fields = names.iter().zip(types).map(|(name, one)| Field::new(*name, one.clone(), true));
+                DataType::Struct(fields.collect())
+            };
+            let found = common(&[group(["a", "b"], [one, two]), group(["b", "a"], [two, two])]);
+            assert_eq!(found, inner.as_ref().map(|inner| group(["a", "b"], [inner, two])));
+            assert_eq!(common(&[group(["a", "b"], [one, two]), group(["a", "c"], [one, two])]), None);
+            // Of a name that is there twice, places must be of the same types.
+            let twice = |types| group(["a", "a"], types);
+            assert_eq!(common(&[twice([one, two]), twice([one, two])]), Some(twice([one, two])));
+            assert_eq!(common(&[twice([one, two]), twice([two, one])]).is_some(), one == two);
+        }
+    }
+
+    #[test]
+    fn only_what_holds_all_values_is_in_common() {
+        use DataType::{
+            Decimal128, Decimal256, Float16, Float32, Float64, Int8, Int64, UInt8, UInt32, UInt64,
+        };
+        for (types, expected) in [
+            (vec![Int8, UInt8], Some(DataType::Int16)),
+            (vec![Int8, UInt32], Some(Int64)),
+            (vec![Int8, UInt64], None),
+            (vec![UInt8, Int8, Float16], Some(Float16)),
+            (vec![DataType::UInt16, Int8, Float16], Some(Float32)),
+            (vec![DataType::Int32, Float32], Some(Float64)),
+            (vec![Int64, UInt64, Float16], Some(Float64)),
+            (vec![Decimal128(5, 2), Decimal128(38, 0)], Some(Decimal256(40, 2))),
+            (vec![Decimal128(5, 2), Decimal128(4, -3)], Some(Decimal128(9, 2))),
+            (vec![Decimal256(76, 0), Decimal128(5, 1)], None),
+            (vec![Decimal128(5, 2), Int8], None),
+            (vec![DataType::Date32, DataType::Date64], None),
+            (vec![DataType::Utf8, DataType::Binary], None),
+        ] {
+            assert_eq!(common(&types), expected, "{types:?}");
+        }
+        assert_eq!(common(&[]), None);
+    }
+}

@@ -113,3 +113,67 @@ fn plain(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
 fn is_decimal(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        Decimal128Array, Float64Array, Int8Array, Int64Array, ListArray, StringArray, TimestampSecondArray,
+        UInt64Array,
+    };
+    use arrow::datatypes::{Field, TimeUnit};
+
+    use super::*;
+
+    fn widened(array: impl Array + 'static, to: &DataType) -> Result<ArrayRef, ArrowError> {
+        let found = widen(&(Arc::new(array) as ArrayRef), to)?;
+        assert_eq!(found.data_type(), to);
+        Ok(found)
+    }
+
+    #[test]
+    fn a_value_that_is_not_held_exactly_is_an_error() {
+        let exact = 1i64 << 53;
+        let floats = widened(Int64Array::from(vec![exact, -exact, i64::MIN]), &DataType::Float64).unwrap();
+        assert_eq!(*floats, Float64Array::from(vec![2f64.powi(53), -(2f64.powi(53)), -(2f64.powi(63))]));
+        for wrong in [exact + 1, -exact - 1, i64::MAX] {
+            assert!(widened(Int64Array::from(vec![0, wrong]), &DataType::Float64).is_err(), "{wrong}");
+        }
+        for wrong in [u64::MAX, (1 << 53) + 1] {
+            assert!(widened(UInt64Array::from(vec![wrong]), &DataType::Float64).is_err(), "{wrong}");
+        }
+        let fine = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        assert!(widened(TimestampSecondArray::from(vec![i64::MAX]), &fine).is_err());
+        assert!(widened(TimestampSecondArray::from(vec![9_223_372_036]), &fine).is_ok());
+        // More digits than its own type says.
+        let wide = Decimal128Array::from(vec![i128::MAX]).with_precision_and_scale(5, 0).unwrap();
+        assert!(widened(wide, &DataType::Decimal128(38, 33)).is_err());
+    }
+
+    #[test]
+    fn cut_lists_keep_their_own_items_alone() {
+        let item = |data_type| Arc::new(Field::new("item", data_type, true));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 1, 2, i64::MAX]));
+        let offsets = OffsetBuffer::from_lengths([1, 2, 0, 1]);
+        let lists = ListArray::new(item(DataType::Int64), offsets, values, None).slice(1, 2);
+        let found = widened(lists, &DataType::LargeList(item(DataType::Float64))).unwrap();
+        let found = found.as_list::<i64>();
+        assert_eq!(found.value_offsets(), [0, 2, 2]);
+        assert_eq!(**found.values(), Float64Array::from(vec![1.0, 2.0]));
+    }
+
+    #[test]
+    fn fields_are_found_by_their_names() {
+        let field = |name: &str, data_type| Arc::new(Field::new(name, data_type, true));
+        let columns: Vec<(FieldRef, ArrayRef)> = vec![
+            (field("a", DataType::Int8), Arc::new(Int8Array::from(vec![1]))),
+            (field("b", DataType::Utf8), Arc::new(StringArray::from(vec!["x"]))),
+        ];
+        let group: StructArray = columns.into();
+        let to = DataType::Struct(vec![field("b", DataType::LargeUtf8), field("a", DataType::Int64)].into());
+        let found = widened(group.clone(), &to).unwrap();
+        assert_eq!(found.as_struct().column(0).as_string::<i64>().value(0), "x");
+        assert_eq!(**found.as_struct().column(1), Int64Array::from(vec![1]));
+        let other = DataType::Struct(vec![field("c", DataType::Int8)].into());
+        assert!(widened(group, &other).is_err());
+    }
+}
