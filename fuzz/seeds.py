@@ -65,7 +65,7 @@ def score_lines():
 
 def bergson():
     """Give score directories: what is told of the records, a zero, and the records."""
-    for name, kind in (("float16", "<f2"), ("float32", "<f4"), (">f8", ">f8"), ("bfloat16", "<u2")):
+    for name, kind in (("float16", "<f2"), ("float32", "<f4"), (">float64", ">f8"), ("bfloat16", "<u2")):
         for count in (1, 2, 3):
             size = np.dtype(kind).itemsize
             pair, names, formats, offsets = 2 * size, [], [], []
