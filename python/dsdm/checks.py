@@ -99,7 +99,7 @@ def check_temperature(temperature: object) -> float:
     except OverflowError:
         value = math.inf
     if not (math.isfinite(value) and value > 0):
-        message = f"temperature is {value}; a finite number above 0 is needed"
+        message = f"temperature is {said(temperature)}; a finite number above 0 is needed, within float64"
         raise ValueError(message)
     return value
 

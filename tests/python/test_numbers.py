@@ -51,9 +51,13 @@ TAKEN = {
     **dict.fromkeys(["key", "start", "stop"], lambda value: whole(value) and value == -1),
 }
 # How messages name an argument, where not by its name.
-NAMED = {"indices": "ind(ex|ices) ", "key": "row|ind(ex|ices) ", "value": "the number|unsupported operand|sequence by"}
+NAMED = {
+    "indices": "ind(ex|ices) ",
+    "key": "row|ind(ex|ices) ",
+    "value": "beyond a float64|the number|are computed with|unsupported|sequence by",
+}
 NAMED |= {
-    "other": "the number|are compared with|unsupported operand",
+    "other": "beyond a float64|the number|are compared with|unsupported operand",
     "start": "^(start|the slice) ",
     "stop": "^(stop|the slice) ",
 }

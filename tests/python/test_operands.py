@@ -210,7 +210,8 @@ def test_pickles_of_bfloat16_come_back(tmp_path):
         (b"12345", TypeError, UNKNOWN),
         (dict.fromkeys(range(5), 1.0), TypeError, UNKNOWN),
         ({1.0, 2.0, 3.0, 4.0, 5.0}, TypeError, UNKNOWN),
-        (np.True_, TypeError, UNKNOWN),
+        (np.True_, TypeError, "scores are computed with True, and booleans are no scores; give 1"),
+        (False, TypeError, "scores are computed with False, and booleans are no scores; give 0"),
         (np.str_("1"), TypeError, UNKNOWN),
         (None, TypeError, UNKNOWN),
     ],
@@ -290,3 +291,31 @@ def test_no_output_replaces_the_file_that_numpy_maps(tmp_path):
                 pa.table({"n": range(5)}), [0], tmp_path / "out", scores=made, overwrite=True, progress=False
             )
     assert (tmp_path / "out" / "b.npy").exists()
+
+
+def test_pickles_hold_of_arrays_what_the_result_was_made_of(tmp_path):
+    scores = dsdm.open_scores(saved(tmp_path / "s.npy", np.zeros(10_000, "f4")))
+    array = np.arange(10_000.0)
+    late, early = (scores + array).slice(0, 10), scores.slice(0, 10) + array[:10]
+    assert len(pickle.dumps(late)) > array.nbytes
+    assert len(pickle.dumps(early)) < array.nbytes // 10
+    np.testing.assert_array_equal(late[:], early[:])
+
+
+def test_masked_arrays_on_the_left_compare_by_themselves(tmp_path):
+    scores = dsdm.open_scores(saved(tmp_path / "s.npy", np.arange(5, dtype="f4")))
+    masked = np.ma.array([0.0, 9.0, 2.0, 1.0, 4.0], mask=[0, 1, 0, 0, 0])
+    for compare in (operator.lt, operator.le, operator.eq, operator.ne, operator.ge, operator.gt):
+        with pytest.raises(TypeError, match="operand is a masked array"):
+            compare(scores, masked)
+        found = compare(masked, scores)
+        assert isinstance(found, np.ma.MaskedArray)
+        for name in ("only", "exclude"):
+            with pytest.raises(TypeError, match=f"{name} is a masked array"):
+                dsdm.choose(scores, k=1, **{name: found})
+        with pytest.raises(TypeError, match="is a masked array"):
+            scores[found]
+    for operate in OPERATORS:
+        for left, right in ((scores, masked), (masked, scores)):
+            with pytest.raises(TypeError, match="operand is a masked array"):
+                operate(left, right)

@@ -189,3 +189,71 @@ def test_a_split_whose_name_no_file_can_have_is_refused(tmp_path, kind, name):
     assert list(tmp_path.iterdir()) == []
     longest = "x" * 200 if name.isascii() else "é" * 100
     dsdm.materialize(pa.table({"a": [1, 2]}), [0], tmp_path / "out", split=longest, format=kind)
+
+
+INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
+FAR = [2.0**1023, 1e308, float(np.finfo("f8").max), 2.0**127, 2.0**126, 2.0**64, 2.0**63]
+
+
+@pytest.mark.parametrize("size", [{"k": 2}, {"fraction": 0.5}, {"tokens": 2, "lengths": [1] * 5}], ids=str)
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_a_value_far_beyond_integers_is_near_to_the_last_of_them(dtype, size):
+    limits = np.iinfo(dtype)
+    low, high = int(limits.min), int(limits.max)
+    scores = np.array([low, high, 5, high, high - 1], dtype)
+    for sign, far in ((sign, far) for far in FAR for sign in (1, -1)):
+        for near in (sign * far, sign * int(far), np.float64(sign * far)):
+            chosen = choose(scores, near=near, **size)
+            distances = [abs(Fraction(score) - Fraction(near)) for score in scores.tolist()]
+            expected = sorted(range(5), key=lambda row: (distances[row], row))[: len(chosen)]
+            last = distances[expected[-1]]
+            assert chosen.indices.tolist() == expected
+            assert (chosen.cut.tied, chosen.cut.taken) == (
+                distances.count(last),
+                [distances[row] for row in expected].count(last),
+            )
+
+
+BEYOND = {
+    "near": ({"near": 10**400, "k": 1}, "near is a number of 401 digits; a finite number is needed, within float64"),
+    "least": ({"min_score": 10**400, "k": 1}, "k is 1, and 0 rows that .* of at least a number of 401 digits"),
+    "most": (
+        {"max_score": -(10**400), "k": 1},
+        "k is 1, and 0 rows that .* of at most a negative number of 401 digits",
+    ),
+    "both": ({"min_score": 10**400, "max_score": 3}, "min_score is a number of 401 digits and max_score is 3: no"),
+    "temperature": (
+        {"k": 1, "gumbel": True, "temperature": 10**400},
+        "temperature is a number of 401 digits; a finite",
+    ),
+    "share": ({"k": 1, "groups": GROUPS, "like": {"a": 10**400, "b": 1}}, "share a number of 401 digits; .* within"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), BEYOND.values(), ids=BEYOND)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "i8"])
+def test_numbers_beyond_float64_are_told_as_given(dtype, options, said):
+    with pytest.raises(ValueError, match=said):
+        choose(SCORES.astype(dtype), **options)
+
+
+def test_bounds_beyond_float64_are_told_as_given():
+    assert "score >= a number of 401 digits" in repr(choose(SCORES, min_score=10**400))
+    assert "score <= a number of 401 digits" in repr(choose(SCORES, max_score=10**400))
+    assert "score from -9 to a number of 401 digits" in repr(choose(SCORES, min_score=-9, max_score=10**400))
+    assert "score >= inf" in repr(choose(SCORES, min_score=np.inf))
+    assert len(choose(np.array([1.0, np.inf]), k=1, min_score=10**400)) == 1
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, float])
+def test_shares_are_told_as_written(kind):
+    chosen = choose(SCORES, fraction=kind(0.1))
+    assert (len(chosen), chosen.rule) == (1, {"fraction": 0.1})
+    assert "top-k at 0.1 of" in chosen.what
+    assert "from the quantile 0.1 to 0.7" in choose(SCORES, quantile=(kind(0.1), kind(0.7))).what
+
+
+def test_a_share_of_minus_nothing_is_nothing():
+    for chosen in (choose(SCORES, fraction=-0.0), choose(SCORES, quantile=(-0.0, -0.0))):
+        assert "-0" not in chosen.what
+        assert "-0" not in repr(chosen.rule)

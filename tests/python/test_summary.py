@@ -209,6 +209,11 @@ BAD = {
     "no bins": (lambda s: s.histogram(0), ValueError, "bins is 0; a number from 1 to 1,048,576 is needed"),
     "bins": (lambda s: s.histogram(2**30), ValueError, "bins is 1073741824; a number from 1"),
     "a rule": (lambda s: s.histogram("auto"), TypeError, 'bins is "auto"; a number of bins or their edges are needed'),
+    "long edges": (
+        lambda s: s.histogram([0, 10**400]),
+        ValueError,
+        r"bins\[1\] is a number of 401 digits, which no",
+    ),
     "edges": (lambda s: s.histogram([1, 0]), ValueError, "bins has 2 edges; 2 to 1,048,577 that ascend are needed"),
     "NaN as an edge": (lambda s: s.histogram([1, math.nan]), ValueError, "and none of them NaN"),
     "edges of text": (lambda s: s.histogram(["a", "b"]), TypeError, "their edges are numbers in one row"),

@@ -23,9 +23,12 @@ def held(given: Any) -> Held | None:
     Raises
     ------
     TypeError, ValueError
-        As :func:`dsdm.arrays.numbers`, and for another shape than that of one score for each row.
+        As :func:`dsdm.arrays.numbers`, for a boolean, and for another shape than that of one score for each row.
 
     """
+    if isinstance(given, bool | np.bool_):
+        message = f"scores are computed with {given}, and booleans are no scores; give {int(given)}"
+        raise TypeError(message)
     if isinstance(given, HeldScores):
         given = given.scores
     # A selection holds row numbers, which are no scores.
@@ -74,7 +77,7 @@ def _rounded(dtype: "np.dtype[Any]", number: float) -> float:
         with np.errstate(over="ignore"):
             return float(np.asarray(number, dtype))
     except OverflowError as error:
-        message = f"the number {said(number)} is beyond a float64, in which it is compared with floats"
+        message = f"{said(number)} is beyond a float64, in which it is compared with floats"
         raise ValueError(message) from error
 
 

@@ -216,6 +216,12 @@ def _edges(bins: Any, ends: Any) -> npt.NDArray[Any] | None:
         return None
     edges = np.asarray(bins)
     if edges.ndim != 1 or edges.dtype.kind not in "iuf" or edges.dtype.itemsize > 8:  # noqa: PLR2004
+        beyond = checks.first_beyond(edges) if edges.ndim == 1 else None
+        if beyond is not None:
+            message = (
+                f"bins[{beyond[0]}] is {beyond[1]}, which no integers of 64 bits hold with the others; give floats"
+            )
+            raise ValueError(message)
         message = f"bins are {edges.dtype} of shape {edges.shape}; their edges are numbers in one row"
         raise TypeError(message)
     if ends is not None:

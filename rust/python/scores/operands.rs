@@ -23,8 +23,7 @@ pub(super) fn operand(
         return Ok(held(value)?.map(|held| Operand::Scores(Scores::of_held(held))));
     }
     let Some(number) = if_there_is_room(value.py(), value.extract::<f64>())? else {
-        let message =
-            format!("the number {} is beyond a float64, in which arithmetic on scores is done", said(value)?);
+        let message = format!("{} is beyond a float64, in which arithmetic on scores is done", said(value)?);
         return Err(Error::Value(message).into());
     };
     let integers = value.py().import("numbers")?.getattr("Integral")?;

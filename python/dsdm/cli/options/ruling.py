@@ -220,21 +220,33 @@ def by_group(option: str, given: list[str] | None, *, whole_names: bool) -> Any:
         if option == "--like" and given[0] not in _PARTS:
             message = f"--like is {given[0]!r}; GROUP=SHARE for each group, equal or proportional is needed"
             raise typer.BadParameter(message)
-        return given[0] if given[0] in _PARTS else _size(given[0])
+        return given[0] if given[0] in _PARTS else _size(option, given[0])
     found: dict[Any, int | float] = {}
     for text in given:
         name, equals, value = text.rpartition("=")
         if not equals:
             message = f"{option} has {text!r}; where it is given more than once, GROUP=NUMBER is needed"
             raise typer.BadParameter(message)
-        group = whole_number(name) if whole_names else name
+        group = _whole_name(option, name) if whole_names else name
         if group in found:
             message = f"{option} names the group {name!r} twice; give it once"
             raise typer.BadParameter(message)
-        found[group] = _size(value)
+        found[group] = _size(option, value)
     return found
 
 
-def _size(text: str) -> int | float:
+def _whole_name(option: str, name: str) -> int:
+    try:
+        return whole_number(name)
+    except typer.BadParameter:
+        message = f"{option} names the group {name!r}, and the groups are whole numbers; write it as {option} 5=NUMBER"
+        raise typer.BadParameter(message) from None
+
+
+def _size(option: str, text: str) -> int | float:
     """Return a number of rows, or a share where it is written with a point."""
-    return real_number(text) if "." in text or "-" in text.strip()[1:] else whole_number(text)
+    try:
+        return real_number(text) if "." in text or "-" in text.strip()[1:] else whole_number(text)
+    except typer.BadParameter as error:
+        message = f"{option}: {error.message}"
+        raise typer.BadParameter(message) from None

@@ -18,10 +18,10 @@ from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
 from dsdm.selection.rules.origin import identities_of, origin_of
 from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest, nearest_of_groups
-from dsdm.selection.rules.ranked.quantile import bounds_between
+from dsdm.selection.rules.ranked.quantile import bounds_between, shares_of
 from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
 from dsdm.selection.rules.ranked.ties import with_drawn_ties
-from dsdm.selection.rules.rule import Rule, finite, number
+from dsdm.selection.rules.rule import Rule, as_written, finite, is_beyond, number
 from dsdm.selection.rules.sizes.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.sizes.copies import copied, resampled
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
@@ -122,11 +122,32 @@ def _near_of(ranking: Ranking, rule: Rule) -> Number:
 def _count(ranking: Ranking, rule: Rule) -> tuple[int, str]:
     """Return how many rows are chosen, and the rule in words."""
     if rule.k is not None:
-        return checks.count_of(rule.k), _way(rule)
+        count = checks.count_of(rule.k)
+        _check_beyond(ranking, rule, count)
+        return count, _way(rule)
     if rule.fraction is not None:
         share = share_of("fraction", rule.fraction, ranking.count())
-        return share, f"{_way(rule)} at {float(rule.fraction):.4g} of those that may be chosen"
+        return share, f"{_way(rule)} at {as_written('fraction', rule.fraction):.4g} of those that may be chosen"
     return ranking.count(), _all_in_words(rule)
+
+
+def _check_beyond(ranking: Ranking, rule: Rule, count: int) -> None:
+    """Refuse more rows than there are where a bound is no float64: the engine knows only of infinity.
+
+    Raises
+    ------
+    ValueError
+        With the bounds as they were given.
+
+    """
+    ends = {"of at least": rule.min_score, "of at most": rule.max_score}
+    if not any(is_beyond(end) for end in ends.values()):
+        return
+    there = ranking.count()
+    if count > there:
+        within = " and ".join(f"{how} {checks.said(end)}" for how, end in ends.items() if end is not None)
+        message = f"k is {count}, and {there} rows that can be chosen have a score {within}"
+        raise ValueError(message)
 
 
 def _all(rule: Rule, ranking: Ranking) -> Selection:
@@ -145,8 +166,8 @@ def _all(rule: Rule, ranking: Ranking) -> Selection:
 def _all_in_words(rule: Rule) -> str:
     if rule.quantile is None:
         return "all within the bounds"
-    low, high = rule.quantile
-    return f"all from the quantile {low:.4g} to {high:.4g}"
+    low, high = shares_of(rule.quantile)
+    return f"all from the quantile {float(low):.4g} to {float(high):.4g}"
 
 
 def _way(rule: Rule) -> str:
@@ -156,7 +177,7 @@ def _way(rule: Rule) -> str:
     if rule.gumbel:
         return "Gumbel top-k"
     if rule.near is not None:
-        return f"nearest to {rule.near}"
+        return f"nearest to {checks.said(rule.near)}"
     return "top-k" if rule.largest else "bottom-k"
 
 

@@ -47,6 +47,6 @@ def _check_bounds(rule: Rule) -> None:
             message = f"{name} is NaN, which no score reaches or exceeds"
             raise ValueError(message)
     if len(bounds) > 1 and bounds["min_score"] > bounds["max_score"]:
-        low, high = bounds.values()
+        low, high = map(checks.said, ends.values())
         message = f"min_score is {low} and max_score is {high}: no score is at least the one and at most the other"
         raise ValueError(message)

@@ -14,6 +14,7 @@ from dsdm.paths import PathLike
 from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
+from dsdm.selection.rules.rule import number
 from dsdm.selection.told import INPUTS, Told
 from dsdm.shown import as_html
 
@@ -301,9 +302,16 @@ class Selection:
             parts.append(f"seed {self.seed}")
         return ", ".join(parts)
 
+    def _as_given(self, name: str, bound: Any) -> Any:
+        """Return a bound, or what it was given as, if that is beyond float64."""
+        given = self.rule.get(name)
+        # Of a JSON file, it may be anything.
+        is_beyond = isinstance(given, int) and abs(given) >= _BEYOND and number(name, given) == bound
+        return checks.said(given) if is_beyond else bound
+
     def _which_scores(self) -> str:
         """Return which scores were chosen: down to the cut, or where all within bounds were, these."""
-        low, high = self.bounds
+        low, high = map(self._as_given, ("min_score", "max_score"), self.bounds)
         cut = self.cut if "near" in self.rule or self.rule.keys() & _SIZES else None
         if cut is not None and "near" in self.rule:
             at = f"score {cut.score:.4g} and nearer"
@@ -315,12 +323,15 @@ class Selection:
 
 
 _SIZES = {"k", "fraction", "tokens"}
+_BEYOND = 2**1024
+"""Whole numbers from here on have no place in float64."""
 
 
 def _between(low: Any, high: Any) -> str:
+    low, high = (end if end is None or isinstance(end, str) else f"{end:.4g}" for end in (low, high))
     if low is not None and high is not None:
-        return f"score from {low:.4g} to {high:.4g}"
-    return f"score >= {low:.4g}" if low is not None else f"score <= {high:.4g}" if high is not None else ""
+        return f"score from {low} to {high}"
+    return f"score >= {low}" if low is not None else f"score <= {high}" if high is not None else ""
 
 
 def _union(rows: _Rows, more: _Rows) -> _Rows:

@@ -177,7 +177,7 @@ def _shares_as_written(value: Any) -> Any:
         return {name: _shares_as_written(share) for name, share in value.items()}
     if isinstance(value, tuple | list):
         return type(value)(map(_shares_as_written, value))
-    return as_written("share", value) if isinstance(value, np.floating) else value
+    return as_written("share", value) if isinstance(value, float | np.floating) else value
 
 
 def number(name: str, value: Any) -> Number:
@@ -216,7 +216,8 @@ def as_written(name: str, share: Any) -> float:
 
     """
     found = float(number(name, share))
-    return float(str(share)) if isinstance(share, np.floating) else found
+    written = float(str(share)) if isinstance(share, np.floating) else found
+    return written + 0.0  # of -0.0, which is no other share, 0.0
 
 
 def _as_float(whole: int, name: str) -> float:
@@ -228,6 +229,15 @@ def _as_float(whole: int, name: str) -> float:
     if name == "min_score" and found < whole:
         return math.nextafter(found, math.inf)
     return math.nextafter(found, -math.inf) if name == "max_score" and found > whole else found
+
+
+def is_beyond(value: Any) -> bool:
+    """Return whether a number is finite and beyond all of float64.
+
+    >>> is_beyond(10**400), is_beyond(10**300), is_beyond(float("inf"))
+    (True, False, False)
+    """
+    return value is not None and math.isinf(number("value", value)) and abs(value) != math.inf
 
 
 def at_least_one(name: str, value: Any) -> int:
@@ -259,6 +269,6 @@ def finite(name: str, value: Any) -> Number:
     """
     found = number(name, value)
     if not math.isfinite(found):
-        message = f"{name} is {found}; a finite number is needed"
+        message = f"{name} is {checks.said(value)}; a finite number is needed, within float64"
         raise ValueError(message)
     return found

@@ -185,7 +185,7 @@ def weights_of(weights: list[Any]) -> list[Fraction]:
     for weight in weights:
         value = as_written("like", weight)
         if not (value >= 0 and np.isfinite(value)):
-            message = f"like has the share {checks.said(weight)}; shares are numbers of at least 0"
+            message = f"like has the share {checks.said(weight)}; shares are numbers of at least 0, within float64"
             raise ValueError(message)
         exact.append(Fraction(repr(value)))
     if sum(exact) == 0:

@@ -11,6 +11,8 @@ from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows
 
 _LARGE = 2.0**1022
 """Half a distance that float64 has no room for, or nearly so."""
+_LEAST, _MOST = -(2**63), 2**64 - 1
+"""Between these lie all scores that are integers."""
 
 
 def nearest(ranking: Ranking, value: Number, k: int) -> Rows:
@@ -48,6 +50,8 @@ def _mirrored(ranking: Ranking, value: Number, score: Number) -> list[Number]:
     if math.isinf(score):
         return [-score] if _is_within(ranking, -score) else []
     other = 2 * Fraction(value) - Fraction(score)
+    if isinstance(score, int) and not _LEAST <= other <= _MOST:
+        return []  # which no type has, nor the engine a number for it
     try:
         number: Number = int(other) if isinstance(score, int) else float(other)
     except OverflowError:
