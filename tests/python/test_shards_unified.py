@@ -247,3 +247,47 @@ def test_features_are_those_of_the_shards_that_have_values(tmp_path):
             open_shards(order, schema="union")
         assert str(paths[1]) in str(caught.value)
         assert "other.parquet" in str(caught.value)
+
+
+def images(tmp_path, name, binary, *, told):
+    """Write a row of a struct of bytes and path, with or without the feature that reads it as an image."""
+    kind = pa.struct({"bytes": binary, "path": pa.string()})
+    table = pa.table({"c": pa.array([{"bytes": b"1", "path": None}], kind)})
+    if told:
+        metadata = datasets.Features({"c": datasets.Image()}).arrow_schema.metadata
+        table = table.replace_schema_metadata(metadata)
+    return put(tmp_path / name, file_of(table))
+
+
+@pytest.mark.parametrize("binary", [pa.binary(), pa.large_binary()], ids=str)
+def test_an_image_and_plain_bytes_are_refused_in_either_order(tmp_path, binary):
+    told = images(tmp_path, "told.arrow", pa.binary(), told=True)
+    plain = images(tmp_path, "plain.arrow", binary, told=False)
+    same = images(tmp_path, "same.arrow", pa.binary(), told=True)
+    for first, second in ([told, plain], [plain, told]):
+        with pytest.raises(errors.SchemaError, match="of the feature Image") as caught:
+            dsdm.materialize([first, second], [0, 1], tmp_path / "out")
+        assert str(first) in str(caught.value)
+        assert str(second) in str(caught.value)
+    for number, paths in enumerate(([told, same], [same, told])):
+        out = tmp_path / str(number)
+        dsdm.materialize(paths, [0, 1], out)
+        assert datasets.load_from_disk(str(out)).features == {"c": datasets.Image()}
+
+
+def test_an_extension_type_is_refused_beside_another_and_plain_values(tmp_path):
+    numbers = pa.array([1], pa.int8())
+    types = [pa.opaque(pa.int8(), "a", "v"), pa.opaque(pa.int8(), "b", "v"), pa.bool8()]
+    columns = [pa.ExtensionArray.from_storage(kind, numbers) for kind in types] + [numbers]
+    paths = [put(tmp_path / f"{at}.arrow", file_of(pa.table({"c": one}))) for at, one in enumerate(columns)]
+    wide = put(tmp_path / "wide.arrow", file_of(pa.table({"c": pa.array([1], pa.int64())})))
+    pairs = [
+        *itertools.permutations(paths, 2),
+        *((one, wide) for one in paths[:3]),
+        *((wide, one) for one in paths[:3]),
+    ]
+    for first, second in pairs:
+        with pytest.raises(errors.SchemaError, match="extension type") as caught:
+            open_shards([first, second])
+        assert str(first) in str(caught.value)
+        assert str(second) in str(caught.value)

@@ -112,11 +112,6 @@ pub(crate) fn told(field: &Field) -> Option<(&str, Value)> {
     Some((name, told))
 }
 
-/// Whether values of an extension type are other values than those that are stored, and not the same in another form.
-pub(crate) fn gives_other_values(name: &str) -> bool {
-    matches!(name, BOOL8 | TENSOR)
-}
-
 /// The arrays of `datasets`, `Array2D` to `Array5D`: kind, shape and the name of the type of their values.
 ///
 /// They are stored as lists of lists, whatever their shape.

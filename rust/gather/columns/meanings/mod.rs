@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Map, Value};
 
 use crate::error::{At, Error, Result};
-use crate::gather::columns::extension::{DATA, NAME, array_of, gives_other_values, told};
+use crate::gather::columns::extension::{DATA, NAME, array_of, told};
 use crate::gather::columns::types::FEATURES;
 
 /// Names of classes that a message lists, and characters of each.
@@ -19,6 +19,9 @@ const MOST_NAMES: usize = 10;
 const MOST_CHARACTERS: usize = 60;
 /// Types of `datasets` that values are reshaped by.
 const ARRAYS: [&str; 4] = ["Array2D", "Array3D", "Array4D", "Array5D"];
+/// Types of `datasets` whose values are read as they are stored.
+const PLAIN: [&str; 6] =
+    ["Value", "Sequence", "List", "LargeList", "Translation", "TranslationVariableLanguages"];
 
 /// What values mean by a feature of `datasets`.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +34,8 @@ enum Feature {
     Unnamed,
     /// Rows of a type of array, with its shape and the type of its values.
     Array { kind: String, shape: Value, dtype: Value },
+    /// Values that are read as something else, as the bytes or path of an `Image`, and how.
+    Decoded { kind: String, how: Map<String, Value> },
 }
 
 /// An extension type of Arrow.
@@ -42,20 +47,10 @@ struct Extension {
 
 /// What is told of values. Where pyarrow does not know an extension type, `datasets` sees what it stores, and so the
 /// feature beside it: one does not stand for the other.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Meaning {
     feature: Option<Feature>,
     extension: Option<Extension>,
-}
-
-/// Whether two parts mean the same. One that tells no extension type of values that are what is stored means the same.
-fn are_alike(one: Option<&Meaning>, other: Option<&Meaning>) -> bool {
-    let extensions = [one, other].map(|it| it.and_then(|it| it.extension.as_ref()));
-    let are_alike = match extensions {
-        [Some(extension), None] | [None, Some(extension)] => !gives_other_values(&extension.name),
-        [one, other] => one == other,
-    };
-    are_alike && feature_of(one) == feature_of(other)
 }
 
 fn feature_of(meaning: Option<&Meaning>) -> Option<&Feature> {
@@ -115,7 +110,7 @@ impl<'s> Meant<'s> {
         let has_values = |place: &String| !empty.iter().any(|empty| lies_in(place, empty));
         found.retain(|place, _| has_values(place));
         let places = known.meanings.keys().filter(|place| has_values(place)).chain(found.keys());
-        let mut places = places.filter(|&place| !are_alike(known.meanings.get(place), found.get(place)));
+        let mut places = places.filter(|&place| known.meanings.get(place) != found.get(place));
         let Some(place) = places.next() else { return Ok(()) }; // Proof: all are the same.
         let (here, there) = (found.get(place), known.meanings.get(place));
         let by = known.told_by.iter().rev().find(|(at, _)| lies_in(place, at));
@@ -217,7 +212,22 @@ fn add_typed(found: &mut Meanings, place: String, kind: &str, feature: &Map<Stri
             let array = Feature::Array { kind: kind.to_owned(), shape: told("shape"), dtype: told("dtype") };
             add_feature(found, place, array);
         }
-        _ => {}
+        _ if PLAIN.contains(&kind) => {}
+        _ => add_feature(found, place, decoded(kind, feature)),
+    }
+}
+
+/// A feature of another kind, such as `Image`, with all that is told of it but defaults, which releases may leave out.
+fn decoded(kind: &str, feature: &Map<String, Value>) -> Feature {
+    let is_default = |key: &str, value: &Value| {
+        value.is_null()
+            || matches!(key, "_type" | "id")
+            || matches!((key, value), ("decode" | "mono", Value::Bool(true)))
+    };
+    let how = feature.iter().filter(|(key, value)| !is_default(key, value));
+    Feature::Decoded {
+        kind: kind.to_owned(),
+        how: how.map(|(key, value)| (key.clone(), value.clone())).collect(),
     }
 }
 
@@ -270,7 +280,7 @@ fn described(meaning: Option<&Meaning>, other: Option<&Meaning>) -> String {
     let feature = feature_of(meaning).map(|feature| described_feature(feature, feature_of(other)));
     let extension = meaning.and_then(|it| it.extension.as_ref()).map(described_extension);
     match (feature, extension) {
-        (None, None) => "plain values without a ClassLabel, an array's shape or an extension type".to_owned(),
+        (None, None) => "plain values without a ClassLabel, an array's shape, a feature such as Image or an extension type".to_owned(),
         (Some(told), None) | (None, Some(told)) => told,
         (Some(feature), Some(extension)) => format!("{feature} {extension}"),
     }
@@ -293,6 +303,10 @@ fn described_feature(feature: &Feature, other: Option<&Feature>) -> String {
         }
         Feature::Array { kind, shape, dtype } => {
             format!("{kind} of shape {} and type {}", cut(&shape.to_string()), cut(&dtype.to_string()))
+        }
+        Feature::Decoded { kind, how } if how.is_empty() => format!("of the feature {}", cut(kind)),
+        Feature::Decoded { kind, how } => {
+            format!("of the feature {} with {}", cut(kind), cut(&Value::Object(how.clone()).to_string()))
         }
     }
 }
