@@ -264,11 +264,15 @@ def test_an_image_and_plain_bytes_are_refused_in_either_order(tmp_path, binary):
     told = images(tmp_path, "told.arrow", pa.binary(), told=True)
     plain = images(tmp_path, "plain.arrow", binary, told=False)
     same = images(tmp_path, "same.arrow", pa.binary(), told=True)
+    wide = images(tmp_path, "wide.arrow", pa.large_binary(), told=True)
     for first, second in ([told, plain], [plain, told]):
         with pytest.raises(errors.SchemaError, match="of the feature Image") as caught:
             dsdm.materialize([first, second], [0, 1], tmp_path / "out")
         assert str(first) in str(caught.value)
         assert str(second) in str(caught.value)
+    for paths in ([told, wide], [wide, told], [same, wide, told]):
+        with pytest.raises(errors.SchemaError, match=r'"c": shards have it in several types, .* such as Image'):
+            open_shards(paths)
     for number, paths in enumerate(([told, same], [same, told])):
         out = tmp_path / str(number)
         dsdm.materialize(paths, [0, 1], out)

@@ -214,6 +214,15 @@ fn with_features(mut common: Schema, parts: &[(&Path, Schema)], meanings: &Meant
         };
         let Some((path, _)) = parts.first() else { continue }; // Proof: without parts, nothing is told.
         let told = parts.iter().find(has);
+        let is_another = |(_, schema): &(&Path, Schema)| {
+            let own = schema.fields().get(place).map(|own| own.data_type());
+            own.is_some_and(|own| !own.is_null() && !same_layout(own, field.data_type()))
+        };
+        // Readers know such values in one type alone.
+        if parts.iter().any(is_another) && meanings.decode(field.name()) {
+            let message = "shards have it in several types, and tell of a feature such as Image; give all shards one type with datasets (Dataset.cast(features))";
+            return Err(Error::schema(path, At::Field(format!("column {:?}", field.name())), message));
+        }
         if told.is_some_and(|(told, _)| told == path) {
             continue;
         }

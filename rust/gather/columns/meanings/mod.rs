@@ -125,9 +125,18 @@ impl<'s> Meant<'s> {
 
     /// Whether anything is told of the values of a column.
     pub(in crate::gather::columns) fn tell_of(&self, column: &str) -> bool {
+        self.any_of(column, |_| true)
+    }
+
+    /// Whether values of a column are read as something else than what is stored.
+    pub(in crate::gather::columns) fn decode(&self, column: &str) -> bool {
+        self.any_of(column, |meaning| matches!(meaning.feature, Some(Feature::Decoded { .. })))
+    }
+
+    fn any_of(&self, column: &str, is: impl Fn(&Meaning) -> bool) -> bool {
         let place = format!("{column:?}");
-        let tell = |known: &Meanings| known.keys().any(|at| lies_in(at, &place));
-        self.known.as_ref().map_or_else(|| tell(&meanings(self.schema)), |known| tell(&known.meanings))
+        let any = |known: &Meanings| known.iter().any(|(at, meaning)| lies_in(at, &place) && is(meaning));
+        self.known.as_ref().map_or_else(|| any(&meanings(self.schema)), |known| any(&known.meanings))
     }
 }
 
