@@ -70,6 +70,9 @@ def make_sources() -> None:
     for part in range(2):
         half = slice(part * TOTAL // 2, (part + 1) * TOTAL // 2)
         pq.write_table(pa.table({name: values[half] for name, values in columns.items()}), f"corpus/{part}.parquet")
+    Path("lacking").mkdir()
+    for part, more in enumerate(({}, {"number": range(TOTAL)})):
+        pq.write_table(pa.table({"text": columns["text"], **more}), f"lacking/{part}.parquet")
     stored = [{"bytes": None, "path": f"pictures/{number}.png"} for number in range(TOTAL)]
     features = datasets.Features({"image": datasets.Image(decode=False), "id": datasets.Value("int64")})
     images = pa.table({"image": stored, "id": range(TOTAL)}).cast(features.arrow_schema)
@@ -207,6 +210,7 @@ def cases() -> dict[str, Case]:
         "litdata": lambda out: write(out, format="litdata"),
         "shuffle": lambda out: write(out, row_order="shuffle", seed=2**63 - 1, paths="absolute"),
         "overwrite": lambda out: write(out, overwrite=True),
+        "union": lambda out: write(out, source="lacking", schema="union"),
         "table": lambda out: write(out, source=pa.table({"a": range(TOTAL)})),
         "dataset": lambda out: write(out, source=open_dataset("corpus")),
         "picked": lambda out: write(out, source=open_dataset("corpus").select(range(TOTAL - 1, -1, -1))),

@@ -181,11 +181,26 @@ def test_headers_of_gzip_with_everything(tmp_path):
     assert rows_of(path) == ROWS
 
 
+@pytest.mark.parametrize("behind", [b"g", b"garbage", b"\0\0g", b"\x28\xb5", GOOD])
+def test_what_is_behind_the_last_member_is_refused(tmp_path, behind):
+    packed = gzip.compress(GOOD)
+    said = f"at byte {len(packed) + len(behind) - len(behind.lstrip(bytes(1)))}: behind what gzip compressed come other"
+    refused(errors.FormatError, put(tmp_path, packed + behind, "jsonl.gz"), said)
+    # A member that begins is cut.
+    refused(errors.TruncatedError, put(tmp_path, packed + b"\x1f\x8b", "jsonl.gz"), f"after {len(GOOD)} unpacked bytes")
+
+
 @pytest.mark.parametrize("behind", [b"g", b"garbage", bytes(1), bytes(512), b"\x1f\x8b", b"\x28\xb5", GOOD])
-@pytest.mark.parametrize("ending", ["jsonl.gz", "jsonl.zst"])
-def test_what_is_behind_the_last_member_is_refused(tmp_path, behind, ending):
-    path = put(tmp_path, PACKINGS[ending](GOOD) + behind, ending)
+def test_what_is_behind_the_last_frame_is_refused(tmp_path, behind):
+    path = put(tmp_path, zstd(GOOD) + behind, "jsonl.zst")
     refused((errors.FormatError, errors.TruncatedError), path, f"after {len(GOOD)} unpacked bytes")
+
+
+@pytest.mark.parametrize("zeros", [1, 512, 70_000])
+def test_zeros_behind_members_of_gzip_are_padding(tmp_path, zeros):
+    packed = gzip.compress(GOOD) + bytes(zeros)
+    assert rows_of(put(tmp_path, packed, "jsonl.gz")) == ROWS
+    assert gzip.decompress(packed) == GOOD
 
 
 @pytest.mark.parametrize("ending", ["jsonl.gz", "jsonl.zst"])
@@ -281,7 +296,10 @@ def test_scores_of_members_and_of_what_is_behind_them(tmp_path, ending):
     pack = PACKINGS[ending]
     lines = b"".join(b'{"s": %d}\n' % number for number in range(100))
     assert np.array(open_scores(put(tmp_path, pack(lines[:333]) + pack(lines[333:]), ending))).tolist() == [*range(100)]
-    for behind in (b"g", bytes(512), pack(lines)[:-1]):
+    padding = bytes(512)
+    if ending == "jsonl.gz":
+        assert np.array(open_scores(put(tmp_path, pack(lines) + padding, ending))).tolist() == [*range(100)]
+    for behind in (b"g", pack(lines)[:-1], *([padding] if ending == "jsonl.zst" else [])):
         path = put(tmp_path, pack(lines) + behind, ending)
-        with pytest.raises((errors.FormatError, errors.TruncatedError), match="unpacked bytes"):
+        with pytest.raises((errors.FormatError, errors.TruncatedError), match=r"unpacked bytes|come other bytes"):
             open_scores(path)
