@@ -112,6 +112,11 @@ pub(crate) fn told(field: &Field) -> Option<(&str, Value)> {
     Some((name, told))
 }
 
+/// Whether an extension type is one of Arrow itself, which readers know.
+pub(crate) fn is_of_arrow(name: &str) -> bool {
+    name.starts_with("arrow.")
+}
+
 /// The arrays of `datasets`, `Array2D` to `Array5D`: kind, shape and the name of the type of their values.
 ///
 /// They are stored as lists of lists, whatever their shape.

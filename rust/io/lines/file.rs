@@ -11,6 +11,7 @@ use super::block::Place;
 use super::gzip::Members;
 use super::packing::{Packing, unpacking};
 use super::reader::{Blocks, Reading};
+use super::stored::Stored;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::check_here;
@@ -140,27 +141,5 @@ impl LineFile {
     /// Fails if the file changed since it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
         self.opened.check_unchanged()
-    }
-}
-
-/// A run of bytes of a file, read in order.
-pub(super) struct Stored {
-    pub(super) opened: Arc<Opened>,
-    /// The first byte that was not read yet.
-    pub(super) next: u64,
-    end: u64,
-}
-
-impl Read for Stored {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        // Proof: behind its end there is nothing.
-        let left = self.end.saturating_sub(self.next);
-        // Proof: as long as what is read into, where that is less.
-        let len = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
-        let Some(into) = into.get_mut(..len).filter(|into| !into.is_empty()) else { return Ok(0) }; // Proof: the end.
-        self.opened.read_ahead(&(self.next..self.next + len as u64));
-        self.opened.read_exact_at(into, self.next).map_err(std::io::Error::other)?;
-        self.next += len as u64;
-        Ok(len)
     }
 }

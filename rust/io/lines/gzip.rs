@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Error as IoError, Read, Result as IoResult};
 
 use flate2::bufread::GzDecoder;
 
-use super::file::Stored;
+use super::stored::Stored;
 use crate::error::{At, Error};
 use crate::exec::job::check_here;
 use crate::io::sniff::show;

@@ -32,6 +32,7 @@ mod file;
 mod gzip;
 mod packing;
 mod reader;
+mod stored;
 #[cfg(test)]
 mod tests;
 

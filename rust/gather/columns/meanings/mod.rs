@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Map, Value};
 
 use crate::error::{At, Error, Result};
-use crate::gather::columns::extension::{DATA, NAME, array_of, told};
+use crate::gather::columns::extension::{DATA, NAME, array_of, is_of_arrow, told};
 use crate::gather::columns::types::FEATURES;
 
 /// Names of classes that a message lists, and characters of each.
@@ -47,10 +47,21 @@ struct Extension {
 
 /// What is told of values. Where pyarrow does not know an extension type, `datasets` sees what it stores, and so the
 /// feature beside it: one does not stand for the other.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 struct Meaning {
     feature: Option<Feature>,
     extension: Option<Extension>,
+}
+
+/// Whether two parts mean the same. An extension type that pyarrow does not know is what it stores, also for a part that
+/// tells of none; one of Arrow itself is another type.
+fn are_alike(one: Option<&Meaning>, other: Option<&Meaning>) -> bool {
+    let extensions = [one, other].map(|it| it.and_then(|it| it.extension.as_ref()));
+    let are_alike = match extensions {
+        [Some(extension), None] | [None, Some(extension)] => !is_of_arrow(&extension.name),
+        [one, other] => one == other,
+    };
+    are_alike && feature_of(one) == feature_of(other)
 }
 
 fn feature_of(meaning: Option<&Meaning>) -> Option<&Feature> {
@@ -110,7 +121,7 @@ impl<'s> Meant<'s> {
         let has_values = |place: &String| !empty.iter().any(|empty| lies_in(place, empty));
         found.retain(|place, _| has_values(place));
         let places = known.meanings.keys().filter(|place| has_values(place)).chain(found.keys());
-        let mut places = places.filter(|&place| known.meanings.get(place) != found.get(place));
+        let mut places = places.filter(|&place| !are_alike(known.meanings.get(place), found.get(place)));
         let Some(place) = places.next() else { return Ok(()) }; // Proof: all are the same.
         let (here, there) = (found.get(place), known.meanings.get(place));
         let by = known.told_by.iter().rev().find(|(at, _)| lies_in(place, at));
