@@ -211,8 +211,10 @@ proptest! {
         let packed: Vec<u8> =
             parts.iter().flat_map(|(text, zeros)| [gzip(&[text]), vec![0; *zeros]].concat()).collect();
         let text: Vec<u8> = parts.iter().flat_map(|(text, _)| text.clone()).collect();
-        let padded = all(&dir.file("a.gz", &packed), how(block));
-        let plain = all(&dir.file("b.gz", &gzip(&[&text])), how(block));
+        // The end of one text and the start of the next may be one line.
+        let how = Reading { block_bytes: block, line_bytes: 5 * SMALL };
+        let padded = all(&dir.file("a.gz", &packed), how);
+        let plain = all(&dir.file("b.gz", &gzip(&[&text])), how);
         prop_assert_eq!(padded.0, plain.0);
         prop_assert_eq!(padded.1.unwrap(), plain.1.unwrap());
     }
