@@ -482,11 +482,13 @@ class Corpus:
         threads: int | None = None,
         io: str = "mmap",
         schema: str = "same",
+        constants: Sequence[tuple[str, bool, Sequence[str | None]]] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Corpus:
         """Open Arrow and Parquet files and JSON lines as one table, in the order given.
 
-        `progress` is called a few times a second with how many bytes of lines, unpacked, were looked at.
+        `constants` are columns that no file has: each by its name, whether its values are whole numbers, and their text
+        in each file. `progress` is called a few times a second with how many bytes of lines, unpacked, were looked at.
         """
 
     @property
@@ -494,6 +496,10 @@ class Corpus:
     @property
     def missing(self) -> str:
         """What it means that a file lacks a column: "same" if it is an error, "union" if the column is null there."""
+
+    @property
+    def constants(self) -> list[tuple[str, bool, list[str | None]]]:
+        """The columns that no file has, as they were given to `open`."""
 
     @staticmethod
     def from_stream(stream: _ArrowStream, *, columns: Sequence[str] | None = None) -> Corpus:

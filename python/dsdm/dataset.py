@@ -208,6 +208,7 @@ def open_shards(
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    hive: bool = False,
 ) -> Shards:
     """Open a corpus: its metadata is read, its rows are not.
 
@@ -218,8 +219,8 @@ def open_shards(
         globs, a ``save_to_disk`` directory or one that holds nothing but such directories, a hub cache directory, a
         ``datasets.Dataset`` or a ``pyarrow.Table``. Names that begin with ``_`` or ``.`` are no data, at any depth,
         unless a glob spells that out. Directories of several splits, configurations or series of shards, with another
-        data set below, hive columns in the names of directories, tables of Delta Lake and Iceberg, and URLs are
-        refused.
+        data set below, tables of Delta Lake and Iceberg, and URLs are refused, and without `hive` also columns in the
+        names of directories.
     columns
         The columns to read, in this order; all if not given.
     threads
@@ -245,6 +246,11 @@ def open_shards(
         integers, floats, texts, bytes, lists and decimals the widest that is needed, times of one zone those of the
         finest unit; fields of structs go by their names. 64-bit integers beside floats become float64; one that is not
         exact in it, and a time that the finer unit has no place for, is an error when its row is read.
+    hive
+        Whether the names of directories below the directory or glob hold columns (``lang=en/year=2024/0.parquet``),
+        which come behind those of the files, in their order: int64 where all values are whole numbers written as Python
+        writes them, else strings, so that ``007`` stays one; ``__HIVE_DEFAULT_PARTITION__`` is null. Names and values
+        are percent-decoded. Without it such directories are an error; a list of their files leaves the columns out.
 
     Raises
     ------
@@ -252,15 +258,18 @@ def open_shards(
         With what was looked for; for a shard that is missing, and a link to nothing.
     ValueError
         For files whose order cannot be known, or that are no one table, with how to choose. If there is no such
-        `io` or `schema`, or it is another for rows that were opened before.
+        `io` or `schema`, or it is another for rows that were opened before. With `hive`, for files whose directories
+        hold other columns than those of another, or none, naming both; for an empty value, and whole numbers of which
+        one is beyond int64.
     FormatError
         For a file that is neither Arrow nor Parquet, or is damaged; ``TruncatedError`` if it was cut.
     SchemaError
         If shards differ in their columns, or in types of which none holds the values of all, with the column and both
-        types.
+        types. With `hive`, for a column that a file holds as well.
 
     """
-    return Shards(open_source(source, columns, threads, sort=sort, partial=partial, io=io, schema=schema))
+    how: dict[str, Any] = {"sort": sort, "partial": partial, "io": io, "schema": schema, "hive": hive}
+    return Shards(open_source(source, columns, threads, **how))
 
 
 @safe_messages
@@ -275,11 +284,12 @@ def select(
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    hive: bool = False,
 ) -> "datasets.Dataset":
     """Return rows as a contiguous ``datasets.Dataset``, in the order given, repeats included.
 
     It is in memory while it fits ``memory_limit`` (a quarter of what is free, if not given), else in a file in
-    the cache of ``datasets``, memory-mapped. ``sort``, ``partial``, ``io`` and ``schema`` are
+    the cache of ``datasets``, memory-mapped. ``sort``, ``partial``, ``io``, ``schema`` and ``hive`` are
     those of :func:`open_shards`.
 
     >>> import dsdm, pyarrow as pa
@@ -289,7 +299,8 @@ def select(
     from dsdm.hf.in_memory import select_rows
 
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
-    opened = open_source(source, columns, threads, sort=sort, partial=partial, io=io, schema=schema)
+    how: dict[str, Any] = {"sort": sort, "partial": partial, "io": io, "schema": schema, "hive": hive}
+    opened = open_source(source, columns, threads, **how)
     return select_rows(for_datasets(opened), row_numbers(indices, len(opened)), limit, threads)
 
 
@@ -302,12 +313,13 @@ def open_dataset(
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    hive: bool = False,
 ) -> "datasets.Dataset":
     """Open a corpus as a ``datasets.Dataset`` whose rows stay where they are.
 
     Its ``select`` is lazy and cheap, and ``save_to_disk``, ``to_parquet`` and ``flatten_indices`` of a selection
     read the shards in the order in which rows lie, on all threads. Parquet shards are not copied. ``sort``,
-    ``partial``, ``io`` and ``schema`` are those of :func:`open_shards`.
+    ``partial``, ``io``, ``schema`` and ``hive`` are those of :func:`open_shards`.
 
     >>> import dsdm.dataset, pyarrow as pa
     >>> rows = dsdm.dataset.open_dataset(pa.table({"text": ["a", "b", "c"]}))
@@ -316,9 +328,8 @@ def open_dataset(
     """
     from dsdm.hf.lazy import open_lazily
 
-    return open_lazily(
-        for_datasets(open_source(source, columns, threads, sort=sort, partial=partial, io=io, schema=schema))
-    )
+    how: dict[str, Any] = {"sort": sort, "partial": partial, "io": io, "schema": schema, "hive": hive}
+    return open_lazily(for_datasets(open_source(source, columns, threads, **how)))
 
 
 __dir__ = public_names(globals())

@@ -177,14 +177,23 @@ def dataset_select(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    hive: bool = False,
 ) -> "Dataset":
     """Select rows of the candidate corpus by a method, as a ``datasets.Dataset``.
 
-    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`; `io` is for the shards alone.
+    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`; `io` and `hive` are for the
+    shards alone.
     """
     size = _size(selection_size)
     candidates = get_candidate_dataset(
-        path=path, data_files=data_files, cache_dir=cache_dir, num_proc=num_proc, sort=sort, partial=partial, io=io
+        path=path,
+        data_files=data_files,
+        cache_dir=cache_dir,
+        num_proc=num_proc,
+        sort=sort,
+        partial=partial,
+        io=io,
+        hive=hive,
     )
     indices = _select(
         method,
@@ -208,6 +217,7 @@ def get_candidate_dataset(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    hive: bool = False,
 ) -> "Dataset":
     """Open the candidate corpus as a ``datasets.Dataset`` over its Parquet shards, without an Arrow copy.
 
@@ -229,8 +239,9 @@ def get_candidate_dataset(
         The hub's cache directory, where shards from the hub are looked for and kept; the usual one by default.
     num_proc
         How many shards are downloaded at once, of those that are not here.
-    sort, partial, io
-        The order of the shards, whether some may be missing, and how they are read; as in :func:`dsdm.open_shards`.
+    sort, partial, io, hive
+        The order of the shards, whether some may be missing, how they are read, and whether the names of directories
+        hold columns; as in :func:`dsdm.open_shards`.
 
     Raises
     ------
@@ -245,7 +256,7 @@ def get_candidate_dataset(
         raise ValueError(message)
     globs = [data_files] if isinstance(data_files, str) else data_files
     shards = _candidates(path, globs, cache_dir, num_proc)
-    return open_dataset(shards, sort=sort, partial=partial, io=io)
+    return open_dataset(shards, sort=sort, partial=partial, io=io, hive=hive)
 
 
 def _candidates(

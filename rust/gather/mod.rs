@@ -22,6 +22,7 @@ mod units;
 
 pub use crate::exec::memory::available::default_memory_limit;
 pub use columns::common_schema::Schemas;
+pub use columns::constants::Constant;
 pub use corpus::Corpus;
 pub use estimate::Estimate;
 pub use output::{Extra, Sink, output_schema};

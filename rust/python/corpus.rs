@@ -15,13 +15,16 @@ use super::arguments::{
 };
 use super::call;
 use super::files::{FileIdentity, PinnedFile};
-use super::reports::{PlanEstimate, Written};
+use super::reports::{PlanEstimate, Written, written};
 use crate::checked;
 use crate::error::Error;
 use crate::exec::job::Job;
 use crate::gather;
 use crate::scores;
-use crate::write::{self, Naming, Options, Resumable};
+use crate::write::{self, Naming, Options};
+
+/// A column that no file has: its name, whether its values are whole numbers, and the text of that of each file.
+type Constant = (String, bool, Vec<Option<String>>);
 
 /// A table in files or in memory, read where it lies.
 #[pyclass(frozen, module = "dsdm._native")]
@@ -32,8 +35,11 @@ pub(super) struct Corpus {
 #[pymethods]
 impl Corpus {
     /// Opens files as one table, in the order given; `progress` is called with the bytes of JSON lines looked at.
+    /// `constants` are columns that no file has: a name, whether its values are whole numbers, and their text in each file.
     #[staticmethod]
-    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap", schema="same", progress=None))]
+    #[pyo3(signature = (paths, *, columns=None, threads=None, io="mmap", schema="same", constants=None,
+                        progress=None))]
+    #[allow(clippy::too_many_arguments)] // they are keywords
     fn open(
         py: Python<'_>,
         paths: Vec<PathBuf>,
@@ -41,10 +47,14 @@ impl Corpus {
         threads: Option<i64>,
         io: &str,
         schema: &str,
+        constants: Option<Vec<Constant>>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let (threads, io, schemas) = (call::threads(threads)?, call::io(io)?, schemas_named(schema)?);
-        let open = |job: &Job<'_>| gather::Corpus::open_as(job, &paths, columns.as_deref(), io, schemas);
+        // Proof: without any, there are none.
+        let constants: Vec<_> = constants.unwrap_or_default().into_iter().map(constant).collect();
+        let open =
+            |job: &Job<'_>| gather::Corpus::open_as(job, &paths, columns.as_deref(), io, schemas, constants);
         Ok(Self { inner: call::run(py, threads, progress.as_ref(), open)? })
     }
 
@@ -58,6 +68,13 @@ impl Corpus {
     #[getter]
     fn missing(&self) -> &'static str {
         self.inner.schemas().name()
+    }
+
+    /// The columns that no file has, as they were given to [`Self::open`].
+    #[getter]
+    fn constants(&self) -> Vec<Constant> {
+        let told = |one: &gather::Constant| (one.name.clone(), one.is_integer, one.values.clone());
+        self.inner.constants().iter().map(told).collect()
     }
 
     /// Borrows anything that gives an Arrow stream, such as a `pyarrow.Table`.
@@ -292,41 +309,14 @@ impl Corpus {
     }
 }
 
+fn constant((name, is_integer, values): Constant) -> gather::Constant {
+    gather::Constant { name, is_integer, values }
+}
+
 /// Batches of a corpus as a table.
 fn table(batches: Vec<RecordBatch>, corpus: &gather::Corpus) -> PyResult<PyArrowType<Table>> {
     let table = Table::try_new(batches, corpus.schema().clone());
     Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
-}
-
-/// Runs what writes an output; if it fails, its exception has a note of what can be continued.
-fn written(
-    py: Python<'_>,
-    threads: usize,
-    progress: Option<&Py<PyAny>>,
-    write: impl FnOnce(&Job<'_>) -> Result<write::Report, (Error, Option<Resumable>)> + Send,
-) -> PyResult<Written> {
-    let mut left = None;
-    let work = |job: &Job<'_>| {
-        write(job).map_err(|(error, leaves)| {
-            left = leaves;
-            error
-        })
-    };
-    let written = call::run(py, threads, progress, work).map_err(|error| {
-        // Proof: an error either way, and the later one if there is one.
-        left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
-    })?;
-    Ok(Written::from(written))
-}
-
-/// Says with an exception what can be continued.
-fn add_note(py: Python<'_>, error: &PyErr, left: &Resumable) -> PyResult<()> {
-    let finished = if left.finished == 1 { "1 shard is" } else { &format!("{} shards are", left.finished) };
-    let note = format!(
-        "{finished} finished and kept in {}; the same call continues from there",
-        left.folder.display()
-    );
-    error.value(py).call_method1("add_note", (note,)).map(drop)
 }
 
 /// The memory that a gather holds when nobody says, in bytes.

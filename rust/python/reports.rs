@@ -3,9 +3,12 @@
 use pyo3::prelude::*;
 
 use super::arguments::parsed;
+use super::call;
 use super::files::FileIdentity;
+use crate::error::{Error, Result};
+use crate::exec::job::Job;
 use crate::gather::Estimate;
-use crate::write::{Report, Verified};
+use crate::write::{Report, Resumable, Verified};
 
 /// What was written.
 #[pyclass(frozen, get_all, module = "dsdm._native")]
@@ -92,4 +95,35 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Written>()?;
     module.add_class::<PlanEstimate>()?;
     module.add_class::<VerifiedFiles>()
+}
+
+/// Runs what writes an output; if it fails, its exception has a note of what can be continued.
+pub(super) fn written(
+    py: Python<'_>,
+    threads: usize,
+    progress: Option<&Py<PyAny>>,
+    write: impl FnOnce(&Job<'_>) -> Result<Report, (Error, Option<Resumable>)> + Send,
+) -> PyResult<Written> {
+    let mut left = None;
+    let work = |job: &Job<'_>| {
+        write(job).map_err(|(error, leaves)| {
+            left = leaves;
+            error
+        })
+    };
+    let written = call::run(py, threads, progress, work).map_err(|error| {
+        // Proof: an error either way, and the later one if there is one.
+        left.map_or(Ok(()), |left| add_note(py, &error, &left)).err().unwrap_or(error)
+    })?;
+    Ok(Written::from(written))
+}
+
+/// Says with an exception what can be continued.
+fn add_note(py: Python<'_>, error: &PyErr, left: &Resumable) -> PyResult<()> {
+    let finished = if left.finished == 1 { "1 shard is" } else { &format!("{} shards are", left.finished) };
+    let note = format!(
+        "{finished} finished and kept in {}; the same call continues from there",
+        left.folder.display()
+    );
+    error.value(py).call_method1("add_note", (note,)).map(drop)
 }

@@ -70,6 +70,8 @@ def make_sources() -> None:
     for part in range(2):
         half = slice(part * TOTAL // 2, (part + 1) * TOTAL // 2)
         pq.write_table(pa.table({name: values[half] for name, values in columns.items()}), f"corpus/{part}.parquet")
+        Path(f"hive/part={'ab'[part]}/n=1").mkdir(parents=True)
+        shutil.copy(f"corpus/{part}.parquet", f"hive/part={'ab'[part]}/n=1/0.parquet")
     Path("lacking").mkdir()
     for part, more in enumerate(({}, {"number": range(TOTAL)})):
         pq.write_table(pa.table({"text": columns["text"], **more}), f"lacking/{part}.parquet")
@@ -193,6 +195,8 @@ def cases() -> dict[str, Case]:
     counted = dsdm.choose(scores, tokens=12, lengths=ones)
     copies = dsdm.choose(scores, groups=numbers, per_group=4, repeat={1: 1, 2: 2})
     replaced = dsdm.choose(ones, k=12, replace=True, seed=6)
+    hive = dsdm.open_shards("hive", hive=True)
+    of_hive = dsdm.choose(scores, tokens=12, lengths=hive.lengths("n"), groups=hive.groups("part"), like="equal")
     by_groups = ("--by", "scores.npy", "--groups", "groups.parquet:domain", "--like", "equal")
     by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {
@@ -228,6 +232,7 @@ def cases() -> dict[str, Case]:
         "budgets": lambda out: write(out, divided),
         "lengths": lambda out: write(out, counted),
         "copies": lambda out: write(out, copies),
+        "hive": lambda out: write(out, of_hive, "hive", hive=True, num_shards=12),
         "replaced": lambda out: write(out, replaced),
         "groups": command(*by_groups, "--short", "keep"),
         "rule": command(*by_rule),

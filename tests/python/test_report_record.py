@@ -352,6 +352,7 @@ def test_a_terminal_without_blocks_has_bars_of_ascii(monkeypatch):
         dtype=None,
         sort=None,
         partial=False,
+        hive=False,
     )
     assert code is None
     assert "".join(shown).isascii()

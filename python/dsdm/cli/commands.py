@@ -253,7 +253,7 @@ def materialize(
     scores_from = writing.scores_from or []
     choice = None if indices_file is not None else Choice(by or [], choosing, ruling, reading.about(by or []))
     reading.check_found([*source, *(() if choice is None else choice.sources), *scores_from])
-    found = {**reading.about(source).files, "schema": writing.schema.value}
+    found = {**reading.about(source).files, "schema": writing.schema.value, "hive": writing.hive}
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
     where = source[0] if len(source) == 1 else source
     shards = dsdm.open_shards(where, **found)

@@ -21,6 +21,7 @@ OPTIONS = {
     "fraction": "--fraction",
     "groups": "--groups",
     "gumbel": "--gumbel",
+    "hive": "--hive",
     "k": "-k",
     "key": "--key",
     "lengths": "--lengths",

@@ -55,8 +55,10 @@ class CorpusTable(MemoryMappedTable):  # type: ignore[misc]
         window, state = (self._window.start, self._window.stop), digest_of_opened(self.corpus, self.files)
         names = self.corpus.stored_names, self._schema.names
         # What is as ever is left out: fingerprints, and with them caches, stay what they were.
-        how: tuple[str, ...] = () if self.corpus.io == "mmap" else (self.corpus.io,)
+        how: tuple[Any, ...] = () if self.corpus.io == "mmap" else (self.corpus.io,)
         how = how if self.corpus.missing == "same" else (self.corpus.io, self.corpus.missing)
+        constants = self.corpus.constants
+        how = (self.corpus.io, self.corpus.missing, constants) if constants else how
         return _reopen, (self.files, *names, metadata, self.places, window, state, *how)
 
     def _renamed(self, corpus: Corpus) -> "CorpusTable":
@@ -281,9 +283,10 @@ def _reopen(
     state: str,
     io: str = "mmap",
     schema: str = "same",
+    constants: list[tuple[str, bool, list[str | None]]] | None = None,
 ) -> CorpusTable:
     _refuse_another(files, digest_of_files(files), state)
-    corpus = Corpus.open(list(files), columns=stored, io=io, schema=schema)
+    corpus = Corpus.open(list(files), columns=stored, io=io, schema=schema, constants=constants)
     # What was opened, and not what had these names just before.
     _refuse_another(files, digest_of_opened(corpus, files), state)
     return CorpusTable(corpus.for_datasets(installed()).rename(names, metadata), files, places, range(*window))

@@ -91,7 +91,10 @@ def digest_of_source(source: "Source") -> str | None:
         return digest_of(source.dataset._fingerprint, repr(source.corpus.schema.names))  # noqa: SLF001 - no public name
     if not source.files:
         return None
-    return digest_of(digest_of_opened(source.corpus, source.files), source.corpus.schema.serialize().to_pybytes())
+    schema = source.corpus.schema.serialize().to_pybytes()
+    # Links can give the same files other directories.
+    added = [repr(source.corpus.constants)] if source.corpus.constants else []
+    return digest_of(digest_of_opened(source.corpus, source.files), schema, *added)
 
 
 def digest_of_selection(source: "Source", rows: NDArray[np.int64]) -> str | None:

@@ -32,7 +32,14 @@ __all__ = [
 ]
 
 
-def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = None, partial: bool = False) -> Found:
+def find(
+    what: PathLike | Iterable[PathLike],
+    use: Use,
+    *,
+    sort: str | None = None,
+    partial: bool = False,
+    hive: bool = False,
+) -> Found:
     """Return the files that a path, a glob, a directory or a list of these means, in their order.
 
     Raises
@@ -44,12 +51,12 @@ def find(what: PathLike | Iterable[PathLike], use: Use, *, sort: str | None = No
 
     """
     check_sort(sort)
-    options = Options(use, sort, partial)
+    options = Options(use, sort, partial, hive)
     if isinstance(what, str | bytes | os.PathLike):
-        refuse_unused([what], sort, partial=partial)
+        refuse_unused([what], sort, partial=partial, hive=hive)
         return _open(local(what), options)
     what = list(what)
-    refuse_unused(what, sort, partial=partial)
+    refuse_unused(what, sort, partial=partial, hive=hive)
     found = Found()
     for path in what:
         found.add(_open(local(path), options))
@@ -62,7 +69,7 @@ def is_searched(path: PathLike) -> bool:
     return os.path.isdir(text) or (glob.has_magic(text) and not os.path.lexists(text))  # noqa: PTH112
 
 
-def refuse_unused(paths: list[PathLike], sort: str | None, *, partial: bool) -> None:
+def refuse_unused(paths: list[PathLike], sort: str | None, *, partial: bool, hive: bool = False) -> None:
     """Fail where an option says how files are found, and nothing is searched.
 
     Raises
@@ -71,8 +78,9 @@ def refuse_unused(paths: list[PathLike], sort: str | None, *, partial: bool) -> 
         Naming the option and the first of the paths.
 
     """
-    given = "partial=True" if partial else f"sort={sort!r}"
-    if (partial or sort is not None) and paths and not any(map(is_searched, paths)):
+    options = {"partial=True": partial, f"sort={sort!r}": sort is not None, "hive=True": hive}
+    given = next((name for name, is_given in options.items() if is_given), None)
+    if given is not None and paths and not any(map(is_searched, paths)):
         many = "are files, in the order given" if len(paths) > 1 else "is a file"
         named = os.fsdecode(local(paths[0])) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
         message = f"{given} is for directories and globs, and {named} {many}; leave it out"
@@ -129,5 +137,5 @@ def _open(path: str, options: Options) -> Found:
     if os.path.isdir(path):  # noqa: PTH112
         return open_folder(path, options)
     if os.path.lexists(path) or not glob.has_magic(path):
-        return Found([path])
+        return Found([path], below=[os.path.basename(path)])  # noqa: PTH119
     return open_glob(path, options)

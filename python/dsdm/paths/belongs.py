@@ -37,7 +37,6 @@ _SCORE_KINDS = {
 
 # What datasets' map and filter leave in its cache, beside the shards.
 _LEFTOVER = re.compile(r"cache-[0-9a-f]{16}(_\d{5}_of_\d{5})?\.arrow")
-_HIVE = re.compile(r"[^=/]+=[^/]*")
 
 _MARKS = {
     "_delta_log": "Delta Lake",
@@ -95,12 +94,6 @@ def is_hidden(name: str) -> bool:
 def is_leftover(name: str, beside: Iterable[str]) -> bool:
     """Return whether a file is what datasets left in a directory of its cache, where these entries are."""
     return "dataset_info.json" in beside and _LEFTOVER.fullmatch(name) is not None
-
-
-def hive_column(path: str) -> str | None:
-    """Return the name of the column that a relative path's directories hold, if they do."""
-    folders = path.split("/")[:-1]
-    return next((name.split("=")[0] for name in folders if _HIVE.fullmatch(name)), None)
 
 
 def data_set_kind(folder: str, names: set[str]) -> str | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from dsdm._native import json_bytes
 from dsdm.errors import FormatError
 from dsdm.paths import complete, order
-from dsdm.paths.belongs import LINES, ROWS, TABLES, Tree, Use, data_set_kind, hive_column, walk
+from dsdm.paths.belongs import LINES, ROWS, TABLES, Tree, Use, data_set_kind, walk
+from dsdm.paths.hive.columns import first_key
 from dsdm.paths.hub.card import read_card
 from dsdm.paths.named import place_of, tells_place
 from dsdm.paths.saved import STATE, saved_shards
@@ -28,6 +29,8 @@ class Options:
     use: Use
     sort: str | None = None
     partial: bool = False
+    hive: bool = False
+    """Whether the names of directories hold columns, which are wanted."""
 
 
 @dataclass
@@ -38,10 +41,13 @@ class Found:
     places: list[str] = field(default_factory=list)
     """The directories and globs that were opened, and the directories that links in them lead to: what is written there
     would be read as well."""
+    below: list[str] = field(default_factory=list)
+    """The path of each file below the directory or the glob that was given."""
 
-    def add(self, other: "Found") -> None:
-        """Add what another path means behind."""
+    def add(self, other: "Found", under: str = "") -> None:
+        """Add what another path means behind, which lies in a directory of this one."""
         self.files += other.files
+        self.below += [f"{under}/{path}" if under else path for path in other.below]
         self.places += other.places
 
 
@@ -64,11 +70,12 @@ def open_folder(folder: str, options: Options) -> Found:
     if kind == "dataset_dict.json":
         _refuse_splits(folder)
     if kind == "state.json" or (kind == "dsdm.json" and "state.json" in names):
-        return Found(saved_shards(folder), [folder])
+        shards = saved_shards(folder)
+        return Found(shards, [folder], [os.path.basename(shard) for shard in shards])  # noqa: PTH119
     tree = walk(folder, options.use)
     for path, below in tree.sets.items():
         refuse_table(f"{folder}/{path}", below)
-    refuse_hive(folder, [*tree.files, *(f"{path}/" for path in tree.sets)])
+    refuse_hive(folder, options, [*tree.files, *(f"{path}/" for path in tree.sets)])
     if not tree.files and not tree.sets:
         _refuse_nothing(folder, options.use)
     # What load_dataset does not read, as .npy, its card does not speak of.
@@ -94,15 +101,16 @@ def refuse_table(folder: str, kind: str | None) -> None:
         raise ValueError(message)
 
 
-def refuse_hive(where: str, paths: list[str]) -> None:
-    """Fail where directories hold a column: rows read without it would not be what other readers give."""
-    for path in paths:
-        column = hive_column(path)
+def refuse_hive(where: str, options: Options, paths: list[str]) -> None:
+    """Fail where directories hold a column that nobody asked for: rows without it are not what other readers give."""
+    for path in () if options.hive else paths:
+        column = first_key(path)
         if column is not None:
+            without = "give the files as a list to read them without it"
+            how = f"hive=True adds it as a column; {without}" if options.use is ROWS else without
             message = (
                 f"{where}: the column {column!r} is in the names of directories ({os.path.dirname(path)}/) and not "  # noqa: PTH120
-                "in the files (hive partitioning), and would be lost; give the files as a list to read them without "
-                "it, or write them again with it"
+                f"in the files (hive partitioning), and would be lost; {how}"
             )
             raise ValueError(message)
 
@@ -179,9 +187,9 @@ def _refuse_made_here(where: str, path: str) -> None:
 def _files(folder: str, tree: Tree, options: Options) -> Found:
     """Return the files below a directory that holds no data sets."""
     one_kind(folder, tree.files, options.use)
-    complete.check(folder, tree.files, lambda _: True, partial=options.partial, folders=tree.folders)
+    complete.check(folder, tree.files, lambda _: True, partial=options.partial, many=options.hive, folders=tree.folders)
     files = order.in_order(folder, tree.files, options.sort, gaps=options.partial)
-    return Found([os.path.join(folder, path) for path in files], [folder, *tree.linked])  # noqa: PTH118
+    return Found([os.path.join(folder, path) for path in files], [folder, *tree.linked], files)  # noqa: PTH118
 
 
 def _data_sets(folder: str, tree: Tree, options: Options) -> Found:
@@ -194,7 +202,7 @@ def _data_sets(folder: str, tree: Tree, options: Options) -> Found:
         complete.check_numbers(folder, list(paths), tree.folders)
     found = Found([], [folder, *tree.linked])
     for path in order.in_order(folder, paths, options.sort, gaps=options.partial):
-        found.add(open_folder(f"{folder}/{paths[path]}", options))
+        found.add(open_folder(f"{folder}/{paths[path]}", options), paths[path])
     return found
 
 

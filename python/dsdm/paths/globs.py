@@ -101,23 +101,25 @@ def would_read(text: str, target: str) -> bool:
 
 
 def _files(pattern: Pattern, files: list[str], options: Options) -> Found:
-    refuse_hive(pattern.text, files)
+    refuse_hive(pattern.text, options, files)
     refuse_table(pattern.base or ".", None)
     _refuse_twice(pattern, files)
     files, sets = _data_sets_of(pattern, files)
     check_data_sets(pattern.base or ".", sets, [path for path in files if _set_of(path, sets) is None])
     one_kind(pattern.text, files, options.use)
     where = pattern.base or "."
-    complete.check(where, files, pattern.matches, partial=options.partial, many=pattern.many or bool(sets))
+    complete.check(
+        where, files, pattern.matches, partial=options.partial, many=pattern.many or bool(sets) or options.hive
+    )
     ordered = order.in_order(pattern.text, files, options.sort, gaps=options.partial)
-    return Found([pattern.path(path) for path in ordered], [pattern.text])
+    return Found([pattern.path(path) for path in ordered], [pattern.text], ordered)
 
 
 def _folders(pattern: Pattern, folders: list[str], options: Options) -> Found:
     found = Found([], [pattern.text])
     paths = {f"{path}/all": path for path in folders}
     one_split(pattern.base or ".", named_splits(paths))
-    refuse_hive(pattern.text, list(paths))
+    refuse_hive(pattern.text, options, list(paths))
     kinds = {path: data_set_kind(pattern.path(path), set(os.listdir(pattern.path(path)))) for path in folders}  # noqa: PTH208
     if "dsdm.json" in kinds.values():
         sets = {path: kind for path, kind in kinds.items() if kind is not None}
@@ -125,7 +127,7 @@ def _folders(pattern: Pattern, folders: list[str], options: Options) -> Found:
     if not options.partial:
         complete.check_numbers(pattern.text, list(paths), (), lambda path: pattern.matches(os.path.dirname(path)))  # noqa: PTH120
     for path in order.in_order(pattern.text, paths, options.sort, gaps=options.partial):
-        found.add(open_folder(pattern.path(paths[path]), options))
+        found.add(open_folder(pattern.path(paths[path]), options), paths[path])
     return found
 
 

@@ -22,7 +22,7 @@ from dsdm.rows.releases import installed
 from dsdm.rows.request import Request, chosen_rows, open_request, planned, told_selection
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
-from dsdm.rows.sources import Source, identity_of, in_files
+from dsdm.rows.sources import Source, hive_of, identity_of, in_files
 from dsdm.rows.told.description import describe
 from dsdm.selection.record.check import as_recorded
 from dsdm.selection.record.provenance import as_json
@@ -101,6 +101,7 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    hive: bool = False,
 ) -> Report:
     """Write rows as a dataset directory.
 
@@ -192,9 +193,9 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
     progress
         A bar; on a terminal and in a notebook, if not given. Elsewhere the log (``logging.INFO``) has a line every ten
         seconds.
-    sort, partial, io, schema
+    sort, partial, io, schema, hive
         The order of the source's files and whether some may be missing, for directories and globs, how they are read,
-        and whether they may lack columns; as in :func:`open_shards`.
+        whether they may lack columns, and whether directories hold columns by their names; as in :func:`open_shards`.
 
     Raises
     ------
@@ -301,7 +302,7 @@ def _as_told(record: dict[str, Any], source: Source, chosen: dict[str, Any] | No
     Which rows of its files a dataset has is not told: that it picks some is, so that nobody takes them for all.
     """
     mapped = {} if source.mapping is None else {"mapped": True}
-    return {**record, **mapped, **({} if chosen is None else {"chosen": chosen})}
+    return {**record, **mapped, **hive_of(source.corpus), **({} if chosen is None else {"chosen": chosen})}
 
 
 def _log(request: Request, rows: NDArray[np.int64], extras: "pa.Table | None", written: int, seconds: float) -> None:

@@ -68,6 +68,7 @@ class Arguments:
     partial: bool
     io: Io
     schema: Schema
+    hive: bool
 
 
 @dataclass(frozen=True)

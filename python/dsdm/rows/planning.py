@@ -92,6 +92,7 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    hive: bool = False,
 ) -> Plan:
     """Return what :func:`materialize` would read, write and hold; nothing is written.
 
@@ -104,7 +105,7 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     format, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards, content_defined_chunking,
     threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
-    sort, partial, io, schema
+    sort, partial, io, schema, hive
         As there.
     split, card, resume, verify, overwrite, paths, selection, progress
         Are looked at as there, and change nothing here. Scores of another number of rows are refused as there.

@@ -60,6 +60,7 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
         partial=arguments.partial,
         io=arguments.io,
         schema=arguments.schema,
+        hive=arguments.hive,
         progress=arguments.progress,
     )
     if arguments.out_dir is not None:

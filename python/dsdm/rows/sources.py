@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from dsdm._native import Corpus, PinnedFile, check_files
 from dsdm.checks import Io, Schema, Sort, check_flag, check_io, check_schema, check_threads
 from dsdm.errors import SchemaError
 from dsdm.paths import ROWS, absolute, absolute_place, check_sort, find
+from dsdm.paths.hive.columns import HiveColumn, as_told, columns_of, of_told
 from dsdm.rows.progress import opening
 from dsdm.rows.row_numbers import check_range
 
@@ -54,6 +55,7 @@ class Source:
             self.places,
             self.corpus.io,
             self.corpus.missing,
+            self.corpus.constants,
         )
 
     def __len__(self) -> int:
@@ -76,11 +78,17 @@ def open_source(
     partial: bool = False,
     io: Io = "mmap",
     schema: Schema = "same",
+    hive: bool = False,
+    told: Mapping[str, Any] | None = None,
     progress: bool | None = None,
 ) -> Source:
-    """Open whatever rows can be read from, with these columns alone. JSON lines are looked at, which has a progress."""
+    """Open whatever rows can be read from, with these columns alone. JSON lines are looked at, which has a progress.
+
+    Files have the columns that were `told` of their directories, or with `hive` those that the names of these hold.
+    """
     check_sort(sort)
     check_flag("partial", partial)
+    check_flag("hive", hive)
     check_threads(threads)
     check_io(io)
     check_schema(schema)
@@ -91,34 +99,47 @@ def open_source(
         columns = list(columns)
     paths = isinstance(source, list | tuple) and all(isinstance(item, str | bytes | os.PathLike) for item in source)
     if paths or isinstance(source, str | bytes | os.PathLike):
-        found = find(source, ROWS, sort=sort, partial=partial)
+        found = find(source, ROWS, sort=sort, partial=partial, hive=hive)
         if not found.files:
             message = "the list of shards is empty; name at least one .arrow, .parquet or .jsonl file"
             raise ValueError(message)
         label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
-        with opening(shown=progress) as told:
-            corpus = Corpus.open(files, columns=columns, threads=threads, io=io, schema=schema, progress=told)
+        added = columns_of(files, found.below) if hive else of_told(told, len(files))
+        how: dict[str, Any] = {"threads": threads, "io": io, "schema": schema, "constants": added}
+        with opening(shown=progress) as on_progress:
+            corpus = Corpus.open(files, columns=columns, progress=on_progress, **how)
         return Source(corpus, None, files, label, places=places)
     for name, given in (("sort", sort), ("partial", partial or None)):
         if given is not None:
             message = f"{name}={given!r} is for directories and globs, and these rows are opened already; leave it out"
             raise ValueError(message)
     opened = _open_opened(source, columns)
-    if io not in ("mmap", opened.corpus.io):
+    _refuse_options(opened.corpus, io, schema, hive=hive)
+    return opened
+
+
+def _refuse_options(corpus: Corpus, io: str, schema: str, *, hive: bool) -> None:
+    """Refuse options that say how files are opened, for rows that were opened otherwise."""
+    if io not in ("mmap", corpus.io):
         message = (
             f'io="{io}" is for files that this call opens, and these rows are opened already; '
             f'open their files by dsdm.open_shards(paths, io="{io}")'
         )
         raise ValueError(message)
-    if schema not in ("same", opened.corpus.missing):
+    if schema not in ("same", corpus.missing):
         message = (
             f'schema="{schema}" is for files that this call opens, and these rows are opened already; '
             f'open their files by dsdm.open_shards(paths, schema="{schema}")'
         )
         raise ValueError(message)
-    return opened
+    if hive and not corpus.constants:
+        message = (
+            "hive=True is for directories and globs that this call opens, and these rows are opened already; "
+            "open their directory by dsdm.open_shards(path, hive=True)"
+        )
+        raise ValueError(message)
 
 
 def in_files(source: Source) -> bool:
@@ -130,10 +151,16 @@ def in_files(source: Source) -> bool:
     return all(hasattr(block, "path") or hasattr(block, "corpus") for block in blocks)
 
 
-def identity_of(source: Source) -> dict[str, str]:
+def identity_of(source: Source) -> dict[str, Any]:
     """Return what must be the same in a run that continues another, beside the files: their columns, and a dataset."""
     schema = {} if source.corpus.missing == "same" else {"schema": source.corpus.missing}
-    return schema if source.dataset is None else {**schema, "dataset": source.dataset._fingerprint}
+    opened = {**schema, **hive_of(source.corpus)}
+    return opened if source.dataset is None else {**opened, "dataset": source.dataset._fingerprint}
+
+
+def hive_of(corpus: Corpus) -> dict[str, Any]:
+    """Return what is told of the columns that the names of directories hold, where there are any."""
+    return {"hive": as_told(corpus.constants)} if corpus.constants else {}
 
 
 def _open_opened(source: Any, columns: list[str] | None) -> Source:
@@ -154,10 +181,12 @@ def _again_from_files(
     places: tuple[str, ...],
     io: str,
     schema_of_files: str = "same",
+    constants: list[HiveColumn] | None = None,
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(pinned)
-    corpus = Corpus.open([one.file.path for one in pinned], columns=stored, io=io, schema=schema_of_files)
+    paths = [one.file.path for one in pinned]
+    corpus = Corpus.open(paths, columns=stored, io=io, schema=schema_of_files, constants=constants)
     # What was opened, and not what had these names just before.
     check_files(pinned)
     corpus.check_named()

@@ -11,6 +11,7 @@ from dsdm._native import Corpus, prepare_arrays
 from dsdm.checks import Schema
 from dsdm.errors import FormatError, SourceChangedError
 from dsdm.paths.belongs import ROWS
+from dsdm.paths.hive.columns import of_told
 from dsdm.selection.fields import field_of, has_field
 from dsdm.selection.rules.origin import Placed, identities_of
 
@@ -72,10 +73,12 @@ def read_column(
     schema: Schema = "same",
     *,
     named: str | None = None,
+    hive: Any = None,
 ) -> Placed:
     """Read a column of all rows of Parquet or Arrow files; of the only one that there is, no name is needed.
 
-    They are `named` in messages as those who asked named them.
+    They are `named` in messages as those who asked named them. What was told of the columns of their directories is
+    `hive`.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def read_column(
         If there is no such column, with those that there are.
 
     """
-    corpus = Corpus.open(list(paths), threads=threads, schema=schema)
+    corpus = Corpus.open(list(paths), threads=threads, schema=schema, constants=of_told(hive, len(paths)))
     names = corpus.schema.names
     column = names[0] if column is None and len(names) == 1 else column
     first = os.fspath(paths[0]) if named is None else named

@@ -1,8 +1,10 @@
 //! Where a part has the columns of its corpus, and how they come into the types that all parts have in common.
 
+use std::iter::repeat_n;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, new_null_array};
+use arrow::array::{ArrayRef, Int64Array, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -17,6 +19,8 @@ use crate::exec::catch_panic::guard;
 
 /// Bytes of an offset.
 const OFFSET: u64 = 4;
+/// Of texts in one array.
+const MOST_BYTES: usize = i32::MAX as usize;
 
 /// A column that a part has in another type than the corpus.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +39,18 @@ enum Column {
     Other(usize, Widened),
     /// The part does not have it: all of its values are null.
     Missing(DataType),
+    /// No file has it, and it is this number in all rows of the part.
+    Integer(i64),
+    /// As that, this text.
+    Text(Arc<str>),
+}
+
+/// What a column that no file has is in all rows of a part.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null(DataType),
+    Integer(i64),
+    Text(Arc<str>),
 }
 
 /// The columns of a corpus, in a part of it.
@@ -66,6 +82,18 @@ impl PartColumns {
         Self { columns, places }
     }
 
+    /// The columns with others that no file has: in each place the value of one of those, or the next of the columns.
+    pub(crate) fn with_values(self, values: Vec<Option<Value>>) -> Result<Self> {
+        let mut own = self.columns.into_iter();
+        let columns = values.into_iter().map(|value| match value {
+            Some(Value::Null(common)) => Ok(Column::Missing(common)),
+            Some(Value::Integer(number)) => Ok(Column::Integer(number)),
+            Some(Value::Text(text)) => Ok(Column::Text(text)),
+            None => own.next().ok_or_else(|| checked::impossible("a column of no part")),
+        });
+        Ok(Self::of(columns.collect::<Result<_>>()?))
+    }
+
     /// Some of the columns, in this order.
     pub(crate) fn select(&self, columns: &[usize]) -> Result<Self> {
         let columns = columns.iter().map(|&column| checked::get(&self.columns, column).cloned());
@@ -80,6 +108,15 @@ impl PartColumns {
     /// Whether all columns are here, in types that come out as those of the corpus.
     pub(crate) fn are_here(&self) -> bool {
         self.columns.iter().all(|column| matches!(column, Column::Here(_)))
+    }
+
+    /// How many rows a batch may have at most: the offsets of texts have 32 bits.
+    pub(crate) fn most_rows(&self) -> usize {
+        let most = |column: &Column| match column {
+            Column::Text(text) => MOST_BYTES / text.len().max(1),
+            _ => usize::MAX,
+        };
+        self.columns.iter().map(most).fold(usize::MAX, usize::min)
     }
 
     /// About how many bytes the columns take in the types of the corpus, given what they take as they are stored.
@@ -99,6 +136,8 @@ impl PartColumns {
                     stored(&[*place])?.saturating_mul(growth(own, common)).max(fixed(common))
                 }
                 Column::Missing(common) => fixed(common).max(rows.saturating_mul(OFFSET)),
+                Column::Integer(_) => fixed(&DataType::Int64),
+                Column::Text(text) => rows.saturating_mul(OFFSET.saturating_add(text.len() as u64)),
             };
             all = all.saturating_add(bytes);
         }
@@ -125,6 +164,10 @@ impl PartColumns {
                 Column::Here(_) => next()?.clone(),
                 Column::Other(_, widened) => widened.of(path, field.name(), next()?, &row_of)?,
                 Column::Missing(common) => new_null_array(common, batch.num_rows()),
+                Column::Integer(number) => Arc::new(Int64Array::from_value(*number, batch.num_rows())),
+                Column::Text(text) => guard(path, &At::File, "repeating a text", || {
+                    Ok::<_, ArrowError>(Arc::new(repeated(text, batch.num_rows())) as ArrayRef)
+                })?,
             };
             fields.push(Field::new(field.name(), made.data_type().clone(), true));
             columns.push(made);
@@ -140,7 +183,7 @@ impl Column {
     fn place(&self) -> Option<usize> {
         match self {
             Self::Here(place) | Self::Other(place, _) => Some(*place),
-            Self::Missing(_) => None,
+            Self::Missing(_) | Self::Integer(_) | Self::Text(_) => None,
         }
     }
 }
@@ -176,6 +219,11 @@ impl Widened {
             Err(Error::schema(path, at.clone(), message))
         })
     }
+}
+
+/// A text in so many rows, which are at most [`PartColumns::most_rows`].
+fn repeated(text: &str, rows: usize) -> StringArray {
+    StringArray::from_iter_values(repeat_n(text, rows))
 }
 
 /// How many times as many bytes values take in another type, at most.

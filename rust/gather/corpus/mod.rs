@@ -17,6 +17,9 @@ use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::{
     Schemas, all_columns, check_names, common_schema, no_more_columns, positions,
 };
+use crate::gather::columns::constants::{
+    Constant, check_constants, join_constants, with_constants, without_constants,
+};
 use crate::gather::columns::part_columns::PartColumns;
 use crate::gather::columns::types::own_features;
 use crate::gather::source::{CorpusPart, MemoryPart, open_parts};
@@ -38,6 +41,8 @@ pub struct Corpus {
     stored: Vec<String>,
     /// What a file may lack.
     schemas: Schemas,
+    /// Columns that no file has, all that there are.
+    constants: Arc<[Constant]>,
     units: Arc<Units>,
     /// What may be unpacked at once.
     most: UnpackLimit,
@@ -55,21 +60,24 @@ impl Corpus {
     /// A file that cannot be opened, is none of these, is cut or damaged; files whose columns
     /// differ in name or type; a column type that has no counterpart in `datasets`.
     pub fn open(job: &Job<'_>, paths: &[PathBuf], columns: Option<&[String]>, io: Io) -> Result<Self> {
-        Self::open_as(job, paths, columns, io, Schemas::Same)
+        Self::open_as(job, paths, columns, io, Schemas::Same, Vec::new())
     }
 
-    /// As [`Self::open`], of files that may lack columns.
+    /// As [`Self::open`], of files that may lack columns, and with columns that none of them has behind theirs.
     ///
     /// # Errors
-    /// As for that.
+    /// As for that; a column of that kind that a file has too.
     pub fn open_as(
         job: &Job<'_>,
         paths: &[PathBuf],
         columns: Option<&[String]>,
         io: Io,
         schemas: Schemas,
+        constants: Vec<Constant>,
     ) -> Result<Self> {
-        let corpus = Self::new(open_parts(job, paths, columns, io)?, columns, schemas)?;
+        let in_files = columns.map(|columns| without_constants(&constants, columns));
+        let parts = open_parts(job, paths, in_files.as_deref(), io)?;
+        let corpus = Self::new(parts, columns, schemas, constants)?;
         Ok(Self { io, ..corpus })
     }
 
@@ -82,10 +90,15 @@ impl Corpus {
         batches: &[RecordBatch],
         columns: Option<&[String]>,
     ) -> Result<Self> {
-        Self::new(vec![Arc::new(MemoryPart::new(schema, batches))], columns, Schemas::Same)
+        Self::new(vec![Arc::new(MemoryPart::new(schema, batches))], columns, Schemas::Same, Vec::new())
     }
 
-    fn new(parts: Vec<Arc<dyn CorpusPart>>, names: Option<&[String]>, schemas: Schemas) -> Result<Self> {
+    fn new(
+        parts: Vec<Arc<dyn CorpusPart>>,
+        names: Option<&[String]>,
+        schemas: Schemas,
+        constants: Vec<Constant>,
+    ) -> Result<Self> {
         let Some(first) = parts.first() else {
             return Err(Error::Value("at least one file is needed".to_owned()));
         };
@@ -94,8 +107,10 @@ impl Corpus {
             Schemas::Same => first.schema().as_ref(),
             Schemas::Union => &all_columns(&there),
         };
+        check_constants(&constants, &there)?;
+        let with_all = with_constants(all, &constants);
         let stored: Vec<String> = if let Some(names) = names {
-            check_names(all, names)?;
+            check_names(&with_all, names)?;
             names.to_vec()
         } else {
             if all.fields().is_empty() {
@@ -105,14 +120,16 @@ impl Corpus {
             if schemas == Schemas::Same {
                 there.iter().try_for_each(|&part| no_more_columns((first.path(), all), part))?;
             }
-            all.fields().iter().map(|field| field.name().clone()).collect()
+            with_all.fields().iter().map(|field| field.name().clone()).collect()
         };
-        let find = |&part: &(&Path, &Schema)| positions(part, &stored, first.path(), schemas);
+        let in_files = without_constants(&constants, &stored);
+        let find = |&part: &(&Path, &Schema)| positions(part, &in_files, first.path(), schemas);
         let places: Vec<_> = there.iter().map(find).collect::<Result<_>>()?;
-        let (schema, columns) = common_schema(&there, &stored, &places)?;
+        let found = common_schema(&there, &in_files, &places)?;
+        let (schema, columns) = join_constants(&constants, &stored, found)?;
         let (schema, units) = (Arc::new(own_features(schema)), Arc::new(Units::of(&parts)?));
-        let (most, io) = (UnpackLimit::default(), Io::default());
-        Ok(Self { parts, schema, columns, stored, schemas, units, most, io })
+        let (most, io, constants) = (UnpackLimit::default(), Io::default(), constants.into());
+        Ok(Self { parts, schema, columns, stored, schemas, constants, units, most, io })
     }
 
     /// The schema that rows come out with.
@@ -128,6 +145,11 @@ impl Corpus {
     /// What a file may lack.
     pub fn schemas(&self) -> Schemas {
         self.schemas
+    }
+
+    /// The columns that no file has, also those that were not chosen.
+    pub fn constants(&self) -> &[Constant] {
+        &self.constants
     }
 
     /// The number of rows.

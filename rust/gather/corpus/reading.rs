@@ -1,5 +1,6 @@
 //! Rows of a unit, in the types of the corpus.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
@@ -53,6 +54,7 @@ impl Corpus {
         let (schema, part) = (self.schema.clone(), part.clone());
         let (columns, wanted) = (columns.clone(), wanted.to_vec());
         let before = part.unit_rows().iter().take(index).try_fold(0, |sum, &rows| checked::add(sum, rows))?;
+        let batches = in_pieces(batches, columns.most_rows());
         let mut read = 0;
         let made = move |batch: Result<RecordBatch>| {
             let made = batch.and_then(|batch| {
@@ -77,6 +79,21 @@ impl Corpus {
         let batch = batch.filter(|batch| alike(batch, &self.schema));
         batch.map(|batch| canonical(&self.schema, part.path(), &batch)).transpose()
     }
+}
+
+/// Batches cut to so many rows at most.
+fn in_pieces(batches: Batches, most: usize) -> Batches {
+    Box::new(batches.flat_map(move |batch| -> Batches {
+        match batch {
+            Ok(batch) if batch.num_rows() > most => {
+                let rows = batch.num_rows();
+                Box::new(
+                    (0..rows).step_by(most).map(move |start| Ok(batch.slice(start, most.min(rows - start)))),
+                )
+            }
+            whole => Box::new(once(whole)),
+        }
+    }))
 }
 
 /// So many rows without any column.

@@ -86,6 +86,12 @@ class Reporting:
             "--bins", parser=whole_number, metavar="N", help="So many bins of a histogram.", rich_help_panel=_SHOWN
         ),
     ] = 40
+    hive: Annotated[
+        bool,
+        typer.Option(
+            "--hive", help="Directories of --corpus that are named KEY=VALUE hold columns: take them as such."
+        ),
+    ] = False
     data_dir: opt.DataDir = None
     trust_path: Annotated[
         list[Path] | None,

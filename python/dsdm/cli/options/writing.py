@@ -121,6 +121,10 @@ class Writing:
         Schema,
         typer.Option("--schema", help="Shards have the same columns, or those of all: null where one is missing."),
     ] = Schema.same
+    hive: Annotated[
+        bool,
+        typer.Option("--hive", help="Directories named KEY=VALUE hold columns: add them behind those of the files."),
+    ] = False
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written, and write nothing.")
     ] = False

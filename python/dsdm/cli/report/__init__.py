@@ -69,17 +69,21 @@ def report(
     reading.check_used([options["scores"]] if asked.scores else [])
     if asked.corpus:
         where = asked.corpus[0] if len(asked.corpus) == 1 else asked.corpus
-        options["corpus"] = dsdm.open_shards(where, **reading.about(asked.corpus).files, schema="union")
+        found = reading.about(asked.corpus).files
+        options["corpus"] = dsdm.open_shards(where, **found, schema="union", hive=asked.hive)
+    elif asked.hive:
+        message = "--hive is for the directories of --corpus, and none is given"
+        raise typer.BadParameter(message)
     options |= {"groups": _groups(asked.groups), "lengths": _lengths(asked.lengths)}
-    found = _in_words(dsdm.report(*what, **options))
+    made = _in_words(dsdm.report(*what, **options))
     if html is not None:
-        found.save(html, overwrite=overwrite)
+        made.save(html, overwrite=overwrite)
     if as_json:
-        say_json(found.to_dict())
+        say_json(made.to_dict())
         return
     encoding = sys.stdout.encoding or "ascii"
     marks = BLOCKS if encoding.lower().startswith("utf") else _PLAIN
-    for line in as_text(found.selections, found.overlaps, marks):
+    for line in as_text(made.selections, made.overlaps, marks):
         say(line.encode(encoding, "backslashreplace").decode(encoding))
 
 

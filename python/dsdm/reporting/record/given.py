@@ -44,6 +44,8 @@ class Given:
     sources: list[FileIdentity] = field(default_factory=list)
     """The files of the corpus, as they were; none where nothing tells them."""
     mapped: bool = False
+    hive: Mapping[str, Any] | None = None
+    """The columns of the corpus that the names of its directories hold."""
     cut: Mapping[str, Any] | None = None
     seed: int | None = None
     tokens: int | None = None
@@ -163,6 +165,7 @@ def _of_directory(manifest: Manifest, trust: Trust, data_dir: PathLike | None, t
         files=files,
         sources=manifest.sources,
         mapped=manifest.mapped,
+        hive=manifest.hive,
         cut=how["cut"] if isinstance(how.get("cut"), Mapping) else None,
         seed=_seed(how),
         tokens=how["tokens"] if type(how.get("tokens")) is int else None,

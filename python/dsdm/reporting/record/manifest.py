@@ -14,6 +14,7 @@ from typing import Any
 
 from dsdm._native import FileIdentity, json_bytes
 from dsdm.errors import ChecksumError, FormatError
+from dsdm.paths.hive.columns import of_told
 from dsdm.paths.named import place_of
 from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.told import KNOWN
@@ -38,6 +39,8 @@ class Manifest:
     """Of the shards that are there: a draw of rows that have none is not repeated for a number in a file."""
     mapped: bool
     """Whether the rows are numbered otherwise than those of the sources."""
+    hive: dict[str, Any] | None
+    """The columns that the names of directories hold, as they were told."""
 
 
 def read_manifest(folder: str) -> Manifest:
@@ -80,7 +83,19 @@ def read_manifest(folder: str) -> Manifest:
         sources=sources,
         nbytes=_nbytes(folder, _field(path, fields, "shards", list)),
         mapped=_field(path, selection, "mapped", bool, "selection.mapped", optional=True) is True,
+        hive=_hive(path, selection, len(sources)),
     )
+
+
+def _hive(path: Path, selection: dict[str, Any], files: int) -> dict[str, Any] | None:
+    """Return what the manifest tells of the columns that the names of directories hold."""
+    told: dict[str, Any] | None = _field(path, selection, "hive", dict, "selection.hive", optional=True)
+    try:
+        of_told(told, files)
+    except ValueError as error:
+        message = f"{path}: selection.hive is wrong: {error}; write the dataset again"
+        raise FormatError(message) from None
+    return told
 
 
 def _check_sum(path: Path, fields: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from inspect import Parameter, signature
 from typing import Any
 
 from dsdm import checks
+from dsdm.paths.hive.columns import of_told
 from dsdm.reference import METHODS, check_method, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, top_k
 from dsdm.selection.methods import get_indices
@@ -173,7 +174,8 @@ def _check_input(name: str, told: Any) -> None:
     if not isinstance(told, Mapping) or not (told.get("files") or "column" in told):
         message = f"selection=: {name!r} is {told!r:.200}; {needed}"
         raise ValueError(message)
-    _check_names(name, told, ("files", "column", "reading"))
+    _check_names(name, told, ("files", "column", "reading", "hive"))
+    _check_hive(name, told)
     if not isinstance(told.get("column", ""), str):
         message = f"selection=: {name!r} has the column {told['column']!r:.200}; a text is needed"
         raise ValueError(message)  # noqa: TRY004 - what is told is wrong, whatever its type
@@ -188,6 +190,19 @@ def _check_input(name: str, told: Any) -> None:
         except (TypeError, ValueError, OverflowError) as error:
             message = f"selection=: {name!r} has the file {file!r:.200}, which is none ({error})"
             raise ValueError(message) from error
+
+
+def _check_hive(name: str, told: Mapping[str, Any]) -> None:
+    """Look at what is told of the columns that the names of directories hold."""
+    columns = told.get("hive")
+    if columns is None:
+        return
+    counts = {len(values) if isinstance(values, list) else 0 for values in getattr(columns, "values", tuple)()}
+    try:
+        of_told(columns, max(counts, default=0))
+    except ValueError as error:
+        message = f"selection=: {name!r} is wrong: {error}"
+        raise ValueError(message) from error
 
 
 def _check_groups(selection: Mapping[str, Any]) -> None:

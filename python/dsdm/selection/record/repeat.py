@@ -257,7 +257,7 @@ def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None)
 
     if "column" in told:
         # The same rows, whether or not the files were opened so: those that differ in columns are opened so alone.
-        return read_column(files, told["column"], threads, "union")
+        return read_column(files, told["column"], threads, "union", hive=told.get("hive"))
     if "reading" not in told:
         return read_groups(files[0])
     reading = {"key": None, "column": None, "dtype": None, **told["reading"]}
