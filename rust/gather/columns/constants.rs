@@ -178,4 +178,22 @@ mod tests {
         assert_eq!(as_json(&found.metadata()[FEATURES]), as_json(wanted));
         assert!(join_constants(&lang, &names(&["a", "b"]), (schema(&["a"]), Vec::new())).is_err());
     }
+
+    #[test]
+    fn each_part_has_its_value_in_as_many_rows_as_offsets_allow() {
+        let long = "x".repeat(250);
+        let of = |value: Option<&str>, is_integer| {
+            let constants = [constant("c", is_integer, &[value])];
+            let own = PartColumns::new(&[], &Schema::empty(), &Schema::empty()).unwrap();
+            join_constants(&constants, &["c".to_owned()], (Schema::empty(), vec![own])).unwrap().1.remove(0)
+        };
+        assert_eq!(of(Some(&long), false).most_rows(), usize::try_from(i32::MAX).unwrap() / 250);
+        assert_eq!(of(Some("7"), true).most_rows(), usize::MAX);
+        assert_eq!(of(None, false).most_rows(), usize::MAX);
+        for (part, bytes) in [(of(Some(&long), false), 2540), (of(Some("7"), true), 80), (of(None, true), 80)]
+        {
+            assert!(!part.are_here() && part.places().is_empty());
+            assert_eq!(part.bytes(10, |_| Ok(0)).unwrap(), bytes);
+        }
+    }
 }

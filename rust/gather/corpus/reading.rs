@@ -115,3 +115,33 @@ fn alike(batch: &RecordBatch, schema: &Schema) -> bool {
     batch.num_columns() == schema.fields().len()
         && types.all(|(column, field)| same_layout(column.data_type(), field.data_type()))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::compute::concat_batches;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn batches_in_pieces_are_the_same_rows() {
+        let batch = |rows: i64| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+            RecordBatch::try_from_iter([("n", numbers)]).unwrap()
+        };
+        for most in 1..9 {
+            let whole: Vec<_> = [7, 0, 1, 8, 3].map(batch).into();
+            let pieces: Result<Vec<_>> =
+                in_pieces(Box::new(whole.clone().into_iter().map(Ok)), most).collect();
+            let pieces = pieces.unwrap();
+            assert!(pieces.iter().all(|piece| piece.num_rows() <= most));
+            let schema = batch(1).schema();
+            let joined = |batches: &[RecordBatch]| concat_batches(&schema, batches).unwrap();
+            assert_eq!(joined(&pieces), joined(&whole));
+        }
+        let failing: Batches = Box::new([Ok(batch(2)), Err(Error::Internal("x".to_owned()))].into_iter());
+        let found: Vec<_> = in_pieces(failing, 1).collect();
+        assert_eq!(found.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+    }
+}
