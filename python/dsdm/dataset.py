@@ -251,6 +251,7 @@ def open_shards(
         which come behind those of the files, in their order: int64 where all values are whole numbers written as Python
         writes them, else strings, so that ``007`` stays one; ``__HIVE_DEFAULT_PARTITION__`` is null. Names and values
         are percent-decoded. Without it such directories are an error; a list of their files leaves the columns out.
+        All files have the same in one order, or with ``schema="union"`` those of all, null where one is missing.
 
     Raises
     ------
@@ -259,8 +260,8 @@ def open_shards(
     ValueError
         For files whose order cannot be known, or that are no one table, with how to choose. If there is no such
         `io` or `schema`, or it is another for rows that were opened before. With `hive`, for files whose directories
-        hold other columns than those of another, or none, naming both; for an empty value, and whole numbers of which
-        one is beyond int64.
+        hold other columns than those of another, or none, naming both (not with ``schema="union"``); for an empty
+        value, and whole numbers of which one is beyond int64.
     FormatError
         For a file that is neither Arrow nor Parquet, or is damaged; ``TruncatedError`` if it was cut.
     SchemaError

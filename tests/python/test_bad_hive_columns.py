@@ -79,6 +79,7 @@ WRONG = {
     "one more": (["a=1", "a=2/b=1"], "{1}: .* hold 'a', 'b', and those of {0} 'a'"),
     "none": (["a=1", "other"], "{1}: .* hold no column, and those of {0} 'a'"),
     "none in the first": (["B", "a=1"], "{1}: .* hold 'a', and those of {0} no column"),
+    "no name": (["a=1/=2"], "{0}: the directory '=2' has no name of a column"),
     "twice": (["a=1/a=2"], "{0}: the directory 'a=2' holds the column 'a', which a directory above holds already"),
     "twice by escapes": (["a=1/%61=2"], "{0}: the directory '%61=2' holds the column 'a'"),
     "an empty value": (["a="], "{0}: the directory 'a=' has no value.*a=__HIVE_DEFAULT_PARTITION__"),
@@ -119,6 +120,16 @@ def test_a_column_that_files_hold_too_is_refused(tmp_path):
         open_shards(tmp_path / "c", hive=True, columns=["a"])
 
 
+def test_a_name_above_what_is_given_is_no_null(tmp_path):
+    paths = corpus(tmp_path / "c", ["lang=en/year=1", "lang=fr/year=2"])
+    how = r"2/0.parquet: the column 'lang' is in the names of the directories above those that were given"
+    for other in (tmp_path / "c/lang=fr", f"{tmp_path}/c/lang=fr/**/*.parquet", paths[1]):
+        with pytest.raises(ValueError, match=how):
+            open_shards([f"{tmp_path}/c/lang=e*", other], hive=True, schema="union")
+        with pytest.raises(ValueError, match=r"those of .* 'lang', 'year'; with hive=True.*schema="):
+            open_shards([f"{tmp_path}/c/lang=e*", other], hive=True)
+
+
 def test_rows_that_are_opened_already_keep_their_columns(tmp_path):
     corpus(tmp_path / "c", ["lang=en", "lang=fr"])
     for opened in (pa.table({"a": [1]}), datasets.Dataset.from_dict({"a": [1]})):
@@ -133,6 +144,7 @@ def test_rows_that_are_opened_already_keep_their_columns(tmp_path):
     with pytest.raises(ValueError, match="the column 'lang' is in the names of directories") as refused:
         dsdm.open_scores(f"{tmp_path}/c/*/*.npy")
     assert "hive=True" not in str(refused.value)
+    assert "scores are read from what files hold" in str(refused.value)
 
 
 def test_the_extension_refuses_what_is_no_column(tmp_path):

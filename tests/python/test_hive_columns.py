@@ -261,6 +261,50 @@ def test_files_that_lack_columns_have_those_of_directories(tmp_path):
     ]
 
 
+UNITED = {
+    "another order": (["a=1/b=x", "b=y/a=2"], {"a": int, "b": str}),
+    "one more": (["a=1", "a=2/b=x", "a=3/b=y/c=0"], {"a": int, "b": str, "c": int}),
+    "none": (["a=1", "b=x", "other"], {"a": int, "b": str}),
+    "case": (["K=1", "k=2"], {"K": int, "k": int}),
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("layout", UNITED)
+def test_files_of_other_directories_have_the_columns_of_all(tmp_path, layout, form):
+    folders, kinds = UNITED[layout]
+    root = tmp_path / "corpus"
+    tables = corpus(root, folders, form)
+    shards = open_shards(root, hive=True, schema="union")
+    every = plain(root, shards.files, tables, kinds)
+    wanted = [{**dict.fromkeys(kinds), **row} for row in every]
+    rows = np.random.default_rng(2).integers(0, len(every), 50)
+    assert shards.column_names == ["x", "t", *kinds]
+    assert shards.take(rows).to_pylist() == [wanted[row] for row in rows]
+    assert shards.take(np.arange(len(every))).equals(by_pyarrow(root, shards.files, form, kinds))
+    dsdm.materialize(root, rows, tmp_path / "out", hive=True, schema="union")
+    assert read(tmp_path / "out", "arrow") == [wanted[row] for row in rows]
+
+
+def test_words_of_splits_in_values_part_no_table(tmp_path):
+    for number, folders in enumerate((["k=train", "k=test", "k=en-dev"], ["k=en-test/train", "k=en-dev/train"])):
+        corpus(tmp_path / str(number), folders)
+        values = [folder.split("/")[0][2:] for folder in sorted(folders)]
+        assert open_shards(tmp_path / str(number), hive=True).column("k").to_pylist() == list(np.repeat(values, 7))
+    corpus(tmp_path / "splits", ["k=test-1/train", "k=test-2/dev"])
+    for source in (tmp_path / "splits", f"{tmp_path}/splits/*/*/*", f"{tmp_path}/splits/*/*"):
+        with pytest.raises(ValueError, match=r"there are the splits \['dev', 'train'\]"):
+            open_shards(source, hive=True)
+    for name, folders in (("above", ["A/k=1", "B/k=1"]), ("below", ["k=1/A", "k=1/B"])):
+        for folder in folders:
+            (tmp_path / name / folder).mkdir(parents=True)
+            table = pa.table({"x": [folder]})
+            put(tmp_path / name / folder / "train-00000-of-00001.parquet", parquet_of(table))
+        with pytest.raises(ValueError, match=r"each of the directories A, B has shards of its own.*/\*\*/A/\*"):
+            open_shards(tmp_path / name, hive=True)
+        assert open_shards(f"{tmp_path / name}/**/A/*", hive=True)[:] == {"x": [folders[0]], "k": [1]}
+
+
 def test_links_to_the_same_files_have_the_columns_of_the_links(tmp_path):
     (tmp_path / "data").mkdir()
     put(tmp_path / "data" / "0.parquet", parquet_of(pa.table({"x": [1]})))

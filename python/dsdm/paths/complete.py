@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dsdm.paths.hive.columns import without_keys
 from dsdm.paths.order import HASH, children, is_numbered
 from dsdm.paths.splits import Named, named_splits, one_split
 
@@ -51,6 +52,7 @@ def check(
     *,
     partial: bool = False,
     many: bool = False,
+    hive: bool = False,
     folders: Iterable[str] = (),
 ) -> None:
     """Fail unless relative paths are one table, and all of it.
@@ -67,6 +69,8 @@ def check(
         Whether a part is meant.
     many
         Whether several directories were named on purpose.
+    hive
+        Whether the names of directories hold columns, which tell no table from another.
     folders
         Those that are there, with data or without.
 
@@ -79,10 +83,12 @@ def check(
 
     """
     files = list(paths)
-    named = named_splits(files)
+    named = named_splits(files, hive=hive)
     one_split(where, named)
     if not many:
-        _one_configuration(where, named)
+        bare = {without_keys(path) if hive else path: split for path, split in named.items()}
+        # Directories of keys may lie anywhere above.
+        _one_configuration(where, f"{where}/**" if hive else where, bare)
     by_folder: dict[str, list[str]] = defaultdict(list)
     for path in files:
         by_folder[os.path.dirname(path)].append(path)  # noqa: PTH120
@@ -118,7 +124,7 @@ def _shard(path: str) -> _Shard | None:
     return _Shard(path, folder, match["head"], rank, match["of"], count, tail, len(match["rank"]), match["count"])
 
 
-def _one_configuration(where: str, named: dict[str, Named]) -> None:
+def _one_configuration(where: str, below: str, named: dict[str, Named]) -> None:
     """Refuse directories that each hold a whole data set, but for those that are numbered from 0."""
     found = set()
     for path, split in named.items():
@@ -133,7 +139,7 @@ def _one_configuration(where: str, named: dict[str, Named]) -> None:
     chosen = next(name for name in names if name != ".")
     message = (
         f"{where}: each of the directories {', '.join(names[:5])}{' …' if len(names) > 5 else ''} has shards of "  # noqa: PLR2004
-        f"its own, as configurations have; choose one by a glob such as {where}/{chosen}/*, or give a "
+        f"its own, as configurations have; choose one by a glob such as {below}/{chosen}/*, or give a "
         "list of those you want"
     )
     raise ValueError(message)

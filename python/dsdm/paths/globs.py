@@ -108,9 +108,8 @@ def _files(pattern: Pattern, files: list[str], options: Options) -> Found:
     check_data_sets(pattern.base or ".", sets, [path for path in files if _set_of(path, sets) is None])
     one_kind(pattern.text, files, options.use)
     where = pattern.base or "."
-    complete.check(
-        where, files, pattern.matches, partial=options.partial, many=pattern.many or bool(sets) or options.hive
-    )
+    many = pattern.many or bool(sets)
+    complete.check(where, files, pattern.matches, partial=options.partial, many=many, hive=options.hive)
     ordered = order.in_order(pattern.text, files, options.sort, gaps=options.partial)
     return Found([pattern.path(path) for path in ordered], [pattern.text], ordered)
 
@@ -118,7 +117,7 @@ def _files(pattern: Pattern, files: list[str], options: Options) -> Found:
 def _folders(pattern: Pattern, folders: list[str], options: Options) -> Found:
     found = Found([], [pattern.text])
     paths = {f"{path}/all": path for path in folders}
-    one_split(pattern.base or ".", named_splits(paths))
+    one_split(pattern.base or ".", named_splits(paths, hive=options.hive))
     refuse_hive(pattern.text, options, list(paths))
     kinds = {path: data_set_kind(pattern.path(path), set(os.listdir(pattern.path(path)))) for path in folders}  # noqa: PTH208
     if "dsdm.json" in kinds.values():

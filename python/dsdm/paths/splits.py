@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dsdm.paths.hive.columns import without_keys
+
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -40,12 +42,15 @@ class Named:
         return {_SPLITS.get(word.lower(), word) for word in self.words}
 
 
-def named_splits(paths: Iterable[str]) -> dict[str, Named]:
-    """Return what each path says of its split; by directories no file is told whose shards name it, and so on."""
+def named_splits(paths: Iterable[str], *, hive: bool = False) -> dict[str, Named]:
+    """Return what each path says of its split; by directories no file is told whose shards name it, and so on.
+
+    With `hive`, the names of directories that hold columns are no words of splits.
+    """
     files = list(paths)
     found: dict[str, Named] = {}
     for ask in _ASKED:
-        found = {path: ask(path) for path in files}
+        found = {path: ask(without_keys(path) if hive else path) for path in files}
         if any(named.words for named in found.values()):
             break
     return found

@@ -106,7 +106,7 @@ def open_source(
         label = f"{len(found.files)} files" if paths else os.fsdecode(source)
         # A working directory that is another later changes nothing.
         files, places = tuple(map(absolute, found.files)), tuple(map(absolute_place, found.places))
-        added = columns_of(files, found.below) if hive else of_told(told, len(files))
+        added = columns_of(files, found.below, union=schema == "union") if hive else of_told(told, len(files))
         how: dict[str, Any] = {"threads": threads, "io": io, "schema": schema, "constants": added}
         with opening(shown=progress) as on_progress:
             corpus = Corpus.open(files, columns=columns, progress=on_progress, **how)

@@ -27,8 +27,16 @@ def first_key(path: str) -> str | None:
     return next((name.split("=")[0] for name in folders if _FOLDER.fullmatch(name)), None)
 
 
-def columns_of(files: Sequence[str], below: Sequence[str]) -> list[HiveColumn]:
+def without_keys(path: str) -> str:
+    """Return a relative path without the directories whose names hold columns."""
+    *folders, name = path.split("/")
+    return "/".join([*(folder for folder in folders if not _FOLDER.fullmatch(folder)), name])
+
+
+def columns_of(files: Sequence[str], below: Sequence[str], *, union: bool = False) -> list[HiveColumn]:
     """Return the columns of files by their paths below the directory or the glob that was given.
+
+    By `union`, those of all files, in the order in which they come: null where the directories of a file hold another.
 
     Raises
     ------
@@ -44,16 +52,20 @@ def columns_of(files: Sequence[str], below: Sequence[str]) -> list[HiveColumn]:
             "is in none below the directory or glob that was given; leave it out, or name the directory above them"
         )
         raise ValueError(message)
-    names = list(found[0])
-    for file, pairs in zip(files, found, strict=True):
-        if list(pairs) != names:
+    names = list(dict.fromkeys(name for pairs in found for name in pairs))
+    for file, path, pairs in zip(files, below, found, strict=True):
+        if union:
+            _refuse_above(file, path, [name for name in names if name not in pairs])
+        elif list(pairs) != list(found[0]):
             message = (
                 f"{file}: the names of its directories hold {_listed(pairs)}, and those of {files[0]} "
-                f"{_listed(found[0])}; with hive=True, all files have the same columns in the same order: move the "
-                "files, or name those that belong together by a directory or a glob"
+                f"{_listed(found[0])}; with hive=True, all files have the same columns in the same order: give "
+                'schema="union" for those of all, null where one is missing, or name those files that belong together '
+                "by a directory or a glob"
             )
             raise ValueError(message)
-    return [_typed(name, [pairs[name] for pairs in found], files) for name in names]
+    # Proof: by union, null in the files that do not have it; else all have it.
+    return [_typed(name, [pairs.get(name) for pairs in found], files) for name in names]
 
 
 def as_told(columns: Sequence[HiveColumn]) -> dict[str, list[int | str | None]]:
@@ -92,7 +104,11 @@ def of_told(told: Any, files: int) -> list[HiveColumn]:
 def _pairs(file: str, path: str) -> dict[str, str | None]:
     """Return the values that the directories of a file hold, by their names."""
     found: dict[str, str | None] = {}
-    for folder in filter(_FOLDER.fullmatch, path.split("/")[:-1]):
+    for folder in path.split("/")[:-1]:
+        if folder.startswith("="):
+            raise _wrong(file, folder, "has no name of a column before the sign")
+        if not _FOLDER.fullmatch(folder):
+            continue  # Proof: it holds no column.
         name, _, value = (_decoded(file, folder, part) for part in folder.partition("="))
         if "\0" in name:
             raise _wrong(file, folder, "has a NUL in the name of its column")
@@ -102,6 +118,20 @@ def _pairs(file: str, path: str) -> dict[str, str | None]:
             raise _wrong(file, folder, f"holds the column {name!r}, which a directory above holds already")
         found[name] = None if value == _NULL else value
     return found
+
+
+def _refuse_above(file: str, path: str, missing: Sequence[str]) -> None:
+    """Fail where a column that would be null is in the name of a directory above the one that was given."""
+    folders = file[: len(file) - len(path)].split("/") if missing else []
+    above = {unquote(folder.partition("=")[0]) for folder in folders if _FOLDER.fullmatch(folder)}
+    name = next((name for name in missing if name in above), None)
+    if name is not None:
+        message = (
+            f"{file}: the column {name!r} is in the names of the directories above those that were given, where names "
+            f"do not count, and the directories of other files hold it; name a directory that holds {name}=… for all "
+            "of them"
+        )
+        raise ValueError(message)
 
 
 def _decoded(file: str, folder: str, part: str) -> str:
