@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import reference
-from dsdm.checks import Io, Sort, count_of, said, whole
+from dsdm.checks import Io, Schema, Sort, count_of, said, whole
 from dsdm.names import public_names
 from dsdm.paths import ROWS, PathLike, local
 from dsdm.paths.belongs import walk
@@ -177,12 +177,13 @@ def dataset_select(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
     hive: bool = False,
 ) -> "Dataset":
     """Select rows of the candidate corpus by a method, as a ``datasets.Dataset``.
 
-    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`; `io` and `hive` are for the
-    shards alone.
+    The options are those of :func:`get_indices` and of :func:`get_candidate_dataset`; `io`, `schema` and `hive` are for
+    the shards alone.
     """
     size = _size(selection_size)
     candidates = get_candidate_dataset(
@@ -193,6 +194,7 @@ def dataset_select(
         sort=sort,
         partial=partial,
         io=io,
+        schema=schema,
         hive=hive,
     )
     indices = _select(
@@ -217,6 +219,7 @@ def get_candidate_dataset(
     sort: Sort | None = None,
     partial: bool = False,
     io: Io = "mmap",
+    schema: Schema = "same",
     hive: bool = False,
 ) -> "Dataset":
     """Open the candidate corpus as a ``datasets.Dataset`` over its Parquet shards, without an Arrow copy.
@@ -239,9 +242,9 @@ def get_candidate_dataset(
         The hub's cache directory, where shards from the hub are looked for and kept; the usual one by default.
     num_proc
         How many shards are downloaded at once, of those that are not here.
-    sort, partial, io, hive
-        The order of the shards, whether some may be missing, how they are read, and whether the names of directories
-        hold columns; as in :func:`dsdm.open_shards`.
+    sort, partial, io, schema, hive
+        The order of the shards, whether some may be missing, how they are read, whether they may lack columns, and
+        whether the names of directories hold some; as in :func:`dsdm.open_shards`.
 
     Raises
     ------
@@ -256,7 +259,7 @@ def get_candidate_dataset(
         raise ValueError(message)
     globs = [data_files] if isinstance(data_files, str) else data_files
     shards = _candidates(path, globs, cache_dir, num_proc)
-    return open_dataset(shards, sort=sort, partial=partial, io=io, hive=hive)
+    return open_dataset(shards, sort=sort, partial=partial, io=io, schema=schema, hive=hive)
 
 
 def _candidates(

@@ -57,7 +57,14 @@ class Aligned(HeldScores):
 
 @safe_messages
 def align(
-    values: Any, corpus: Any, *, on: str = "id", column: str | None = None, threads: int | None = None
+    values: Any,
+    corpus: Any,
+    *,
+    on: str = "id",
+    column: str | None = None,
+    threads: int | None = None,
+    schema: checks.Schema = "same",
+    hive: bool = False,
 ) -> Aligned:
     """Join scores to the rows of a corpus by id.
 
@@ -76,6 +83,9 @@ def align(
         The column of scores in a file; needed where it has several besides the ids.
     threads
         How many read the corpus; by default all that the process may run on.
+    schema, hive
+        Whether files of the corpus may lack columns, and whether the names of its directories hold some; as in
+        :func:`dsdm.open_shards`. Whatever they are, each row has an id.
 
     Returns
     -------
@@ -113,7 +123,7 @@ def align(
     if not isinstance(on, str):
         message = f"on is {on!r}; the name of a column is needed"
         raise TypeError(message)
-    opened = open_source(corpus, [on], threads)
+    opened = open_source(corpus, [on], threads, schema=schema, hive=hive)
     of_corpus = f'the column "{on}" of the corpus'
     given = _given(values, on, column, _kind(opened.corpus.schema.field(on).type, of_corpus), threads)
     rows = np.arange(len(opened), dtype=np.int64)

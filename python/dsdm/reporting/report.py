@@ -15,7 +15,7 @@ from dsdm.reporting.record.given import Given, given
 from dsdm.reporting.shape.markdown import as_markdown
 from dsdm.reporting.shape.page import as_page, as_part
 from dsdm.reporting.shape.text import as_text
-from dsdm.rows.sources import open_source
+from dsdm.rows.sources import Source, open_source
 from dsdm.selection.rules.saved import replaced
 from dsdm.shown import safe_messages
 
@@ -103,6 +103,8 @@ def report(
     data_dir: PathLike | None = None,
     trust_paths: Iterable[PathLike] = (),
     threads: int | None = None,
+    schema: checks.Schema = "same",
+    hive: bool = False,
 ) -> SelectionReport:
     """Look at selections: where their scores lie among all, their files, groups, lengths and rows, and what they share.
 
@@ -142,6 +144,9 @@ def report(
         opened, as for :func:`dsdm.verify`.
     threads
         All that the process may run on, if not given.
+    schema, hive
+        Whether files of `corpus` may lack columns, and whether the names of its directories hold some; as in
+        :func:`dsdm.open_shards`. The files that a record names are opened as they were.
 
     Returns
     -------
@@ -154,7 +159,8 @@ def report(
     ChecksumError
         If scores or rows are others than those of the record.
     ValueError
-        For selections of other rows; for a corpus, scores, groups or lengths of another number of rows.
+        For selections of other rows; for a corpus, scores, groups or lengths of another number of rows; for `schema`
+        and `hive` without `corpus`.
     TypeError
         For anything but selections and paths.
     FileNotFoundError, FormatError
@@ -189,7 +195,7 @@ def report(
         raise TypeError(message)
     numbers = checked_numbers(examples, characters, bins)
     asked = Asked(
-        corpus=None if corpus is None else open_source(corpus, None, threads),
+        corpus=_opened(corpus, threads, schema, hive=hive),
         scores=scores,
         groups=groups,
         lengths=lengths,
@@ -205,6 +211,19 @@ def report(
     _refuse_other_rows(known)
     found = [facts_of(one, asked) for one in known]
     return SelectionReport(found, overlaps(found, [one.rows for one in known]))
+
+
+def _opened(corpus: Any, threads: int | None, schema: checks.Schema, *, hive: bool) -> Source | None:
+    """Open the corpus that is given, if one is."""
+    if corpus is not None:
+        return open_source(corpus, None, threads, schema=schema, hive=hive)
+    checks.check_schema(schema)
+    checks.check_flag("hive", hive)
+    if hive or schema != "same":
+        given = "hive=True" if hive else f'schema="{schema}"'
+        message = f"{given} is for the files of corpus=, and none is given; leave it out, or name the corpus"
+        raise ValueError(message)
+    return None
 
 
 def checked_numbers(examples: Any, characters: Any, bins: Any) -> tuple[int, int, int]:
