@@ -39,6 +39,7 @@ COMMANDS = {
     "report": (["report", "made"], None),
     "bench select": (["bench", "select", "--rows", "100", "--plot", "x.txt"], "x.txt"),
     "bench rules": (["bench", "rules", "--rows", "2000", "--groups", "2", "--plot", "x.txt"], "x.txt"),
+    "bench whole": (["bench", "whole", "--rows", "2000", "--plot", "x.txt"], "x.txt"),
     "bench gather": (["bench", "gather", "--rows", "100", "--plot", "x.txt"], "x.txt"),
 }
 # Instead of `-k`, which goes with none of these.

@@ -16,7 +16,6 @@ from dsdm_bench.gather.corpus.files import Corpus
 from dsdm_bench.gather.corpus.tokens import Hashes
 from dsdm_bench.gather.places import Places
 from dsdm_bench.gather.results import CaseResult, Materialized
-from dsdm_bench.gather.runs import ProcessRun, work
 from dsdm_bench.gather.settings import ROW_BYTES, SEED, Case, GatherSettings
 from dsdm_bench.gather.systems import System, systems_for
 from dsdm_bench.harness import page_cache
@@ -25,6 +24,7 @@ from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.machine import version_of
 from dsdm_bench.harness.process import is_measurable
 from dsdm_bench.harness.results import Unit, compare
+from dsdm_bench.harness.runs import ProcessRun, work
 
 _COLD_SHARE = 0.9  # of the rows' bytes must come from the disk
 

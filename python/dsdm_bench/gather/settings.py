@@ -14,6 +14,9 @@ TOKEN_BYTES = 2
 ROW_BYTES = TOKEN_BYTES * ROW_TOKENS
 ROWS = SHARDS * SHARD_ROWS
 
+RECIPES = Path(__file__).with_name("recipes.py")
+"""The file of the functions that do the work."""
+
 SOURCES, ORDERS, OUTPUTS = ("arrow", "parquet"), ("random", "sorted"), ("memory", "disk")
 
 

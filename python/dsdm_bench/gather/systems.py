@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsdm_bench.gather.runs import RECIPES
-from dsdm_bench.gather.settings import Case
+from dsdm_bench.gather.settings import RECIPES, Case
 from dsdm_bench.harness import machine
 
 LIBRARIES = ("datasets", "pyarrow", "polars", "duckdb", "lance")

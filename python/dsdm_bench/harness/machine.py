@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_DISTRIBUTIONS = {"lance": "pylance"}
+_DISTRIBUTIONS = {"lance": "pylance", "data_juicer": "py-data-juicer"}
 """The distribution of a module, where it has another name."""
 
 

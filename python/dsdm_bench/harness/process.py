@@ -52,11 +52,14 @@ class Child:
         Raises
         ------
         ChildError
-            If the process ends before, for instance when memory runs out.
+            If the process ends before, for instance when memory runs out, or prints something else.
 
         """
         line = self._output.readline().decode().strip()
-        if not line.startswith(word):
+        if line and not line.startswith(word):
+            message = f"its process printed {line!r} where {word!r} was to come"
+            raise ChildError(message)
+        if not line:
             message = f"its process ended with code {self._process.wait()}"
             raise ChildError(message)
         return line.removeprefix(word).strip()

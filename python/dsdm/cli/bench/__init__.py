@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from dsdm.cli.bench import gather, rules, select
+from dsdm.cli.bench import gather, rules, select, whole
 
 _DEFAULT = "select"
 
@@ -30,8 +30,8 @@ def bench() -> None:
     """Measure dsdm on this machine, against every peer that is installed.
 
     What is measured is "select" where nothing is named: dsdm bench is dsdm bench select, with all its options.
-    dsdm bench select --help lists them, dsdm bench gather --help those of materialization, and dsdm bench rules --help
-    those of the rules of choose.
+    dsdm bench select --help lists them, dsdm bench gather --help those of materialization, dsdm bench rules --help
+    those of the rules of choose, and dsdm bench whole --help those of whole jobs.
 
     \b
     Examples:
@@ -45,3 +45,4 @@ def bench() -> None:
 app.command()(select.select)
 app.command()(gather.gather)
 app.command()(rules.rules)
+app.command()(whole.whole)

@@ -11,9 +11,9 @@ import numpy as np
 
 from dsdm_bench.gather.corpus.shards import write_shards
 from dsdm_bench.gather.corpus.tokens import Hashes
-from dsdm_bench.gather.runs import work
-from dsdm_bench.gather.settings import ROW_BYTES, SHARDS, GatherSettings
+from dsdm_bench.gather.settings import RECIPES, ROW_BYTES, SHARDS, GatherSettings
 from dsdm_bench.harness.console import say
+from dsdm_bench.harness.runs import work
 
 _MARGIN = 1.05  # of what is written, over the bytes of the rows
 
@@ -74,7 +74,7 @@ class Corpus:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         files = [str(path) for path in self.files("parquet")]
-        work("datasets_cache", ("datasets",), {"files": files, "scratch": str(unfinished)})
+        work("datasets_cache", ("datasets",), {"files": files, "scratch": str(unfinished)}, recipes=RECIPES)
         unfinished.replace(self.folder / "arrow")
 
 

@@ -11,9 +11,6 @@ from typing import Any
 
 from dsdm_bench.harness.process import Child
 
-RECIPES = Path(__file__).with_name("recipes.py")
-"""The file of the functions that do the work."""
-
 _CHILD = Path(__file__).with_name("child.py")
 _INTERVAL = 0.005  # seconds between two samples of the memory
 _QUIET = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
@@ -38,11 +35,11 @@ def work(
     modules: tuple[str, ...],
     task: Mapping[str, Any],
     *,
+    recipes: Path,
     prepare: Callable[[], None] | None = None,
-    recipes: Path = RECIPES,
     watched: bool = False,
 ) -> ProcessRun:
-    """Run a recipe in a process of its own. Once its imports are done, it waits until `prepare` has run here.
+    """Run a function of the file `recipes` in a process of its own, which waits until `prepare` has run here.
 
     Raises
     ------

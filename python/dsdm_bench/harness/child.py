@@ -9,26 +9,29 @@ import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 def main(recipes: str, name: str, modules: str, text: str) -> None:
     """Import, print "ready" and wait; work, print "done" and what was read, and wait again."""
     task = json.loads(text)
+    # What a system prints is no word of this process: it goes where its errors go.
+    words = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     for module in modules.split(","):
         import_module(module)
     recipe = getattr(_load(recipes), name)
-    _say("ready")
+    _say(words, "ready")
     before = _bytes_from_disk()
     try:
         result = recipe(task)
         if task.get("flush"):
             _flush(Path(task["out"]))
     except Exception as error:  # noqa: BLE001 - whatever ends a system is reported
-        _say("done", problem=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        _say(words, "done", problem=f"{type(error).__name__}: {' '.join(str(error).split())}")
         return
     after = _bytes_from_disk()
-    _say("done", read=None if before is None or after is None else after - before)
+    _say(words, "done", read=None if before is None or after is None else after - before)
     del result
 
 
@@ -41,8 +44,8 @@ def _load(recipes: str) -> Any:
     return module
 
 
-def _say(word: str, **message: Any) -> None:
-    print(word, json.dumps(message), flush=True)
+def _say(words: TextIO, word: str, **message: Any) -> None:
+    print(word, json.dumps(message), file=words, flush=True)
     sys.stdin.readline()
 
 
