@@ -139,12 +139,6 @@ def test_rows_that_are_opened_already_keep_their_columns(tmp_path):
             dsdm.select(opened, [0], hive=True)
     for hive in (True, False):
         assert dsdm.select(open_shards(tmp_path / "c", hive=True), [1], hive=hive)[:] == {"x": [1], "lang": ["fr"]}
-    # Scores have no columns of this kind.
-    np.save(tmp_path / "c" / "lang=en" / "0.npy", np.arange(3.0))
-    with pytest.raises(ValueError, match="the column 'lang' is in the names of directories") as refused:
-        dsdm.open_scores(f"{tmp_path}/c/*/*.npy")
-    assert "hive=True" not in str(refused.value)
-    assert "scores are read from what files hold" in str(refused.value)
 
 
 def test_the_extension_refuses_what_is_no_column(tmp_path):

@@ -368,3 +368,25 @@ def test_an_interrupted_run_goes_on_with_the_same_columns_alone(tmp_path):
     assert report.kept > 0
     assert report.fingerprint == whole.fingerprint
     assert read(out, "arrow") == read(tmp_path / "whole", "arrow")
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ["lang=en/year=10", "lang=en/year=9", "lang=de/year=9"],
+        ["set=train", "set=test", "set=validation"],
+        ["a/lang=10", "a/lang=9", "b/lang=1"],
+    ],
+)
+def test_scores_beside_the_rows_are_in_their_order(tmp_path, folders):
+    corpus(tmp_path / "c", folders)
+    for where in (tmp_path / "c", f"{tmp_path}/c/**/*.parquet"):
+        rows = open_shards(where, hive=True, sort="natural")
+        scores = dsdm.open_scores(where, column="x", sort="natural")
+        assert scores[:].tolist() == rows.column("x").to_pylist()
+        chosen = dsdm.choose(scores, k=5)
+        dsdm.materialize(rows, chosen, tmp_path / "out", overwrite=True)
+        assert datasets.load_from_disk(tmp_path / "out")["x"][:] == sorted(rows.column("x").to_pylist())[:-6:-1]
+        assert dsdm.verify(tmp_path / "out").rows == 5
+    with pytest.raises(dsdm.SchemaError, match="there is no such column"):
+        dsdm.open_scores(tmp_path / "c", sort="name", column=folders[0].rpartition("/")[2].partition("=")[0])

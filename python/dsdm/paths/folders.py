@@ -32,6 +32,11 @@ class Options:
     hive: bool = False
     """Whether the names of directories hold columns, which are wanted."""
 
+    @property
+    def keys(self) -> bool:
+        """Whether directories named KEY=VALUE are no more than places: their columns are wanted, or none are."""
+        return self.hive or self.use is not ROWS
+
 
 @dataclass
 class Found:
@@ -103,15 +108,13 @@ def refuse_table(folder: str, kind: str | None) -> None:
 
 def refuse_hive(where: str, options: Options, paths: list[str]) -> None:
     """Fail where directories hold a column that nobody asked for: rows without it are not what other readers give."""
-    for path in () if options.hive else paths:
+    for path in () if options.keys else paths:
         column = first_key(path)
         if column is not None:
-            without = "give the files as a list to read them without it"
-            scores = f"{without}: scores are read from what files hold"
-            how = f"hive=True adds it as a column; {without}" if options.use is ROWS else scores
             message = (
                 f"{where}: the column {column!r} is in the names of directories ({os.path.dirname(path)}/) and not "  # noqa: PTH120
-                f"in the files (hive partitioning), and would be lost; {how}"
+                "in the files (hive partitioning), and would be lost; hive=True adds it as a column; give the files as "
+                "a list to read them without it"
             )
             raise ValueError(message)
 
@@ -188,7 +191,7 @@ def _refuse_made_here(where: str, path: str) -> None:
 def _files(folder: str, tree: Tree, options: Options) -> Found:
     """Return the files below a directory that holds no data sets."""
     one_kind(folder, tree.files, options.use)
-    complete.check(folder, tree.files, lambda _: True, partial=options.partial, hive=options.hive, folders=tree.folders)
+    complete.check(folder, tree.files, lambda _: True, partial=options.partial, hive=options.keys, folders=tree.folders)
     files = order.in_order(folder, tree.files, options.sort, gaps=options.partial)
     return Found([os.path.join(folder, path) for path in files], [folder, *tree.linked], files)  # noqa: PTH118
 
@@ -198,7 +201,7 @@ def _data_sets(folder: str, tree: Tree, options: Options) -> Found:
     check_data_sets(folder, tree.sets, tree.files)
     # Each stands in the order as a file in it would.
     paths = {f"{path}/all": path for path in tree.sets}
-    one_split(folder, named_splits(paths, hive=options.hive))
+    one_split(folder, named_splits(paths, hive=options.keys))
     if not options.partial:
         complete.check_numbers(folder, list(paths), tree.folders)
     found = Found([], [folder, *tree.linked])

@@ -109,7 +109,7 @@ def _files(pattern: Pattern, files: list[str], options: Options) -> Found:
     one_kind(pattern.text, files, options.use)
     where = pattern.base or "."
     many = pattern.many or bool(sets)
-    complete.check(where, files, pattern.matches, partial=options.partial, many=many, hive=options.hive)
+    complete.check(where, files, pattern.matches, partial=options.partial, many=many, hive=options.keys)
     ordered = order.in_order(pattern.text, files, options.sort, gaps=options.partial)
     return Found([pattern.path(path) for path in ordered], [pattern.text], ordered)
 
@@ -117,7 +117,7 @@ def _files(pattern: Pattern, files: list[str], options: Options) -> Found:
 def _folders(pattern: Pattern, folders: list[str], options: Options) -> Found:
     found = Found([], [pattern.text])
     paths = {f"{path}/all": path for path in folders}
-    one_split(pattern.base or ".", named_splits(paths, hive=options.hive))
+    one_split(pattern.base or ".", named_splits(paths, hive=options.keys))
     refuse_hive(pattern.text, options, list(paths))
     kinds = {path: data_set_kind(pattern.path(path), set(os.listdir(pattern.path(path)))) for path in folders}  # noqa: PTH208
     if "dsdm.json" in kinds.values():
