@@ -198,6 +198,10 @@ def cases() -> dict[str, Case]:
     hive = dsdm.open_shards("hive", hive=True)
     of_hive = dsdm.choose(scores, tokens=12, lengths=hive.lengths("n"), groups=hive.groups("part"), like="equal")
     by_groups = ("--by", "scores.npy", "--groups", "groups.parquet:domain", "--like", "equal")
+    Path("ids/part=1").mkdir(parents=True)
+    pq.write_table(pa.table({"id": range(TOTAL)}), "ids/part=1/ids.parquet")
+    joined = dsdm.choose(dsdm.align("scores.parquet", "ids", hive=True), k=12)
+    by_position = ("--by", "scores.parquet", "--column", "quality", "--by-position")
     by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {
         "arrow": lambda out: write(out, row_ids="row", scores={"quality": scores}, verify=True),
@@ -236,6 +240,8 @@ def cases() -> dict[str, Case]:
         "replaced": lambda out: write(out, replaced),
         "groups": command(*by_groups, "--short", "keep"),
         "rule": command(*by_rule),
+        "joined": lambda out: write(out, joined),
+        "position": command(*by_position),
         "dsir": command(*by_dsir, "--nan", "omit", "--order", "row", "--row-order", "row"),
         "column": command(*by_column, "--temperature", "2", "--sort", "name", "--partial"),
     }

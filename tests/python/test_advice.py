@@ -158,7 +158,7 @@ def test_scores_of_another_number_of_rows_are_cut_only_where_that_helps(run, tmp
             dsdm.plan(TABLE, [0], scores=dsdm.open_scores(tmp_path / f"{name}.npy"))
         assert ("scores.slice(0, 10)" in str(caught.value)) == helps
     dsdm.plan(TABLE, [0], scores=dsdm.open_scores(tmp_path / "many.npy").slice(0, 10))
-    with pytest.raises(ValueError, match=r"scores\[:10\]$"):
+    with pytest.raises(ValueError, match=r"scores\[:10\]; "):
         dsdm.plan(TABLE, [0], scores=np.arange(14.0))
     dsdm.plan(TABLE, [0], scores=np.arange(14.0)[:10])
     code, _, said = run("materialize", "c.parquet", "out", "--by", "random", "--rows", 30, "-k", 3)

@@ -49,7 +49,7 @@ ARROWS = {
     "reference": "base paths",
     "selection": "native base paths scores reference",
     "rows": "native base paths selection",
-    "joins": "base paths selection rows",
+    "joins": "base selection rows",
     "hf": "native base paths rows",
     "reporting": "native base paths reference selection rows joins",
     "public": "native base paths scores reference selection rows joins hf reporting",

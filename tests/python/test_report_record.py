@@ -343,6 +343,8 @@ def test_a_terminal_without_blocks_has_bars_of_ascii(monkeypatch):
         data_dir=None,
         trust_path=None,
         threads=None,
+        on=None,
+        by_position=False,
         key=None,
         column=None,
         reduce=None,

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from dsdm.cli.options.ruling import Ruling, by_group
 from dsdm.cli.usage import as_usage
 from dsdm.cli.words import as_options, as_rule_options
 from dsdm.reference import METHODS, UNUSED, check_method, unknown
+
+if TYPE_CHECKING:
+    from dsdm.scores import Scores
 
 _UNSCORED = ("random", "semdedup")
 
@@ -144,3 +147,21 @@ def _check_name(name: str) -> None:
     if is_word and not Path(name).exists():
         message = unknown("method", name, METHODS, what="neither a method nor a file")
         raise typer.BadParameter(message)
+
+
+def check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:
+    """Refuse scores that are neither those of the shards nor, cut by --rows, those of the first part of a corpus."""
+    if corpus is None or corpus in (len(scores), rows):
+        return
+    from dsdm.selection.record.provenance import rows_of_files
+    from dsdm.selection.record.row_counts import how_to_meet
+
+    taken = "" if rows is None else f", of which --rows takes {rows:,},"
+    how = how_to_meet(len(scores), corpus, rows_of_files(scores))
+    files = [str(path) for path in scores.paths]
+    more = f" and {len(files) - 1} more" if files[1:] else ""
+    message = (
+        f"{files[0]}{more}: there are {len(scores):,} scores{taken} and {corpus:,} rows in the shards; one score per "
+        f"row is needed: {how}"
+    )
+    raise ValueError(message)

@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsdm.cli import options as opt
-from dsdm.cli.asked import check_asked, method_of
+from dsdm.cli.asked import check_asked, check_rows, method_of
 from dsdm.cli.by_rule import from_files, parts_of
 from dsdm.cli.files import load_allowed
+from dsdm.cli.joined import join, refuse_missing
 from dsdm.cli.notes import too_short, warned
 from dsdm.cli.options.choosing import Choosing
+from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
-from dsdm.cli.tokens import Lengths, rows_within, too_few
+from dsdm.cli.tokens import Lengths, rows_within, sized_by, too_few
 from dsdm.cli.usage import naming
 from dsdm.reference import DATASET_SIZE
-from dsdm.selection.told import INPUTS
+from dsdm.selection.told import BY_POSITION, INPUTS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dsdm import Selection
+    from dsdm import Aligned, Selection
     from dsdm.dataset import Shards
     from dsdm.scores import Scores
 
@@ -36,18 +38,24 @@ _UNSCORED = ("random", "semdedup")
 class Choice:
     """A selection that was asked for: by a method of the reference, or by score files of one's own."""
 
-    def __init__(self, what: list[str], choosing: Choosing, ruling: Ruling, reading: Reading) -> None:
+    def __init__(self, what: list[str], choosing: Choosing, ruling: Ruling, reading: Reading, joining: Joining) -> None:
         """Check the options, or end with a usage error where they do not go together."""
         self.what, self.given, self.ruling, self.reading = what, choosing, ruling, reading
         self.method = method_of(what)
         sized = (choosing.count, choosing.fraction, choosing.tokens, choosing.row_tokens)
         self.size = parse_size(*sized, optional=ruling.says_how_many)
         check_asked(self.method, choosing, ruling)
+        self._on = joining.on if self.method is None else None
+        self._by_position = {BY_POSITION: True} if joining.by_position and self.method is None else {}
+        if self.method is None:
+            joining.check(reading, "--by", what, choosing.rows)
+        self._aligned: Aligned | None = None
+        self._paths: list[str] = []
         self.opened: list[Scores] = []
         """The score files of one's own that were opened."""
         self._rows: int | None = None
-        self._whole: Scores | None = None
-        self._candidates: Scores | None = None
+        self._whole: Scores | Aligned | None = None
+        self._candidates: Scores | Aligned | None = None
         self._shards: Shards | None = None
         self._ids: list[Path] = []
         self._files: list[dict[str, Any]] = []
@@ -80,14 +88,15 @@ class Choice:
     @property
     def read(self) -> list[str | Path]:
         """The files that were read by a selection."""
-        scores = [] if self._candidates is None else [str(path) for path in self._candidates.paths]
-        return [*self.named, *scores, *self._ids]
+        return [*self.named, *self._paths, *self._ids]
 
     def open(self, shards: "Shards | None" = None) -> None:
         """Open the scores and compare them with the rows of the shards: all that can be wrong before it takes time."""
         self._shards = shards
         corpus_rows = None if shards is None else len(shards)
-        if self.method is None:
+        if shards is not None and self._on is not None:
+            self._join(shards, self._on)
+        elif self.method is None:
             self._open_files(corpus_rows)
         else:
             self._open_method(self.method, corpus_rows)
@@ -98,6 +107,19 @@ class Choice:
 
             self._seed = seed_of_draw(self.left, self.record())
 
+    def _join(self, shards: "Shards", on: str) -> None:
+        self._aligned = found = join(self.what[0], on, self.reading.column, shards, self.given.threads)
+        self._whole = self._candidates = found
+        self._files = [] if found.by_id is None else [found.by_id.file.fields()]
+        if self.given.nan is opt.Nan.raise_ and self.given.exclude is None and self.ruling.only is None:
+            refuse_missing(self.what[0], on, found)
+
+    @property
+    def joined(self) -> dict[str, Any]:
+        """What became of a join by ids, for what is printed of the choice; empty where there was none."""
+        found = self._aligned
+        return {} if found is None else {"joined": {"on": self._on, "missing": found.missing, "unused": found.unused}}
+
     def _open_files(self, corpus_rows: int | None) -> None:
         from dsdm.selection.methods import prefix
         from dsdm.selection.record import provenance
@@ -107,7 +129,8 @@ class Choice:
         # What is told of the files is of these, and not of what lies under their names when it is told.
         self._files = provenance.identities([opened])
         self._candidates = prefix(opened, self.given.rows, ", ".join(self.what))
-        _check_rows(opened, self.given.rows, corpus_rows)
+        self._paths = [str(path) for path in opened.paths]
+        check_rows(opened, self.given.rows, corpus_rows)
 
     def _open_method(self, method: str, corpus_rows: int | None) -> None:
         from dsdm.selection.methods import scores_of, semdedup_ids
@@ -124,7 +147,8 @@ class Choice:
         elif method != "random":
             self._candidates = scores_of(method, self.given.target, data_dir=self.given.data_dir, rows=rows)
             self._whole = scores_of(method, self.given.target, data_dir=self.given.data_dir)
-            _check_rows(self._whole, rows, corpus_rows)
+            self._paths = [str(path) for path in self._whole.paths]
+            check_rows(self._whole, rows, corpus_rows)
 
     def select(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "Selection":
         """Select rows.
@@ -135,7 +159,7 @@ class Choice:
 
         if self._candidates is None:
             return self._drawn_uniformly(row_tokens, lengths)
-        sized = self._sized(row_tokens, lengths)
+        sized = sized_by(self.size, row_tokens, lengths, by_rule=self.ruling.lengths is not None)
         with naming(exclude=self.given.exclude, only=self.ruling.only), warned():
             from dsdm import choose
 
@@ -150,17 +174,6 @@ class Choice:
         n = len(whole) if self._shards is None else len(self._shards)
         again = {name: value for name, value in told.items() if name not in ("chosen_by", *INPUTS)}
         return replace(found, n=n, again=again if "by" in told else None, files=identities(self._files))
-
-    def _sized(self, row_tokens: Callable[[], int], lengths: "Lengths | None") -> dict[str, Any]:
-        """Return the arguments that say how many rows."""
-        if self.size.tokens is None:
-            given = {"k": self.size.count, "fraction": self.size.fraction}
-            return {name: value for name, value in given.items() if value is not None}
-        if self.ruling.lengths is not None:
-            return {"tokens": self.size.tokens}
-        if lengths is None or lengths.fixed is not None:
-            return {"k": self.size.tokens // (row_tokens() if lengths is None else lengths.fixed or row_tokens())}
-        return {"tokens": self.size.tokens, "lengths": lengths.of_rows}
 
     def _rule(self) -> dict[str, Any]:
         """Return the arguments of :func:`dsdm.choose` but for the size and the seed."""
@@ -254,8 +267,9 @@ class Choice:
         """Return how so many rows were chosen, so that they can be chosen again; or how they are to be chosen."""
         from dsdm.selection.told import Told
 
-        told = self._told_by_rule(rows or 0, per_group) if self.ruling.given else self._told_by_options(rows)
-        return Told(told, self._files)
+        if self.ruling.given or self._aligned is not None:
+            return Told(self._told_by_rule(rows or 0, per_group), self._files)
+        return Told(self._told_by_options(rows) | self._by_position, self._files)
 
     def _told_by_options(self, rows: int | None = None) -> dict[str, Any]:
         """Return how rows were chosen by a method, or by score files and no rule but their number."""
@@ -291,22 +305,22 @@ class Choice:
     def _told_by_rule(self, rows: int, per_group: Mapping[Any, int] | None) -> dict[str, Any]:
         """Return how rows were chosen by a rule; its arguments alone for scores that were computed."""
         from dsdm.selection.rules.again import told_again
-        from dsdm.selection.rules.origin import origin_of
+        from dsdm.selection.rules.origin import inputs_of
         from dsdm.selection.rules.rule import Rule
         from dsdm.selection.rules.saved import plain
 
         asked = Rule(scores=None, **self._arguments).told()
-        inputs = {name: origin_of(self._arguments.get(name)) for name in INPUTS}
+        inputs = inputs_of(self._candidates, self._arguments)
         by_groups = self.ruling.groups is not None
         counts = {} if by_groups and per_group is None else per_group
         told = told_again(self._candidates, asked, rows, self._seed if self.draws else None, per_group=counts)
-        if by_groups and inputs["groups"] is None:
+        if by_groups and "groups" not in inputs:
             told = None
         chosen_by = {"chosen_by": {name: plain(value) for name, value in asked.items()}}
         if told is None:
-            return _given({**chosen_by, **inputs})
-        files = {"exclude": self.given.exclude, "only": self.ruling.only}
-        return _given({**(chosen_by if by_groups else {}), **told, **files, **inputs})
+            return {**chosen_by, **inputs}
+        files = _given({"exclude": self.given.exclude, "only": self.ruling.only})
+        return {**(chosen_by if by_groups else {}), **told, **files, **inputs, **self._by_position}
 
     def select_and_report(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "Selection":
         """Select rows, and say on stderr what was selected."""
@@ -318,27 +332,12 @@ class Choice:
         """Say on stderr what was selected."""
         seed = f", drawn with seed {self._seed}" if self.draws else ""
         tokens = "" if found.tokens is None else f" of {found.tokens:,} tokens"
-        say(f"{len(found):,} rows{tokens} selected{seed}", err=True)
+        say(
+            f"{len(found):,} rows{tokens} selected{seed}{f' by {self._aligned}' if self._aligned is not None else ''}",
+            err=True,
+        )
         if found.short:
             say(f"dsdm: {too_short(found, self.ruling.short.value)}", err=True)
-
-
-def _check_rows(scores: "Scores", rows: int | None, corpus: int | None) -> None:
-    """Refuse scores that are neither those of the shards nor, cut by --rows, those of the first part of a corpus."""
-    if corpus is None or corpus in (len(scores), rows):
-        return
-    from dsdm.selection.record.provenance import rows_of_files
-    from dsdm.selection.record.row_counts import how_to_meet
-
-    taken = "" if rows is None else f", of which --rows takes {rows:,},"
-    how = how_to_meet(len(scores), corpus, rows_of_files(scores))
-    files = [str(path) for path in scores.paths]
-    more = f" and {len(files) - 1} more" if files[1:] else ""
-    message = (
-        f"{files[0]}{more}: there are {len(scores):,} scores{taken} and {corpus:,} rows in the shards; one score per "
-        f"row is needed: {how}"
-    )
-    raise ValueError(message)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

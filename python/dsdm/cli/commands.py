@@ -12,11 +12,14 @@ from dsdm.cli import bench
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice
 from dsdm.cli.facts.machine import doctor
+from dsdm.cli.facts.verifying import verify
 from dsdm.cli.files import check_place, rows_of, write_untold
+from dsdm.cli.joined import opened_shards, scores_to_add
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
 from dsdm.cli.options.help import Grouped
+from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
@@ -24,8 +27,7 @@ from dsdm.cli.options.writing import Writing
 from dsdm.cli.report import report
 from dsdm.cli.saying import say, say_json
 from dsdm.cli.tokens import Lengths
-from dsdm.cli.usage import as_usage, damaged
-from dsdm.cli.words import as_options
+from dsdm.cli.usage import as_usage
 from dsdm.paths import SCORES, refuse_inputs, refuse_inside
 
 # Rows of a demonstration, of which each method takes a tenth.
@@ -159,7 +161,12 @@ def indices(
     choosing: Choosing,
     ruling: Ruling,
     reading: Reading,
+    joining: Joining,
     *,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option("--corpus", help="For --on: the shards that have the ids; given again, these are one corpus."),
+    ] = None,
     overwrite: opt.Overwrite = False,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -175,16 +182,20 @@ def indices(
       dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
       dsdm indices classifier --target squad --min-score 0.5 --data-dir demo/data -o good.npy
     """
-    choice = Choice(what, choosing, ruling, reading)
+    choice = Choice(what, choosing, ruling, reading, joining)
+    if (joining.on is None) != (corpus is None):
+        message = "--on joins scores to the rows of --corpus by their ids; give both, or neither"
+        raise typer.BadParameter(message)
     if choice.method is not None and (reading.sort is not None or reading.partial):
         message = f"--sort and --partial are for directories and globs of score files, and {choice.method} is a method"
         raise typer.BadParameter(message)
     reading.check_found(choice.sources)
     check_place(out, overwrite=overwrite)
-    refuse_inputs(out, choice.named)
-    refuse_inside(str(out), choice.sources)
-    choice.open()
-    reading.check_used(choice.opened)
+    refuse_inputs(out, [*choice.named, *(corpus or [])])
+    refuse_inside(str(out), [*choice.sources, *(corpus or [])])
+    choice.open(None if corpus is None else opened_shards(corpus))
+    if joining.on is None:
+        reading.check_used(choice.opened)
     refuse_inputs(out, choice.read)
     found = choice.select(lambda: _row_tokens_given(choosing.row_tokens))
     if choice.knows_rows:
@@ -196,7 +207,7 @@ def indices(
         cut = None if found.cut is None else found.cut.told()
         told: dict[str, Any] = {"path": out, "rows": len(found), "of": found.n, "rule": found.what, "cut": cut}
         told |= {"seed": found.seed, "tokens": found.tokens, "bounds": found.bounds}
-        say_json({**told, "per_group": found.per_group, "short": found.short})
+        say_json({**told, "per_group": found.per_group, "short": found.short, **choice.joined})
 
 
 @expanded
@@ -223,6 +234,7 @@ def materialize(
     choosing: Choosing,
     ruling: Ruling,
     reading: Reading,
+    joining: Joining,
     writing: Writing,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -239,32 +251,29 @@ def materialize(
       dsdm materialize demo/corpus best-10k --by demo/data/dsdm/squad.pt --tokens 1e4 --lengths input_ids
       dsdm materialize 'demo/corpus/data/*.parquet' tried --by random --tokens 1e5 --dry-run
     """
-    import dsdm
     from dsdm.rows.materializing import how_unfinished_chose, saying_what_is_kept
     from dsdm.rows.planning import check_before
 
-    if (indices_file is None) == (not by):
-        message = "give either --indices FILE or --by METHOD (or score files)"
-        raise typer.BadParameter(message)
+    _refuse_both(indices_file, by)
     if indices_file is not None:
         choosing.refuse_all(ruling.given)
     writing.check_all(choosing.threads)
     column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens, ruling.lengths)
     scores_from = writing.scores_from or []
-    choice = None if indices_file is not None else Choice(by or [], choosing, ruling, reading.about(by or []))
+    choice = None if indices_file is not None else Choice(by or [], choosing, ruling, reading.about(by or []), joining)
+    if choice is None or not choice.sources:
+        joining.check(reading.about(scores_from), "--scores", writing.scores_from)
     reading.check_found([*source, *(() if choice is None else choice.sources), *scores_from])
     found = {**reading.about(source).files, "schema": writing.schema.value, "hive": writing.hive}
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
-    where = source[0] if len(source) == 1 else source
-    shards = dsdm.open_shards(where, **found)
+    shards = opened_shards(source, **found)
     lengths = None if column is None else Lengths(shards, column)
     if choice is not None:
         choice.left = how_unfinished_chose(out) if writing.resume else None
         choice.open(shards)
         refuse_inputs(out, choice.read)
-    arguments = writing.arguments(reading.about(scores_from))
-    opened = [*([] if choice is None else choice.opened), *([arguments["scores"]] if "scores" in arguments else [])]
-    reading.check_used(opened)
+    before = [] if choice is None else choice.opened
+    arguments = writing.arguments(scores_to_add(scores_from, before, reading, joining, shards, choosing.threads))
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
         with noted(), saying_what_is_kept(out):
@@ -272,64 +281,37 @@ def materialize(
     else:
         rows = rows_of(Path(str(indices_file)), len(shards), source)
     arguments |= {**found, "threads": choosing.threads}
-    _write(where, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json)
+    joined = {} if choice is None else choice.joined
+    _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, joined=joined)
 
 
-def _write(where: Any, rows: Any, out: Path, arguments: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
+def _refuse_both(indices_file: Path | None, by: list[str] | None) -> None:
+    if (indices_file is None) == (not by):
+        message = "give either --indices FILE or --by METHOD (or score files)"
+        raise typer.BadParameter(message)
+
+
+def _write(
+    source: list[str],
+    rows: Any,
+    out: Path,
+    arguments: dict[str, Any],
+    *,
+    dry_run: bool,
+    as_json: bool,
+    joined: dict[str, Any],
+) -> None:
     """Write rows and say what was written, or what would be."""
     import dsdm
 
+    where = source[0] if len(source) == 1 else source
     if dry_run:
         planned = dsdm.plan(where, rows, out, **arguments)
-        say_json(asdict(planned)) if as_json else say(*str(planned).split("\n"))
+        say_json(asdict(planned) | joined) if as_json else say(*str(planned).split("\n"))
         return
     with noted():
         written = dsdm.materialize(where, rows, out, **arguments)
-    say_json(asdict(written)) if as_json else say(written)
-
-
-def verify(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", parser=opt.local_path, help="A directory that dsdm materialize wrote.")
-    ],
-    data_dir: opt.DataDir = None,
-    threads: opt.Threads = None,
-    trust_path: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--trust-path", parser=opt.local_path, help="Open what dsdm.json names below this as well; can be repeated."
-        ),
-    ] = None,
-    *,
-    as_json: opt.AsJson = False,
-) -> None:
-    """Check that a directory is still what was written.
-
-    Reads all of it and compares sizes, checksums and rows with its dsdm.json. Where that tells how the rows were
-    chosen and the score files are at hand, the rows are chosen again and compared. Paths that were relative are
-    looked for from where the command runs: from another directory less is compared, which is said and is no error.
-    Files that dsdm.json names are opened below DIR, the data directory, the directory in which the command runs, and
-    --trust-path; of others it is said that they were not looked at.
-    A file in DIR that is none of it, and that readers would take for rows, is an error. Damage ends with exit code 3.
-
-    \b
-    Examples:
-      dsdm verify best-rows
-    """
-    import dsdm
-    from dsdm.checks import check_threads
-    from dsdm.errors import FormatError
-
-    with as_usage():
-        check_threads(threads)
-    with damaged(folder):
-        try:
-            found = dsdm.verify(folder, data_dir=data_dir, threads=threads, trust_paths=trust_path or ())
-        except FormatError as error:
-            if as_json:
-                say_json({"path": folder, "damage": str(error)})
-            raise
-    say_json(asdict(found)) if as_json else say(as_options(str(found)))
+    say_json(asdict(written) | joined) if as_json else say(written)
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

@@ -1,7 +1,9 @@
 """As many whole rows as a number of tokens has room for, by the lengths that the rows have."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from dsdm.cli.options.size import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,3 +88,18 @@ def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]
     if total < tokens:
         raise too_few(tokens, most, total)
     return most
+
+
+def sized_by(size: Size, row_tokens: Callable[[], int], lengths: Lengths | None, *, by_rule: bool) -> dict[str, Any]:
+    """Return the arguments of :func:`dsdm.choose` that say how many rows.
+
+    `by_rule` is whether the rule has lengths of its own, beside which none of a column are needed.
+    """
+    if size.tokens is None:
+        given = {"k": size.count, "fraction": size.fraction}
+        return {name: value for name, value in given.items() if value is not None}
+    if by_rule:
+        return {"tokens": size.tokens}
+    if lengths is None or lengths.fixed is not None:
+        return {"k": size.tokens // (row_tokens() if lengths is None else lengths.fixed or row_tokens())}
+    return {"tokens": size.tokens, "lengths": lengths.of_rows}

@@ -1,5 +1,6 @@
 """What a message says by the arguments of functions, said by the options of the command: once, for all of them."""
 
+import ast
 import re
 import shlex
 
@@ -34,6 +35,7 @@ OPTIONS = {
     "near": "--near",
     "noise": "--noise",
     "num_shards": "--num-shards",
+    "on": "--on",
     "only": "--only",
     "overwrite": "--overwrite",
     "partial": "--partial",
@@ -74,6 +76,8 @@ _PLACE = re.compile(r"^(exclude|groups|lengths|only)\[(\d+)\] ")
 _SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_order is ('\w+')")
 # A command opens everything itself.
 _REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
+_JOIN = re.compile(r"\bdsdm\.align\(scores, corpus, on=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\)")
+_LIE = "where they lie as the rows do, give numpy.asarray(scores)"
 # What a message advises to call, with its arguments: they are those of Python, whoever's function it is.
 _WITHIN = r"\((?:[^()]|\([^()]*\))*\)"
 CALL = re.compile(rf"\w\((?:[^()]|{_WITHIN})*\)")
@@ -96,6 +100,8 @@ def as_options(text: str) -> str:
     "give numpy.asarray(x, dtype='int64')"
     """
     text = _MOST.sub("; -k can be at most ", _REOPEN.sub("run again", text))
+    text = _JOIN.sub(lambda found: f"--on {shlex.quote(ast.literal_eval(found[1]))}", text)
+    text = text.replace(_LIE, "say --by-position where they lie as the rows do")
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and --row-order is \2", text)
     said, end = [], 0
     for call in CALL.finditer(text):

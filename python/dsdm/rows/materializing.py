@@ -24,6 +24,7 @@ from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source, hive_of, identity_of, in_files
 from dsdm.rows.told.description import describe
+from dsdm.rows.told.positions import check_positions
 from dsdm.selection.record.check import as_recorded
 from dsdm.selection.record.provenance import as_json
 from dsdm.shown import as_html, safe_messages, shown
@@ -247,6 +248,7 @@ def _write(arguments: Arguments) -> Report:
         seed = _seed_of_unfinished(target, requested)
     rows, seed = in_order(requested, arguments.row_order, seed)
     chosen = chosen_rows(request)
+    check_positions(request)
     check_range(rows, len(source), source.label if source.files else "")
     check_shards(request.layout.num_shards, len(rows), arguments.format)
     extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))

@@ -17,6 +17,7 @@ from dsdm.rows.releases import installed
 from dsdm.rows.request import chosen_rows, open_request, planned
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
+from dsdm.rows.told.positions import check_positions
 from dsdm.shown import as_html, safe_messages, shown
 
 
@@ -135,6 +136,7 @@ def _planned(arguments: Arguments) -> Plan:
     source = request.source
     rows, _seed = in_order(request.rows, arguments.row_order, arguments.seed)
     chosen_rows(request)
+    check_positions(request)
     check_range(rows, len(source), source.label if source.files else "")
     if len(rows):
         check_shards(request.layout.num_shards, len(rows), arguments.format)

@@ -45,7 +45,7 @@ def read_groups(path: str | os.PathLike[str]) -> Placed:
 
     """
     file = Path(path)
-    before = _identity(file)
+    before = ends_of(file)
     try:
         if file.suffix.lower() == ".txt":
             # What ends lines is a line break alone, and the last one begins no line.
@@ -60,7 +60,7 @@ def read_groups(path: str | os.PathLike[str]) -> Placed:
         raise _wrong(file, "it holds several arrays")
     if isinstance(groups, np.ndarray) and (groups.ndim != 1 or groups.dtype.kind not in "iuU"):
         raise _wrong(file, f"it holds {groups.dtype} of shape {groups.shape}")
-    if (now := _identity(file)) != before:
+    if (now := ends_of(file)) != before:
         message = f"{file}: it changed while it was read; wait until nothing writes to it any more"
         raise SourceChangedError(message)
     return Placed(groups, {"files": [{**now, "rows": len(groups)}]})
@@ -100,7 +100,7 @@ def read_column(
     return Placed(values, {"files": identities_of(corpus), "column": column})
 
 
-def _identity(file: Path) -> dict[str, Any]:
+def ends_of(file: Path) -> dict[str, Any]:
     """Return what a file is known by: its size, its time, and the digest of its first and last bytes."""
     import xxhash
 

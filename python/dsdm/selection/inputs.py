@@ -1,7 +1,8 @@
 """Arguments of selections in the form in which the engine takes them."""
 
 import os
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,11 +15,28 @@ from dsdm.paths import PathLike
 _native.prepare_arrays()
 
 
+@dataclass(frozen=True)
+class ById:
+    """Where scores lie that were joined to rows by id, and where both kinds of ids do."""
+
+    path: str
+    column: str
+    """Of the scores."""
+    on: str
+    """The column of ids beside them."""
+    file: _native.FileIdentity
+    """What the file of scores is known by."""
+    ids: Mapping[str, Any] | None
+    """Where the ids of the rows lie; None where that is in no file."""
+
+
 class HeldScores:
     """Scores in memory, with what there is to tell of them."""
 
     scores: npt.NDArray[Any]
     """One for each row."""
+    by_id: "ById | None" = None
+    """Where they were before they were joined to rows, if they lay in a file."""
 
     def __len__(self) -> int:
         """Return how many rows there are."""

@@ -59,7 +59,8 @@ def without_place(selection: Mapping[str, Any]) -> str | None:
     files = [scores] if isinstance(scores, str) else scores
     rows = [selection[name] for name in ROWS if selection.get(name) is not None]
     # How long rows are is not needed to choose them again.
-    of_inputs = [file.get("path") for file in files_of_inputs(selection).get("groups", [])]
+    needed = {name: files for name, files in files_of_inputs(selection).items() if name != "lengths"}
+    of_inputs = [file.get("path") for files in needed.values() for file in files]
     named = [*(files if isinstance(files, list) else []), *rows, *of_inputs]
     return next((str(path) for path in named if not tells_place(str(path))), None)
 

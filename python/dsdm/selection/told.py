@@ -12,10 +12,16 @@ NOISE = "rng"
 ROWS = ("exclude", "only")
 """What names a file of rows: of those that were not to be chosen, and of those that alone were."""
 
-INPUTS = ("groups", "lengths")
-"""The arguments of a choice of which it is told where they lie: the files, or a column of the rows."""
+INPUTS = ("groups", "lengths", "ids")
+"""What a choice needs beside the scores, of which it is told where it lies: the files, or a column of the rows."""
 
-FIELDS = ("by", "arguments", "scores", "reading", "rows", *ROWS, *INPUTS)
+ON = "on"
+"""The column of ids beside the scores, by which they are joined to those of the rows: to `ids`."""
+
+BY_POSITION = "by_position"
+"""Whether scores were said to be taken by position, though columns of ids say otherwise."""
+
+FIELDS = ("by", "arguments", "scores", "reading", "rows", ON, BY_POSITION, *ROWS, *INPUTS)
 """What must be told for that."""
 
 

@@ -8,7 +8,6 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.options.numbers import whole_number
-from dsdm.cli.options.reading import Reading
 from dsdm.cli.saying import say
 from dsdm.cli.usage import as_usage
 
@@ -185,13 +184,13 @@ class Writing:
         written = self.columns if of_tokens else None
         return self.tokens_column or (written[0] if written else _COLUMN)
 
-    def arguments(self, reading: Reading) -> dict[str, Any]:
-        """Return the keyword arguments of :func:`dsdm.materialize`; what was not asked for is left out."""
+    def arguments(self, scores: Any) -> dict[str, Any]:
+        """Return the keyword arguments of :func:`dsdm.materialize`, with the scores as they were opened."""
         asked = {
             "seed": self.shuffle_seed,
             "columns": self.columns,
             "row_ids": self.row_ids,
-            "scores": reading.open(self.scores_from) if self.scores_from else None,
+            "scores": scores,
             "max_shard_size": self.max_shard_size,
             "num_shards": self.num_shards,
             "split": self.split,

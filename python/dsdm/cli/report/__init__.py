@@ -9,7 +9,9 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.by_rule import groups_in, lengths_in, parts_of
+from dsdm.cli.joined import join
 from dsdm.cli.options.groups import expanded
+from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.reporting import Reporting
 from dsdm.cli.saying import say, say_json
@@ -32,6 +34,7 @@ def report(
     ],
     asked: Reporting,
     reading: Reading,
+    joining: Joining,
     *,
     html: Annotated[
         Path | None,
@@ -63,17 +66,7 @@ def report(
         _check_page(html, overwrite=overwrite, inputs=[*what, *(asked.scores or []), *(asked.corpus or [])])
     named = [*(asked.scores or []), *(asked.corpus or [])]
     reading.check_found(named or what)
-    options: dict[str, Any] = asked.numbers
-    if asked.scores:
-        options["scores"] = reading.about(asked.scores).open(asked.scores)
-    reading.check_used([options["scores"]] if asked.scores else [])
-    if asked.corpus:
-        where = asked.corpus[0] if len(asked.corpus) == 1 else asked.corpus
-        found = reading.about(asked.corpus).files
-        options["corpus"] = dsdm.open_shards(where, **found, schema="union", hive=asked.hive)
-    elif asked.hive:
-        message = "--hive is for the directories of --corpus, and none is given"
-        raise typer.BadParameter(message)
+    options: dict[str, Any] = {**asked.numbers, **_opened(asked, reading, joining)}
     options |= {"groups": _groups(asked.groups), "lengths": _lengths(asked.lengths)}
     made = _in_words(dsdm.report(*what, **options))
     if html is not None:
@@ -85,6 +78,31 @@ def report(
     marks = BLOCKS if encoding.lower().startswith("utf") else _PLAIN
     for line in as_text(made.selections, made.overlaps, marks):
         say(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _opened(asked: Reporting, reading: Reading, joining: Joining) -> dict[str, Any]:
+    """Open the scores and the corpus that were named, by their arguments."""
+    import dsdm
+
+    joining.check(reading.about(asked.scores or []), "--scores", asked.scores)
+    if joining.on is not None and not asked.corpus:
+        message = "--on joins --scores to the rows of --corpus by their ids; give both"
+        raise typer.BadParameter(message)
+    if asked.hive and not asked.corpus:
+        message = "--hive is for the directories of --corpus, and none is given"
+        raise typer.BadParameter(message)
+    opened: dict[str, Any] = {}
+    if asked.corpus:
+        where = asked.corpus[0] if len(asked.corpus) == 1 else asked.corpus
+        found = reading.about(asked.corpus).files
+        opened["corpus"] = dsdm.open_shards(where, **found, schema="union", hive=asked.hive)
+    if asked.scores and joining.on is not None:
+        opened["scores"] = join(asked.scores[0], joining.on, reading.column, opened["corpus"], asked.threads)
+        return opened
+    if asked.scores:
+        opened["scores"] = reading.about(asked.scores).open(asked.scores)
+    reading.check_used([opened["scores"]] if asked.scores else [])
+    return opened
 
 
 def is_file(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -37,13 +38,13 @@ class Scored:
 class Vector:
     """Scores that the engine ranks, and that are read block by block."""
 
-    def __init__(self, scores: Any, threads: int | None) -> None:
-        """Take what :func:`dsdm.choose` takes."""
+    def __init__(self, scores: Any, threads: int | None, paths: Sequence[str] = ()) -> None:
+        """Take what :func:`dsdm.choose` takes, and the files of what was joined."""
         self.engine = engine_scores(scores)
         self.threads = threads
         held = scores.scores if isinstance(scores, HeldScores) else scores
         self._read = scores if isinstance(scores, _native.Scores) else np.reshape(arrays.numbers("scores", held), -1)
-        self.paths = [str(path) for path in scores.paths] if isinstance(scores, _native.Scores) else []
+        self.paths = [str(path) for path in scores.paths] if isinstance(scores, _native.Scores) else [*paths]
         self.dtype = str(self._read.dtype)
 
     def __len__(self) -> int:

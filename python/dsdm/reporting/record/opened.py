@@ -12,12 +12,13 @@ from dsdm.reference import UNTARGETED_METHODS
 from dsdm.reporting.facts import Part
 from dsdm.reporting.measure.vector import Vector
 from dsdm.reporting.record.given import Given
+from dsdm.selection.ids.join import rejoined
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.methods import prefix, scores_of
-from dsdm.selection.record.provenance import opened_scores
+from dsdm.selection.record.provenance import files_of_scores, opened_scores
 from dsdm.selection.record.repeat import recorded_groups
 from dsdm.selection.rules.candidates import excluded_of
-from dsdm.selection.told import KNOWN
+from dsdm.selection.told import KNOWN, ON, files_of_inputs
 
 _ROWS = ("exclude", "only")
 
@@ -63,7 +64,7 @@ def open_scores_of(given: Given, scores: Any, data_dir: PathLike | None, threads
         return f"{given.method} has no scores"
     if given.rows is None or "scores" in given.unknown:
         return given.unknown.get("scores") or given.unknown["rows"]
-    vector = Vector(_by_record(given, data_dir), threads)
+    vector = _joined(given, threads) if given.how.get(ON) is not None else Vector(_by_record(given, data_dir), threads)
     exclude, only = (_rows_of(given, name) for name in _ROWS)
     return Opened(vector, excluded_of(exclude, only, len(vector)), tells_excluded=True)
 
@@ -105,6 +106,14 @@ def _by_record(given: Given, data_dir: PathLike | None) -> _native.Scores:
         found = prefix(whole, given.how.get("rows"), str(whole.paths[0]))
     _check_same(given, found)
     return found
+
+
+def _joined(given: Given, threads: int | None) -> Vector:
+    """Join scores to the rows by id as the record tells, whose files were found there and compared."""
+    ids = files_of_inputs(given.how).get("ids") or [file.fields() for file in given.sources]
+    path = str(files_of_scores(given.how, None)[0])
+    found = rejoined(given.how, path, [str(file["path"]) for file in ids], threads)
+    return Vector(found, threads, paths=found.paths)
 
 
 def _of_caller(given: Given, scores: Any, threads: int | None) -> Opened:

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
@@ -14,7 +14,7 @@ from dsdm.selection.methods import get_indices
 from dsdm.selection.rules.choose import rows_of_rule
 from dsdm.selection.rules.origin import identity_of
 from dsdm.selection.rules.rule import TIES, at_least_one
-from dsdm.selection.told import FIELDS, INPUTS, KNOWN, NOISE, ROWS
+from dsdm.selection.told import BY_POSITION, FIELDS, INPUTS, KNOWN, NOISE, ON, ROWS
 
 FUNCTIONS: dict[str, Callable[..., Any]] = dict(
     zip(KNOWN, (get_indices, top_k, gumbel_top_k, rows_of_rule), strict=True)
@@ -164,6 +164,38 @@ def _check_files(selection: Mapping[str, Any]) -> None:
     for name in INPUTS:
         _check_input(name, selection.get(name))
     _check_groups(selection)
+    _check_join(selection, listed)
+
+
+def _check_join(selection: Mapping[str, Any], files: Sequence[Any]) -> None:
+    """Look at what is told of how scores are joined to rows: by id or by position."""
+    by_position = selection.get(BY_POSITION, False)
+    if not isinstance(by_position, bool) or (by_position and selection.get(ON) is not None):
+        message = (
+            f"selection=: {BY_POSITION!r} is {by_position!r:.200}; true or false is needed, and no {ON!r} beside it"
+        )
+        raise ValueError(message)
+    on, ids = selection.get(ON), selection.get("ids")
+    if (on is None) != (ids is None):
+        there, gone = ("'ids'", f"'{ON}'") if on is None else (f"'{ON}'", "'ids'")
+        message = f"selection=: there is {there}, and no {gone}, without which scores are joined to no rows"
+        raise ValueError(message)
+    if on is None or ids is None:
+        return
+    reading = _mapping(selection, "reading")
+    wrong = {
+        f"'{ON}' is {on!r:.200}; a text, the column of ids beside the scores, is needed": not isinstance(on, str),
+        "'ids' has no 'column', or 'reading' beside it": "column" not in ids or "reading" in ids,
+        f"'reading' is {dict(reading)!r:.200}, and for '{ON}' the 'column' of the scores is needed alone": (
+            set(reading) != {"column"} or not isinstance(reading["column"], str)
+        ),
+        f"there are {len(files):,} files of scores, and with '{ON}' there is one": len(files) != 1,
+        f"'rows' and '{ON}' do not go together": selection.get("rows") is not None,
+        f"'by' is {selection['by']!r}, and scores with '{ON}' are chosen by 'choose'": selection["by"] != "choose",
+    }
+    if reason := next((text for text, is_wrong in wrong.items() if is_wrong), None):
+        message = f"selection=: {reason}"
+        raise ValueError(message)
 
 
 def _check_input(name: str, told: Any) -> None:

@@ -22,12 +22,13 @@ from dsdm.checks import said
 from dsdm.errors import SourceChangedError
 from dsdm.paths import SCORES, PathLike, find
 from dsdm.reference import DATASET_SIZE, files_of, find_file
+from dsdm.selection.ids.score_file import identity_of_file
 from dsdm.selection.manifest_paths import NOT_THERE
 from dsdm.selection.record.check import as_recorded, check_record
 from dsdm.selection.record.limits import check_score_files, check_size, check_values
 from dsdm.selection.record.row_counts import check_ids, check_meets, check_population
 from dsdm.selection.rules.origin import identity_of
-from dsdm.selection.told import FIELDS, KNOWN, Told, files_of_inputs, tells_of_files
+from dsdm.selection.told import FIELDS, KNOWN, ON, Told, files_of_inputs, tells_of_files
 from dsdm.shown import shown
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[s
     check_score_files(selection)
     record = {**as_recorded(selection), **of_rows, "source_rows": rows}
     try:
+        if selection.get(ON) is not None:
+            return {**record, "score_files": _joined_file(selection, rows)}
         opened = opened_scores(selection, None)
         check_selection(selection, rows, opened)
     except FileNotFoundError as missing:
@@ -79,6 +82,19 @@ def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[s
     if isinstance(selection, Told):
         _check_same(selection.files, files)
     return {**record, "score_files": files} if files else record
+
+
+def _joined_file(selection: Mapping[str, Any], rows: int) -> list[dict[str, Any]]:
+    """Return what the file of scores is known by that were joined to so many rows by id."""
+    ids = files_of_inputs(selection).get("ids", [])
+    sizes = [file["rows"] for file in ids if type(file.get("rows")) is int]
+    if ids and len(sizes) == len(ids):
+        check_meets(sum(sizes), rows, what=f"joined by {selection[ON]!r}")
+    path = Path(files_of_scores(selection, None)[0]).absolute()
+    files = [identity_of_file(path).fields()]
+    if isinstance(selection, Told):
+        _check_same(selection.files, files)
+    return files
 
 
 def _inputs(selection: Mapping[str, Any], sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -149,7 +165,7 @@ def check_count(selection: Mapping[str, Any], rows: int) -> None:
         raise ValueError(message)
 
 
-def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Scores]") -> None:
+def check_selection(selection: Mapping[str, Any], rows: int, opened: Sequence[Any]) -> None:
     """Fail unless the scores that a selection is by are those of so many rows.
 
     Raises
@@ -161,6 +177,9 @@ def check_selection(selection: Mapping[str, Any], rows: int, opened: "list[Score
     arguments = selection.get("arguments", {})
     method = arguments.get("method") if selection.get("by") == "get_indices" else None
     prefix = selection.get("rows") if method is None else arguments.get("rows")
+    if selection.get(ON) is not None:
+        check_meets(len(opened[0]), rows, what=str(opened[0].paths[0]))
+        return
     if method == "random":
         check_population(DATASET_SIZE if prefix is None else prefix, rows, given=prefix is not None)
         return

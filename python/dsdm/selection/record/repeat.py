@@ -19,13 +19,14 @@ from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
 from dsdm.selection.columns import read_column, read_groups
+from dsdm.selection.ids.join import Rejoined, rejoined
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
 from dsdm.selection.record.check import FUNCTIONS, as_called, check_record
 from dsdm.selection.record.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.origin import identity_of, values_of
-from dsdm.selection.told import KNOWN, ROWS, files_of_inputs, tells_of_files
+from dsdm.selection.told import KNOWN, ON, ROWS, files_of_inputs, tells_of_files
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
@@ -158,7 +159,7 @@ def choose_again(
         arguments["data_dir"] = data_dir
     if threads is not None or arguments.get("threads") is not None:
         arguments["threads"] = threads
-    opened = _opened(selection, data_dir, trust)
+    opened = _opened(selection, data_dir, trust, sources, threads)
     if isinstance(opened, str):
         return opened
     if reason := _read_rows(arguments, selection, trust, sources):
@@ -166,7 +167,13 @@ def choose_again(
     return _checked(manifest, selection, arguments, opened, nbytes)
 
 
-def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trust) -> "list[Scores] | str":
+def _opened(
+    selection: Mapping[str, Any],
+    data_dir: PathLike | None,
+    trust: Trust,
+    sources: Sequence[str],
+    threads: int | None,
+) -> "list[Scores | Rejoined] | str":
     """Open the score files of a selection; or say which is missing, or not trusted."""
     recorded = selection.get("scores", ())
     named = [recorded] if isinstance(recorded, str) else list(map(str, recorded))
@@ -174,14 +181,22 @@ def _opened(selection: Mapping[str, Any], data_dir: PathLike | None, trust: Trus
         if selection["by"] != "get_indices" and (outside := trust.first_leading_out(named)):
             return outside
         files = files_of_scores(selection, data_dir)
-        return trust.first_outside(files) or opened_scores(selection, data_dir)
+        if outside := trust.first_outside(files):
+            return outside
+        if selection.get(ON) is None:
+            return [*opened_scores(selection, data_dir)]
+        rows = _places(selection, "ids", trust, sources)
+        return rows if isinstance(rows, str) else [rejoined(selection, files[0], rows, threads)]
     except FileNotFoundError as missing:
         return what_is_missing(missing)
+    except SourceChangedError:
+        raise
     except (*_WRONG, OSError):
         # What its reader says of a file can be its first bytes.
+        ids = f" by {selection[ON]!r}" if selection.get(ON) is not None else ""
         message = (
-            f"{', '.join(named) or selection['arguments'].get('method')}: the manifest tells that this holds scores, "
-            "and it cannot be read as such; `dsdm scores` says why"
+            f"{', '.join(named) or selection['arguments'].get('method')}: the manifest tells that this holds "
+            f"scores{ids}, and it cannot be read as such; `dsdm scores` says why"
         )
         raise FormatError(message) from None
 
@@ -228,15 +243,9 @@ def recorded_groups(
 ) -> Any | str:
     """Read the group of each row that is told of; or say that a file is missing, or not trusted."""
     told = selection["groups"]
-    files = [str(file["path"]) for file in told.get("files", ())] or list(sources)
-    for file in files:
-        if outside := trust.outside(file, expand=False):
-            return outside
-        # A pipe would be waited for.
-        if not tells_place(file) or not os.path.isfile(file):  # noqa: PTH113 - which raises for no path
-            return f"{file}: it is not there, and the groups of the rows are in it"
-    if not files:
-        return f"the rows came from no file in which the column {told.get('column')!r} tells their groups"
+    files = _places(selection, "groups", trust, sources)
+    if isinstance(files, str):
+        return files
     try:
         groups = values_of(_read_groups(files, told, threads))
     except SourceChangedError:
@@ -252,6 +261,21 @@ def recorded_groups(
     return groups if rows is None else groups[:rows]
 
 
+def _places(selection: Mapping[str, Any], name: str, trust: Trust, sources: Sequence[str]) -> list[str] | str:
+    """Return the files in which groups or ids of rows lie; or say that one is missing, or not trusted."""
+    told = selection[name]
+    files = [str(file["path"]) for file in told.get("files", ())] or list(sources)
+    for file in files:
+        if outside := trust.outside(file, expand=False):
+            return outside
+        # A pipe would be waited for.
+        if not tells_place(file) or not os.path.isfile(file):  # noqa: PTH113 - which raises for no path
+            return f"{file}: it is not there, and the {name} of the rows are in it"
+    if not files:
+        return f"the rows came from no file in which the column {told.get('column')!r} tells their {name}"
+    return files
+
+
 def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None) -> Any:
     from dsdm.scores import open_leniently
 
@@ -265,7 +289,11 @@ def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None)
 
 
 def _checked(
-    manifest: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]", nbytes: int
+    manifest: str,
+    selection: Mapping[str, Any],
+    arguments: dict[str, Any],
+    opened: "list[Scores | Rejoined]",
+    nbytes: int,
 ) -> NDArray[np.int64] | str:
     """Choose rows by what was looked at so far."""
     # A draw reads nothing: rows without bytes are a number in a file, by which no memory is taken.
@@ -293,12 +321,13 @@ def _paths_of_groups(selection: Mapping[str, Any]) -> list[Any]:
 
 
 def _choose(
-    by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores]"
+    by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores | Rejoined]"
 ) -> NDArray[np.int64]:
     from dsdm.selection.methods import prefix
 
     scores = []
     if by != "get_indices":
-        scores.append(prefix(opened[0], selection.get("rows"), ", ".join(map(str, selection["scores"]))))
+        first: Any = opened[0]
+        scores.append(prefix(first, selection.get("rows"), ", ".join(map(str, selection["scores"]))))
     chosen: NDArray[np.int64] = FUNCTIONS[by](*scores, **arguments)
     return chosen

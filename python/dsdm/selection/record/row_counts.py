@@ -37,8 +37,10 @@ def how_to_meet(scores: int, rows: int, files: Sequence[int]) -> str:
             "other: give one of them, or save a sum of them as one file"
         )
     if scores < rows:
-        return "these are of a part of the rows: give all their score files, or the shards alone that they are of"
-    return "for rows that are the first part of a corpus, cut the scores with rows="
+        how = "these are of a part of the rows: give all their score files, or the shards alone that they are of"
+    else:
+        how = "for rows that are the first part of a corpus, cut the scores with rows="
+    return f"{how}; scores that lie beside ids are joined to any rows by dsdm.align(scores, corpus, on='id')"
 
 
 def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
@@ -88,11 +90,15 @@ def _paths(vector: Any) -> str:
 
 
 def _cut(name: str, vector: Any, rows: int) -> str:
-    """Say how scores of more rows are cut, which are those of a longer corpus that begins with the rows."""
+    """Say how scores of more rows are cut, which are those of a longer corpus that begins with the rows; and joined."""
+    joined = "; scores that lie beside ids are joined to any rows by dsdm.align(scores, corpus, on='id')"
     if len(vector) < rows:
-        return ""
+        return joined
     cut = f"slice(0, {rows})" if hasattr(vector, "slice") else f"[:{rows}]"
-    return f"; where the source is the first part of a corpus, those of its rows are {name}.{cut}".replace(".[", "[")
+    return (
+        f"; where the source is the first part of a corpus, those of its rows are {name}.{cut}".replace(".[", "[")
+        + joined
+    )
 
 
 def check_population(population: int, rows: int, *, given: bool) -> None:

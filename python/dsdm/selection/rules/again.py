@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from dsdm import _native
-from dsdm.selection.told import NOISE
+from dsdm.selection.inputs import HeldScores
+from dsdm.selection.told import NOISE, ON
 
 _SIZES = ("k", "fraction", "tokens", "at_least", "per_group", "like", "short")
 """What became a number of rows, or one of each group, which is told in place of it."""
@@ -31,16 +32,25 @@ def told_again(
     pairs = [[name, count] for name, count in counts.items()]
     if len(pairs) > _MOST_GROUPS or sum(len(str(name)) for name, _ in pairs) > _MOST_NAME * _MOST_GROUPS:
         return None
+    opened = _opened_as(scores)
+    if opened is None:
+        return None
+    arguments = _arguments(rule, rows, seed) | ({} if per_group is None else {"per_group": pairs})
+    return {"by": "choose", **opened, "arguments": arguments}
+
+
+def _opened_as(scores: Any) -> dict[str, Any] | None:
+    """Return the files of scores, and what opens them as the same vector or joins them to the same rows."""
+    if isinstance(scores, HeldScores):
+        by_id = scores.by_id
+        if by_id is None or by_id.ids is None:
+            return None
+        return {"scores": [by_id.path], "reading": {"column": by_id.column}, ON: by_id.on}
     opened = scores.opened_as() if isinstance(scores, _native.Scores) else None
     if opened is None:
         return None
     files, reading, first = opened
-    told: dict[str, Any] = {
-        "by": "choose",
-        "scores": [str(file.absolute()) for file in files],
-        "reading": reading,
-        "arguments": _arguments(rule, rows, seed) | ({} if per_group is None else {"per_group": pairs}),
-    }
+    told = {"scores": [str(file.absolute()) for file in files], "reading": reading}
     return told if first is None else {**told, "rows": first}
 
 

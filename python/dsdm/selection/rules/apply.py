@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dsdm import _native, checks
-from dsdm.selection.inputs import engine_scores, rows_of
+from dsdm.selection.inputs import ById, HeldScores, engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.checked import check_numbers
@@ -16,7 +16,7 @@ from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.cut import Cut
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
-from dsdm.selection.rules.origin import identities_of, origin_of
+from dsdm.selection.rules.origin import identities_of, inputs_of
 from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest, nearest_of_groups
 from dsdm.selection.rules.ranked.quantile import bounds_between, shares_of
 from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
@@ -25,7 +25,6 @@ from dsdm.selection.rules.rule import Rule, as_written, finite, is_beyond, numbe
 from dsdm.selection.rules.sizes.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.sizes.copies import copied, resampled
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
-from dsdm.selection.told import INPUTS
 from dsdm.shown import shown
 
 
@@ -183,6 +182,8 @@ def _way(rule: Rule) -> str:
 
 def _source(scores: Any) -> str:
     """Return where scores are from, for a line that tells what was chosen; nothing for an array."""
+    if (by_id := _by_id(scores)) is not None:
+        return shown(f' of {Path(by_id.path).name}["{by_id.column}"] by "{by_id.on}"')
     if not isinstance(scores, _native.Scores) or not scores.paths:
         return ""
     name = Path(scores.paths[0]).name if len(scores.paths) == 1 else f"{len(scores.paths):,} files"
@@ -194,6 +195,11 @@ def _source(scores: Any) -> str:
     made = "" if scores.reduce is None else f", the {scores.reduce} of each row"
     beside = " and an array in memory" if scores.in_memory else ""
     return shown(f" of {name}{''.join(taken)}{made}{beside}")
+
+
+def _by_id(scores: Any) -> ById | None:
+    """Return where scores lay before they were joined to rows."""
+    return scores.by_id if isinstance(scores, HeldScores) else None
 
 
 def _of_tokens(ranking: Ranking, best: Callable[[int], Rows], rule: Rule) -> Selection:
@@ -227,9 +233,9 @@ def _selection(
         tokens=tokens,
         largest=rule.largest,
         bounds=ranking.bounds,
-        files=_files_of(rule.scores) if isinstance(rule.scores, _native.Scores) else [],
+        files=_files_of(rule.scores),
         again=None if by_arrays else told_again(rule.scores, rule.told(), len(rows), seed),
-        inputs={name: told for name in INPUTS if (told := origin_of(getattr(rule, name))) is not None},
+        inputs=inputs_of(rule.scores, vars(rule)),
     )
 
 
@@ -240,8 +246,12 @@ def _again_of_groups(rule: Rule, chosen: Selection, groups: Groups) -> dict[str,
     return told_again(rule.scores, rule.told(), len(chosen), chosen.seed, per_group=groups.counted(chosen.indices))
 
 
-def _files_of(scores: _native.Scores) -> list[_native.FileIdentity]:
-    """Return what score files are known by, wherever the process goes on to work."""
+def _files_of(scores: Any) -> list[_native.FileIdentity]:
+    """Return what score files are known by, wherever the process goes on to work; none for scores in memory."""
+    if (by_id := _by_id(scores)) is not None:
+        return [by_id.file]
+    if not isinstance(scores, _native.Scores):
+        return []
     return [_native.FileIdentity(**file) for file in identities_of(scores)]
 
 

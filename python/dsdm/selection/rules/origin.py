@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dsdm import _native
+from dsdm.selection.inputs import HeldScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,14 @@ def origin_of(given: Any) -> Mapping[str, Any] | None:
         return None
     _, reading, _ = opened
     return {"files": identities_of(given), **({"reading": dict(reading)} if reading else {})}
+
+
+def inputs_of(scores: Any, arguments: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return where what a choice needs beside the scores lies, as far as that is in files: arguments of it, and ids."""
+    found = {name: origin_of(arguments.get(name)) for name in ("groups", "lengths")}
+    by_id = scores.by_id if isinstance(scores, HeldScores) else None
+    found["ids"] = None if by_id is None else by_id.ids
+    return {name: origin for name, origin in found.items() if origin is not None}
 
 
 _FIELDS = ("path", "bytes", "modified_ns", "rows", "ends")

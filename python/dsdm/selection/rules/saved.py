@@ -20,7 +20,7 @@ from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import at_hand, beside
-from dsdm.selection.told import Told
+from dsdm.selection.told import BY_POSITION, INPUTS, ON, ROWS, Told
 
 _VERSION = 1
 _MOST_BYTES = 64 << 20
@@ -46,8 +46,8 @@ _KINDS_OF_FILES: dict[str, type] = {
     "score_files": list,
     "arguments": dict,
     "rows": int,
-    "groups": dict,
-    "lengths": dict,
+    BY_POSITION: bool,
+    **dict.fromkeys(INPUTS, dict),
 }
 """Those of what tells of files, each of which may be missing."""
 
@@ -218,7 +218,7 @@ def _fields(path: Path) -> dict[str, Any]:
             raise FormatError(message)
     for name, kind in _KINDS_OF_FILES.items():
         value = fields["files"].get(name, kind())
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             message = f"{path}: files.{name} is {value!r:.100}; save the selection again"
             raise FormatError(message)
     _check_values(path, fields)
@@ -235,7 +235,7 @@ def _check_values(path: Path, fields: dict[str, Any]) -> None:
         if not (optional and value is None) and not (type(value) is int and 0 <= value < _MOST.get(name, 2**63)):
             message = f"{path}: {name} is {value!r:.100}; save the selection again"
             raise FormatError(message)
-    for name in ("by", "scores", "exclude", "only"):
+    for name in ("by", "scores", ON, *ROWS):
         value = fields["files"].get(name)
         files = value if name == "scores" and isinstance(value, list) else [value]
         wrong = [file for file in files if not _is_name(file)]
@@ -244,7 +244,7 @@ def _check_values(path: Path, fields: dict[str, Any]) -> None:
             raise FormatError(message)
 
     lying = list(fields["files"].get("score_files", []))
-    for name in ("groups", "lengths"):
+    for name in INPUTS:
         told = fields["files"].get(name, {}).get("files", [])
         lying += told if isinstance(told, list) else []
     for file in lying:

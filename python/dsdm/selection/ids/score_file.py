@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dsdm._native import Corpus, FileIdentity
 from dsdm.errors import FormatError, SchemaError
-from dsdm.rows.sources import open_source
-from dsdm.selection.columns import is_table
+from dsdm.selection.columns import ends_of, is_table
+from dsdm.selection.rules.origin import identities_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,17 +49,14 @@ class ScoreFile:
             For a line that cannot be read, with its number; for a column that is not there.
 
         """
-        if not os.path.lexists(self.path):
-            raise FileNotFoundError(errno.ENOENT, "there is no such file of scores", str(self.path))
-        if self.path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "this is a directory; name a file of scores", str(self.path))
+        _check_there(self.path)
         if self._is_lines:
             table = self._lines()
             return table.select([self.on, self._chosen(table.column_names)])
         if is_table(self.path):
-            opened = open_source([str(self.path)], None, threads)
-            names = [self.on, self._chosen(opened.corpus.schema.names)]
-            return opened.corpus.select(names).take(np.arange(len(opened)), threads=threads)
+            opened = Corpus.open([self.path], threads=threads)
+            names = [self.on, self._chosen(opened.schema.names)]
+            return opened.select(names).take(np.arange(len(opened)), threads=threads)
         message = (
             f"{self.path}: a JSON lines file ({', '.join(_LINES)}; also with {' or '.join(_PACKED)}), a Parquet or an "
             "Arrow file is needed"
@@ -74,9 +72,7 @@ class ScoreFile:
 
     @property
     def _is_lines(self) -> bool:
-        name = self.path.name.lower()
-        suffix = self.path.suffix.lower()
-        return (name.removesuffix(suffix) if suffix in _PACKED else name).endswith(_LINES)
+        return _are_lines(self.path)
 
     def _chosen(self, names: list[str]) -> str:
         """Return the column of the scores."""
@@ -183,6 +179,33 @@ class ScoreFile:
         return (
             f"{self.path}: there is no line in it; each line is one object, such as {_EXAMPLE}" if not lines else None
         )
+
+
+def identity_of_file(path: Path) -> FileIdentity:
+    """Return what a file of scores is known by.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+
+    """
+    _check_there(path)
+    if _are_lines(path) or not is_table(path):
+        return FileIdentity(**ends_of(path))
+    return FileIdentity(**identities_of(Corpus.open([path]))[0])
+
+
+def _check_there(path: Path) -> None:
+    if not os.path.lexists(path):
+        raise FileNotFoundError(errno.ENOENT, "there is no such file of scores", str(path))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "this is a directory; name a file of scores", str(path))
+
+
+def _are_lines(path: Path) -> bool:
+    name, suffix = path.name.lower(), path.suffix.lower()
+    return (name.removesuffix(suffix) if suffix in _PACKED else name).endswith(_LINES)
 
 
 _EXAMPLE = '{"id": 7, "score": 0.5}'
