@@ -195,7 +195,7 @@ def cases() -> dict[str, Case]:
     counted = dsdm.choose(scores, tokens=12, lengths=ones)
     copies = dsdm.choose(scores, groups=numbers, per_group=4, repeat={1: 1, 2: 2})
     replaced = dsdm.choose(ones, k=12, replace=True, seed=6)
-    hive = dsdm.open_shards("hive", hive=True)
+    hive = dsdm.open_shards("hive", hive=True, schema="union")
     of_hive = dsdm.choose(scores, tokens=12, lengths=hive.lengths("n"), groups=hive.groups("part"), like="equal")
     by_groups = ("--by", "scores.npy", "--groups", "groups.parquet:domain", "--like", "equal")
     Path("ids/part=1").mkdir(parents=True)
@@ -236,7 +236,7 @@ def cases() -> dict[str, Case]:
         "budgets": lambda out: write(out, divided),
         "lengths": lambda out: write(out, counted),
         "copies": lambda out: write(out, copies),
-        "hive": lambda out: write(out, of_hive, "hive", hive=True, num_shards=12),
+        "hive": lambda out: write(out, of_hive, "hive", hive=True, schema="union", num_shards=12),
         "replaced": lambda out: write(out, replaced),
         "groups": command(*by_groups, "--short", "keep"),
         "rule": command(*by_rule),

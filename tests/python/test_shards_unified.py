@@ -17,6 +17,7 @@ import dsdm
 from dsdm import errors, open_shards
 from dsdm.dataset import open_dataset
 from tests.corpora.damaged import file_of, parquet_of, put, stream_of
+from tests.formats.mutants import sealed
 
 ROWS = 40
 
@@ -131,6 +132,24 @@ def test_rows_chosen_by_a_column_are_chosen_again(tmp_path, corpora, schema, mon
     dsdm.materialize(paths, chosen, tmp_path / "out", schema=schema)
     assert dsdm.verify(tmp_path / "out").selection is True
     assert dsdm.report(tmp_path / "out").selections
+    manifest = tmp_path / "out" / "dsdm.json"
+    told = json.loads(manifest.read_text())
+    places = [told["selection"], told["selection"]["chosen"]["groups"]]
+    assert [place.pop("schema", "same") for place in places] == [schema] * 2
+    # The first manifests do not tell of it.
+    manifest.write_text(sealed(told))
+    assert dsdm.verify(tmp_path / "out").selection is True
+    (found,) = dsdm.report(tmp_path / "out", groups="g").selections
+    assert {part.chosen for part in found.groups} == {2}
+    for wrong in ("same", 1, None):
+        told["selection"]["schema"] = wrong
+        manifest.write_text(sealed(told))
+        for call in (dsdm.verify, dsdm.report):
+            with pytest.raises(errors.FormatError, match=r"selection\.schema"):
+                call(tmp_path / "out")
+        record = {**chosen.record(), "groups": {**chosen.record()["groups"], "schema": wrong}}
+        with pytest.raises(ValueError, match="'groups' has 'schema'="):
+            dsdm.materialize(paths, chosen.indices, tmp_path / "other", schema=schema, selection=record)
 
 
 @pytest.mark.parametrize("schema", ["same", "union"])

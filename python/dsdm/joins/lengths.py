@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm.rows.sources import Source, hive_of
+from dsdm.rows.sources import Source, opened_as
 from dsdm.selection.fields import field_of
 from dsdm.selection.rules.origin import identities_of
 from dsdm.selection.rules.sizes.budget import LazyLengths
@@ -75,7 +75,7 @@ def origin_of_column(source: Source, column: str) -> Mapping[str, Any] | None:
     if source.dataset is not None or source.mapping is not None:
         return None
     files = identities_of(source.corpus)
-    return {"files": files, "column": column, **hive_of(source.corpus)} if files else None
+    return {"files": files, "column": column, **opened_as(source.corpus)} if files else None
 
 
 def _length_of(column: str, kind: Any) -> Any:

@@ -118,7 +118,7 @@ def _corpus_of(known: Given, asked: Asked, unknown: dict[str, str]) -> Source | 
     if known.mapped:
         unknown["sources"] = "its rows were those of a dataset that picks or orders rows of its files; corpus= names it"
         return None
-    # The rows are the same as by "same", where that opens them.
+    # The rows are the same as by "same", where that opens them; older manifests do not tell which it was.
     found = open_source([file.path for file in known.sources], None, asked.threads, schema="union", told=known.hive)
     told = [(file.bytes, file.ends) for file in known.sources]
     if [(file.bytes, file.ends) for file in found.corpus.identities()] != told and all(ends for _, ends in told):

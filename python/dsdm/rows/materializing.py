@@ -22,7 +22,7 @@ from dsdm.rows.releases import installed
 from dsdm.rows.request import Request, chosen_rows, open_request, planned, told_selection
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
-from dsdm.rows.sources import Source, hive_of, identity_of, in_files
+from dsdm.rows.sources import Source, identity_of, in_files, opened_as
 from dsdm.rows.told.description import describe
 from dsdm.rows.told.positions import check_positions
 from dsdm.selection.record.check import as_recorded
@@ -304,7 +304,7 @@ def _as_told(record: dict[str, Any], source: Source, chosen: dict[str, Any] | No
     Which rows of its files a dataset has is not told: that it picks some is, so that nobody takes them for all.
     """
     mapped = {} if source.mapping is None else {"mapped": True}
-    return {**record, **mapped, **hive_of(source.corpus), **({} if chosen is None else {"chosen": chosen})}
+    return {**record, **mapped, **opened_as(source.corpus), **({} if chosen is None else {"chosen": chosen})}
 
 
 def _log(request: Request, rows: NDArray[np.int64], extras: "pa.Table | None", written: int, seconds: float) -> None:

@@ -153,14 +153,14 @@ def in_files(source: Source) -> bool:
 
 def identity_of(source: Source) -> dict[str, Any]:
     """Return what must be the same in a run that continues another, beside the files: their columns, and a dataset."""
-    schema = {} if source.corpus.missing == "same" else {"schema": source.corpus.missing}
-    opened = {**schema, **hive_of(source.corpus)}
+    opened = opened_as(source.corpus)
     return opened if source.dataset is None else {**opened, "dataset": source.dataset._fingerprint}
 
 
-def hive_of(corpus: Corpus) -> dict[str, Any]:
-    """Return what is told of the columns that the names of directories hold, where there are any."""
-    return {"hive": as_told(corpus.constants)} if corpus.constants else {}
+def opened_as(corpus: Corpus) -> dict[str, Any]:
+    """Return what is told of how files were opened: whether they may lack columns, and the columns of directories."""
+    schema = {} if corpus.missing == "same" else {"schema": corpus.missing}
+    return {**schema, "hive": as_told(corpus.constants)} if corpus.constants else schema
 
 
 def _open_opened(source: Any, columns: list[str] | None) -> Source:

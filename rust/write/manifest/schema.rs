@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::gather::Schemas;
 use crate::write::format::Format;
 
 /// Characters of a path.
@@ -25,7 +26,7 @@ type Checked = Result<(), Wrong>;
 /// Looks at every field that is read later.
 pub(crate) fn check(manifest: &Map<String, Value>) -> Checked {
     text(manifest, "", "dsdm", MAX_TEXT)?;
-    one_of(manifest, "format", &Format::ALL.map(Format::name))?;
+    one_of(manifest, "", "format", &Format::ALL.map(Format::name))?;
     count(manifest, "", "rows")?;
     text(manifest, "", "fingerprint", MAX_TEXT)?;
     identities(manifest.get("sources"), "sources")?;
@@ -46,6 +47,9 @@ pub(crate) fn check(manifest: &Map<String, Value>) -> Checked {
     }
     if selection.contains_key("given") {
         digest(selection, "selection", "given", 32)?;
+    }
+    if selection.contains_key("schema") {
+        one_of(selection, "selection", "schema", &[Schemas::Union.name()])?;
     }
     numbers(manifest.get("selection"), "selection")?;
     selection.get("chosen").map_or(Ok(()), chosen)
@@ -133,13 +137,13 @@ fn text<'m>(object: &'m Map<String, Value>, place: &str, name: &str, most: usize
     Err((at(place, name), format!("it has {length} characters; 1 to {most} are expected")))
 }
 
-fn one_of(object: &Map<String, Value>, name: &str, choices: &[&str]) -> Checked {
-    let found = text(object, "", name, MAX_TEXT)?;
+fn one_of(object: &Map<String, Value>, place: &str, name: &str, choices: &[&str]) -> Checked {
+    let found = text(object, place, name, MAX_TEXT)?;
     if choices.contains(&found) {
         return Ok(());
     }
     let message = format!("the {name} {found:?} is not known here; use the dsdm that wrote it");
-    Err((name.to_owned(), message))
+    Err((at(place, name), message))
 }
 
 /// A number of rows or bytes.
@@ -212,7 +216,7 @@ mod tests {
             "shards": [{"rows": 3, "files": [file("data/a.arrow")]}],
             "files": [file("state.json")],
             "selection": {
-                "rows": 3, "given": digits,
+                "rows": 3, "given": digits, "schema": "union",
                 "chosen": {
                     "by": "top_k", "source_rows": 9,
                     "score_files": [{"path": "s", "bytes": 1, "modified_ns": 0}],
@@ -250,7 +254,8 @@ mod tests {
 
     #[test]
     fn what_must_be_there_is_missed_by_its_name() {
-        let may_be_left_out = ["rows", "ends", "given", "chosen", "by", "score_files", "source_rows"];
+        let may_be_left_out =
+            ["rows", "ends", "given", "schema", "chosen", "by", "score_files", "source_rows"];
         let manifest = good();
         let objects = [
             (
@@ -309,6 +314,7 @@ mod tests {
         wrong("/sources/0/ends", json!("0".repeat(31)), "32 hexadecimal digits is expected");
         wrong("/selection/given", json!("A".repeat(32)), "32 hexadecimal digits is expected");
         wrong("/selection/rows", json!(-3), "it is -3;");
+        wrong("/selection/schema", json!("same"), "the schema \"same\" is not known here");
         wrong("/selection/chosen", json!("top_k"), "an object is expected");
         wrong("/selection/chosen/source_rows", json!([]), "it is a list;");
         wrong("/selection/chosen/score_files", json!(7), "it is 7; a list is expected");

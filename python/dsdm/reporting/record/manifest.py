@@ -71,6 +71,7 @@ def read_manifest(folder: str) -> Manifest:
     selection = _field(path, fields, "selection", dict, "selection")
     chosen = _field(path, selection, "chosen", dict, "selection.chosen", optional=True) or {}
     count = _field(path, selection, "rows", int, "selection.rows", optional=True)
+    _check_schema(path, selection)
     sources = [_source(path, folder, at, file) for at, file in enumerate(_field(path, fields, "sources", list))]
     if chosen.get("by") in KNOWN:
         for at, file in enumerate(_field(path, chosen, "score_files", list, optional=True) or []):
@@ -85,6 +86,14 @@ def read_manifest(folder: str) -> Manifest:
         mapped=_field(path, selection, "mapped", bool, "selection.mapped", optional=True) is True,
         hive=_hive(path, selection, len(sources)),
     )
+
+
+def _check_schema(path: Path, selection: dict[str, Any]) -> None:
+    """Fail where it is told that files were opened as no call opens them."""
+    told = selection.get("schema", "union")
+    if told != "union":
+        message = f'{path}: selection.schema is {told!r:.100}; "union" is expected, or none; write the dataset again'
+        raise FormatError(message)
 
 
 def _hive(path: Path, selection: dict[str, Any], files: int) -> dict[str, Any] | None:

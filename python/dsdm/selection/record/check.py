@@ -206,8 +206,11 @@ def _check_input(name: str, told: Any) -> None:
     if not isinstance(told, Mapping) or not (told.get("files") or "column" in told):
         message = f"selection=: {name!r} is {told!r:.200}; {needed}"
         raise ValueError(message)
-    _check_names(name, told, ("files", "column", "reading", "hive"))
+    _check_names(name, told, ("files", "column", "reading", "schema", "hive"))
     _check_hive(name, told)
+    if told.get("schema", "union") != "union":
+        message = f"selection=: {name!r} has 'schema'={told['schema']!r:.200}; it is \"union\", or left out"
+        raise ValueError(message)
     if not isinstance(told.get("column", ""), str):
         message = f"selection=: {name!r} has the column {told['column']!r:.200}; a text is needed"
         raise ValueError(message)  # noqa: TRY004 - what is told is wrong, whatever its type

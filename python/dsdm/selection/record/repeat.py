@@ -280,7 +280,8 @@ def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None)
     from dsdm.scores import open_leniently
 
     if "column" in told:
-        # The same rows, whether or not the files were opened so: those that differ in columns are opened so alone.
+        # The same rows, whether or not they tell of it: files that differ in columns are opened so alone, and those of
+        # older manifests do not tell.
         return read_column(files, told["column"], threads, "union", hive=told.get("hive"))
     if "reading" not in told:
         return read_groups(files[0])
