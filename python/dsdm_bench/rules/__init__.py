@@ -1,4 +1,4 @@
-"""``dsdm bench rules``: thresholds, budgets and quotas on this machine, against every peer that is installed.
+"""``dsdm bench rules``: the rules of ``dsdm.choose`` on this machine, against every peer that is installed.
 
 Every system's answer is compared with a plain numpy computation before its time is shown. Times are medians of runs in
 turns.
@@ -7,6 +7,9 @@ turns.
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 import dsdm
 from dsdm_bench.harness import machine
@@ -69,15 +72,28 @@ def _takes_part(name: str, settings: RuleSettings) -> bool:
     return machine.is_installed(name) and (settings.peers is None or name in settings.peers)
 
 
+def _read_by(job: str, inputs: Inputs) -> list[NDArray[Any]]:
+    """Return what a rule reads of every row."""
+    match job:
+        case "ties":
+            return [inputs.labels]
+        case "budget":
+            return [inputs.scores, inputs.lengths]
+        case "lengths":
+            return [inputs.scores, inputs.text_lengths]
+        case "quotas" | "like":
+            return [inputs.scores, inputs.groups]
+    return [inputs.scores]
+
+
 def _measure(job: str, inputs: Inputs, calls: dict[str, Any], settings: RuleSettings) -> JobResult:
     """Measure all systems on one rule, in turns with the readers of the bytes that it reads."""
     right = RIGHT[job](inputs)
     title = f"{job}: {len(right):,} of {inputs.rows:,} rows"
     say(title)
-    more = {"budget": [inputs.lengths], "quotas": [inputs.groups]}.get(job, [])
-    arrays = [inputs.scores, *(array.view(inputs.scores.dtype) for array in more)]
+    arrays = [array.view(np.float32) for array in _read_by(job, inputs)]
     reading = readers(arrays, settings.thread_count)
-    contestants = [Contestant(name, call, partial(check, job, right)) for name, call in calls.items()]
+    contestants = [Contestant(name, call, partial(check, job, inputs, right)) for name, call in calls.items()]
     alternate([*reading, *contestants], settings.repeats, settings.budget)
     best = fastest(reading)
     unit = Unit(best.name, best.median or 0.0, sum(array.nbytes for array in arrays))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from dsdm_bench.harness.machine import usable_threads
 
 SEED = 1
-"""The seed of every vector."""
+"""The seed of every vector, and of what is drawn."""
 
-JOBS = ("threshold", "budget", "quotas")
+JOBS = ("threshold", "budget", "quotas", "near", "near-fraction", "quantile", "like", "ties", "lengths")
 """The rules that are measured."""
 
 LIBRARIES = ("numpy", "polars", "duckdb")

@@ -10,7 +10,11 @@ from dsdm.cli.bench.options import MEASURED, MOST_REPEATS, MOST_ROWS
 from dsdm.cli.options.numbers import whole_between
 
 _Jobs = Annotated[
-    list[str] | None, typer.Argument(metavar="[JOB]...", help="threshold, budget or quotas; by default all.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[JOB]...",
+        help="Of threshold, budget, quotas, near, near-fraction, quantile, like, ties and lengths; by default all.",
+    ),
 ]
 _Rows = Annotated[
     int,
@@ -65,7 +69,11 @@ def rules(
     json: bench_options.Json = None,
     plot: bench_options.Plot = None,
 ) -> None:
-    """Measure thresholds, budgets of tokens and quotas by group against numpy, polars and duckdb.
+    """Measure the rules of a selection against numpy, polars and duckdb.
+
+    There are thresholds, budgets of tokens and quotas by group; near and near-fraction choose the rows nearest to a
+    value, quantile those between two, like those of a reference distribution over groups; ties draws among equal
+    scores, and lengths is a budget by the lengths of texts.
 
     Each answer is checked before its time is shown. A time is the median of runs in turns, in seconds and in
     passes: what a parallel max over the bytes that the rule reads takes at its best.
