@@ -224,6 +224,27 @@ def test_the_card_of_a_selection_has_its_report(source, tmp_path, form, rule):
     assert dsdm.verify(out).rows == len(mine)
 
 
+@pytest.mark.parametrize("of", ["ids", "text", "lengths.npy"])
+def test_the_card_of_a_budget_has_the_lengths_of_its_rule(source, tmp_path, of):
+    every = {"ids": np.arange(ROWS) % 3, "text": np.array([len(f"row {row}") for row in range(ROWS)])}
+    every["lengths.npy"] = np.random.default_rng(2).integers(0, 50, ROWS)
+    np.save(source / "lengths.npy", every["lengths.npy"])
+    shards = dsdm.open_shards(source / "part `0`.parquet")
+    lengths = dsdm.open_scores(source / of) if of == "lengths.npy" else shards.lengths(of)
+    chosen = dsdm.choose(dsdm.open_scores(source / "scores.npy"), tokens=90, lengths=lengths)
+    write(source, tmp_path / "out", chosen, format="parquet", card=True)
+    lines = [line.split() for line in block_of((tmp_path / "out" / "README.md").read_text("utf-8"))]
+    mine = every[of][np.array(chosen.indices)]
+    by = "lengths" if of == "lengths.npy" else of
+    at = lines.index(["lengths", "by", by, "rows", "total", "least", "median", "mean", "most"])
+    told = [float(cell) for cell in lines[at + 1][2:]]
+    expected = [len(mine), mine.sum(), mine.min(), np.median(mine), mine.mean(), mine.max()]
+    assert told == pytest.approx(expected, rel=1e-5)
+    again = dsdm.report(tmp_path / "out", examples=0, trust_paths=[source]).selections[0]
+    assert (again.lengths.chosen.total, again.tokens) == (mine.sum(), mine.sum())
+    assert again.lengths.all is None
+
+
 def test_no_name_acts_in_a_card(source, tmp_path):
     names = ["<img src=x>`\u202e*b*", "y\u202e<i>.parquet"]
     pq.write_table(pa.table({names[0]: np.arange(ROWS, dtype=np.float32)}), source / "s.parquet")

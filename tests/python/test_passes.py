@@ -1,4 +1,4 @@
-"""How often each rule of `choose` reads the scores: counted by the bytes that the process reads."""
+"""How often each rule of `choose`, and a report, read the scores: counted by the bytes that the process reads."""
 
 from pathlib import Path
 
@@ -45,3 +45,15 @@ def test_no_rule_reads_the_scores_more_than_three_times(scores, rule):
     read = (bytes_read() - before) / (N * scores.dtype.itemsize)
     assert len(chosen) > 0
     assert passes <= read < passes + SAMPLES
+
+
+@pytest.mark.filterwarnings("ignore:.* of the .* chosen rows have the score")
+def test_a_report_reads_the_scores_three_times_and_once_more_for_the_cut(scores):
+    computed = scores * 2  # which are in no file, so that they are not chosen again
+    chosen = dsdm.choose(computed, k=1000)
+    before = bytes_read()
+    facts = dsdm.report(chosen, scores=computed, examples=0).selections[0]
+    read = (bytes_read() - before) / (N * scores.dtype.itemsize)
+    assert sum(facts.scores.histogram.chosen) == 1000
+    assert facts.cut.score == chosen.cut.score
+    assert 4 <= read < 4 + SAMPLES

@@ -98,6 +98,31 @@ def test_what_is_not_there_is_said():
 
 
 @pytest.mark.usefixtures("place")
+def test_lengths_of_a_rule_that_cannot_be_read_are_said():
+    lengths = np.random.default_rng(1).integers(1, 90, N)
+    np.save("lengths.npy", lengths)
+    scores = dsdm.open_scores("s.npy")
+    chosen = dsdm.choose(scores, tokens=1000, lengths=dsdm.open_scores("lengths.npy"))
+    chosen.save("budget.npy")
+    facts = dsdm.report("budget.npy").selections[0]
+    assert (facts.lengths.by, facts.lengths.chosen.total, facts.lengths.all) == ("lengths", chosen.tokens, None)
+    asked = dsdm.report("budget.npy", lengths=lengths + 1).selections[0]
+    assert asked.lengths.chosen.total == chosen.tokens + len(chosen)
+    told = json.loads(Path("budget.npy.json").read_text())
+    other = {**told["files"], "lengths": {"files": told["files"]["score_files"]}}
+    Path("budget.npy.json").write_text(json.dumps({**told, "files": other}))
+    facts = dsdm.report("budget.npy").selections[0]
+    assert (facts.lengths, facts.scores.rows) == (None, N)
+    assert "lengths are float32; whole numbers are needed" in facts.unknown["lengths"]
+    Path("budget.npy.json").write_text(json.dumps(told))
+    os.rename("lengths.npy", "away.npy")  # noqa: PTH104
+    facts = dsdm.report("budget.npy").selections[0]
+    assert (facts.lengths, facts.scores.rows) == (None, N)
+    assert re.search(r"lengths\.npy: it is not there, and the lengths of the rows are in it", facts.unknown["lengths"])
+    valid(dsdm.report("budget.npy").to_dict())
+
+
+@pytest.mark.usefixtures("place")
 def test_what_lies_outside_is_opened_only_if_it_is_trusted(tmp_path, monkeypatch):
     inner = tmp_path / "inner"
     inner.mkdir()

@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike
-from dsdm.reporting.facts import CutFacts, Examples, Part, SelectionFacts
+from dsdm.reporting.facts import CutFacts, Examples, LengthFacts, Part, SelectionFacts
 from dsdm.reporting.measure.corpus import TooManyGroupsError, groups_of, lengths_of, sources_of
 from dsdm.reporting.measure.examples import Order, examples_of
 from dsdm.reporting.measure.texts import Texts
 from dsdm.reporting.measure.vector import Scored, cut_of, look
 from dsdm.reporting.record.given import Given
+from dsdm.reporting.record.lengths import lengths_of_rule
 from dsdm.reporting.record.opened import Opened, groups_of_rule, open_scores_of, parts_of
 from dsdm.rows.sources import Source, open_source
 from dsdm.selection.record.repeat import compare_files
+from dsdm.selection.rules.sizes.budget import LazyLengths
 
 _T = TypeVar("_T")
 _DRAWN_OR_GROUPED = ("gumbel", "replace", "per_group", "like", "union", "intersection", "difference", "round_robin")
@@ -58,6 +60,8 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
     # Those of the first rows alone say nothing of the others.
     groups = None if asked.groups is None and groups is not None and len(groups) != n else groups
 
+    lengths = _lengths_of_rule(known, asked, n, unknown) if asked.lengths is None else asked.lengths
+
     def by_rows(name: str, wanted: Any, count: Callable[[NDArray[np.int64], int], _T]) -> _T | None:
         if wanted is None:
             return None
@@ -91,12 +95,33 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
         scores=None if scored is None else scored.facts,
         sources=by_rows("sources", source, lambda rows, _: sources_of(source, rows)) if source is not None else None,
         groups=by_rows("groups", groups, count_groups),
-        lengths=by_rows(
-            "lengths", asked.lengths, lambda rows, n: lengths_of(asked.lengths, source, n, rows, asked.bins)
-        ),
+        lengths=by_rows("lengths", lengths, lambda rows, n: _lengths(lengths, asked, source, n, rows, unknown)),
         examples=_examples(known, asked, opened, scored, source, unknown),
         unknown=unknown,
     )
+
+
+def _lengths_of_rule(known: Given, asked: Asked, n: int | None, unknown: dict[str, str]) -> LazyLengths | None:
+    """Return the lengths that the rule is about, one for each row; or None, and say why where it has some."""
+    found = lengths_of_rule(known, asked.threads)
+    if isinstance(found, str):
+        unknown["lengths"] = found
+        return None
+    # Those of the first rows alone say nothing of the others.
+    return found if found is not None and len(found) == n else None
+
+
+def _lengths(
+    lengths: Any, asked: Asked, source: Source | None, n: int, rows: NDArray[np.int64], unknown: dict[str, str]
+) -> LengthFacts | None:
+    try:
+        return lengths_of(lengths, source, n, rows, asked.bins)
+    except (TypeError, ValueError) as error:
+        if asked.lengths is not None:
+            raise
+        # Nobody asked for those that the rule is about.
+        unknown["lengths"] = str(error)
+        return None
 
 
 def _corpus_of(known: Given, asked: Asked, unknown: dict[str, str]) -> Source | None:

@@ -127,8 +127,9 @@ def report(
         A column of the corpus, or the group of each row, as for :func:`dsdm.choose`; there are at most 100,000. Those
         that the rule is about, if not given, where they lie in files.
     lengths
-        A column of the corpus, or the length of each row, as for :func:`dsdm.choose`. Of a column, the lengths of the
-        chosen rows alone are read.
+        A column of the corpus, or the length of each row, as for :func:`dsdm.choose`. Those of the rule's budget, if
+        not given, where they lie in files. Of a column and of those of the rule, the lengths of the chosen rows alone
+        are read.
     text
         The column that rows are shown by, or the field of structs (``meta.text``): the column ``text`` of texts, or
         else all columns, if not given.
@@ -173,8 +174,9 @@ def report(
     beside them. Quantiles are of the finite scores, exact, and between two scores in proportion (Hyndman and Fan 1996,
     type 7), as ``numpy.quantile`` has them by default.
 
-    The engine passes over the scores to choose the rows again, and about six times more. Memory is proportional to the
-    chosen rows; and some MB for each thread.
+    The engine passes over the scores to choose the rows again, three times for the counts, the quantiles and the bins,
+    and up to three times for the cut and for the rows to show; once more where scores are infinite. Memory is
+    proportional to the chosen rows, and some MB for each thread.
 
     Examples
     --------

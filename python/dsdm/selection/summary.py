@@ -156,10 +156,14 @@ def scores_between(held: Any, places: Sequence[Fraction], threads: int | None) -
     wanted = sorted({end for place in places for end in (math.floor(place), math.ceil(place))})
     scores = _native.scores_at(held, np.array(wanted, np.uint64), threads)
     at = dict(zip(wanted, scores, strict=True))
-    return [_proportional(at[math.floor(place)], at[math.ceil(place)], place % 1) for place in places]
+    return [proportional(at[math.floor(place)], at[math.ceil(place)], place % 1) for place in places]
 
 
-def _proportional(low: float, high: float, part: Fraction) -> float | None:
+def proportional(low: float, high: float, part: Fraction) -> Any:
+    """Return the float64 next to what lies between two scores in proportion, or one of them as it is.
+
+    None where one of two that differ is infinite.
+    """
     if low == high or part == 0:
         return low
     if math.isinf(low) or math.isinf(high):

@@ -48,7 +48,7 @@ class Reporting:
         typer.Option(
             "--lengths",
             help="Measure rows by a column of the corpus, such as input_ids, or of another file (meta.parquet:count), "
-            "or by a file of whole numbers.",
+            "or by a file of whole numbers; by the lengths of the rule, if it has some that lie in files.",
             rich_help_panel=_MORE,
         ),
     ] = None

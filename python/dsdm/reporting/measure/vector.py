@@ -3,7 +3,8 @@
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from dsdm.reporting.facts import CutFacts, Outside, Part, Quantile, ScoreFacts
 from dsdm.reporting.measure.bins import even_edges, histogram_of
 from dsdm.selection.inputs import HeldScores, engine_scores
 from dsdm.selection.rules.ranked.ranking import Number, Ranking
-from dsdm.selection.summary import scores_between
+from dsdm.selection.summary import proportional
 
 logger = logging.getLogger(__name__)
 
@@ -65,27 +66,25 @@ def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: i
     """Return the facts of a vector of which these rows, which ascend, were chosen."""
     logger.info("looking at %s scores", f"{len(vector):,}")
     values = vector.ranking().scores_of(rows)
-    chosen = engine_scores(values)
-    count, outside = _counts(vector.engine, vector.threads)
-    chosen_count, chosen_outside = _counts(chosen, vector.threads)
-    found = _quantiles(vector.engine, outside, count, threads=vector.threads)
-    own = _quantiles(chosen, chosen_outside, chosen_count, threads=vector.threads)
+    mine = Vector(values, vector.threads)
+    every, chosen = _counted(vector), _counted(mine)
+    found, own = _quantiles(vector, every), _quantiles(mine, chosen)
     least, most = (found[0], found[-1]) if found else (None, None)
     histogram = None
     if least is not None and most is not None:
-        histogram = histogram_of(even_edges(least, most, bins), vector.engine, chosen, vector.threads)
+        histogram = histogram_of(even_edges(least, most, bins), vector.engine, mine.engine, vector.threads)
     facts = ScoreFacts(
         files=files,
         dtype=vector.dtype,
         rows=len(vector),
-        finite=count,
-        outside=outside,
-        chosen_outside=chosen_outside,
+        finite=every.finite,
+        outside=every.outside,
+        chosen_outside=chosen.outside,
         excluded=excluded,
-        mean=_mean(vector, outside) if count else None,
+        mean=_mean(vector, every) if every.finite else None,
         least=least,
         most=most,
-        quantiles=[Quantile(share, found[at], own[at] if own else None) for at, share in enumerate(SHARES) if count],
+        quantiles=[Quantile(share, found[at], own[at] if own else None) for at, share in enumerate(SHARES) if found],
         histogram=histogram,
     )
     return Scored(facts, values)
@@ -103,17 +102,28 @@ def cut_of(
     return CutFacts(worst, tied, len(np.unique(rows[values == worst])))
 
 
-def _counts(engine: Any, threads: int | None) -> tuple[int, Outside]:
-    """Return how many scores are finite, and how many are not."""
-    counts, nan, _ = _native.histogram(engine, [-math.inf, -_LARGEST, math.inf, math.inf], threads)
-    below, finite, above = counts.tolist()
-    return finite, Outside(nan, below, above)
+@dataclass(frozen=True)
+class _Counted:
+    finite: int
+    outside: Outside
+    mean: float
+    """NaN beside infinite scores."""
 
 
-def _mean(vector: Vector, outside: Outside) -> float:
+def _counted(vector: Vector) -> _Counted:
+    """Count the scores that are finite, and those that are not: one pass, or two where some are infinite."""
+    found = _native.moments(vector.engine, vector.threads)
+    if not any(end is not None and math.isinf(end) for end in (found.least, found.most)):
+        return _Counted(found.count, Outside(found.nan, 0, 0), found.mean)
+    edges = [-math.inf, -_LARGEST, math.inf, math.inf]
+    below, finite, above = _native.histogram(vector.engine, edges, vector.threads)[0].tolist()
+    return _Counted(finite, Outside(found.nan, below, above), found.mean)
+
+
+def _mean(vector: Vector, counted: _Counted) -> float:
     """Return the mean of the finite scores, of which there is one at least."""
-    if outside.minus_infinity == outside.plus_infinity == 0:
-        return _native.moments(vector.engine, vector.threads).mean
+    if counted.outside.minus_infinity == counted.outside.plus_infinity == 0:
+        return counted.mean
     mean, finite = 0.0, 0
     for start in range(0, len(vector), _BLOCK):
         block = vector.block(start, min(start + _BLOCK, len(vector))).astype(np.float64)
@@ -126,9 +136,11 @@ def _mean(vector: Vector, outside: Outside) -> float:
     return mean
 
 
-def _quantiles(engine: Any, outside: Outside, count: int, *, threads: int | None) -> list[Number]:
-    """Return the quantiles of the finite ones of some scores, of which there are so many; none of none."""
-    if count == 0:
+def _quantiles(vector: Vector, counted: _Counted) -> list[Number]:
+    """Return the quantiles of the finite scores; none where there are none. One pass."""
+    if counted.finite == 0:
         return []
-    first = outside.minus_infinity
-    return scores_between(engine, [Fraction(repr(share)) * (count - 1) + first for share in SHARES], threads)
+    finite = replace(vector.ranking(), bounds=(-_LARGEST, _LARGEST))
+    _, ends = finite.at_shares([Decimal(repr(share)) for share in SHARES])
+    places = [Fraction(repr(share)) * (counted.finite - 1) for share in SHARES]
+    return [proportional(low, high, place % 1) for (low, high), place in zip(ends, places, strict=True)]

@@ -277,16 +277,21 @@ def _places(selection: Mapping[str, Any], name: str, trust: Trust, sources: Sequ
 
 
 def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None) -> Any:
-    from dsdm.scores import open_leniently
-
     if "column" in told:
         # The same rows, whether or not they tell of it: files that differ in columns are opened so alone, and those of
         # older manifests do not tell.
         return read_column(files, told["column"], threads, "union", hive=told.get("hive"))
     if "reading" not in told:
         return read_groups(files[0])
-    reading = {"key": None, "column": None, "dtype": None, **told["reading"]}
-    return np.asarray(open_leniently(files[0] if len(files) == 1 else files, **reading))
+    return np.asarray(opened_numbers(files, told))
+
+
+def opened_numbers(files: list[str], told: Mapping[str, Any]) -> "Scores":
+    """Open the numbers that groups or lengths are, as a manifest tells that they are read."""
+    from dsdm.scores import open_leniently
+
+    reading = {"key": None, "column": None, "dtype": None, **told.get("reading", {})}
+    return open_leniently(files[0] if len(files) == 1 else files, **reading)
 
 
 def _checked(
