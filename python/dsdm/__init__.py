@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dsdm.reporting.diagnosis import Diagnosis, diagnose
     from dsdm.reporting.report import SelectionReport, report
     from dsdm.rows.planning import Plan, plan
+    from dsdm.rows.told.earlier import written_rows
     from dsdm.rows.verifying import Verified, verify
     from dsdm.scores import Scores, open_scores
     from dsdm.selection.indices import gumbel_top_k, sample, top_k
@@ -66,6 +67,7 @@ else:
         "dsdm.reporting.report": ("SelectionReport", "report"),
         "dsdm.rows.planning": ("Plan", "plan"),
         "dsdm.scores": ("Scores", "open_scores"),
+        "dsdm.rows.told.earlier": ("written_rows",),
         "dsdm.rows.verifying": ("Verified", "verify"),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -121,4 +123,5 @@ __all__ = [
     "select",
     "top_k",
     "verify",
+    "written_rows",
 ]

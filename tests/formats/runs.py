@@ -200,7 +200,7 @@ def cases() -> dict[str, Case]:
     by_groups = ("--by", "scores.npy", "--groups", "groups.parquet:domain", "--like", "equal")
     Path("ids/part=1").mkdir(parents=True)
     pq.write_table(pa.table({"id": range(TOTAL)}), "ids/part=1/ids.parquet")
-    joined = dsdm.choose(dsdm.align("scores.parquet", "ids", hive=True), k=12)
+    joined = dsdm.choose(dsdm.align("scores.parquet", "ids", hive=True, schema="union"), k=12)
     by_position = ("--by", "scores.parquet", "--column", "quality", "--by-position")
     by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {

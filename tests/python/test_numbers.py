@@ -117,6 +117,7 @@ def bases(place):
             {"path_or_paths": place / "m.raw", "dtype": "float64", "shape": (-1, 2), "column": 1},
         ],
         "dsdm.verify": [{"folder": place / "made"}],
+        "dsdm.written_rows": [{"folder": place / "made"}],
         "dataset.open_dataset": [{"source": TABLE}],
         "selections.dsdm_select": [{"target_task": "squad", **named}],
         "selections.classifier_select": [{"target_task": "squad", **named}],

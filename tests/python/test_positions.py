@@ -57,6 +57,9 @@ def test_two_rows_in_each_others_place_are_found_wherever_they_are(run, one, oth
 def test_scores_in_the_order_of_the_rows_go_on(run):
     others = {"n": RNG.integers(0, 9, N), "id": TABLE["id"].cast(pa.int32())}
     dsdm.materialize("c.parquet", dsdm.choose(write(others), k=5), "out")
+    # A key that the rows do not have is compared with nothing.
+    more = write({"doc_id": RNG.permutation(N), "id": TABLE["id"]}, "more.parquet")
+    dsdm.materialize("c.parquet", dsdm.choose(more, k=5), "texts", columns=["text"])
     code, _, said = run("materialize", "c.parquet", "by-command", "-k", 5, "--by", "s.parquet", "--column", "score")
     assert code == 0, said
     for folder in ("out", "by-command"):

@@ -32,7 +32,7 @@ def from_files(ruling: Ruling, shards: "Shards | None", n: int, whole: int) -> d
         "per_group": by_group("--per-group", ruling.per_group, whole_names=by_number),
         "repeat": 1 if ruling.repeat is None else by_group("--repeat", ruling.repeat, whole_names=by_number),
         "like": by_group("--like", ruling.like, whole_names=by_number),
-        "only": None if ruling.only is None else load_allowed(ruling.only, "--only"),
+        "only": None if ruling.only is None else load_allowed(ruling.only, "--only", shards),
     }
 
 

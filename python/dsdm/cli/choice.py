@@ -261,7 +261,7 @@ class Choice:
     @cached_property
     def _excluded(self) -> "Selection | NDArray[np.generic] | None":
         # Read once: what is counted is what is left out.
-        return None if self.given.exclude is None else load_allowed(self.given.exclude, "--exclude")
+        return None if self.given.exclude is None else load_allowed(self.given.exclude, "--exclude", self._shards)
 
     def record(self, rows: int | None = None, per_group: Mapping[Any, int] | None = None) -> dict[str, Any]:
         """Return how so many rows were chosen, so that they can be chosen again; or how they are to be chosen."""

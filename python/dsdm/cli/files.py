@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dsdm import Selection
+    from dsdm.dataset import Shards
 
 _HOW = "write one by numpy.save('rows.npy', rows), where rows may be numpy.loadtxt('rows.txt', dtype='int64')"
 
@@ -52,8 +53,10 @@ def load_rows(path: Path, option: str, *, mask: bool = False) -> "NDArray[Any]":
     return rows
 
 
-def load_allowed(path: Path, option: str) -> "Selection | NDArray[Any]":
+def load_allowed(path: Path, option: str, shards: "Shards | None" = None) -> "Selection | NDArray[Any]":
     """Read rows to exclude, or that alone may be chosen: a selection where the file beside it tells of one.
+
+    Those of a directory are the rows that it was written from, of the shards where these are known.
 
     Raises
     ------
@@ -61,8 +64,10 @@ def load_allowed(path: Path, option: str) -> "Selection | NDArray[Any]":
         For any other file.
 
     """
-    from dsdm import Selection
+    from dsdm import Selection, written_rows
 
+    if path.is_dir():
+        return written_rows(path, shards)
     if path.suffix.lower() == ".npy" and path.with_name(path.name + ".json").exists():
         return Selection.load(path)
     return load_rows(path, option, mask=True)

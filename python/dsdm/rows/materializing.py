@@ -275,7 +275,7 @@ def _write(arguments: Arguments) -> Report:
             resumable=in_files(source),
             verify=arguments.verify,
             absolute=arguments.paths == "absolute",
-            selection=as_json(_as_told(record, source, chosen)),
+            selection=as_json(_as_told(record, source, chosen, arguments.row_ids)),
             identity=as_json({**record, **identity_of(source), **as_asked}),
             state=as_json(described.state),
             info=as_json(described.info),
@@ -298,12 +298,15 @@ def _write(arguments: Arguments) -> Report:
     )
 
 
-def _as_told(record: dict[str, Any], source: Source, chosen: dict[str, Any] | None) -> dict[str, Any]:
+def _as_told(
+    record: dict[str, Any], source: Source, chosen: dict[str, Any] | None, row_ids: str | None
+) -> dict[str, Any]:
     """Return what ``dsdm.json`` tells of the rows.
 
     Which rows of its files a dataset has is not told: that it picks some is, so that nobody takes them for all.
     """
-    mapped = {} if source.mapping is None else {"mapped": True}
+    mapped: dict[str, Any] = {} if source.mapping is None else {"mapped": True}
+    mapped |= {} if row_ids is None else {"row_ids": row_ids}
     return {**record, **mapped, **opened_as(source.corpus), **({} if chosen is None else {"chosen": chosen})}
 
 

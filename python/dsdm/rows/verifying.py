@@ -21,7 +21,8 @@ from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
-from dsdm.selection.record.repeat import Files, choose_again, compare_files, identities, input_files, score_files
+from dsdm.selection.record.earlier import choose_again
+from dsdm.selection.record.repeat import Files, compare_files, identities, input_files, score_files
 from dsdm.selection.record.trust import ALLOW, OUTSIDE, Trust
 from dsdm.shown import safe_messages, shown
 

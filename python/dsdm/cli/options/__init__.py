@@ -194,7 +194,8 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         parser=local_path,
-        help="A .npy file of row ids that must not be chosen, or of one boolean per row.",
+        help="A .npy file of row ids that must not be chosen, or of one boolean per row; or a directory that dsdm "
+        "materialize wrote of this corpus, whose rows are not chosen again.",
         rich_help_panel=_CHOICE,
     ),
 ]

@@ -176,7 +176,8 @@ class Ruling:
         typer.Option(
             "--only",
             parser=opt.local_path,
-            help="A .npy file of the rows that may be chosen, or of one boolean per row.",
+            help="A .npy file of the rows that may be chosen, or of one boolean per row; or a directory that dsdm "
+            "materialize wrote of this corpus.",
             rich_help_panel=_PANEL,
         ),
     ] = None

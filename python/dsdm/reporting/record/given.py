@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from dsdm._native import FileIdentity, digest_of_rows
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike, local
-from dsdm.reporting.record.manifest import Manifest, read_manifest
 from dsdm.rows.row_numbers import interruptibly
-from dsdm.selection.record.repeat import Files, choose_again, compare_files, identities, input_files, score_files
+from dsdm.selection.record.earlier import choose_again
+from dsdm.selection.record.manifest import Manifest, read_manifest
+from dsdm.selection.record.repeat import Files, compare_files, identities, input_files, score_files
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.told import KNOWN

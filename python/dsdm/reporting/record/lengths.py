@@ -13,7 +13,7 @@ from dsdm.joins.lengths import RowLengths
 from dsdm.paths.named import tells_place
 from dsdm.reporting.record.given import Given
 from dsdm.rows.sources import open_source
-from dsdm.selection.record.repeat import opened_numbers
+from dsdm.selection.record.located import opened_numbers
 from dsdm.selection.rules.sizes.budget import LazyLengths
 from dsdm.selection.told import KNOWN
 

@@ -1,5 +1,6 @@
 """The scores by which a selection was chosen, opened and compared with what its record tells of them."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from dsdm.reporting.record.given import Given
 from dsdm.selection.ids.join import rejoined
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.methods import prefix, scores_of
+from dsdm.selection.record.earlier import rows_of
+from dsdm.selection.record.located import recorded_groups
+from dsdm.selection.record.manifest import read_manifest
 from dsdm.selection.record.provenance import files_of_scores, opened_scores
-from dsdm.selection.record.repeat import recorded_groups
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.told import KNOWN, ON, files_of_inputs
 
@@ -141,4 +144,9 @@ def _rows_of(given: Given, name: str) -> Any:
     if told is None:
         told = given.arguments.get(name)
         return told if told is None else checks.excluded_rows(told, name)
-    return checks.excluded_rows(read_rows(local(told)), name)
+    path = local(told)
+    if not Path(path).is_dir():
+        return checks.excluded_rows(read_rows(path), name)
+    found = rows_of(read_manifest(path), given.trust, None, None, 0)
+    # Proof: the rows were chosen again by them.
+    return None if isinstance(found, str) else found[0]

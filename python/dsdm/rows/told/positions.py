@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, Scores
-from dsdm.errors import SchemaError
 from dsdm.rows.request import Request, told_selection
 from dsdm.selection.ids.position import refuse_other_order
 from dsdm.selection.record.provenance import files_of_scores
@@ -38,7 +37,7 @@ def check_positions(request: Request) -> None:
                     schema=source.corpus.missing,
                     constants=source.corpus.constants,
                 )
-            except SchemaError:
+            except ValueError:  # these files were opened: they have no such column, or of no one type
                 return None
         return None if found is None else (found, source.mapping)
 

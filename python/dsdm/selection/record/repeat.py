@@ -6,9 +6,9 @@ longer than the rows that are there are worth.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,14 @@ from dsdm._native import FileIdentity, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
-from dsdm.selection.columns import read_column, read_groups
 from dsdm.selection.ids.join import Rejoined, rejoined
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
 from dsdm.selection.record.check import FUNCTIONS, as_called, check_record
+from dsdm.selection.record.located import WRONG, places_of, recorded_groups
 from dsdm.selection.record.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
 from dsdm.selection.record.trust import Trust
-from dsdm.selection.rules.origin import identity_of, values_of
+from dsdm.selection.rules.origin import identity_of
 from dsdm.selection.told import KNOWN, ON, ROWS, files_of_inputs, tells_of_files
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ _MOST_DRAWN_FROM = 2**36
 _MOST_WITHOUT_BYTES = 2**20
 """Rows that are drawn again whatever the output is like: a header can tell more than that of rows without any bytes."""
 
-_WRONG = (ValueError, TypeError, LookupError, OverflowError, EOFError, SyntaxError, MemoryError, RecursionError)
-"""What numpy and the readers say of a file that is none."""
+
+OfOutput: TypeAlias = Callable[[str], "NDArray[np.int64] | str"]
+"""Gives the rows that an output was written from, or why they are not known."""
 
 
 @dataclass
@@ -129,11 +130,13 @@ def choose_again(
     written: int,
     nbytes: int,
     threads: int | None,
+    of_output: OfOutput,
     sources: Sequence[str] = (),
 ) -> NDArray[np.int64] | str:
     """Return the rows of a selection that a manifest tells, or why they cannot be chosen again.
 
-    So many rows were written, in files of so many bytes. The rows themselves came from `sources`.
+    So many rows were written, in files of so many bytes. The rows themselves came from `sources`. `of_output` gives
+    those of an earlier output, or says why they are not known.
 
     Raises
     ------
@@ -162,7 +165,7 @@ def choose_again(
     opened = _opened(selection, data_dir, trust, sources, threads)
     if isinstance(opened, str):
         return opened
-    if reason := _read_rows(arguments, selection, trust, sources):
+    if reason := _read_rows(arguments, selection, trust, sources, of_output):
         return reason
     return _checked(manifest, selection, arguments, opened, nbytes)
 
@@ -185,13 +188,13 @@ def _opened(
             return outside
         if selection.get(ON) is None:
             return [*opened_scores(selection, data_dir)]
-        rows = _places(selection, "ids", trust, sources)
+        rows = places_of(selection, "ids", trust, sources)
         return rows if isinstance(rows, str) else [rejoined(selection, files[0], rows, threads)]
     except FileNotFoundError as missing:
         return what_is_missing(missing)
     except SourceChangedError:
         raise
-    except (*_WRONG, OSError):
+    except (*WRONG, OSError):
         # What its reader says of a file can be its first bytes.
         ids = f" by {selection[ON]!r}" if selection.get(ON) is not None else ""
         message = (
@@ -201,18 +204,23 @@ def _opened(
         raise FormatError(message) from None
 
 
-def _rows_of(path: str, trust: Trust) -> NDArray[Any] | str:
+def _rows_of(path: str, trust: Trust, of_output: OfOutput) -> NDArray[Any] | str:
     """Read the rows that were not to be chosen, or alone were; or say that the file is missing, or not trusted."""
     if outside := trust.outside(path):
         return outside
     file = local(path)
     if not os.path.exists(file):  # noqa: PTH110 - which raises for no path
         return f"{path}: it is not there"
+    if os.path.isdir(file):  # noqa: PTH112 - which raises for no path
+        try:
+            return trust.first_leading_out([path]) or of_output(file)
+        except FileNotFoundError as missing:
+            return what_is_missing(missing)
     try:
         rows = checks.excluded_rows(read_rows(file))
     except SourceChangedError:
         raise
-    except (*_WRONG, OSError):
+    except (*WRONG, OSError):
         rows = None
     if rows is None:
         message = f"{path}: the manifest tells that this holds row numbers, and it is no .npy file of them"
@@ -221,11 +229,15 @@ def _rows_of(path: str, trust: Trust) -> NDArray[Any] | str:
 
 
 def _read_rows(
-    arguments: dict[str, Any], selection: Mapping[str, Any], trust: Trust, sources: Sequence[str]
+    arguments: dict[str, Any],
+    selection: Mapping[str, Any],
+    trust: Trust,
+    sources: Sequence[str],
+    of_output: OfOutput,
 ) -> str | None:
     """Read which rows may be chosen, and the groups that they are of, into arguments; or say why they are not read."""
     for name in filter(selection.get, ROWS):
-        rows = _rows_of(selection[name], trust)
+        rows = _rows_of(selection[name], trust, of_output)
         if isinstance(rows, str):
             return rows
         arguments[name] = rows
@@ -236,62 +248,6 @@ def _read_rows(
         return groups
     arguments["groups"] = groups
     return None
-
-
-def recorded_groups(
-    selection: Mapping[str, Any], trust: Trust, sources: Sequence[str], threads: int | None
-) -> Any | str:
-    """Read the group of each row that is told of; or say that a file is missing, or not trusted."""
-    told = selection["groups"]
-    files = _places(selection, "groups", trust, sources)
-    if isinstance(files, str):
-        return files
-    try:
-        groups = values_of(_read_groups(files, told, threads))
-    except SourceChangedError:
-        raise
-    except (*_WRONG, OSError):
-        groups = None
-    if groups is None:
-        column = f" in the column {told['column']!r}" if "column" in told else ""
-        message = f"{files[0]}: the manifest tells that this holds the groups of rows{column}, and it cannot be read so"
-        raise FormatError(message)
-    rows = selection.get("rows")
-    # Those of the first rows alone are looked at, as of the scores.
-    return groups if rows is None else groups[:rows]
-
-
-def _places(selection: Mapping[str, Any], name: str, trust: Trust, sources: Sequence[str]) -> list[str] | str:
-    """Return the files in which groups or ids of rows lie; or say that one is missing, or not trusted."""
-    told = selection[name]
-    files = [str(file["path"]) for file in told.get("files", ())] or list(sources)
-    for file in files:
-        if outside := trust.outside(file, expand=False):
-            return outside
-        # A pipe would be waited for.
-        if not tells_place(file) or not os.path.isfile(file):  # noqa: PTH113 - which raises for no path
-            return f"{file}: it is not there, and the {name} of the rows are in it"
-    if not files:
-        return f"the rows came from no file in which the column {told.get('column')!r} tells their {name}"
-    return files
-
-
-def _read_groups(files: list[str], told: Mapping[str, Any], threads: int | None) -> Any:
-    if "column" in told:
-        # The same rows, whether or not they tell of it: files that differ in columns are opened so alone, and those of
-        # older manifests do not tell.
-        return read_column(files, told["column"], threads, "union", hive=told.get("hive"))
-    if "reading" not in told:
-        return read_groups(files[0])
-    return np.asarray(opened_numbers(files, told))
-
-
-def opened_numbers(files: list[str], told: Mapping[str, Any]) -> "Scores":
-    """Open the numbers that groups or lengths are, as a manifest tells that they are read."""
-    from dsdm.scores import open_leniently
-
-    reading = {"key": None, "column": None, "dtype": None, **told.get("reading", {})}
-    return open_leniently(files[0] if len(files) == 1 else files, **reading)
 
 
 def _checked(
@@ -312,7 +268,7 @@ def _checked(
         if "source_rows" in selection:
             check_selection(selection, selection["source_rows"], opened)
         return _choose(selection["by"], selection, arguments, opened)
-    except _WRONG as error:
+    except WRONG as error:
         paths = [*(path for scores in opened for path in scores.paths), *_paths_of_groups(selection)]
         files = ", ".join(map(str, paths))
         by = f" by {files}" if files else ""

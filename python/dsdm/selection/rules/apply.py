@@ -10,7 +10,7 @@ import numpy as np
 from dsdm import _native, checks
 from dsdm.selection.inputs import ById, HeldScores, engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
-from dsdm.selection.rules.candidates import excluded_of
+from dsdm.selection.rules.candidates import excluded_of, opened_rows
 from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.cut import Cut
@@ -25,6 +25,7 @@ from dsdm.selection.rules.rule import Rule, as_written, finite, is_beyond, numbe
 from dsdm.selection.rules.sizes.budget import Lengths, rows_within, within_drawn_ties
 from dsdm.selection.rules.sizes.copies import copied, resampled
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
+from dsdm.selection.told import ROWS
 from dsdm.shown import shown
 
 
@@ -32,6 +33,7 @@ def selected(rule: Rule) -> Selection:
     """Return what a rule chooses, whose arguments were not looked at yet."""
     rule.check()
     check_numbers(rule)
+    rule = _with_rows(rule)
     ranking = _ranking(rule)
     if rule.groups is not None:
         groups = Groups(rule.groups, ranking.n, rule.threads)
@@ -41,6 +43,18 @@ def selected(rule: Rule) -> Selection:
         chosen = replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
         return copied(rule, chosen, groups)
     return copied(rule, _of_one_group(rule, ranking), None)
+
+
+def _with_rows(rule: Rule) -> Rule:
+    """Return a rule whose rows that may be chosen are in memory."""
+    found = {name: opened_rows(name, getattr(rule, name)) for name in ROWS}
+    rows = {name: rows for name, (rows, _) in found.items()}
+    return replace(rule, **rows, rows_from={name: path for name, (_, path) in found.items() if path is not None})
+
+
+def _by_rows_in_memory(rule: Rule) -> bool:
+    """Return whether rows to exclude, or to choose of, lie in no file."""
+    return any(getattr(rule, name) is not None and name not in rule.rows_from for name in ROWS)
 
 
 def _of_one_group(rule: Rule, ranking: Ranking) -> Selection:
@@ -222,7 +236,8 @@ def _selection(
     if cut is None and rule.groups is None and not (rule.gumbel or rule.replace):
         cut = _cut(ranking, rows, rule)
     seed = ranking.seed if rule.draws else None
-    by_arrays = any(given is not None for given in (rule.exclude, rule.only, rule.groups))
+    again = told_again(rule.scores, rule.told(), len(rows), seed)
+    by_arrays = rule.groups is not None or _by_rows_in_memory(rule)
     return Selection(
         indices=rows,
         n=ranking.n,
@@ -234,16 +249,18 @@ def _selection(
         largest=rule.largest,
         bounds=ranking.bounds,
         files=_files_of(rule.scores),
-        again=None if by_arrays else told_again(rule.scores, rule.told(), len(rows), seed),
+        again=None if again is None or by_arrays else {**again, **rule.rows_from},
         inputs=inputs_of(rule.scores, vars(rule)),
     )
 
 
 def _again_of_groups(rule: Rule, chosen: Selection, groups: Groups) -> dict[str, Any] | None:
     """Return what chooses the rows of groups again; None where these or what else is needed lie in no file."""
-    if "groups" not in chosen.inputs or rule.exclude is not None or rule.only is not None:
+    if "groups" not in chosen.inputs or _by_rows_in_memory(rule):
         return None
-    return told_again(rule.scores, rule.told(), len(chosen), chosen.seed, per_group=groups.counted(chosen.indices))
+    counts = groups.counted(chosen.indices)
+    again = told_again(rule.scores, rule.told(), len(chosen), chosen.seed, per_group=counts)
+    return None if again is None else {**again, **rule.rows_from}
 
 
 def _files_of(scores: Any) -> list[_native.FileIdentity]:

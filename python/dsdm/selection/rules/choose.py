@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from dsdm import checks
 from dsdm.checks import Nan, Noise, Order
+from dsdm.paths import PathLike
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
 from dsdm.selection.rules.chosen import Selection
@@ -48,8 +49,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     noise: Noise = "philox",
     order: Order = "best_first",
     nan: Nan = "raise",
-    exclude: npt.ArrayLike | Selection | None = None,
-    only: npt.ArrayLike | Selection | None = None,
+    exclude: npt.ArrayLike | Selection | PathLike | None = None,
+    only: npt.ArrayLike | Selection | PathLike | None = None,
     threads: int | None = None,
 ) -> Selection:
     """Choose rows by a rule.
@@ -108,9 +109,11 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         Draw rows in proportion to ``exp(score / temperature)``, as :func:`dsdm.gumbel_top_k` does.
     only
         The rows that may be chosen, as `exclude` has those that may not: row numbers, one boolean for each row, or a
-        :class:`Selection`.
+        :class:`Selection`; or the path of a ``.npy`` file of one of these, or of a directory that
+        :func:`dsdm.materialize` wrote, whose rows are known by its own record (:func:`dsdm.written_rows`) and must be
+        of as many rows. ``dsdm.json`` tells a path, by which :func:`dsdm.verify` chooses again.
     order, nan, exclude, threads
-        As for :func:`dsdm.top_k`. Rows to exclude may be a :class:`Selection` as well.
+        As for :func:`dsdm.top_k`. Rows to exclude may be a :class:`Selection` or a path as well.
 
     Returns
     -------

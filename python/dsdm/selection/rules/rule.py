@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -23,7 +23,7 @@ _LIKES = ("equal", "proportional")
 _MOST_WHOLE = 2**126
 """Whole numbers below this are compared as they are."""
 
-_UNTOLD = ("scores", "lengths", "groups", "seed", "exclude", "only", "threads")
+_UNTOLD = ("scores", "lengths", "groups", "seed", "exclude", "only", "threads", "rows_from")
 """Arguments that a rule is not told by: arrays, and what is told beside it or changes no row."""
 
 _SHARES = ("fraction", "quantile", "per_group", "like")
@@ -61,6 +61,8 @@ class Rule:
     exclude: Any = None
     only: Any = None
     threads: Any = None
+    rows_from: Mapping[str, str] = field(default_factory=dict)
+    """The paths by which `exclude` and `only` were named."""
 
     def check(self) -> None:
         """Refuse values that are wrong in themselves, and those that do not go together.

@@ -41,6 +41,10 @@ class Manifest:
     """Whether the rows are numbered otherwise than those of the sources."""
     hive: dict[str, Any] | None
     """The columns that the names of directories hold, as they were told."""
+    shards: list[Any]
+    """As they are told, of which no field was looked at."""
+    written: dict[str, Any]
+    """How rows were written, of which no field was looked at: `order`, `seed` and `row_ids`, where they are told."""
 
 
 def read_manifest(folder: str) -> Manifest:
@@ -85,6 +89,8 @@ def read_manifest(folder: str) -> Manifest:
         nbytes=_nbytes(folder, _field(path, fields, "shards", list)),
         mapped=_field(path, selection, "mapped", bool, "selection.mapped", optional=True) is True,
         hive=_hive(path, selection, len(sources)),
+        shards=fields["shards"],
+        written={name: selection[name] for name in ("order", "seed", "row_ids") if name in selection},
     )
 
 
@@ -94,6 +100,32 @@ def _check_schema(path: Path, selection: dict[str, Any]) -> None:
     if told != "union":
         message = f'{path}: selection.schema is {told!r:.100}; "union" is expected, or none; write the dataset again'
         raise FormatError(message)
+
+
+def row_files(manifest: Manifest) -> list[str]:
+    """Return the files that hold the rows, by names that lead nowhere else.
+
+    Raises
+    ------
+    FormatError
+        For a shard without one.
+
+    """
+    found = []
+    path, folder = Path(manifest.path, _NAME), manifest.path
+    for at, shard in enumerate(manifest.shards):
+        files = shard.get("files") if isinstance(shard, dict) else None
+        name = files[0].get("name") if isinstance(files, list) and files and isinstance(files[0], dict) else None
+        if not _leads_within(name):
+            message = f"{path}: shards[{at}] names no file of it: {shard!r:.200}; write the dataset again"
+            raise FormatError(message)
+        found.append(os.path.join(folder, str(name)))  # noqa: PTH118 - a path may be any text
+    return found
+
+
+def _leads_within(name: Any) -> bool:
+    """Return whether the name of a file of an output leads nowhere else."""
+    return isinstance(name, str) and "\0" not in name and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _hive(path: Path, selection: dict[str, Any], files: int) -> dict[str, Any] | None:
@@ -151,7 +183,7 @@ def _nbytes(folder: str, shards: list[Any]) -> int:
     names = [file.get("name") for file in files if isinstance(file, dict)]
     total = 0
     for name in names:
-        if isinstance(name, str) and "\0" not in name and not {"", ".", ".."} & set(name.split("/")):
+        if _leads_within(name):
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - a path may be any text
+                total += os.lstat(os.path.join(folder, str(name))).st_size  # noqa: PTH118 - a path may be any text
     return total
