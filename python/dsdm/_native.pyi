@@ -467,6 +467,9 @@ def sample(rows: int, k: int, seed: int, excluded: _Excluded, threads: int | Non
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
+def token_dtypes(format: str) -> list[str]:  # noqa: A002 - as in dsdm.materialize
+    """Return the names of the types that tokens can have in a format: none if it holds other rows than tokens."""
+
 def fields_named(schema: pa.Schema, name: str) -> list[tuple[str, list[str]]]:
     """Return the columns and fields of structs that a name can mean: a text that means each, and the names to it."""
 
@@ -569,7 +572,14 @@ class Corpus:
     ) -> PlanEstimate:
         """What `materialize` would read, write and hold; `extra_bytes` is the width of added columns."""
 
-    def check_format(self, format: str, added: list[str], *, datasets: str | None = None) -> None:  # noqa: A002
+    def check_format(
+        self,
+        format: str,  # noqa: A002 - as in dsdm.materialize
+        added: list[str],
+        *,
+        dtype: str | None = None,
+        datasets: str | None = None,
+    ) -> None:
         """Fail if rows cannot be written in a format, by their types, with columns of these names added."""
 
     def written_schema(
@@ -587,6 +597,7 @@ class Corpus:
         target: str | PathLike[str],
         *,
         format: str = "arrow",  # noqa: A002 - as in dsdm.materialize
+        dtype: str | None = None,
         sources: Sequence[str | PathLike[str]] | None = None,
         extras: _ArrowStream | None = None,
         max_shard_size: int | None = None,
@@ -612,8 +623,9 @@ class Corpus:
     ) -> Written:
         """Write the rows at `indices` as a dataset directory.
 
-        `datasets` is the version that is to open it, the newest if not given. With `embed`, the
-        files that columns of images and the like name by their paths are taken in.
+        `dtype` is the type in which tokens are stored, in formats of these. `datasets` is the version that is to open
+        it, the newest if not given. With `embed`, the files that columns of images and the like name by their paths
+        are taken in.
         `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
         long as the indices; `state` and `info` are JSON objects whose keys go into ``state.json`` and
         ``dataset_info.json``, `selection` is one for ``dsdm.json``, and `identity` one that must be the same in

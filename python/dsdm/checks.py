@@ -20,6 +20,8 @@ RowOrder: TypeAlias = Literal["given", "row", "shuffle"]
 """The order in which rows are written."""
 Format: TypeAlias = Literal["arrow", "parquet", "jsonl", "tokens", "bin", "modded-nanogpt", "megatron", "litdata"]
 """What is written."""
+TokenDtype: TypeAlias = Literal["uint16", "uint32", "int32", "int64", "uint8", "int8", "int16", "uint64"]
+"""The type in which a token is stored."""
 PathNames: TypeAlias = Literal["relative", "absolute"]
 """How ``dsdm.json`` names files outside of the output."""
 Io: TypeAlias = Literal["mmap", "pread"]
@@ -36,6 +38,7 @@ ROW_ORDERS: tuple[str, ...] = get_args(RowOrder)
 FORMATS: tuple[str, ...] = get_args(Format)
 TOKEN_FORMATS: tuple[str, ...] = ("tokens", "bin", "modded-nanogpt", "megatron", "litdata")
 """Those that hold the tokens of one column."""
+TOKEN_DTYPES: tuple[str, ...] = get_args(TokenDtype)
 _IOS: tuple[str, ...] = get_args(Io)
 _PATH_NAMES: tuple[str, ...] = get_args(PathNames)
 _SCHEMAS: tuple[str, ...] = get_args(Schema)

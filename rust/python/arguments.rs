@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use arrow::ffi_stream::RecordBatchStreamReader;
 use arrow::record_batch::{RecordBatch, RecordBatchReader};
 use pyo3::prelude::*;
@@ -10,13 +11,20 @@ use super::call;
 use crate::checked;
 use crate::error::Error;
 use crate::gather::{Extra, Schemas, Split};
-use crate::write::{Format, PathNames, Release, Resume};
+use crate::write::{self, Format, PathNames, Release, Resume};
 
 pub(super) fn format_named(name: &str) -> Result<Format, Error> {
     Format::named(name).ok_or_else(|| {
         let names = Format::ALL.map(|format| format!("{:?}", format.name())).join(", ");
         Error::Value(format!("format is {name:?}; it is one of {names}"))
     })
+}
+
+/// The type in which tokens are stored, if one is named.
+pub(super) fn token_dtype(name: Option<&str>) -> Result<Option<DataType>, Error> {
+    let Some(name) = name else { return Ok(None) }; // Proof: the default of the argument.
+    let dtype = write::dtype_named(name);
+    dtype.map(Some).ok_or_else(|| Error::Value(format!("token_dtype is {name:?}, which no tokens have")))
 }
 
 pub(super) fn resume_named(name: &str) -> Result<Resume, Error> {

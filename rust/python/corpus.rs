@@ -11,7 +11,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 use super::arguments::{
-    collect, columns, format_named, object, places, release, resume_named, schemas_named, split,
+    collect, columns, format_named, object, places, release, resume_named, schemas_named, split, token_dtype,
 };
 use super::call;
 use super::files::{FileIdentity, PinnedFile};
@@ -20,7 +20,6 @@ use crate::checked;
 use crate::error::Error;
 use crate::exec::job::Job;
 use crate::gather;
-use crate::scores;
 use crate::write::{self, Naming, Options};
 
 /// A column that no file has: its name, whether its values are whole numbers, and the text of that of each file.
@@ -198,9 +197,16 @@ impl Corpus {
     }
 
     /// Looks at whether rows can be written in a format, by their types, with columns of these names added.
-    #[pyo3(signature = (format, added, *, datasets=None))]
-    fn check_format(&self, format: &str, added: Vec<String>, datasets: Option<&str>) -> PyResult<()> {
-        Ok(write::check(&self.inner, format_named(format)?, release(datasets)?, &added)?)
+    #[pyo3(signature = (format, added, *, dtype=None, datasets=None))]
+    fn check_format(
+        &self,
+        format: &str,
+        added: Vec<String>,
+        dtype: Option<&str>,
+        datasets: Option<&str>,
+    ) -> PyResult<()> {
+        let (format, dtype) = (format_named(format)?, token_dtype(dtype)?);
+        Ok(write::check(&self.inner, format, dtype.as_ref(), release(datasets)?, &added)?)
     }
 
     /// The schema of what would be written in a format, with the columns of a table added: its features are in the metadata.
@@ -223,8 +229,8 @@ impl Corpus {
     ///
     /// `datasets` is the version that is to open it, the newest if not given. With `embed`, the files that columns
     /// of images and the like name by their paths are taken in.
-    /// `format` is the name of one. `sources` are files that the output must not replace, beside those of the
-    /// corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
+    /// `format` is the name of one, and `dtype` the type in which tokens are stored, in formats of these.
+    /// `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
     /// `state.json` and `dataset_info.json`, `selection` is one for `dsdm.json`, and
     /// `identity` one that must be the same in a run that continues this one.
     /// `split` is the name of the split, and `card` the text of a README.md, before and behind the bytes of all shards.
@@ -232,7 +238,7 @@ impl Corpus {
     /// With `absolute`, the manifest names the sources by their absolute paths.
     /// `resume` is "same", "either" or "never". With `by_fingerprint` the directory is named by its fingerprint,
     /// beside `target`.
-    #[pyo3(signature = (indices, target, *, format="arrow", sources=None, extras=None, max_shard_size=None,
+    #[pyo3(signature = (indices, target, *, format="arrow", dtype=None, sources=None, extras=None, max_shard_size=None,
                         num_shards=None, memory_limit=None, threads=None, by_content=false, split="train", card=None, overwrite=false, resume="never",
                         resumable=false, verify=false, by_fingerprint=false, absolute=false, selection=None, identity=None,
                         state=None, info=None, datasets=None, embed=false, progress=None))]
@@ -243,6 +249,7 @@ impl Corpus {
         indices: PyReadonlyArray1<'_, i64>,
         target: PathBuf,
         format: &str,
+        dtype: Option<&str>,
         sources: Option<Vec<PathBuf>>,
         extras: Option<PyArrowType<RecordBatchStreamReader>>,
         max_shard_size: Option<u64>,
@@ -276,6 +283,7 @@ impl Corpus {
             split_name: split.to_owned(),
             card,
             by_content,
+            token_dtype: token_dtype(dtype)?,
             release: release(datasets)?,
             embed,
             naming: match (by_fingerprint, overwrite) {
@@ -325,15 +333,8 @@ fn default_memory_limit() -> u64 {
     gather::default_memory_limit()
 }
 
-/// The columns and fields of structs that a name can mean: a text that means each alone, and the names that lead to it.
-#[pyfunction]
-fn fields_named(schema: PyArrowType<Schema>, name: &str) -> Vec<(String, Vec<String>)> {
-    scores::fields_named(&schema.0, name)
-}
-
 /// Adds the class to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(fields_named, module)?)?;
     module.add_class::<Corpus>()?;
     module.add_function(wrap_pyfunction!(default_memory_limit, module)?)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
-use super::arguments::{parsed, places};
+use super::arguments::{format_named, parsed, places};
 use super::call;
 use super::reports::VerifiedFiles;
 use crate::write;
@@ -51,9 +51,16 @@ fn json_bytes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
     Ok(py.detach(|| crate::io::json::bytes_of(&path))?)
 }
 
+/// The names of the types that tokens can have in a format: none if it holds other rows than tokens.
+#[pyfunction]
+fn token_dtypes(format: &str) -> PyResult<Vec<String>> {
+    Ok(write::dtypes_of(format_named(format)?))
+}
+
 /// Adds the functions to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(digest_of_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(token_dtypes, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
     module.add_function(wrap_pyfunction!(json_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(located, module)?)?;

@@ -19,14 +19,20 @@ use crate::gather::Corpus;
 ///
 /// # Errors
 /// As [`materialize`](super::materialize()) has them, before any row is chosen.
-pub fn check(corpus: &Corpus, format: Format, release: Release, added: &[String]) -> Result<()> {
+pub fn check(
+    corpus: &Corpus,
+    format: Format,
+    token_dtype: Option<&DataType>,
+    release: Release,
+    added: &[String],
+) -> Result<()> {
     corpus.check_readable()?;
     let corpus = in_types_of(corpus, format, release)?;
     let added = added.iter().map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
     let fields: Vec<_> = corpus.schema().fields().iter().cloned().chain(added).collect();
     let schema = Schema::new(fields);
     match format {
-        Format::Tokens(layout) => Tokens::new(&schema, layout).map(drop),
+        Format::Tokens(layout) => Tokens::new(&schema, layout, token_dtype).map(drop),
         Format::Jsonl => check_names(&schema),
         Format::Arrow | Format::Parquet => Ok(()),
     }

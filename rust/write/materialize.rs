@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use twox_hash::XxHash3_64;
 
 use super::check::{check_split, in_types_of};
@@ -19,7 +19,7 @@ use super::format::jsonl::Lines;
 use super::format::parquet::Groups;
 use super::format::reopen::ReopenCheck;
 use super::format::shard_names::CARD;
-use super::format::tokens::Tokens;
+use super::format::tokens::{Tokens, name_of_dtype};
 use super::manifest::located::located;
 use super::manifest::{self, Manifest};
 use super::options::{Naming, Options, Report};
@@ -56,6 +56,7 @@ pub fn materialize(
     let written = schema_with_features(&schema, &features);
     let files = if options.embed { Files::of(&features) } else { Files::default() };
     let of_files = files.bytes_of_a_row(job, corpus, options.memory_limit).map_err(whole)?;
+    let options = &with_token_dtype(options, &written).map_err(whole)?;
     let (plan, sources) = prepare(corpus, rows, extras, of_files, options).map_err(whole)?;
     let names = files.names();
     let spec = || RunSpec::new(rows, extras, &written, &sources, &plan, options, &names);
@@ -72,8 +73,21 @@ pub fn materialize(
             run.write(Embedded { encoder, files }, spec)
         }
         Format::Jsonl => run.write(Lines::new(&written, &options.split_name).map_err(whole)?, spec),
-        Format::Tokens(layout) => run.write(Tokens::new(&written, layout).map_err(whole)?, spec),
+        Format::Tokens(layout) => {
+            let dtype = options.token_dtype.as_ref();
+            run.write(Tokens::new(&written, layout, dtype).map_err(whole)?, spec)
+        }
     }
+}
+
+/// The options with the type in which tokens are stored, also where nobody said it.
+fn with_token_dtype(options: &Options, written: &Schema) -> Result<Options> {
+    let dtype = options.token_dtype.as_ref();
+    let token_dtype = match options.format {
+        Format::Tokens(layout) => Some(Tokens::new(written, layout, dtype)?.stored().clone()),
+        Format::Arrow | Format::Parquet | Format::Jsonl => None,
+    };
+    Ok(Options { token_dtype, ..options.clone() })
 }
 
 /// Plans, and looks at the sources as they are.
@@ -222,6 +236,7 @@ impl Run<'_> {
         let sources = self.sources_from_output()?;
         let manifest = Manifest::new(
             options.format.name(),
+            options.token_dtype.as_ref().map(name_of_dtype),
             &fingerprint,
             &options.selection,
             &sources,

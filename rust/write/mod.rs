@@ -22,6 +22,7 @@ pub use format::Format;
 pub use format::hf::json::ExtraKeys;
 pub use format::hf::release::Release;
 pub use format::hf::types::for_datasets;
+pub use format::tokens::{dtype_named, dtypes_of};
 pub use manifest::located::{PathNames, located};
 pub use manifest::verify::{Verified, verify};
 pub use materialize::materialize;

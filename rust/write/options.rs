@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use arrow::datatypes::DataType;
 use serde_json::{Map, Value};
 
 use super::format::Format;
@@ -24,6 +25,8 @@ pub struct Options {
     pub card: Option<(String, String)>,
     /// Whether pages of Parquet end where the values say so.
     pub by_content: bool,
+    /// The type in which tokens are stored; that of the format if not given.
+    pub token_dtype: Option<DataType>,
     /// What is to open them.
     pub release: Release,
     /// Whether files that columns of images and the like name are taken in.

@@ -42,7 +42,7 @@ CALLS = {
     "materialize parquet": 'dsdm.materialize(rows, chosen, out, format="parquet", progress=False)',
     "materialize jsonl": 'dsdm.materialize(rows, chosen, out, format="jsonl", progress=False)',
     **{
-        f"materialize {form}": f'dsdm.materialize(rows, chosen, out, format="{form}", columns=["input_ids"])'
+        f"materialize {form}": f'dsdm.materialize(rows, chosen, out, format="{form}", token_dtype="uint16")'
         for form in TOKEN_FORMATS
     },
     "verify": "dsdm.verify(written)",

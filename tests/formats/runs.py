@@ -212,7 +212,7 @@ def cases() -> dict[str, Case]:
         "tokens": lambda out: write(out, format="tokens"),
         "ragged": lambda out: write(out, format="tokens", columns=["ragged"], row_order="shuffle", seed=7),
         "no rows": lambda out: write(out, [], format="tokens"),
-        "bin": lambda out: write(out, format="bin", columns=["ragged"]),
+        "bin": lambda out: write(out, format="bin", columns=["ragged"], token_dtype="uint16"),  # noqa: S106 - a type
         "modded-nanogpt": lambda out: write(out, format="modded-nanogpt"),
         "megatron": lambda out: write(out, format="megatron", columns=["ragged"], row_order="shuffle", seed=7),
         "litdata": lambda out: write(out, format="litdata"),

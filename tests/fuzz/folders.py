@@ -56,6 +56,7 @@ def call(kind):
     """Give the options of the run that a folder is of."""
     form, _, order = kind.partition(" ")
     tokens = {"columns": ["tokens"]} if form in TOKEN_FORMATS else {}
+    tokens |= {"token_dtype": "int64"} if form == "bin" else {}
     return {"format": form, "row_order": order or "given", "num_shards": 4, "threads": 1, "progress": False, **tokens}
 
 

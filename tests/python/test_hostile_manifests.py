@@ -292,7 +292,7 @@ def test_what_is_no_file_is_not_waited_for(work, name, kind):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_link_in_the_folder_to_what_is_not_trusted_is_not_followed(work, format):  # noqa: A002
-    table = pa.table({"input_ids": [[1, 2], [3, 4], [5]]})
+    table = pa.table({"input_ids": pa.array([[1, 2], [3, 4], [5]], pa.list_(pa.uint16()))})
     dsdm.materialize(table, [2, 1], "linked", format=format, progress=False)
     folder = work / "linked"
     assert dsdm.verify(folder).rows == 2

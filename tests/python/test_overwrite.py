@@ -11,7 +11,7 @@ import pytest
 import dsdm
 from dsdm.checks import FORMATS
 
-TABLE = pa.table({"input_ids": [[1, 2], [3, 4], [5, 6]]})
+TABLE = pa.table({"input_ids": pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.uint16()))})
 
 
 def contents(folder):

@@ -156,6 +156,7 @@ def test_dir_lists_what_is_public():
 def test_choices_are_in_the_types():
     choices = {
         "format": checks.FORMATS,
+        "token_dtype": checks.TOKEN_DTYPES,
         "row_order": checks.ROW_ORDERS,
         "order": checks.ORDERS,
         "nan": checks.NANS,

@@ -30,7 +30,7 @@ def refused(folder, selection, why):
 
 
 def test_the_limits_are_those_of_the_reader():
-    sources = (ROOT / "rust/io/json.rs").read_text() + (ROOT / "rust/write/manifest/schema.rs").read_text()
+    sources = (ROOT / "rust/io/json.rs").read_text() + (ROOT / "rust/write/manifest/schema/mod.rs").read_text()
     for name in ("MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "MAX_NUMBER", "MAX_PATH"):
         (value,) = re.findall(rf"const {name}: \w+ = ([\d_]+(?: << \d+)?);", sources)
         assert eval(value) == getattr(limits, name)  # noqa: S307 - a number
@@ -109,6 +109,6 @@ def test_score_files_that_it_takes_are_written(tmp_path):
 def test_functions_that_choose_again_are_those_that_the_reader_knows():
     """Fields of the others are not looked at before they are worked with."""
     (known,) = re.findall(
-        r"const KNOWN: \[&str; \d\] = \[(.*)\];", (ROOT / "rust/write/manifest/schema.rs").read_text()
+        r"const KNOWN: \[&str; \d\] = \[(.*)\];", (ROOT / "rust/write/manifest/schema/mod.rs").read_text()
     )
     assert tuple(re.findall(r'"(\w+)"', known)) == KNOWN == tuple(check.FUNCTIONS)

@@ -31,7 +31,16 @@ def lists_of(rows, kind="int32", outer=pa.list_):
 
 def write(table, out, form, rows=None, **options):
     rows = range(len(table)) if rows is None else rows
-    return dsdm.materialize(table, rows, out, **{"format": form, "num_shards": 1, "progress": False, **options})
+    return dsdm.materialize(
+        table, rows, out, **{"num_shards": 1, "progress": False, **as_stored(table, form), **options}
+    )
+
+
+def as_stored(table, form):
+    """Give the options of a format: tokens without a header are of the type of the column, which is to be named."""
+    kind = getattr(table.schema.types[0], "value_type", None)
+    own = {"token_dtype": str(kind) if kind in map(pa.from_numpy_dtype, TYPES) else "uint16"}
+    return {"format": form, **(own if form == "bin" else {})}
 
 
 def read(out, form):
@@ -109,7 +118,8 @@ def test_few_rows_and_few_tokens(tmp_path, form, rows):
     write(pa.table({"input_ids": lists_of(rows)}), tmp_path / "out", form)
     assert read(tmp_path / "out", form) == rows
     assert dsdm.verify(tmp_path / "out").rows == len(rows)
-    assert dsdm.plan(pa.table({"input_ids": lists_of(rows)}), range(len(rows)), format=form).rows == len(rows)
+    options = as_stored(pa.table({"input_ids": lists_of(rows)}), form)
+    assert dsdm.plan(pa.table({"input_ids": lists_of(rows)}), range(len(rows)), **options).rows == len(rows)
 
 
 # --- what they have no place for ---
@@ -158,7 +168,7 @@ def test_what_token_files_cannot_hold_is_refused(tmp_path, form, what):
     assert list(tmp_path.iterdir()) == []
     if "null" not in what:
         with pytest.raises(error, match=message):
-            dsdm.plan(pa.table(columns), [0, 2, 1], format=form, **options)
+            dsdm.plan(pa.table(columns), [0, 2, 1], **as_stored(pa.table(columns), form), **options)
 
 
 # --- damage ---
@@ -194,6 +204,7 @@ def test_the_command_writes_them(run, tmp_path, form):
     pq.write_table(pa.table({"doc": lists, "input_ids": [[7]] * 4}), tmp_path / "c.parquet")
     np.save(tmp_path / "s.npy", np.array([1.0, 4, 3, 2]))
     command = ["materialize", "c.parquet", "o", "--by", "s.npy", "--format", form, "--columns", "doc"]
+    command += ["--token-dtype", "uint16"] if form == "bin" else []
     code, _, err = run(*command, "--tokens", 7, "--dry-run")
     assert code == 0, err
     code, _, err = run(*command, "--tokens", 7)

@@ -60,6 +60,7 @@ OPTIONS = {
     "text": "--text",
     "threads": "--threads",
     "ties": "--ties",
+    "token_dtype": "--token-dtype",
     "tokens": "--tokens",
     "transpose": "--transpose",
     "trust_paths": "--trust-path",

@@ -12,14 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import digest_of_rows, unfinished
-from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort
+from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort, TokenDtype
 from dsdm.names import renamed
 from dsdm.paths import local
 from dsdm.rows.added_columns import added_table, added_vectors
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
-from dsdm.rows.request import Request, chosen_rows, open_request, planned, told_selection
+from dsdm.rows.request import (
+    Request,
+    chosen_rows,
+    open_request,
+    planned,
+    seed_of_unfinished,
+    told_selection,
+)
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source, identity_of, in_files, opened_as
@@ -80,6 +87,7 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
     out_dir: str | os.PathLike[str],
     *,
     format: Format = "arrow",  # noqa: A002
+    token_dtype: TokenDtype | None = None,
     row_order: RowOrder = "given",
     seed: int | None = None,
     columns: Sequence[str] | None = None,
@@ -141,6 +149,12 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
         files of trainers: ``"bin"``, tokens and nothing else, for nanoGPT and OLMo; ``"modded-nanogpt"``, ``uint16``
         after its header; ``"megatron"``, the ``.bin`` and ``.idx`` of its ``IndexedDataset``; ``"litdata"``, chunks for
         its ``TokensLoader``. A token that their type has no number for is an error, and never another token.
+    token_dtype
+        The type in which the tokens of these formats are stored, such as ``"uint16"``: each is checked, and is the same
+        number of this type, or an error. The files of ``"bin"`` do not tell it, and their readers expect ``uint16`` or
+        ``uint32``: of a column of another type it must be given. Else it is that of the column; ``uint16`` for
+        ``"modded-nanogpt"``, which has no other; for ``"megatron"`` and ``"litdata"``, which have no ``uint32`` and
+        ``uint64``, ``int32`` and ``int64`` in their place.
     row_order
         The order in which rows are written: ``"given"``, ``"row"`` (ascending) or ``"shuffle"``.
     seed
@@ -204,8 +218,11 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
         If there is something at ``out_dir``.
     IndexError
         For a row number out of range, with its position.
+    SchemaError
+        For a column that the format has not; for a token that its type has no number for, with its row and position.
     ValueError
-        For scores of another length than the source; an output that is the source or lies in it; more shards than
+        For scores of another length than the source; a column of tokens whose type ``format="bin"`` must be told
+        (``token_dtype``); an output that is the source or lies in it; more shards than
         rows.
     FileNotFoundError
         For an image or the like that is not where its path says, with the column and the row of the output.
@@ -245,7 +262,7 @@ def _write(arguments: Arguments) -> Report:
     source, target = request.source, request.path
     requested, seed = request.rows, arguments.seed
     if arguments.row_order == "shuffle" and seed is None and arguments.resume:
-        seed = _seed_of_unfinished(target, requested)
+        seed = seed_of_unfinished(target, requested)
     rows, seed = in_order(requested, arguments.row_order, seed)
     chosen = chosen_rows(request)
     check_positions(request)
@@ -261,6 +278,7 @@ def _write(arguments: Arguments) -> Report:
             source.rows(rows),
             target,
             format=arguments.format,
+            dtype=arguments.token_dtype,
             sources=source.files,
             extras=extras,
             max_shard_size=request.layout.shard_bytes,
@@ -324,19 +342,3 @@ def _log(request: Request, rows: NDArray[np.int64], extras: "pa.Table | None", w
         seconds,
         request.arguments.threads or os.environ.get("DSDM_NUM_THREADS") or "all",
     )
-
-
-def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | None:
-    """Return what an interrupted run told of how its rows were chosen."""
-    left = unfinished(target)
-    chosen = None if left is None else left.get("chosen")
-    return chosen if isinstance(chosen, Mapping) else None
-
-
-def _seed_of_unfinished(target: str, requested: NDArray[np.int64]) -> int | None:
-    """Return the seed of the shuffle that an interrupted run of these rows had."""
-    plan = unfinished(target) or {}
-    same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(requested)
-    seed = plan.get("seed")
-    # One that is no seed is damaged: the run draws its own then, and is told that the plan differs in it.
-    return seed if same and type(seed) is int and seed >= 0 else None

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import token_dtypes
 from dsdm.checks import (
     FORMATS,
     ROW_ORDERS,
+    TOKEN_DTYPES,
     TOKEN_FORMATS,
     Format,
     Io,
@@ -19,9 +21,11 @@ from dsdm.checks import (
     RowOrder,
     Schema,
     Sort,
+    TokenDtype,
     check_flag,
     check_path_names,
     check_seed,
+    one_of,
     said,
 )
 from dsdm.rows.row_numbers import interruptibly
@@ -46,6 +50,7 @@ class Arguments:
     indices: Any
     out_dir: Any
     format: Format
+    token_dtype: TokenDtype | None
     row_order: RowOrder
     seed: int | None
     columns: Sequence[str] | None
@@ -93,6 +98,7 @@ def checked(arguments: Arguments) -> Layout:
     """
     _one_of("format", arguments.format, FORMATS)
     _one_of("row_order", arguments.row_order, ROW_ORDERS)
+    _check_token_dtype(arguments.token_dtype, arguments.format)
     columns = arguments.columns
     if columns is None and arguments.format in TOKEN_FORMATS:
         columns = [_TOKENS_COLUMN]
@@ -104,6 +110,24 @@ def checked(arguments: Arguments) -> Layout:
     _check_added(arguments.row_ids, arguments.selection)
     _check_told(arguments)
     return layout
+
+
+def _check_token_dtype(dtype: object, form: Format) -> None:
+    """Refuse a type of tokens that there is not, one of what are no tokens, and one that the format has not."""
+    if dtype is None:
+        return
+    one_of("token_dtype", dtype, TOKEN_DTYPES)
+    accepted = token_dtypes(form)
+    if not accepted:
+        message = (
+            f'token_dtype="{dtype}" is for formats of tokens, and format="{form}" keeps the types of the columns; '
+            "leave it out, or give one of " + ", ".join(f'format="{name}"' for name in TOKEN_FORMATS)
+        )
+        raise ValueError(message)
+    if dtype not in accepted:
+        choices = ", ".join(f'"{name}"' for name in accepted)
+        message = f'token_dtype is "{dtype}", which format="{form}" has no tokens of; it is one of {choices}'
+        raise ValueError(message)
 
 
 def _check_run(arguments: Arguments) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dsdm._native import PlanEstimate, check_target
-from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort
+from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort, TokenDtype
 from dsdm.names import renamed
 from dsdm.paths import local
 from dsdm.rows.added_columns import added_vectors
@@ -71,6 +71,7 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     out_dir: str | os.PathLike[str] | None = None,
     *,
     format: Format = "arrow",  # noqa: A002
+    token_dtype: TokenDtype | None = None,
     row_order: RowOrder = "given",
     seed: int | None = None,
     columns: Sequence[str] | None = None,
@@ -103,8 +104,8 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     ----------
     source, indices, out_dir
         As in :func:`materialize`; `out_dir` need not be given, and need not be free.
-    format, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards, content_defined_chunking,
-    threads, memory_limit
+    format, token_dtype, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards,
+    content_defined_chunking, threads, memory_limit
         As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
     sort, partial, io, schema, hive
         As there.
@@ -116,7 +117,8 @@ def plan(  # noqa: PLR0913 - what those who write ask for
     IndexError
         For a row number out of range, with its position.
     ValueError
-        If there are other numbers of scores and of rows, with both.
+        If there are other numbers of scores and of rows, with both; for a column of tokens whose type ``format="bin"``
+        must be told (``token_dtype``).
     SchemaError
         For a column that the format has not, or that is there and is to be added.
 
@@ -142,7 +144,7 @@ def _planned(arguments: Arguments) -> Plan:
         check_shards(request.layout.num_shards, len(rows), arguments.format)
     row_ids = arguments.row_ids
     added = [*([] if row_ids is None else [row_ids]), *added_vectors(source, row_ids, arguments.scores)]
-    source.corpus.check_format(arguments.format, added, datasets=installed())
+    source.corpus.check_format(arguments.format, added, dtype=arguments.token_dtype, datasets=installed())
     stats = planned(request, rows, len(added))
     return Plan(
         rows=stats.rows,

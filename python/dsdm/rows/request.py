@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import PlanEstimate, Scores
+from dsdm._native import PlanEstimate, Scores, digest_of_rows, unfinished
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
 from dsdm.rows.row_numbers import row_numbers
@@ -150,3 +150,19 @@ def _files_read(indices: Any, scores: Any) -> list[str]:
         if isinstance(vector, Scores):
             files += [str(path) for path in vector.mapped_by_numpy()]
     return files
+
+
+def how_unfinished_chose(target: str | os.PathLike[str]) -> Mapping[str, Any] | None:
+    """Return what an interrupted run told of how its rows were chosen."""
+    left = unfinished(target)
+    chosen = None if left is None else left.get("chosen")
+    return chosen if isinstance(chosen, Mapping) else None
+
+
+def seed_of_unfinished(target: str, requested: NDArray[np.int64]) -> int | None:
+    """Return the seed of the shuffle that an interrupted run of these rows had."""
+    plan = unfinished(target) or {}
+    same = plan.get("order") == "shuffle" and plan.get("given") == digest_of_rows(requested)
+    seed = plan.get("seed")
+    # One that is no seed is damaged: the run draws its own then, and is told that the plan differs in it.
+    return seed if same and type(seed) is int and seed >= 0 else None

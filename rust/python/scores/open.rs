@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use arrow::datatypes::Schema;
+use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 
@@ -97,8 +99,15 @@ fn read_row_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyAny>> {
     values.call_method1("view", ("bool",))
 }
 
+/// The columns and fields of structs that a name can mean: a text that means each alone, and the names that lead to it.
+#[pyfunction]
+fn fields_named(schema: PyArrowType<Schema>, name: &str) -> Vec<(String, Vec<String>)> {
+    crate::scores::fields_named(&schema.0, name)
+}
+
 /// Adds the functions to the module.
 pub(in crate::python) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(fields_named, module)?)?;
     module.add_function(wrap_pyfunction!(read_row_file, module)?)?;
     module.add_function(wrap_pyfunction!(rebuild_scores, module)?)?;
     module.add_function(wrap_pyfunction!(open_scores, module)?)

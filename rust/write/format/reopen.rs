@@ -164,9 +164,10 @@ impl ReopenCheck {
         }
         // Proof: no type has the name "".
         let dtype = sidecar.get("dtype").and_then(Value::as_str).unwrap_or_default();
+        let kind = tokens::dtype_named(dtype);
         for (shard, name) in checked::zip(&self.shards, self.files()?)? {
             let path = self.folder.join(name);
-            let rows = tokens::count_rows(layout, &path)?;
+            let rows = tokens::count_rows(layout, &path, kind.as_ref())?;
             // Proof: where the files do not say it, there is nothing to compare.
             let found = tokens::dtype(layout, &path)?.unwrap_or_else(|| dtype.to_owned());
             if rows != shard.rows || found != dtype {

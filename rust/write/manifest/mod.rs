@@ -32,6 +32,9 @@ pub(super) struct Manifest {
     pub(super) version: u32,
     /// The name of the format.
     pub(super) format: String,
+    /// The type of the tokens, where they are in files of tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) token_dtype: Option<String>,
     pub(super) rows: u64,
     pub(super) fingerprint: String,
     /// Which rows, in what order, and how they were chosen where that is known.
@@ -90,6 +93,7 @@ struct OneSum {
 impl Manifest {
     pub(super) fn new(
         format: &str,
+        token_dtype: Option<String>,
         fingerprint: &str,
         selection: &Map<String, Value>,
         sources: &[FileIdentity],
@@ -105,6 +109,7 @@ impl Manifest {
             dsdm: env!("CARGO_PKG_VERSION").to_owned(),
             version: VERSION,
             format: format.to_owned(),
+            token_dtype,
             rows: shards.iter().map(|shard| shard.rows).sum(),
             fingerprint: fingerprint.to_owned(),
             selection: selection.clone(),
@@ -194,7 +199,15 @@ mod tests {
         let Value::Object(selection) = json!({"rows": 3, "seed": u64::MAX, "temperature": 0.1}) else {
             panic!("an object")
         };
-        Manifest::new("arrow", "ab", &selection, &[source], &[done], &[("state.json".into(), "{}".into())])
+        Manifest::new(
+            "arrow",
+            None,
+            "ab",
+            &selection,
+            &[source],
+            &[done],
+            &[("state.json".into(), "{}".into())],
+        )
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::io::json;
 use crate::io::save_to_disk::{STATE, shards_of};
 use crate::write::disk::checksum;
 use crate::write::format::finished::FileEntry;
-use crate::write::format::{Format, arrow, jsonl, parquet, tokens};
+use crate::write::format::{Format, Layout, arrow, jsonl, parquet, tokens};
 use crate::write::manifest;
 
 /// What was found to be as it was written.
@@ -109,12 +109,16 @@ fn count_rows(job: &Job<'_>, folder: &Path, manifest: &Manifest) -> Result<()> {
         let message = format!("the format {other:?} is not known here; use the dsdm that wrote it");
         return Err(Error::format(folder.join(manifest::NAME), At::Field("format".to_owned()), message));
     };
+    let dtype = manifest.token_dtype.as_deref().and_then(tokens::dtype_named);
     let count = |path: &Path, shard: &ShardRecord| {
         let rows = match format {
             Format::Arrow => arrow::count_rows(path),
             Format::Parquet => parquet::count_rows(path),
             Format::Jsonl => jsonl::count_rows(path),
-            Format::Tokens(layout) => tokens::count_rows(layout, path),
+            Format::Tokens(layout) => {
+                check_dtype(layout, path, manifest.token_dtype.as_deref())?;
+                tokens::count_rows(layout, path, dtype.as_ref())
+            }
         }?;
         if rows == shard.rows {
             return Ok((path.to_path_buf(), rows));
@@ -146,6 +150,17 @@ fn count_rows(job: &Job<'_>, folder: &Path, manifest: &Manifest) -> Result<()> {
     }
     let message = format!("it says {} rows, and the shards have {all}", manifest.rows);
     Err(Error::format(folder.join(manifest::NAME), At::Field("rows".to_owned()), message))
+}
+
+/// Where files say of what type their tokens are, it is that of the manifest.
+fn check_dtype(layout: Layout, path: &Path, told: Option<&str>) -> Result<()> {
+    match (told, tokens::dtype(layout, path)?) {
+        (Some(told), Some(found)) if told != found => {
+            let message = format!("tokens of {told} were written and {found} are there");
+            Err(Error::format(path, At::File, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where the rows of a shard are.
@@ -190,7 +205,7 @@ mod tests {
             extra: serde_json::Map::new(),
         });
         let done: Vec<_> = done.collect();
-        let manifest = Manifest::new("arrow", "ab", &serde_json::Map::new(), &[], &done, &[]);
+        let manifest = Manifest::new("arrow", None, "ab", &serde_json::Map::new(), &[], &done, &[]);
         let dir = tempfile::tempdir().unwrap();
         let files: Vec<_> = named.iter().map(|name| json!({"filename": name})).collect();
         fs::write(dir.path().join("state.json"), json!({"_data_files": files}).to_string()).unwrap();

@@ -94,6 +94,7 @@ fn stage(folder: &TempDir) -> Stage {
         split_name: "train".to_owned(),
         card: None,
         by_content: false,
+        token_dtype: None,
         embed: false,
         naming: Naming::New,
         sources: Vec::new(),

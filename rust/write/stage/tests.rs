@@ -15,6 +15,7 @@ fn options(target: &Path) -> Options {
         split_name: "train".to_owned(),
         card: None,
         by_content: false,
+        token_dtype: None,
         embed: false,
         naming: Naming::New,
         sources: Vec::new(),

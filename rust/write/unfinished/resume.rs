@@ -154,6 +154,7 @@ mod tests {
             split_name: "train".to_owned(),
             card: None,
             by_content: false,
+            token_dtype: None,
             embed: false,
             naming: Naming::New,
             sources: Vec::new(),

@@ -49,6 +49,19 @@ class OutputFormat(StrEnum):
     litdata = "litdata"
 
 
+class TokenDtype(StrEnum):
+    """The type in which a token is stored."""
+
+    uint16 = "uint16"
+    uint32 = "uint32"
+    int32 = "int32"
+    int64 = "int64"
+    uint8 = "uint8"
+    int8 = "int8"
+    int16 = "int16"
+    uint64 = "uint64"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Writing:
     """The options of writing rows."""
@@ -98,6 +111,10 @@ class Writing:
         OutputFormat,
         typer.Option("--format", help="For load_from_disk, for the hub, JSON lines, or tokens for a trainer."),
     ] = OutputFormat.arrow
+    token_dtype: Annotated[
+        TokenDtype | None,
+        typer.Option("--token-dtype", help="The type in which tokens are stored; each is checked, and none changed."),
+    ] = None
     tokens_column: Annotated[
         str | None,
         typer.Option(
@@ -193,6 +210,7 @@ class Writing:
             "scores": scores,
             "max_shard_size": self.max_shard_size,
             "num_shards": self.num_shards,
+            "token_dtype": None if self.token_dtype is None else self.token_dtype.value,
             "split": self.split,
             "memory_limit": self.memory_limit,
         }

@@ -27,6 +27,11 @@ const MOST: u64 = i32::MAX.unsigned_abs() as u64;
 pub(super) struct Bin;
 
 impl TokenFiles for Bin {
+    /// Nothing in the files says what they hold: what is no type of their readers is not written unasked.
+    fn default_type(&self, kind: &DataType) -> Option<DataType> {
+        Some(kind.clone()).filter(|kind| matches!(kind, DataType::UInt16 | DataType::UInt32))
+    }
+
     fn around(&self, shard: &Ended<'_>) -> Result<Around> {
         Ok(Around { head: Vec::new(), beside: Some(ends_of(shard)?) })
     }
@@ -51,8 +56,12 @@ impl TokenFiles for Bin {
 pub(super) struct ModdedNanogpt;
 
 impl TokenFiles for ModdedNanogpt {
-    fn stored(&self, _kind: &DataType) -> DataType {
-        DataType::UInt16
+    fn types(&self) -> &'static [DataType] {
+        &[DataType::UInt16]
+    }
+
+    fn default_type(&self, _kind: &DataType) -> Option<DataType> {
+        Some(DataType::UInt16)
     }
 
     fn head_bytes(&self, _rows: u64) -> Result<usize> {

@@ -2,23 +2,27 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait};
 use arrow::buffer::Buffer;
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Schema};
 use arrow::util::display::array_value_to_string;
 
-use super::files::{name_of, width_of};
+use super::files::{TokenFiles, name_of, width_of};
+use super::types::{advice, converted};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 
 /// A column of lists of whole numbers.
 pub(super) struct TokenColumn {
     pub(super) name: String,
-    /// The type in which its tokens are stored.
+    /// The type that its tokens have.
+    pub(super) kind: DataType,
+    /// The type in which they are stored.
     pub(super) stored: DataType,
     /// The name of the format, for messages.
     pub(super) format: &'static str,
     /// Tokens that a row may have.
     pub(super) longest: u64,
+    /// What types of tokens it has.
+    pub(super) files: &'static dyn TokenFiles,
 }
 
 /// The name of the one column of a schema, and the type of its tokens.
@@ -79,17 +83,13 @@ impl TokenColumn {
         }
         checked::equal("tokens", values.len() as u64, lengths.iter().sum())?;
         self.check_lengths(first, &lengths)?;
-        let values = self.as_stored(first, values, &lengths)?;
-        let (data, width) = (values.to_data(), width_of(&self.stored)?);
-        let [tokens] = data.buffers() else {
-            return Err(impossible(format_args!(
-                "{} tokens in {} buffers",
-                data.len(),
-                data.buffers().len()
-            )));
-        };
-        let start = checked::mul(data.offset(), width)?;
-        Ok((tokens.slice_with_length(start, checked::mul(data.len(), width)?), lengths))
+        if *values.data_type() == self.stored {
+            return Ok((bytes_of(&values, width_of(&self.stored)?)?, lengths));
+        }
+        match converted(&values, &self.stored)? {
+            Ok(tokens) => Ok((tokens, lengths)),
+            Err(token) => Err(self.misfit(first, &values, token, &lengths)?),
+        }
     }
 
     /// Fails for a row that is longer than the files can say.
@@ -105,26 +105,30 @@ impl TokenColumn {
         Err(self.refused(first + row as u64, &what))
     }
 
-    /// Tokens in the type that the files have: each is the same number, or refused.
-    fn as_stored(&self, first: u64, values: ArrayRef, lengths: &[u64]) -> Result<ArrayRef> {
-        if *values.data_type() == self.stored {
-            return Ok(values);
-        }
-        let internal = |e: arrow::error::ArrowError| Error::Internal(e.to_string());
-        // What does not fit is null after it, and there were no nulls before.
-        let options = CastOptions { safe: true, ..CastOptions::default() };
-        let cast = cast_with_options(&values, &self.stored, &options).map_err(internal)?;
-        // Proof: without a null, each token is the same number.
-        let Some(token) = first_null(&cast) else { return Ok(cast) };
-        let found = array_value_to_string(&values, checked::index(token)?).map_err(internal)?;
+    /// The error of a token that is no number of the type in which it is to be stored.
+    fn misfit(&self, first: u64, values: &ArrayRef, token: usize, lengths: &[u64]) -> Result<Error> {
+        let found = array_value_to_string(values, token).map_err(|e| Error::Internal(e.to_string()))?;
+        let row = row_of(lengths, token as u64);
+        let before: u64 = lengths.iter().take(checked::index(row)?).sum();
         let message = format!(
-            "the column {:?} has the token {found} in this row of the output, and format={:?} stores tokens as {}, which has none such; write format=\"bin\" or \"tokens\", or select other rows",
+            "the column {:?} has the token {found} at position {} of this row of the output, and format={:?} stores tokens as {}, which has none such; {}",
             self.name,
+            checked::sub(token as u64, before)?,
             self.format,
-            name_of(&self.stored)
+            name_of(&self.stored),
+            advice(self.files, &self.kind, &self.stored, &found)
         );
-        Err(Error::schema("the rows", At::Row(first + row_of(lengths, token)), message))
+        Ok(Error::schema("the rows", At::Row(first + row), message))
     }
+}
+
+/// The bytes of numbers, where they lie.
+fn bytes_of(values: &ArrayRef, width: usize) -> Result<Buffer> {
+    let data = values.to_data();
+    let [numbers] = data.buffers() else {
+        return Err(impossible(format_args!("{} numbers in {} buffers", data.len(), data.buffers().len())));
+    };
+    Ok(numbers.slice_with_length(checked::mul(data.offset(), width)?, checked::mul(data.len(), width)?))
 }
 
 /// The values that lists span, and how long each list is.
@@ -164,7 +168,8 @@ mod tests {
     use super::*;
 
     fn column(stored: DataType) -> TokenColumn {
-        TokenColumn { name: "ids".into(), stored, format: "modded-nanogpt", longest: 4 }
+        let files = &crate::write::format::tokens::bin::Bin;
+        TokenColumn { name: "ids".into(), kind: DataType::Int32, stored, format: "bin", longest: 4, files }
     }
 
     #[test]
@@ -209,11 +214,14 @@ mod tests {
         let tokens = column(DataType::UInt16);
         let (found, _) = tokens.flat(0, &lists(vec![0, 65_535, 7], &[1, 2])).unwrap();
         assert_eq!(found.as_slice(), [0, 0, 255, 255, 7, 0]);
-        for (wrong, row) in [(-1, 11), (65_536, 12), (i32::MIN, 10)] {
+        for (wrong, place, row, position) in [(-1, 1, 11, 0), (65_536, 3, 12, 1), (i32::MIN, 0, 10, 0)] {
             let mut values = vec![1, 2, 3, 4];
-            values[row - 10] = wrong;
+            values[place] = wrong;
             let said = tokens.flat(10, &lists(values, &[1, 1, 2])).unwrap_err().to_string();
-            for part in [&format!("row {row}"), &format!("has the token {wrong} "), "uint16", "\"ids\""] {
+            let token = format!("has the token {wrong} at position {position} ");
+            let wider = if wrong > 0 { "token_dtype=\"uint32\" or " } else { "" };
+            let advice = format!("give {wider}token_dtype=\"int32\", which has it");
+            for part in [&format!("row {row}"), &token, "uint16", "\"ids\"", &advice] {
                 assert!(said.contains(part), "{part}: {said}");
             }
         }

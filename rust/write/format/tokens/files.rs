@@ -34,10 +34,14 @@ pub(super) struct Around {
 
 /// The files of one layout.
 pub(super) trait TokenFiles: Send + Sync {
-    /// The type in which tokens of a type are stored. Tokens that it cannot hold are refused where they are.
-    fn stored(&self, kind: &DataType) -> DataType {
-        kind.clone()
+    /// The types that tokens can have.
+    fn types(&self) -> &'static [DataType] {
+        ALL
     }
+
+    /// The type in which tokens of a type are stored where nobody says; nothing where somebody must. Tokens that it
+    /// cannot hold are refused where they are.
+    fn default_type(&self, kind: &DataType) -> Option<DataType>;
 
     /// Bytes before the tokens of so many rows.
     fn head_bytes(&self, _rows: u64) -> Result<usize> {
@@ -77,7 +81,23 @@ pub(super) trait TokenFiles: Send + Sync {
     }
 }
 
-/// The type for readers that know no unsigned numbers of 32 and 64 bits.
+/// All types of tokens, in the order in which messages name them.
+pub(super) const ALL: &[DataType] = &[
+    DataType::UInt16,
+    DataType::UInt32,
+    DataType::Int32,
+    DataType::Int64,
+    DataType::UInt8,
+    DataType::Int8,
+    DataType::Int16,
+    DataType::UInt64,
+];
+
+/// What readers have that know no unsigned numbers of 32 and 64 bits.
+pub(super) const SIGNED: &[DataType] =
+    &[DataType::UInt16, DataType::Int32, DataType::Int64, DataType::UInt8, DataType::Int8, DataType::Int16];
+
+/// The type for them.
 pub(super) fn signed(kind: &DataType) -> DataType {
     match kind {
         DataType::UInt32 => DataType::Int32,

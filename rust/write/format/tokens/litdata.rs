@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::datatypes::DataType;
 use serde_json::{Value, json};
 
-use super::files::{Around, Ended, TokenFiles, bytes_at, damaged, signed, size_of, width_of};
+use super::files::{Around, Ended, SIGNED, TokenFiles, bytes_at, damaged, signed, size_of, width_of};
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::io::json;
@@ -32,8 +32,12 @@ const CODES: [(DataType, u8); 6] = [
 pub(super) struct Litdata;
 
 impl TokenFiles for Litdata {
-    fn stored(&self, kind: &DataType) -> DataType {
-        signed(kind)
+    fn types(&self) -> &'static [DataType] {
+        SIGNED
+    }
+
+    fn default_type(&self, kind: &DataType) -> Option<DataType> {
+        Some(signed(kind))
     }
 
     fn head_bytes(&self, rows: u64) -> Result<usize> {

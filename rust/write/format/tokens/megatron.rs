@@ -5,8 +5,8 @@ use std::path::Path;
 use arrow::datatypes::DataType;
 
 use super::files::{
-    Around, Ended, TokenFiles, bytes_at, check_is_file, check_needed, damaged, name_of, signed, size_of,
-    width_of,
+    Around, Ended, SIGNED, TokenFiles, bytes_at, check_is_file, check_needed, damaged, name_of, signed,
+    size_of, width_of,
 };
 use crate::checked::{self, impossible};
 use crate::error::{At, Result};
@@ -28,8 +28,12 @@ const CODES: [(DataType, u8); 6] = [
 pub(super) struct Megatron;
 
 impl TokenFiles for Megatron {
-    fn stored(&self, kind: &DataType) -> DataType {
-        signed(kind)
+    fn types(&self) -> &'static [DataType] {
+        SIGNED
+    }
+
+    fn default_type(&self, kind: &DataType) -> Option<DataType> {
+        Some(signed(kind))
     }
 
     fn longest_row(&self) -> u64 {

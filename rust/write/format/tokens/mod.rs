@@ -11,11 +11,12 @@ mod litdata;
 mod megatron;
 mod npy;
 pub(crate) mod sidecar;
+mod types;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use serde_json::json;
 
@@ -46,13 +47,23 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Fails unless there is one column, and it holds lists of whole numbers.
-    pub(crate) fn new(schema: &Schema, layout: Layout) -> Result<Self> {
+    /// `dtype` is the type in which tokens are to be stored.
+    ///
+    /// # Errors
+    /// There is another than one column, or it does not hold lists of whole numbers; or the layout has no tokens of
+    /// such a type, or must be told one.
+    pub(crate) fn new(schema: &Schema, layout: Layout, dtype: Option<&DataType>) -> Result<Self> {
         let (name, kind) = only_column(schema)?;
         let files = files_of(layout);
-        let (stored, longest) = (files.stored(&kind), files.longest_row());
-        let column = TokenColumn { name, stored, format: layout.name(), longest };
+        let stored = types::stored(files, layout.name(), &name, &kind, dtype)?;
+        let (format, longest) = (layout.name(), files.longest_row());
+        let column = TokenColumn { name, kind, stored, format, longest, files };
         Ok(Self { column, layout, files })
+    }
+
+    /// The type in which tokens are stored.
+    pub(crate) fn stored(&self) -> &DataType {
+        &self.column.stored
     }
 }
 
@@ -115,9 +126,28 @@ impl Encoder for Tokens {
     }
 }
 
-/// The rows of a shard, by what its files say themselves.
-pub(crate) fn count_rows(layout: Layout, path: &Path) -> Result<u64> {
-    files_of(layout).count_rows(path, &beside(layout, path)?, None)
+/// The type of a name, if it is one that tokens can have.
+pub fn dtype_named(name: &str) -> Option<DataType> {
+    types::named(name).cloned()
+}
+
+/// The name of such a type.
+pub(crate) fn name_of_dtype(dtype: &DataType) -> String {
+    files::name_of(dtype)
+}
+
+/// The names of the types that tokens can have in a format: none if it holds other rows than tokens.
+pub fn dtypes_of(format: Format) -> Vec<String> {
+    match format {
+        Format::Tokens(layout) => files_of(layout).types().iter().map(files::name_of).collect(),
+        Format::Arrow | Format::Parquet | Format::Jsonl => Vec::new(),
+    }
+}
+
+/// The rows of a shard, by what its files say themselves; `dtype` is the type of its tokens, where it is known.
+pub(crate) fn count_rows(layout: Layout, path: &Path, dtype: Option<&DataType>) -> Result<u64> {
+    let width = dtype.map(width_of).transpose()?.map(|width| width as u64);
+    files_of(layout).count_rows(path, &beside(layout, path)?, width)
 }
 
 /// The type of the tokens of a shard, by what its files say themselves; nothing where they do not.

@@ -11,6 +11,10 @@ use crate::error::Result;
 pub(super) struct Npy;
 
 impl TokenFiles for Npy {
+    fn default_type(&self, kind: &DataType) -> Option<DataType> {
+        Some(kind.clone())
+    }
+
     fn head_bytes(&self, _rows: u64) -> Result<usize> {
         Ok(HEADER)
     }

@@ -21,7 +21,9 @@ fn schema(kind: &DataType) -> Schema {
 }
 
 fn tokens(layout: Layout, kind: &DataType) -> Tokens {
-    Tokens::new(&schema(kind), layout).unwrap()
+    // Where the layout must be told a type, it is that of the column.
+    let dtype = (layout == Layout::Bin).then_some(kind);
+    Tokens::new(&schema(kind), layout, dtype).unwrap()
 }
 
 /// Writes a shard of these lengths, whose tokens are 1, 2 and so on, as it lies in an output.

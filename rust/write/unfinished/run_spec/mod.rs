@@ -19,6 +19,7 @@ use crate::write::disk::folder::Folder;
 use crate::write::disk::short::read_short;
 use crate::write::disk::synced::{sync_folder, write_synced};
 use crate::write::format::shard_names::TRAIN;
+use crate::write::format::tokens::name_of_dtype;
 use crate::write::options::Options;
 use difference::{first_difference, in_words};
 use digests::{digest_of_blocks, digest_of_column, digest_of_rows, digest_of_text};
@@ -65,6 +66,9 @@ impl RunSpec {
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         add("dsdm", json!(env!("CARGO_PKG_VERSION")));
         add("format", options.format.describe());
+        if let Some(dtype) = &options.token_dtype {
+            add("token dtype", json!(name_of_dtype(dtype)));
+        }
         if options.split_name != TRAIN {
             add("split", json!(options.split_name));
         }
