@@ -5,6 +5,7 @@ import doctest
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,22 +25,29 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
+@pytest.fixture
+def clone(demo, tmp_path):
+    """Give a directory with a demonstration of its own; nothing is to be in it after the test that git would show."""
+    shutil.copytree(demo / "demo", tmp_path / "demo")
+    yield tmp_path
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert [path.name for path in tmp_path.iterdir() if f"/{path.name}/" not in ignored] == []
+
+
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_the_readmes_python_runs(number, demo, monkeypatch, tmp_path):
-    (tmp_path / "demo").symlink_to(demo / "demo")
-    monkeypatch.chdir(tmp_path)
+def test_the_readmes_python_runs(number, clone, monkeypatch):
+    monkeypatch.chdir(clone)
     source = blocks("python")[number]
     exec(compile(source, f"README.md, block {number}", "exec"), {"__name__": "__main__"})  # noqa: S102 - ours
 
 
-def test_the_readmes_commands_run(demo, tmp_path):
-    (tmp_path / "demo").symlink_to(demo / "demo")
+def test_the_readmes_commands_run(clone):
     commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("dsdm ")]
     commands = [line for line in commands if not line.startswith(("dsdm demo", "dsdm fetch"))]
     assert len(commands) >= 3
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     script = "set -eu\n" + "\n".join(commands)
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=False)  # noqa: S603, S607
+    done = subprocess.run(["bash", "-c", script], cwd=clone, env=environment, capture_output=True, check=False)  # noqa: S603, S607
     assert done.returncode == 0, done.stderr.decode()
 
 
@@ -59,15 +67,16 @@ def test_the_examples_of_the_help_run_one_after_the_other(demo, tmp_path):
 
 def test_every_example_runs_behind_all_others(demo, tmp_path):
     """Those of the demonstration, the README in the order of the page, and the help, in one directory: none has the
-    name of a file or an output of another.
+    name of a file or an output of another, and all but the help's are in the directory of the demonstration.
     """
     from dsdm.cli import commands
     from dsdm.demo import _next_steps
 
-    (tmp_path / "demo").symlink_to(demo / "demo")
+    shutil.copytree(demo / "demo", tmp_path / "demo")
     script = ["set -eu", *_next_steps(Path("demo"))]
     for language, block in re.findall(r"^```(python|bash)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
         script.append(f"python - <<'END'\n{block}END" if language == "python" else block)
+    script.append('test "$(ls)" = demo')
     for command in (commands.scores, commands.indices, commands.materialize, commands.verify):
         script += re.findall(r"^ +(dsdm .*)", command.__doc__ or "", re.MULTILINE)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

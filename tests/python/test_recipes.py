@@ -3,10 +3,11 @@
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
-import textwrap
 import types
+from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -21,11 +22,11 @@ DOCS = ROOT / "docs"
 RECIPES = DOCS / "recipes"
 PAGES = sorted(path for path in RECIPES.rglob("*.md") if path.name != "index.md")
 OTHERS = [DOCS / "index.md", DOCS / "scores.md", DOCS / "report.md", *sorted((DOCS / "guide").glob("*.md"))]
-BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>[a-z]+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?P<language>[a-z]+)(?: title=\"[^\"]*\")?\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = {"text", "py", "console"}
 """Languages of what is shown and not run: outputs, code for programs that are not here, and commands of make."""
 
-SPECIAL = {"dataloader", "hub"}
+SPECIAL = {"hub"}
 """Pages that are run with a stand-in for what is not here."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
@@ -35,7 +36,7 @@ def blocks(page):
     """Give the language and the code of each block, and its line in the page."""
     text = page.read_text("utf-8")
     for found in BLOCK.finditer(text):
-        yield found["language"], textwrap.dedent(found["code"]), text[: found.start()].count("\n") + 2
+        yield found["language"], found["code"], text[: found.start()].count("\n") + 2
 
 
 class Loader:
@@ -53,12 +54,13 @@ class Loader:
 
 @pytest.fixture
 def torch(monkeypatch):
-    """Put a package with that loader in the place of torch."""
-    data = types.ModuleType("torch.utils.data")
-    data.DataLoader = Loader
-    for name in ("torch", "torch.utils"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.setitem(sys.modules, "torch.utils.data", data)
+    """Put a package with that loader in the place of torch, where there is none."""
+    if find_spec("torch") is None:
+        data = types.ModuleType("torch.utils.data")
+        data.DataLoader = Loader
+        for name in ("torch", "torch.utils"):
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        monkeypatch.setitem(sys.modules, "torch.utils.data", data)
 
 
 @pytest.fixture
@@ -71,8 +73,8 @@ def hub(monkeypatch):
 
 @pytest.fixture
 def beside(demo, tmp_path, monkeypatch):
-    """Give an empty directory beside the demonstration, in which the test runs."""
-    (tmp_path / "demo").symlink_to(demo / "demo")
+    """Give a directory with a demonstration of its own and nothing else, in which the test runs."""
+    shutil.copytree(demo / "demo", tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -125,7 +127,19 @@ def test_the_blocks_of_a_page_of_the_guide_run_in_their_order(page, monkeypatch)
 
 @pytest.mark.usefixtures("beside", "torch")
 def test_the_loader_of_a_recipe_reads_the_subset(monkeypatch):
-    run_page(RECIPES / "training" / "dataloader.md", monkeypatch)
+    page = RECIPES / "training" / "dataloader.md"
+    run_page(page, monkeypatch)
+    ((code, line),) = ((code, line) for language, code, line in blocks(page) if language == "py")
+    assert "from torch" in code
+    names = sys.modules["recipe"].__dict__
+    run_python(code, page, line, names)
+    assert names["tokens"] == len(names["chosen"]) * 1024
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_blocks_are_pasted_as_they_stand(page):
+    text = page.read_text("utf-8")
+    assert len(BLOCK.findall(text)) * 2 == len(re.findall(r"^\s*```", text, re.MULTILINE))
 
 
 def test_the_upload_of_a_recipe_is_one_that_the_hub_takes(beside, hub, monkeypatch):

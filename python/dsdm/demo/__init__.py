@@ -160,9 +160,9 @@ def _show_best(made: Made) -> None:
 def _next_steps(folder: Path) -> list[str]:
     return [
         f"  dsdm scores {folder}/data/dsdm/squad.pt",
-        f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o demo.npy",
-        f"  dsdm materialize {folder}/corpus demo-rows --indices demo.npy",
-        f"  dsdm report {folder}/subsets/dsdm-squad {folder}/subsets/classifier-squad --html demo.html",
+        f"  dsdm indices classifier --target squad --fraction 0.05 --data-dir {folder}/data -o {folder}/rows.npy",
+        f"  dsdm materialize {folder}/corpus {folder}/rows --indices {folder}/rows.npy",
+        f"  dsdm report {folder}/subsets/dsdm-squad {folder}/subsets/classifier-squad --html {folder}/report.html",
         f"  python -c \"import datasets; print(datasets.load_from_disk('{folder}/subsets/dsdm-squad'))\"",
     ]
 
