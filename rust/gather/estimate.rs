@@ -25,7 +25,10 @@ pub struct Estimate {
     pub positional_bytes: u64,
     /// Bytes of files that are decoded or unpacked, or read in order, in all passes.
     pub decoded_bytes: u64,
-    /// Reads: each row that is read by its position, each batch or row group otherwise.
+    /// Bytes of files that are read in order as their values are converted to other types, in all passes.
+    pub converted_bytes: u64,
+    /// Reads: each row that is read by its position, each batch or row group otherwise; also those of a table in memory
+    /// that are not copied from where they lie.
     pub reads: u64,
     /// Bytes that are written, about.
     pub write_bytes: u64,
@@ -80,11 +83,13 @@ impl Estimate {
     /// Adds what decoding the wanted units of the parts reads that are decoded.
     fn add_decoded(&mut self, corpus: &Corpus, plan: &Plan, wanted: &[u64]) -> Result<()> {
         for (unit, _) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
-            if !plan.strategy_of(corpus, unit)?.decodes() {
+            if !plan.strategy_of(corpus, unit)?.decodes() || !corpus.is_read(unit)? {
                 continue;
             }
+            let is_converted = corpus.is_converted(unit)?;
+            let sum = if is_converted { &mut self.converted_bytes } else { &mut self.decoded_bytes };
             // Proof: an estimate that is shown.
-            self.decoded_bytes = self.decoded_bytes.saturating_add(corpus.stored_bytes(unit)?);
+            *sum = sum.saturating_add(corpus.stored_bytes(unit)?);
             self.reads += 1;
         }
         Ok(())

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
+from tests.corpora.damaged import put, stream_of
 
 ROWS, TOKENS = 4000, 64
 
@@ -47,6 +48,29 @@ def test_few_rows_are_read_one_by_one_and_many_are_mapped(corpus):
     assert many.reads == 4
     assert many.read_bytes == pytest.approx((corpus / "a.arrow").stat().st_size, rel=0.01)
     assert "mapped" in many.strategy
+
+
+def test_rows_that_are_converted_are_not_called_copied(tmp_path):
+    """Types that differ from shard to shard, columns of directories, and columns that no shard holds."""
+    narrow, wide = (pa.table({"n": pa.array(range(1000), kind)}) for kind in (pa.int32(), pa.int64()))
+    sizes = {}
+    for name, table in (("k=a", narrow), ("k=b", wide)):
+        (tmp_path / "c" / name).mkdir(parents=True)
+        sizes[name] = len(put(tmp_path / "c" / name / "0.arrow", stream_of(table)).read_bytes())
+    files = sorted((tmp_path / "c").rglob("*.arrow"))
+    rows = range(2000)
+    mixed = dsdm.plan(files, rows)
+    assert re.search(r"^copied from .* of mapped files; .* converted to other types in the order", mixed.strategy)
+    assert mixed.read_bytes == pytest.approx(sum(sizes.values()), rel=0.1)
+    hive = dsdm.plan(tmp_path / "c", rows, hive=True)
+    assert re.search(r"^[0-9.]+ kB converted to other types in the order of the files$", hive.strategy)
+    assert (hive.reads, hive.read_bytes) == (mixed.reads, mixed.read_bytes)
+    assert dsdm.plan(files[:1], range(1000)).strategy.startswith("copied from")
+    alone = dsdm.plan(tmp_path / "c", rows, hive=True, columns=["k"])
+    assert (alone.strategy, alone.read_bytes, alone.reads) == ("no file is read", 0, 0)
+    for form, encoded in (("copied from memory", wide), ("read from memory", wide.column("n").dictionary_encode())):
+        table = encoded if form == "copied from memory" else pa.table({"n": encoded})
+        assert dsdm.plan(table, [5, 1]).strategy.startswith(form)
 
 
 def test_every_pass_over_parquet_is_counted(corpus):

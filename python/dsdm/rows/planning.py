@@ -150,11 +150,11 @@ def _planned(arguments: Arguments) -> Plan:
         rows=stats.rows,
         shards=stats.shards,
         passes=stats.passes,
-        read_bytes=stats.mapped_bytes + stats.positional_bytes + stats.decoded_bytes,
+        read_bytes=stats.mapped_bytes + stats.positional_bytes + stats.decoded_bytes + stats.converted_bytes,
         reads=stats.reads,
         write_bytes=stats.write_bytes,
         memory_bytes=stats.memory_bytes,
-        strategy=_strategy(stats),
+        strategy=_strategy(stats, in_memory=not source.corpus.identities()),
         free_bytes=_free(Path(request.path)) if request.path else None,
     )
 
@@ -168,7 +168,7 @@ def check_before(
         check_target(local(out_dir, "out_dir"), overwrite)
 
 
-def _strategy(stats: PlanEstimate) -> str:
+def _strategy(stats: PlanEstimate, *, in_memory: bool) -> str:
     """Return in words how rows are read."""
     ways = []
     if stats.mapped_bytes:
@@ -177,7 +177,11 @@ def _strategy(stats: PlanEstimate) -> str:
         ways.append(f"{stats.positional_rows:,} rows read one by one, many at a time")
     if stats.decoded_bytes:
         ways.append(f"{readable(stats.decoded_bytes)} decoded in the order of the files")
-    return "; ".join(ways) or "copied from memory"
+    if stats.converted_bytes:
+        ways.append(f"{readable(stats.converted_bytes)} converted to other types in the order of the files")
+    if in_memory:
+        ways.append("read from memory in the order of the rows" if stats.reads else "copied from memory")
+    return "; ".join(ways) or "no file is read"
 
 
 def _free(folder: Path) -> int:

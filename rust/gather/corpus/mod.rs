@@ -217,19 +217,19 @@ impl Corpus {
     /// # Errors
     /// [`Error::SourceChanged`]; offsets of a table in memory that point outside of it.
     pub fn bytes(&self) -> Result<u64> {
-        self.bytes_of(|_| true)
+        self.bytes_of(|_, _| true)
     }
 
-    /// About how many bytes the rows take that may be used where they lie.
-    pub(super) fn bytes_in_place(&self) -> Result<u64> {
-        self.bytes_of(|part| part.in_place())
+    /// About how many bytes the rows take that may be copied from where they lie.
+    pub(super) fn bytes_copied(&self) -> Result<u64> {
+        self.bytes_of(|part, columns| self.is_copied(part, columns))
     }
 
-    fn bytes_of(&self, counts: impl Fn(&dyn CorpusPart) -> bool) -> Result<u64> {
+    fn bytes_of(&self, counts: impl Fn(&dyn CorpusPart, &PartColumns) -> bool) -> Result<u64> {
         // Some of it is read of their maps.
         self.check_unchanged()?;
         checked::zip(&self.parts, &self.columns)?
-            .filter(|(part, _)| counts(part.as_ref()))
+            .filter(|(part, columns)| counts(part.as_ref(), columns))
             .map(|(part, columns)| {
                 // Proof: as below.
                 let rows = part.unit_rows().iter().fold(0u64, |sum, &rows| sum.saturating_add(rows));
@@ -285,12 +285,7 @@ impl Corpus {
 
     /// Whether all rows may be used where they lie, with nothing unpacked into memory.
     pub fn in_place(&self) -> bool {
-        self.parts_in_place().all(|in_place| in_place)
-    }
-
-    /// For each part, whether its rows may be used where they lie.
-    pub(super) fn parts_in_place(&self) -> impl Iterator<Item = bool> {
-        self.parts.iter().map(|part| part.in_place())
+        self.parts.iter().all(|part| part.in_place())
     }
 
     /// The part that a unit is in.

@@ -3,7 +3,7 @@
 use std::iter::once;
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{FieldRef, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::{Corpus, if_changed};
@@ -67,6 +67,34 @@ impl Corpus {
             made.map_err(|error| if_changed(&part, error))
         };
         Ok(Box::new(batches.map(made)))
+    }
+
+    /// For each part, whether its rows may be copied from where they lie.
+    pub(in crate::gather) fn parts_copied(&self) -> Result<Vec<bool>> {
+        let parts = checked::zip(&self.parts, &self.columns)?;
+        Ok(parts.map(|(part, columns)| self.is_copied(part.as_ref(), columns)).collect())
+    }
+
+    /// Whether rows of a part may be copied from where they lie: nothing is unpacked, and no value converted.
+    pub(super) fn is_copied(&self, part: &dyn CorpusPart, columns: &PartColumns) -> bool {
+        let stored = part.schema().fields();
+        // Proof: columns that are here are as many as the fields.
+        let mut pairs = columns.places().iter().zip(self.schema.fields());
+        let as_stored = |(place, field): (&usize, &FieldRef)| {
+            stored.get(*place).is_some_and(|own| same_layout(own.data_type(), field.data_type()))
+        };
+        part.in_place() && columns.are_here() && pairs.all(as_stored)
+    }
+
+    /// Whether the values of a unit lie in place, and are converted as they are read.
+    pub(in crate::gather) fn is_converted(&self, unit: usize) -> Result<bool> {
+        let (part, _, columns) = self.unit(unit)?;
+        Ok(part.in_place() && !self.is_copied(part.as_ref(), columns))
+    }
+
+    /// Whether a unit holds any of the columns.
+    pub(in crate::gather) fn is_read(&self, unit: usize) -> Result<bool> {
+        Ok(!self.unit(unit)?.2.places().is_empty())
     }
 
     /// All rows of a unit where they lie, in the types of the schema, if they have them there.

@@ -100,9 +100,10 @@ impl Plan {
         let block_bytes = block_rows.saturating_mul(row_bytes);
         // Proof: as above.
         let for_blocks = block_bytes.saturating_mul(BLOCKS_IN_FLIGHT).min(memory_limit / 4);
-        let may_copy = forced.is_none() && corpus.parts_in_place().any(|in_place| in_place);
+        let copied = corpus.parts_copied()?;
+        let may_copy = forced.is_none() && copied.contains(&true);
         let fits = may_copy && stays_in_cache(corpus, rows, row_bytes, memory_limit)?;
-        let strategies = strategy::choose(corpus.parts_in_place(), fits, forced);
+        let strategies = strategy::choose(copied.into_iter(), fits, forced);
         let rows_per_pass = if strategies.iter().any(|strategy| strategy.decodes()) {
             Self::rows_per_pass(corpus, row_bytes, memory_limit - for_blocks)
         } else {
@@ -179,7 +180,7 @@ impl Plan {
 /// and again for rows out of order.
 fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64) -> Result<bool> {
     // Proof: no more pages than the corpus has bytes; with a limit above what there is, none find room beside it.
-    let pages = rows.saturating_mul(row_bytes.saturating_add(2 * PAGE)).min(corpus.bytes_in_place()?);
+    let pages = rows.saturating_mul(row_bytes.saturating_add(2 * PAGE)).min(corpus.bytes_copied()?);
     // Proof: as above.
     Ok(pages <= (available_memory() / 4 * 3).saturating_sub(memory_limit))
 }

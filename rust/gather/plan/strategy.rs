@@ -50,19 +50,19 @@ fn named(name: &OsStr) -> Result<Option<Strategy>> {
     }
 }
 
-/// Chooses how each part is read, by whether it can be used in place.
+/// Chooses how each part is read, by whether its rows can be copied from where they lie.
 ///
 /// `fits` tells whether all rows that would be copied stay in the page cache. What is forced counts for parts that can
-/// be used in place; of the others, rows are decoded in any case, and by libraries alone if that is forced.
+/// be copied from; of the others, rows are decoded in any case, and by libraries alone if that is forced.
 pub(super) fn choose(
-    in_place: impl Iterator<Item = bool>,
+    may_be_copied: impl Iterator<Item = bool>,
     fits: bool,
     forced: Option<Strategy>,
 ) -> Vec<Strategy> {
     let own = if fits { Strategy::Cheapest } else { Strategy::Decode };
     let copied = forced.unwrap_or(own); // Proof: where nothing is forced, the choice is our own.
     let decoded = forced.filter(|&forced| forced == Strategy::Expand).unwrap_or(Strategy::Decode); // Proof: as above.
-    in_place.map(|in_place| if in_place { copied } else { decoded }).collect()
+    may_be_copied.map(|may_be| if may_be { copied } else { decoded }).collect()
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_cannot_be_used_in_place_are_decoded_whatever_is_forced() {
+    fn parts_that_cannot_be_copied_are_decoded_whatever_is_forced() {
         let parts = || [true, false, true].into_iter();
         let (cheapest, decode) = (Strategy::Cheapest, Strategy::Decode);
         assert_eq!(choose(parts(), true, None), [cheapest, decode, cheapest]);
