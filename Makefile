@@ -6,7 +6,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DEMO ?= demo
 # What tests draw is the same each time: a change is refused for what it did, not for what others left behind.
 SEED ?= 11
-SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates rust -name '*.rs' -o -name Cargo.toml)
 
 # The extension and the tests are compiled with one set of settings, so that neither undoes the other's work.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
@@ -15,7 +15,7 @@ export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean compiled
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -38,7 +38,7 @@ in-python:
 lint: lint-rust lint-python ## Formats, lints and types.
 
 lint-rust: $(VENV)/.tools
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 	cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target
@@ -217,7 +217,7 @@ audit: $(VENV)/.checks ## Look for known weaknesses, and for licenses that do no
 	$(BIN)/python -m pip_audit --local --skip-editable
 
 format: $(VENV)/.checks ## Rewrite the sources in their format.
-	cargo fmt
+	cargo fmt --all
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -247,24 +247,35 @@ $(VENV)/.tools: pyproject.toml
 	@touch $@
 
 # The extension as users have it: tests run on what is used, and one that `maturin develop` built since then gives way.
-# pip reads no extras without building, so the tools of the checks are taken from pyproject.toml by hand.
+# pip fetches while cargo compiles; the second call of maturin finds both done, and installs.
 $(VENV)/.built: $(VENV)/.tools $(SOURCES) $(wildcard python/dsdm/_native*.so)
 	@echo "Installing what dsdm needs and building it; the first time takes some minutes."
+	$(MAKE) --jobs=2 --output-sync=line $(VENV)/.required compiled
 	$(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
+# cargo counts its jobs itself, whatever make says of jobs.
+compiled: $(VENV)/.tools
+	MAKEFLAGS= $(BIN)/maturin develop --release --locked --quiet --skip-install
+
+# pip reads no requirements without building, so they are taken from pyproject.toml by hand, here and for the checks.
+$(VENV)/.required: $(VENV)/.tools
+	@$(BIN)/python -c "$$REQUIREMENTS" > $(VENV)/required.txt
+	$(BIN)/python -m pip install -r $(VENV)/required.txt
+	@touch $@
+
 $(VENV)/.checks: $(VENV)/.built
-	@$(BIN)/python -c "$$EXTRAS" dev > $(VENV)/checks.txt
+	@$(BIN)/python -c "$$REQUIREMENTS" dev > $(VENV)/checks.txt
 	$(BIN)/python -m pip install -r $(VENV)/checks.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.built
-	@$(BIN)/python -c "$$EXTRAS" docs > $(VENV)/docs.txt
+	@$(BIN)/python -c "$$REQUIREMENTS" docs > $(VENV)/docs.txt
 	$(BIN)/python -m pip install -r $(VENV)/docs.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.built
-	@$(BIN)/python -c "$$EXTRAS" bench > $(VENV)/peers.txt
+	@$(BIN)/python -c "$$REQUIREMENTS" bench > $(VENV)/peers.txt
 	$(BIN)/python -m pip install -r $(VENV)/peers.txt
 	@touch $@
 
@@ -273,10 +284,11 @@ $(VENV)/.torch: $(VENV)/.built
 	$(BIN)/python -m pip install torch
 	@touch $@
 
-define EXTRAS
+define REQUIREMENTS
 import sys
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["project"]["optional-dependencies"][sys.argv[1]], sep="\n")
+    project = tomllib.load(file)["project"]
+print(*(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] else project["dependencies"]), sep="\n")
 endef
-export EXTRAS
+export REQUIREMENTS
