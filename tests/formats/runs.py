@@ -201,6 +201,8 @@ def cases() -> dict[str, Case]:
     Path("ids/part=1").mkdir(parents=True)
     pq.write_table(pa.table({"id": range(TOTAL)}), "ids/part=1/ids.parquet")
     joined = dsdm.choose(dsdm.align("scores.parquet", "ids", hive=True, schema="union"), k=12)
+    pq.write_table(pa.table({"domain": pa.array(["a", None] * (TOTAL // 2))}), "null.parquet")
+    by_null = ("--by", "scores.npy", "--groups", "null.parquet:domain", "--like", "equal", "--null-groups", "group")
     by_position = ("--by", "scores.parquet", "--column", "quality", "--by-position")
     by_rule = ("--by", "scores.npy", "--gumbel", "--min-score", "0", "--only", "some.npy", "--seed", "3")
     return {
@@ -239,6 +241,7 @@ def cases() -> dict[str, Case]:
         "hive": lambda out: write(out, of_hive, "hive", hive=True, schema="union", num_shards=12),
         "replaced": lambda out: write(out, replaced),
         "groups": command(*by_groups, "--short", "keep"),
+        "null": command(*by_null),
         "rule": command(*by_rule),
         "joined": lambda out: write(out, joined),
         "position": command(*by_position),

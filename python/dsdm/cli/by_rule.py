@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from dsdm.cli.files import load_allowed
-from dsdm.cli.options.ruling import Ruling, by_group
+from dsdm.cli.options.ruling import NULL, NullGroups, Ruling, by_group
 
 _CHOSEN = re.compile(r"""\b(?:key|column)=["']([^"']*)["']""")
 """How a vector of several is named where scores are opened."""
@@ -26,12 +26,13 @@ def from_files(ruling: Ruling, shards: "Shards | None", n: int, whole: int) -> d
 
     groups, lengths = _groups(ruling, shards), _lengths(ruling, shards)
     by_number = groups is not None and _are_whole(values_of(groups))
+    named = {"whole_names": by_number, "null": _has_null(ruling, groups)}
     given = {"groups": (ruling.groups, groups), "lengths": (ruling.lengths, lengths)}
     return {
         **{name: _of_candidates(name, *each, n, whole) for name, each in given.items()},
-        "per_group": by_group("--per-group", ruling.per_group, whole_names=by_number),
-        "repeat": 1 if ruling.repeat is None else by_group("--repeat", ruling.repeat, whole_names=by_number),
-        "like": by_group("--like", ruling.like, whole_names=by_number),
+        "per_group": by_group("--per-group", ruling.per_group, **named),
+        "repeat": 1 if ruling.repeat is None else by_group("--repeat", ruling.repeat, **named),
+        "like": by_group("--like", ruling.like, **named),
         "only": None if ruling.only is None else load_allowed(ruling.only, "--only", shards),
     }
 
@@ -80,11 +81,38 @@ def _groups(ruling: Ruling, shards: "Shards | None") -> "Placed | None":
         read = groups_in(path, column)
     elif shards is not None:
         read = shards.groups(ruling.groups)
-    if nulls := getattr(read.values, "null_count", 0):
-        at = read.values.is_null().to_numpy(zero_copy_only=False).argmax() if nulls else 0
-        message = f"{ruling.groups}: --groups has no group for {nulls:,} rows, the first of which is {at:,}; name one"
+    nulls = getattr(read.values, "null_count", 0)
+    if nulls and ruling.null_groups is NullGroups.error:
+        at = read.values.is_null().to_numpy(zero_copy_only=False).argmax()
+        message = (
+            f"{ruling.groups}: --groups has no group for {nulls:,} rows, the first of which is {at:,}: --null-groups "
+            "group has these as a group of their own, and --null-groups drop chooses none of them"
+        )
         raise ValueError(message)
     return read
+
+
+def _has_null(ruling: Ruling, groups: "Placed | None") -> bool:
+    """Return whether ``null`` names the group of rows that have none.
+
+    Raises
+    ------
+    ValueError
+        Where another group has this name as well.
+
+    """
+    import pyarrow.compute as pc
+
+    values = None if groups is None else groups.values
+    if ruling.null_groups is not NullGroups.group or not getattr(values, "null_count", 0):
+        return False
+    if not _are_whole(values) and pc.index(pc.cast(values, "large_string"), NULL).as_py() >= 0:
+        message = (
+            f"{ruling.groups}: --groups has rows of no group and rows of a group 'null', which options name alike; "
+            "choose in Python, or rename the group"
+        )
+        raise ValueError(message)
+    return True
 
 
 def groups_in(path: Path, column: str | None) -> "Placed":

@@ -79,7 +79,8 @@ def warned() -> Iterator[None]:
 def too_short(found: "Selection", how: str) -> str:
     """Say which groups had too few rows or tokens, and what was done."""
     what = "rows" if found.tokens is None else "tokens"
-    each = [f"{name!r} ({there:,} of {asked:,})" for name, (there, asked) in list(found.short.items())[:_SHOWN]]
+    names = {name: "null" if name is None else repr(name) for name in found.short}
+    each = [f"{names[name]} ({there:,} of {asked:,})" for name, (there, asked) in list(found.short.items())[:_SHOWN]]
     more = f" and {len(found.short) - _SHOWN:,} more" if len(found.short) > _SHOWN else ""
     done = "all that they have is taken" if how == "keep" else "the rest is taken from the others"
     those = "1 group has" if len(found.short) == 1 else f"{len(found.short):,} groups have"

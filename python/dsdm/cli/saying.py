@@ -40,7 +40,7 @@ def say_json(told: Mapping[str, Any]) -> None:
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): _as_json(of) for name, of in value.items()}
+        return {"null" if name is None else str(name): _as_json(of) for name, of in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
     if isinstance(value, float):

@@ -34,6 +34,7 @@ OPTIONS = {
     "nan": "--nan",
     "near": "--near",
     "noise": "--noise",
+    "null_groups": "--null-groups",
     "num_shards": "--num-shards",
     "on": "--on",
     "only": "--only",
@@ -78,6 +79,8 @@ _SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_ord
 # A command opens everything itself.
 _REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
 _JOIN = re.compile(r"\bdsdm\.align\(scores, corpus, on=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\)")
+# The group of the rows that have none, among the names of groups.
+_NO_GROUP = re.compile(r"(\b(?:names|name|are|them:) (?:.*, )?)None(?=$|[,;]| \()")
 _LIE = "where they lie as the rows do, give numpy.asarray(scores)"
 # What a message advises to call, with its arguments: they are those of Python, whoever's function it is.
 _WITHIN = r"\((?:[^()]|\([^()]*\))*\)"
@@ -102,6 +105,7 @@ def as_options(text: str) -> str:
     """
     text = _MOST.sub("; -k can be at most ", _REOPEN.sub("run again", text))
     text = _JOIN.sub(lambda found: f"--on {shlex.quote(ast.literal_eval(found[1]))}", text)
+    text = _NO_GROUP.sub(r"\1null", text)
     text = text.replace(_LIE, "say --by-position where they lie as the rows do")
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and --row-order is \2", text)
     said, end = [], 0
@@ -118,11 +122,11 @@ def as_options(text: str) -> str:
 # What a rule says of its arguments: by their names, and with the value that is meant.
 _OF_RULE = (
     *("k", "fraction", "tokens", "lengths", "at_least", "min_score", "max_score", "quantile", "near"),
-    *("groups", "per_group", "like", "repeat", "seed", "temperature", "noise"),
+    *("groups", "per_group", "like", "null_groups", "repeat", "seed", "temperature", "noise"),
 )
 # Options have their dashes already.
 _NAME = re.compile(rf"(?<![\w-])({'|'.join(_OF_RULE)})\b(?!-)")
-_WITH_VALUE = re.compile(r"\b(largest|gumbel|replace|ties|nan)=('\w+'|True|False)")
+_WITH_VALUE = re.compile(r"\b(largest|gumbel|replace|ties|nan|null_groups)=('\w+'|True|False)")
 
 
 def as_rule_options(text: str) -> str:

@@ -85,7 +85,10 @@ impl Window {
     /// Returns the window around a number for so many rows.
     fn around(key: u64, rows: usize) -> Self {
         let reach = rows.clamp(*REACH.start(), *REACH.end());
-        Self { start: key.saturating_sub(reach as u64), len: 2 * reach } // Proof: keys begin with 0.
+        let start = key.saturating_sub(reach as u64); // Proof: keys begin with 0.
+        // Proof: more than an index are more than the window has. Beyond the largest key the smallest would be met.
+        let room = usize::try_from(u64::MAX - start).unwrap_or(usize::MAX).saturating_add(1);
+        Self { start, len: room.min(2 * reach) }
     }
 
     /// Returns the place of a number, which is beyond the table's for one that is outside.
@@ -197,6 +200,8 @@ mod tests {
             (vec![i64::MIN, i64::MIN + reach], true),
             (vec![i64::MAX, i64::MAX - reach], true),
             (vec![i64::MIN, i64::MAX], false),
+            (vec![i64::MAX, i64::MIN], false),
+            (vec![i64::MAX - 1, i64::MIN, i64::MAX], false),
         ] {
             let found = group_codes(Values::I64(&values), &Job::new(2)).unwrap();
             assert_eq!(found.is_some(), is_found, "{values:?}");

@@ -14,6 +14,8 @@ from dsdm.cli.options.numbers import real_number, whole_number
 _PANEL = "By what rule"
 _WHOLE = re.compile(r"[+-]?[0-9][0-9_,]*")
 _SHARES = re.compile(r"([^:]+):([^:]+)")
+NULL = "null"
+"""The group of the rows that have none."""
 _PARTS = ("equal", "proportional")
 
 
@@ -30,6 +32,14 @@ class Short(StrEnum):
     error = "error"
     keep = "keep"
     fill = "fill"
+
+
+class NullGroups(StrEnum):
+    """What rows are whose group is null."""
+
+    error = "error"
+    group = "group"
+    drop = "drop"
 
 
 def score(text: str | float) -> int | float:
@@ -148,6 +158,14 @@ class Ruling:
             rich_help_panel=_PANEL,
         ),
     ] = Short.error
+    null_groups: Annotated[
+        NullGroups,
+        typer.Option(
+            "--null-groups",
+            help="Where the group of a row is null: an error, a group of its own, which is named null, or none of it.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = NullGroups.error
     repeat: Annotated[
         list[str] | None,
         typer.Option(
@@ -203,11 +221,13 @@ class Ruling:
         """Return the arguments of :func:`dsdm.choose` that lie in no file."""
         given = {name: getattr(self, name) for name in ("min_score", "max_score", "quantile", "near")}
         given |= {"replace": self.replace}
-        return {**given, "at_least": self.at_least, "short": self.short.value, "ties": self.ties.value}
+        return {**given, "at_least": self.at_least, "short": self.short.value, "ties": self.ties.value} | {
+            "null_groups": self.null_groups.value
+        }
 
 
-def by_group(option: str, given: list[str] | None, *, whole_names: bool) -> Any:
-    """Return what is said of groups: one value for all, or a mapping by their names.
+def by_group(option: str, given: list[str] | None, *, whole_names: bool, null: bool = False) -> Any:
+    """Return what is said of groups: one value for all, or a mapping by their names; of `null` that of no group.
 
     Raises
     ------
@@ -228,7 +248,7 @@ def by_group(option: str, given: list[str] | None, *, whole_names: bool) -> Any:
         if not equals:
             message = f"{option} has {text!r}; where it is given more than once, GROUP=NUMBER is needed"
             raise typer.BadParameter(message)
-        group = _whole_name(option, name) if whole_names else name
+        group = None if null and name == NULL else _whole_name(option, name) if whole_names else name
         if group in found:
             message = f"{option} names the group {name!r} twice; give it once"
             raise typer.BadParameter(message)

@@ -81,7 +81,9 @@ def _blocks(groups: Any, source: Source | None, n: int) -> Iterator[tuple[int, A
             yield start, _of_groups(field.take(some).combine_chunks())
         return
     groups = values_of(groups)
-    refuse_masked("groups", groups)
+    # Rows of no group are counted as such, as in a column of the corpus.
+    if not isinstance(groups, pa.Array | pa.ChunkedArray):
+        refuse_masked("groups", groups)
     if isinstance(groups, bytes) or not hasattr(groups, "__len__"):
         message = (
             f"groups is a {type(groups).__name__}; a column, or an array or list with the group of each row is needed"

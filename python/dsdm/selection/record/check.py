@@ -13,7 +13,7 @@ from dsdm.selection.indices import gumbel_top_k, top_k
 from dsdm.selection.methods import get_indices
 from dsdm.selection.rules.choose import rows_of_rule
 from dsdm.selection.rules.origin import identity_of
-from dsdm.selection.rules.rule import TIES, at_least_one
+from dsdm.selection.rules.rule import NULL_GROUPS, TIES, at_least_one
 from dsdm.selection.told import BY_POSITION, FIELDS, INPUTS, KNOWN, NOISE, ON, ROWS
 
 FUNCTIONS: dict[str, Callable[..., Any]] = dict(
@@ -116,6 +116,7 @@ def _check_values(arguments: Mapping[str, Any], *, optional: bool) -> None:
         "gumbel": lambda value: checks.check_flag("gumbel", value),
         "ties": lambda value: checks.one_of("ties", value, TIES),
         "nan": lambda value: checks.one_of("nan", value, checks.NANS),
+        "null_groups": lambda value: checks.one_of("null_groups", value, NULL_GROUPS),
         "order": or_none(lambda value: checks.one_of("order", value, checks.ORDERS)),
         NOISE: or_none(lambda value: checks.one_of(NOISE, value, checks.NOISES)),
         "noise": or_none(lambda value: checks.one_of("noise", value, checks.NOISES)),
@@ -254,7 +255,7 @@ def _check_groups(selection: Mapping[str, Any]) -> None:
             raise ValueError(message)
         return
     of_names = isinstance(pairs, list | tuple) and all(
-        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], int | str)  # noqa: PLR2004 - a pair
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], int | str | None)  # noqa: PLR2004 - a pair
         for pair in pairs
     )
     if not of_names or len({pair[0] for pair in pairs}) < len(pairs):

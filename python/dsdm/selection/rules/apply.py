@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsdm import _native, checks
 from dsdm.selection.inputs import ById, HeldScores, engine_scores, rows_of
@@ -34,15 +35,15 @@ def selected(rule: Rule) -> Selection:
     rule.check()
     check_numbers(rule)
     rule = _with_rows(rule)
-    ranking = _ranking(rule)
     if rule.groups is not None:
-        groups = Groups(rule.groups, ranking.n, rule.threads)
+        groups = Groups(rule.groups, rows_of(engine_scores(rule.scores)), rule.threads, rule.null_groups)
+        ranking = _ranking(rule, groups.dropped)
         found = of_groups(ranking, groups, rule, _best_of_groups(ranking, groups, rule))
         chosen = _selection(rule, ranking, found.rows, found.words, tokens=found.tokens)
         again = _again_of_groups(rule, chosen, groups)
         chosen = replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
         return copied(rule, chosen, groups)
-    return copied(rule, _of_one_group(rule, ranking), None)
+    return copied(rule, _of_one_group(rule, _ranking(rule)), None)
 
 
 def _with_rows(rule: Rule) -> Rule:
@@ -80,8 +81,8 @@ def count_of_candidates(scores: Any, arguments: dict[str, Any]) -> int:
     return _ranking(Rule(scores=scores, **arguments)).count()
 
 
-def _ranking(rule: Rule) -> Ranking:
-    """Return the candidates and how they are ranked."""
+def _ranking(rule: Rule, dropped: NDArray[np.bool_] | None = None) -> Ranking:
+    """Return the candidates, less rows that are dropped, and how they are ranked."""
     source = engine_scores(rule.scores)
     n = rows_of(source)
     ends = (("min_score", rule.min_score), ("max_score", rule.max_score))
@@ -91,7 +92,7 @@ def _ranking(rule: Rule) -> Ranking:
     if rule.gumbel:
         state = word_of(seed) if rule.noise == "philox" else numpy_state(seed)
         draw = state, checks.check_temperature(rule.temperature)
-    excluded = excluded_of(rule.exclude, rule.only, n)
+    excluded = excluded_of(rule.exclude, rule.only, n, dropped)
     ranking = Ranking(source, n, rule.largest, draw, rule.nan, excluded, (low, high), rule.threads, seed)
     if rule.quantile is None:
         return ranking

@@ -44,8 +44,10 @@ def opened_rows(name: str, given: Any) -> tuple[Any, str | None]:
     return read_rows(path), str(path)
 
 
-def excluded_of(exclude: Any, only: Any, n: int) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
-    """Return the rows of `n` that may not be chosen, as the engine takes them.
+def excluded_of(
+    exclude: Any, only: Any, n: int, dropped: "npt.NDArray[np.bool_] | None" = None
+) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
+    """Return the rows of `n` that may not be chosen, as the engine takes them; also those of a mask that are dropped.
 
     Raises
     ------
@@ -58,9 +60,11 @@ def excluded_of(exclude: Any, only: Any, n: int) -> "npt.NDArray[np.int64] | npt
     for name, given in (("exclude", exclude), ("only", only)):
         refuse_other_rows(name, given, n)
     exclude, only = (given.indices if isinstance(given, Selection) else given for given in (exclude, only))
-    if only is None:
+    if only is None and dropped is None:
         return engine_excluded(exclude)
-    allowed = _mask("only", checks.excluded_rows(only, "only"), n)
+    allowed = np.ones(n, np.bool_) if only is None else _mask("only", checks.excluded_rows(only, "only"), n)
+    if dropped is not None:
+        allowed &= ~dropped
     if exclude is not None:
         allowed &= ~_mask("exclude", checks.excluded_rows(exclude), n)
     return (~allowed).view(np.uint8)

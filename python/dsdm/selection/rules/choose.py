@@ -14,7 +14,7 @@ from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.apply import selected
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Copies, Parts
-from dsdm.selection.rules.rule import Rule, Short, Ties, at_least_one
+from dsdm.selection.rules.rule import NullGroups, Rule, Short, Ties, at_least_one
 from dsdm.selection.rules.sizes.budget import LazyLengths
 from dsdm.shown import safe_messages
 
@@ -39,6 +39,7 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     per_group: Any = None,
     like: Mapping[Any, float] | Literal["equal", "proportional"] | None = None,
     short: Short = "error",
+    null_groups: NullGroups = "error",
     repeat: SupportsIndex | Mapping[Any, SupportsIndex] = 1,
     replace: bool = False,
     largest: bool = True,
@@ -92,6 +93,10 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         Where a group has fewer rows, or tokens, than that: ``"error"`` lists such groups, ``"keep"`` takes all
         that they have, ``"fill"`` takes the rest from the others, in the same proportions:
         nothing of a group whose part is 0. Such groups are told in :attr:`Selection.short`.
+    null_groups
+        Where the group of a row is null: ``"error"``; ``"group"`` has all such rows as one group, which is named None,
+        also in `per_group`, `like` and `repeat`, and comes last in the order of groups; ``"drop"`` chooses none of
+        them, as if they were excluded.
     repeat
         How many copies of each chosen row, one copy of all rows after the other: one number, or a mapping that names
         every group. `k`, `tokens` and quotas are those of one copy. With ``order="best_last"`` all of it is the other
@@ -198,6 +203,7 @@ def rows_of_rule(
     threads: Any = None,
     groups: Any = None,
     per_group: Any = None,
+    null_groups: Any = "error",
 ) -> npt.NDArray[np.int64]:
     """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings.
 

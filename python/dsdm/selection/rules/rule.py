@@ -16,7 +16,10 @@ Short: TypeAlias = Literal["error", "keep", "fill"]
 """What to do where a group has fewer rows than are to be chosen of it."""
 Ties: TypeAlias = Literal["row", "random"]
 """Which of the rows that tie at the cut are chosen."""
+NullGroups: TypeAlias = Literal["error", "group", "drop"]
+"""What rows are whose group is null: an error, a group of their own, or none that may be chosen."""
 _SHORTS: tuple[str, ...] = get_args(Short)
+NULL_GROUPS: tuple[str, ...] = get_args(NullGroups)
 TIES: tuple[str, ...] = get_args(Ties)
 _LIKES = ("equal", "proportional")
 
@@ -48,6 +51,7 @@ class Rule:
     per_group: Any = None
     like: Any = None
     short: Any = "error"
+    null_groups: Any = "error"
     repeat: Any = 1
     replace: Any = False
     largest: Any = True
@@ -75,6 +79,7 @@ class Rule:
         """
         check_options(self.order, self.nan, self.threads)
         checks.one_of("short", self.short, _SHORTS)
+        checks.one_of("null_groups", self.null_groups, NULL_GROUPS)
         checks.one_of("ties", self.ties, TIES)
         checks.one_of("noise", self.noise, checks.NOISES)
         if isinstance(self.like, str):
@@ -117,6 +122,7 @@ class Rule:
             ("groups", "per_group (or like, beside k, fraction or tokens)"): self.groups is not None and not divides,
             ("repeat by group", "groups"): self.groups is None and isinstance(self.repeat, Mapping),
             ("short", "groups"): self.groups is None and self.short != "error",
+            ("null_groups", "groups"): self.groups is None and self.null_groups != "error",
             ("seed", "gumbel=True, replace=True or ties='random'"): self.seed is not None and not self.draws,
             ("temperature", "gumbel=True"): not self.gumbel and self.temperature != 1.0,
             ("noise", "gumbel=True"): not self.gumbel and self.noise != "philox",

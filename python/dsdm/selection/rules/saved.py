@@ -178,7 +178,7 @@ def of_groups(path: Path, told: Any, counts: int) -> dict[Any, Any]:
     """
 
     def is_one(each: Any) -> bool:
-        if not isinstance(each, list) or len(each) != counts + 1 or type(each[0]) not in {int, str}:
+        if not isinstance(each, list) or len(each) != counts + 1 or type(each[0]) not in {int, str, type(None)}:
             return False
         return all(type(number) is int and number >= 0 for number in each[1:])
 

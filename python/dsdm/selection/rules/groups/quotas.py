@@ -30,8 +30,8 @@ class Copies(Parts):
 class Groups:
     """The group of each row, and the names of all groups in their order."""
 
-    def __init__(self, groups: Any, n: int, threads: int | None) -> None:
-        """Take one whole number or text for each of `n` rows.
+    def __init__(self, groups: Any, n: int, threads: int | None, null_groups: str = "error") -> None:
+        """Take one whole number or text for each of `n` rows; nulls as `null_groups` says.
 
         Raises
         ------
@@ -41,12 +41,25 @@ class Groups:
             If there are more or fewer of them, or one is missing.
 
         """
-        values = group_values(groups, n)
+        values = group_values(groups, n, nulls=null_groups != "error")
         self.names: list[Any]
-        """In ascending order, which is what decides where nothing else does."""
+        """In ascending order, which is what decides where nothing else does: null comes last, as None."""
         self.codes: NDArray[np.uint32]
         """The position of each row's group among the names."""
-        self.names, self.codes = _of_close_numbers(values, threads) or _of_any(values)
+        self.dropped: NDArray[np.bool_] | None = None
+        """Which rows have no group and may not be chosen, if there are any; their codes mean nothing."""
+        if not values.null_count:
+            self.names, self.codes = _of_close_numbers(values, threads) or _of_any(values)
+            return
+        there = values.is_valid().to_numpy(zero_copy_only=False)
+        valid = values.drop_null()
+        names, codes = _of_close_numbers(valid, threads) or _of_any(valid)
+        # Where no row has a group, there is still one to divide by, of which no row may be chosen.
+        is_group = null_groups == "group" or not names
+        self.names = [*names, None] if is_group else names
+        self.codes = np.full(n, len(names) if is_group else 0, np.uint32)
+        self.codes[there] = codes
+        self.dropped = ~there if null_groups == "drop" else None
 
     def __len__(self) -> int:
         """Return how many groups there are."""

@@ -11,9 +11,11 @@ from dsdm.selection.rules.origin import values_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NULLS = "null_groups='group' for a group of those that have none, null_groups='drop' to choose none of them"
 
-def group_values(given: Any, n: int) -> "pa.Array":
-    """Return one whole number or text for each of `n` rows.
+
+def group_values(given: Any, n: int, *, nulls: bool = False) -> "pa.Array":
+    """Return one whole number or text for each of `n` rows; with `nulls`, also null where a row has none.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def group_values(given: Any, n: int) -> "pa.Array":
     if isinstance(groups, str | bytes | Mapping):
         message = f"groups are a {type(groups).__name__}; an array or a list with the group of each row is needed"
         raise TypeError(message)
-    checks.refuse_masked("groups", groups)
+    _refuse_masked(groups, nulls=nulls)
     # Copied: what happens to the files afterwards changes none of them.
     groups = groups.__array__(copy=True) if isinstance(groups, _native.Scores) else groups
     checks.refuse_labels("groups", groups)
@@ -44,11 +46,13 @@ def group_values(given: Any, n: int) -> "pa.Array":
     values = groups if isinstance(groups, pa.Array | pa.ChunkedArray) else as_arrow("groups", groups)
     values = decoded(values)
     kind = values.type
-    if len(values) == 0 and pa.types.is_null(kind):
+    if pa.types.is_null(kind) and (nulls or len(values) == 0):
         values, kind = values.cast(pa.int64()), pa.int64()
-    if values.null_count and not pa.types.is_null(kind):
+    if values.null_count and not nulls and not pa.types.is_null(kind):
         at = values.is_null().to_numpy(zero_copy_only=False).argmax()
-        message = f"groups[{at}] is null; give every row a group: one of which nothing is chosen, where it has none"
+        message = (
+            f"groups[{at}] is null, as {values.null_count:,} of {len(values):,} are; give every row one, or {_NULLS}"
+        )
         raise ValueError(message)
     if not any(check(kind) for check in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)):
         message = f"groups are {kind}; whole numbers or texts are needed"
@@ -57,6 +61,18 @@ def group_values(given: Any, n: int) -> "pa.Array":
         message = f"{len(values):,} groups, {n:,} scores: each row needs one of both"
         raise ValueError(message)
     return values
+
+
+def _refuse_masked(groups: Any, *, nulls: bool) -> None:
+    """Refuse what says of some groups that they are none: nulls only where they are not asked for."""
+    if nulls and not isinstance(groups, np.ndarray | list | tuple):
+        return
+    try:
+        checks.refuse_masked("groups", groups)
+    except TypeError as error:
+        more = "" if isinstance(groups, np.ndarray | list | tuple) else f", or {_NULLS}"
+        message = f"{error}{more}"
+        raise TypeError(message) from None
 
 
 def decoded(values: "pa.Array | pa.ChunkedArray") -> "pa.Array":
