@@ -281,7 +281,11 @@ WRONG = {
         ValueError,
         r"groups have shape \(3, 1\); one",
     ),
-    "groups of letters": ({"groups": "abc", "per_group": 1}, TypeError, "groups are a str; an array or a list"),
+    "groups of letters": (
+        {"groups": "abc", "per_group": 1},
+        TypeError,
+        r"groups are a str; an array or a list .*: of a column of a corpus, dsdm.open_shards\(corpus\).groups\(.abc.\)",
+    ),
     "share of a text": (
         {"groups": [1, 1, 2], "per_group": "x"},
         TypeError,

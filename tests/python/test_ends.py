@@ -75,6 +75,10 @@ def test_an_interrupt_says_what_an_earlier_run_left(monkeypatch):
             with pytest.raises(KeyboardInterrupt) as ended:
                 dsdm.materialize("c.parquet", [0], "out")
         assert [one.startswith(note) for one in ended.value.__notes__] == [True]
+        # Why nothing is.
+        assert [" are filled together and finished near the end; " in one for one in ended.value.__notes__] == [
+            left is None
+        ]
 
 
 @pytest.mark.usefixtures("corpus")
@@ -87,7 +91,7 @@ def test_an_interrupt_before_rows_are_written_says_so_too(run, monkeypatch):
     code, _, errors = run("materialize", "c.parquet", "out", "--by", "s.npy", "-k", 3)
     assert code == 130
     assert errors.splitlines() == [
-        "dsdm: no shard is finished, and nothing is kept; the same call begins anew",
+        "dsdm: rows were being chosen, and nothing is kept; the same call begins anew",
         "dsdm: interrupted",
     ]
 

@@ -214,7 +214,7 @@ def indices(
 def materialize(
     source: Annotated[
         list[str],
-        typer.Argument(metavar="SHARDS...", help="A directory, a glob, or Parquet or Arrow files in their order."),
+        typer.Argument(metavar="SHARDS...", help="A directory, a glob, or Parquet, Arrow or JSON lines, in order."),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", parser=opt.local_path, help="The dataset directory to write.")],
     indices_file: Annotated[
@@ -277,7 +277,7 @@ def materialize(
     arguments = writing.arguments(scores_to_add(scores_from, before, reading, joining, shards, choosing.threads))
     check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
     if choice is not None:
-        with noted(), saying_what_is_kept(out):
+        with noted(), saying_what_is_kept(out, "rows were being chosen, and nothing is kept"):
             rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
     else:
         rows = rows_of(Path(str(indices_file)), len(shards), source)

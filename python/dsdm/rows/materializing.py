@@ -39,6 +39,11 @@ from dsdm.shown import as_html, safe_messages, shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NOTHING = (
+    "no shard is finished, and nothing is kept: a shard is kept once all of its rows are there, and where rows come in "
+    "another order than they lie in, shards are filled together and finished near the end"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -239,8 +244,8 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
 
 
 @contextmanager
-def saying_what_is_kept(out_dir: str | os.PathLike[str]) -> Iterator[None]:
-    """Have an interrupt say by a note what is kept, also where that is nothing or what an earlier run left."""
+def saying_what_is_kept(out_dir: str | os.PathLike[str], nothing: str = _NOTHING) -> Iterator[None]:
+    """Have an interrupt say by a note what is kept: also what an earlier run left, or nothing, and why."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -249,9 +254,10 @@ def saying_what_is_kept(out_dir: str | os.PathLike[str]) -> Iterator[None]:
                 left = unfinished(local(out_dir, "out_dir"))
             except (OSError, ValueError, TypeError):  # nothing that this call, or one like it, could go on from
                 left = None
-            nothing = "no shard is finished, and nothing is kept; the same call begins anew"
             error.add_note(
-                nothing if left is None else "what an earlier run left is kept; the same call continues there"
+                f"{nothing}; the same call begins anew"
+                if left is None
+                else "what an earlier run left is kept; the same call continues there"
             )
         raise
 

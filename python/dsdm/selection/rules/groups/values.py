@@ -29,7 +29,12 @@ def group_values(given: Any, n: int, *, nulls: bool = False) -> "pa.Array":
 
     groups = values_of(given)
     if isinstance(groups, str | bytes | Mapping):
-        message = f"groups are a {type(groups).__name__}; an array or a list with the group of each row is needed"
+        how = (
+            f": of a column of a corpus, dsdm.open_shards(corpus).groups({groups!r:.100})"
+            if isinstance(groups, str)
+            else ""
+        )
+        message = f"groups are a {type(groups).__name__}; an array or a list with the group of each row is needed{how}"
         raise TypeError(message)
     _refuse_masked(groups, nulls=nulls)
     # Copied: what happens to the files afterwards changes none of them.
