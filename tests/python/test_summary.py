@@ -69,7 +69,8 @@ def test_quantiles_are_exact_and_those_of_numpy(dtype):
             with np.errstate(all="ignore"):
                 theirs = np.quantile(plain, share, method=method)
             if np.isfinite(theirs):
-                assert theirs == pytest.approx(found, rel=1e-14, abs=1e-300 + np.ptp(plain.astype("f8")) * 1e-15)
+                # What float64 has no room for is less by far.
+                assert theirs == pytest.approx(found, rel=1e-14, abs=1e-300 + np.ptp(plain.astype("f8") * 1e-15))
 
     check()
 
@@ -242,3 +243,30 @@ def test_scores_that_are_computed_are_described(tmp_path):
     assert ((scores + 1) * 3).describe() == describe(expected)
     assert scores.zscore().describe().std == pytest.approx(1, abs=1e-6)
     assert dsdm.Description is Description
+
+
+LARGE = st.floats(1e300, 1.7976931348623157e308).flatmap(lambda value: st.sampled_from([value, -value]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(values=st.lists(st.one_of(LARGE, st.floats(-1e9, 1e9), st.floats(1e150, 1e160)), min_size=1, max_size=200))
+def test_means_of_the_largest_floats_have_room(values):
+    array = np.array(values)
+    found = describe(array)
+    exact = sum(map(Fraction, values)) / len(values)
+    size = sum(abs(Fraction(value)) for value in values) / len(values)
+    # As good as the number itself, beside what cancels of numbers that are larger by far.
+    assert abs(Fraction(found.mean) - exact) <= abs(exact) * Fraction(1, 2**51) + size * Fraction(len(values), 2**100)
+    assert found.min <= found.mean <= found.max or max(map(abs, values)) < 1e300
+    squares = sum((Fraction(value) - exact) ** 2 for value in values) / len(values)
+    std = float(Fraction(math.isqrt(int(squares * 2**400)), 2**200))
+    assert found.std == pytest.approx(std, rel=1e-11, abs=float(size) * 1e-15)
+
+
+def test_one_infinity_beside_the_largest_floats_is_the_mean():
+    largest = np.finfo(np.float64).max
+    for end in (math.inf, -math.inf):
+        found = describe(np.array([largest, end, largest, -largest]))
+        assert (found.mean, math.isnan(found.std)) == (end, True)
+    report = dsdm.report(dsdm.choose(np.array([largest, math.inf, largest]), k=1), scores=[largest, math.inf, largest])
+    assert report.selections[0].scores.mean == largest

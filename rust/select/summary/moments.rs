@@ -3,6 +3,9 @@
 //! The sum is kept as two float64, of which the second holds what the first lost (Knuth's two-sum), and integers are
 //! added to their last digit: the mean is good to the last digit or two of a float64. Squares are those of deviations
 //! from the mean of a block, joined in the order of the rows (Chan, Golub and `LeVeque` 1979). Threads change no bit.
+//!
+//! Of large numbers, sums and squares could be more than a float64 has room for. They are added in a second pass, each
+//! times a power of two, by which no number that matters beside them loses a digit.
 
 use crate::checked;
 use crate::error::Result;
@@ -18,6 +21,23 @@ use crate::with_dtype;
 
 /// Sums that are kept side by side, so that one need not wait for another.
 const LANES: usize = 8;
+
+/// From here on, the squares of some 2^60 numbers could be more than a float64 has room for.
+const LARGE: f64 = f64::from_bits((1023 + 448) << 52);
+
+/// By what numbers are multiplied before they are added, and deviations once more before they are squared.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    sum: f64,
+    square: f64,
+}
+
+impl Scale {
+    const PLAIN: Self = Self { sum: 1.0, square: 1.0 };
+    /// 2^-64, so that the sum of 2^63 numbers is below 2^1024, and 2^-512.
+    const LARGE: Self =
+        Self { sum: f64::from_bits((1023 - 64) << 52), square: f64::from_bits((1023 - 512) << 52) };
+}
 
 /// The moments of a vector. Those of no numbers are NaN, and so is the deviation beside an infinite score.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +56,7 @@ pub struct Moments {
     pub std: f64,
 }
 
-/// Returns the moments of a vector, in one pass.
+/// Returns the moments of a vector, in one pass, or two over numbers as large as 2^448.
 pub fn moments(source: &dyn Source, job: &Job<'_>) -> Result<Moments> {
     source.check_unchanged()?;
     source.prepare(job)?;
@@ -53,10 +73,32 @@ struct Found {
     numbers: Vec<f64>,
 }
 
-#[allow(clippy::cast_precision_loss)] // a mean over more than 2^53 rows has no exact count
 fn of<T: Keyed>(source: &dyn Source, job: &Job<'_>) -> Result<Moments> {
+    let mut found = pass::<T>(source, job, Scale::PLAIN)?;
+    let Some((Number::Float(least), Number::Float(most))) = found.extremes else { return Ok(found) }; // Proof: no float.
+    if least.is_infinite() || most.is_infinite() {
+        // Whatever lies beside one.
+        found.mean = if least.is_finite() {
+            most
+        } else if most.is_finite() {
+            least
+        } else {
+            most + least
+        };
+        found.std = f64::NAN;
+    } else if least.abs().max(most.abs()) >= LARGE {
+        found = pass::<T>(source, job, Scale::LARGE)?;
+        // A mean lies between the numbers, where rounding may put it a digit beyond, and so beyond all of float64.
+        found.mean = found.mean.clamp(least, most);
+    }
+    Ok(found)
+}
+
+/// Returns the moments of a vector by sums of numbers that are multiplied before.
+#[allow(clippy::cast_precision_loss)] // a mean over more than 2^53 rows has no exact count
+fn pass<T: Keyed>(source: &dyn Source, job: &Job<'_>, scale: Scale) -> Result<Moments> {
     let parts = each_block::<T, Found>(source, job, Found::default, |found, (first, values)| {
-        found.add(first, values);
+        found.add(first, values, scale);
         Ok(())
     })?;
     let (mut stats, mut keys, mut tasks) = (PassStats::default(), None, Vec::new());
@@ -67,17 +109,20 @@ fn of<T: Keyed>(source: &dyn Source, job: &Job<'_>) -> Result<Moments> {
     }
     tasks.sort_unstable_by_key(|&(task, _)| task);
     let count = checked::sub(source.len(), stats.nan)?;
-    let sums = tasks.into_iter().map(|(_, sums)| sums).reduce(Sums::join);
+    let sums = tasks.into_iter().map(|(_, sums)| sums).reduce(|before, after| before.join(after, scale));
     let (mean, std) = match sums {
         None => (f64::NAN, f64::NAN),
-        Some(sums) => (sums.sum.total() / count as f64, (sums.squares / count as f64).sqrt()),
+        Some(sums) => {
+            let deviation = (sums.squares / count as f64).sqrt();
+            (sums.sum.total() / count as f64 / scale.sum, deviation / scale.square / scale.sum)
+        }
     };
     let extremes = keys.map(|(least, most)| (T::number_of(least), T::number_of(most)));
     Ok(Moments { count, nan: stats.nan, first_nan: stats.first_nan, extremes, mean, std })
 }
 
 impl Found {
-    fn add<T: Keyed>(&mut self, first: u64, values: &[T]) {
+    fn add<T: Keyed>(&mut self, first: u64, values: &[T], scale: Scale) {
         let Extent { least, most, nan } = dispatch(FindExtent { values });
         self.numbers.clear();
         if nan == 0 {
@@ -95,13 +140,16 @@ impl Found {
             return;
         }
         self.keys = wider(self.keys, Some((least, most)));
-        let mut sums = dispatch(Add { numbers: &self.numbers });
+        if scale.sum < 1.0 {
+            self.numbers.iter_mut().for_each(|number| *number *= scale.sum);
+        }
+        let mut sums = dispatch(Add { numbers: &self.numbers, scale });
         if T::ROUNDS {
             sums.sum.add(values.iter().map(|value| value.lost()).sum());
         }
         let task = first / TASK_ROWS;
         match self.tasks.last_mut() {
-            Some((last, before)) if *last == task => *before = before.join(sums),
+            Some((last, before)) if *last == task => *before = before.join(sums, scale),
             _ => self.tasks.push((task, sums)),
         }
     }
@@ -184,10 +232,10 @@ impl Sums {
         (mean, (mean.mul_add(-self.count, self.sum.high) + self.sum.low) / self.count)
     }
 
-    fn join(self, after: Self) -> Self {
+    fn join(self, after: Self, scale: Scale) -> Self {
         let (mine, other) = (self.mean(), after.mean());
         // Between means that lie close together, far from 0, the gap is in what they lost.
-        let gap = (other.0 - mine.0) + (other.1 - mine.1);
+        let gap = ((other.0 - mine.0) + (other.1 - mine.1)) * scale.square;
         let count = self.count + after.count;
         Self {
             count,
@@ -199,6 +247,7 @@ impl Sums {
 
 struct Add<'a> {
     numbers: &'a [f64],
+    scale: Scale,
 }
 
 impl Kernel for Add<'_> {
@@ -223,10 +272,14 @@ impl Kernel for Add<'_> {
         let mut lanes = [0.0; LANES];
         for chunk in chunks {
             for lane in 0..LANES {
-                lanes[lane] += (chunk[lane] - mean) * (chunk[lane] - mean);
+                let deviation = (chunk[lane] - mean) * self.scale.square;
+                lanes[lane] += deviation * deviation;
             }
         }
-        let rest = rest.iter().map(|number| (number - mean) * (number - mean));
+        let rest = rest
+            .iter()
+            .map(|number| (number - mean) * self.scale.square)
+            .map(|deviation| deviation * deviation);
         Sums { count, sum, squares: lanes.into_iter().chain(rest).sum() }
     }
 }

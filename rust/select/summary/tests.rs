@@ -248,8 +248,42 @@ fn moments_are_those_of_all_rows_for_any_number_of_threads() {
     assert_eq!(moments(&i64::wrap(&long), &Job::new(1)).unwrap().mean.to_bits(), 0.25_f64.to_bits());
     let infinite = moments(&f64::wrap(&[1.0, f64::INFINITY]), &Job::new(1)).unwrap();
     assert!(infinite.mean.is_infinite() && infinite.std.is_nan());
+    for (values, mean) in [
+        (vec![f64::INFINITY, f64::MAX, f64::MAX], f64::INFINITY),
+        (vec![f64::MAX, f64::MAX, f64::NEG_INFINITY], f64::NEG_INFINITY),
+    ] {
+        let found = moments(&f64::wrap(&values), &Job::new(1)).unwrap();
+        assert!(found.mean.to_bits() == mean.to_bits() && found.std.is_nan());
+    }
     let none = moments(&f64::wrap(&[f64::NAN]), &Job::new(1)).unwrap();
     assert!(none.mean.is_nan() && none.extremes.is_none() && none.nan == 1);
+}
+
+#[test]
+fn moments_of_the_largest_numbers_have_room() {
+    let task = usize::try_from(crate::select::pass::TASK_ROWS).unwrap();
+    for large in [f64::MAX, 1.7e308, 1e200, f64::from_bits((1023 + 448) << 52)] {
+        for rows in [1, 2, 3, 7, 8, 9, task + 3] {
+            let values: Vec<f64> = (0..rows).map(|row| if row % 2 == 0 { large } else { -large }).collect();
+            let odd = rows % 2;
+            let found: Vec<Moments> =
+                (1..4).map(|threads| moments(&f64::wrap(&values), &Job::new(threads)).unwrap()).collect();
+            #[allow(clippy::cast_precision_loss)] // few rows
+            let mean = if odd == 0 { 0.0 } else { large / rows as f64 };
+            assert!(
+                (found[0].mean - mean).abs() <= mean * 4.0 * f64::EPSILON,
+                "{large} {rows} {}",
+                found[0].mean
+            );
+            #[allow(clippy::cast_precision_loss)]
+            let std = if odd == 0 { 1.0 } else { (1.0 - (1.0 / rows as f64).powi(2)).sqrt() };
+            assert!((found[0].std / large - std).abs() < 1e-13, "{large} {rows} {}", found[0].std);
+            assert!(found.iter().all(|other| other.mean.to_bits() == found[0].mean.to_bits()));
+            assert!(found.iter().all(|other| other.std.to_bits() == found[0].std.to_bits()));
+            let same = moments(&f64::wrap(&vec![large; rows]), &Job::new(2)).unwrap();
+            assert!(same.mean.to_bits() == large.to_bits() && same.std < large * 1e-15);
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 """The quantiles that are told."""
 _BLOCK = 1 << 18
 """Rows that are looked at together where some scores are infinite."""
+_SHRUNK = 2.0**-64
+"""By what scores are multiplied before they are added, so that a sum of the largest has room."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -131,9 +133,8 @@ def _mean(vector: Vector, counted: _Counted) -> float:
         # By blocks, so that no sum of them is far from a part that is added.
         if len(inside):
             finite += len(inside)
-            with np.errstate(over="ignore", invalid="ignore"):
-                mean += (float(np.mean(inside)) - mean) * (len(inside) / finite)
-    return mean
+            mean += (float(np.mean(inside * _SHRUNK)) - mean) * (len(inside) / finite)
+    return max(-_LARGEST, min(_LARGEST, mean / _SHRUNK))
 
 
 def _quantiles(vector: Vector, counted: _Counted) -> list[Number]:
