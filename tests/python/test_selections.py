@@ -145,7 +145,7 @@ def test_files_that_are_there_or_do_not_fit(tmp_path: Path) -> None:
         ("bounds", [1, "2"], "bounds is"),
         ("bounds", 1, "bounds is"),
         ("per_group", [["a"]], r"\['a'\] tells of no group"),
-        ("per_group", [[None, 1]], "tells of no group"),
+        ("per_group", [[1.5, 1]], "tells of no group"),
         ("short", [["a", 1, True]], "tells of no group"),
         ("short", {"a": 1}, "tells of no group"),
         ("files", {"groups": {"files": 1}}, "files is 1"),

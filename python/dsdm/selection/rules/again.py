@@ -35,7 +35,7 @@ def told_again(
     opened = _opened_as(scores)
     if opened is None:
         return None
-    arguments = _arguments(rule, rows, seed) | ({} if per_group is None else {"per_group": pairs})
+    arguments = arguments_of(rule, rows, seed) | ({} if per_group is None else {"per_group": pairs})
     return {"by": "choose", **opened, "arguments": arguments}
 
 
@@ -54,7 +54,7 @@ def _opened_as(scores: Any) -> dict[str, Any] | None:
     return told if first is None else {**told, "rows": first}
 
 
-def _arguments(rule: Mapping[str, Any], rows: int, seed: int | None) -> dict[str, Any]:
+def arguments_of(rule: Mapping[str, Any], rows: int, seed: int | None) -> dict[str, Any]:
     """Return the arguments of a rule with the number of its rows, as JSON has them."""
     kept = {NOISE if name == "noise" else name: _told(value) for name, value in rule.items() if name not in _SIZES}
     return {**kept, "k": rows} if seed is None else {**kept, "k": rows, "seed": seed}

@@ -15,6 +15,7 @@ from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
 from dsdm.selection.rules.rule import number
+from dsdm.selection.rules.told.agreement import refuse_disagreement
 from dsdm.selection.told import INPUTS, Told
 from dsdm.shown import as_html
 
@@ -239,7 +240,7 @@ class Selection:
         files = told["files"].pop("score_files", [])
         inputs = {name: input_of(beside, told["files"].pop(name)) for name in INPUTS if name in told["files"]}
         per_group = told.get("per_group")
-        return Selection(
+        found = Selection(
             indices=_unwritable(rows),
             n=told["of"],
             rule={name: saved.argument(beside, value) for name, value in told["rule"].items()},
@@ -255,6 +256,8 @@ class Selection:
             bounds=bounds_of(beside, told["bounds"]),
             inputs=inputs,
         )
+        refuse_disagreement(beside, found)
+        return found
 
     def __len__(self) -> int:
         """Return how many rows were chosen."""

@@ -85,7 +85,7 @@ def round_robin(
     return Selection(
         indices=rows,
         n=n,
-        rule={"k": count, "vectors": len(scores)},
+        rule={"k": count, "vectors": len(scores), **({} if largest else {"largest": False})},
         what=f"round robin of {len(scores):,} score vectors",
         largest=largest,
         files=[file for vector in scores if isinstance(vector, _native.Scores) for file in vector.identities()],

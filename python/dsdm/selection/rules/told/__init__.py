@@ -1,0 +1,1 @@
+"""What a saved selection tells of itself, held against its rows and its rule."""

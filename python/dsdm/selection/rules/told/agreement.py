@@ -1,0 +1,248 @@
+"""Whether what a saved selection tells of itself agrees: with its rows, and with its rule.
+
+Whoever edits the JSON file beside row numbers need not know what goes with what. Each field that follows from others is
+computed again from them; what lies in files alone, such as how many rows tie at the cut, is believed within its limits.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dsdm.errors import FormatError
+from dsdm.selection.rules.again import arguments_of
+from dsdm.selection.rules.checked import check_numbers
+from dsdm.selection.rules.rule import Rule, at_least_one, number
+from dsdm.selection.told import KNOWN, NOISE, ON
+
+_COMBINED = ("union", "intersection", "difference")
+_UNSCORED = ("random", "semdedup")
+_DEFAULTS = {"order": "best_first", "nan": "raise", "temperature": 1.0, NOISE: "philox", "largest": True}
+
+_NAMES = {*_DEFAULTS, "k", "seed", "method", "target", "data_dir", "rows", "exclude", "threads"}
+"""Arguments of the functions that choose by no rule."""
+
+
+def refuse_disagreement(path: Path, found: Any) -> None:
+    """Fail for a selection that a JSON file tells of, and that cannot be.
+
+    Raises
+    ------
+    FormatError
+        With the field, and what it does not go with.
+
+    """
+    if wrong := _disagreement(found):
+        message = f"{path}: {wrong}; save the selection again"
+        raise FormatError(message)
+
+
+def _disagreement(found: Any) -> str | None:
+    """Return what a selection tells of itself and cannot be, in words; None where all of it agrees."""
+    rule = dict(found.rule)
+    if len(rule) == 1 and rule.keys() <= set(_COMBINED):
+        return next(_of_combined(found, next(iter(rule.values()))), None)
+    if "vectors" in rule:
+        return next(_of_round_robin(found, rule), None)
+    try:
+        asked = Rule(scores=None, **{**rule, **_stand_ins(rule)})
+        asked.check()
+        check_numbers(asked)
+        wrong = [*_of_sizes(found, asked), *_of_draws(found, asked), *_of_cut(found, asked), *_of_bounds(found, asked)]
+        wrong += [*_of_record(found, asked), *_of_rows(found)]
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        return f"its rule is none: {error}"
+    return next(iter(wrong), None)
+
+
+def _stand_ins(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments that a rule is not told by, where it needs some."""
+    groups = {"groups": ()} if rule.keys() & {"per_group", "like"} else {}
+    return {**groups, **({"lengths": ()} if "tokens" in rule else {})}
+
+
+def _of_combined(found: Any, parts: Any) -> Iterator[str]:
+    """Tell what no union, intersection or difference has."""
+    first = parts[0] if isinstance(parts, list) and parts and isinstance(parts[0], Mapping) else None
+    if first is None:
+        yield f"its rule is {parts!r:.200}, of no selections"
+    elif found.largest != (first.get("largest", True) is True):
+        yield f"largest is {found.largest}, and the first of its selections was chosen otherwise"
+    yield from _nothing_of_a_choice(found)
+
+
+def _of_round_robin(found: Any, rule: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what no choice in turn has."""
+    if rule.get("k") != len(found.indices):
+        yield f"its rule has k={rule.get('k')!r:.100}, and there are {len(found.indices):,} rows"
+    if found.largest != (rule.get("largest", True) is True):
+        yield f"largest is {found.largest}, and its rule chose otherwise"
+    yield from _nothing_of_a_choice(found)
+
+
+def _nothing_of_a_choice(found: Any) -> Iterator[str]:
+    for name in ("cut", "seed", "tokens", "per_group", "again"):
+        if (value := getattr(found, name)) is not None:
+            yield f"{'files' if name == 'again' else name} is {value!r:.100}, and such a selection has none"
+    if tuple(found.bounds) != (None, None) or found.short:
+        yield "there are bounds or short groups, and such a selection has none"
+
+
+def _copies(found: Any, asked: Rule) -> int:
+    """Return how many rows there are of the groups that are told, or of one copy as many as there are."""
+    if not isinstance(asked.repeat, Mapping):
+        return int(asked.repeat)
+    total = sum(count * at_least_one("repeat", asked.repeat[name]) for name, count in found.per_group.items())
+    return 1 if total == len(found.indices) else 0
+
+
+def _of_sizes(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what does not go with the number of rows."""
+    rows = len(found.indices)
+    if found.largest != asked.largest:
+        yield f"largest is {found.largest}, and its rule has largest={asked.largest}"
+    if (found.per_group is None) != (asked.groups is None):
+        by = "not by groups" if asked.groups is None else "by groups"
+        yield f"per_group is {found.per_group!r:.100}, and its rule is {by}"
+        return
+    if found.per_group is not None:
+        told = sum(found.per_group.values())
+        times = _copies(found, asked)
+        if times * (rows if isinstance(asked.repeat, Mapping) else told) != rows:
+            yield f"per_group has {told:,} rows, and with its copies there are {rows:,}"
+    elif rows % asked.repeat:
+        yield f"there are {rows:,} rows, which are no {asked.repeat:,} copies"
+    one = rows if isinstance(asked.repeat, Mapping) else rows // asked.repeat
+    if asked.k is not None and asked.groups is None and one != asked.k:
+        yield f"its rule has k={asked.k}, and there are {one:,} rows"
+    yield from _of_shares(found, asked)
+
+
+def _of_shares(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what does not go with how many are asked of groups, and with a budget."""
+    counts = found.per_group or {}
+    if asked.k is not None and asked.groups is not None and asked.short != "keep" and sum(counts.values()) != asked.k:
+        yield f"its rule has k={asked.k}, and per_group has {sum(counts.values()):,} rows"
+    each = asked.per_group if isinstance(asked.per_group, Mapping) else dict.fromkeys(counts, asked.per_group)
+    for name, count in counts.items() if asked.per_group is not None else ():
+        if name not in each or (asked.short == "error" and type(each[name]) is int and each[name] != count):
+            yield f"per_group has {count:,} rows of {name!r:.100}, and its rule has {each.get(name)!r:.100}"
+    if found.short and asked.short == "error":
+        yield "there are short groups, which its rule makes an error"
+    if any(there >= wanted for there, wanted in found.short.values()):
+        yield "short has a group that is not short"
+    if (found.tokens is None) != (asked.tokens is None):
+        yield f"tokens is {found.tokens}, and its rule has tokens={asked.tokens}"
+    elif found.tokens is not None and not asked.at_least and asked.repeat == 1 and found.tokens > asked.tokens:
+        yield f"tokens is {found.tokens:,}, and its rule has at most {asked.tokens:,}"
+
+
+def _method(found: Any) -> str | None:
+    again = found.again or {}
+    arguments = again.get("arguments")
+    return arguments.get("method") if again.get("by") == KNOWN[0] and isinstance(arguments, Mapping) else None
+
+
+def _of_draws(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what does not go with a draw, or with none."""
+    draws = asked.draws or _method(found) in _UNSCORED
+    if draws != (found.seed is not None):
+        yield f"seed is {found.seed}, and its rule {'draws' if draws else 'draws nothing'}"
+
+
+def _of_cut(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what does not go with the place where the rows end."""
+    cut, rows = found.cut, len(found.indices)
+    has_none = asked.gumbel or asked.replace or asked.groups is not None or not rows or _method(found) in _UNSCORED
+    if cut is None:
+        # NaN ties with every other, and is no score.
+        if not has_none and asked.nan not in ("largest", "smallest"):
+            yield "there is no cut, and its rule has one"
+        return
+    if has_none:
+        yield "there is a cut, and its rule has none"
+        return
+    one = rows // asked.repeat
+    if not 1 <= cut.taken <= min(cut.tied, one) or cut.tied > found.n:
+        yield f"cut.taken is {cut.taken:,}, cut.tied {cut.tied:,}, of {one:,} rows of {found.n:,}"
+    if asked.takes_all and cut.taken != cut.tied:
+        yield f"cut.taken is {cut.taken:,}, and all {cut.tied:,} that tie are chosen by its rule"
+    low, high = found.bounds
+    score = cut.score.item()
+    if score != score or (low is not None and score < low) or (high is not None and score > high):  # noqa: PLR0124 - NaN
+        yield f"cut.score is {score!r:.100}, and scores from {low} to {high} are chosen"
+
+
+def _of_bounds(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what does not go with the bounds of the rule."""
+    ends = zip(("min_score", "max_score"), (asked.min_score, asked.max_score), found.bounds, strict=True)
+    for name, given, bound in ends:
+        least = None if given is None else number(name, given)
+        if asked.quantile is None:
+            is_wrong = (bound is None) != (least is None) or (least is not None and bound != least)
+        else:
+            within = least is None or bound is None or (bound >= least if name == "min_score" else bound <= least)
+            is_wrong = bound is None or not within
+        if is_wrong:
+            yield f"bounds has {bound}, and its rule has {name}={given!r:.100}"
+
+
+def _of_record(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what chooses otherwise than the rule: the arguments by which rows are chosen again."""
+    if asked.groups is None and "groups" in found.inputs:
+        yield "files.groups is there, and its rule is not by groups"
+    if asked.tokens is None and "lengths" in found.inputs:
+        yield "files.lengths is there, and its rule has no tokens"
+    again = found.again or {}
+    if (ON in again) != ("ids" in found.inputs) and again:
+        yield f"files.{ON} and files.ids go together, and one of them is there"
+    if again.get("by") not in KNOWN:
+        if again:
+            yield f"files.by is {again.get('by')!r:.100}, which chooses nothing again"
+        return
+    told = dict(again["arguments"])
+    if told.get("k") != len(found.indices):
+        yield f"files.arguments has k={told.get('k')!r:.100}, and there are {len(found.indices):,} rows"
+    if told.get("seed") != found.seed:
+        yield f"files.arguments has seed={told.get('seed')!r:.100}, and seed is {found.seed}"
+    if _method(found) in _UNSCORED:
+        return
+    if again["by"] in ("top_k", "gumbel_top_k") and asked.gumbel != (again["by"] == "gumbel_top_k"):
+        yield f"files.by is {again['by']!r}, and its rule chooses otherwise"
+    yield from _of_arguments(found, told) if again["by"] == "choose" else _of_options(found, told)
+
+
+def _of_options(found: Any, told: dict[str, Any]) -> Iterator[str]:
+    """Tell in what the arguments of a function differ from the rule, as far as both have them."""
+    if unknown := next((name for name in told if name not in _NAMES), None):
+        yield f"files.arguments has {unknown!r:.100}, which {found.again['by']} does not take"
+    rule = {NOISE if name == "noise" else name: value for name, value in found.rule.items()}
+    for name, default in _DEFAULTS.items():
+        if told.get(name, default) != rule.get(name, default):
+            yield f"files.arguments has {name}={told.get(name)!r:.100}, and its rule {rule.get(name, default)!r:.100}"
+
+
+def _of_arguments(found: Any, told: dict[str, Any]) -> Iterator[str]:
+    """Tell in what the arguments of a rule that is done again differ from the rule."""
+    expected = arguments_of(found.rule, len(found.indices), found.seed)
+    if found.per_group is not None:
+        expected["per_group"] = [[name, count] for name, count in found.per_group.items()]
+        if isinstance(found.rule.get("repeat"), Mapping):
+            expected["repeat"] = [int(found.rule["repeat"][name]) for name in found.per_group]
+    for name in {**expected, **told}:
+        if name not in told or name not in expected or told[name] != expected[name]:
+            by_rule = expected.get(name)
+            yield f"files.arguments has {name}={told.get(name)!r:.100}, and by its rule it is {by_rule!r:.100}"
+
+
+def _of_rows(found: Any) -> Iterator[str]:
+    """Tell what does not go with the number of rows that were chosen from."""
+    again = found.again or {}
+    ids = found.inputs.get("ids", {}).get("files", ())
+    files = [file.get("rows") for file in ids] if ids else [file.rows for file in found.files]
+    if again.get("by") not in KNOWN[1:] or not files or not all(type(rows) is int for rows in files):
+        return
+    total, prefix = sum(files), again.get("rows")
+    if found.n not in (total, prefix):
+        yield f"of is {found.n:,}, and the files have {total:,} rows"
+    if prefix is not None and not max(found.indices.max(initial=-1) + 1, 0) <= prefix <= total:
+        yield f"files.rows is {prefix:,}, of {total:,} rows, and rows are chosen that are not below it"
