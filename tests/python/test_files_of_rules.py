@@ -236,3 +236,30 @@ def test_what_is_refused_is_said_in_the_words_of_the_command(run, tmp_path, argu
     assert found == [], said
     assert "Traceback" not in said
     assert list(tmp_path.glob("out*")) == []
+
+
+def test_columns_of_directories_are_named_as_those_of_files(run, shards):
+    for place, path in enumerate(sorted((shards / "shards").glob("part-*"))):
+        folder = shards / "hive" / f"k={place // 2 + 1}" / f"name=n{place}"
+        folder.mkdir(parents=True)
+        path.rename(folder / f"0{path.suffix}")
+    rows = dsdm.open_shards(shards / "hive", hive=True)
+    columns = {name: rows.column(name).to_pylist() for name in ("k", "name", "domain", "count")}
+    for name, (option, rule) in {
+        "k": (("--groups", "--per-group", 1), lambda values: {"groups": values, "per_group": 1}),
+        "name": (("--groups", "--per-group", 1), lambda values: {"groups": values, "per_group": 1}),
+        "domain": (("--groups", "--per-group", 1), lambda values: {"groups": values, "per_group": 1}),
+        "count": (("--lengths", "--tokens", 40), lambda values: {"lengths": values, "tokens": 40}),
+    }.items():
+        options = [option[0], f"hive:{name}", *option[1:]]
+        code, _, said = run("indices", "s.npy", *options, "-o", "rows.npy", "--overwrite")
+        assert code == 0, said
+        chosen = dsdm.Selection.load(shards / "rows.npy")
+        assert chosen.indices.tolist() == dsdm.choose(SCORES, **rule(columns[name])).indices.tolist()
+        assert run("materialize", "hive", "out", "--hive", "--indices", "rows.npy", "--overwrite")[0] == 0
+        code, said, errors = run("verify", "out", "--json")
+        assert (code, json.loads(said)["selection"]) == (0, True), errors
+    code, _, said = run("indices", "s.npy", "--lengths", "hive:k", "--tokens", 40, "-o", "rows.npy", "--overwrite")
+    assert code == 0, said
+    wanted = dsdm.choose(SCORES, lengths=columns["k"], tokens=40).indices.tolist()
+    assert dsdm.Selection.load(shards / "rows.npy").indices.tolist() == wanted

@@ -124,11 +124,11 @@ def groups_in(path: Path, column: str | None) -> "Placed":
         For files of several columns of which none is named, or another.
 
     """
-    from dsdm.dataset import open_shards
     from dsdm.selection.columns import is_table, read_column, read_groups
 
     if path.is_dir():
-        return read_column(open_shards(path).files, column, named=str(path))
+        rows = _shards_in(path)
+        return read_column(rows.files, column, named=str(path), hive=_columns_of_directories(rows))
     if is_table(path):
         return read_column([path], column)
     if column is not None:
@@ -186,6 +186,23 @@ def _by_place(error: ValueError, path: Path) -> ValueError:
     return type(error)(_CHOSEN.sub(lambda found: f"--lengths {path}:{found[1]}", str(error)))
 
 
+def _shards_in(path: Path) -> "Shards":
+    """Open a directory of shards, with the columns that the names of its directories hold: one of all is read."""
+    from dsdm.dataset import open_shards
+    from dsdm.paths import ROWS, find
+    from dsdm.paths.hive.columns import first_key
+
+    return open_shards(path, hive=any(map(first_key, find(path, ROWS, hive=True).below)))
+
+
+def _columns_of_directories(rows: "Shards") -> dict[str, Any]:
+    """Return what is told of the columns that no file of these holds."""
+    from dsdm.rows.sources import opened_as
+
+    told: dict[str, Any] = opened_as(rows._source.corpus).get("hive", {})  # noqa: SLF001 - no public name
+    return told
+
+
 def lengths_in(path: Path, column: str | None) -> Any:
     """Return the lengths in a file: a vector of whole numbers, or a column of rows, whose lists and texts have some.
 
@@ -212,7 +229,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
                 message = f"--lengths is {path}:{column}, and {path} holds one vector; say {path}"
                 raise ValueError(message) from error
             raise _by_place(error, path) from error
-    rows = open_shards(path if path.is_dir() else [str(path)])
+    rows = _shards_in(path) if path.is_dir() else open_shards([str(path)])
     names = rows.column_names
     column = names[0] if column is None and len(names) == 1 else column
     if column is None or not has_field(rows.schema, column):
@@ -220,7 +237,7 @@ def lengths_in(path: Path, column: str | None) -> Any:
         message = f"{path}: --lengths: {asked}, and there are {', '.join(names)}; say {path}:COLUMN"
         raise ValueError(message)
     lengths = rows.lengths(column)
-    if not pa.types.is_integer(lengths.type):
+    if not pa.types.is_integer(lengths.type) or column in _columns_of_directories(rows):
         return lengths
     try:
         return open_scores(list(rows.files), column=column)

@@ -97,7 +97,8 @@ def read_column(
         message = f"{first}: groups= takes a column, and {asked}; there are {there}{how}"
         raise ValueError(message)
     values = field_of(corpus, column, f"{first}: column").take(np.arange(len(corpus)), threads)
-    return Placed(values, {"files": identities_of(corpus), "column": column})
+    origin = {"files": identities_of(corpus), "column": column, **({"hive": dict(hive)} if hive else {})}
+    return Placed(values, origin)
 
 
 def ends_of(file: Path) -> dict[str, Any]:
