@@ -102,7 +102,11 @@ def test_a_summary_of_many_blocks_is_that_of_the_whole(monkeypatch):
 )
 def test_sizes(run, size, k, scores, tmp_path):
     code, _, errors = run("indices", "scores.npy", *size, "-o", "rows.npy")
-    assert (code, errors) == (0, f"{k:,} rows selected\n")
+    each = {"1024": 1024, "100": 100, "1K": 1000}[str(size[3])] if "--row-tokens" in size else None
+    tokens, counted = (
+        (f" of {k * each:,} tokens", f", counted as {each:,} for each row (--row-tokens)") if each else ("", "")
+    )
+    assert (code, errors) == (0, f"{k:,} rows{tokens} selected{counted}\n")
     rows = np.load(tmp_path / "rows.npy")
     assert rows.dtype == np.int64
     np.testing.assert_array_equal(rows, np.argsort(-scores, kind="stable")[:k])
@@ -354,7 +358,7 @@ def test_every_command_tells_what_it_did_as_json(run, tmp_path, scores, monkeypa
         "rows": 3,
         "of": 1000,
         "rule": "top-k of scores.npy",
-        "cut": {"score": repr(float(best)), "tied": 1, "taken": 1},
+        "cut": {"score": float(best), "tied": 1, "taken": 1},
         "seed": None,
         "tokens": None,
         "bounds": [None, None],

@@ -1,5 +1,7 @@
 """--tokens takes as many whole rows as it has room for, by the lengths that the rows have."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -125,8 +127,14 @@ def test_rows_without_a_number_of_tokens_are_refused(run, tmp_path):
     np.save(tmp_path / "s.npy", np.arange(3.0))
     for name, columns, message in (
         ("t", {"text": list("abc")}, "--tokens needs rows with a column 'input_ids'"),
-        ("w", {"text": list("abc")}, "name the column of lists of tokens by --tokens-column, or where all rows"),
+        (
+            "w",
+            {"text": list("abc")},
+            "name the column of lists of tokens by --tokens-column, or a column of whole numbers that",
+        ),
         ("u", {"input_ids": list("abc")}, "--tokens needs lists in the column 'input_ids', and it holds string"),
+        ("b", {"input_ids": list("abc")}, "; --lengths input_ids counts the bytes of its texts as tokens; else name"),
+        ("f", {"input_ids": [0.5, 1, 2]}, "and it holds double; name the column of lists of tokens by --tokens-column"),
         ("v", {"input_ids": [[1], None, [2]]}, "row 1: the column 'input_ids' is null"),
     ):
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
@@ -148,7 +156,7 @@ def test_the_column_of_the_tokens_is_the_one_that_is_named(run, tmp_path, how):
     pq.write_table(pa.table({"doc": lists, "id": range(4), "input_ids": [[7]] * 4}), tmp_path / "c.parquet")
     np.save(tmp_path / "s.npy", np.array([1.0, 4, 3, 2]))
     code, _, err = run("materialize", "c.parquet", "o", "--by", "s.npy", "--tokens", 7, *how)
-    assert (code, err) == (0, "3 rows of 7 tokens selected\n")
+    assert (code, err) == (0, "3 rows of 7 tokens selected, counted as the items of the lists in doc\n")
     assert dsdm.verify(tmp_path / "o").rows == 3
 
 
@@ -158,3 +166,88 @@ def test_a_column_of_tokens_without_a_use_is_refused(run, tmp_path, other):
     np.save(tmp_path / "s.npy", np.array([1.0]))
     code, _, err = run("materialize", "c.parquet", "o", "--by", "s.npy", *other, "--tokens-column", "doc")
     assert (code, "--tokens-column goes with --tokens, and without --row-tokens" in err) == (2, True)
+
+
+def test_a_column_of_numbers_is_for_another_option(run, tmp_path):
+    pq.write_table(pa.table({"token_count": [3, 1, 2], "a b": [3, 1, 2]}), tmp_path / "c.parquet")
+    np.save(tmp_path / "s.npy", np.arange(3.0))
+    command = ["materialize", "c.parquet", "o", "--by", "s.npy", "--tokens", 3]
+    code, _, err = run(*command, "--tokens-column", "token_count")
+    assert (code, "say --lengths token_count and no --tokens-column" in err) == (1, True), err
+    assert "say --lengths 'a b' and no --tokens-column" in run(*command, "--tokens-column", "a b")[2]
+    # As it says.
+    code, _, err = run(*command, "--lengths", "token_count")
+    assert (code, err) == (0, "2 rows of 3 tokens selected, counted by the numbers in token_count\n")
+
+
+COUNTED = {
+    "lists": (["--tokens-column", "ids"], "as the items of the lists in ids", "list items", "ids"),
+    "fixed": (["--tokens-column", "pair"], "as the items of the lists in pair", "list items", "pair"),
+    "lengths of lists": (["--lengths", "ids"], "as the items of the lists in ids", "list items", "ids"),
+    "numbers": (["--lengths", "count"], "by the numbers in count", "numbers", "count"),
+    "texts": (["--lengths", "text"], "as the bytes of the texts in text", "text bytes", "text"),
+    "bytes": (["--lengths", "raw"], "as the bytes in raw", "bytes", "raw"),
+    "a field": (["--lengths", "meta.n"], "by the numbers in meta.n", "numbers", "meta.n"),
+    "a file": (["--lengths", "n.npy"], "by the numbers in n.npy", "numbers", "n.npy"),
+    "a column of a file": (
+        ["--lengths", "c.parquet:text"],
+        "as the bytes of the texts in",
+        "text bytes",
+        "c.parquet:text",
+    ),
+    "a number": (["--row-tokens", 2], "as 2 for each row (--row-tokens)", "row tokens", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "by"),
+    # A draw without scores has no rule, and so no --lengths.
+    [
+        (way, by)
+        for way in COUNTED
+        for by in (["s.npy"], ["random", "--seed", 5])
+        if "--lengths" not in COUNTED[way][0] or by == ["s.npy"]
+    ],
+    ids=str,
+)
+def test_what_tokens_count_is_said(run, tmp_path, way, by):
+    option, said, kind, name = COUNTED[way]
+    texts = ["é" * n for n in (1, 2, 3)]
+    columns = {
+        "ids": [[1], [1, 2], [1, 2, 3]],
+        "count": [5, 6, 7],
+        "text": texts,
+        "meta": [{"n": n} for n in (1, 2, 9)],
+    }
+    pair = pa.array([[1, 2]] * 3, pa.list_(pa.int32(), 2))
+    raw = pa.array([b"a", b"bc", b"def"], pa.binary())
+    pq.write_table(pa.table({**columns, "pair": pair, "raw": raw}), tmp_path / "c.parquet")
+    np.save(tmp_path / "s.npy", np.arange(3.0))
+    np.save(tmp_path / "n.npy", np.array([1, 1, 4]))
+    length = {
+        "ids": [1, 2, 3],
+        "pair": [2] * 3,
+        "count": [5, 6, 7],
+        "raw": [1, 2, 3],
+        "meta.n": [1, 2, 9],
+        "n.npy": [1, 1, 4],
+        "text": [len(text.encode()) for text in texts],
+        "c.parquet:text": [len(text.encode()) for text in texts],
+        None: [2] * 3,
+    }[name]
+    budget = max(length) + min(length)
+    command = ["materialize", "c.parquet", "o", "--by", *by, "--tokens", budget, *option, "--row-ids", "row", "--json"]
+    code, dry, err = run(*command, "--dry-run")
+    assert code == 0, err
+    code, out, err = run(*command)
+    assert code == 0, err
+    rows = dsdm.open_shards(tmp_path / "o").take(range(json.loads(out)["rows"])).column("row").to_pylist()
+    tokens = sum(length[row] for row in rows)
+    assert 0 < tokens <= budget
+    assert f"{len(rows)} rows of {tokens} tokens selected" in err
+    assert f", counted {said}" in err
+    for text in (dry, out):
+        assert json.loads(text)["counted"] == {"tokens": tokens, "by": kind, "in": name}
+    plain = run("materialize", "c.parquet", "p", "--by", *by, "-k", 1, "--json")
+    assert "counted" not in json.loads(plain[1])
+    assert "counted" not in plain[2]

@@ -208,7 +208,7 @@ def test_the_command_writes_them(run, tmp_path, form):
     code, _, err = run(*command, "--tokens", 7, "--dry-run")
     assert code == 0, err
     code, _, err = run(*command, "--tokens", 7)
-    assert (code, err) == (0, "3 rows of 7 tokens selected\n")
+    assert (code, err) == (0, "3 rows of 7 tokens selected, counted as the items of the lists in doc\n")
     assert read(tmp_path / "o", form) == [lists[1], lists[2], lists[3]]
     code, told, err = run("verify", "o")
     assert (code, f"of {form}" in told) == (0, True), err

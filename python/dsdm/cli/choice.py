@@ -18,7 +18,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.size import parse_size
 from dsdm.cli.saying import say
-from dsdm.cli.tokens import Lengths, rows_within, sized_by, too_few
+from dsdm.cli.tokens import Counted, Lengths, counted_by, rows_within, sized_by, too_few
 from dsdm.cli.usage import naming
 from dsdm.reference import DATASET_SIZE
 from dsdm.selection.told import BY_POSITION, INPUTS
@@ -50,6 +50,7 @@ class Choice:
         if self.method is None:
             joining.check(reading, "--by", what, choosing.rows)
         self._aligned: Aligned | None = None
+        self._counted: Counted | None = None
         self._paths: list[str] = []
         self.opened: list[Scores] = []
         """The score files of one's own that were opened."""
@@ -114,11 +115,11 @@ class Choice:
         if self.given.nan is opt.Nan.raise_ and self.given.exclude is None and self.ruling.only is None:
             refuse_missing(self.what[0], on, found)
 
-    @property
-    def joined(self) -> dict[str, Any]:
-        """What became of a join by ids, for what is printed of the choice; empty where there was none."""
-        found = self._aligned
-        return {} if found is None else {"joined": {"on": self._on, "missing": found.missing, "unused": found.unused}}
+    def more(self, rows: "Selection") -> dict[str, Any]:
+        """Return what is printed of the choice beside it: what became of a join by ids, and what tokens counted."""
+        found, by = self._aligned, self._counted
+        joined = None if found is None else {"on": self._on, "missing": found.missing, "unused": found.unused}
+        return _given({"joined": joined, "counted": None if by is None else by.told(rows)})
 
     def _open_files(self, corpus_rows: int | None) -> None:
         from dsdm.selection.methods import prefix
@@ -157,6 +158,8 @@ class Choice:
         """
         from dsdm.selection.record.repeat import identities
 
+        of_rule = {} if self._candidates is None else self._arguments
+        self._counted = counted_by(self.size, of_rule, self.ruling.lengths, lengths, self.given.row_tokens)
         if self._candidates is None:
             return self._drawn_uniformly(row_tokens, lengths)
         sized = sized_by(self.size, row_tokens, lengths, by_rule=self.ruling.lengths is not None)
@@ -216,7 +219,8 @@ class Choice:
         if lengths is None or self.size.tokens is None or lengths.fixed is not None:
             k = self.size.rows(most, row_tokens if lengths is None else lambda: lengths.fixed or row_tokens())
         else:
-            k = rows_within(self.size.tokens, most, lambda k: draw(k, None), lengths)
+            k, tokens = rows_within(self.size.tokens, most, lambda k: draw(k, None), lengths)
+            self._counted = replace(self._counted, drawn=tokens) if self._counted is not None else None
         with naming(exclude=self.given.exclude):
             rows = draw(k, opt.value_of(self.given.order))
         n = self._population()
@@ -331,11 +335,10 @@ class Choice:
     def report(self, found: "Selection") -> None:
         """Say on stderr what was selected."""
         seed = f", drawn with seed {self._seed}" if self.draws else ""
-        tokens = "" if found.tokens is None else f" of {found.tokens:,} tokens"
-        say(
-            f"{len(found):,} rows{tokens} selected{seed}{f' by {self._aligned}' if self._aligned is not None else ''}",
-            err=True,
-        )
+        by = self._counted
+        tokens, counted = ("", "") if by is None else (f" of {by.tokens(found):,} tokens", f", {by}")
+        joined = "" if self._aligned is None else f" by {self._aligned}"
+        say(f"{len(found):,} rows{tokens} selected{seed}{joined}{counted}", err=True)
         if found.short:
             say(f"dsdm: {too_short(found, self.ruling.short.value)}", err=True)
 

@@ -204,10 +204,10 @@ def indices(
         write_untold(out, found.indices)
     choice.report(found)
     if as_json:
-        cut = None if found.cut is None else found.cut.told()
+        cut = None if found.cut is None else {**found.cut.told(), "score": found.cut.score}
         told: dict[str, Any] = {"path": out, "rows": len(found), "of": found.n, "rule": found.what, "cut": cut}
         told |= {"seed": found.seed, "tokens": found.tokens, "bounds": found.bounds}
-        say_json({**told, "per_group": found.per_group, "short": found.short, **choice.joined})
+        say_json({**told, "per_group": found.per_group, "short": found.short, **choice.more(found)})
 
 
 @expanded
@@ -282,8 +282,8 @@ def materialize(
     else:
         rows = rows_of(Path(str(indices_file)), len(shards), source)
     arguments |= {**found, "threads": choosing.threads}
-    joined = {} if choice is None else choice.joined
-    _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, joined=joined)
+    more = {} if choice is None else choice.more(rows)
+    _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, more=more)
 
 
 def _refuse_both(indices_file: Path | None, by: list[str] | None) -> None:
@@ -300,7 +300,7 @@ def _write(
     *,
     dry_run: bool,
     as_json: bool,
-    joined: dict[str, Any],
+    more: dict[str, Any],
 ) -> None:
     """Write rows and say what was written, or what would be."""
     import dsdm
@@ -308,11 +308,11 @@ def _write(
     where = source[0] if len(source) == 1 else source
     if dry_run:
         planned = dsdm.plan(where, rows, out, **arguments)
-        say_json(asdict(planned) | joined) if as_json else say(*str(planned).split("\n"))
+        say_json(asdict(planned) | more) if as_json else say(*str(planned).split("\n"))
         return
     with noted():
         written = dsdm.materialize(where, rows, out, **arguments)
-    say_json(asdict(written) | joined) if as_json else say(written)
+    say_json(asdict(written) | more) if as_json else say(written)
 
 
 def _row_tokens_given(row_tokens: int | None) -> int:

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any, NoReturn, TextIO
 
 import typer
@@ -33,7 +34,7 @@ def say(*lines: object, err: bool = False) -> None:
 def say_json(told: Mapping[str, Any]) -> None:
     """Print what was done as one object of JSON, in which nothing acts on the terminal either.
 
-    A float that JSON has no number for is its text.
+    Numbers have all of their digits. A float that JSON has no number for is its text: nan, inf or -inf.
     """
     say(*json.dumps(_as_json(told), indent=2).split("\n"))
 
@@ -43,6 +44,8 @@ def _as_json(value: Any) -> Any:
         return {"null" if name is None else str(name): _as_json(of) for name, of in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
+    if isinstance(value, Number) and hasattr(value, "item"):  # one of numpy, which is not imported for this
+        value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return value if value is None or isinstance(value, str | int) else str(value)

@@ -1,6 +1,8 @@
 """As many whole rows as a number of tokens has room for, by the lengths that the rows have."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dsdm.cli.options.size import Size
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from dsdm import Selection
     from dsdm.dataset import Shards
 
 # Rows whose lengths are looked at first.
@@ -30,8 +33,8 @@ class Lengths:
         import pyarrow as pa
 
         choose = (
-            "name the column of lists of tokens by --tokens-column, or where all rows have the same number of tokens, "
-            "say it by --row-tokens"
+            "name the column of lists of tokens by --tokens-column, or a column of whole numbers that tell how many "
+            "tokens rows have by --lengths, or where all rows have the same number of tokens, say it by --row-tokens"
         )
         if column not in shards.column_names or not len(shards):
             message = (
@@ -42,7 +45,16 @@ class Lengths:
         kind = shards.schema.field(column).type
         lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
         if not any(check(kind) for check in lists):
-            message = f"--tokens needs lists in the column {column!r}, and it holds {kind}; {choose}"
+            message = f"--tokens needs lists in the column {column!r}, and it holds {kind}; "
+            if pa.types.is_integer(kind):
+                message += (
+                    f"if these tell how many tokens each row has, say --lengths {shlex.quote(column)} and no "
+                    "--tokens-column"
+                )
+            elif any(check(kind) for check in (pa.types.is_string, pa.types.is_large_string)):
+                message += f"--lengths {shlex.quote(column)} counts the bytes of its texts as tokens; else {choose}"
+            else:
+                message += choose
             raise ValueError(message)
         self.of_rows = shards.lengths(column)
         self.fixed = self.of_rows.fixed
@@ -56,8 +68,10 @@ def too_few(tokens: int, rows: int, there: int) -> ValueError:
     )
 
 
-def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]"], lengths: Lengths) -> int:
-    """Return how many of the first of ranked rows have at most so many tokens together.
+def rows_within(
+    tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]"], lengths: Lengths
+) -> tuple[int, int]:
+    """Return how many of the first of ranked rows have at most so many tokens together, and these tokens.
 
     ``rank(k)`` gives the first `k` rows, for `k` up to `most`. More of them are looked at until they are enough.
 
@@ -80,14 +94,15 @@ def rows_within(tokens: int, most: int, rank: Callable[[int], "NDArray[np.int64]
         known = ranked
         total = int(ends[-1]) if len(ends) else 0
         if total > tokens:
-            return int(np.searchsorted(ends, tokens, side="right"))
+            rows = int(np.searchsorted(ends, tokens, side="right"))
+            return rows, int(ends[rows - 1]) if rows else 0
         if wanted == most:
             break
         guess = wanted * tokens // total + wanted // 16 if total else 0
         wanted = min(most, max(2 * wanted, guess + 1))
     if total < tokens:
         raise too_few(tokens, most, total)
-    return most
+    return most, total
 
 
 def sized_by(size: Size, row_tokens: Callable[[], int], lengths: Lengths | None, *, by_rule: bool) -> dict[str, Any]:
@@ -103,3 +118,67 @@ def sized_by(size: Size, row_tokens: Callable[[], int], lengths: Lengths | None,
     if lengths is None or lengths.fixed is not None:
         return {"k": size.tokens // (row_tokens() if lengths is None else lengths.fixed or row_tokens())}
     return {"tokens": size.tokens, "lengths": lengths.of_rows}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a number of tokens counts: of rows, by a column, a file or a number."""
+
+    by: str
+    """``"list items"``, ``"text bytes"``, ``"bytes"``, ``"numbers"`` or ``"row tokens"``."""
+    name: str | None
+    """The column or the file, as the command was told it."""
+    each: int | None = None
+    """Those of every row, where all have as many."""
+    drawn: int | None = None
+    """Those of the rows, where they were drawn one by one."""
+
+    def tokens(self, found: "Selection") -> int:
+        """Return the tokens of the chosen rows."""
+        known = found.tokens if self.drawn is None else self.drawn
+        return len(found) * (self.each or 0) if known is None else known
+
+    def told(self, found: "Selection") -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {"tokens": self.tokens(found), "by": self.by, "in": self.name}
+
+    def __str__(self) -> str:
+        """Return it as the end of a sentence."""
+        ways = {
+            "list items": f"as the items of the lists in {self.name}",
+            "text bytes": f"as the bytes of the texts in {self.name}",
+            "bytes": f"as the bytes in {self.name}",
+            "numbers": f"by the numbers in {self.name}",
+            "row tokens": f"as {self.each:,} for each row (--row-tokens)" if self.each is not None else "",
+        }
+        return f"counted {ways[self.by]}"
+
+
+def counted_by(
+    size: Size, arguments: Mapping[str, Any], named: str | None, lengths: Lengths | None, row_tokens: int | None
+) -> Counted | None:
+    """Return what a number of tokens counts; None where none was asked for.
+
+    `named` is ``--lengths``, and `arguments` are those of :func:`dsdm.choose`, with the lengths that it means.
+    """
+    import pyarrow as pa
+
+    if named is not None:
+        kind = getattr(arguments.get("lengths"), "type", None)
+        return Counted("numbers" if kind is None else _unit(kind), named)
+    if size.tokens is None:
+        return None
+    if lengths is None:
+        return Counted("row tokens", None, row_tokens)
+    return Counted(_unit(pa.list_(pa.null())), lengths.of_rows.column, lengths.fixed)
+
+
+def _unit(kind: Any) -> str:
+    """Return what the length of a value of a type is."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(kind):
+        return "numbers"
+    if any(check(kind) for check in (pa.types.is_string, pa.types.is_large_string)):
+        return "text bytes"
+    return "bytes" if any(check(kind) for check in (pa.types.is_binary, pa.types.is_large_binary)) else "list items"

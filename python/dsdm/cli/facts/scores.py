@@ -45,14 +45,20 @@ class Moments:
 def facts(scores: "Scores") -> dict[str, Any]:
     """Return what the vector holds, in one pass.
 
-    Quantiles are exact up to 1,048,576 rows, and beyond that those of so many rows, evenly spaced: `sampled` of them.
+    The range of whole numbers is exact, and all else is computed in float64. Quantiles are exact up to 1,048,576 rows,
+    and beyond that those of so many rows, evenly spaced: `sampled` of them.
     """
     rows = len(scores)
     moments = Moments()
     stride = -(-rows // _SAMPLE) if rows else 1
-    sampled = []
+    sampled: list[NDArray[np.float64]] = []
+    ends: list[int] = []
     for start in range(0, rows, _BLOCK):
-        block = _as_float(scores[start : min(start + _BLOCK, rows)])
+        values = scores[start : min(start + _BLOCK, rows)]
+        block = _as_float(values)
+        if values.dtype.kind in "iu":
+            ends += [int(values.min()), int(values.max())]
+            ends = [min(ends), max(ends)]
         with np.errstate(invalid="ignore", over="ignore"):
             moments.add(block)
         sampled.append(block[-start % stride :: stride].copy())
@@ -61,7 +67,8 @@ def facts(scores: "Scores") -> dict[str, Any]:
     found |= {name: value for name, value in taken.items() if value is not None}
     found |= {"dtype": str(scores.dtype), "rows": rows, "nan": moments.nan}
     if moments.count:
-        found |= {"smallest": moments.smallest, "largest": moments.largest, "mean": moments.mean}
+        smallest, largest = ends or (moments.smallest, moments.largest)
+        found |= {"smallest": smallest, "largest": largest, "mean": moments.mean}
         found["std"] = math.sqrt(moments.squares / moments.count)
         sample = np.concatenate(sampled)
         valid = sample[~np.isnan(sample)]

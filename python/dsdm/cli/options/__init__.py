@@ -270,5 +270,11 @@ Threads = Annotated[
         help="Threads to use; else $DSDM_NUM_THREADS, else all that the process may use.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print what was done, or found, as one object of JSON.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print what was done, or found, as one object of JSON. Errors are text on stderr, and nothing is printed.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

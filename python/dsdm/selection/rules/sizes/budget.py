@@ -45,6 +45,11 @@ class FirstLengths(LazyLengths):
         """Where they lie."""
         return getattr(self._lengths, "origin", None)
 
+    @property
+    def type(self) -> Any:
+        """Of the values that have these lengths, where that is known."""
+        return getattr(self._lengths, "type", None)
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return self._n
