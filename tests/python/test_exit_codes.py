@@ -23,6 +23,35 @@ def _files(tmp_path):
     (tmp_path / "taken" / "mine.txt").write_text("mine")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["indices", "s.npy", "-o", "o.npy", "-k", 3, "-k", 3], "-k"),
+        (["indices", "s.npy", "-o", "o.npy", "-k", 3, "--count", 4], "--count"),
+        (["indices", "s.npy", "-o", "o.npy", "--min-score", 3, "--min-score=2"], "--min-score"),
+        (["materialize", "c.parquet", "o", "--by", "s.npy", "-k", 1, "--exclude", "a", "--exclude", "b"], "--exclude"),
+        (["materialize", "c.parquet", "o", "--by", "s.npy", "-k", 1, "--only", "a", "--only", "b"], "--only"),
+        (["bench", "rules", "--rows", 2_000, "--rows", 3_000], "--rows"),
+    ],
+)
+def test_of_two_values_none_is_guessed(run, tmp_path, arguments, named):
+    code, _, errors = run(*arguments)
+    said = " ".join(errors.split())
+    assert code == 2
+    assert re.search(rf"{named}\b.* is given more than once; give it once", said)
+    assert ("union" in said) == (named in ("--exclude", "--only"))
+    assert not (tmp_path / "o.npy").exists()
+
+
+def test_what_may_be_said_twice_may_be(run):
+    code, said, _ = run("scores", "s.npy", "--json", "--json")
+    assert (code, said[0]) == (0, "{")
+    code, _, errors = run("materialize", "c.parquet", "o", "--by", "s.npy", "--by", "s.npy", "-k", 3)
+    assert (code, "scores of 20 rows" in errors or "20" in errors) == (1, True)
+    code, _, errors = run("indices", "s.npy", "-o", "o.npy", "--tokens", "2.5", "--row-tokens", 1)
+    assert (code, "--tokens is '2.5', which is no whole number" in " ".join(errors.split())) == (2, True)
+
+
 def test_they_are_told_in_both_places(run):
     code, said, _ = run("--help")
     guide = (ROOT / "docs" / "guide" / "command-line.md").read_text("utf-8")

@@ -49,7 +49,6 @@ INSTEAD |= {name: [name] for name in ("--min-score", "--max-score")}
 LARGE = {str(2**63), str(2**70)}
 BOUNDS = {"1.5", "inf", "1e400", "1e999999999", str(-(2**70))} | LARGE
 GOOD = {
-    "--tokens": {"1.5"},
     "--row-tokens": LARGE,
     "--temperature": {"1.5"} | LARGE,
     "--max-shard-size": {"1.5"},
@@ -97,6 +96,8 @@ def test_an_option_that_cannot_be_is_named(run, tmp_path, command, names):
     good = GOOD_OF.get((command, option), GOOD.get(option, set()))
     if option == "--count" or option in INSTEAD:
         base = base[: base.index("-k")]
+    elif option in base:  # once is enough, as it must be
+        base = base[: base.index(option)] + base[base.index(option) + 2 :]
     for text in TEXTS:
         code, _, errors = run(*base, *INSTEAD.get(option, [option]), text)
         said = " ".join(errors.split())

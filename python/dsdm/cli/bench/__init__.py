@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from dsdm.cli.bench import gather, rules, select, whole
+from dsdm.cli.options.help import Grouped
 
 _DEFAULT = "select"
 
@@ -42,7 +43,7 @@ def bench() -> None:
     """
 
 
-app.command()(select.select)
-app.command()(gather.gather)
-app.command()(rules.rules)
-app.command()(whole.whole)
+app.command(cls=Grouped)(select.select)
+app.command(cls=Grouped)(gather.gather)
+app.command(cls=Grouped)(rules.rules)
+app.command(cls=Grouped)(whole.whole)

@@ -61,4 +61,7 @@ def _whole(text: str) -> int:
     if number >= _MOST:
         message = f"--tokens is {text!r}; it must be below 2^63"
         raise typer.BadParameter(message)
+    if number != number.to_integral_value():
+        message = f"--tokens is {text!r}, which is no whole number; 2.5B, say, is 2,500,000,000"
+        raise typer.BadParameter(message)
     return int(number)
