@@ -110,9 +110,6 @@ def test_nulls_dictionaries_lines_and_types():
     wide = pa.array([2**64 - 1 - row for row in range(N)], pa.uint64())
     pq.write_table(TABLE.set_column(0, "id", wide), "wide.parquet")
     dsdm.materialize("wide.parquet", dsdm.choose(write({"id": wide.dictionary_encode()}, "v.parquet"), k=5), "wide")
-    # Numbers here and texts there are no one key.
-    mixed = write({"id": TABLE["id"].cast(pa.string())}, "u.parquet")
-    dsdm.materialize("c.parquet", dsdm.choose(mixed, k=5), "mixed")
     lines = "".join(json.dumps({"id": 3 * (N - row), "score": row}) + "\n" for row in range(N))
     Path("s.jsonl").write_text(lines)
     with pytest.raises(ValueError, match="'id' has 210000 in row 0, and the rows have 0 there"):

@@ -36,6 +36,8 @@ class Source:
     """The dataset whose rows they are, if they are not read from files."""
     places: tuple[str, ...] = ()
     """The directories and globs that the files were found by: what is written there would be read with them."""
+    all_columns: bool = True
+    """Whether they have all columns of what they are read from."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what opens the same rows in another process: files by their names, a table by its rows."""
@@ -56,6 +58,7 @@ class Source:
             self.corpus.io,
             self.corpus.missing,
             self.corpus.constants,
+            self.all_columns,
         )
 
     def __len__(self) -> int:
@@ -110,7 +113,7 @@ def open_source(
         how: dict[str, Any] = {"threads": threads, "io": io, "schema": schema, "constants": added}
         with opening(shown=progress) as on_progress:
             corpus = Corpus.open(files, columns=columns, progress=on_progress, **how)
-        return Source(corpus, None, files, label, places=places)
+        return Source(corpus, None, files, label, places=places, all_columns=columns is None)
     for name, given in (("sort", sort), ("partial", partial or None)):
         if given is not None:
             message = f"{name}={given!r} is for directories and globs, and these rows are opened already; leave it out"
@@ -167,7 +170,9 @@ def _open_opened(source: Any, columns: list[str] | None) -> Source:
     """Return rows that are in memory, or were opened before."""
     opened = getattr(source, "_source", source)
     if isinstance(opened, Source):
-        return opened if columns is None else replace(opened, corpus=opened.corpus.select(columns), dataset=None)
+        if columns is None:
+            return opened
+        return replace(opened, corpus=opened.corpus.select(columns), dataset=None, all_columns=False)
     return _open_table(source, columns)
 
 
@@ -182,6 +187,7 @@ def _again_from_files(
     io: str,
     schema_of_files: str = "same",
     constants: list[HiveColumn] | None = None,
+    all_columns: bool = True,  # noqa: FBT001, FBT002 - as pickle gives it
 ) -> Source:
     """Open the files of a source that was pickled, if they are still the same."""
     check_files(pinned)
@@ -191,7 +197,8 @@ def _again_from_files(
     check_files(pinned)
     corpus.check_named()
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    return Source(corpus.rename(schema.names, metadata), mapping, files, label, places=places)
+    renamed = corpus.rename(schema.names, metadata)
+    return Source(renamed, mapping, files, label, places=places, all_columns=all_columns)
 
 
 def _again_from_table(table: "pa.Table", mapping: NDArray[np.int64] | None, label: str) -> Source:
@@ -211,7 +218,7 @@ def _open_table(source: Any, columns: list[str] | None) -> Source:
     if loaded is not None and isinstance(source, loaded.Dataset):
         return _open_dataset(source, columns)
     if hasattr(source, "__arrow_c_stream__"):
-        return Source(_corpus_of(source, columns))
+        return Source(_corpus_of(source, columns), all_columns=columns is None)
     message = (
         "rows are read from a directory, a glob, a list of .arrow, .parquet or .jsonl files, a datasets.Dataset or a "
         f"pyarrow.Table, and not from {_kind_of(source)}"
@@ -273,11 +280,11 @@ def _open_dataset(dataset: "datasets.Dataset", columns: list[str] | None) -> Sou
         # The table of a lazy dataset is a corpus itself.
         corpus = data.corpus if columns is None else data.corpus.select(columns)
         rows = data.in_corpus(mapping)
-        return Source(corpus, rows, data.files, "dataset", _chosen(dataset, columns), data.places)
+        return Source(corpus, rows, data.files, "dataset", _chosen(dataset, columns), data.places, columns is None)
     features = json.dumps({"info": {"features": dataset.features.to_dict()}})
     metadata = {**(data.schema.metadata or {}), b"huggingface": features.encode()}
     corpus = _corpus_of(data.table.replace_schema_metadata(metadata), columns)
-    return Source(corpus, mapping, files, "dataset", _chosen(dataset, columns))
+    return Source(corpus, mapping, files, "dataset", _chosen(dataset, columns), all_columns=columns is None)
 
 
 def blocks_of(table: Any) -> list[Any]:

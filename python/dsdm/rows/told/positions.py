@@ -1,6 +1,7 @@
 """Scores that are taken by position, held against the ids that they and the rows have."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, Scores
+from dsdm.errors import FormatError
 from dsdm.rows.request import Request, told_selection
-from dsdm.selection.ids.position import refuse_other_order
+from dsdm.rows.sources import Source, open_source
+from dsdm.selection.ids.position import Beside, Rows, column_alone, refuse_other_order
 from dsdm.selection.record.provenance import files_of_scores
 from dsdm.selection.told import BY_POSITION, KNOWN, ON
 
@@ -23,34 +26,80 @@ def check_positions(request: Request) -> None:
         With the column, the first row where ids differ, and both ids.
 
     """
-    source, threads = request.source, request.arguments.threads
+    _check(request.source, request.arguments.source, _by_position(request), request.arguments.threads)
+
+
+def _check(source: Source, given: Any, besides: Iterator[Beside], threads: int | None) -> None:
+    """Compare the columns beside scores with those of the rows: of each list of files once."""
+    of_values: dict[tuple[str, ...], frozenset[str]] = {}
+    for beside in besides:
+        of_values[beside.files] = of_values.get(beside.files, frozenset()) | beside.of_values
+    own = tuple(map(os.path.realpath, source.files)) if _is_as_in_files(source) else ()
+    rows: Rows | None = None
+    for files, names in of_values.items():
+        # What lies in the files of the rows themselves lies as they do.
+        if tuple(map(os.path.realpath, files)) == own:
+            continue
+        rows = rows or _rows(source, given, threads)
+        # Of a file that is not there nothing is compared, which is said.
+        with contextlib.suppress(FileNotFoundError):
+            refuse_other_order(Beside(files, names), rows, threads)
+
+
+def _is_as_in_files(source: Source) -> bool:
+    """Return whether the rows are those of files, in their order."""
+    return bool(source.files) and source.dataset is None and source.mapping is None
+
+
+def _rows(source: Source, given: Any, threads: int | None) -> Rows:
+    """Return the rows with all of their columns, also with those of files and tables that were not opened."""
+    source = source if source.all_columns else _with_all_columns(source, given, threads)
+    corpus, missing, constants = source.corpus, source.corpus.missing, source.corpus.constants
+    whole: Corpus | None = corpus
+    if not source.all_columns and _may_be_opened(source):
+        try:
+            whole = Corpus.open(source.files, threads=threads, schema=missing, constants=constants)
+        except FormatError:  # one of the others cannot be opened
+            whole = None
 
     def column(name: str) -> tuple[Corpus, NDArray[np.int64] | None] | None:
-        found = source.corpus.select([name]) if name in source.corpus.schema.names else None
-        # Of files, the columns that are not written can be read all the same.
-        if found is None and request.layout.columns is not None and source.files and source.dataset is None:
-            try:
-                found = Corpus.open(
-                    source.files,
-                    columns=[name],
-                    threads=threads,
-                    schema=source.corpus.missing,
-                    constants=source.corpus.constants,
-                )
-            except ValueError:  # these files were opened: they have no such column, or of no one type
-                return None
+        there = corpus if name in corpus.schema.names else whole
+        if there is not None:
+            return (there.select([name]), source.mapping) if name in there.schema.names else None
+        found = column_alone(source.files, name, threads, missing, constants)
         return None if found is None else (found, source.mapping)
 
-    for scores in _by_position(request):
-        refuse_other_order(scores, len(source), column, threads)
+    return Rows(len(source), None if whole is None else whole.schema, column)
 
 
-def _by_position(request: Request) -> Iterator[Any]:
+def _may_be_opened(source: Source) -> bool:
+    return bool(source.files) and source.dataset is None
+
+
+def _with_all_columns(source: Source, given: Any, threads: int | None) -> Source:
+    """Return the rows of what was given, of which some columns were opened, with all: of what is not read by that."""
+    is_named = isinstance(given, str | bytes | os.PathLike | list | tuple)
+    if is_named or hasattr(given, "read_next_batch"):
+        return source
+    # Columns that cannot be opened are compared with nothing, as none of the files has their names.
+    with contextlib.suppress(ValueError, TypeError):
+        return open_source(given, None, threads)
+    return source
+
+
+def _by_position(request: Request) -> Iterator[Beside]:
     """Yield what is taken by position: what chose the rows, as it is told, and scores of files."""
     told = told_selection(request.arguments)
     if told is not None and told.get("by") in KNOWN[1:] and told.get(ON) is None and not told.get(BY_POSITION):
-        # Of a file that is not there nothing is compared, which is said.
         with contextlib.suppress(FileNotFoundError):
-            yield {**told, "scores": files_of_scores(told, None)}
+            column = (told.get("reading") or {}).get("column")
+            yield _beside(files_of_scores(told, None), column)
     given = request.arguments.scores
-    yield from (one for one in (given.values() if isinstance(given, Mapping) else [given]) if isinstance(one, Scores))
+    for scores in given.values() if isinstance(given, Mapping) else [given]:
+        opened = scores.opened_as() if isinstance(scores, Scores) else None
+        if opened is not None:
+            yield _beside(opened[0], opened[1].get("column"))
+
+
+def _beside(files: Any, column: Any) -> Beside:
+    return Beside(tuple(map(str, files)), frozenset() if column is None else frozenset([str(column)]))

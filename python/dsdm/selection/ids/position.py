@@ -1,22 +1,25 @@
 """Whether scores that are taken by position lie in the order of the rows: by a column that both have.
 
-A file of scores often names the rows that they are of. Where a column of it is one of the rows as well, and its name is
-that of a key, such as ``id``, all of its values are compared, block by block; where no name is, the texts in both, such
-as ``text``, at both ends and evenly between.
+A file of scores often names the rows that they are of. Where a column of it, or a field of structs, is one of the rows
+as well, and its name is that of a key, such as ``id`` or ``meta.id``, all of its values are compared, block by block;
+where no name is, the texts in both, such as ``text``, at both ends and evenly between. A key of which the values cannot
+be compared is refused: nothing tells then that the scores are those of the rows.
 """
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import Corpus, Scores, fields_named
+from dsdm._native import Corpus, fields_named
 from dsdm.errors import FormatError, SchemaError
 from dsdm.selection.columns import is_table
-from dsdm.selection.rules.groups.values import decoded
+from dsdm.selection.fields import Field
+from dsdm.selection.ids.alike import as_plain, common, first_other, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,42 +35,199 @@ _BLOCK = 1 << 16
 _SAMPLE = 1 << 12
 """Texts that are compared at each end, and between them."""
 
-Column = Callable[[str], "tuple[Corpus, NDArray[np.int64] | None] | None"]
-"""Gives a column of the rows by its name, with the row of the files that each row is; None where there is none."""
+_USUAL = ("id", "_id", "ID", "doc_id", "docid", "docno", "uid", "uuid", "guid", "key", "index", "hash", "sha256", "url")
+"""Names that are looked for where the columns of neither side can all be opened, so that no other is known."""
+
+_Way = tuple[str, ...]
 
 
-def refuse_other_order(scores: Any, rows: int, column: Column, threads: int | None = None) -> None:
-    """Fail where scores in a file are beside ids of other rows than those at their positions.
+@dataclass(frozen=True)
+class Rows:
+    """The rows that scores are held against."""
 
-    `scores` are a vector as it was opened, or what a record tells of one: its files and how they are read.
+    count: int
+    schema: "pa.Schema | None"
+    """All columns that they have; None where some of them cannot be opened, so that it is not known which there are."""
+    column: Callable[[str], "tuple[Corpus, NDArray[np.int64] | None] | None"]
+    """Gives a column by its name, with the row of the files that each row is; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Files with a score, a group or a length in each row, and perhaps with columns that name these rows."""
+
+    files: tuple[str, ...]
+    of_values: frozenset[str] = frozenset()
+    """The columns in which the values themselves lie, which are not compared."""
+
+
+def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -> None:
+    """Fail where scores in files are beside ids of other rows than those at their positions.
 
     Raises
     ------
     ValueError
-        With the first row where they differ, both values, and how to join them.
+        With the first row where they differ, both values, and how to join them; for ids that cannot be compared, with
+        both types.
+    SchemaError
+        For ids that cannot be read.
 
     """
-    placed = _placed(scores)
-    if placed is None or not all(map(is_table, placed[0])):
+    if not beside.files or not all(map(is_table, beside.files)):
         return
-    files, of_scores = placed
-    try:
-        beside = Corpus.open(files, threads=threads, schema="union")
-    except (FormatError, SchemaError) as error:
-        # One column of them could be read; the others are no rows.
-        logger.info("%s: its columns are not compared with those of the rows: %s", files[0], error)
-        return
-    if len(beside) < rows:
+    side = _Side(beside, threads)
+    if side.whole is not None and len(side.whole) < rows.count:
         return  # which those refuse who look at the number of scores
-    own = {way[0] for _, way in fields_named(beside.schema, of_scores)} if of_scores is not None else set()
-    kinds = {field.name: _kind(field.type) for field in beside.schema if field.name not in own}
-    named = [name for name, kind in kinds.items() if kind is not None]
-    shared = {name: found for name in named if (found := column(name)) is not None}
-    shared = {name: found for name, found in shared.items() if _kind(found[0].schema.field(0).type) == kinds[name]}
-    keys = [name for name in shared if looks_like_a_key(name)]
-    for name in keys or [name for name in shared if kinds[name] == "text"]:
-        blocks = _blocks(rows) if keys else _samples(rows)
-        _compare(files[0], name, beside.select([name]), shared[name], blocks, threads)
+    names = _names(side.whole, rows.schema)
+    pairs = [pair for name in names for pair in _pairs(name, side, rows)]
+    keys = [pair for pair in pairs if looks_like_a_key(pair.name)]
+    for pair in keys or [pair for pair in pairs if pair.is_text]:
+        _compare(side, pair, _blocks(rows.count) if keys else _samples(rows.count), threads)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A column, or a field of structs, that both sides have."""
+
+    there: Field
+    here: Field
+    mapping: NDArray[np.int64] | None
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.there.way)
+
+    @property
+    def is_text(self) -> bool:
+        import pyarrow as pa
+
+        return plain(self.there.type) == plain(self.here.type) == pa.large_string()
+
+
+class _Side:
+    """The files of scores, opened whole where all of their columns can be."""
+
+    def __init__(self, beside: Beside, threads: int | None) -> None:
+        self.files, self._of_values, self._threads = list(beside.files), beside.of_values, threads
+        self.whole: Corpus | None = None
+        try:
+            self.whole = Corpus.open(self.files, threads=threads, schema="union")
+        except (FormatError, SchemaError) as error:
+            logger.info("%s: its columns are opened one by one, as one of them cannot be: %s", self.files[0], error)
+
+    def column(self, name: str) -> Corpus | None:
+        """Return a column; None where there is none."""
+        if self.whole is not None:
+            return self.whole.select([name]) if name in self.whole.schema.names else None
+        return column_alone(self.files, name, self._threads, schema="union")
+
+    def are_values(self, corpus: Corpus, way: _Way) -> bool:
+        """Return whether a column has the scores themselves, or is within what has them."""
+        own = [tuple(found) for name in self._of_values for _, found in fields_named(corpus.schema, name)]
+        return any(way[: len(one)] == one[: len(way)] for one in own)
+
+
+def column_alone(
+    files: Sequence[str], name: str, threads: int | None, schema: str, constants: Any = None
+) -> Corpus | None:
+    """Open one column of files, of which others may be such as cannot be opened; None where there is none.
+
+    Raises
+    ------
+    SchemaError, FormatError
+        For a column that cannot be opened.
+
+    """
+    try:
+        return Corpus.open(files, columns=[name], threads=threads, schema=schema, constants=constants)
+    except (FormatError, SchemaError):
+        raise
+    except ValueError:  # there is no such column
+        return None
+
+
+def _names(whole: Corpus | None, schema: "pa.Schema | None") -> list[str]:
+    """Return the columns that both may have: those that are known of either."""
+    known = [names.names for names in (None if whole is None else whole.schema, schema) if names is not None]
+    if not known:
+        return list(_USUAL)
+    return [name for name in known[0] if all(name in names for names in known)]
+
+
+def _pairs(name: str, side: _Side, rows: Rows) -> Iterator[_Pair]:
+    """Yield what both sides have of a column: itself, or the fields of its structs."""
+    try:
+        there = side.column(name)
+        found = None if there is None else rows.column(name)
+    except (FormatError, SchemaError) as error:
+        if not looks_like_a_key(name):
+            return
+        message = f"{error}; so whether by position scores are those of the rows cannot be found out: {_how(name)}"
+        raise SchemaError(message) from error
+    if there is None or found is None or len(there) < rows.count:
+        return
+    here, mapping = found
+    kinds = [dict(_leaves((name,), corpus.schema.field(0).type)) for corpus in (there, here)]
+    ways = [way for way in kinds[0] if not side.are_values(there, way)]
+    pairs = [_Pair(Field(there, way), Field(here, way), mapping) for way in ways if way in kinds[1]]
+    if not pairs and ways and looks_like_a_key(name) and ((name,) in kinds[0]) != ((name,) in kinds[1]):
+        raise _of_types(side.files[0], name, there.schema.field(0).type, here.schema.field(0).type)
+    yield from (pair for pair in pairs if _may_name_rows(pair.there.type) and _may_name_rows(pair.here.type))
+
+
+def _leaves(way: _Way, kind: "pa.DataType") -> Iterator[tuple[_Way, "pa.DataType"]]:
+    """Yield the fields of structs that are no structs, with the way to them; or a column that is none."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(kind):
+        yield way, kind
+        return
+    names = [kind.field(at).name for at in range(kind.num_fields)]
+    for at, name in enumerate(names):
+        if names.count(name) == 1:
+            yield from _leaves((*way, name), kind.field(at).type)
+
+
+def _may_name_rows(kind: "pa.DataType") -> bool:
+    """Return whether values of a type can be those of a key: no lists, such as ``input_ids``, and no yes and no."""
+    import pyarrow as pa
+
+    kind = plain(kind)
+    return not (pa.types.is_nested(kind) or pa.types.is_boolean(kind))
+
+
+def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], threads: int | None) -> None:
+    kind = common(pair.there.type, pair.here.type)
+    for block in blocks:
+        of_scores = kind and as_plain(pair.there.take(block, threads), kind)
+        mapped = block if pair.mapping is None else pair.mapping[block]
+        of_rows = kind and as_plain(pair.here.take(mapped, threads), kind)
+        if of_scores is None or of_rows is None:
+            raise _of_types(side.files[0], pair.name, pair.there.type, pair.here.type)
+        at = first_other(of_scores, of_rows)
+        if at is None:
+            continue
+        message = (
+            f"{side.files[0]}: its column {pair.name!r} has {_shown(of_scores[at])} in row {block[at]:,}, and the rows "
+            f"have {_shown(of_rows[at])} there, so that by position scores would be those of other rows; "
+            f"{_how(pair.name)}"
+        )
+        raise ValueError(message)
+
+
+def _of_types(file: str, name: str, there: "pa.DataType", here: "pa.DataType") -> ValueError:
+    message = (
+        f"{file}: its column {name!r} is {there}, and that of the rows {here}, so that whether by position scores are "
+        f"those of the rows cannot be compared; write both as one type: {_how(name)}"
+    )
+    return ValueError(message)
+
+
+def _how(name: str) -> str:
+    return (
+        f"join them by dsdm.align(scores, corpus, on={name!r}), or where they lie as the rows do, give "
+        "numpy.asarray(scores)"
+    )
 
 
 def looks_like_a_key(name: str) -> bool:
@@ -77,28 +237,6 @@ def looks_like_a_key(name: str) -> bool:
     [True, True, True, True, False, False, True]
     """
     return _KEY.search(_CAPITAL.sub("_", name).lower()) is not None
-
-
-def _placed(scores: Any) -> tuple[list[str], str | None] | None:
-    """Return the files of scores, in their order, and the column in them; None for others."""
-    if isinstance(scores, Scores):
-        opened = scores.opened_as()
-        return None if opened is None else ([str(file) for file in opened[0]], opened[1].get("column"))
-    if not isinstance(scores, Mapping):
-        return None
-    column = (scores.get("reading") or {}).get("column")
-    return list(map(str, scores["scores"])), column
-
-
-def _kind(kind: "pa.DataType") -> str | None:
-    """Return whether a type has whole numbers or texts; None for others."""
-    import pyarrow as pa
-
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if pa.types.is_integer(kind):
-        return "number"
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return "text" if is_text else None
 
 
 def _blocks(rows: int) -> Iterator[NDArray[np.int64]]:
@@ -114,56 +252,7 @@ def _samples(rows: int) -> Iterator[NDArray[np.int64]]:
     yield np.arange(max(0, rows - _SAMPLE), rows, dtype=np.int64)
 
 
-def _compare(
-    path: str,
-    name: str,
-    beside: Corpus,
-    there: tuple[Corpus, NDArray[np.int64] | None],
-    blocks: Iterator[NDArray[np.int64]],
-    threads: int | None,
-) -> None:
-    corpus, mapping = there
-    kind = _common(beside.schema.field(0).type, corpus.schema.field(0).type)
-    for block in blocks:
-        of_scores = _values(beside, block, kind, threads)
-        of_rows = _values(corpus, block if mapping is None else mapping[block], kind, threads)
-        at = _first_other(of_scores, of_rows)
-        if at is None:
-            continue
-        message = (
-            f"{path}: its column {name!r} has {_shown(of_scores[at])} in row {block[at]:,}, and the rows have "
-            f"{_shown(of_rows[at])} there, so that by position scores would be those of other rows; join them "
-            f"by dsdm.align(scores, corpus, on={name!r}), or where they lie as the rows do, give numpy.asarray(scores)"
-        )
-        raise ValueError(message)
-
-
-def _common(one: "pa.DataType", other: "pa.DataType") -> "pa.DataType":
-    """Return the type in which values of two types are compared, both of which are whole numbers, or both texts."""
-    import pyarrow as pa
-
-    if _kind(one) == "text":
-        return pa.large_string()
-    plain = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in (one, other)]
-    # Of numbers below 0 and numbers of 2^63 and more, decimals have room for all.
-    return pa.decimal128(20) if pa.uint64() in plain else pa.int64()
-
-
-def _values(corpus: Corpus, rows: NDArray[np.int64], kind: "pa.DataType", threads: int | None) -> "pa.Array":
-    return decoded(corpus.take(rows, threads=threads).column(0)).cast(kind)
-
-
 def _shown(value: Any) -> str:
     """Return a value as a message has it: a decimal as the whole number that it is."""
     found = value.as_py()
     return str(found) if found is None or not isinstance(found, str) else f"{found!r:.100}"
-
-
-def _first_other(values: "pa.Array", others: "pa.Array") -> int | None:
-    """Return the first place where values differ; None where none do. A null equals a null alone."""
-    import pyarrow.compute as pc
-
-    if values.equals(others):
-        return None
-    same = pc.or_(pc.fill_null(pc.equal(values, others), False), pc.and_(values.is_null(), others.is_null()))  # noqa: FBT003 - as Arrow has it
-    return int(pc.index(same, False).as_py())
