@@ -126,7 +126,13 @@ WRONG = {
     "no column": ({1: 0.0}, NUMBERS, {"on": "key"}, ValueError, "key"),
     "on": ({1: 0.0}, NUMBERS, {"on": 3}, TypeError, "on is 3"),
     "nothing": (5, NUMBERS, {}, TypeError, "values are a int; a mapping"),
-    "column": ({1: 0.0}, NUMBERS, {"column": "x"}, ValueError, "column is 'x', which is for files"),
+    "column": (
+        {1: 0.0},
+        NUMBERS,
+        {"column": "x"},
+        ValueError,
+        "column is 'x', which is for files of scores, and values are a dict",
+    ),
 }
 
 
@@ -261,7 +267,7 @@ def test_files_that_are_none(tmp_path):
         with pytest.raises(FileNotFoundError, match=f"there is no such file of scores.*{name}"):
             dsdm.align(tmp_path / name, NUMBERS)
     (tmp_path / "folder.jsonl").mkdir()
-    with pytest.raises(IsADirectoryError, match="this is a directory; name a file of scores"):
+    with pytest.raises(FileNotFoundError, match=r"no \*\.arrow, \*\.parquet or \*\.jsonl files here"):
         dsdm.align(tmp_path / "folder.jsonl", NUMBERS)
     for name in ("s.jsonl.gz", "s.jsonl.zst"):
         (tmp_path / name).write_text(LINE)

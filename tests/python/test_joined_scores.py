@@ -196,7 +196,7 @@ def test_rows_of_another_corpus_are_refused():
 USAGE = [
     (["--by", "s.jsonl", "--on", "id", "--dtype", "float32"], "--on and --dtype do not go together"),
     (["--by", "s.jsonl", "--on", "id", "--rows", "5"], "--on and --rows do not go together"),
-    (["--by", "s.jsonl", "--by", "t.jsonl", "--on", "id"], "--on joins one file, and --by names 2; write them as one"),
+    (["--by", "corpus", "--on", "id", "--sort", "name"], "--on and --sort do not go together"),
     (["--by", "random", "--on", "id"], "--on goes with score files, and none were given"),
     (["--by", "s.jsonl", "--on", "id", "--by-position"], "--on joins scores by their ids, and --by-position does not"),
 ]
@@ -255,7 +255,7 @@ WRONG = [
     ({"ids": {"column": 3}}, "the column 3; a text is needed"),
     ({"reading": {}}, "for 'on' the 'column' of the scores is needed alone"),
     ({"reading": {"column": "score", "key": "x"}}, "for 'on' the 'column' of the scores is needed alone"),
-    ({"scores": ["s.jsonl", "t.jsonl"]}, "there are 2 files of scores, and with 'on' there is one"),
+    ({"scores": []}, "'scores' is \\[\\]; the path of the score file is needed, or a list of them"),
     ({"rows": 5}, "'rows' and 'on' do not go together"),
     ({"by": "top_k"}, "'by' is 'top_k', and scores with 'on' are chosen by 'choose'"),
     ({"by_position": True}, "'by_position' is True; true or false is needed, and no 'on' beside it"),

@@ -109,11 +109,13 @@ class Choice:
             self._seed = seed_of_draw(self.left, self.record())
 
     def _join(self, shards: "Shards", on: str) -> None:
-        self._aligned = found = join(self.what[0], on, self.reading.column, shards, self.given.threads)
+        self._aligned = found = join(self.what, on, self.reading, shards, self.given.threads)
         self._whole = self._candidates = found
-        self._files = [] if found.by_id is None else [found.by_id.file.fields()]
+        if found.by_id is not None:
+            self._files = [file.fields() for file in found.by_id.files]
+            self._paths = list(found.by_id.paths)
         if self.given.nan is opt.Nan.raise_ and self.given.exclude is None and self.ruling.only is None:
-            refuse_missing(self.what[0], on, found)
+            refuse_missing(self.what, on, found)
 
     def more(self, rows: "Selection") -> dict[str, Any]:
         """Return what is printed of the choice beside it: what became of a join by ids, and what tokens counted."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 
-def join(file: str, on: str, column: str | None, shards: "Shards", threads: int | None) -> "Aligned":
-    """Return the scores of a file in the order of the rows.
+def join(files: list[str], on: str, reading: Reading, shards: "Shards", threads: int | None) -> "Aligned":
+    """Return the scores of files in the order of the rows.
 
     `on` is the column of ids, or ``ROWS=SCORES`` with its name in each; one of the rows that is called so goes before.
     """
@@ -20,10 +20,11 @@ def join(file: str, on: str, column: str | None, shards: "Shards", threads: int 
 
     rows, equals, scores = on.partition("=")
     names = (rows, scores) if equals and on not in shards.column_names else on
-    return dsdm.align(file, shards, on=names, column=column, threads=threads)
+    partial = reading.partial
+    return dsdm.align(files, shards, on=names, column=reading.column, threads=threads, partial=partial)
 
 
-def refuse_missing(file: str, on: str, found: "Aligned") -> None:
+def refuse_missing(files: list[str], on: str, found: "Aligned") -> None:
     """Fail where a row has no score.
 
     Raises
@@ -34,8 +35,8 @@ def refuse_missing(file: str, on: str, found: "Aligned") -> None:
     """
     if found.missing:
         message = (
-            f"{file}: {found.missing:,} of {len(found):,} rows have no score by --on {on}, which is NaN; --nan omit "
-            "leaves them out"
+            f"{', '.join(files)}: {found.missing:,} of {len(found):,} rows have no score by --on {on}, which is NaN; "
+            "--nan omit leaves them out"
         )
         raise ValueError(message)
 
@@ -63,7 +64,7 @@ def scores_to_add(
         if not files:
             return None
         joining.check(reading.about(files), "--scores", files)
-        return join(files[0], joining.on, reading.column, shards, threads)
+        return join(files, joining.on, reading, shards, threads)
     found = reading.about(files).open(files) if files else None
     reading.check_used(opened if found is None else [*opened, found])
     if found is None or not joining.by_position:

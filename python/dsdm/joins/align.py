@@ -60,6 +60,7 @@ def align(
     threads: int | None = None,
     schema: Schema = "same",
     hive: bool = False,
+    partial: bool = False,
 ) -> Aligned:
     """Join scores to the rows of a corpus by id.
 
@@ -71,19 +72,22 @@ def align(
     values
         The scores by id, in any order: a mapping from id to score; a pair of arrays of one length, ids and scores; or
         the path of a JSON lines file (``.jsonl``, ``.json``, ``.ndjson``, also with ``.gz`` or ``.zst``), a Parquet or
-        an Arrow file with a column of ids, named as `on` says, and one of scores. Ids in lines are of the type
-        that those of the corpus have: texts that look like dates stay texts.
+        an Arrow file with a column of ids, named as `on` says, and one of scores; a directory or a glob of such
+        files, or a list of these, whose order does not matter. Ids in lines are of the type that those of the corpus
+        have: texts that look like dates stay texts.
     corpus
         Rows as :func:`dsdm.materialize` takes them. Of them, the column of ids is read.
     on
         The column of ids, whole numbers or texts; or a pair, its name in the corpus and its name in the file.
     column
-        The column of scores in a file; needed where it has several besides the ids.
+        The column of scores in the files; needed where these have several besides the ids.
     threads
         How many read the corpus; by default all that the process may run on.
     schema, hive
         Whether files of the corpus may lack columns, and whether the names of its directories hold some; as in
         :func:`dsdm.open_shards`. Whatever they are, each row has an id.
+    partial
+        Whether a directory or glob of scores may lack files that the names of the others tell of (``-00000-of-00002``).
 
     Returns
     -------
@@ -93,8 +97,9 @@ def align(
     Raises
     ------
     ValueError
-        For an id that is there twice or is null, among the scores or in the corpus, with its place; for a whole number
-        beyond 2^53 for a score, and for a line without one.
+        For an id that is there twice or is null, among the scores or in the corpus, with its place, which names both
+        files where there are several; for a file that is given twice; for a whole number beyond 2^53 for a score, and
+        for a line without one.
     TypeError
         For ids of other types, or texts here and numbers there; for scores that are no numbers.
     FormatError
@@ -120,7 +125,7 @@ def align(
     opened = open_source(corpus, [of_rows], threads, schema=schema, hive=hive)
     what = column_of_ids(of_rows)
     kind = kind_of(opened.corpus.schema.field(of_rows).type, what)
-    given = given_by(values, of_scores, column, kind, threads)
+    given = given_by(values, of_scores, column, kind, threads, partial=partial)
     wanted = opened.corpus.take(opened.rows(np.arange(len(opened), dtype=np.int64)), threads=threads).column(of_rows)
     scores, missing, unused = joined(given, wanted, what)
     return Aligned(scores, missing, unused, _by_id(given, of_scores, opened, of_rows))
@@ -148,6 +153,7 @@ def _names(on: Any) -> tuple[str, str]:
 
 def _by_id(given: Given, on: str, source: Source, column: str) -> ById | None:
     """Return where scores and ids lie; None for scores that are in no file."""
-    if given.identity is None or given.column is None:
+    if not given.identities or given.column is None:
         return None
-    return ById(given.identity.path, given.column, on, given.identity, origin_of_column(source, column))
+    paths = [file.path for file in given.identities]
+    return ById(paths, given.column, on, given.identities, origin_of_column(source, column))

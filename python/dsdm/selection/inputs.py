@@ -1,7 +1,7 @@
 """Arguments of selections in the form in which the engine takes them."""
 
 import os
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,13 +19,13 @@ _native.prepare_arrays()
 class ById:
     """Where scores lie that were joined to rows by id, and where both kinds of ids do."""
 
-    path: str
+    paths: Sequence[str]
     column: str
     """Of the scores."""
     on: str
     """The column of ids beside them."""
-    file: _native.FileIdentity
-    """What the file of scores is known by."""
+    files: Sequence[_native.FileIdentity]
+    """What the files of scores are known by."""
     ids: Mapping[str, Any] | None
     """Where the ids of the rows lie; None where that is in no file."""
 

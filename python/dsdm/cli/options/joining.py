@@ -18,7 +18,8 @@ class Joining:
             "--on",
             metavar="COLUMN",
             help="Join scores to the rows by this column of ids, which both have; ROWS=SCORES where each calls it "
-            "otherwise. Scores are a file of JSON lines, Parquet or Arrow; a row without a score has NaN (--nan).",
+            "otherwise. Scores are files of JSON lines, Parquet or Arrow, a directory or a glob of them, in any order; "
+            "a row without a score has NaN (--nan).",
             rich_help_panel="How files are read",
         ),
     ] = None
@@ -44,10 +45,7 @@ class Joining:
             raise typer.BadParameter(message)
         unlike = {name: value for name, value in reading.of_values.items() if name != "column" and value}
         given = [f"--{name}" for name in unlike] + (["--rows"] if rows is not None else [])
-        given += [name for name, value in (("--sort", reading.sort), ("--partial", reading.partial)) if value]
+        given += ["--sort"] if reading.sort else []
         if given:
             message = f"--on and {' and '.join(given)} do not go together; leave one of them out"
-            raise typer.BadParameter(message)
-        if files[1:]:
-            message = f"--on joins one file, and {what} names {len(files)}; write them as one"
             raise typer.BadParameter(message)

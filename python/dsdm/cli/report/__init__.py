@@ -97,7 +97,7 @@ def _opened(asked: Reporting, reading: Reading, joining: Joining) -> dict[str, A
         found = reading.about(asked.corpus).files
         opened["corpus"] = dsdm.open_shards(where, **found, schema="union", hive=asked.hive)
     if asked.scores and joining.on is not None:
-        opened["scores"] = join(asked.scores[0], joining.on, reading.column, opened["corpus"], asked.threads)
+        opened["scores"] = join(asked.scores, joining.on, reading, opened["corpus"], asked.threads)
         return opened
     if asked.scores:
         opened["scores"] = reading.about(asked.scores).open(asked.scores)

@@ -81,7 +81,12 @@ def groups_of_rule(given: Given, threads: int | None) -> Any:
 
 
 def parts_of(given: Given, vector: Vector, rows: NDArray[np.int64]) -> list[Part]:
-    """Return the score files: each with its rows where they are one vector, one after the other."""
+    """Return the score files: each with its rows where they are one vector, one after the other.
+
+    Any row may have its score out of any of several that were joined by ids.
+    """
+    if given.how.get(ON) is not None:
+        return [Part(path, len(vector), len(rows)) for path in vector.paths]
     sizes = [file.rows for file in given.files if str(file.path) in vector.paths]
     known = [size for size in sizes if size is not None]
     total = len(vector)
@@ -114,8 +119,8 @@ def _by_record(given: Given, data_dir: PathLike | None) -> _native.Scores:
 def _joined(given: Given, threads: int | None) -> Vector:
     """Join scores to the rows by id as the record tells, whose files were found there and compared."""
     ids = files_of_inputs(given.how).get("ids") or [file.fields() for file in given.sources]
-    path = str(files_of_scores(given.how, None)[0])
-    found = rejoined(given.how, path, [str(file["path"]) for file in ids], threads)
+    paths = list(map(str, files_of_scores(given.how, None)))
+    found = rejoined(given.how, paths, [str(file["path"]) for file in ids], threads)
     return Vector(found, threads, paths=found.paths)
 
 

@@ -1,6 +1,6 @@
 """Ids and scores as they were given, joined to the ids of rows."""
 
-import os
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dsdm import arrays, checks
 from dsdm._native import Corpus, FileIdentity
 from dsdm.errors import SourceChangedError
-from dsdm.paths import local
 from dsdm.paths.hive.columns import of_told
+from dsdm.selection.ids.files import found_files, paths_of
 from dsdm.selection.ids.score_file import ScoreFile, identity_of_file
 from dsdm.selection.inputs import HeldScores
 from dsdm.selection.rules.groups.values import as_arrow, decoded
@@ -33,15 +33,21 @@ class Given:
     scores: NDArray[Any]
     what: str
     """What to call the ids."""
-    file: ScoreFile | None = None
+    files: tuple[ScoreFile, ...] = ()
+    starts: tuple[int, ...] = ()
+    """The first of them in each file."""
     column: str | None = None
-    """Of the scores in the file."""
-    identity: FileIdentity | None = None
-    """What the file was known by."""
+    """Of the scores in the files."""
+    identities: tuple[FileIdentity, ...] = ()
+    """What the files were known by."""
 
     def place(self, row: int) -> str:
-        """Return what to call one of them."""
-        return f"{row:,}" if self.file is None else self.file.place(row)
+        """Return what to call one of them: with its file, where there are several."""
+        if not self.files:
+            return f"{row:,}"
+        at = bisect_right(self.starts, row) - 1
+        place = self.files[at].place(row - self.starts[at])
+        return f"{self.files[at].path}, {place}" if self.files[1:] else place
 
 
 def column_of_ids(name: str) -> str:
@@ -79,8 +85,8 @@ class Rejoined(HeldScores):
     paths: list[str]
 
 
-def rejoined(told: Mapping[str, Any], path: str, files: Sequence[str], threads: int | None) -> Rejoined:
-    """Join the scores of a file to the rows of files, as the record of a selection tells that they were joined.
+def rejoined(told: Mapping[str, Any], paths: Sequence[str], files: Sequence[str], threads: int | None) -> Rejoined:
+    """Join the scores of files to the rows of files, as the record of a selection tells that they were joined.
 
     Raises
     ------
@@ -94,19 +100,24 @@ def rejoined(told: Mapping[str, Any], path: str, files: Sequence[str], threads: 
     corpus = Corpus.open(list(files), columns=[name], threads=threads, schema="union", constants=constants)
     of_corpus = column_of_ids(name)
     kind = kind_of(corpus.schema.field(0).type, of_corpus)
-    given = _of_file(ScoreFile(Path(local(path)), told["on"], told["reading"]["column"], kind), threads)
+    scores = [ScoreFile(Path(path), told["on"], told["reading"]["column"], kind) for path in paths]
+    given = _of_files(scores, threads)
     wanted = corpus.take(np.arange(len(corpus)), threads=threads).column(0)
-    return Rejoined(joined(given, wanted, of_corpus)[0], [path])
+    return Rejoined(joined(given, wanted, of_corpus)[0], list(paths))
 
 
-def given_by(values: Any, on: str, column: str | None, kind: "pa.DataType", threads: int | None) -> Given:
+def given_by(
+    values: Any, on: str, column: str | None, kind: "pa.DataType", threads: int | None, *, partial: bool = False
+) -> Given:
     """Return the ids and the scores that were given, for rows with ids of a type."""
-    is_path = isinstance(values, str | bytes | os.PathLike)
-    if not is_path and column is not None:
-        message = f"column is {column!r}, which is for files of scores; leave it out"
+    paths = paths_of(values)
+    if paths is None and (column is not None or partial):
+        option = f"column is {column!r}" if column is not None else "partial is True"
+        message = f"{option}, which is for files of scores, and values are a {type(values).__name__}; leave it out"
         raise ValueError(message)
-    if is_path:
-        return _of_file(ScoreFile(Path(local(values, "values")), on, column, kind), threads)
+    if paths is not None:
+        files = found_files(paths, partial=partial)
+        return _of_files([ScoreFile(Path(path), on, column, kind) for path in files], threads)
     if isinstance(values, Mapping):
         ids: Any = list(values)
         scores: Any = list(values.values())
@@ -115,19 +126,61 @@ def given_by(values: Any, on: str, column: str | None, kind: "pa.DataType", thre
     else:
         message = (
             f"values are a {type(values).__name__}; a mapping from id to score, a pair of arrays (ids, scores), or the "
-            "path of a JSON lines or Parquet file is needed"
+            "path of a JSON lines or Parquet file, a directory or a glob of such, or a list of these is needed"
         )
         raise TypeError(message)
     return _paired(ids, scores, "values")
 
 
-def _paired(ids: Any, scores: Any, what: str, file: ScoreFile | None = None) -> Given:
+def _paired(ids: Any, scores: Any, what: str, files: tuple[ScoreFile, ...] = ()) -> Given:
     found = _scores(scores)
     names = ids_of(ids, what)
     if len(names) != len(found):
         message = f"{what}: {len(names):,} ids and {len(found):,} scores; each needs one of both"
         raise ValueError(message)
-    return Given(names, found, what, file)
+    return Given(names, found, what, files, (0,) if files else ())
+
+
+def _of_files(files: Sequence[ScoreFile], threads: int | None) -> Given:
+    """Read the ids and the scores of files, one after the other.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For files whose scores have other names, and for ids of other types.
+
+    """
+    import pyarrow as pa
+
+    parts = [_of_file(file, threads) for file in files]
+    first, *others = parts
+    if not others:
+        return first
+    for part in others:
+        if part.column != first.column:
+            message = (
+                f"{part.what}: the scores are in {part.column!r}, and in {first.column!r} of {first.what}; files that "
+                "are joined as one call them by one name: say which by column=, or write them with one name"
+            )
+            raise ValueError(message)
+        if _is_whole(part.ids.type) != _is_whole(first.ids.type):
+            message = (
+                f"{part.what}: ids are {part.ids.type}, and those of {first.what} {first.ids.type}: write both as one "
+                "type"
+            )
+            raise TypeError(message)
+    kinds = {part.ids.type for part in parts}
+    kind = kinds.pop() if len(kinds) == 1 else _decimal()
+    lengths = np.cumsum([0, *(len(part.ids) for part in parts)])
+    return Given(
+        pa.chunked_array([part.ids.cast(kind) for part in parts], kind).combine_chunks(),
+        np.concatenate([part.scores for part in parts]),
+        f"{first.what} and {len(others)} more",
+        tuple(files),
+        tuple(map(int, lengths[:-1])),
+        first.column,
+        tuple(identity for part in parts for identity in part.identities),
+    )
 
 
 def _of_file(file: ScoreFile, threads: int | None) -> Given:
@@ -148,11 +201,11 @@ def _of_file(file: ScoreFile, threads: int | None) -> Given:
         message = f"{file.path}, {file.place(at)}: there is no score {name!r}; leave it out, and the row has NaN"
         raise ValueError(message)
     try:
-        found = _paired(ids, scores, str(file.path), file)
+        found = _paired(ids, scores, str(file.path), (file,))
     except TypeError as error:
         message = f"{file.path}: the column {table.column_names[1]!r}: {error}"
         raise TypeError(message) from error
-    return replace(found, column=table.column_names[1], identity=before)
+    return replace(found, column=table.column_names[1], identities=(before,))
 
 
 def _same(before: FileIdentity, after: FileIdentity) -> bool:
@@ -218,16 +271,26 @@ def kind_of(kind: "pa.DataType", what: str) -> "pa.DataType":
 
 def _alike(ids: "pa.Array", wanted: "pa.Array", what: str) -> "tuple[pa.Array, pa.Array]":
     """Return both kinds of ids in one type."""
-    import pyarrow as pa
-
     if ids.type == wanted.type:
         return ids, wanted
-    if pa.types.is_integer(ids.type) != pa.types.is_integer(wanted.type):
+    if _is_whole(ids.type) != _is_whole(wanted.type):
         message = f"{what}: ids are {ids.type}, and those of the corpus {wanted.type}: give both as one type"
         raise TypeError(message)
-    # Of numbers below 0 and numbers of 2^63 and more, decimals have room for all.
-    both = pa.decimal128(20)
-    return ids.cast(both), wanted.cast(both)
+    return ids.cast(_decimal()), wanted.cast(_decimal())
+
+
+def _decimal() -> "pa.DataType":
+    """Return the type that has room for numbers below 0 and for those of 2^63 and more."""
+    import pyarrow as pa
+
+    return pa.decimal128(20)
+
+
+def _is_whole(kind: "pa.DataType") -> bool:
+    """Return whether ids are whole numbers: of a file as they are, of several as the type that holds all."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _refuse_doubles(ids: "pa.Array", what: str, place: Callable[[int], str]) -> None:

@@ -200,7 +200,7 @@ def _check_there(path: Path) -> None:
     if not os.path.lexists(path):
         raise FileNotFoundError(errno.ENOENT, "there is no such file of scores", str(path))
     if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "this is a directory; name a file of scores", str(path))
+        raise IsADirectoryError(errno.EISDIR, "this is a directory, and was a file of scores", str(path))
 
 
 def _are_lines(path: Path) -> bool:

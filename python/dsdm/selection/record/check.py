@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
@@ -165,10 +165,10 @@ def _check_files(selection: Mapping[str, Any]) -> None:
     for name in INPUTS:
         _check_input(name, selection.get(name))
     _check_groups(selection)
-    _check_join(selection, listed)
+    _check_join(selection)
 
 
-def _check_join(selection: Mapping[str, Any], files: Sequence[Any]) -> None:
+def _check_join(selection: Mapping[str, Any]) -> None:
     """Look at what is told of how scores are joined to rows: by id or by position."""
     by_position = selection.get(BY_POSITION, False)
     if not isinstance(by_position, bool) or (by_position and selection.get(ON) is not None):
@@ -190,7 +190,6 @@ def _check_join(selection: Mapping[str, Any], files: Sequence[Any]) -> None:
         f"'reading' is {dict(reading)!r:.200}, and for '{ON}' the 'column' of the scores is needed alone": (
             set(reading) != {"column"} or not isinstance(reading["column"], str)
         ),
-        f"there are {len(files):,} files of scores, and with '{ON}' there is one": len(files) != 1,
         f"'rows' and '{ON}' do not go together": selection.get("rows") is not None,
         f"'by' is {selection['by']!r}, and scores with '{ON}' are chosen by 'choose'": selection["by"] != "choose",
     }

@@ -69,7 +69,7 @@ def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[s
     record = {**as_recorded(selection), **of_rows, "source_rows": rows}
     try:
         if selection.get(ON) is not None:
-            return {**record, "score_files": _joined_file(selection, rows)}
+            return {**record, "score_files": _joined_files(selection, rows)}
         opened = opened_scores(selection, None)
         check_selection(selection, rows, opened)
     except FileNotFoundError as missing:
@@ -84,14 +84,14 @@ def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[s
     return {**record, "score_files": files} if files else record
 
 
-def _joined_file(selection: Mapping[str, Any], rows: int) -> list[dict[str, Any]]:
-    """Return what the file of scores is known by that were joined to so many rows by id."""
+def _joined_files(selection: Mapping[str, Any], rows: int) -> list[dict[str, Any]]:
+    """Return what the files of scores are known by that were joined to so many rows by id."""
     ids = files_of_inputs(selection).get("ids", [])
     sizes = [file["rows"] for file in ids if type(file.get("rows")) is int]
     if ids and len(sizes) == len(ids):
         check_meets(sum(sizes), rows, what=f"joined by {selection[ON]!r}")
-    path = Path(files_of_scores(selection, None)[0]).absolute()
-    files = [identity_of_file(path).fields()]
+    paths = [Path(path).absolute() for path in files_of_scores(selection, None)]
+    files = [identity_of_file(path).fields() for path in paths]
     if isinstance(selection, Told):
         _check_same(selection.files, files)
     return files

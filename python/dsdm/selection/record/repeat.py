@@ -189,7 +189,7 @@ def _opened(
         if selection.get(ON) is None:
             return [*opened_scores(selection, data_dir)]
         rows = places_of(selection, "ids", trust, sources)
-        return rows if isinstance(rows, str) else [rejoined(selection, files[0], rows, threads)]
+        return rows if isinstance(rows, str) else [rejoined(selection, files, rows, threads)]
     except FileNotFoundError as missing:
         return what_is_missing(missing)
     except SourceChangedError:

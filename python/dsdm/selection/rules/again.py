@@ -45,7 +45,7 @@ def _opened_as(scores: Any) -> dict[str, Any] | None:
         by_id = scores.by_id
         if by_id is None or by_id.ids is None:
             return None
-        return {"scores": [by_id.path], "reading": {"column": by_id.column}, ON: by_id.on}
+        return {"scores": list(by_id.paths), "reading": {"column": by_id.column}, ON: by_id.on}
     opened = scores.opened_as() if isinstance(scores, _native.Scores) else None
     if opened is None:
         return None

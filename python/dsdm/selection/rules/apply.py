@@ -1,6 +1,6 @@
 """What a rule chooses: its arguments in the form in which they are worked with, and the rows with where they end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,10 +198,9 @@ def _way(rule: Rule) -> str:
 def _source(scores: Any) -> str:
     """Return where scores are from, for a line that tells what was chosen; nothing for an array."""
     if (by_id := _by_id(scores)) is not None:
-        return shown(f' of {Path(by_id.path).name}["{by_id.column}"] by "{by_id.on}"')
+        return shown(f' of {_files(by_id.paths)}["{by_id.column}"] by "{by_id.on}"')
     if not isinstance(scores, _native.Scores) or not scores.paths:
         return ""
-    name = Path(scores.paths[0]).name if len(scores.paths) == 1 else f"{len(scores.paths):,} files"
     taken = [
         f'["{what}"]' if isinstance(what, str) else f"[:, {what}]"
         for what in (scores.key, scores.column)
@@ -209,7 +208,12 @@ def _source(scores: Any) -> str:
     ]
     made = "" if scores.reduce is None else f", the {scores.reduce} of each row"
     beside = " and an array in memory" if scores.in_memory else ""
-    return shown(f" of {name}{''.join(taken)}{made}{beside}")
+    return shown(f" of {_files(scores.paths)}{''.join(taken)}{made}{beside}")
+
+
+def _files(paths: Sequence[str | Path]) -> str:
+    """Return the name of a file, or how many there are."""
+    return Path(paths[0]).name if len(paths) == 1 else f"{len(paths):,} files"
 
 
 def _by_id(scores: Any) -> ById | None:
@@ -267,7 +271,7 @@ def _again_of_groups(rule: Rule, chosen: Selection, groups: Groups) -> dict[str,
 def _files_of(scores: Any) -> list[_native.FileIdentity]:
     """Return what score files are known by, wherever the process goes on to work; none for scores in memory."""
     if (by_id := _by_id(scores)) is not None:
-        return [by_id.file]
+        return list(by_id.files)
     if not isinstance(scores, _native.Scores):
         return []
     return [_native.FileIdentity(**file) for file in identities_of(scores)]
