@@ -21,6 +21,8 @@ OF_ROOT = {ROOT / "CHANGELOG.md": "changelog.md", ROOT / "CONTRIBUTING.md": "con
 SHOWN = {".md", ".json", ".svg", ".css", ".png"}
 LINK = re.compile(r"(!?)\[((?:[^][]|\[[^][]*\])*)\]\((?!\w+:)([^)#\s]*)(#[^)\s]*)?\)")
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
+COMMANDS = "<!-- commands -->"
+"""The mark of the reference where links to the commands belong."""
 CODE = re.compile(r"(?<!`)`([^`]+)`(?![`{])")
 MOST_SHORT = 26
 """Code of so many characters stays in one line."""
@@ -39,7 +41,7 @@ def main() -> None:
     for path, copy in copies.items():
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
-            text = with_whole_names(with_links(path.read_text("utf-8"), path, copies))
+            text = with_whole_names(with_commands(with_links(path.read_text("utf-8"), path, copies)))
             copy.write_text(f"---\nhide:\n  - toc\n---\n\n{text}" if path.name in WIDE else text, "utf-8")
         else:
             shutil.copyfile(path, copy)
@@ -49,14 +51,19 @@ def main() -> None:
         page.write_text(with_whole_names(text), "utf-8")
 
 
+def with_commands(text: str) -> str:
+    """Return the text of a page with links to the pages of the commands, which no clone has, in place of their mark."""
+    names = [Path(name).stem for name in command.pages() if name != "index.md"]
+    links = ", ".join(f"[`{name}`](command/{name}.md)" for name in names)
+    return text.replace(COMMANDS, f"Pages: [`{command.NAME}`](command/index.md), {links}.")
+
+
 def with_links(text: str, path: Path, copies: dict[Path, Path]) -> str:
     """Return the text of a page with links that hold in its copy; what stands in code blocks stays."""
 
     def linked(found: re.Match[str]) -> str:
         image, label, target, anchor = found[1], found[2], found[3], found[4] or ""
         if not target:
-            return found[0]
-        if is_written(path, target):
             return found[0]
         file = Path(os.path.normpath(path.parent / target))
         if file in copies:
@@ -83,12 +90,6 @@ def with_whole_names(text: str) -> str:
 def outside_of_code(text: str, change: Callable[[str], str]) -> str:
     """Change what does not stand in blocks of code."""
     return "".join(part if number % 2 else change(part) for number, part in enumerate(FENCED.split(text)))
-
-
-def is_written(path: Path, target: str) -> bool:
-    """Whether a link leads to a page that is written here, and not copied."""
-    there = Path(os.path.normpath(path.parent / target))
-    return there.is_relative_to(ROOT / "docs" / "reference" / "command") and there.name in command.pages()
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def test_drawn_ties_of_a_sort_a_budget_and_groups(largest):
 def test_many_ties_at_the_cut_are_warned_of():
     labels = np.repeat(np.array([5, 4, 3], np.int8), [10, 100, 1000])
     with pytest.warns(
-        UserWarning, match=r"90 of the 100 chosen rows have the score 4 and were chosen of 100 that have it"
+        UserWarning, match=r"90 of the 100 chosen rows have the score 4, at which 100 rows tie: those with the lowest"
     ):
         choose(labels, k=100)
     for quiet in ({"k": 110}, {"k": 11}, {"k": 100, "ties": "random"}, {"k": 10}):

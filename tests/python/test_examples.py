@@ -52,16 +52,17 @@ def test_the_readmes_commands_run(clone):
 
 
 def test_the_examples_of_the_help_run_one_after_the_other(demo, tmp_path):
-    from dsdm.cli import commands
+    from dsdm.cli import commands, report
 
     (tmp_path / "demo").symlink_to(demo / "demo")
-    run = [commands.scores, commands.indices, commands.materialize, commands.verify]
+    run = [commands.scores, commands.indices, commands.materialize, commands.verify, report.report]
     found = [re.findall(r"^ +(dsdm .*)", command.__doc__, re.MULTILINE) for command in run]
-    assert [len(lines) > 0 for lines in found] == [True] * 4
+    assert [len(lines) > 0 for lines in found] == [True] * 5
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     script = "set -eu\n" + "\n".join(line for lines in found for line in lines)
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=False)  # noqa: S603, S607
     assert done.returncode == 0, done.stderr.decode()
+    assert all(len(np.load(path)) > 0 for path in tmp_path.glob("*.npy"))
     assert sum(path.stat().st_size for path in tmp_path.glob("*.npy")) < 1 << 20
 
 
@@ -69,7 +70,7 @@ def test_every_example_runs_behind_all_others(demo, tmp_path):
     """Those of the demonstration, the README in the order of the page, and the help, in one directory: none has the
     name of a file or an output of another, and all but the help's are in the directory of the demonstration.
     """
-    from dsdm.cli import commands
+    from dsdm.cli import commands, report
     from dsdm.demo import _next_steps
 
     shutil.copytree(demo / "demo", tmp_path / "demo")
@@ -77,7 +78,7 @@ def test_every_example_runs_behind_all_others(demo, tmp_path):
     for language, block in re.findall(r"^```(python|bash)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
         script.append(f"python - <<'END'\n{block}END" if language == "python" else block)
     script.append('test "$(ls)" = demo')
-    for command in (commands.scores, commands.indices, commands.materialize, commands.verify):
+    for command in (commands.scores, commands.indices, commands.materialize, commands.verify, report.report):
         script += re.findall(r"^ +(dsdm .*)", command.__doc__ or "", re.MULTILINE)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     ran = subprocess.run(  # noqa: S603

@@ -50,7 +50,6 @@ def test_every_page_is_in_the_navigation_once(script):
         ("![a](histogram.svg)", "![a](histogram.svg)"),
         ("[a](https://example.org/x.md)", "[a](https://example.org/x.md)"),
         ("[a](#b)", "[a](#b)"),
-        ("[a](reference/command/verify.md)", "[a](reference/command/verify.md)"),
         ("```python\n[a](../examples/mates.py)\n```", "```python\n[a](../examples/mates.py)\n```"),
         ("## [1.0] - a day", "## 1.0 - a day"),
     ],
@@ -60,6 +59,22 @@ def test_links_hold_in_the_copy(script, text, staged):
     copies = {DOCS / name: stage["STAGED"] / name for name in ("index.md", "trust.md", "histogram.svg")}
     copies |= {path: stage["STAGED"] / name for path, name in stage["OF_ROOT"].items()}
     assert stage["with_links"](text, DOCS / "index.md", copies) == staged
+
+
+def test_the_reference_links_to_the_page_of_each_command_in_the_site_alone(script):
+    stage, command = script("stage"), script("command")
+    text = (DOCS / "reference" / "index.md").read_text("utf-8")
+    assert text.count(stage["COMMANDS"]) == 1
+    assert "](command/" not in text
+    staged = stage["with_commands"](text)
+    assert set(re.findall(r"\]\(command/([^)]*)\)", staged)) == set(command["pages"]())
+    assert stage["COMMANDS"] not in staged
+    assert stage["with_commands"]("# Another page") == "# Another page"
+
+
+def test_a_link_to_a_page_that_is_made_with_the_site_is_dead_in_a_clone(script):
+    with pytest.raises(FileNotFoundError, match=r"the link to reference/command/verify\.md leads nowhere"):
+        script("stage")["with_links"]("[a](reference/command/verify.md)", DOCS / "index.md", {})
 
 
 def test_a_link_to_nothing_is_an_error_that_names_both(script):

@@ -243,7 +243,7 @@ def test_a_misspelt_method_is_neither_a_method_nor_a_file(run, tmp_path):
     ):
         code, _, said = run(*arguments)
         assert code == 2
-        assert f"is neither a method nor a file: {meant}" in " ".join(said.split())
+        assert f"is neither a method nor a file, and nothing of this name is here: {meant}" in " ".join(said.split())
     (tmp_path / "rnadom").mkdir()
     np.save(tmp_path / "rnadom" / "s.npy", np.arange(10.0))
     assert run("materialize", "c.parquet", "p", "--by", "rnadom", "-k", 3)[0] == 0

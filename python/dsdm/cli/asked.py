@@ -145,7 +145,7 @@ def _check_name(name: str) -> None:
     """End with a usage error for a word that is the name of nothing: neither a method, nor looks like a path."""
     is_word = not any(sign in name for sign in (".", "/", "*", "?", "[", "\\"))
     if is_word and not Path(name).exists():
-        message = unknown("method", name, METHODS, what="neither a method nor a file")
+        message = unknown("method", name, METHODS, what="neither a method nor a file, and nothing of this name is here")
         message += f"; of scores in a column of the shards, name the shards here and the column by --column {name:.100}"
         raise typer.BadParameter(message)
 

@@ -180,7 +180,7 @@ def indices(
       dsdm indices dsdm --target squad -k 100 --data-dir demo/data -o best.npy
       dsdm indices random --rows 2000 --tokens 1e6 --row-tokens 1024 --seed 7 -o random.npy
       dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
-      dsdm indices classifier --target squad --min-score 0.5 --data-dir demo/data -o good.npy
+      dsdm indices classifier --target squad --min-score -2.5 --data-dir demo/data -o good.npy
     """
     choice = Choice(what, choosing, ruling, reading, joining)
     if (joining.on is None) != (corpus is None):

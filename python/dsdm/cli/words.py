@@ -82,6 +82,12 @@ _JOIN = re.compile(r"\bdsdm\.align\(scores, corpus, on=('(?:[^'\\]|\\.)*'|\"(?:[
 # The group of the rows that have none, among the names of groups.
 _NO_GROUP = re.compile(r"(\b(?:names|name|are|them:) (?:.*, )?)None(?=$|[,;]| \()")
 _LIE = "where they lie as the rows do, give numpy.asarray(scores)"
+_SAID = {
+    _LIE: "say --by-position where they lie as the rows do",
+    "on= takes both names, that of the rows first": "--on ROWS=SCORES names both",
+    "columns= takes each name by itself": "give each name its own --columns",
+}
+"""What is said of the arguments of functions, and how of options."""
 # What a message advises to call, with its arguments: they are those of Python, whoever's function it is.
 _WITHIN = r"\((?:[^()]|\([^()]*\))*\)"
 CALL = re.compile(rf"\w\((?:[^()]|{_WITHIN})*\)")
@@ -106,7 +112,8 @@ def as_options(text: str) -> str:
     text = _MOST.sub("; -k can be at most ", _REOPEN.sub("run again", text))
     text = _JOIN.sub(lambda found: f"--on {shlex.quote(ast.literal_eval(found[1]))}", text)
     text = _NO_GROUP.sub(r"\1null", text)
-    text = text.replace(_LIE, "say --by-position where they lie as the rows do")
+    for said_of_arguments, said_of_options in _SAID.items():
+        text = text.replace(said_of_arguments, said_of_options)
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and --row-order is \2", text)
     said, end = [], 0
     for call in CALL.finditer(text):

@@ -9,8 +9,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from dsdm.checks import Schema
 from dsdm.joins.lengths import origin_of_column
-from dsdm.rows.sources import Source, open_source
+from dsdm.rows.sources import Source, hinting, open_source
 from dsdm.selection.ids.join import Given, column_of_ids, given_by, joined, kind_of
+from dsdm.selection.ids.score_file import BOTH
 from dsdm.selection.inputs import ById, HeldScores
 from dsdm.shown import safe_messages
 
@@ -122,7 +123,8 @@ def align(
     array([2. , nan, 0.5])
     """
     of_rows, of_scores = _names(on)
-    opened = open_source(corpus, [of_rows], threads, schema=schema, hive=hive)
+    with hinting(lambda _: f"; {BOTH}", "the rows: "):
+        opened = open_source(corpus, [of_rows], threads, schema=schema, hive=hive)
     what = column_of_ids(of_rows)
     kind = kind_of(opened.corpus.schema.field(of_rows).type, what)
     given = given_by(values, of_scores, column, kind, threads, partial=partial)

@@ -4,8 +4,10 @@ One order (:mod:`~dsdm.paths.order`), one rule for what belongs (:mod:`~dsdm.pat
 there (:mod:`~dsdm.paths.complete`), for directories, globs and lists of both. A list of files is taken as given.
 """
 
+import errno
 import glob
 import os
+import re
 from collections.abc import Iterable
 
 from dsdm.paths.belongs import ROWS, SCORES, Use
@@ -13,6 +15,8 @@ from dsdm.paths.folders import Found, Options, open_folder
 from dsdm.paths.globs import open_glob, would_read
 from dsdm.paths.local import PathLike, absolute, absolute_place, local, refuse_nul
 from dsdm.paths.order import check_sort
+
+_OF_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w-]*(\.\d[\w-]*)*")
 
 __all__ = [
     "ROWS",
@@ -133,9 +137,27 @@ def refuse_inputs(target: PathLike, inputs: Iterable[PathLike]) -> None:
             raise ValueError(message)
 
 
+def _refuse_hub(path: str) -> None:
+    """Fail for what is not there and is called as data sets of the hub are.
+
+    Raises
+    ------
+    FileNotFoundError
+        With how one is downloaded.
+
+    """
+    if _OF_HUB.fullmatch(path) and not os.path.lexists(os.path.dirname(path)):  # noqa: PTH120
+        message = (
+            "there is no such file or directory; a data set of the hub is downloaded first, such as by `hf download "
+            f"{path} --repo-type dataset --local-dir {os.path.basename(path)}`"  # noqa: PTH119
+        )
+        raise FileNotFoundError(errno.ENOENT, message, path)
+
+
 def _open(path: str, options: Options) -> Found:
     if os.path.isdir(path):  # noqa: PTH112
         return open_folder(path, options)
     if os.path.lexists(path) or not glob.has_magic(path):
+        _refuse_hub(path)
         return Found([path], below=[os.path.basename(path)])  # noqa: PTH119
     return open_glob(path, options)

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from dsdm._native import PlanEstimate, Scores, digest_of_rows, unfinished
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
 from dsdm.rows.row_numbers import row_numbers
-from dsdm.rows.sources import Source, open_source
+from dsdm.rows.sources import Source, hinting, open_source
 from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.record.provenance import as_json, check_count, with_files
 from dsdm.selection.record.repeat import input_files, score_files
@@ -52,22 +52,34 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
     path = local(arguments.out_dir, "out_dir") if writes or arguments.out_dir is not None else ""
     if writes:
         _check_place(path)
-    source = open_source(
-        arguments.source,
-        layout.columns,
-        arguments.threads,
-        sort=arguments.sort,
-        partial=arguments.partial,
-        io=arguments.io,
-        schema=arguments.schema,
-        hive=arguments.hive,
-        progress=arguments.progress,
-    )
+    with hinting(_about_columns(arguments)):
+        source = open_source(
+            arguments.source,
+            layout.columns,
+            arguments.threads,
+            sort=arguments.sort,
+            partial=arguments.partial,
+            io=arguments.io,
+            schema=arguments.schema,
+            hive=arguments.hive,
+            progress=arguments.progress,
+        )
     if arguments.out_dir is not None:
         _refuse_source(path, source.files)
         refuse_inside(path, source.places)
         refuse_inputs(path, _files_read(arguments.indices, arguments.scores))
     return Request(arguments, layout, path, source, row_numbers(arguments.indices, len(source)))
+
+
+def _about_columns(arguments: Arguments) -> Callable[[str], str]:
+    """Return what says what to do where there is no column of a name."""
+
+    def hint(name: str) -> str:
+        if arguments.columns is None:
+            return f"; {arguments.format!r} writes tokens, of {name!r} where columns= does not name their column"
+        return "; columns= takes each name by itself" if "," in name else ""
+
+    return hint
 
 
 def told_selection(arguments: Arguments) -> Mapping[str, Any] | None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +123,22 @@ def open_source(
     opened = _open_opened(source, columns)
     _refuse_options(opened.corpus, io, schema, hive=hive)
     return opened
+
+
+_NO_COLUMN = re.compile(r'there is no column "(.*?)"; the columns are ', re.DOTALL)
+
+
+@contextmanager
+def hinting(hint: Callable[[str], str], what: str = "") -> Iterator[None]:
+    """Say what to do where there is no column of a name, by that name, and before it what has none."""
+    try:
+        yield
+    except ValueError as error:
+        missing = _NO_COLUMN.match(str(error))
+        if missing is None:
+            raise
+        message = f"{what}{error}{hint(missing[1])}"
+        raise type(error)(message) from error
 
 
 def _refuse_options(corpus: Corpus, io: str, schema: str, *, hive: bool) -> None:

@@ -48,7 +48,8 @@ class Reporting:
         typer.Option(
             "--lengths",
             help="Measure rows by a column of the corpus, such as input_ids, or of another file (meta.parquet:count), "
-            "or by a file of whole numbers; by the lengths of the rule, if it has some that lie in files.",
+            "or by a file of whole numbers: lists by their items, texts by their bytes in UTF-8, numbers as "
+            "they are; by the lengths of the rule, if it has some that lie in files.",
             rich_help_panel=_MORE,
         ),
     ] = None

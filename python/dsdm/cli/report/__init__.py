@@ -52,7 +52,7 @@ def report(
     Examples:
       dsdm report demo/subsets/dsdm-squad --html squad.html
       dsdm report demo/subsets/dsdm-squad demo/subsets/classifier-squad --lengths input_ids
-      dsdm report squad.npy --corpus demo/corpus --json
+      dsdm report demo/subsets/dsdm-squad --corpus demo/corpus --json
     """
     import dsdm
     from dsdm.checks import check_threads

@@ -92,6 +92,7 @@ class ScoreFile:
         for column, there in ((self.on, names), (self.column, [name for name in names if name != self.on])):
             if column is not None and column not in there:
                 message = f"{self.path}: there is no column {column!r}; there are {', '.join(map(repr, there))}"
+                message += f"; {BOTH}" if column == self.on else ""
                 raise SchemaError(message)
 
     def _lines(self) -> "pa.Table":
@@ -208,6 +209,7 @@ def _are_lines(path: Path) -> bool:
     return (name.removesuffix(suffix) if suffix in _PACKED else name).endswith(_LINES)
 
 
+BOTH = "where rows and scores call the ids otherwise, on= takes both names, that of the rows first"
 _EXAMPLE = '{"id": 7, "score": 0.5}'
 
 

@@ -173,8 +173,8 @@ def _warn_of_ties(rule: Rule, found: Selection) -> None:
         return
     advice = "" if rule.near is not None else "; ties='random' has a seed draw them"
     message = (
-        f"{cut.taken:,} of the {chosen:,} chosen rows have the score {cut.score:.4g} and were chosen of "
-        f"{cut.tied:,} that have it for their low row numbers, so that they come from the front{advice}"
+        f"{cut.taken:,} of the {chosen:,} chosen rows have the score {cut.score:.4g}, at which {cut.tied:,} rows tie: "
+        f"those with the lowest row numbers were taken, which come from the front{advice}"
     )
     # Of the line that called choose: this function, choose, and what escapes the messages of its errors.
     warnings.warn(message, stacklevel=4)

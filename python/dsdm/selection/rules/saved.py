@@ -91,6 +91,9 @@ def read(path: PathLike) -> tuple[NDArray[np.int64], dict[str, Any], Path]:
 
     """
     place, told = _paths(path)
+    if not place.exists() and not told.exists():
+        message = f"{place}: there is no such file, nor {told.name} beside it, which tells of a saved selection"
+        raise FileNotFoundError(message)
     if not told.is_file():
         message = (
             f"{told}: it is not there, so that nothing tells what the rows in {place.name} are of; numpy.load reads "
