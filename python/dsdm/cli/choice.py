@@ -208,6 +208,7 @@ class Choice:
         """Draw rows by a method that has no scores."""
         from dsdm import Selection, get_indices, last_seed
         from dsdm.selection.record.repeat import identities
+        from dsdm.selection.rules.origin import corpora_of
 
         method: Any = self.method
         options: dict[str, Any] = {"data_dir": self.given.data_dir, "rows": self._rows, "exclude": self._excluded}
@@ -228,10 +229,9 @@ class Choice:
         n = self._population()
         n = n if n is not None else int(rows.max(initial=-1)) + 1
         rows.flags.writeable = False
-        told, files = self.record(len(rows)), identities(self._files)
-        return Selection(
-            indices=rows, n=n, rule={"k": k}, what=f"{method} rows", seed=self._seed, again=told, files=files
-        )
+        told, files, corpora = self.record(len(rows)), identities(self._files), corpora_of(self._excluded)
+        what = f"{method} rows"
+        return Selection(rows, n, {"k": k}, what, seed=self._seed, again=told, files=files, corpora=corpora)
 
     def _population(self) -> int | None:
         """The rows of the corpus, where they are known."""

@@ -24,9 +24,10 @@ from dsdm.hf.lazy_cache import cache_folder, clean_up, shards_of, write_indices,
 from dsdm.hf.lazy_info import description_of, reading
 from dsdm.hf.runs import in_runs
 from dsdm.paths import local, refuse_inputs, refuse_inside, refuse_nul
-from dsdm.rows.row_numbers import check_range, row_numbers
+from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import to_bytes
 from dsdm.rows.sources import Source, blocks_of, files_of, identity_of, in_files, open_source
+from dsdm.rows.told.corpora import rows_taken
 
 _FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 
@@ -114,7 +115,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
         if self.list_indexes():
             message = "a search index is attached to the dataset, and rows would lose it; call .drop_index() first"
             raise DatasetTransformationNotAllowedError(message)
-        rows = row_numbers(indices, len(self))
+        rows = rows_taken(self, indices, len(self))
         check_range(rows, len(self))
         fingerprint = new_fingerprint or self._digest("select", rows)
         start = _start_of_run(rows)

@@ -1,6 +1,6 @@
 """Scores of rows by their ids, in the order of a corpus: :func:`align`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from dsdm.checks import Schema
 from dsdm.joins.lengths import origin_of_column
-from dsdm.rows.sources import Source, hinting, open_source
+from dsdm.rows.sources import hinting, open_source
 from dsdm.selection.ids.join import Given, column_of_ids, given_by, joined, kind_of
 from dsdm.selection.ids.score_file import BOTH
 from dsdm.selection.inputs import ById, HeldScores
@@ -32,14 +32,18 @@ class Aligned(HeldScores):
     unused : int
         Scores of ids that no row has.
     by_id : ById or None
-        Where the scores and both kinds of ids lie, by which ``dsdm.json`` tells of a choice; None where the scores were
-        in memory.
+        Where the scores and their ids lie, by which ``dsdm.json`` tells of a choice; None where the scores were in
+        memory.
+    ids : Mapping or None
+        Where the ids of the rows lie, by which rows of another corpus are told from these; None where that is in no
+        file.
     """
 
     scores: NDArray[Any]
     missing: int
     unused: int
     by_id: ById | None = None
+    ids: Mapping[str, Any] | None = None
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
         """Return the scores."""
@@ -130,7 +134,7 @@ def align(
     given = given_by(values, of_scores, column, kind, threads, partial=partial)
     wanted = opened.corpus.take(opened.rows(np.arange(len(opened), dtype=np.int64)), threads=threads).column(of_rows)
     scores, missing, unused = joined(given, wanted, what)
-    return Aligned(scores, missing, unused, _by_id(given, of_scores, opened, of_rows))
+    return Aligned(scores, missing, unused, _by_id(given, of_scores), origin_of_column(opened, of_rows))
 
 
 def _names(on: Any) -> tuple[str, str]:
@@ -153,9 +157,8 @@ def _names(on: Any) -> tuple[str, str]:
     return on[0], on[1]
 
 
-def _by_id(given: Given, on: str, source: Source, column: str) -> ById | None:
-    """Return where scores and ids lie; None for scores that are in no file."""
+def _by_id(given: Given, on: str) -> ById | None:
+    """Return where scores and their ids lie; None for scores that are in no file."""
     if not given.identities or given.column is None:
         return None
-    paths = [file.path for file in given.identities]
-    return ById(paths, given.column, on, given.identities, origin_of_column(source, column))
+    return ById([file.path for file in given.identities], given.column, on, given.identities)

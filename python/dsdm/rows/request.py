@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from dsdm._native import PlanEstimate, Scores, digest_of_rows, unfinished
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
-from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, hinting, open_source
+from dsdm.rows.told.corpora import refuse_other_corpora, refuse_other_scores, rows_taken
 from dsdm.selection.manifest_paths import from_output
 from dsdm.selection.record.provenance import as_json, check_count, with_files
 from dsdm.selection.record.repeat import input_files, score_files
 from dsdm.selection.rules.chosen import Selection
-from dsdm.selection.rules.origin import identities_of
-from dsdm.selection.told import files_of_inputs
+from dsdm.selection.rules.origin import corpora_told, identities_of
+from dsdm.selection.told import files_of_inputs, tells_of_files
 
 # A number of a row, or a score.
 _EXTRA_BYTES = 8
@@ -68,7 +68,9 @@ def open_request(arguments: Arguments, *, writes: bool) -> Request:
         _refuse_source(path, source.files)
         refuse_inside(path, source.places)
         refuse_inputs(path, _files_read(arguments.indices, arguments.scores))
-    return Request(arguments, layout, path, source, row_numbers(arguments.indices, len(source)))
+    rows = rows_taken(source, arguments.indices, len(source), arguments.threads)
+    refuse_other_scores(source, arguments.scores, arguments.threads)
+    return Request(arguments, layout, path, source, rows)
 
 
 def _about_columns(arguments: Arguments) -> Callable[[str], str]:
@@ -104,6 +106,10 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
     sources = _sources(request.source) if files_of_inputs(selection) else []
     chosen = with_files(selection, len(request.source), sources)
     check_count(selection, len(request.rows))
+    if tells_of_files(selection):
+        # Of those that are the rows' own, no files are told any more.
+        told = {name: chosen[name] for name in files_of_inputs(chosen)}
+        refuse_other_corpora(corpora_told(told), request.source, request.arguments.threads)
     if request.path:
         read = [*(file["path"] for file in score_files(chosen, None)), *(file.path for file in input_files(chosen))]
         refuse_inputs(request.path, read)

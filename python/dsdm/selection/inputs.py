@@ -26,8 +26,6 @@ class ById:
     """The column of ids beside them."""
     files: Sequence[_native.FileIdentity]
     """What the files of scores are known by."""
-    ids: Mapping[str, Any] | None
-    """Where the ids of the rows lie; None where that is in no file."""
 
 
 class HeldScores:
@@ -37,6 +35,8 @@ class HeldScores:
     """One for each row."""
     by_id: "ById | None" = None
     """Where they were before they were joined to rows, if they lay in a file."""
+    ids: Mapping[str, Any] | None = None
+    """Where the ids of the rows lie that they were joined to; None where that is in no file."""
 
     def __len__(self) -> int:
         """Return how many rows there are."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from dsdm.checks import check_threads
 from dsdm.paths import PathLike, local
-from dsdm.rows.sources import open_source
+from dsdm.rows.sources import open_source, opened_as
 from dsdm.selection.record.earlier import rows_of_output
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.chosen import Selection
@@ -32,7 +32,8 @@ def written_rows(
         A directory that :func:`dsdm.materialize` or the command wrote, of rows of files.
     corpus
         Rows as :func:`dsdm.materialize` takes them, whose files must be those that the directory was written from, in
-        their order, by their sizes and first and last bytes. Without it, those are looked at where they were.
+        their order, by their sizes and first and last bytes, and by the columns that the names of directories hold
+        (``hive``). Without it, those are looked at where they were.
     data_dir, trust_paths, threads
         As in :func:`dsdm.verify`.
 
@@ -50,7 +51,8 @@ def written_rows(
         For a directory of another corpus, with what differs, and for one of which nothing tells the rows, with what is
         missing.
     FormatError, ChecksumError
-        For a manifest or a column that was changed, and for rows that are chosen otherwise now.
+        For a manifest or a column that was changed, and for rows that are chosen otherwise now. Row numbers that were
+        written ascending are held against the checksums of their shards, which are read for that.
 
     Notes
     -----
@@ -67,11 +69,11 @@ def written_rows(
     """
     check_threads(threads)
     path = local(folder, "the directory")
-    files = None
+    files, hive = None, None
     if corpus is not None:
         source = open_source(corpus, None, threads)
         if source.mapping is not None or not source.files:
             message = "corpus is no rows of files as they lie, so that nothing tells whether they are the same rows"
             raise ValueError(message)
-        files = source.corpus.identities()
-    return rows_of_output(path, files, Trust(path, data_dir, trust_paths), data_dir, threads)
+        files, hive = source.corpus.identities(), opened_as(source.corpus).get("hive")
+    return rows_of_output(path, files, Trust(path, data_dir, trust_paths), data_dir, threads, hive)

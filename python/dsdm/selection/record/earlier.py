@@ -11,7 +11,7 @@ from dsdm._native import Corpus, FileIdentity, digest_of_rows
 from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike
 from dsdm.selection.record import repeat
-from dsdm.selection.record.manifest import Manifest, read_manifest, row_files
+from dsdm.selection.record.manifest import Manifest, check_row_files, read_manifest, row_files
 from dsdm.selection.record.repeat import compare_files
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.chosen import Selection
@@ -48,9 +48,16 @@ def choose_again(
 
 
 def rows_of_output(
-    folder: str, files: Sequence[FileIdentity] | None, trust: Trust, data_dir: PathLike | None, threads: int | None
+    folder: str,
+    files: Sequence[FileIdentity] | None,
+    trust: Trust,
+    data_dir: PathLike | None,
+    threads: int | None,
+    hive: Mapping[str, Any] | None = None,
 ) -> Selection:
     """Return the rows that an output was written from, which must be of a corpus of these files, if they are known.
+
+    `hive` has the columns that the names of the files' directories hold.
 
     Raises
     ------
@@ -68,6 +75,7 @@ def rows_of_output(
         raise ValueError(message)
     if files is not None:
         _refuse_other_files(place, manifest.sources, files)
+        _refuse_other_folders(place, manifest, files, hive)
     elif changed := compare_files(manifest.sources, trust).changed:
         message = f"{changed[0]}; {folder} was written from another: its rows are those of the one that it was"
         raise ChecksumError(message)
@@ -77,7 +85,9 @@ def rows_of_output(
         raise ValueError(message)  # noqa: TRY004 - what is told is too little, whatever its type
     rows, n = found
     rows.flags.writeable = False
-    return Selection(indices=rows, n=n, rule={}, what=f"rows of {folder}")
+    files_of = [file.fields() for file in manifest.sources]
+    corpus = {"name": "rows", "files": files_of, **({"hive": manifest.hive} if manifest.hive else {})}
+    return Selection(indices=rows, n=n, rule={}, what=f"rows of {folder}", corpora=[corpus])
 
 
 def rows_of(
@@ -131,6 +141,9 @@ def _of_column(manifest: Manifest, name: Any, files: list[str], threads: int | N
         told = f"row_ids is {name!r:.100}, order {order!r:.100} and seed {seed!r:.100}"
         message = f"{manifest.path}: in its dsdm.json {told}, which tells of no column of row numbers; write it again"
         raise FormatError(message)
+    if order == "row":
+        # Of the order in which they were chosen, whose digest is told, nothing is left: the bytes are what is known.
+        check_row_files(manifest, files)
     corpus = Corpus.open(files, threads=threads)
     if name not in corpus.schema.names:
         message = f"{manifest.path}: its dsdm.json tells of row numbers in a column {name!r:.100}, and there is none"
@@ -146,7 +159,6 @@ def _of_column(manifest: Manifest, name: Any, files: list[str], threads: int | N
     written: NDArray[np.int64] = values.to_numpy()
     rows = written.copy()
     if order == "row":
-        # In which order they were chosen is not known, nor whether they are those of the digest of it.
         if (np.diff(rows) < 0).any():
             message = f"{manifest.path}: the row numbers in {name!r} do not ascend, and dsdm.json tells that they do"
             raise ChecksumError(message)
@@ -190,3 +202,31 @@ def _refuse_other_files(place: str, then: Sequence[FileIdentity], now: Sequence[
         "corpus, whose files come in the same order"
     )
     raise ValueError(message)
+
+
+def _refuse_other_folders(
+    place: str, manifest: Manifest, files: Sequence[FileIdentity], hive: Mapping[str, Any] | None
+) -> None:
+    """Fail where the names of directories hold other values than they did: files of the same bytes are told by them."""
+    found = first_other_value(manifest.hive, hive)
+    if found is None:
+        return
+    name, at = found
+    then, now = (told[name][at] for told in (manifest.hive or {}, hive or {}))
+    message = (
+        f"{place}: its rows came from {manifest.sources[at].path}, whose directories told {name}={then}, and those of "
+        f"{files[at].path} tell {name}={now}: it is another file, or was moved; name an output of the same corpus, "
+        "whose files come in the same order"
+    )
+    raise ValueError(message)
+
+
+def first_other_value(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> tuple[str, int] | None:
+    """Return the first column that directories hold then and now with another value, and the number of the file."""
+    both = [name for name in then or {} if name in (now or {})]
+    for name in both:
+        values = [*zip((then or {})[name], (now or {})[name], strict=True)]
+        other = next((at for at, (one, other) in enumerate(values) if one != other), None)
+        if other is not None:
+            return name, other
+    return None

@@ -21,6 +21,8 @@ from dsdm.selection.told import KNOWN
 
 _NAME = "dsdm.json"
 _LAYOUT = 1
+_AT_ONCE = 1 << 22
+"""Bytes of a file that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,37 @@ def row_files(manifest: Manifest) -> list[str]:
             raise FormatError(message)
         found.append(os.path.join(folder, str(name)))  # noqa: PTH118 - a path may be any text
     return found
+
+
+def check_row_files(manifest: Manifest, files: list[str]) -> None:
+    """Fail if the files that hold the rows are others than were written: they are read for their checksums.
+
+    Raises
+    ------
+    ChecksumError
+        With both checksums.
+
+    """
+    path = Path(manifest.path, _NAME)
+    for at, (shard, file) in enumerate(zip(manifest.shards, files, strict=True)):
+        told, found = shard["files"][0].get("crc32"), _crc32(file)
+        if not isinstance(told, str):
+            message = f"{path}: shards[{at}].files[0].crc32 is {told!r:.100}; write the dataset again"
+            raise FormatError(message)
+        if told != found:
+            message = (
+                f"{file}: its crc32 is {found}, and {told!r:.100} was written, so that its row numbers may be others; "
+                "dsdm verify (dsdm.verify) looks at all files of the directory: write it again"
+            )
+            raise ChecksumError(message)
+
+
+def _crc32(file: str) -> str:
+    found = 0
+    with open(file, "rb") as bytes_of:  # noqa: PTH123 - a path may be any text
+        while block := bytes_of.read(_AT_ONCE):
+            found = zlib.crc32(block, found)
+    return f"{found:08x}"
 
 
 def _leads_within(name: Any) -> bool:

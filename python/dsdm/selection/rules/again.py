@@ -43,7 +43,7 @@ def _opened_as(scores: Any) -> dict[str, Any] | None:
     """Return the files of scores, and what opens them as the same vector or joins them to the same rows."""
     if isinstance(scores, HeldScores):
         by_id = scores.by_id
-        if by_id is None or by_id.ids is None:
+        if by_id is None or scores.ids is None:
             return None
         return {"scores": list(by_id.paths), "reading": {"column": by_id.column}, ON: by_id.on}
     opened = scores.opened_as() if isinstance(scores, _native.Scores) else None

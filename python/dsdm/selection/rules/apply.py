@@ -17,7 +17,7 @@ from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.cut import Cut
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
-from dsdm.selection.rules.origin import identities_of, inputs_of
+from dsdm.selection.rules.origin import corpora_of, identities_of, inputs_of
 from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest, nearest_of_groups
 from dsdm.selection.rules.ranked.quantile import bounds_between, shares_of
 from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
@@ -256,6 +256,7 @@ def _selection(
         files=_files_of(rule.scores),
         again=None if again is None or by_arrays else {**again, **rule.rows_from},
         inputs=inputs_of(rule.scores, vars(rule)),
+        corpora=corpora_of(*(getattr(rule, name) for name in ROWS)),
     )
 
 

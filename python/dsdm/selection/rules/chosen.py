@@ -14,8 +14,9 @@ from dsdm.paths import PathLike
 from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
-from dsdm.selection.rules.rule import number
+from dsdm.selection.rules.origin import corpora_of
 from dsdm.selection.rules.told.agreement import refuse_disagreement
+from dsdm.selection.rules.told.words import which_scores
 from dsdm.selection.told import INPUTS, Told
 from dsdm.shown import as_html
 
@@ -54,6 +55,9 @@ class Selection:
         there is no such bound.
     inputs : dict
         Where the lengths and the groups lie, as ``dsdm.json`` tells it, if they lie in files.
+    corpora : sequence
+        Of which corpora, beside those of `inputs`, rows are known that were excluded, or that alone could be chosen:
+        rows of another one are refused.
     """
 
     indices: NDArray[np.int64]
@@ -73,6 +77,7 @@ class Selection:
     short: Mapping[Any, tuple[int, int]] = field(default_factory=dict)
     bounds: tuple[float | None, float | None] = (None, None)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    corpora: Sequence[Mapping[str, Any]] = ()
 
     def union(self, *others: "Selection") -> "Selection":
         """Return these rows, and behind them those of others that were not there before.
@@ -130,6 +135,7 @@ class Selection:
             what=f"{name} of " + " and ".join(f"({part.what})" for part in parts),
             largest=self.largest,
             files=list({file.path: file for part in parts for file in part.files}.values()),
+            corpora=corpora_of(*parts),
         )
 
     def is_of(self, rows: int) -> bool:
@@ -185,6 +191,7 @@ class Selection:
             "tokens": self.tokens,
             "largest": self.largest,
             "bounds": [saved.plain(bound) for bound in self.bounds],
+            **({"corpora": list(self.corpora)} if self.corpora else {}),
         }
         if self.per_group is not None:
             told["per_group"] = [[name, count] for name, count in self.per_group.items()]
@@ -255,6 +262,7 @@ class Selection:
             short=saved.of_groups(beside, told.get("short", []), 2),
             bounds=bounds_of(beside, told["bounds"]),
             inputs=inputs,
+            corpora=told["corpora"],
         )
         refuse_disagreement(beside, found)
         return found
@@ -296,7 +304,7 @@ class Selection:
     def __repr__(self) -> str:
         """Return one line: how many rows, where the cut lies, and the rule."""
         parts = [f"{len(self):,} of {self.n:,} rows"]
-        if scores := self._which_scores():
+        if scores := which_scores(self):
             parts.append(scores)
         if self.tokens is not None:
             parts.append(f"{self.tokens:,} tokens")
@@ -304,37 +312,6 @@ class Selection:
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
         return ", ".join(parts)
-
-    def _as_given(self, name: str, bound: Any) -> Any:
-        """Return a bound, or what it was given as, if that is beyond float64."""
-        given = self.rule.get(name)
-        # Of a JSON file, it may be anything.
-        is_beyond = isinstance(given, int) and abs(given) >= _BEYOND and number(name, given) == bound
-        return checks.said(given) if is_beyond else bound
-
-    def _which_scores(self) -> str:
-        """Return which scores were chosen: down to the cut, or where all within bounds were, these."""
-        low, high = map(self._as_given, ("min_score", "max_score"), self.bounds)
-        cut = self.cut if "near" in self.rule or self.rule.keys() & _SIZES else None
-        if cut is not None and "near" in self.rule:
-            at = f"score {cut.score:.4g} and nearer"
-        else:
-            if cut is not None:
-                low, high = (cut.score, high) if self.largest else (low, cut.score)
-            at = _between(low, high)
-        return at + (f" ({cut.tied:,} tied there, {cut.taken:,} taken)" if cut is not None and cut.tied > 1 else "")
-
-
-_SIZES = {"k", "fraction", "tokens"}
-_BEYOND = 2**1024
-"""Whole numbers from here on have no place in float64."""
-
-
-def _between(low: Any, high: Any) -> str:
-    low, high = (end if end is None or isinstance(end, str) else f"{end:.4g}" for end in (low, high))
-    if low is not None and high is not None:
-        return f"score from {low} to {high}"
-    return f"score >= {low}" if low is not None else f"score <= {high}" if high is not None else ""
 
 
 def _union(rows: _Rows, more: _Rows) -> _Rows:

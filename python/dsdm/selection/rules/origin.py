@@ -52,9 +52,29 @@ def origin_of(given: Any) -> Mapping[str, Any] | None:
 def inputs_of(scores: Any, arguments: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return where what a choice needs beside the scores lies, as far as that is in files: arguments of it, and ids."""
     found = {name: origin_of(arguments.get(name)) for name in ("groups", "lengths")}
-    by_id = scores.by_id if isinstance(scores, HeldScores) else None
-    found["ids"] = None if by_id is None else by_id.ids
+    found["ids"] = scores.ids if isinstance(scores, HeldScores) else None
     return {name: origin for name, origin in found.items() if origin is not None}
+
+
+def corpus_of(name: str, given: Any) -> dict[str, Any] | None:
+    """Return which corpus values are of, as far as that is told: its files, and the column that was read."""
+    told = given.ids if isinstance(given, HeldScores) else origin_of(given)
+    return {"name": name, **told} if told is not None and "column" in told and told.get("files") else None
+
+
+def corpora_told(inputs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the corpora in which groups, lengths or ids lie, by their names: in columns of files."""
+    return [{"name": name, **told} for name, told in inputs.items() if "column" in told and told.get("files")]
+
+
+def corpora_of(*given: Any) -> list[dict[str, Any]]:
+    """Return the corpora that selections were made with, each once; none of what is no selection."""
+    found = []
+    for one in given:
+        inputs = getattr(one, "inputs", None)
+        found += corpora_told(inputs) if isinstance(inputs, Mapping) else []
+        found += getattr(one, "corpora", ())
+    return [one for at, one in enumerate(found) if one not in found[:at]]
 
 
 _FIELDS = ("path", "bytes", "modified_ns", "rows", "ends")

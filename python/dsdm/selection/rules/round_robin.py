@@ -12,6 +12,7 @@ from dsdm.selection.indices import top_k
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.origin import corpora_of, corpus_of
 from dsdm.shown import safe_messages
 
 _SPARE = 64
@@ -89,6 +90,7 @@ def round_robin(
         what=f"round robin of {len(scores):,} score vectors",
         largest=largest,
         files=[file for vector in scores if isinstance(vector, _native.Scores) for file in vector.identities()],
+        corpora=[*filter(None, (corpus_of("ids", vector) for vector in scores)), *corpora_of(exclude)],
     )
 
 

@@ -20,6 +20,7 @@ from dsdm.errors import ChecksumError, FormatError
 from dsdm.paths import PathLike, local
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import at_hand, beside
+from dsdm.selection.rules.told.corpora import corpora_of_told
 from dsdm.selection.told import BY_POSITION, INPUTS, ON, ROWS, Told
 
 _VERSION = 1
@@ -72,6 +73,8 @@ def write(
             raise FileExistsError(message)
     fields = {"version": _VERSION, "rows": len(rows), "digest": digest_of_rows(rows), **told}
     fields["files"] = beside(Told(files, []), str(places[0]))
+    if "corpora" in fields:
+        fields["corpora"] = [_moved(one, places[0], beside) for one in fields["corpora"]]
     text = json.dumps(fields, indent=1, allow_nan=False)
     replaced(places[1], lambda file: file.write(text.encode()))
     replaced(places[0], lambda file: np.save(file, rows))
@@ -109,7 +112,13 @@ def read(path: PathLike) -> tuple[NDArray[np.int64], dict[str, Any], Path]:
         message = f"{place}: it holds rows that are none of {fields['of']:,}"
         raise FormatError(message)
     fields["files"] = at_hand(Told(fields["files"], []), str(place))
+    fields["corpora"] = [_moved(one, place, at_hand) for one in corpora_of_told(told, fields.get("corpora", []))]
     return rows, fields, told
+
+
+def _moved(corpus: Mapping[str, Any], place: Path, change: Callable[[Told, str], dict[str, Any]]) -> dict[str, Any]:
+    """Return what is told of a corpus with the paths of its files changed, as those of score files are."""
+    return {**corpus, "files": change(Told({"score_files": corpus["files"]}, []), str(place))["score_files"]}
 
 
 def replaced(path: Path, write_to: Callable[[IO[bytes]], object]) -> None:

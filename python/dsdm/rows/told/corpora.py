@@ -1,0 +1,203 @@
+"""Rows that were chosen with one corpus, held against the corpus that they are taken from.
+
+Row numbers say nothing of whose they are. Where a selection tells which files were read for it, and the rows that are
+there are those of other files, the keys of both are compared, such as ``id``, block by block.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsdm._native import Corpus, FileIdentity
+from dsdm.paths.hive.columns import of_told
+from dsdm.rows.row_numbers import row_numbers
+from dsdm.rows.sources import Source, open_source, opened_as
+from dsdm.selection.ids.position import looks_like_a_key
+from dsdm.selection.record.earlier import first_other_value
+from dsdm.selection.rules.groups.values import decoded
+from dsdm.selection.rules.origin import corpora_of, corpus_of, identity_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLOCK = 1 << 16
+_OF_KEYS = {
+    "ids": "scores were joined by id to",
+    "groups": "the groups are of",
+    "lengths": "the lengths are of",
+}
+"""What was read of a corpus, where another with the same keys has the same rows."""
+_AGAIN = {
+    "ids": "join the scores to these rows (dsdm.align), or where both lie alike, give numpy.asarray(scores)",
+    "groups": "read the groups of these rows, or where both lie alike, give numpy.asarray(groups)",
+    "lengths": "read the lengths of these rows, or where both lie alike, give them as an array",
+}
+
+
+def rows_taken(source: Any, indices: Any, rows: int, threads: int | None = None) -> NDArray[np.int64]:
+    """Return indices as row numbers of a source of so many rows; a selection must be of no other corpus.
+
+    Raises
+    ------
+    TypeError, IndexError
+        As :func:`dsdm.rows.row_numbers.row_numbers`.
+    ValueError
+        Also for a selection that was made with another corpus, naming both.
+
+    """
+    found = row_numbers(indices, rows)
+    if corpora := corpora_of(indices):
+        refuse_other_corpora(corpora, open_source(source), threads)
+    return found
+
+
+def refuse_other_scores(source: Source, scores: Any, threads: int | None = None) -> None:
+    """Fail for scores, or a mapping of several, that were joined to the rows of another corpus."""
+    given = scores.values() if isinstance(scores, Mapping) else [scores]
+    refuse_other_corpora([told for one in given if (told := corpus_of("ids", one)) is not None], source, threads)
+
+
+def refuse_other_corpora(corpora: Iterable[Mapping[str, Any]], source: Source, threads: int | None = None) -> None:
+    """Fail where rows are told to be those of another corpus.
+
+    Raises
+    ------
+    ValueError
+        Naming both corpora, the first row where they differ, and what to do.
+
+    """
+    whole = source.mapping is None or np.array_equal(source.mapping, np.arange(len(source.corpus)))
+    now = source.corpus.identities() if whole else []
+    hive = opened_as(source.corpus).get("hive")
+    for told in corpora:
+        then = [identity_of(file) for file in told["files"]]
+        if _known(then) == _known(now) and first_other_value(told.get("hive"), hive) is None:
+            continue
+        if told["name"] in _OF_KEYS:
+            _compare_keys(told, then, source, threads)
+        else:
+            message = (
+                f"the rows were chosen with an earlier output of {_named(then)}, and these are of {_of(source)}, "
+                "which are other files, or in another order: their numbers are of other rows; name an output of the "
+                "same corpus, or where the rows lie alike, give its row numbers: dsdm.written_rows(output).indices"
+            )
+            raise ValueError(message)
+
+
+def _known(files: list[FileIdentity]) -> list[tuple[Any, ...]]:
+    return [(file.bytes, file.rows, file.ends) for file in files]
+
+
+def _named(files: list[FileIdentity]) -> str:
+    more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+    return f"{files[0].path}{more}"
+
+
+def _of(source: Source) -> str:
+    if not source.files:
+        return f"a {source.label} in memory"
+    return source.label if source.dataset is None else f"a dataset of {source.files[0]}"
+
+
+def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Source, threads: int | None) -> None:
+    """Fail where a key that both corpora have is another in one of the rows; without such a key, numbers are all."""
+    name = told["name"]
+    here = _with_all_columns(source, threads)
+    names = [told["column"]] if name == "ids" else [key for key in here.schema.names if looks_like_a_key(key)]
+    names = [key for key in names if key in here.schema.names]
+    if not names:
+        return
+    changed = next((what for file in then if (what := _difference(file)) is not None), None)
+    if changed is not None:
+        if name != "ids":
+            return  # Proof: what is told of files that changed is refused where it is written.
+        message = (
+            f"{_OF_KEYS[name]} {_named(then)}, which cannot be compared with these rows of {_of(source)} ({changed}); "
+            f"{_AGAIN[name]}"
+        )
+        raise ValueError(message)
+    constants = of_told(told.get("hive"), len(then))
+    there = Corpus.open([file.path for file in then], threads=threads, schema="union", constants=constants)
+    for key in names:
+        if key in there.schema.names:
+            _compare(told, then, (there.select([key]), here.select([key])), source, threads)
+
+
+def _difference(file: FileIdentity) -> str | None:
+    """Return what is another in a file than it was."""
+    try:
+        what = file.difference()
+    except FileNotFoundError:
+        what = "it is not there"
+    return None if what is None else f"{file.path}: {what}"
+
+
+def _with_all_columns(source: Source, threads: int | None) -> Corpus:
+    """Return the rows with the columns that are not asked for as well, where they lie in files."""
+    if source.dataset is not None or not source.files:
+        return source.corpus
+    how: dict[str, Any] = {"schema": source.corpus.missing, "constants": source.corpus.constants}
+    return Corpus.open(source.files, threads=threads, **how)
+
+
+def _compare(
+    told: Mapping[str, Any],
+    then: list[FileIdentity],
+    both: tuple[Corpus, Corpus],
+    source: Source,
+    threads: int | None,
+) -> None:
+    """Compare a column of two corpora, which may be of different types, row by row."""
+    there, here = both
+    name = here.schema.names[0]
+    kind = _common(there.schema.field(0).type, here.schema.field(0).type)
+    if kind is None:
+        return
+    for block in _blocks(min(len(there), len(source))):
+        values = decoded(there.take(block, threads=threads).column(0)).cast(kind)
+        found = decoded(here.take(source.rows(block), threads=threads).column(0)).cast(kind)
+        if (at := _first_other(values, found)) is None:
+            continue
+        message = (
+            f"{_OF_KEYS[told['name']]} {_named(then)}, whose {name!r} is {_shown(values[at])} in row {block[at]:,}, "
+            f"and these rows are of {_of(source)}, where it is {_shown(found[at])}: row numbers of the one are other "
+            f"rows of the other; {_AGAIN[told['name']]}"
+        )
+        raise ValueError(message)
+
+
+def _blocks(rows: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, rows, _BLOCK):
+        yield np.arange(start, min(start + _BLOCK, rows), dtype=np.int64)
+
+
+def _common(one: "pa.DataType", other: "pa.DataType") -> "pa.DataType | None":
+    """Return the type in which keys of two types are compared: whole numbers, or texts; None for others."""
+    import pyarrow as pa
+
+    kinds = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in (one, other)]
+    whole = [pa.types.is_integer(kind) for kind in kinds]
+    texts = [
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind) for kind in kinds
+    ]
+    if all(whole):
+        # Of numbers below 0 and numbers of 2^63 and more, decimals have room for all.
+        return pa.decimal128(20) if pa.uint64() in kinds else pa.int64()
+    return pa.large_string() if all(a or b for a, b in zip(whole, texts, strict=True)) else None
+
+
+def _first_other(values: "pa.Array", others: "pa.Array") -> int | None:
+    """Return the first place where values differ; None where none do. A null equals a null alone."""
+    import pyarrow.compute as pc
+
+    if values.equals(others):
+        return None
+    same = pc.or_(pc.fill_null(pc.equal(values, others), False), pc.and_(values.is_null(), others.is_null()))  # noqa: FBT003 - as Arrow has it
+    return int(pc.index(same, False).as_py())
+
+
+def _shown(value: Any) -> str:
+    found = value.as_py()
+    return str(found) if not isinstance(found, str) else f"{found!r:.100}"
