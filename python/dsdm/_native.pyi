@@ -511,6 +511,7 @@ class Corpus:
     def select(self, columns: Sequence[str]) -> Corpus:
         """Return the same rows with some columns alone."""
 
+    def lengths(self, fields: list[str]) -> Corpus: ...
     def rename(self, names: Sequence[str], metadata: Mapping[str, str]) -> Corpus:
         """Return the same rows with other names for the columns and other metadata of the schema."""
 

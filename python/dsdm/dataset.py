@@ -126,7 +126,8 @@ class Shards:
     def lengths(self, column: str) -> RowLengths:
         """Return the length of each row by a column, for :func:`dsdm.choose`.
 
-        Of lists it is that of each list, of texts and bytes their bytes, and whole numbers are lengths themselves.
+        Of lists it is that of each list, of texts and bytes their bytes, and whole numbers are lengths themselves. Of
+        Arrow files and tables in memory the offsets alone are read.
         The column may be a field of structs, as in :meth:`column`.
         Rows are read when a choice asks for them.
 

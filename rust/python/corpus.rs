@@ -50,6 +50,7 @@ impl Corpus {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let (threads, io, schemas) = (call::threads(threads)?, call::io(io)?, schemas_named(schema)?);
+        let constant = |(name, is_integer, values)| gather::Constant { name, is_integer, values };
         // Proof: without any, there are none.
         let constants: Vec<_> = constants.unwrap_or_default().into_iter().map(constant).collect();
         let open =
@@ -92,6 +93,11 @@ impl Corpus {
     /// The same rows with some columns alone.
     fn select(&self, columns: Vec<String>) -> PyResult<Self> {
         Ok(Self { inner: call::whole(|| self.inner.select(&columns))? })
+    }
+
+    /// The same rows with the length of each value of the one column, or of the field of its structs that is named.
+    fn lengths(&self, fields: Vec<String>) -> PyResult<Self> {
+        Ok(Self { inner: call::whole(|| self.inner.lengths(&fields))? })
     }
 
     /// The same rows with other names for the columns and other metadata of the schema.
@@ -315,10 +321,6 @@ impl Corpus {
         // Proof: of all that is there otherwise.
         memory_limit.map_or_else(|| self.inner.clone(), |limit| self.inner.within(limit))
     }
-}
-
-fn constant((name, is_integer, values): Constant) -> gather::Constant {
-    gather::Constant { name, is_integer, values }
 }
 
 /// Batches of a corpus as a table.

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm.rows.sources import Source, opened_as
-from dsdm.selection.fields import field_of
+from dsdm.selection.fields import Field, field_of
 from dsdm.selection.rules.origin import identities_of
 from dsdm.selection.rules.sizes.budget import LazyLengths
 
-_AT_ONCE = 4096
-"""Rows that are in memory at once."""
+_AT_ONCE = 1 << 20
+"""Rows whose lengths are read at once."""
 
 
 class RowLengths(LazyLengths):
@@ -38,7 +38,7 @@ class RowLengths(LazyLengths):
         """Of the values of the column."""
         self.fixed: int | None = kind.list_size if pa.types.is_fixed_size_list(kind) else None
         """The length of every row, if the type says it."""
-        self._length_of = _length_of(column, kind)
+        self._lengths = Field(self._field.lengths(), ("length",)) if _has_lengths(column, kind) else self._field
 
     @property
     def origin(self) -> Mapping[str, Any] | None:
@@ -50,7 +50,7 @@ class RowLengths(LazyLengths):
         return len(self._source)
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the lengths of rows, a few of which are in memory at once.
+        """Return the lengths of rows.
 
         Raises
         ------
@@ -58,15 +58,17 @@ class RowLengths(LazyLengths):
             For a row that is null, which has no length.
 
         """
+        import pyarrow as pa
+
         lengths = np.empty(len(rows), np.int64)
         for start in range(0, len(rows), _AT_ONCE):
             some = np.ascontiguousarray(rows[start : start + _AT_ONCE])
-            values = self._field.take(self._source.rows(some))
+            values = self._lengths.take(self._source.rows(some))
             if values.null_count:
                 row = some[int(np.argmax(values.is_null().to_numpy()))]
                 message = f"row {row}: the column {self.column!r} is null, which has no length"
                 raise ValueError(message)
-            lengths[start : start + len(some)] = self._length_of(values)
+            lengths[start : start + len(some)] = values.cast(pa.int64()).to_numpy()
         return lengths
 
 
@@ -78,17 +80,18 @@ def origin_of_column(source: Source, column: str) -> Mapping[str, Any] | None:
     return {"files": files, "column": column, **opened_as(source.corpus)} if files else None
 
 
-def _length_of(column: str, kind: Any) -> Any:
-    """Return the function that gives the lengths of values of a type."""
+def _has_lengths(column: str, kind: Any) -> bool:
+    """Return whether the values of a type have lengths, or are lengths themselves."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     types = pa.types
-    if any(check(kind) for check in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
-        return lambda values: pc.list_value_length(values).to_numpy()
-    if any(check(kind) for check in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)):
-        return lambda values: pc.binary_length(values).to_numpy()
+    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    if any(
+        check(kind)
+        for check in (*lists, types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    ):
+        return True
     if types.is_integer(kind):
-        return lambda values: values.cast(pa.int64()).to_numpy()
+        return False
     message = f"the column {column!r} holds {kind}; lists, texts, bytes or whole numbers are needed: they have a length"
     raise TypeError(message)

@@ -30,6 +30,13 @@ class Field:
             kind = kind.field(name).type
         return kind
 
+    def lengths(self) -> "Corpus":
+        """Return the rows with the length of each value in place of it: of a list its items, of a text its bytes.
+
+        Values are not read where offsets tell: in Arrow, and in memory.
+        """
+        return self.rows.lengths(list(self.way[1:]))
+
     def take(self, rows: NDArray[Any], threads: int | None = None) -> "pa.ChunkedArray":
         """Return the values of rows of the files; null where a struct on the way is null."""
         import pyarrow.compute as pc

@@ -13,7 +13,7 @@ use super::convert::cast_strictly;
 use super::size::fixed_bytes;
 use super::types::same_layout;
 use super::widen::widen;
-use crate::checked;
+use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 
@@ -98,6 +98,18 @@ impl PartColumns {
     pub(crate) fn select(&self, columns: &[usize]) -> Result<Self> {
         let columns = columns.iter().map(|&column| checked::get(&self.columns, column).cloned());
         Ok(Self::of(columns.collect::<Result<_>>()?))
+    }
+
+    /// Where the part has the one column, and the lengths of its values: in the first column, or told without it.
+    pub(crate) fn lengths(&self) -> Result<(Option<usize>, Self)> {
+        let [column] = self.columns.as_slice() else { return Err(impossible("lengths of several columns")) };
+        let (place, lengths) = match column {
+            Column::Here(place) | Column::Other(place, _) => (Some(*place), Column::Here(0)),
+            Column::Missing(_) => (None, Column::Missing(DataType::Int64)),
+            Column::Text(text) => (None, Column::Integer(checked::to(text.len())?)),
+            Column::Integer(_) => return Err(impossible("lengths of whole numbers")),
+        };
+        Ok((place, Self::of(vec![lengths])))
     }
 
     /// Where the part has them.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::common_schema::check_names;
 use crate::gather::columns::types::{own_features, project};
+use crate::gather::source::{LengthsPart, length_field};
 
 impl Corpus {
     /// The same rows with these columns alone, in this order.
@@ -26,6 +27,28 @@ impl Corpus {
         let stored = stored.collect::<Result<_>>()?;
         let schema = own_features(Schema::clone(project(&self.schema, &places)?.as_ref()));
         Ok(Self { columns, stored, schema: Arc::new(schema), ..self.clone() })
+    }
+
+    /// The same rows with the lengths of a column of lists, texts or bytes, or of a field of its structs, in place of it.
+    ///
+    /// `fields` are the names of the fields, from the one column on. Values are not read where offsets tell.
+    ///
+    /// # Errors
+    /// More columns than one. A column without lengths is an error when it is read.
+    pub fn lengths(&self, fields: &[String]) -> Result<Self> {
+        let fields: Arc<[String]> = fields.into();
+        let (mut parts, mut columns) = (Vec::new(), Vec::new());
+        for (part, own) in checked::zip(&self.parts, &self.columns)? {
+            let (place, lengths) = own.lengths()?;
+            parts.push(match place {
+                Some(place) => Arc::new(LengthsPart::new(part.clone(), place, fields.clone())),
+                None => part.clone(),
+            });
+            columns.push(lengths);
+        }
+        let name = self.schema.fields().first().ok_or_else(|| impossible("lengths of no column"))?.name();
+        let schema = Arc::new(Schema::new(vec![length_field(name)]));
+        Ok(Self { parts, columns, schema, ..self.clone() })
     }
 
     /// The same rows, of which none is read where more must be unpacked for it than a caller allows.

@@ -5,12 +5,14 @@ mod check_values;
 #[cfg(test)]
 mod check_values_tests;
 mod json_lines;
+mod lengths;
 mod memory;
 mod open;
 mod parquet;
 mod part;
 mod pick;
 
+pub(super) use lengths::{LengthsPart, length_field};
 pub(super) use memory::MemoryPart;
 pub(super) use open::open_parts;
 pub(super) use part::{Batches, CorpusPart, Unpacking};

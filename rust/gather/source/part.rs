@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
@@ -55,6 +56,12 @@ pub(crate) trait CorpusPart: Send + Sync {
 
     /// All rows of a unit where they lie, if they can be used there.
     fn view(&self, _unit: usize, _columns: &[usize]) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+
+    /// All rows of a column of a unit of which offsets alone were looked at, with bytes in place of texts; None where
+    /// rows can't be had so.
+    fn unread(&self, _unit: usize, _column: usize, _most: UnpackLimit) -> Result<Option<ArrayRef>> {
         Ok(None)
     }
 

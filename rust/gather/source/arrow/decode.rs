@@ -39,15 +39,32 @@ impl ArrowPart {
             Err(error @ Error::Memory(_)) => return Err(error),
             Err(error) => error,
         };
-        let fields = self.types.schema.fields();
-        let stored: Fields = fields.iter().map(without_texts_in).collect();
-        if stored == *fields {
+        let types = self.bytes_for_texts()?;
+        if types.schema.fields() == self.types.schema.fields() {
             return Err(error);
         }
-        let metadata = self.types.schema.metadata().clone();
-        let types = || DecodedAs::new(Arc::new(Schema::new_with_metadata(stored, metadata)));
-        let types = self.as_bytes.here()?.get_or_init(types);
         self.decode_as(types, batch, &excerpt, columns, most).map(Decoded::Bytes).map_err(|_| error)
+    }
+
+    /// Decodes a column of a batch, with bytes in place of texts, whose values are not looked at.
+    pub(super) fn decode_bytes(
+        &self,
+        batch: &BatchPlace,
+        column: usize,
+        most: UnpackLimit,
+    ) -> Result<RecordBatch> {
+        let excerpt = self.excerpt(&batch.place, "the batch", most)?;
+        self.decode_as(self.bytes_for_texts()?, batch, &excerpt, &[column], most)
+    }
+
+    /// The types of the file with bytes in place of texts.
+    fn bytes_for_texts(&self) -> Result<&DecodedAs> {
+        let types = || {
+            let stored: Fields = self.types.schema.fields().iter().map(without_texts_in).collect();
+            let metadata = self.types.schema.metadata().clone();
+            DecodedAs::new(Arc::new(Schema::new_with_metadata(stored, metadata)))
+        };
+        Ok(self.as_bytes.here()?.get_or_init(types))
     }
 
     fn decode_as(

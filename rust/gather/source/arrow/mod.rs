@@ -14,6 +14,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
@@ -87,6 +88,11 @@ impl CorpusPart for ArrowPart {
             Decoded::Typed(batch) => Ok(Some(batch)),
             Decoded::Bytes(_) => Ok(None),
         }
+    }
+
+    fn unread(&self, unit: usize, column: usize, most: UnpackLimit) -> Result<Option<ArrayRef>> {
+        let batch = self.decode_bytes(self.batch(unit)?, column, most)?;
+        Ok(batch.columns().first().cloned())
     }
 
     fn stored_bytes(&self, unit: usize, _columns: &[usize]) -> Result<u64> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, GenericByteArray, GenericListArray, OffsetSizeTrait};
+use arrow::array::{Array, ArrayRef, AsArray, GenericByteArray, GenericListArray, OffsetSizeTrait};
 use arrow::datatypes::{ByteArrayType, DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
@@ -12,6 +12,7 @@ use super::pick::picked;
 use crate::checked::{self, impossible};
 use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
+use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::size::nbytes;
 use crate::io::arrow_maps::{batch_without_maps, schema_without_maps};
 
@@ -99,6 +100,10 @@ impl CorpusPart for MemoryPart {
 
     fn view(&self, unit: usize, columns: &[usize]) -> Result<Option<RecordBatch>> {
         self.columns(unit, columns).map(Some)
+    }
+
+    fn unread(&self, unit: usize, column: usize, _most: UnpackLimit) -> Result<Option<ArrayRef>> {
+        Ok(self.columns(unit, &[column])?.columns().first().cloned())
     }
 }
 
