@@ -48,7 +48,7 @@ def scores_of(dtype, n, seed):
     return values
 
 
-def check_scores(told, values, rows):
+def check_scores(told, values, rows, bins=40):
     """Compare what is told of scores with the oracle."""
     edges = [1, 0] if told["histogram"] is None else told["histogram"]["edges"]
     mine = values[rows]
@@ -65,7 +65,13 @@ def check_scores(told, values, rows):
         return
     assert (told["least"], told["most"]) == (finite.min().item(), finite.max().item())
     assert told["mean"] == pytest.approx(float(np.mean(finite.astype(np.longdouble))), rel=1e-12, abs=1e-9)
-    assert (edges[0], edges[-1]) == oracle.room(finite.min().item(), finite.max().item())
+    is_whole = all(value == int(value) for value in finite.tolist())
+    is_exact = max(map(abs, finite.tolist())) < 2**53
+    if is_whole and is_exact and 0 < finite.max().item() - finite.min().item() < bins:
+        # A bin for each value, the last of which ends at the next.
+        assert edges == list(range(int(finite.min()), int(finite.max()) + 2))
+    else:
+        assert (edges[0], edges[-1]) == oracle.room(finite.min().item(), finite.max().item())
     assert sorted(set(edges)) == edges or len(edges) == 2
     assert told["histogram"]["rows"] == oracle.counts(values, edges)
     assert told["histogram"]["chosen"] == oracle.counts(mine, edges)
@@ -96,7 +102,7 @@ def test_numbers_are_those_of_the_arrays(tmp_path_factory, dtype, n, bins, seed,
         reports.append(dsdm.report(in_file, bins=bins, threads=1))
     told = [report.to_dict()["selections"][0] for report in reports]
     for one in told:
-        check_scores(one["scores"], values, in_memory.indices)
+        check_scores(one["scores"], values, in_memory.indices, bins)
         assert one["cut"] == (None if k == 0 else in_memory.cut and {**told[0]["cut"]})
     assert told[1] == told[2]
     if k:
@@ -109,12 +115,45 @@ def test_numbers_are_those_of_the_arrays(tmp_path_factory, dtype, n, bins, seed,
         assert cut["taken"] == int((values[in_memory.indices] == values[worst]).sum())
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    dtype=st.sampled_from(["float16", "float32", "float64", "int8", "uint8", "int64", "uint64"]),
+    low=st.integers(-60, 60) | st.sampled_from([2**53 - 50, 2**53 - 3, -(2**53) - 2, 2**63 - 60]),
+    values=st.lists(st.integers(0, 45), min_size=1, max_size=30),
+    between=st.booleans(),
+    bins=st.sampled_from([1, 2, 6, 40]),
+)
+def test_labels_have_a_bin_for_each_value(dtype, low, values, between, bins):
+    """Unless any lies between two, however near to one, or there are more of them than bins."""
+    is_float = dtype.startswith("float")
+    limit = {"float16": 2**11, "float32": 2**24, "float64": 2**62, "int8": 2**7, "uint8": 2**8}.get(dtype, 2**63)
+    low = low % 40 if (dtype.startswith("u") and low < 0) or abs(low) + 50 >= limit else low
+    scores = np.array([low + value for value in values], dtype)
+    if between and is_float:
+        scores = np.append(scores, np.nextafter(scores[0], scores.max()))
+    scores = np.append(scores, [np.nan, np.inf]).astype(dtype) if is_float else scores
+    found = dsdm.choose(scores, k=1, nan="omit").report(scores=scores, bins=bins).to_dict()["selections"][0]
+    check_scores(found["scores"], scores, dsdm.choose(scores, k=1, nan="omit").indices, bins)
+
+
+def test_labels_are_shown_by_their_values():
+    scores = np.repeat(np.arange(6.0), [5, 9, 0, 4, 2, 1])
+    chosen = dsdm.choose(scores, min_score=3)
+    found = chosen.report(scores=scores)
+    told = found.selections[0].scores.histogram
+    assert (told.edges, told.rows, told.chosen) == ([0, 1, 2, 3, 4, 5, 6], [5, 9, 0, 4, 2, 1], [0, 0, 0, 4, 2, 1])
+    assert found.selections[0].rule == "all with score >= 3"
+    lines = [line.split()[:3] for line in str(found).splitlines()]
+    assert ["3", "4", "4"] in lines
+    assert ["5", "1", "1"] in lines
+
+
 def test_bfloat16_is_shown_by_its_values(tmp_path):
     values = np.float32([1.0, -2.0, 3.5, np.nan, np.inf])
     (tmp_path / "s.bin").write_bytes((values.view(np.uint32) >> 16).astype(np.uint16).tobytes())
     scores = dsdm.open_scores(tmp_path / "s.bin", dtype="bfloat16")
     found = dsdm.choose(scores, k=2, nan="omit").report(bins=3)
-    check_scores(found.to_dict()["selections"][0]["scores"], values, np.array([4, 2]))
+    check_scores(found.to_dict()["selections"][0]["scores"], values, np.array([4, 2]), 3)
     assert found.selections[0].scores.dtype == "bfloat16"
 
 

@@ -33,19 +33,22 @@ def test_one_line_tells_what_was_chosen(scores: dsdm.Scores) -> None:
     assert repr(dsdm.choose(SCORES, k=2, near=1)).endswith("score 0.5 and nearer (2 tied there, 2 taken), nearest to 1")
     drawn = repr(dsdm.choose(SCORES, k=2, gumbel=True, seed=7))
     assert drawn == "2 of 6 rows, Gumbel top-k, seed 7"
-    assert repr(dsdm.choose(SCORES, min_score=0.5)) == ("5 of 6 rows, score >= 0.5, all within the bounds")
-    assert repr(dsdm.choose(SCORES, max_score=1)) == "3 of 6 rows, score <= 1, all within the bounds"
+    assert repr(dsdm.choose(SCORES, min_score=0.5)) == ("5 of 6 rows, all with score >= 0.5")
+    assert repr(dsdm.choose(SCORES, max_score=1)) == "3 of 6 rows, all with score <= 1"
     both = dsdm.choose(SCORES, min_score=-1, max_score=0.75)
-    assert repr(both) == "3 of 6 rows, score from -1 to 0.75, all within the bounds"
+    assert repr(both) == "3 of 6 rows, all with score from -1 to 0.75"
     assert repr(dsdm.choose(SCORES, k=2, max_score=1, ties="random", seed=1)) == (
-        "2 of 6 rows, score from 0.5 to 1 (2 tied there, 2 taken), top-k, seed 1"
+        "2 of 6 rows, score from 0.5 to 1 (2 tied there, 2 taken), top-k with score <= 1, seed 1"
     )
     least = dsdm.choose(SCORES, k=1, min_score=0.25, max_score=1.5, largest=False, ties="random", seed=1)
-    assert repr(least) == "1 of 6 rows, score from 0.25 to 0.5 (2 tied there, 1 taken), bottom-k, seed 1"
+    assert (
+        repr(least)
+        == "1 of 6 rows, score from 0.25 to 0.5 (2 tied there, 1 taken), bottom-k with score from 0.25 to 1.5, seed 1"
+    )
     middle = dsdm.choose(SCORES, quantile=(0.2, 0.5))
     assert repr(middle) == "2 of 6 rows, score from 0.5 to 1.25, all from the quantile 0.2 to 0.5"
     drawn = dsdm.choose(SCORES, k=2, gumbel=True, seed=7, min_score=0)
-    assert repr(drawn) == "2 of 6 rows, score >= 0, Gumbel top-k, seed 7"
+    assert repr(drawn) == "2 of 6 rows, Gumbel top-k with score >= 0, seed 7"
     budget = dsdm.choose(SCORES, tokens=30, lengths=np.full(6, 10))
     assert repr(budget) == "3 of 6 rows, score >= 2 (3 tied there, 3 taken), 30 tokens, top-k for at most 30 tokens"
 

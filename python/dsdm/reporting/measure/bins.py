@@ -10,6 +10,9 @@ from dsdm import _native
 from dsdm.reporting.facts import Histogram
 from dsdm.selection.rules.ranked.ranking import Number
 
+_EXACT = 2**53
+"""Whole numbers below this are float64, and so is the next."""
+
 
 def even_edges(least: Number, most: Number, number: int) -> NDArray[np.float64]:
     """Return the edges of bins of equal width, between two finite values: those of one bin at least.
@@ -28,6 +31,25 @@ def even_edges(least: Number, most: Number, number: int) -> NDArray[np.float64]:
     edges[0], edges[-1] = low, high
     found: NDArray[np.float64] = np.unique(np.clip(edges, low, high))
     return found if len(found) > 1 else np.repeat(found, 2)
+
+
+def whole_edges(least: Number, most: Number, number: int) -> NDArray[np.float64] | None:
+    """Return the edges of a bin for each of the whole numbers between two, of which there are two or more.
+
+    None for other ends, and for more numbers than bins.
+
+    The upper edge of the last bin is the number beyond, which no value is.
+    """
+    if least != (low := math.floor(least)) or most != (high := math.floor(most)) or not 0 < high - low < number:
+        return None
+    return None if max(abs(low), abs(high)) >= _EXACT else np.arange(low, high + 2, dtype=np.float64)
+
+
+def are_whole(edges: NDArray[np.float64], values: Any, finite: int, threads: int | None) -> bool:
+    """Return whether all of so many finite values are lower edges of bins, which are whole: one pass."""
+    exact = np.stack([edges, np.nextafter(edges, np.inf)], axis=1).reshape(-1)
+    counts = _native.histogram(values, exact.tolist(), threads)[0]
+    return int(np.sum(counts[::2], dtype=np.int64)) == finite
 
 
 def histogram_of(edges: NDArray[np.float64], every: Any, chosen: Any, threads: int | None) -> Histogram:

@@ -11,7 +11,7 @@ from dsdm import _native
 from dsdm.checks import refuse_masked
 from dsdm.joins.lengths import RowLengths
 from dsdm.reporting.facts import LengthFacts, LengthStats, Part
-from dsdm.reporting.measure.bins import even_edges, histogram_of
+from dsdm.reporting.measure.bins import even_edges, histogram_of, whole_edges
 from dsdm.rows.sources import Source
 from dsdm.selection.fields import field_of
 from dsdm.selection.inputs import engine_scores
@@ -165,8 +165,8 @@ def _length_facts(by: str, every: NDArray[Any] | None, mine: NDArray[Any], bins:
     histogram = None
     if len(of):
         least, most = int(of.min()), int(of.max())
-        # Bins of whole numbers, where there are no more of these than bins.
-        edges = even_edges(least, most, max(min(bins, most - least), 1))
+        edges = whole_edges(least, most, bins)
+        edges = even_edges(least, most, bins) if edges is None else edges
         histogram = histogram_of(edges, engine_scores(of), engine_scores(mine), None)
     return LengthFacts(by, _stats(mine), None if every is None else _stats(every), histogram)
 

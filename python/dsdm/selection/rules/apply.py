@@ -179,7 +179,7 @@ def _all(rule: Rule, ranking: Ranking) -> Selection:
 
 def _all_in_words(rule: Rule) -> str:
     if rule.quantile is None:
-        return "all within the bounds"
+        return "all"
     low, high = shares_of(rule.quantile)
     return f"all from the quantile {float(low):.4g} to {float(high):.4g}"
 
@@ -193,6 +193,14 @@ def _way(rule: Rule) -> str:
     if rule.near is not None:
         return f"nearest to {checks.said(rule.near)}"
     return "top-k" if rule.largest else "bottom-k"
+
+
+def _within(rule: Rule) -> str:
+    """Return the bounds of a rule in words, as they were given; nothing where there are none."""
+    low, high = (None if end is None else checks.said(end) for end in (rule.min_score, rule.max_score))
+    if low is not None and high is not None:
+        return f" with score from {low} to {high}"
+    return f" with score >= {low}" if low is not None else f" with score <= {high}" if high is not None else ""
 
 
 def _source(scores: Any) -> str:
@@ -247,7 +255,7 @@ def _selection(
         indices=rows,
         n=ranking.n,
         rule=rule.told(),
-        what=words + _source(rule.scores),
+        what=words + _within(rule) + _source(rule.scores),
         cut=cut,
         seed=seed,
         tokens=tokens,

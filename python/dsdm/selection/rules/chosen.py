@@ -304,7 +304,9 @@ class Selection:
     def __repr__(self) -> str:
         """Return one line: how many rows, where the cut lies, and the rule."""
         parts = [f"{len(self):,} of {self.n:,} rows"]
-        if scores := which_scores(self):
+        scores = which_scores(self)
+        # Bounds that no cut narrows are those in the words of the rule.
+        if scores and f" with {scores}" not in self.what:
             parts.append(scores)
         if self.tokens is not None:
             parts.append(f"{self.tokens:,} tokens")
