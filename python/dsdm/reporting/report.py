@@ -175,7 +175,8 @@ def report(
     type 7), as ``numpy.quantile`` has them by default.
 
     The engine passes over the scores to choose the rows again, three times for the counts, the quantiles and the bins,
-    and up to three times for the cut and for the rows to show; once more where scores are infinite. Memory is
+    and up to three times for the cut and for the rows to show; once more where scores are infinite, or
+    could be labels by their ends and are none. Memory is
     proportional to the chosen rows, and some MB for each thread.
 
     Examples

@@ -45,11 +45,17 @@ def whole_edges(least: Number, most: Number, number: int) -> NDArray[np.float64]
     return None if max(abs(low), abs(high)) >= _EXACT else np.arange(low, high + 2, dtype=np.float64)
 
 
-def are_whole(edges: NDArray[np.float64], values: Any, finite: int, threads: int | None) -> bool:
-    """Return whether all of so many finite values are lower edges of bins, which are whole: one pass."""
-    exact = np.stack([edges, np.nextafter(edges, np.inf)], axis=1).reshape(-1)
-    counts = _native.histogram(values, exact.tolist(), threads)[0]
-    return int(np.sum(counts[::2], dtype=np.int64)) == finite
+def histogram_of_labels(
+    edges: NDArray[np.float64], every: Any, chosen: Any, finite: int, threads: int | None
+) -> Histogram | None:
+    """Return how many of all values, of which so many are finite, are each of the lower edges, and of the chosen ones.
+
+    None where any is another number: this is found out in the pass that counts them.
+    """
+    exact = np.stack([edges, np.nextafter(edges, np.inf)], axis=1).reshape(-1).tolist()
+    counts, mine = (_native.histogram(values, exact, threads)[0][::2].tolist() for values in (every, chosen))
+    # The last edge is that of no bin: the number beyond.
+    return Histogram(edges.tolist(), counts[:-1], mine[:-1]) if sum(counts[:-1]) == finite else None
 
 
 def histogram_of(edges: NDArray[np.float64], every: Any, chosen: Any, threads: int | None) -> Histogram:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dsdm import _native, arrays
 from dsdm.reporting.facts import CutFacts, Outside, Part, Quantile, ScoreFacts
-from dsdm.reporting.measure.bins import are_whole, even_edges, histogram_of, whole_edges
+from dsdm.reporting.measure.bins import even_edges, histogram_of, histogram_of_labels, whole_edges
 from dsdm.selection.inputs import HeldScores, engine_scores
 from dsdm.selection.rules.ranked.ranking import Number, Ranking
 from dsdm.selection.summary import proportional
@@ -74,12 +74,12 @@ def look(vector: Vector, rows: NDArray[np.int64], files: list[Part], excluded: i
     least, most = (found[0], found[-1]) if found else (None, None)
     histogram = None
     if least is not None and most is not None:
-        edges = whole_edges(least, most, bins)
-        # Integers are whole without a look.
-        is_float = not vector.dtype.startswith(("int", "uint"))
-        if edges is None or (is_float and not are_whole(edges, vector.engine, every.finite, vector.threads)):
+        labels = whole_edges(least, most, bins)
+        if labels is not None:
+            histogram = histogram_of_labels(labels, vector.engine, mine.engine, every.finite, vector.threads)
+        if histogram is None:
             edges = even_edges(least, most, bins)
-        histogram = histogram_of(edges, vector.engine, mine.engine, vector.threads)
+            histogram = histogram_of(edges, vector.engine, mine.engine, vector.threads)
     facts = ScoreFacts(
         files=files,
         dtype=vector.dtype,
