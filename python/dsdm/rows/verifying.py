@@ -22,6 +22,7 @@ from dsdm.paths.strays import strays
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.record.earlier import choose_again
+from dsdm.selection.record.fields import check_fields
 from dsdm.selection.record.repeat import Files, compare_files, identities, input_files, score_files
 from dsdm.selection.record.trust import ALLOW, OUTSIDE, Trust
 from dsdm.shown import safe_messages, shown
@@ -159,6 +160,7 @@ def verify(
     found = _native.verify(path, threads=threads)
     _refuse_strays(path, found.format, found.files)
     selection = found.selection
+    check_fields(str(Path(path, "dsdm.json")), selection, len(found.sources))
     how = at_hand(selection.get("chosen", {}), path)
     sources = compare_files([file.at(place_of(file.path, path)) for file in found.sources], trust)
     of_scores = score_files(how, data_dir)

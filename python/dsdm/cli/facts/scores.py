@@ -45,13 +45,13 @@ class Moments:
 def facts(scores: "Scores") -> dict[str, Any]:
     """Return what the vector holds, in one pass.
 
-    The range of whole numbers is exact, and all else is computed in float64. Quantiles are exact up to 1,048,576 rows,
-    and beyond that those of so many rows, evenly spaced: `sampled` of them.
+    The range and the quantiles of whole numbers are exact, and all else is computed in float64. Quantiles are those of
+    all rows up to 1,048,576, and beyond that those of so many rows, evenly spaced: `sampled` of them.
     """
     rows = len(scores)
     moments = Moments()
     stride = -(-rows // _SAMPLE) if rows else 1
-    sampled: list[NDArray[np.float64]] = []
+    sampled: list[NDArray[Any]] = []
     ends: list[int] = []
     for start in range(0, rows, _BLOCK):
         values = scores[start : min(start + _BLOCK, rows)]
@@ -61,7 +61,8 @@ def facts(scores: "Scores") -> dict[str, Any]:
             ends = [min(ends), max(ends)]
         with np.errstate(invalid="ignore", over="ignore"):
             moments.add(block)
-        sampled.append(block[-start % stride :: stride].copy())
+        kept = values if values.dtype.kind in "iu" else block
+        sampled.append(kept[-start % stride :: stride].copy())
     taken = {name: getattr(scores, name, None) for name in ("column", "key", "reduce")}
     found: dict[str, Any] = {"files": [str(path) for path in scores.paths]}
     found |= {name: value for name, value in taken.items() if value is not None}
@@ -71,11 +72,18 @@ def facts(scores: "Scores") -> dict[str, Any]:
         found |= {"smallest": smallest, "largest": largest, "mean": moments.mean}
         found["std"] = math.sqrt(moments.squares / moments.count)
         sample = np.concatenate(sampled)
-        valid = sample[~np.isnan(sample)]
-        values = np.quantile(valid, _QUANTILES, method="inverted_cdf").tolist() if len(valid) else []
-        found["quantiles"] = dict(zip(_QUANTILES, values, strict=False))
+        found["quantiles"] = dict(zip(_QUANTILES, _quantiles(sample), strict=False))
         found["sampled"] = len(sample)
     return found
+
+
+def _quantiles(sample: NDArray[Any]) -> list[Any]:
+    """Return the quantiles of values as they are: which of them is found by their places, of which float64 has all."""
+    valid = np.sort(sample[~np.isnan(sample)])
+    if not len(valid):
+        return []
+    at = np.quantile(np.arange(len(valid)), _QUANTILES, method="inverted_cdf").astype(np.int64)
+    return list(valid[at].tolist())
 
 
 def summarize(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -85,12 +93,16 @@ def summarize(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows", f"{found['rows']:,}"
     yield "NaN", f"{found['nan']:,}"
     if "mean" in found:
-        yield "range", f"{found['smallest']:.9g} to {found['largest']:.9g}"
+        yield "range", f"{_text(found['smallest'])} to {_text(found['largest'])}"
         yield "mean", f"{found['mean']:.9g}"
         yield "std", f"{found['std']:.9g}"
         about = "" if found["sampled"] == found["rows"] else " about"
         for share, value in found["quantiles"].items():
-            yield f"{share:.0%}{about}", f"{value:.9g}"
+            yield f"{share:.0%}{about}", _text(value)
+
+
+def _text(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.9g}"
 
 
 def _as_float(values: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -266,7 +266,11 @@ def _check_groups(selection: Mapping[str, Any]) -> None:
     if len(copies) != len(pairs):
         message = f"selection=: 'repeat' has {len(copies):,} numbers, and 'per_group' has {len(pairs):,} groups"
         raise ValueError(message)
-    counts = [checks.count_of(pair[1], "per_group") for pair in pairs]
+    try:
+        counts = [checks.count_of(pair[1], "per_group") for pair in pairs]
+    except TypeError as error:
+        message = f"selection=: 'arguments' has 'per_group', of which: {error}"
+        raise ValueError(message) from error
     total = sum(count * times for count, times in zip(counts, copies, strict=True))
     if total != checks.count_of(arguments["k"]):
         message = f"selection=: 'per_group' has {total:,} rows, and k is {checks.said(arguments['k'])}"
