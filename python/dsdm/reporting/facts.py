@@ -93,6 +93,8 @@ class LengthFacts:
 
     by: str
     """The column, or ``lengths``."""
+    unit: str
+    """What is counted: ``items`` of lists, ``bytes`` of texts (in UTF-8) and of bytes, or ``numbers`` as they are."""
     chosen: LengthStats | None
     """None where no row was chosen."""
     all: LengthStats | None

@@ -136,11 +136,12 @@ def lengths_of(lengths: Any, source: Source | None, n: int, rows: NDArray[np.int
             raise ValueError(message)
         by_column = RowLengths(source, lengths)
         every = None if by_column.fixed is None else np.full(n, by_column.fixed, np.int64)
-        return _length_facts(lengths, every, by_column[rows], bins)
+        return _length_facts((lengths, _unit(by_column)), every, by_column[rows], bins)
     lengths = values_of(lengths)
     if isinstance(lengths, LazyLengths):
         _check_count(len(lengths), n)
-        return _length_facts(getattr(lengths, "column", "lengths"), None, lengths[rows], bins)
+        by = (getattr(lengths, "column", "lengths"), _unit(lengths))
+        return _length_facts(by, None, lengths[rows], bins)
     refuse_masked("lengths", lengths)
     every = np.asarray(lengths)
     if every.dtype.kind not in "iu" or every.ndim != 1:
@@ -151,7 +152,7 @@ def lengths_of(lengths: Any, source: Source | None, n: int, rows: NDArray[np.int
         message = f"lengths has {int(every.min())} at row {int(every.argmin())}; no length is less than 0"
         raise ValueError(message)
     column = lengths.column if isinstance(lengths, _native.Scores) else None
-    return _length_facts("lengths" if column is None else str(column), every, every[rows], bins)
+    return _length_facts(("lengths" if column is None else str(column), "numbers"), every, every[rows], bins)
 
 
 def _check_count(found: int, n: int) -> None:
@@ -160,7 +161,18 @@ def _check_count(found: int, n: int) -> None:
         raise ValueError(message)
 
 
-def _length_facts(by: str, every: NDArray[Any] | None, mine: NDArray[Any], bins: int) -> LengthFacts:
+def _unit(lengths: LazyLengths) -> str:
+    """Return what the length of a row counts."""
+    import pyarrow as pa
+
+    kind = getattr(lengths, "type", None)
+    if kind is None or pa.types.is_integer(kind):
+        return "numbers"
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return "items" if any(check(kind) for check in lists) else "bytes"
+
+
+def _length_facts(by: tuple[str, str], every: NDArray[Any] | None, mine: NDArray[Any], bins: int) -> LengthFacts:
     of = mine if every is None else every
     histogram = None
     if len(of):
@@ -168,7 +180,7 @@ def _length_facts(by: str, every: NDArray[Any] | None, mine: NDArray[Any], bins:
         edges = whole_edges(least, most, bins)
         edges = even_edges(least, most, bins) if edges is None else edges
         histogram = histogram_of(edges, engine_scores(of), engine_scores(mine), None)
-    return LengthFacts(by, _stats(mine), None if every is None else _stats(every), histogram)
+    return LengthFacts(*by, _stats(mine), None if every is None else _stats(every), histogram)
 
 
 def _stats(values: NDArray[Any]) -> LengthStats | None:

@@ -14,6 +14,7 @@ from dsdm.reporting.shape.text import (
     PART_TITLES,
     by_folder,
     length_rows,
+    length_title,
     number,
     overlap_rows,
     parts_rows,
@@ -88,7 +89,7 @@ def _selection(facts: SelectionFacts, place: str) -> Iterator[Markup]:
         yield element("h3", "Groups")
         yield _shares("Rows by group", "group", facts.groups)
     if facts.lengths is not None:
-        yield element("h3", f"Lengths by {facts.lengths.by}")
+        yield element("h3", length_title(facts.lengths).replace("lengths", "Lengths", 1))
         yield table("Lengths of rows", LENGTH_TITLES, list(length_rows(facts.lengths)), names=1)
         # Rows of one length need no picture.
         if facts.lengths.histogram is not None and len(facts.lengths.histogram.rows) > 1:

@@ -185,12 +185,17 @@ def length_rows(lengths: LengthFacts) -> Iterator[list[str]]:
             yield [name, *map(number, (stats.rows, stats.total, stats.least, stats.median, stats.mean, stats.most))]
 
 
+def length_title(lengths: LengthFacts) -> str:
+    """Return what lengths are of, and what they count."""
+    return f"lengths by {lengths.by}" + ("" if lengths.unit == "numbers" else f", in {lengths.unit}")
+
+
 LENGTH_TITLES = ["", "rows", "total", "least", "median", "mean", "most"]
 
 
 def _lengths(lengths: LengthFacts, marks: str) -> Iterator[str]:
     yield ""
-    yield from table([f"lengths by {lengths.by}", *LENGTH_TITLES[1:]], [*length_rows(lengths)], left=1)
+    yield from table([length_title(lengths), *LENGTH_TITLES[1:]], [*length_rows(lengths)], left=1)
     if lengths.histogram is not None and len(lengths.histogram.rows) > 1:
         yield ""
         yield from _histogram("length from", lengths.histogram, None, marks)
