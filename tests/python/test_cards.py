@@ -235,8 +235,8 @@ def test_the_card_of_a_budget_has_the_lengths_of_its_rule(source, tmp_path, of):
     write(source, tmp_path / "out", chosen, format="parquet", card=True)
     lines = [line.split() for line in block_of((tmp_path / "out" / "README.md").read_text("utf-8"))]
     mine = every[of][np.array(chosen.indices)]
-    by = "lengths" if of == "lengths.npy" else of
-    at = lines.index(["lengths", "by", by, "rows", "total", "least", "median", "mean", "most"])
+    by = {"lengths.npy": ["lengths"], "ids": ["ids,", "in", "items"], "text": ["text,", "in", "bytes"]}[of]
+    at = lines.index(["lengths", "by", *by, "rows", "total", "least", "median", "mean", "most"])
     told = [float(cell) for cell in lines[at + 1][2:]]
     expected = [len(mine), mine.sum(), mine.min(), np.median(mine), mine.mean(), mine.max()]
     assert told == pytest.approx(expected, rel=1e-5)
