@@ -68,6 +68,9 @@ def refuse_other_corpora(corpora: Iterable[Mapping[str, Any]], source: Source, t
         Naming both corpora, the first row where they differ, and what to do.
 
     """
+    corpora = list(corpora)
+    if not corpora:
+        return  # and of which files the rows are is not asked
     whole = source.mapping is None or np.array_equal(source.mapping, np.arange(len(source.corpus)))
     now = source.corpus.identities() if whole else []
     hive = opened_as(source.corpus).get("hive")
