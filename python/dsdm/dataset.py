@@ -16,6 +16,7 @@ from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sizes import readable, to_bytes
 from dsdm.rows.sources import Source, open_source
 from dsdm.rows.told.corpora import rows_taken
+from dsdm.rows.told.positions import check_selection_order
 from dsdm.selection.fields import field_of
 from dsdm.selection.rules.origin import Placed
 from dsdm.shown import as_html, safe_messages, shown
@@ -83,6 +84,7 @@ class Shards:
         check_threads(threads)
         limit = None if memory_limit is None else to_bytes(memory_limit, "memory_limit")
         rows = self._source.rows(rows_taken(self, indices, len(self), threads))
+        check_selection_order(self._source, self, indices, threads)
         return self._source.corpus.take(rows, memory_limit=limit, threads=threads)
 
     def column(self, name: str) -> "pa.ChunkedArray":
@@ -304,7 +306,9 @@ def select(
     limit = _native.default_memory_limit() if memory_limit is None else to_bytes(memory_limit, "memory_limit")
     how: dict[str, Any] = {"sort": sort, "partial": partial, "io": io, "schema": schema, "hive": hive}
     opened = open_source(source, columns, threads, **how)
-    return select_rows(for_datasets(opened), rows_taken(opened, indices, len(opened), threads), limit, threads)
+    rows = rows_taken(opened, indices, len(opened), threads)
+    check_selection_order(opened, source, indices, threads)
+    return select_rows(for_datasets(opened), rows, limit, threads)
 
 
 def open_dataset(

@@ -84,7 +84,7 @@ RULES = {
 BELIEVED = {
     *{("words",), ("cut", "score"), ("cut", "dtype"), ("cut", "tied"), ("cut", "taken"), ("tokens",), ("bounds",)},
     *{("short",), ("files", "scores"), ("files", "reading"), ("files", "score_files"), ("files", "groups")},
-    *{("files", "lengths"), ("files", "ids"), ("files", "on"), ("per_group",)},
+    *{("files", "lengths"), ("files", "ids"), ("files", "on"), ("per_group",), ("placed",)},
     # Shares and budgets, of which what may be chosen says what they come to.
     *{("rule", "fraction"), ("rule", "tokens"), ("rule", "per_group"), ("rule", "like"), ("rule", "short")},
 }

@@ -81,9 +81,12 @@ _REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
 _JOIN = re.compile(r"\bdsdm\.align\(scores, corpus, on=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\)")
 # The group of the rows that have none, among the names of groups.
 _NO_GROUP = re.compile(r"(\b(?:names|name|are|them:) (?:.*, )?)None(?=$|[,;]| \()")
-_LIE = "where they lie as the rows do, give numpy.asarray(scores)"
+_LIE = re.compile(
+    r"where they lie as the rows do, give (?:numpy\.asarray\(scores\)|dsdm\.open_shards\(file\)\.column\(name\))"
+)
 _SAID = {
-    _LIE: "say --by-position where they lie as the rows do",
+    "where both lie alike, give numpy.asarray(groups)": "say --by-position where both lie alike",
+    "where both lie alike, give them as an array": "say --by-position where both lie alike",
     "on= takes both names, that of the rows first": "--on ROWS=SCORES names both",
     "columns= takes each name by itself": "give each name its own --columns",
 }
@@ -112,6 +115,7 @@ def as_options(text: str) -> str:
     text = _MOST.sub("; -k can be at most ", _REOPEN.sub("run again", text))
     text = _JOIN.sub(lambda found: f"--on {shlex.quote(ast.literal_eval(found[1]))}", text)
     text = _NO_GROUP.sub(r"\1null", text)
+    text = _LIE.sub("say --by-position where they lie as the rows do", text)
     for said_of_arguments, said_of_options in _SAID.items():
         text = text.replace(said_of_arguments, said_of_options)
     text = _SHUFFLE.sub(r"--shuffle-seed \1 belongs to --row-order shuffle, and --row-order is \2", text)

@@ -28,6 +28,7 @@ from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import to_bytes
 from dsdm.rows.sources import Source, blocks_of, files_of, identity_of, in_files, open_source
 from dsdm.rows.told.corpora import rows_taken
+from dsdm.rows.told.positions import check_selection_order
 
 _FORMAT = ("_format_columns", "_format_kwargs", "_format_type", "_output_all_columns")
 
@@ -117,6 +118,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             raise DatasetTransformationNotAllowedError(message)
         rows = rows_taken(self, indices, len(self))
         check_range(rows, len(self))
+        check_selection_order(open_source(self), self, indices)
         fingerprint = new_fingerprint or self._digest("select", rows)
         start = _start_of_run(rows)
         if start is not None and (self._indices is None or not len(rows)):

@@ -18,7 +18,10 @@ from dsdm.reporting.record.given import Given
 from dsdm.reporting.record.lengths import lengths_of_rule
 from dsdm.reporting.record.opened import Opened, groups_of_rule, open_scores_of, parts_of
 from dsdm.rows.sources import Source, open_source
+from dsdm.rows.told.positions import check_placed
+from dsdm.selection.ids.placed import placed_of, placed_scores
 from dsdm.selection.record.repeat import compare_files
+from dsdm.selection.rules.origin import inputs_of
 from dsdm.selection.rules.sizes.budget import LazyLengths
 
 _T = TypeVar("_T")
@@ -46,6 +49,7 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
     """Return what is known of one selection."""
     unknown = {name: why for name, why in known.unknown.items() if name == "rows"}
     source = _corpus_of(known, asked, unknown)
+    _check_placed(known, asked, source)
     n = known.of if source is None else len(source)
     n = n if n is not None or known.rows is None else int(known.rows.max(initial=-1)) + 1
     opened = open_scores_of(known, asked.scores, asked.data_dir, asked.threads)
@@ -99,6 +103,15 @@ def facts_of(known: Given, asked: Asked) -> SelectionFacts:
         examples=_examples(known, asked, opened, scored, source, unknown),
         unknown=unknown,
     )
+
+
+def _check_placed(known: Given, asked: Asked, source: Source | None) -> None:
+    """Fail where what is taken by position, by the selection or beside it, lies beside ids of other rows."""
+    if source is None:
+        return
+    given = inputs_of(None, {"groups": asked.groups, "lengths": asked.lengths})
+    placed = [*known.placed, *placed_scores(asked.scores), *placed_of({**given, "chosen_by": {}}, len(source))]
+    check_placed(source, None, placed, asked.threads)
 
 
 def _lengths_of_rule(known: Given, asked: Asked, n: int | None, unknown: dict[str, str]) -> LazyLengths | None:

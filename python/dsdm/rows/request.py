@@ -19,7 +19,7 @@ from dsdm.selection.record.provenance import as_json, check_count, with_files
 from dsdm.selection.record.repeat import input_files, score_files
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.origin import corpora_told, identities_of
-from dsdm.selection.told import files_of_inputs, tells_of_files
+from dsdm.selection.told import BY_POSITION, files_of_inputs, tells_of_files
 
 # A number of a row, or a score.
 _EXTRA_BYTES = 8
@@ -106,7 +106,7 @@ def chosen_rows(request: Request) -> dict[str, Any] | None:
     sources = _sources(request.source) if files_of_inputs(selection) else []
     chosen = with_files(selection, len(request.source), sources)
     check_count(selection, len(request.rows))
-    if tells_of_files(selection):
+    if tells_of_files(selection) and selection.get(BY_POSITION) is not True:
         # Of those that are the rows' own, no files are told any more.
         told = {name: chosen[name] for name in files_of_inputs(chosen)}
         refuse_other_corpora(corpora_told(told), request.source, request.arguments.threads)

@@ -14,6 +14,7 @@ from dsdm._native import FileIdentity, digest_of_rows
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike, local
 from dsdm.rows.row_numbers import interruptibly
+from dsdm.selection.ids.position import Beside
 from dsdm.selection.record.earlier import choose_again
 from dsdm.selection.record.manifest import Manifest, read_manifest
 from dsdm.selection.record.repeat import Files, compare_files, identities, input_files, score_files
@@ -52,6 +53,9 @@ class Given:
     tokens: int | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Why the rows are not known, and why they were not chosen again."""
+    placed: list[Beside] = field(default_factory=list)
+    """The files of scores, groups and lengths that are taken by position; none of a directory, whose rows were compared
+    with them as it was written."""
 
     @property
     def method(self) -> str | None:
@@ -125,6 +129,7 @@ def _of_selection(found: Selection, name: str, data_dir: PathLike | None, thread
         seed=found.seed,
         tokens=found.tokens,
         unknown=unknown,
+        placed=found.by_position(),
     )
 
 

@@ -2,18 +2,21 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import Corpus, Scores
+from dsdm._native import Corpus
 from dsdm.errors import FormatError
-from dsdm.rows.request import Request, told_selection
+from dsdm.rows.request import Request
 from dsdm.rows.sources import Source, open_source
+from dsdm.selection.ids.placed import beside_of, placed_of, placed_scores
 from dsdm.selection.ids.position import Beside, Rows, column_alone, refuse_other_order
 from dsdm.selection.record.provenance import files_of_scores
+from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.told import BY_POSITION, KNOWN, ON
 
 
@@ -26,24 +29,31 @@ def check_positions(request: Request) -> None:
         With the column, the first row where ids differ, and both ids.
 
     """
-    _check(request.source, request.arguments.source, _by_position(request), request.arguments.threads)
+    check_placed(request.source, request.arguments.source, _by_position(request), request.arguments.threads)
 
 
-def _check(source: Source, given: Any, besides: Iterator[Beside], threads: int | None) -> None:
-    """Compare the columns beside scores with those of the rows: of each list of files once."""
-    of_values: dict[tuple[str, ...], frozenset[str]] = {}
+def check_selection_order(source: Source, given: Any, indices: Any, threads: int | None = None) -> None:
+    """Fail where what a :class:`Selection` was chosen by, by position, is beside ids of other rows of a source."""
+    if isinstance(indices, Selection):
+        check_placed(source, given, indices.by_position(), threads)
+
+
+def check_placed(source: Source, given: Any, besides: Iterable[Beside], threads: int | None) -> None:
+    """Compare the columns beside values of rows with those of the rows: of each list of files once."""
+    found: dict[tuple[str, ...], Beside] = {}
     for beside in besides:
-        of_values[beside.files] = of_values.get(beside.files, frozenset()) | beside.of_values
+        known = found.get(beside.files, beside)
+        found[beside.files] = replace(known, of_values=known.of_values | beside.of_values)
     own = tuple(map(os.path.realpath, source.files)) if _is_as_in_files(source) else ()
     rows: Rows | None = None
-    for files, names in of_values.items():
+    for files, beside in found.items():
         # What lies in the files of the rows themselves lies as they do.
         if tuple(map(os.path.realpath, files)) == own:
             continue
         rows = rows or _rows(source, given, threads)
         # Of a file that is not there nothing is compared, which is said.
         with contextlib.suppress(FileNotFoundError):
-            refuse_other_order(Beside(files, names), rows, threads)
+            refuse_other_order(beside, rows, threads)
 
 
 def _is_as_in_files(source: Source) -> bool:
@@ -89,17 +99,17 @@ def _with_all_columns(source: Source, given: Any, threads: int | None) -> Source
 
 def _by_position(request: Request) -> Iterator[Beside]:
     """Yield what is taken by position: what chose the rows, as it is told, and scores of files."""
-    told = told_selection(request.arguments)
-    if told is not None and told.get("by") in KNOWN[1:] and told.get(ON) is None and not told.get(BY_POSITION):
-        with contextlib.suppress(FileNotFoundError):
-            column = (told.get("reading") or {}).get("column")
-            yield _beside(files_of_scores(told, None), column)
-    given = request.arguments.scores
+    arguments = request.arguments
+    told = arguments.selection
+    if told is not None:
+        if told.get("by") in KNOWN[1:] and told.get(ON) is None and not told.get(BY_POSITION):
+            with contextlib.suppress(FileNotFoundError):
+                yield beside_of(files_of_scores(told, None), (told.get("reading") or {}).get("column"))
+        yield from placed_of(
+            {name: value for name, value in told.items() if name != "score_files"}, len(request.source)
+        )
+    if isinstance(arguments.indices, Selection) and not (told or {}).get(BY_POSITION):
+        yield from arguments.indices.by_position()
+    given = arguments.scores
     for scores in given.values() if isinstance(given, Mapping) else [given]:
-        opened = scores.opened_as() if isinstance(scores, Scores) else None
-        if opened is not None:
-            yield _beside(opened[0], opened[1].get("column"))
-
-
-def _beside(files: Any, column: Any) -> Beside:
-    return Beside(tuple(map(str, files)), frozenset() if column is None else frozenset([str(column)]))
+        yield from placed_scores(scores)

@@ -59,6 +59,12 @@ class Beside:
     files: tuple[str, ...]
     of_values: frozenset[str] = frozenset()
     """The columns in which the values themselves lie, which are not compared."""
+    what: str = "scores"
+    """What the values are: scores, groups or lengths."""
+
+    def told(self) -> dict[str, Any]:
+        """Return what JSON has of it."""
+        return {"files": list(self.files), "columns": sorted(self.of_values), "what": self.what}
 
 
 def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -> None:
@@ -109,6 +115,7 @@ class _Side:
 
     def __init__(self, beside: Beside, threads: int | None) -> None:
         self.files, self._of_values, self._threads = list(beside.files), beside.of_values, threads
+        self.what = beside.what
         self.whole: Corpus | None = None
         try:
             self.whole = Corpus.open(self.files, threads=threads, schema="union")
@@ -162,7 +169,10 @@ def _pairs(name: str, side: _Side, rows: Rows) -> Iterator[_Pair]:
     except (FormatError, SchemaError) as error:
         if not looks_like_a_key(name):
             return
-        message = f"{error}; so whether by position scores are those of the rows cannot be found out: {_how(name)}"
+        message = (
+            f"{error}; so whether by position {side.what} are those of the rows cannot be found out: "
+            f"{_how(name, side.what)}"
+        )
         raise SchemaError(message) from error
     if there is None or found is None or len(there) < rows.count:
         return
@@ -171,7 +181,7 @@ def _pairs(name: str, side: _Side, rows: Rows) -> Iterator[_Pair]:
     ways = [way for way in kinds[0] if not side.are_values(there, way)]
     pairs = [_Pair(Field(there, way), Field(here, way), mapping) for way in ways if way in kinds[1]]
     if not pairs and ways and looks_like_a_key(name) and ((name,) in kinds[0]) != ((name,) in kinds[1]):
-        raise _of_types(side.files[0], name, there.schema.field(0).type, here.schema.field(0).type)
+        raise _of_types(side, name, there.schema.field(0).type, here.schema.field(0).type)
     yield from (pair for pair in pairs if _may_name_rows(pair.there.type) and _may_name_rows(pair.here.type))
 
 
@@ -203,30 +213,36 @@ def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], thre
         mapped = block if pair.mapping is None else pair.mapping[block]
         of_rows = kind and as_plain(pair.here.take(mapped, threads), kind)
         if of_scores is None or of_rows is None:
-            raise _of_types(side.files[0], pair.name, pair.there.type, pair.here.type)
+            raise _of_types(side, pair.name, pair.there.type, pair.here.type)
         at = first_other(of_scores, of_rows)
         if at is None:
             continue
         message = (
             f"{side.files[0]}: its column {pair.name!r} has {_shown(of_scores[at])} in row {block[at]:,}, and the rows "
-            f"have {_shown(of_rows[at])} there, so that by position scores would be those of other rows; "
-            f"{_how(pair.name)}"
+            f"have {_shown(of_rows[at])} there, so that by position {side.what} would be those of other rows; "
+            f"{_how(pair.name, side.what)}"
         )
         raise ValueError(message)
 
 
-def _of_types(file: str, name: str, there: "pa.DataType", here: "pa.DataType") -> ValueError:
+def _of_types(side: _Side, name: str, there: "pa.DataType", here: "pa.DataType") -> ValueError:
     message = (
-        f"{file}: its column {name!r} is {there}, and that of the rows {here}, so that whether by position scores are "
-        f"those of the rows cannot be compared; write both as one type: {_how(name)}"
+        f"{side.files[0]}: its column {name!r} is {there}, and that of the rows {here}, so that whether by position "
+        f"{side.what} are those of the rows cannot be compared; write both as one type: {_how(name, side.what)}"
     )
     return ValueError(message)
 
 
-def _how(name: str) -> str:
+def _how(name: str, what: str) -> str:
+    if what == "scores":
+        return (
+            f"join them by dsdm.align(scores, corpus, on={name!r}), or where they lie as the rows do, give "
+            "numpy.asarray(scores)"
+        )
+    # Of a column, what is read of it tells of no files.
     return (
-        f"join them by dsdm.align(scores, corpus, on={name!r}), or where they lie as the rows do, give "
-        "numpy.asarray(scores)"
+        f"write {what} in the order of the rows, or where they lie as the rows do, give dsdm.open_shards(file).column"
+        "(name)"
     )
 
 

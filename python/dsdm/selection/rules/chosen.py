@@ -11,6 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 from dsdm import checks
 from dsdm._native import digest_of_rows
 from dsdm.paths import PathLike
+from dsdm.selection.ids.placed import loaded_placed, placed_of
+from dsdm.selection.ids.position import Beside
 from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
@@ -78,6 +80,14 @@ class Selection:
     bounds: tuple[float | None, float | None] = (None, None)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     corpora: Sequence[Mapping[str, Any]] = ()
+    placed: tuple[Beside, ...] | None = None
+    """The files that those which are combined here were chosen by, by position."""
+
+    def by_position(self) -> list[Beside]:
+        """Return the files of scores, groups and lengths that are taken by position: those with a column of ids."""
+        if self.placed is not None:
+            return list(self.placed)
+        return placed_of({**self._files(), "chosen_by": {}}, self.n)
 
     def union(self, *others: "Selection") -> "Selection":
         """Return these rows, and behind them those of others that were not there before.
@@ -136,6 +146,7 @@ class Selection:
             largest=self.largest,
             files=list({file.path: file for part in parts for file in part.files}.values()),
             corpora=corpora_of(*parts),
+            placed=tuple(dict.fromkeys(one for part in parts for one in part.by_position())),
         )
 
     def is_of(self, rows: int) -> bool:
@@ -196,6 +207,8 @@ class Selection:
         if self.per_group is not None:
             told["per_group"] = [[name, count] for name, count in self.per_group.items()]
             told["short"] = saved.short(self.short)
+        if self.placed is not None:
+            told["placed"] = [one.told() for one in self.placed]
         saved.write(path, self.indices, told, self._files(), overwrite=checks.check_flag("overwrite", overwrite))
 
     def report(self, **options: Any) -> Any:
@@ -263,6 +276,7 @@ class Selection:
             bounds=bounds_of(beside, told["bounds"]),
             inputs=inputs,
             corpora=told["corpora"],
+            placed=loaded_placed(beside, told["placed"]) if "placed" in told else None,
         )
         refuse_disagreement(beside, found)
         return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from dsdm import _native
 from dsdm.selection.inputs import HeldScores
+from dsdm.selection.told import BY_POSITION
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,9 @@ def corpora_of(*given: Any) -> list[dict[str, Any]]:
     found = []
     for one in given:
         inputs = getattr(one, "inputs", None)
-        found += corpora_told(inputs) if isinstance(inputs, Mapping) else []
+        # Whoever says so takes them by their numbers.
+        by_position = (getattr(one, "again", None) or {}).get(BY_POSITION) is True
+        found += corpora_told(inputs) if isinstance(inputs, Mapping) and not by_position else []
         found += getattr(one, "corpora", ())
     return [one for at, one in enumerate(found) if one not in found[:at]]
 

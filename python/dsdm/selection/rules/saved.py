@@ -75,6 +75,8 @@ def write(
     fields["files"] = beside(Told(files, []), str(places[0]))
     if "corpora" in fields:
         fields["corpora"] = [_moved(one, places[0], beside) for one in fields["corpora"]]
+    if "placed" in told:
+        fields["placed"] = _with_paths(told["placed"], lambda told: beside(told, str(places[0])))
     text = json.dumps(fields, indent=1, allow_nan=False)
     replaced(places[1], lambda file: file.write(text.encode()))
     replaced(places[0], lambda file: np.save(file, rows))
@@ -113,12 +115,26 @@ def read(path: PathLike) -> tuple[NDArray[np.int64], dict[str, Any], Path]:
         raise FormatError(message)
     fields["files"] = at_hand(Told(fields["files"], []), str(place))
     fields["corpora"] = [_moved(one, place, at_hand) for one in corpora_of_told(told, fields.get("corpora", []))]
+    if "placed" in fields:
+        fields["placed"] = _with_paths(fields["placed"], lambda told: at_hand(told, str(place)))
     return rows, fields, told
 
 
 def _moved(corpus: Mapping[str, Any], place: Path, change: Callable[[Told, str], dict[str, Any]]) -> dict[str, Any]:
     """Return what is told of a corpus with the paths of its files changed, as those of score files are."""
     return {**corpus, "files": change(Told({"score_files": corpus["files"]}, []), str(place))["score_files"]}
+
+
+def _with_paths(placed: Any, change: Callable[[Told], dict[str, Any]]) -> Any:
+    """Change the paths of files that are taken by position as those of scores; what tells of none is left as it is."""
+
+    def changed(one: Any) -> Any:
+        files = one.get("files") if isinstance(one, dict) else None
+        if not isinstance(files, list) or not all(map(_is_name, files)):
+            return one
+        return {**one, "files": change(Told({"scores": files}, []))["scores"]}
+
+    return [changed(one) for one in placed] if isinstance(placed, list) else placed
 
 
 def replaced(path: Path, write_to: Callable[[IO[bytes]], object]) -> None:

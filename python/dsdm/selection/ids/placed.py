@@ -1,0 +1,96 @@
+"""Which files of scores, groups and lengths are taken by position, and so held against the ids of the rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dsdm._native import Scores
+from dsdm.errors import FormatError
+from dsdm.selection.ids.position import Beside
+from dsdm.selection.told import BY_POSITION, KNOWN, ON, tells_of_files
+
+_INPUTS = ("groups", "lengths")
+
+
+def beside_of(files: Any, column: Any = None, what: str = "scores") -> Beside:
+    """Return files, in the order of the rows, and the column of them that was taken."""
+    return Beside(tuple(map(str, files)), frozenset() if column is None else frozenset([str(column)]), what)
+
+
+def placed_scores(scores: Any) -> list[Beside]:
+    """Return the files of a vector, or of each vector of an expression; none for others."""
+    if not isinstance(scores, Scores):
+        return []
+    opened = scores.opened_as()
+    if opened is not None:
+        return [beside_of(opened[0], opened[1].get("column"))]
+    return list(_vectors([file.fields() for file in scores.identities()], len(scores)))
+
+
+def placed_of(told: Mapping[str, Any], rows: int) -> list[Beside]:
+    """Return the files that rows of so many were chosen by, by position, as far as that is told as it should be."""
+    if told.get(BY_POSITION) is True or not tells_of_files(told):
+        return []
+    found: list[Beside] = []
+    files = _files(told.get("score_files"))
+    is_joined = told.get(ON) is not None or "ids" in told
+    if files is not None and not is_joined and told.get("by") not in KNOWN[:1]:
+        # What is chosen again is of one vector.
+        one = [beside_of([file["path"] for file in files], _reading(told).get("column"))]
+        found += one if told.get("by") in KNOWN else _vectors(files, rows)
+    for name in _INPUTS:
+        origin = told.get(name)
+        if not isinstance(origin, Mapping):
+            continue
+        of_input = _files(origin.get("files"))
+        if of_input is not None:
+            column = origin.get("column") or _reading(origin).get("column")
+            found.append(beside_of([file["path"] for file in of_input], column, name))
+    return found
+
+
+def loaded_placed(path: Path, told: Any) -> tuple[Beside, ...]:
+    """Return the files that are told of beside row numbers.
+
+    Raises
+    ------
+    FormatError
+        For what tells of none.
+
+    """
+    if isinstance(told, list) and all(map(_tells, told)):
+        return tuple(Beside(tuple(one["files"]), frozenset(one["columns"]), one["what"]) for one in told)
+    message = f"{path}: placed is {told!r:.200}, which names no files; save the selection again"
+    raise FormatError(message)
+
+
+def _tells(one: Any) -> bool:
+    """Return whether this is what :meth:`Beside.told` gives."""
+    if not isinstance(one, dict) or one.keys() != {"files", "columns", "what"} or not one["files"]:
+        return False
+    texts = [one["files"], one["columns"]]
+    is_texts = all(isinstance(of, list) and all(isinstance(text, str) and text for text in of) for of in texts)
+    return is_texts and one["what"] in ("scores", *_INPUTS)
+
+
+def _reading(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    reading = told.get("reading")
+    return reading if isinstance(reading, Mapping) else {}
+
+
+def _files(told: Any) -> list[Mapping[str, Any]] | None:
+    """Return what files are known by, where that is told."""
+    is_told = isinstance(told, list) and all(isinstance(file, Mapping) and "path" in file for file in told)
+    return told if is_told else None
+
+
+def _vectors(files: Sequence[Mapping[str, Any]], rows: int) -> Iterator[Beside]:
+    """Yield the files of each vector of those that were computed with: files in their order that have so many rows."""
+    paths, held = [], 0
+    for file in files:
+        paths.append(file["path"])
+        held += file.get("rows") or 0
+        if held == rows:
+            yield beside_of(paths)
+        # Of parts of vectors it is not told which rows of their files they are.
+        paths, held = ([], 0) if held >= rows else (paths, held)
