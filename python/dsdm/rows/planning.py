@@ -154,7 +154,7 @@ def _planned(arguments: Arguments) -> Plan:
         reads=stats.reads,
         write_bytes=stats.write_bytes,
         memory_bytes=stats.memory_bytes,
-        strategy=_strategy(stats, in_memory=not source.corpus.identities()),
+        strategy=_strategy(stats, in_memory=not source.corpus.pinned()),
         free_bytes=_free(Path(request.path)) if request.path else None,
     )
 
