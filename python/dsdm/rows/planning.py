@@ -154,7 +154,7 @@ def _planned(arguments: Arguments) -> Plan:
         reads=stats.reads,
         write_bytes=stats.write_bytes,
         memory_bytes=stats.memory_bytes,
-        strategy=_strategy(stats, in_memory=not source.corpus.pinned()),
+        strategy=_strategy(stats, in_memory=source.dataset is not None or not source.files),
         free_bytes=_free(Path(request.path)) if request.path else None,
     )
 
