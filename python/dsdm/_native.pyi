@@ -58,6 +58,7 @@ __all__ = [
     "sample",
     "scores_at",
     "scores_at_shares",
+    "token_dtypes",
     "top_k",
     "unfinished",
     "verify",

@@ -48,7 +48,7 @@ impl Corpus {
         }
         let name = self.schema.fields().first().ok_or_else(|| impossible("lengths of no column"))?.name();
         let schema = Arc::new(Schema::new(vec![length_field(name)]));
-        Ok(Self { parts, columns, schema, ..self.clone() })
+        Ok(Self { parts, schema, columns, ..self.clone() })
     }
 
     /// The same rows, of which none is read where more must be unpacked for it than a caller allows.

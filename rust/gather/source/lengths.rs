@@ -156,9 +156,9 @@ fn between<O: OffsetSizeTrait>(offsets: &[O]) -> LengthOf<'_> {
     })
 }
 
-/// The low half of a quarter of each view.
+/// A view begins with the length.
 fn of_views(views: &[u128]) -> LengthOf<'_> {
-    Box::new(|row| Ok(i64::from(*checked::get(views, row)? as u32)))
+    Box::new(|row| checked::to(*checked::get(views, row)? & u128::from(u32::MAX)))
 }
 
 /// The lengths of the values that keys stand for.
@@ -207,14 +207,14 @@ mod tests {
             let offsets = OffsetBuffer::<i32>::from_lengths(values.iter().map(|value| value.as_ref().map_or(0, Vec::len)));
             let item = Arc::new(Field::new("item", DataType::Int32, true));
             let items = Arc::new(Int32Array::from_iter_values(0..offsets.last()));
-            let nulls = NullBuffer::from_iter(values.iter().map(Option::is_some));
+            let nulls = values.iter().map(Option::is_some).collect::<NullBuffer>();
             let keyed: DictionaryArray<Int8Type> = texts.iter().map(Option::as_deref).collect();
             let forms: Vec<ArrayRef> = vec![
                 Arc::new(StringArray::from(texts.clone())),
                 Arc::new(LargeStringArray::from(texts.clone())),
                 Arc::new(StringViewArray::from(texts.iter().map(Option::as_deref).collect::<Vec<_>>())),
-                Arc::new(LargeBinaryArray::from_iter(bytes())),
-                Arc::new(BinaryViewArray::from_iter(bytes())),
+                Arc::new(bytes().collect::<LargeBinaryArray>()),
+                Arc::new(bytes().collect::<BinaryViewArray>()),
                 Arc::new(keyed),
                 Arc::new(ListArray::new(item, offsets, items, Some(nulls))),
             ];
