@@ -46,6 +46,7 @@ pub fn write(target: &Path, format: &Format) -> Result<Report, (Error, Option<Re
     let options = Options {
         target: target.to_owned(),
         format: format.clone(),
+        token_dtype: None,
         release: Release::NEWEST,
         split_name: "train".to_owned(),
         card: None,
