@@ -356,8 +356,9 @@ def test_manifests_that_tell_of_no_groups_choose_nothing(kind: str, field: str) 
             chosen += dsdm.verify("out").selection
         except (errors.FormatError, errors.ChecksumError) as error:
             assert "out" in str(error) or Path.cwd().name in str(error)  # noqa: PT017 - either is right
+    # Rows do not depend on what these two tell, whose kinds are looked at all the same.
     untouched = kind == "told by choose" and field in ("chosen_by", "short")
-    assert (chosen == len(JUNK + FILES)) == untouched
+    assert untouched <= chosen < len(JUNK + FILES)
 
 
 def test_no_byte_of_a_file_that_holds_no_groups_is_shown_and_no_pipe_is_waited_for() -> None:
