@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dsdm_bench.harness import process
+from dsdm_bench.harness.processes import process
 
 FAMILY = """
 import subprocess, sys

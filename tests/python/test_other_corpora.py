@@ -151,7 +151,7 @@ def test_one_id_that_differs_is_found(made, row):
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("one", [pa.int64(), pa.uint64(), pa.int8(), pa.string(), pa.large_string()])
 @pytest.mark.parametrize("other", [pa.int32(), pa.uint64(), pa.string(), pa.dictionary(pa.int32(), pa.string())])
-def test_ids_of_other_types_are_compared_as_numbers_or_texts(one, other):
+def test_ids_of_other_types_are_compared_as_numbers_or_as_texts_or_refused(one, other):
     ids = pa.array([3, 1, 2, 5, 4])
     put("one.parquet", pa.table({"id": ids.cast(one), "n": range(5)}))
     texts = [str(value) for value in ids.to_pylist()]
@@ -160,6 +160,10 @@ def test_ids_of_other_types_are_compared_as_numbers_or_texts(one, other):
     )
     chosen = dsdm.choose(aligned, k=2)
     values = pa.array(texts) if pa.types.is_dictionary(other) else ids
+    if pa.types.is_integer(one) != pa.types.is_integer(other):
+        with pytest.raises(ValueError, match=rf"whose 'id' is {one}, .* where it is .*cannot be compared; join"):
+            dsdm.materialize(pa.table({"id": values.cast(other)}), chosen, "same")
+        return
     dsdm.materialize(pa.table({"id": values.cast(other)}), chosen, "same")
     with pytest.raises(ValueError, match=r"whose 'id' is '?3'? in row 0"):
         dsdm.materialize(pa.table({"id": values.take([1, 0, 2, 3, 4]).cast(other)}), chosen, "out")
@@ -349,3 +353,26 @@ def test_a_shard_with_other_bytes_gives_no_rows(kind, order):
     assert said
     assert order != "row" or all("dsdm.verify" in message for message in said)
     assert dsdm.written_rows("first").indices.tolist() == expected.tolist()
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("kind", [pa.binary(), pa.binary(4), pa.decimal128(19), pa.timestamp("s"), pa.float64()])
+def test_keys_of_every_type_are_compared(kind):
+    keys = pa.array([b"aaaa", b"bbbb", b"cccc"]) if "binary" in str(kind) else pa.array([1, 2, 3])
+    keys = keys.cast(kind)
+    put("one.parquet", pa.table({"key": keys, "dom": ["x", "y", "x"]}))
+    put("two.parquet", pa.table({"key": keys.take([2, 1, 0]), "dom": ["x", "y", "x"]}))
+    chosen = dsdm.choose([1.0, 2.0, 3.0], groups=dsdm.open_shards("one.parquet").groups("dom"), per_group=1)
+    dsdm.materialize("one.parquet", chosen, "out")
+    for call in (dsdm.materialize, dsdm.select):
+        with pytest.raises(ValueError, match=r"the groups are of .*one\.parquet, whose 'key' is .* in row 0"):
+            call("two.parquet", chosen, *(["no"] if call is dsdm.materialize else []))
+
+
+@pytest.mark.usefixtures("place")
+def test_a_corpus_that_is_not_there_any_more_is_compared_with_none():
+    chosen = by_groups()
+    (Path.cwd() / "A.parquet").unlink()
+    for call in (dsdm.materialize, dsdm.select):
+        with pytest.raises(ValueError, match=r"the groups are of .*which cannot be compared .*it is not there"):
+            call("B.parquet", chosen, *(["no"] if call is dsdm.materialize else []))

@@ -22,9 +22,9 @@ from dsdm_bench.harness import page_cache
 from dsdm_bench.harness.console import say
 from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.machine import version_of
-from dsdm_bench.harness.process import is_measurable
+from dsdm_bench.harness.processes.process import is_measurable
+from dsdm_bench.harness.processes.runs import ProcessRun, work
 from dsdm_bench.harness.results import Unit, compare
-from dsdm_bench.harness.runs import ProcessRun, work
 
 _COLD_SHARE = 0.9  # of the rows' bytes must come from the disk
 

@@ -12,7 +12,7 @@ from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.errors import ChildError
 from dsdm_bench.harness.machine import version_of
 from dsdm_bench.harness.passes import Arrays, readers
-from dsdm_bench.harness.process import is_measurable
+from dsdm_bench.harness.processes.process import is_measurable
 from dsdm_bench.harness.results import JobResult, Measured, Unit, compare
 from dsdm_bench.select import memory
 from dsdm_bench.select.answers import check

@@ -5,7 +5,7 @@ The numbers come from ``/proc``, so it works on Linux alone. Only anonymous memo
 
 import sys
 
-from dsdm_bench.harness.process import Child
+from dsdm_bench.harness.processes.process import Child
 from dsdm_bench.select.peers.peer import Peer
 from dsdm_bench.select.tasks import Task
 

@@ -18,10 +18,10 @@ from dsdm_bench.harness import machine, page_cache
 from dsdm_bench.harness.console import say
 from dsdm_bench.harness.contest import Contestant, alternate, measured
 from dsdm_bench.harness.errors import WrongAnswerError
-from dsdm_bench.harness.process import is_measurable
+from dsdm_bench.harness.processes.process import is_measurable
+from dsdm_bench.harness.processes.runs import ProcessRun, work
 from dsdm_bench.harness.report import Report
 from dsdm_bench.harness.results import JobResult, Measured, compare
-from dsdm_bench.harness.runs import ProcessRun, work
 from dsdm_bench.harness.table import table
 from dsdm_bench.whole.corpus import Rows, make
 from dsdm_bench.whole.outputs import check, right

@@ -89,7 +89,7 @@ impl PartColumns {
             Some(Value::Null(common)) => Ok(Column::Missing(common)),
             Some(Value::Integer(number)) => Ok(Column::Integer(number)),
             Some(Value::Text(text)) => Ok(Column::Text(text)),
-            None => own.next().ok_or_else(|| checked::impossible("a column of no part")),
+            None => own.next().ok_or_else(|| impossible("a column of no part")),
         });
         Ok(Self::of(columns.collect::<Result<_>>()?))
     }
@@ -170,7 +170,7 @@ impl PartColumns {
         }
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         let mut stored = batch.columns().iter();
-        let mut next = || stored.next().ok_or_else(|| checked::impossible("a column that was not read"));
+        let mut next = || stored.next().ok_or_else(|| impossible("a column that was not read"));
         for (column, field) in checked::zip(&self.columns, schema.fields())? {
             let made = match column {
                 Column::Here(_) => next()?.clone(),

@@ -8,7 +8,7 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.bench import options as bench_options
-from dsdm.cli.bench.options import MEASURED, MOST_REPEATS, MOST_ROWS, RESULT
+from dsdm.cli.bench.options import MEASURED, MOST_ROWS, RESULT
 from dsdm.cli.options.numbers import whole_between
 
 if TYPE_CHECKING:
@@ -50,17 +50,6 @@ _Rows = Annotated[
         rich_help_panel=MEASURED,
     ),
 ]
-_Runs = Annotated[
-    int,
-    typer.Option(
-        "--runs",
-        "--repeats",
-        parser=whole_between(1, MOST_REPEATS),
-        metavar="N",
-        help="Runs of each, in turns.",
-        rich_help_panel=MEASURED,
-    ),
-]
 _Cold = Annotated[
     bool, typer.Option("--cold", help="With a corpus that is not in the page cache.", rich_help_panel=MEASURED)
 ]
@@ -89,7 +78,7 @@ def gather(
     output: _Output = None,
     peers: _Peers = None,
     rows: _Rows = None,
-    runs: _Runs = 3,
+    runs: bench_options.Runs = 3,
     budget: bench_options.Budget = 30.0,
     *,
     cold: _Cold = False,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dsdm.cli import options as opt
+from dsdm.cli.options.numbers import whole_between
 
 MEASURED = "What is measured"
 RESULT = "What becomes of it"
@@ -45,6 +46,19 @@ Plot = Annotated[
         parser=opt.local_path,
         help="Draw a chart of each job, for light pages and dark ones: .png or .svg, whose name theirs begin with.",
         rich_help_panel=RESULT,
+    ),
+]
+
+
+Runs = Annotated[
+    int,
+    typer.Option(
+        "--runs",
+        "--repeats",
+        parser=whole_between(1, MOST_REPEATS),
+        metavar="N",
+        help="Runs of each, in turns.",
+        rich_help_panel=MEASURED,
     ),
 ]
 

@@ -7,7 +7,7 @@ import typer
 
 from dsdm.cli import options as opt
 from dsdm.cli.bench import options as bench_options
-from dsdm.cli.bench.options import MEASURED, MOST_REPEATS, MOST_ROWS, RESULT
+from dsdm.cli.bench.options import MEASURED, MOST_ROWS, RESULT
 from dsdm.cli.options.numbers import whole_between
 
 _Jobs = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="budget or share; by default both.")]
@@ -18,17 +18,6 @@ _Rows = Annotated[
         parser=whole_between(10, MOST_ROWS),
         metavar="N",
         help="Texts of the corpus.",
-        rich_help_panel=MEASURED,
-    ),
-]
-_Runs = Annotated[
-    int,
-    typer.Option(
-        "--runs",
-        "--repeats",
-        parser=whole_between(1, MOST_REPEATS),
-        metavar="N",
-        help="Runs of each, in turns.",
         rich_help_panel=MEASURED,
     ),
 ]
@@ -58,7 +47,7 @@ _Folder = Annotated[
 def whole(
     jobs: _Jobs = None,
     rows: _Rows = 200_000,
-    runs: _Runs = 3,
+    runs: bench_options.Runs = 3,
     script: _Script = None,
     budget: bench_options.Budget = 120.0,
     *,

@@ -4,8 +4,8 @@ Row numbers say nothing of whose they are. Where a selection tells which files w
 there are those of other files, the keys of both are compared, such as ``id``, block by block.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,11 @@ from dsdm._native import Corpus, FileIdentity
 from dsdm.paths.hive.columns import of_told
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source, opened_as
-from dsdm.selection.ids.position import looks_like_a_key
+from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, shown_key
+from dsdm.selection.ids.position import looks_like_a_key, may_name_rows
 from dsdm.selection.record.earlier import first_other_value
-from dsdm.selection.rules.groups.values import decoded
 from dsdm.selection.rules.origin import corpora_of, corpus_of, identity_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_BLOCK = 1 << 16
 _OF_KEYS = {
     "ids": "scores were joined by id to",
     "groups": "the groups are of",
@@ -108,14 +104,12 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
     """Fail where a key that both corpora have is another in one of the rows; without such a key, numbers are all."""
     name = told["name"]
     here = _with_all_columns(source, threads)
-    names = [told["column"]] if name == "ids" else [key for key in here.schema.names if looks_like_a_key(key)]
+    names = [told["column"]] if name == "ids" else _keys(here)
     names = [key for key in names if key in here.schema.names]
     if not names:
         return
     changed = next((what for file in then if (what := _difference(file)) is not None), None)
     if changed is not None:
-        if name != "ids":
-            return  # Proof: what is told of files that changed is refused where it is written.
         message = (
             f"{_OF_KEYS[name]} {_named(then)}, which cannot be compared with these rows of {_of(source)} ({changed}); "
             f"{_AGAIN[name]}"
@@ -126,6 +120,11 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
     for key in names:
         if key in there.schema.names:
             _compare(told, then, (there.select([key]), here.select([key])), source, threads)
+
+
+def _keys(here: Corpus) -> list[str]:
+    """Return the columns that may name rows."""
+    return [field.name for field in here.schema if looks_like_a_key(field.name) and may_name_rows(field.type)]
 
 
 def _difference(file: FileIdentity) -> str | None:
@@ -155,52 +154,22 @@ def _compare(
     """Compare a column of two corpora, which may be of different types, row by row."""
     there, here = both
     name = here.schema.names[0]
-    kind = _common(there.schema.field(0).type, here.schema.field(0).type)
-    if kind is None:
-        return
-    for block in _blocks(min(len(there), len(source))):
-        values = decoded(there.take(block, threads=threads).column(0)).cast(kind)
-        found = decoded(here.take(source.rows(block), threads=threads).column(0)).cast(kind)
-        if (at := _first_other(values, found)) is None:
+    kinds = there.schema.field(0).type, here.schema.field(0).type
+    kind = common(*kinds)
+    for block in blocks(min(len(there), len(source))):
+        values = kind and as_plain(there.take(block, threads=threads).column(0), kind)
+        found = kind and as_plain(here.take(source.rows(block), threads=threads).column(0), kind)
+        if values is None or found is None:
+            message = (
+                f"{_OF_KEYS[told['name']]} {_named(then)}, whose {name!r} is {kinds[0]}, and these rows are of "
+                f"{_of(source)}, where it is {kinds[1]}, so that they cannot be compared; {_AGAIN[told['name']]}"
+            )
+            raise ValueError(message)
+        if (at := first_other(values, found)) is None:
             continue
         message = (
-            f"{_OF_KEYS[told['name']]} {_named(then)}, whose {name!r} is {_shown(values[at])} in row {block[at]:,}, "
-            f"and these rows are of {_of(source)}, where it is {_shown(found[at])}: row numbers of the one are other "
-            f"rows of the other; {_AGAIN[told['name']]}"
+            f"{_OF_KEYS[told['name']]} {_named(then)}, whose {name!r} is {shown_key(values[at])} in row "
+            f"{block[at]:,}, and these rows are of {_of(source)}, where it is {shown_key(found[at])}: row numbers of "
+            f"the one are other rows of the other; {_AGAIN[told['name']]}"
         )
         raise ValueError(message)
-
-
-def _blocks(rows: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, rows, _BLOCK):
-        yield np.arange(start, min(start + _BLOCK, rows), dtype=np.int64)
-
-
-def _common(one: "pa.DataType", other: "pa.DataType") -> "pa.DataType | None":
-    """Return the type in which keys of two types are compared: whole numbers, or texts; None for others."""
-    import pyarrow as pa
-
-    kinds = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in (one, other)]
-    whole = [pa.types.is_integer(kind) for kind in kinds]
-    texts = [
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind) for kind in kinds
-    ]
-    if all(whole):
-        # Of numbers below 0 and numbers of 2^63 and more, decimals have room for all.
-        return pa.decimal128(20) if pa.uint64() in kinds else pa.int64()
-    return pa.large_string() if all(a or b for a, b in zip(whole, texts, strict=True)) else None
-
-
-def _first_other(values: "pa.Array", others: "pa.Array") -> int | None:
-    """Return the first place where values differ; None where none do. A null equals a null alone."""
-    import pyarrow.compute as pc
-
-    if values.equals(others):
-        return None
-    same = pc.or_(pc.fill_null(pc.equal(values, others), False), pc.and_(values.is_null(), others.is_null()))  # noqa: FBT003 - as Arrow has it
-    return int(pc.index(same, False).as_py())
-
-
-def _shown(value: Any) -> str:
-    found = value.as_py()
-    return str(found) if not isinstance(found, str) else f"{found!r:.100}"

@@ -1,14 +1,19 @@
 """Whether two columns of keys have the same values: in a type that holds those of both exactly."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _DIGITS = 76
 """Of the widest decimals."""
+_BLOCK = 1 << 16
+"""Rows whose keys are compared at once."""
 
 
 def plain(kind: "pa.DataType") -> "pa.DataType":
@@ -123,3 +128,15 @@ def _filled(found: Any) -> Any:
     import pyarrow.compute as pc
 
     return pc.fill_null(found, False)  # noqa: FBT003 - as Arrow has it
+
+
+def blocks(rows: int) -> Iterator[NDArray[np.int64]]:
+    """Yield all rows, block by block."""
+    for start in range(0, rows, _BLOCK):
+        yield np.arange(start, min(start + _BLOCK, rows), dtype=np.int64)
+
+
+def shown_key(value: Any) -> str:
+    """Return a key as a message has it: a decimal as the whole number that it is."""
+    found = value.as_py()
+    return str(found) if found is None or not isinstance(found, str) else f"{found!r:.100}"

@@ -19,7 +19,7 @@ from dsdm._native import Corpus, fields_named
 from dsdm.errors import FormatError, SchemaError
 from dsdm.selection.columns import is_table
 from dsdm.selection.fields import Field
-from dsdm.selection.ids.alike import as_plain, common, first_other, plain
+from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, plain, shown_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,6 @@ _KEY = re.compile(
 )
 """The words of which one is in the name of a key."""
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_BLOCK = 1 << 16
 _SAMPLE = 1 << 12
 """Texts that are compared at each end, and between them."""
 
@@ -88,7 +87,7 @@ def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -
     pairs = [pair for name in names for pair in _pairs(name, side, rows)]
     keys = [pair for pair in pairs if looks_like_a_key(pair.name)]
     for pair in keys or [pair for pair in pairs if pair.is_text]:
-        _compare(side, pair, _blocks(rows.count) if keys else _samples(rows.count), threads)
+        _compare(side, pair, blocks(rows.count) if keys else _samples(rows.count), threads)
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _pairs(name: str, side: _Side, rows: Rows) -> Iterator[_Pair]:
     pairs = [_Pair(Field(there, way), Field(here, way), mapping) for way in ways if way in kinds[1]]
     if not pairs and ways and looks_like_a_key(name) and ((name,) in kinds[0]) != ((name,) in kinds[1]):
         raise _of_types(side, name, there.schema.field(0).type, here.schema.field(0).type)
-    yield from (pair for pair in pairs if _may_name_rows(pair.there.type) and _may_name_rows(pair.here.type))
+    yield from (pair for pair in pairs if may_name_rows(pair.there.type) and may_name_rows(pair.here.type))
 
 
 def _leaves(way: _Way, kind: "pa.DataType") -> Iterator[tuple[_Way, "pa.DataType"]]:
@@ -198,7 +197,7 @@ def _leaves(way: _Way, kind: "pa.DataType") -> Iterator[tuple[_Way, "pa.DataType
             yield from _leaves((*way, name), kind.field(at).type)
 
 
-def _may_name_rows(kind: "pa.DataType") -> bool:
+def may_name_rows(kind: "pa.DataType") -> bool:
     """Return whether values of a type can be those of a key: no lists, such as ``input_ids``, and no yes and no."""
     import pyarrow as pa
 
@@ -218,8 +217,8 @@ def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], thre
         if at is None:
             continue
         message = (
-            f"{side.files[0]}: its column {pair.name!r} has {_shown(of_scores[at])} in row {block[at]:,}, and the rows "
-            f"have {_shown(of_rows[at])} there, so that by position {side.what} would be those of other rows; "
+            f"{side.files[0]}: its column {pair.name!r} has {shown_key(of_scores[at])} in row {block[at]:,}, and the "
+            f"rows have {shown_key(of_rows[at])} there, so that by position {side.what} would be those of other rows; "
             f"{_how(pair.name, side.what)}"
         )
         raise ValueError(message)
@@ -255,20 +254,8 @@ def looks_like_a_key(name: str) -> bool:
     return _KEY.search(_CAPITAL.sub("_", name).lower()) is not None
 
 
-def _blocks(rows: int) -> Iterator[NDArray[np.int64]]:
-    """Yield all rows, block by block."""
-    for start in range(0, rows, _BLOCK):
-        yield np.arange(start, min(start + _BLOCK, rows), dtype=np.int64)
-
-
 def _samples(rows: int) -> Iterator[NDArray[np.int64]]:
     """Yield the first rows, as many that lie evenly between, and the last ones: all of few."""
     yield np.arange(min(rows, _SAMPLE), dtype=np.int64)
     yield np.unique(np.linspace(0, max(rows - 1, 0), min(rows, _SAMPLE)).astype(np.int64))
     yield np.arange(max(0, rows - _SAMPLE), rows, dtype=np.int64)
-
-
-def _shown(value: Any) -> str:
-    """Return a value as a message has it: a decimal as the whole number that it is."""
-    found = value.as_py()
-    return str(found) if found is None or not isinstance(found, str) else f"{found!r:.100}"

@@ -11,9 +11,9 @@ from dsdm.paths.hive.columns import of_told
 from dsdm.reference import METHODS, check_method, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, top_k
 from dsdm.selection.methods import get_indices
-from dsdm.selection.rules.choose import rows_of_rule
 from dsdm.selection.rules.origin import identity_of
 from dsdm.selection.rules.rule import NULL_GROUPS, TIES, at_least_one
+from dsdm.selection.rules.told.rows import rows_of_rule
 from dsdm.selection.told import BY_POSITION, FIELDS, INPUTS, KNOWN, NOISE, ON, ROWS
 
 FUNCTIONS: dict[str, Callable[..., Any]] = dict(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dsdm import _native, checks
 from dsdm.selection.inputs import ById, HeldScores, engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
-from dsdm.selection.rules.candidates import excluded_of, opened_rows
+from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.cut import Cut
@@ -34,7 +34,6 @@ def selected(rule: Rule) -> Selection:
     """Return what a rule chooses, whose arguments were not looked at yet."""
     rule.check()
     check_numbers(rule)
-    rule = _with_rows(rule)
     if rule.groups is not None:
         groups = Groups(rule.groups, rows_of(engine_scores(rule.scores)), rule.threads, rule.null_groups)
         ranking = _ranking(rule, groups.dropped)
@@ -44,13 +43,6 @@ def selected(rule: Rule) -> Selection:
         chosen = replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
         return copied(rule, chosen, groups)
     return copied(rule, _of_one_group(rule, _ranking(rule)), None)
-
-
-def _with_rows(rule: Rule) -> Rule:
-    """Return a rule whose rows that may be chosen are in memory."""
-    found = {name: opened_rows(name, getattr(rule, name)) for name in ROWS}
-    rows = {name: rows for name, (rows, _) in found.items()}
-    return replace(rule, **rows, rows_from={name: path for name, (_, path) in found.items() if path is not None})
 
 
 def _by_rows_in_memory(rule: Rule) -> bool:

@@ -1,47 +1,13 @@
 """Which rows may be chosen at all: all, less those that are excluded, or only some."""
 
-import errno
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dsdm import checks
-from dsdm.paths import local
-from dsdm.selection.inputs import engine_excluded, read_rows, refuse_other_rows
+from dsdm.selection.inputs import engine_excluded, refuse_other_rows
 from dsdm.selection.rules.chosen import Selection
-
-
-def opened_rows(name: str, given: Any) -> tuple[Any, str | None]:
-    """Return rows that may be named by a path, and the path: a ``.npy`` file, or a directory of an earlier output.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file or directory.
-    ValueError
-        For another file.
-
-    """
-    if not isinstance(given, str | bytes | os.PathLike):
-        return given, None
-    path = Path(local(os.fsdecode(given), name)).absolute()
-    if path.is_dir():
-        # What reads outputs stands on this module, which does not import it: it is asked of the package.
-        package: Any = sys.modules[__name__.partition(".")[0]]
-        return package.written_rows(path), str(path)
-    if not os.path.lexists(path):
-        message = f"{name} names a .npy file of rows, or a directory that dsdm wrote, and there is none"
-        raise FileNotFoundError(errno.ENOENT, message, str(path))
-    if path.suffix.lower() != ".npy":
-        message = f"{name} is {path}; a .npy file of rows, or a directory that dsdm wrote, is needed"
-        raise ValueError(message)
-    if path.with_name(path.name + ".json").exists():
-        return Selection.load(path), str(path)
-    return read_rows(path), str(path)
 
 
 def excluded_of(

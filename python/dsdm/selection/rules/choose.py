@@ -4,17 +4,16 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, SupportsIndex
 
-import numpy as np
 import numpy.typing as npt
 
 from dsdm import checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.paths import PathLike
 from dsdm.selection.inputs import ScoresLike
+from dsdm.selection.record.named_rows import with_named_rows
 from dsdm.selection.rules.apply import selected
 from dsdm.selection.rules.chosen import Selection
-from dsdm.selection.rules.groups.quotas import Copies, Parts
-from dsdm.selection.rules.rule import NullGroups, Rule, Short, Ties, at_least_one
+from dsdm.selection.rules.rule import NullGroups, Rule, Short, Ties
 from dsdm.selection.rules.sizes.budget import LazyLengths
 from dsdm.shown import safe_messages
 
@@ -157,7 +156,7 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     array([1, 3])
     """
     rule = Rule(**locals())
-    found = selected(rule)
+    found = selected(with_named_rows(rule))
     _warn_of_ties(rule, found)
     return found
 
@@ -178,46 +177,3 @@ def _warn_of_ties(rule: Rule, found: Selection) -> None:
     )
     # Of the line that called choose: this function, choose, and what escapes the messages of its errors.
     warnings.warn(message, stacklevel=4)
-
-
-def rows_of_rule(
-    scores: Any,
-    *,
-    k: Any,
-    min_score: Any = None,
-    max_score: Any = None,
-    quantile: Any = None,
-    near: Any = None,
-    repeat: Any = 1,
-    replace: Any = False,
-    largest: Any = True,
-    ties: Any = "row",
-    gumbel: Any = False,
-    temperature: Any = 1.0,
-    seed: Any = None,
-    noise: Any = "philox",
-    order: Any = "best_first",
-    nan: Any = "raise",
-    exclude: Any = None,
-    only: Any = None,
-    threads: Any = None,
-    groups: Any = None,
-    per_group: Any = None,
-    null_groups: Any = "error",
-) -> npt.NDArray[np.int64]:
-    """Return the rows of a rule that was told, as :func:`dsdm.choose` chooses them, without its warnings.
-
-    With groups, `per_group` has the rows of each as pairs, each row once, and `k` is their sum. With `repeat`, which
-    may be a list with a number for each of these pairs, `k` counts all copies.
-    """
-    given = locals()
-    if per_group is not None:
-        given |= {"k": None, "per_group": Parts(map(tuple, per_group))}
-        if isinstance(repeat, list | tuple):
-            given["repeat"] = Copies(zip((name for name, _ in per_group), repeat, strict=True))
-    elif repeat != 1:
-        given["k"] = checks.count_of(k) // at_least_one("repeat", repeat)
-    for name in ("min_score", "max_score"):
-        # JSON has no infinity.
-        given[name] = float(given[name]) if given[name] in ("inf", "-inf") else given[name]
-    return selected(Rule(**given)).indices

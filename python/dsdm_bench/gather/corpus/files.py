@@ -13,7 +13,7 @@ from dsdm_bench.gather.corpus.shards import write_shards
 from dsdm_bench.gather.corpus.tokens import Hashes
 from dsdm_bench.gather.settings import RECIPES, ROW_BYTES, SHARDS, GatherSettings
 from dsdm_bench.harness.console import say
-from dsdm_bench.harness.runs import work
+from dsdm_bench.harness.processes.runs import work
 
 _MARGIN = 1.05  # of what is written, over the bytes of the rows
 

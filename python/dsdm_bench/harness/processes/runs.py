@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
-from dsdm_bench.harness.process import Child
+from dsdm_bench.harness.processes.process import Child
 
 _CHILD = Path(__file__).with_name("child.py")
 _INTERVAL = 0.005  # seconds between two samples of the memory

@@ -1,0 +1,1 @@
+"""Processes whose work is timed and watched from outside."""
