@@ -24,6 +24,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 pub use compare::{Comparison, Threshold, compare, compare_with_number};
+pub(crate) use dtype::with_values;
 pub use dtype::{DType, Scratch, Value, Values};
 pub use expr::{HeldVector, Operand, Operator, Scores};
 pub use formats::table::path::fields_named;

@@ -12,7 +12,7 @@ from dsdm_bench.harness import machine
 from dsdm_bench.harness.errors import WrongAnswerError
 from dsdm_bench.rules import inputs, oracle, peers
 
-SETTINGS = bench.RuleSettings(rows=6_000, groups=50, repeats=1)
+SETTINGS = bench.RuleSettings(rows=6_000, groups=50, repeats=1, memory=False)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_a_wrong_answer_is_caught(monkeypatch, job):
 
 def test_the_command(run, tmp_path):
     options = ["--rows", 4_000, "--repeats", 1, "--peers", "numpy"]
-    few = [*options, "--groups", 20]
+    few = [*options, "--groups", 20, "--no-memory"]
     code, out, _ = run("bench", "rules", "quotas", "budget", *few, "--json", "r.json", "--plot", "r.svg")
     assert code == 0
     assert "quotas: 200 of 4,000 rows" in out
@@ -142,3 +142,20 @@ def test_the_command(run, tmp_path):
     for wrong, said in ((["speed"], "no such job; they are threshold"), (["--groups", 5_000], "need twice as many")):
         code, _, errors = run("bench", "rules", *options, *wrong)
         assert (code, said in " ".join(errors.split())) == (2, True)
+
+
+def test_the_memory_of_each_is_measured_in_a_process_of_its_own():
+    """Rows alone take 8 bytes for each of a twentieth of them; the inputs, which are there before, don't count."""
+    settings = replace(SETTINGS, rows=2_000_000, jobs=("quantile",), peers=("numpy",), memory=True)
+    (result,) = bench.run(settings)
+    memory = {one.system: one.memory for one in result.systems}
+    assert all(8 * result.k <= taken for taken in memory.values()), memory
+    assert memory["dsdm"] < 60_000_000, memory
+
+
+def test_a_process_that_ends_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("dsdm_bench.rules.memory.sys.executable", "false")
+    settings = replace(SETTINGS, jobs=("threshold",), peers=(), memory=True)
+    (result,) = bench.run(settings)
+    assert result.systems[0].note == "memory: its process ended with code 1"
+    assert "memory: its process ended with code 1" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 """``dsdm bench rules``: the rules of ``dsdm.choose`` on this machine, against every peer that is installed.
 
 Every system's answer is compared with a plain numpy computation before its time is shown. Times are medians of runs in
-turns.
+turns; memory is measured in separate processes, so that it does not disturb them.
 """
 
 from functools import partial
@@ -15,11 +15,13 @@ import dsdm
 from dsdm_bench.harness import machine
 from dsdm_bench.harness.console import say
 from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
-from dsdm_bench.harness.errors import WrongAnswerError
+from dsdm_bench.harness.errors import ChildError, WrongAnswerError
 from dsdm_bench.harness.passes import readers
+from dsdm_bench.harness.processes.process import is_measurable
 from dsdm_bench.harness.report import Report
-from dsdm_bench.harness.results import JobResult, Unit, compare
+from dsdm_bench.harness.results import JobResult, Measured, Unit, compare
 from dsdm_bench.harness.table import table
+from dsdm_bench.rules import memory
 from dsdm_bench.rules.inputs import Inputs, make
 from dsdm_bench.rules.oracle import RIGHT, check
 from dsdm_bench.rules.peers import SYSTEMS
@@ -52,7 +54,8 @@ def run(settings: RuleSettings, *, json: Path | None = None, chart: Path | None 
         dsdm.__version__,
         LIBRARIES,
         described,
-        f"{settings.rows:,} rows in memory; medians of runs in {settings.repeats} turns",
+        f"{settings.rows:,} rows in memory; medians of runs in {settings.repeats} turns; "
+        "memory is that beyond the rows that are given",
         rows=settings.rows,
         groups=settings.groups,
         repeats=settings.repeats,
@@ -100,5 +103,14 @@ def _measure(job: str, inputs: Inputs, calls: dict[str, Any], settings: RuleSett
     systems = [measured(one, unit) for one in contestants]
     for one in systems:
         one.library, one.version = one.system, machine.version_of(one.system)
+        if settings.memory and is_measurable() and not one.problem:
+            _measure_memory(job, settings, one)
     compare(systems, "dsdm")
     return JobResult(job, title, inputs.rows, len(right), unit, "dsdm", systems)
+
+
+def _measure_memory(job: str, settings: RuleSettings, one: Measured) -> None:
+    try:
+        one.memory = memory.peak(one.system, job, settings)
+    except ChildError as error:
+        one.note = f"memory: {error}"

@@ -27,6 +27,8 @@ class RuleSettings:
     threads: int | None = None
     budget: float = 10.0
     """Seconds: a system whose first run takes longer has no further runs."""
+    memory: bool = True
+    """Measure memory as well, by one more run of each."""
 
     @property
     def thread_count(self) -> int:

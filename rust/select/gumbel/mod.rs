@@ -10,7 +10,7 @@
 //! of them: for a threshold on the key, a row's score bounds the `p` that the row needs, and [`prefilter`] rules out
 //! the rows above that bound by comparing integers.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::between::Between;
 use super::candidates::entry::{Entry, Key64Row32, Key64Row64};
@@ -25,12 +25,14 @@ use super::number::Nan;
 use super::options::{Order, SelectOptions};
 use super::pass::ranker::{PassStats, Ranker, Visit, Workspace};
 use super::pass::{Collected, collect};
+use super::rows_between::find_passing;
 use super::validate::{check_between, check_count, check_k, check_nan};
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::exec::simd::{Kernel, dispatch};
-use crate::scores::Source;
+use crate::scores::{Source, Values, with_values};
+use crate::with_dtype;
 
 /// Where the noise comes from.
 #[derive(Debug, Clone, Copy)]
@@ -124,16 +126,19 @@ impl GumbelDraw<'_> {
     fn ranked<E: Entry, R>(&self, then: impl Fn(&dyn Ranker<E>) -> Result<R>) -> Result<R> {
         let &Self { source, noise, temperature, options } = self;
         let SelectOptions { nan, ref exclude, ref between, .. } = *options;
+        let keys = with_dtype!(source.dtype(), T => between.keys::<T>());
         match noise {
             Noise::Philox { seed } => {
                 let noise = Philox::new(seed, Philox::GUMBEL);
-                then(&ByNoisyScore { source, noise, temperature, nan, exclude, between })
+                then(&ByNoisyScore { source, noise, temperature, nan, exclude, between, keys })
             }
             Noise::Numpy { state, increment } => {
                 let mut noise = NumpyNoise::new(Pcg64::new(state, increment));
                 loop {
-                    let found =
-                        then(&ByNoisyScore { source, noise: &noise, temperature, nan, exclude, between })?;
+                    let keys = keys.clone();
+                    let ranker =
+                        ByNoisyScore { source, noise: &noise, temperature, nan, exclude, between, keys };
+                    let found = then(&ranker)?;
                     if !noise.learn_rejected() {
                         return Ok(found);
                     }
@@ -170,6 +175,8 @@ struct ByNoisyScore<'a, N> {
     nan: Nan,
     exclude: &'a Exclude<'a>,
     between: &'a Between,
+    /// The keys of the scores between the bounds, or `None` if no number of their type lies there.
+    keys: Option<RangeInclusive<u64>>,
 }
 
 impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
@@ -193,7 +200,13 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         self.noise.fill_bits(rows.start, bits);
         let prefilter =
             GumbelPrefilter::new(f64::bound::<true>(u64::MAX - threshold.sort_key()), self.temperature);
-        let count = prefilter.select_passing(approximate, &bits.high, hits);
+        let count = if self.between.is_everything() {
+            prefilter.select_passing(approximate, &bits.high, hits)
+        } else {
+            // Among a few scores that tie, nearly all rows would pass the filter, and their noise is what takes long.
+            let count = self.find_between(values, hits);
+            prefilter.keep_passing(approximate, &bits.high, &mut hits[..count])
+        };
         let hits = &hits[..count];
         drawn.clear();
         drawn.extend(hits.iter().map(|&at| bits.get(at as usize)));
@@ -277,6 +290,11 @@ impl<E: Entry> Kernel for PushEntries<'_, E> {
 }
 
 impl<N> ByNoisyScore<'_, N> {
+    /// Writes the offsets of the scores between the bounds, and of every NaN; returns their number.
+    fn find_between(&self, values: Values<'_>, hits: &mut [u32]) -> usize {
+        with_values!(values, values => find_passing(values, self.keys.as_ref(), hits))
+    }
+
     /// Returns the score over the temperature, or counts the row and returns `None` if it cannot be drawn.
     fn log_weight(&self, score: f64, row: u64, stats: &mut PassStats) -> Option<f64> {
         let score = match (score.is_nan(), self.nan) {

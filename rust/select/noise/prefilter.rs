@@ -61,6 +61,17 @@ impl GumbelPrefilter {
         dispatch(SelectPassing { prefilter: self, scores, high, hits })
     }
 
+    /// Keeps of some rows those that [`Self::select_passing`] would find, in front of `hits`. Returns their number.
+    pub(crate) fn keep_passing(self, scores: &[f32], high: &[u32], hits: &mut [u32]) -> usize {
+        let mut kept = 0;
+        for at in 0..hits.len() {
+            let hit = hits[at];
+            hits[kept] = hit;
+            kept += usize::from(self.passes(scores[hit as usize], high[hit as usize]));
+        }
+        kept
+    }
+
     /// Returns false only for a row that cannot reach `least`.
     #[inline(always)]
     #[allow(clippy::cast_precision_loss, clippy::neg_cmp_op_on_partial_ord)] // a NaN must pass

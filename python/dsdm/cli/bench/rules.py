@@ -55,6 +55,10 @@ _Repeats = Annotated[
         rich_help_panel=MEASURED,
     ),
 ]
+_Memory = Annotated[
+    bool,
+    typer.Option("--memory/--no-memory", help="Measure memory, by one more run of each.", rich_help_panel=MEASURED),
+]
 
 
 def rules(
@@ -66,6 +70,7 @@ def rules(
     budget: bench_options.Budget = 10.0,
     threads: opt.Threads = None,
     *,
+    memory: _Memory = True,
     json: bench_options.Json = None,
     plot: bench_options.Plot = None,
 ) -> None:
@@ -102,5 +107,6 @@ def rules(
         peers=bench_options.libraries(peers, LIBRARIES),
         threads=threads,
         budget=budget,
+        memory=memory,
     )
     run(settings, json=json, chart=plot)

@@ -10,8 +10,8 @@ from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows
 from dsdm.selection.seeds import word_of
 
 
-def drawn(ranking: Ranking, score: Number, k: int) -> Rows:
-    """Return `k` of the rows that have a score, in the order in which the seed of a ranking draws them.
+def drawn(ranking: Ranking, score: Number, k: int, order: str) -> Rows:
+    """Return `k` of the rows that have a score: ``"best_first"`` as the seed of a ranking draws them, or by ``"row"``.
 
     They are the rows with the largest noise of :func:`dsdm.gumbel_top_k`. Memory: proportional to `k`; of rows with an
     infinite score, which no draw tells apart by noise, proportional to their number.
@@ -19,10 +19,10 @@ def drawn(ranking: Ranking, score: Number, k: int) -> Rows:
     tied = replace(ranking, bounds=(score, score))
     if not math.isinf(score):
         # Beside a large score there would be no room for noise.
-        return replace(tied, draw=(word_of(ranking.seed), max(1.0, abs(float(score))))).best(k, "best_first")
+        return replace(tied, draw=(word_of(ranking.seed), max(1.0, abs(float(score))))).best(k, order)
     rows = tied.best(tied.count(), "row")
     noise = replace(ranking, scores=_zeros(ranking.n), bounds=(None, None), excluded=_all_but(rows, ranking.n))
-    return replace(noise, draw=(word_of(ranking.seed), 1.0)).best(k, "best_first")
+    return replace(noise, draw=(word_of(ranking.seed), 1.0)).best(k, order)
 
 
 def _zeros(n: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], str]:
@@ -43,7 +43,7 @@ def with_drawn_ties(ranking: Ranking, rows: Rows) -> Rows:
     taken = len(rows) - len(better)
     if worst != worst or ranking.count((worst.item(), worst.item())) == taken:  # noqa: PLR0124 - NaN
         return rows
-    return np.concatenate([better, np.sort(drawn(ranking, worst.item(), taken))])
+    return np.concatenate([better, drawn(ranking, worst.item(), taken, "row")])
 
 
 def equal(values: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -192,5 +193,6 @@ def within_drawn_ties(
     spent = int(lengths.of(better).sum())
     score = worst.item()
     tied = ranking.count((score, score))
-    taken, more = rows_within(lambda k: drawn(ranking, score, k), tied, lengths, budget - spent, at_least=at_least)
+    of_tied = partial(drawn, ranking, score, order="best_first")
+    taken, more = rows_within(of_tied, tied, lengths, budget - spent, at_least=at_least)
     return np.concatenate([better, np.sort(taken)]), spent + more
