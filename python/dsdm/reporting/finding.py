@@ -18,6 +18,7 @@ from dsdm.reporting.record.given import Given
 from dsdm.reporting.record.lengths import lengths_of_rule
 from dsdm.reporting.record.opened import Opened, groups_of_rule, open_scores_of, parts_of
 from dsdm.rows.sources import Source, open_source
+from dsdm.rows.told.corpora import refuse_other_corpora
 from dsdm.rows.told.positions import check_placed
 from dsdm.selection.ids.placed import placed_of, placed_scores
 from dsdm.selection.record.repeat import compare_files
@@ -141,6 +142,7 @@ def _corpus_of(known: Given, asked: Asked, unknown: dict[str, str]) -> Source | 
     """Open the corpus that the rows are of: that of the caller, or the files that the record names; or say why not."""
     if asked.corpus is not None:
         _check_corpus(known, len(asked.corpus))
+        refuse_other_corpora(known.corpora, asked.corpus, asked.threads)
         return asked.corpus
     if not known.sources:
         unknown["sources"] = "the record does not tell of its files; corpus= names it"

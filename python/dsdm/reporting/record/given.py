@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from dsdm.selection.record.manifest import Manifest, read_manifest
 from dsdm.selection.record.repeat import Files, compare_files, identities, input_files, score_files
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.origin import corpora_of
 from dsdm.selection.told import KNOWN
 
 _ROW_BYTES = 8
@@ -56,6 +57,8 @@ class Given:
     placed: list[Beside] = field(default_factory=list)
     """The files of scores, groups and lengths that are taken by position; none of a directory, whose rows were compared
     with them as it was written."""
+    corpora: Sequence[Mapping[str, Any]] = ()
+    """The corpora that it was made with, or that a directory was written from: rows of another are refused."""
 
     @property
     def method(self) -> str | None:
@@ -130,6 +133,7 @@ def _of_selection(found: Selection, name: str, data_dir: PathLike | None, thread
         tokens=found.tokens,
         unknown=unknown,
         placed=found.by_position(),
+        corpora=corpora_of(found),
     )
 
 
@@ -176,7 +180,16 @@ def _of_directory(manifest: Manifest, trust: Trust, data_dir: PathLike | None, t
         seed=_seed(how),
         tokens=how["tokens"] if type(how.get("tokens")) is int else None,
         unknown=unknown,
+        corpora=_written_from(manifest),
     )
+
+
+def _written_from(manifest: Manifest) -> list[Mapping[str, Any]]:
+    """Return the corpus that a directory was written from, where its rows are those of files as they lie."""
+    if not manifest.sources or manifest.mapped:
+        return []
+    files = [file.fields() for file in manifest.sources]
+    return [{"name": "sources", "files": files, **({"hive": manifest.hive} if manifest.hive else {})}]
 
 
 def _ascending(rows: NDArray[np.int64]) -> NDArray[np.int64]:

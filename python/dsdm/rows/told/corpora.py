@@ -4,6 +4,7 @@ Row numbers say nothing of whose they are. Where a selection tells which files w
 there are those of other files, the keys of both are compared, such as ``id``, block by block.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import Corpus, FileIdentity
+from dsdm.errors import SourceChangedError
 from dsdm.paths.hive.columns import of_told
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source, opened_as
@@ -23,12 +25,14 @@ _OF_KEYS = {
     "ids": "scores were joined by id to",
     "groups": "the groups are of",
     "lengths": "the lengths are of",
+    "sources": "the rows were written from",
 }
 """What was read of a corpus, where another with the same keys has the same rows."""
 _AGAIN = {
     "ids": "join the scores to these rows (dsdm.align), or where both lie alike, give numpy.asarray(scores)",
     "groups": "read the groups of these rows, or where both lie alike, give numpy.asarray(groups)",
     "lengths": "read the lengths of these rows, or where both lie alike, give them as an array",
+    "sources": "name the corpus that they were written from",
 }
 
 
@@ -41,12 +45,28 @@ def rows_taken(source: Any, indices: Any, rows: int, threads: int | None = None)
         As :func:`dsdm.rows.row_numbers.row_numbers`.
     ValueError
         Also for a selection that was made with another corpus, naming both.
+    SourceChangedError
+        For one whose groups or lengths lie in files that changed since.
 
     """
     found = row_numbers(indices, rows)
+    _refuse_changed_inputs(indices)
     if corpora := corpora_of(indices):
         refuse_other_corpora(corpora, open_source(source), threads)
     return found
+
+
+def _refuse_changed_inputs(indices: Any) -> None:
+    """Fail where groups or lengths that a selection was made by, and that are no column of rows, are others now."""
+    inputs = getattr(indices, "inputs", None)
+    for name, told in inputs.items() if isinstance(inputs, Mapping) else ():
+        files = [] if "column" in told else [identity_of(file) for file in told.get("files", ())]
+        if (changed := _first_changed(files)) is not None:
+            message = (
+                f"{_OF_KEYS[name]} {_named(files)}, which changed since ({changed}): they may be those of other rows; "
+                "choose the rows again, or give their numbers alone: selection.indices"
+            )
+            raise SourceChangedError(message)
 
 
 def refuse_other_scores(source: Source, scores: Any, threads: int | None = None) -> None:
@@ -106,13 +126,19 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
     here = _with_all_columns(source, threads)
     names = [told["column"]] if name == "ids" else _keys(here)
     names = [key for key in names if key in here.schema.names]
-    if not names:
-        return
-    changed = next((what for file in then if (what := _difference(file)) is not None), None)
-    if changed is not None:
+    if (changed := _first_changed(then)) is not None:
         message = (
-            f"{_OF_KEYS[name]} {_named(then)}, which cannot be compared with these rows of {_of(source)} ({changed}); "
-            f"{_AGAIN[name]}"
+            f"{_OF_KEYS[name]} {_named(then)}, which changed since ({changed}), so that it cannot be compared with "
+            f"these rows of {_of(source)}; {_AGAIN[name]}"
+        )
+        raise SourceChangedError(message)
+    missing = next((file.path for file in then if not os.path.lexists(file.path)), None)
+    if not names or (missing is not None and name == "sources"):
+        return  # Proof: there is no key; or the caller names a corpus, as the files that a directory names are gone.
+    if missing is not None:
+        message = (
+            f"{_OF_KEYS[name]} {_named(then)}, which cannot be compared with these rows of {_of(source)} ({missing}: "
+            f"it is not there); {_AGAIN[name]}"
         )
         raise ValueError(message)
     constants = of_told(told.get("hive"), len(then))
@@ -127,13 +153,10 @@ def _keys(here: Corpus) -> list[str]:
     return [field.name for field in here.schema if looks_like_a_key(field.name) and may_name_rows(field.type)]
 
 
-def _difference(file: FileIdentity) -> str | None:
-    """Return what is another in a file than it was."""
-    try:
-        what = file.difference()
-    except FileNotFoundError:
-        what = "it is not there"
-    return None if what is None else f"{file.path}: {what}"
+def _first_changed(files: Iterable[FileIdentity]) -> str | None:
+    """Return the first file that is there and is another than it was, and what is another in it."""
+    there = (file for file in files if os.path.isfile(file.path))  # noqa: PTH113 - which raises for no path
+    return next((f"{file.path}: {what}" for file in there if (what := file.difference()) is not None), None)
 
 
 def _with_all_columns(source: Source, threads: int | None) -> Corpus:
