@@ -19,6 +19,7 @@ from dsdm.paths import PathLike, local
 from dsdm.paths.deep import MOST_DEEP, too_deep
 from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
+from dsdm.rows.compared.output import compare_with_sources
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.record.earlier import choose_again
@@ -49,6 +50,9 @@ class Verified:
     """The same of the files by which rows were chosen."""
     inputs: Files = field(default_factory=Files)
     """The same of the files in which the groups of the rows lie, or their lengths."""
+    compared: int = 0
+    """Rows that were held against those of the sources, which `dsdm.json` says they are: by their numbers all, else
+    some. 0 where the sources are not at hand, or nothing tells which rows they are."""
 
     remark = old_attribute("remark", "reason")
 
@@ -58,6 +62,7 @@ class Verified:
         rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.reason}"
         parts = [
             f"the selection {rows}",
+            *([f"{self.compared:,} rows are those of the sources"] if self.compared else []),
             *_in_words("sources", self.sources),
             *_in_words("score files", self.score_files),
             *_in_words("files of groups and lengths", self.inputs),
@@ -112,6 +117,10 @@ def verify(
     that is not there is no error: relative paths are the way from the directory, wherever it is now, and a name without
     a way is that of a file whose place is not told (``paths`` of :func:`dsdm.materialize`).
 
+    What else ``dsdm.json`` tells is computed again, where the files are at hand: where the rows were cut, their tokens,
+    the columns of directories. Where it is known which rows of the sources were written, as they were chosen again or
+    by ``row_ids``, the numbers of all rows, and the values of some, are compared with those of the sources.
+
     A manifest can name any file, and whoever wrote it need not mean well. So of the files outside of the directory only
     those are opened that lie, where links lead, below `data_dir`, ``$DSDM_DATA_DIR``, the user's cache, the current
     directory, or one of `trust_paths`. Of others it is told that they were not looked at. A link
@@ -160,9 +169,10 @@ def verify(
     found = _native.verify(path, threads=threads)
     _refuse_strays(path, found.format, found.files)
     selection = found.selection
-    check_fields(str(Path(path, "dsdm.json")), selection, len(found.sources))
+    check_fields(str(Path(path, "dsdm.json")), selection, [file.path for file in found.sources])
     how = at_hand(selection.get("chosen", {}), path)
-    sources = compare_files([file.at(place_of(file.path, path)) for file in found.sources], trust)
+    located = [file.at(place_of(file.path, path)) for file in found.sources]
+    sources = compare_files(located, trust)
     of_scores = score_files(how, data_dir)
     scores, inputs = compare_files(identities(of_scores), trust), compare_files(input_files(how), trust)
     if inputs.changed:
@@ -170,7 +180,10 @@ def verify(
     if scores.changed and any(": it had" in changed for changed in scores.changed):
         raise ChecksumError(_changed(path, "score file", scores))
     manifest = str(Path(path, "dsdm.json"))
-    count = _field(manifest, selection, "rows") if how else found.rows
+    count = _field(manifest, selection, "rows") if how else selection.get("rows", found.rows)
+    if count != found.rows:
+        message = f"{manifest}: selection.rows is {count!r:.100}, and {found.rows:,} rows are there; write it again"
+        raise FormatError(message)
     chosen = choose_again(
         manifest,
         how,
@@ -178,8 +191,10 @@ def verify(
         trust=trust,
         written=count,
         nbytes=found.bytes,
+        digest=selection.get("given"),
         threads=threads,
-        sources=[place_of(file.path, path) for file in found.sources],
+        sources=[] if selection.get("mapped") else located,
+        hive=selection.get("hive"),
     )
     if not isinstance(chosen, str):
         _field(manifest, selection, "given")
@@ -189,7 +204,8 @@ def verify(
             raise ChecksumError(_changed(path, what, files))
     reason = chosen if isinstance(chosen, str) else ""
     sizes = found.rows, found.shards, found.bytes
-    return Verified(path, found.format, *sizes, not reason, reason, sources, scores, inputs)
+    compared = compare_with_sources(path, selection, located, sources, chosen, trust, threads)
+    return Verified(path, found.format, *sizes, not reason, reason, sources, scores, inputs, compared)
 
 
 def _check_folder(path: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dsdm._native import FileIdentity
 from dsdm.errors import FormatError
+from dsdm.paths.hive.columns import of_told, refuse_other_folders
 from dsdm.selection.rules import saved
 
 
@@ -27,7 +28,25 @@ def input_of(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
         message = f"{path}: files is {files!r:.200}; save the selection again"
         raise FormatError(message)
     found = [at_hand(file_of(path, file)).fields() for file in files]
+    _check_folders(path, told.get("hive"), [str(file["path"]) for file in found])
     return {**told, "files": found} if "files" in told else dict(told)
+
+
+def checked_corpora(path: Path, corpora: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return corpora of which a JSON file tells, if their directories hold what is told."""
+    for told in corpora:
+        _check_folders(path, told.get("hive"), [str(file["path"]) for file in told["files"]])
+    return corpora
+
+
+def _check_folders(path: Path, hive: Any, files: list[str]) -> None:
+    """Fail for columns that directories do not hold."""
+    try:
+        of_told(hive, len(files))
+        refuse_other_folders(hive or {}, files)
+    except ValueError as error:
+        message = f"{path}: {error}; save the selection again"
+        raise FormatError(message) from None
 
 
 def file_of(path: Path, file: Any) -> FileIdentity:

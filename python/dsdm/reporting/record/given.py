@@ -113,11 +113,13 @@ def _of_selection(found: Selection, name: str, data_dir: PathLike | None, thread
     unknown = {}
     if how.get("by") in KNOWN:
         size = len(found) * _ROW_BYTES
-        again = choose_again(name, how, data_dir, trust=trust, written=len(found), nbytes=size, threads=threads)
+        digest = digest_of_rows(found.indices)
+        written = {"written": len(found), "nbytes": size, "digest": digest}
+        again = choose_again(name, _with_facts(how, found), data_dir, trust=trust, threads=threads, **written)
         if isinstance(again, str):
             unknown["scores"] = again
         else:
-            _check_chosen(name, again, digest_of_rows(found.indices), len(found))
+            _check_chosen(name, again, digest, len(found))
     return Given(
         name=name,
         of=found.n,
@@ -137,6 +139,12 @@ def _of_selection(found: Selection, name: str, data_dir: PathLike | None, thread
     )
 
 
+def _with_facts(how: dict[str, Any], found: Selection) -> dict[str, Any]:
+    """Return how rows are chosen again with what else is told of them, which is computed again."""
+    told = {"of": found.n, "cut": found.cut and found.cut.told(), "tokens": found.tokens}
+    return {**how, **{name: value for name, value in told.items() if value is not None}}
+
+
 def _of_directory(manifest: Manifest, trust: Trust, data_dir: PathLike | None, threads: int | None) -> Given:
     how, path = manifest.chosen, manifest.path
     files = identities(score_files(how, data_dir))
@@ -150,8 +158,10 @@ def _of_directory(manifest: Manifest, trust: Trust, data_dir: PathLike | None, t
             trust=trust,
             written=manifest.rows,
             nbytes=manifest.nbytes,
+            digest=manifest.given,
             threads=threads,
-            sources=[file.path for file in manifest.sources],
+            sources=[] if manifest.mapped else manifest.sources,
+            hive=manifest.hive,
         )
     elif how:
         again = "dsdm.json tells how the rows were chosen, and not by what they can be chosen again"

@@ -29,21 +29,46 @@ def choose_again(
     trust: Trust,
     threads: int | None,
     depth: int = 0,
+    sources: Sequence[FileIdentity] = (),
+    hive: Mapping[str, Any] | None = None,
     **written: Any,
 ) -> NDArray[np.int64] | str:
     """Return the rows of a selection that a manifest tells, as :func:`repeat.choose_again` does.
 
-    Rows to exclude, or that alone may be chosen, may be those of an earlier output.
+    Rows to exclude, or that alone may be chosen, may be those of an earlier output, which must be of the same
+    `sources`, where these are known, with the same columns in the names of their directories (`hive`).
+
+    Raises
+    ------
+    ChecksumError
+        Also for an earlier output of other files.
+
     """
 
     def of_output(folder: str) -> NDArray[np.int64] | str:
         if depth == _MOST_CHAINED:
             return f"{folder}: more than {_MOST_CHAINED} outputs were each chosen by the one before"
-        found = rows_of(read_manifest(folder), trust, data_dir, threads, depth + 1)
+        earlier = read_manifest(folder)
+        place = str(Path(folder, "dsdm.json"))
+        try:
+            if sources and earlier.sources and not earlier.mapped:
+                _refuse_other_files(place, earlier.sources, sources)
+                _refuse_other_folders(place, earlier, sources, hive)
+        except ValueError as error:
+            message = f"{manifest}: rows of {folder} were excluded, or chosen of: {error}"
+            raise ChecksumError(message) from None
+        found = rows_of(earlier, trust, data_dir, threads, depth + 1)
         return found if isinstance(found, str) else found[0]
 
     return repeat.choose_again(
-        manifest, selection, data_dir, trust=trust, threads=threads, of_output=of_output, **written
+        manifest,
+        selection,
+        data_dir,
+        trust=trust,
+        threads=threads,
+        of_output=of_output,
+        sources=[file.path for file in sources],
+        **written,
     )
 
 
@@ -120,7 +145,9 @@ def rows_of(
             depth=depth,
             written=manifest.rows,
             nbytes=manifest.nbytes,
-            sources=[file.path for file in manifest.sources],
+            digest=manifest.given,
+            sources=manifest.sources,
+            hive=manifest.hive,
         )
         if isinstance(again, str):
             return again

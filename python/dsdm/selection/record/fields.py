@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dsdm.errors import FormatError
-from dsdm.paths.hive.columns import of_told
-from dsdm.selection.told import KNOWN
+from dsdm.paths.hive.columns import of_told, refuse_other_folders
+from dsdm.selection.told import INPUTS, KNOWN, files_of_inputs
 
 _ORDERS = ("given", "row", "shuffle")
 
 
-def check_fields(manifest: str, selection: Mapping[str, Any], files: int) -> None:
-    """Fail for a field of a selection, of rows of so many files, that no writer writes so.
+def check_fields(manifest: str, selection: Mapping[str, Any], files: Sequence[str]) -> None:
+    """Fail for a field of a selection, of rows of files by these names, that no writer writes so.
 
     Raises
     ------
@@ -22,16 +22,19 @@ def check_fields(manifest: str, selection: Mapping[str, Any], files: int) -> Non
     for name, is_right in _OF_ROWS.items():
         if name in selection and not is_right(selection[name]):
             raise _wrong(manifest, f"selection.{name}", selection[name])
-    if selection.get("order") == "shuffle" and selection.get("seed") is None:
-        raise _wrong(manifest, "selection.seed", None)
+    order, seed = selection.get("order"), selection.get("seed")
+    if order is not None and (order == "shuffle") != (seed is not None):
+        raise _wrong(manifest, "selection.seed", seed)
     try:
-        of_told(selection.get("hive"), files)
+        of_told(selection.get("hive"), len(files))
+        refuse_other_folders(selection.get("hive") or {}, files)
     except ValueError as error:
         message = f"{manifest}: selection.hive is wrong: {error}; write the dataset again"
         raise FormatError(message) from None
     chosen = selection.get("chosen")
     if not isinstance(chosen, Mapping) or (chosen.get("by") not in KNOWN and "chosen_by" not in chosen):
         return  # Proof: what is told of one's own may be anything.
+    _check_folders(manifest, chosen, files)
     for name, is_right in _OF_CHOICE.items():
         if name in chosen and not is_right(chosen[name]):
             raise _wrong(manifest, f"selection.chosen.{name}", chosen[name])
@@ -42,6 +45,20 @@ def check_fields(manifest: str, selection: Mapping[str, Any], files: int) -> Non
     drawn = arguments.get("seed") if isinstance(arguments, Mapping) else None
     if "by" in chosen and "seed" in chosen and chosen["seed"] != drawn:
         raise _wrong(manifest, "selection.chosen.seed", chosen["seed"])
+
+
+def _check_folders(manifest: str, chosen: Mapping[str, Any], sources: Sequence[str]) -> None:
+    """Fail where groups, lengths or ids are told to lie beside columns that directories do not hold."""
+    lying = files_of_inputs(chosen)
+    for name in INPUTS:
+        told = chosen[name].get("hive") if isinstance(chosen.get(name), Mapping) else None
+        files = [str(file.get("path")) for file in lying.get(name, ())] or sources
+        try:
+            of_told(told, len(files))
+            refuse_other_folders(told or {}, files)
+        except ValueError as error:
+            message = f"{manifest}: selection.chosen.{name}.hive is wrong: {error}; write the dataset again"
+            raise FormatError(message) from None
 
 
 def _wrong(manifest: str, place: str, value: Any) -> FormatError:

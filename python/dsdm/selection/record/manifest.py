@@ -45,6 +45,14 @@ class Manifest:
     """The columns that the names of directories hold, as they were told."""
     shards: list[Any]
     """As they are told, of which no field was looked at."""
+    format: Any
+    """As it is told."""
+    fingerprint: Any
+    """Of the bytes of all shards, of which nothing was looked at."""
+    dtype: Any
+    """The type of the tokens; None of other formats."""
+    beside: list[Any]
+    """The names of the files beside the shards."""
     written: dict[str, Any]
     """How rows were written, of which no field was looked at: `order`, `seed` and `row_ids`, where they are told."""
 
@@ -92,6 +100,10 @@ def read_manifest(folder: str) -> Manifest:
         mapped=_field(path, selection, "mapped", bool, "selection.mapped", optional=True) is True,
         hive=_hive(path, selection, len(sources)),
         shards=fields["shards"],
+        format=fields.get("format"),
+        fingerprint=fields.get("fingerprint"),
+        dtype=fields.get("token_dtype"),
+        beside=[file.get("name") for file in fields.get("files") or () if isinstance(file, dict)],
         written={name: selection[name] for name in ("order", "seed", "row_ids") if name in selection},
     )
 

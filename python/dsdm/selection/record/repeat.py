@@ -8,22 +8,33 @@ longer than the rows that are there are worth.
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import checks
-from dsdm._native import FileIdentity, prepare_arrays
+from dsdm._native import FileIdentity, digest_of_rows, prepare_arrays
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths import PathLike, local
 from dsdm.paths.named import tells_place
 from dsdm.selection.ids.join import Rejoined, rejoined
+from dsdm.selection.ids.score_file import identity_of_file
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
-from dsdm.selection.record.check import FUNCTIONS, as_called, check_record
+from dsdm.selection.record.again.choosing import Again, rows_again
+from dsdm.selection.record.again.facts import check_facts
+from dsdm.selection.record.again.files import refuse_other_names, refuse_other_sizes
+from dsdm.selection.record.check import as_called, check_record
 from dsdm.selection.record.located import WRONG, places_of, recorded_groups
-from dsdm.selection.record.provenance import check_selection, files_of_scores, opened_scores, what_is_missing
+from dsdm.selection.record.provenance import (
+    check_selection,
+    files_of_scores,
+    opened_scores,
+    rows_of_files,
+    what_is_missing,
+)
 from dsdm.selection.record.trust import Trust
 from dsdm.selection.rules.origin import identity_of
 from dsdm.selection.told import KNOWN, ON, ROWS, files_of_inputs, tells_of_files
@@ -131,19 +142,21 @@ def choose_again(
     nbytes: int,
     threads: int | None,
     of_output: OfOutput,
+    digest: str | None = None,
     sources: Sequence[str] = (),
 ) -> NDArray[np.int64] | str:
     """Return the rows of a selection that a manifest tells, or why they cannot be chosen again.
 
-    So many rows were written, in files of so many bytes. The rows themselves came from `sources`. `of_output` gives
-    those of an earlier output, or says why they are not known.
+    So many rows were written, in files of so many bytes. Where the rows have the `digest` that is told, all else that
+    is told and follows from them is compared: of other rows, the caller says so. The rows themselves came from
+    `sources`. `of_output` gives those of an earlier output, or says why they are not known.
 
     Raises
     ------
     FormatError
         If there are other numbers of scores and of rows, with both; for what is told and cannot be done.
     ChecksumError
-        If it is of another number of rows than were written.
+        If it is of another number of rows than were written; for what is told and does not follow from them.
 
     """
     if selection.get("by") not in KNOWN:
@@ -162,15 +175,20 @@ def choose_again(
         arguments["data_dir"] = data_dir
     if threads is not None or arguments.get("threads") is not None:
         arguments["threads"] = threads
-    opened = _opened(selection, data_dir, trust, sources, threads)
+    opened = _opened(manifest, selection, data_dir, trust, sources, threads)
     if isinstance(opened, str):
         return opened
-    if reason := _read_rows(arguments, selection, trust, sources, of_output):
-        return reason
-    return _checked(manifest, selection, arguments, opened, nbytes)
+    reason = _read_rows(arguments, selection, trust, sources, of_output)
+    found = reason or _checked(manifest, selection, arguments, opened, nbytes)
+    if isinstance(found, str):
+        return found
+    if digest_of_rows(found.rows) == digest:
+        check_facts(manifest, selection, found.rows, found.of, found.cut, found.within, trust, sources, threads)
+    return found.rows
 
 
 def _opened(
+    manifest: str,
     selection: Mapping[str, Any],
     data_dir: PathLike | None,
     trust: Trust,
@@ -186,13 +204,17 @@ def _opened(
         files = files_of_scores(selection, data_dir)
         if outside := trust.first_outside(files):
             return outside
+        refuse_other_names(manifest, selection, files)
         if selection.get(ON) is None:
-            return [*opened_scores(selection, data_dir)]
+            opened = opened_scores(selection, data_dir)
+            refuse_other_sizes(manifest, selection, [count for one in opened for count in rows_of_files(one)])
+            return [*opened]
+        refuse_other_sizes(manifest, selection, [identity_of_file(Path(file)).rows for file in files])
         rows = places_of(selection, "ids", trust, sources)
         return rows if isinstance(rows, str) else [rejoined(selection, files, rows, threads)]
     except FileNotFoundError as missing:
         return what_is_missing(missing)
-    except SourceChangedError:
+    except (SourceChangedError, ChecksumError):
         raise
     except (*WRONG, OSError):
         # What its reader says of a file can be its first bytes.
@@ -256,7 +278,7 @@ def _checked(
     arguments: dict[str, Any],
     opened: "list[Scores | Rejoined]",
     nbytes: int,
-) -> NDArray[np.int64] | str:
+) -> Again | str:
     """Choose rows by what was looked at so far."""
     # A draw reads nothing: rows without bytes are a number in a file, by which no memory is taken.
     if arguments.get("method") == "random" and arguments["k"] > max(nbytes, _MOST_WITHOUT_BYTES):
@@ -267,7 +289,7 @@ def _checked(
     try:
         if "source_rows" in selection:
             check_selection(selection, selection["source_rows"], opened)
-        return _choose(selection["by"], selection, arguments, opened)
+        return rows_again(selection["by"], selection, arguments, opened)
     except WRONG as error:
         paths = [*(path for scores in opened for path in scores.paths), *_paths_of_groups(selection)]
         files = ", ".join(map(str, paths))
@@ -280,16 +302,3 @@ def _checked(
 
 def _paths_of_groups(selection: Mapping[str, Any]) -> list[Any]:
     return [file.get("path") for file in files_of_inputs(selection).get("groups", [])]
-
-
-def _choose(
-    by: str, selection: Mapping[str, Any], arguments: dict[str, Any], opened: "list[Scores | Rejoined]"
-) -> NDArray[np.int64]:
-    from dsdm.selection.methods import prefix
-
-    scores = []
-    if by != "get_indices":
-        first: Any = opened[0]
-        scores.append(prefix(first, selection.get("rows"), ", ".join(map(str, selection["scores"]))))
-    chosen: NDArray[np.int64] = FUNCTIONS[by](*scores, **arguments)
-    return chosen

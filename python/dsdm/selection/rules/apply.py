@@ -1,6 +1,6 @@
 """What a rule chooses: its arguments in the form in which they are worked with, and the rows with where they end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,9 +187,10 @@ def _way(rule: Rule) -> str:
     return "top-k" if rule.largest else "bottom-k"
 
 
-def _within(rule: Rule) -> str:
-    """Return the bounds of a rule in words, as they were given; nothing where there are none."""
-    low, high = (None if end is None else checks.said(end) for end in (rule.min_score, rule.max_score))
+def bounds_in_words(rule: Mapping[str, Any]) -> str:
+    """Return the bounds of a rule's arguments in words, as they were given; nothing where there are none."""
+    ends = (rule.get("min_score"), rule.get("max_score"))
+    low, high = (None if end is None else checks.said(end) for end in ends)
     if low is not None and high is not None:
         return f" with score from {low} to {high}"
     return f" with score >= {low}" if low is not None else f" with score <= {high}" if high is not None else ""
@@ -247,7 +248,7 @@ def _selection(
         indices=rows,
         n=ranking.n,
         rule=rule.told(),
-        what=words + _within(rule) + _source(rule.scores),
+        what=words + bounds_in_words(vars(rule)) + _source(rule.scores),
         cut=cut,
         seed=seed,
         tokens=tokens,

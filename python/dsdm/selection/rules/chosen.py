@@ -13,7 +13,7 @@ from dsdm._native import digest_of_rows
 from dsdm.paths import PathLike
 from dsdm.selection.ids.placed import loaded_placed, placed_of
 from dsdm.selection.ids.position import Beside
-from dsdm.selection.loaded import at_hand, bounds_of, file_of, input_of
+from dsdm.selection.loaded import at_hand, bounds_of, checked_corpora, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
 from dsdm.selection.rules.origin import corpora_of
@@ -275,7 +275,7 @@ class Selection:
             short=saved.of_groups(beside, told.get("short", []), 2),
             bounds=bounds_of(beside, told["bounds"]),
             inputs=inputs,
-            corpora=told["corpora"],
+            corpora=checked_corpora(beside, told["corpora"]),
             placed=loaded_placed(beside, told["placed"]) if "placed" in told else None,
         )
         refuse_disagreement(beside, found)

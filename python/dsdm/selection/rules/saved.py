@@ -186,13 +186,13 @@ def argument(path: Path, value: Any) -> Any:
         raise FormatError(message) from None
 
 
-_MOST_SHORT = 1_000
+MOST_SHORT = 1_000
 """Groups that are told to have had too few rows."""
 
 
 def short(groups: Mapping[Any, tuple[int, int]]) -> list[list[Any]]:
     """Return groups that had too few rows, with what they had and what was to be chosen of them; some, of very many."""
-    return [[name, *counts] for name, counts in list(groups.items())[:_MOST_SHORT]]
+    return [[name, *counts] for name, counts in list(groups.items())[:MOST_SHORT]]
 
 
 def of_groups(path: Path, told: Any, counts: int) -> dict[Any, Any]:

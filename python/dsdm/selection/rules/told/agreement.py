@@ -5,14 +5,19 @@ computed again from them; what lies in files alone, such as how many rows tie at
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dsdm.errors import FormatError
 from dsdm.selection.rules.again import arguments_of
 from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.rule import Rule, at_least_one, number
-from dsdm.selection.told import KNOWN, NOISE, ON
+from dsdm.selection.rules.saved import MOST_SHORT, argument
+from dsdm.selection.told import KNOWN, NOISE, ON, files_of_inputs
 
 _COMBINED = ("union", "intersection", "difference")
 _UNSCORED = ("random", "semdedup")
@@ -36,6 +41,53 @@ def refuse_disagreement(path: Path, found: Any) -> None:
         raise FormatError(message)
 
 
+@dataclass(frozen=True)
+class _Recorded:
+    """What the record of a choice tells, by the names that a selection has for it."""
+
+    indices: NDArray[np.int64]
+    rule: Mapping[str, Any]
+    seed: Any
+    tokens: Any
+    what: str
+    per_group: Mapping[Any, int] | None
+    short: Mapping[Any, tuple[int, int]]
+    largest: bool
+    again: Mapping[str, Any]
+
+
+def record_disagreement(told: Mapping[str, Any], rows: NDArray[np.int64]) -> str | None:
+    """Return what the record of a choice of these rows tells and cannot be, in words; None where all of it agrees.
+
+    What was asked for (`chosen_by`) is told beside the arguments by which rows are chosen again where groups are.
+    """
+    asked = told.get("chosen_by")
+    if not isinstance(asked, Mapping) or told.get("by") != "choose":
+        return None
+    try:
+        rule = {name: argument(Path("dsdm.json"), value) for name, value in asked.items()}
+        pairs = told["arguments"].get("per_group")
+        found = _Recorded(
+            indices=rows,
+            rule=rule,
+            seed=told.get("seed"),
+            tokens=told.get("tokens"),
+            what=str(told.get("rule", "")),
+            per_group=None if pairs is None else dict(pairs),
+            short={name: (there, wanted) for name, there, wanted in told.get("short", ())},
+            largest=told["arguments"].get("largest", True),
+            again={"by": "choose", "arguments": told["arguments"]},
+        )
+        by_rule = Rule(scores=None, **{**rule, **_stand_ins(rule)})
+        by_rule.check()
+        told_as = {NOISE if name == "noise" else name: value for name, value in told["arguments"].items()}
+        told_as.pop("threads", None)
+        wrong = [*_of_sizes(found, by_rule), *_of_short(found, by_rule), *_of_arguments(found, told_as)]
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        return f"chosen_by is no rule: {error}"
+    return next(iter(wrong), None)
+
+
 def _disagreement(found: Any) -> str | None:
     """Return what a selection tells of itself and cannot be, in words; None where all of it agrees."""
     rule = dict(found.rule)
@@ -50,7 +102,7 @@ def _disagreement(found: Any) -> str | None:
         asked.check()
         check_numbers(asked)
         wrong = [*_of_sizes(found, asked), *_of_draws(found, asked), *_of_cut(found, asked), *_of_bounds(found, asked)]
-        wrong += [*_of_record(found, asked), *_of_rows(found)]
+        wrong += [*_of_record(found, asked), *_of_rows(found), *_of_short(found, asked)]
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         return f"its rule is none: {error}"
     return next(iter(wrong), None)
@@ -116,6 +168,11 @@ def _of_sizes(found: Any, asked: Rule) -> Iterator[str]:
     one = rows if isinstance(asked.repeat, Mapping) else rows // asked.repeat
     if asked.k is not None and asked.groups is None and one != asked.k:
         yield f"its rule has k={asked.k}, and there are {one:,} rows"
+    words = (
+        f" {'at least' if asked.at_least else 'at most'} {asked.tokens:,} tokens" if asked.tokens is not None else ""
+    )
+    if asked.groups is None and words not in found.what:
+        yield f"its rule in words is {found.what!r:.200}, and it has tokens={asked.tokens}"
     yield from _of_shares(found, asked)
 
 
@@ -136,6 +193,20 @@ def _of_shares(found: Any, asked: Rule) -> Iterator[str]:
         yield f"tokens is {found.tokens}, and its rule has tokens={asked.tokens}"
     elif found.tokens is not None and not asked.at_least and asked.repeat == 1 and found.tokens > asked.tokens:
         yield f"tokens is {found.tokens:,}, and its rule has at most {asked.tokens:,}"
+
+
+def _of_short(found: Any, asked: Rule) -> Iterator[str]:
+    """Tell what groups do not have of which all rows were chosen, as there were too few, and what was asked of them."""
+    counts = found.per_group or {}
+    each = asked.per_group if isinstance(asked.per_group, Mapping) else dict.fromkeys(counts, asked.per_group)
+    for name, wanted in each.items() if asked.short == "keep" else ():
+        # Proof: of a group that is not short, as many were chosen as were asked for.
+        told = found.short[name][1] if name in found.short else counts.get(name, 0)
+        if type(wanted) is int and told != wanted and len(found.short) < MOST_SHORT:
+            yield f"{told:,} rows of {name!r:.100} were to be chosen, and its rule has {wanted:,}"
+    for name, (there, _) in found.short.items() if asked.tokens is None else ():
+        if (count := (found.per_group or {}).get(name, 0)) != there:
+            yield f"short has {there:,} rows of {name!r:.100}, of which {count:,} were chosen"
 
 
 def _method(found: Any) -> str | None:
@@ -236,9 +307,22 @@ def _of_arguments(found: Any, told: dict[str, Any]) -> Iterator[str]:
             yield f"files.arguments has {name}={told.get(name)!r:.100}, and by its rule it is {by_rule!r:.100}"
 
 
+def of_inputs(inputs: Mapping[str, Any], of: int, prefix: Any) -> Iterator[str]:
+    """Tell which groups, lengths or ids are those of another number of rows, as their files tell.
+
+    Where the first rows alone were chosen from, there is a group for each of them, or of all.
+    """
+    for name, files in files_of_inputs(inputs).items():
+        rows = [file.get("rows") for file in files]
+        if rows and all(type(count) is int for count in rows) and sum(rows) != of and prefix is None:
+            yield f"{name} has files of {sum(rows):,} rows, and there are {of:,}"
+
+
 def _of_rows(found: Any) -> Iterator[str]:
     """Tell what does not go with the number of rows that were chosen from."""
     again = found.again or {}
+    if again:
+        yield from of_inputs(found.inputs, found.n, again.get("rows"))
     ids = found.inputs.get("ids", {}).get("files", ())
     files = [file.get("rows") for file in ids] if ids else [file.rows for file in found.files]
     if again.get("by") not in KNOWN[1:] or not files or not all(type(rows) is int for rows in files):

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from dsdm import checks
 from dsdm.selection.rules.apply import selected
+from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Copies, Parts
 from dsdm.selection.rules.rule import Rule, at_least_one
 
@@ -41,7 +42,12 @@ def rows_of_rule(
     With groups, `per_group` has the rows of each as pairs, each row once, and `k` is their sum. With `repeat`, which
     may be a list with a number for each of these pairs, `k` counts all copies.
     """
-    given = locals()
+    return chosen_again(**locals()).indices
+
+
+def chosen_again(scores: Any, *, k: Any, repeat: Any = 1, per_group: Any = None, **arguments: Any) -> Selection:
+    """Return what a rule that was told chooses, with where it ends: of the arguments of :func:`rows_of_rule`."""
+    given = {**arguments, "scores": scores, "k": k, "repeat": repeat, "per_group": per_group}
     if per_group is not None:
         given |= {"k": None, "per_group": Parts(map(tuple, per_group))}
         if isinstance(repeat, list | tuple):
@@ -50,5 +56,5 @@ def rows_of_rule(
         given["k"] = checks.count_of(k) // at_least_one("repeat", repeat)
     for name in ("min_score", "max_score"):
         # JSON has no infinity.
-        given[name] = float(given[name]) if given[name] in ("inf", "-inf") else given[name]
-    return selected(Rule(**given)).indices
+        given[name] = float(given[name]) if given.get(name) in ("inf", "-inf") else given.get(name)
+    return selected(Rule(**given))

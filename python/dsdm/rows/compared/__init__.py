@@ -1,0 +1,1 @@
+"""Rows that were written, held against the files that they came from."""
