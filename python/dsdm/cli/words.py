@@ -78,7 +78,8 @@ _PLACE = re.compile(r"^(exclude|groups|lengths|only)\[(\d+)\] ")
 _SHUFFLE = re.compile(r"\bseed=(\S+) belongs to row_order='shuffle', and row_order is ('\w+')")
 # A command opens everything itself.
 _REOPEN = re.compile(r"open it again \(by open_scores, [^)]*\)")
-_JOIN = re.compile(r"\bdsdm\.align\(scores, corpus, on=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\)")
+_QUOTED = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+_JOIN = re.compile(rf"\bdsdm\.align\(scores, corpus, on=({_QUOTED}|\({_QUOTED}, {_QUOTED}\))\)")
 # The group of the rows that have none, among the names of groups.
 _NO_GROUP = re.compile(r"(\b(?:names|name|are|them:) (?:.*, )?)None(?=$|[,;]| \()")
 _LIE = re.compile(
@@ -113,7 +114,7 @@ def as_options(text: str) -> str:
     "give numpy.asarray(x, dtype='int64')"
     """
     text = _MOST.sub("; -k can be at most ", _REOPEN.sub("run again", text))
-    text = _JOIN.sub(lambda found: f"--on {shlex.quote(ast.literal_eval(found[1]))}", text)
+    text = _JOIN.sub(_on, text)
     text = _NO_GROUP.sub(r"\1null", text)
     text = _LIE.sub("say --by-position where they lie as the rows do", text)
     for said_of_arguments, said_of_options in _SAID.items():
@@ -128,6 +129,12 @@ def as_options(text: str) -> str:
     text = _PLACE.sub(lambda found: f"{OPTIONS[found[1]]}, number {found[2]}, ", text)
     subject = _PLURAL if _PLURAL.match(text) else _SUBJECT
     return subject.sub(lambda found: OPTIONS[found[1]] + " ", text)
+
+
+def _on(found: re.Match[str]) -> str:
+    """Say by which columns scores are joined: by one, or by that of the rows and that of the scores."""
+    names = ast.literal_eval(found[1])
+    return f"--on {shlex.quote(names if isinstance(names, str) else '='.join(names))}"
 
 
 # What a rule says of its arguments: by their names, and with the value that is meant.

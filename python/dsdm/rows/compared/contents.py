@@ -56,7 +56,7 @@ def compare_rows(
         here = Corpus.open(list(shards), threads=threads, schema="union")
     except (FormatError, SchemaError):
         return 0  # Proof: columns that were not written may be such as cannot be opened.
-    rows, _ = in_order(chosen, selection["order"], selection["seed"])
+    rows, _ = in_order(chosen, selection["order"], selection.get("seed"))
     if len(rows) != len(here) or (len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(there)):
         message = f"{manifest}: {len(rows):,} rows of {len(there):,} are told, and {len(here):,} are there"
         raise ChecksumError(message)

@@ -20,6 +20,7 @@ from dsdm.errors import FormatError, SchemaError
 from dsdm.selection.columns import is_table
 from dsdm.selection.fields import Field
 from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, plain, shown_key
+from dsdm.selection.ids.other_names import refuse_renamed_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,6 +87,8 @@ def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -
     names = _names(side.whole, rows.schema)
     pairs = [pair for name in names for pair in _pairs(name, side, rows)]
     keys = [pair for pair in pairs if looks_like_a_key(pair.name)]
+    if not keys:
+        _refuse_renamed_keys(side, rows, threads)
     for pair in keys or [pair for pair in pairs if pair.is_text]:
         _compare(side, pair, blocks(rows.count) if keys else _samples(rows.count), threads)
 
@@ -104,9 +107,7 @@ class _Pair:
 
     @property
     def is_text(self) -> bool:
-        import pyarrow as pa
-
-        return plain(self.there.type) == plain(self.here.type) == pa.large_string()
+        return _is_text(self.there.type) and _is_text(self.here.type)
 
 
 class _Side:
@@ -224,6 +225,47 @@ def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], thre
         raise ValueError(message)
 
 
+def _refuse_renamed_keys(side: _Side, rows: Rows, threads: int | None) -> None:
+    """Fail where the ids of the rows are beside the scores by another name, at other places."""
+    whole, schema = side.whole, rows.schema
+    if whole is None or schema is None:
+        return  # Proof: of columns that cannot be opened no name is known.
+
+    def there(name: str, first: NDArray[np.int64]) -> Any:
+        return whole.select([name]).take(first, threads=threads).column(0)
+
+    def here(name: str, first: NDArray[np.int64]) -> Any:
+        found = rows.column(name)
+        if found is None:
+            return None
+        corpus, mapping = found
+        return corpus.take(first if mapping is None else mapping[first], threads=threads).column(0)
+
+    others = [name for name in _only_once(whole.schema) if not side.are_values(whole, (name,))]
+    # Of whole numbers, those alone whose name says that they are ids.
+    names = [name for name in others if looks_like_a_key(name) or _is_text(whole.schema.field(name).type)]
+    keys = [name for name in _only_once(schema) if looks_like_a_key(name) and may_name_rows(schema.field(name).type)]
+    renamed = {name: looks_like_a_key(name) for name in names if name not in schema.names}
+    refuse_renamed_keys(
+        side.files[0],
+        rows.count,
+        (whole.schema, renamed, there),
+        (schema, keys, here),
+        lambda key, name: _how((key, name), side.what),
+        side.what,
+    )
+
+
+def _only_once(schema: "pa.Schema") -> list[str]:
+    return [name for name in schema.names if schema.names.count(name) == 1]
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return plain(kind) == pa.large_string()
+
+
 def _of_types(side: _Side, name: str, there: "pa.DataType", here: "pa.DataType") -> ValueError:
     message = (
         f"{side.files[0]}: its column {name!r} is {there}, and that of the rows {here}, so that whether by position "
@@ -232,7 +274,7 @@ def _of_types(side: _Side, name: str, there: "pa.DataType", here: "pa.DataType")
     return ValueError(message)
 
 
-def _how(name: str, what: str) -> str:
+def _how(name: str | tuple[str, str], what: str) -> str:
     if what == "scores":
         return (
             f"join them by dsdm.align(scores, corpus, on={name!r}), or where they lie as the rows do, give "

@@ -87,7 +87,7 @@ def _tokens(
         return None
     try:
         if "column" not in told:
-            lengths: Any = opened_numbers(files, told)[once]
+            lengths: Any = _whole(opened_numbers(files, told)[once])
         else:
             constants = of_told(told.get("hive"), len(files))
             corpus = Corpus.open(files, threads=threads, schema="union", constants=constants)
@@ -100,6 +100,14 @@ def _tokens(
         where = f" in the column {told['column']!r:.100}" if "column" in told else ""
         message = f"{files[0]}: {manifest} tells that this holds the lengths of rows{where}, and it cannot be read so"
         raise FormatError(message) from None
+
+
+def _whole(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers that are lengths; others are none."""
+    if numbers.dtype.kind not in "iu":
+        message = f"lengths are {numbers.dtype}; whole numbers are needed"
+        raise TypeError(message)
+    return numbers
 
 
 def _lengths(field: Field, rows: NDArray[np.int64], threads: int | None) -> Any:
