@@ -40,15 +40,16 @@ def check_selection_order(source: Source, given: Any, indices: Any, threads: int
 
 def check_placed(source: Source, given: Any, besides: Iterable[Beside], threads: int | None) -> None:
     """Compare the columns beside values of rows with those of the rows: of each list of files once."""
-    found: dict[tuple[str, ...], Beside] = {}
+    found: dict[tuple[tuple[str, ...], int], Beside] = {}
     for beside in besides:
-        known = found.get(beside.files, beside)
-        found[beside.files] = replace(known, of_values=known.of_values | beside.of_values)
+        place = beside.files, beside.start
+        known = found.get(place, beside)
+        found[place] = replace(known, of_values=known.of_values | beside.of_values)
     own = tuple(map(os.path.realpath, source.files)) if _is_as_in_files(source) else ()
     rows: Rows | None = None
-    for files, beside in found.items():
+    for (files, start), beside in found.items():
         # What lies in the files of the rows themselves lies as they do.
-        if tuple(map(os.path.realpath, files)) == own:
+        if tuple(map(os.path.realpath, files)) == own and start == 0:
             continue
         rows = rows or _rows(source, given, threads)
         # Of a file that is not there nothing is compared, which is said.

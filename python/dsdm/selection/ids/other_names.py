@@ -33,12 +33,13 @@ def refuse_renamed_keys(
     here: "tuple[pa.Schema, Sequence[str], Take]",
     how: Callable[[str, str], str],
     what: str,
+    start: int,
 ) -> None:
     """Fail where a column of scores holds the ids of the rows by another name, at other places; warn of numbers.
 
     Each side is its schema, the names of the columns that may hold ids, and what reads them; of the scores, each with
     whether the name is that of a key. `how` says what to do, by the column of the rows and that of the scores. Whole
-    numbers that are the same may mean something else.
+    numbers that are the same may mean something else. Scores begin at row `start` of their files.
 
     Raises
     ------
@@ -59,8 +60,8 @@ def refuse_renamed_keys(
                 continue
             row, place, value = at
             message = (
-                f"{file}: its column {name!r} has {value!r:.100} in row {row:,}, which the rows have as {key!r} in row "
-                f"{place:,}, so that by position {what} would be those of other rows; {how(key, name)}"
+                f"{file}: its column {name!r} has {value!r:.100} in row {row + start:,}, which the rows have as "
+                f"{key!r} in row {place:,}, so that by position {what} would be those of other rows; {how(key, name)}"
             )
             if not isinstance(value, str):
                 warnings.warn(f"{message}; or both numbers mean other things", stacklevel=2)

@@ -1,15 +1,18 @@
 """Which files of scores, groups and lengths are taken by position, and so held against the ids of the rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dsdm._native import Scores
 from dsdm.errors import FormatError
+from dsdm.selection.ids.expressions import runs_of
 from dsdm.selection.ids.position import Beside
 from dsdm.selection.told import BY_POSITION, KNOWN, ON, tells_of_files
 
 _INPUTS = ("groups", "lengths")
+_MOST = 2**63
 
 
 def beside_of(files: Any, column: Any = None, what: str = "scores") -> Beside:
@@ -24,7 +27,18 @@ def placed_scores(scores: Any) -> list[Beside]:
     opened = scores.opened_as()
     if opened is not None:
         return [beside_of(opened[0], opened[1].get("column"))]
-    return list(_vectors([file.fields() for file in scores.identities()], len(scores)))
+    try:
+        runs = runs_of(scores)
+    except ValueError:  # a name that is not UTF-8, with which no text tells of files
+        return list(_vectors([file.fields() for file in scores.identities()], len(scores)))
+    return [replace(beside_of(run.files, run.column), start=run.start) for run in runs]
+
+
+def placed_of_choice(scores: Any, inputs: Mapping[str, Any], rows: int) -> tuple[Beside, ...] | None:
+    """Return the files that a choice by computed scores is by, by position; None where its record tells as much."""
+    if not isinstance(scores, Scores) or scores.opened_as() is not None:
+        return None
+    return tuple(dict.fromkeys([*placed_scores(scores), *placed_of({**inputs, "chosen_by": {}}, rows)]))
 
 
 def placed_of(told: Mapping[str, Any], rows: int) -> list[Beside]:
@@ -59,14 +73,18 @@ def loaded_placed(path: Path, told: Any) -> tuple[Beside, ...]:
 
     """
     if isinstance(told, list) and all(map(_tells, told)):
-        return tuple(Beside(tuple(one["files"]), frozenset(one["columns"]), one["what"]) for one in told)
+        return tuple(
+            Beside(tuple(one["files"]), frozenset(one["columns"]), one["what"], one.get("start", 0)) for one in told
+        )
     message = f"{path}: placed is {told!r:.200}, which names no files; save the selection again"
     raise FormatError(message)
 
 
 def _tells(one: Any) -> bool:
     """Return whether this is what :meth:`Beside.told` gives."""
-    if not isinstance(one, dict) or one.keys() != {"files", "columns", "what"} or not one["files"]:
+    if not isinstance(one, dict) or one.keys() - {"start"} != {"files", "columns", "what"} or not one["files"]:
+        return False
+    if type(start := one.get("start", 0)) is not int or not 0 <= start < _MOST:
         return False
     texts = [one["files"], one["columns"]]
     is_texts = all(isinstance(of, list) and all(isinstance(text, str) and text for text in of) for of in texts)

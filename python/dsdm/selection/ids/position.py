@@ -61,10 +61,13 @@ class Beside:
     """The columns in which the values themselves lie, which are not compared."""
     what: str = "scores"
     """What the values are: scores, groups or lengths."""
+    start: int = 0
+    """The row of the files that is the first of the rows."""
 
     def told(self) -> dict[str, Any]:
         """Return what JSON has of it."""
-        return {"files": list(self.files), "columns": sorted(self.of_values), "what": self.what}
+        told = {"files": list(self.files), "columns": sorted(self.of_values), "what": self.what}
+        return {**told, "start": self.start} if self.start else told
 
 
 def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -> None:
@@ -82,7 +85,7 @@ def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -
     if not beside.files or not all(map(is_table, beside.files)):
         return
     side = _Side(beside, threads)
-    if side.whole is not None and len(side.whole) < rows.count:
+    if side.whole is not None and len(side.whole) < beside.start + rows.count:
         return  # which those refuse who look at the number of scores
     names = _names(side.whole, rows.schema)
     pairs = [pair for name in names for pair in _pairs(name, side, rows)]
@@ -115,7 +118,7 @@ class _Side:
 
     def __init__(self, beside: Beside, threads: int | None) -> None:
         self.files, self._of_values, self._threads = list(beside.files), beside.of_values, threads
-        self.what = beside.what
+        self.what, self.start = beside.what, beside.start
         self.whole: Corpus | None = None
         try:
             self.whole = Corpus.open(self.files, threads=threads, schema="union")
@@ -174,7 +177,7 @@ def _pairs(name: str, side: _Side, rows: Rows) -> Iterator[_Pair]:
             f"{_how(name, side.what)}"
         )
         raise SchemaError(message) from error
-    if there is None or found is None or len(there) < rows.count:
+    if there is None or found is None or len(there) < side.start + rows.count:
         return
     here, mapping = found
     kinds = [dict(_leaves((name,), corpus.schema.field(0).type)) for corpus in (there, here)]
@@ -209,7 +212,7 @@ def may_name_rows(kind: "pa.DataType") -> bool:
 def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], threads: int | None) -> None:
     kind = common(pair.there.type, pair.here.type)
     for block in blocks:
-        of_scores = kind and as_plain(pair.there.take(block, threads), kind)
+        of_scores = kind and as_plain(pair.there.take(block + side.start, threads), kind)
         mapped = block if pair.mapping is None else pair.mapping[block]
         of_rows = kind and as_plain(pair.here.take(mapped, threads), kind)
         if of_scores is None or of_rows is None:
@@ -217,10 +220,11 @@ def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], thre
         at = first_other(of_scores, of_rows)
         if at is None:
             continue
+        there = "there" if side.start == 0 else f"in row {block[at]:,}"
         message = (
-            f"{side.files[0]}: its column {pair.name!r} has {shown_key(of_scores[at])} in row {block[at]:,}, and the "
-            f"rows have {shown_key(of_rows[at])} there, so that by position {side.what} would be those of other rows; "
-            f"{_how(pair.name, side.what)}"
+            f"{side.files[0]}: its column {pair.name!r} has {shown_key(of_scores[at])} in row "
+            f"{block[at] + side.start:,}, and the rows have {shown_key(of_rows[at])} {there}, so that by position "
+            f"{side.what} would be those of other rows; {_how(pair.name, side.what)}"
         )
         raise ValueError(message)
 
@@ -232,7 +236,7 @@ def _refuse_renamed_keys(side: _Side, rows: Rows, threads: int | None) -> None:
         return  # Proof: of columns that cannot be opened no name is known.
 
     def there(name: str, first: NDArray[np.int64]) -> Any:
-        return whole.select([name]).take(first, threads=threads).column(0)
+        return whole.select([name]).take(first + side.start, threads=threads).column(0)
 
     def here(name: str, first: NDArray[np.int64]) -> Any:
         found = rows.column(name)
@@ -253,6 +257,7 @@ def _refuse_renamed_keys(side: _Side, rows: Rows, threads: int | None) -> None:
         (schema, keys, here),
         lambda key, name: _how((key, name), side.what),
         side.what,
+        side.start,
     )
 
 

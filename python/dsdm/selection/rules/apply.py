@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import _native, checks
+from dsdm.selection.ids.placed import placed_of_choice
 from dsdm.selection.inputs import ById, HeldScores, engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.candidates import excluded_of
@@ -244,6 +245,7 @@ def _selection(
     seed = ranking.seed if rule.draws else None
     again = told_again(rule.scores, rule.told(), len(rows), seed)
     by_arrays = rule.groups is not None or _by_rows_in_memory(rule)
+    inputs = inputs_of(rule.scores, vars(rule))
     return Selection(
         indices=rows,
         n=ranking.n,
@@ -256,7 +258,8 @@ def _selection(
         bounds=ranking.bounds,
         files=_files_of(rule.scores),
         again=None if again is None or by_arrays else {**again, **rule.rows_from},
-        inputs=inputs_of(rule.scores, vars(rule)),
+        inputs=inputs,
+        placed=placed_of_choice(rule.scores, inputs, ranking.n),
         corpora=corpora_of(*(getattr(rule, name) for name in ROWS)),
     )
 

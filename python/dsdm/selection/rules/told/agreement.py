@@ -93,8 +93,8 @@ def _disagreement(found: Any) -> str | None:
     rule = dict(found.rule)
     if len(rule) == 1 and rule.keys() <= set(_COMBINED):
         return next(_of_combined(found, next(iter(rule.values()))), None)
-    if found.placed is not None:
-        return f"placed is told, which is of selections that are combined by {', '.join(_COMBINED)}"
+    if found.placed is not None and found.again is not None:
+        return "placed is told, which is of selections that are combined, and of computed scores"
     if "vectors" in rule:
         return next(_of_round_robin(found, rule), None)
     try:
