@@ -6,22 +6,24 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DEMO ?= demo
 # What tests draw is the same each time: a change is refused for what it did, not for what others left behind.
 SEED ?= 11
-SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates rust -name '*.rs' -o -name Cargo.toml)
+SOURCES := Cargo.toml Cargo.lock build.rs pyproject.toml $(shell find crates rust -name '*.rs' -o -name Cargo.toml)
 
 # The extension and the tests are compiled with one set of settings, so that neither undoes the other's work.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 export CARGO_TERM_COLOR ?= auto
+# Steps that take long say every ten seconds how far they are.
+PROGRESS := $(PYTHON) tools/progress.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean compiled
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean compiled-release compiled-demo
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-demo: $(VENV)/.built ## Build, then run every selection method on a small corpus made on the spot.
+demo: $(VENV)/.runs ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
 
 # One core compiles while the other builds the extension and runs the tests of Python. Each goes in its own order, and
@@ -239,44 +241,57 @@ $(VENV)/.tools: pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; dsdm needs Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) -c "$$NEEDS"
 	@command -v cargo >/dev/null || { echo "cargo is not there; get a Rust toolchain from https://rustup.rs"; exit 1; }
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
+	test -x $(BIN)/pip || $(PROGRESS) "making $(VENV)" -- $(PYTHON) -m venv $(VENV) || { \
 	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 	  $(PYTHON) -m pip --python $(BIN)/python install pip || { \
 	  echo "$(PYTHON) can make no virtual environment; on Debian: apt install python3-venv"; exit 1; }; }
-	$(BIN)/python -m pip install 'maturin>=1.9,<2'
+	$(PROGRESS) "installing maturin" -- $(BIN)/python -m pip install 'maturin>=1.9,<2'
 	@touch $@
 
-# The extension as users have it: tests run on what is used, and one that `maturin develop` built since then gives way.
-# pip fetches while cargo compiles; the second call of maturin finds both done, and installs.
-$(VENV)/.built: $(VENV)/.tools $(SOURCES) $(wildcard python/dsdm/_native*.so)
+EXTENSION := $(wildcard python/dsdm/_native*.so)
+# pip fetches while cargo compiles; the second call of maturin finds both done, and installs. How far they are is told
+# at once, whatever the make above them holds back.
+AT_ONCE := --jobs=2 --output-sync=none $(VENV)/.required
+
+# The extension as users have it: tests run on what is used, and one that was built since then by `maturin develop` or
+# for the demo gives way.
+$(VENV)/.built: $(VENV)/.tools $(SOURCES) $(EXTENSION)
 	@echo "Installing what dsdm needs and building it; the first time takes some minutes."
-	$(MAKE) --jobs=2 --output-sync=line $(VENV)/.required compiled
-	$(BIN)/maturin develop --release --locked --quiet
+	$(MAKE) $(AT_ONCE) compiled-release
+	$(PROGRESS) "installing dsdm" -- $(BIN)/maturin develop --profile release --locked --quiet
+	@touch $@ $(VENV)/.runs
+
+# An extension that runs: the one above where it is there, or else one that is built in less time.
+$(VENV)/.runs: $(VENV)/.tools $(SOURCES) $(EXTENSION)
+	@echo "Installing what dsdm needs and building it; the first time takes some minutes."
+	@rm -f $(VENV)/.built
+	$(MAKE) $(AT_ONCE) compiled-demo
+	$(PROGRESS) "installing dsdm" -- $(BIN)/maturin develop --profile demo --locked --quiet
 	@touch $@
 
 # cargo counts its jobs itself, whatever make says of jobs.
-compiled: $(VENV)/.tools
-	MAKEFLAGS= $(BIN)/maturin develop --release --locked --quiet --skip-install
+compiled-release compiled-demo: compiled-%: $(VENV)/.tools
+	MAKEFLAGS= $(PROGRESS) compiling --crates python -- $(BIN)/maturin develop --profile $* --locked --verbose --skip-install
 
 # pip reads no requirements without building, so they are taken from pyproject.toml by hand, here and for the checks.
 $(VENV)/.required: $(VENV)/.tools
 	@$(BIN)/python -c "$$REQUIREMENTS" > $(VENV)/required.txt
-	$(BIN)/python -m pip install -r $(VENV)/required.txt
+	$(PROGRESS) "installing what dsdm needs" -- $(BIN)/python -m pip install -r $(VENV)/required.txt
 	@touch $@
 
 $(VENV)/.checks: $(VENV)/.built
 	@$(BIN)/python -c "$$REQUIREMENTS" dev > $(VENV)/checks.txt
-	$(BIN)/python -m pip install -r $(VENV)/checks.txt
+	$(PROGRESS) "installing what the checks need" -- $(BIN)/python -m pip install -r $(VENV)/checks.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.built
 	@$(BIN)/python -c "$$REQUIREMENTS" docs > $(VENV)/docs.txt
-	$(BIN)/python -m pip install -r $(VENV)/docs.txt
+	$(PROGRESS) "installing what the site needs" -- $(BIN)/python -m pip install -r $(VENV)/docs.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.built
 	@$(BIN)/python -c "$$REQUIREMENTS" bench > $(VENV)/peers.txt
-	$(BIN)/python -m pip install -r $(VENV)/peers.txt
+	$(PROGRESS) "installing what is compared with" -- $(BIN)/python -m pip install -r $(VENV)/peers.txt
 	@touch $@
 
 # Never needed, and some gigabytes: only where TORCH=1 asks for it.

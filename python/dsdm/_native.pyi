@@ -32,6 +32,7 @@ __all__ = [
     "UnsafePickleError",
     "VerifiedFiles",
     "Written",
+    "__profile__",
     "__version__",
     "best_of_groups",
     "check_files",
@@ -65,6 +66,7 @@ __all__ = [
 ]
 
 __version__: str
+__profile__: str
 
 class FormatError(ValueError):
     """The bytes are not the format they should be, or a part of it that is not supported."""

@@ -33,6 +33,7 @@ mod _native {
         // Before there is a thread that forks.
         crate::exec::catch_panic::quieten();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("__profile__", env!("BUILD_PROFILE"))?;
         super::errors::register(module)?;
         super::arrays::register(module)?;
         super::corpus::register(module)?;

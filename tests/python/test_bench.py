@@ -155,7 +155,7 @@ def test_json_and_chart(run, tmp_path):
         *("date", "machine", "versions", "missing", "rows", "dtype", "repeats", "budget", "jobs"),
     }
     assert set(report["machine"]) == {
-        *("processor", "processors", "threads", "memory", "disk", "system", "python", "load"),
+        *("processor", "processors", "threads", "memory", "disk", "system", "python", "profile", "load"),
     }
     top, start = report["jobs"]
     assert (top["job"], top["rows"], top["k"], start["job"]) == ("top-k", ROWS, 7, "startup")

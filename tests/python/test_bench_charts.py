@@ -1,11 +1,13 @@
 """The charts of the benchmark: what is drawn of a job, read out of the picture."""
 
+import json
 import re
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from dsdm_bench.harness import plot
+from dsdm_bench.harness import machine, plot
+from dsdm_bench.harness.report import Report
 from dsdm_bench.harness.results import JobResult, Measured, Unit
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -77,3 +79,17 @@ def test_a_job_without_dsdm_is_not_drawn(tmp_path):
     assert [path.name for path in made] == ["c-sample-7.png", "c-sample-7-dark.png"]
     with pytest.raises(ValueError, match=r"c.png: no job that was run has times to draw"):
         plot.plot(tmp_path / "c.png", jobs[:1], "somewhere")
+
+
+@pytest.mark.parametrize(("profile", "warned"), [("release", False), ("demo", True), ("dev", True), ("unknown", True)])
+def test_what_was_measured_with_another_build_than_a_release_says_so_everywhere(tmp_path, capsys, profile, warned):
+    warning = f"dsdm was compiled by the profile {profile}, which is slower than release"
+    report = Report(tmp_path / "report.json", tmp_path / "chart.svg")
+    report.begin("1.0", [], {**machine.describe(2, tmp_path), "profile": profile}, "how")
+    report.add(a_job(*SYSTEMS), "the table")
+    report.end("10 scores")
+    said = capsys.readouterr()
+    assert (f"WARNING: {warning};" in said.err, f"WARNING: {warning}\n" in said.out) == (warned, warned)
+    told = [text.text for text in elements(tmp_path / "chart-top-k-100k.svg", "text")]
+    assert [text for text in told if "10 scores" in text] == [f"seconds; 10 scores{f'; {warning}' if warned else ''}"]
+    assert json.loads((tmp_path / "report.json").read_text())["machine"]["profile"] == profile

@@ -7,13 +7,17 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distributions
+from pathlib import Path
 
 import pytest
 
 import dsdm
 from dsdm.cli import app
 from dsdm.reporting import diagnosis
+
+ROOT = Path(__file__).parents[2]
 
 
 def said_by(*command):
@@ -27,6 +31,28 @@ def test_versions_are_those_that_are_installed():
     assert told.pop("dsdm") == dsdm.__version__
     assert {"numpy", "pyarrow", "datasets", "huggingface-hub"} <= set(told)
     assert told == {name: installed[name] for name in told}
+
+
+def test_the_profile_is_the_one_that_cargo_was_called_with():
+    told = dsdm.diagnose().profile
+    profiles = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]
+    assert told in profiles
+    line = next(line for line in str(dsdm.diagnose()).splitlines() if line.startswith("compiled"))
+    assert line.split(maxsplit=1)[1] == f"by the profile {told}" + ("" if told == "release" else ", which is slower")
+
+
+def test_a_profile_is_known_by_the_folder_that_cargo_writes_to(tmp_path):
+    script = tmp_path / "script"
+    subprocess.run(["rustc", "--edition=2024", "-o", script, ROOT / "build.rs"], check=True)  # noqa: S603, S607 - as cargo
+    folders = {
+        "/build/dsdm/target/release/build/dsdm-0a1b/out": "release",
+        "target/x86_64-apple-darwin/demo/build/dsdm-0a1b/out": "demo",
+        "target/debug/build/dsdm/0a1b/out": "dev",
+        "target/release/other/out": "unknown",
+    }
+    for folder, name in folders.items():
+        told = said_by("env", "-i", f"OUT_DIR={folder}", script)
+        assert told.splitlines()[-1] == f"cargo::rustc-env=BUILD_PROFILE={name}"
 
 
 def test_the_machine_is_told_as_the_system_tells_it(tmp_path):

@@ -23,6 +23,7 @@ _READ = ("HF_HOME", "HF_DATASETS_CACHE", "HF_HUB_OFFLINE", "TMPDIR", "RAYON_NUM_
 """Environment variables of others that change what is done; those of dsdm begin with its name."""
 _SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 _UNLIMITED = "unlimited"
+_FAST = "release"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Diagnosis:
     """Of dsdm, of Python, and of those packages that are installed."""
     python: str
     """The implementation, its build and its path."""
+    profile: str
+    """The profile of Cargo.toml by which dsdm was compiled: release wherever it was installed, demo by make demo."""
     system: str
     processor: str
     processors: int
@@ -71,6 +74,9 @@ class Diagnosis:
     def __str__(self) -> str:
         """Return a line for each fact."""
         rows: list[tuple[str, object]] = [*self.versions.items(), ("interpreter", self.python)]
+        rows += [
+            ("compiled", f"by the profile {self.profile}" + ("" if self.profile == _FAST else ", which is slower"))
+        ]
         rows += [("system", self.system), ("processor", self.processor), ("threads", self.processors)]
         rows += [("instructions", ", ".join(self.instructions) or "none that are known")]
         rows += [("memory", _size(self.memory_bytes)), ("memory limit", f"{_size(self.memory_limit_bytes)} by default")]
@@ -120,6 +126,7 @@ def diagnose(directory: "str | os.PathLike[str]" = ".") -> Diagnosis:
     return Diagnosis(
         versions={"dsdm": _native.__version__, "python": platform.python_version(), **_versions((*_NEEDED, *_BESIDE))},
         python=_interpreter(),
+        profile=_native.__profile__,
         system=f"{platform.platform()}, {' '.join(platform.libc_ver()).strip() or 'another C library'}",
         processor=_processor(),
         processors=_processors(),

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import dsdm
+
 _DISTRIBUTIONS = {"lance": "pylance", "data_juicer": "py-data-juicer"}
 """The distribution of a module, where it has another name."""
 
@@ -21,6 +23,7 @@ def describe(threads: int, folder: Path) -> dict[str, Any]:
         "disk": file_system(folder),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "profile": dsdm.diagnose(folder).profile,
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from dsdm_bench.harness import machine, plot
-from dsdm_bench.harness.console import readable
+from dsdm_bench.harness.console import readable, say
 from dsdm_bench.harness.results import JobResult, refuse_wrong
 
 Result = TypeVar("Result", bound=JobResult)
@@ -47,6 +47,8 @@ class Report(Generic[Result]):
             **settings,
             "jobs": [],
         }
+        if slower := not_released(described):
+            say(f"WARNING: {slower}; for times that count, build a release: maturin develop --release")
         print(heading(described, versions, how), end="\n\n")
 
     def add(self, result: Result, table: str) -> None:
@@ -68,7 +70,8 @@ class Report(Generic[Result]):
 
         """
         if self._chart is not None:
-            plot.plot(self._chart, self.results, measured)
+            slower = not_released(self._told["machine"])
+            plot.plot(self._chart, self.results, f"{measured}; {slower}" if slower else measured)
         refuse_wrong(self.results)
         return self.results
 
@@ -83,10 +86,18 @@ def heading(machine: dict[str, Any], versions: dict[str, str | None], how: str) 
         f"{machine['system']}, Python {machine['python']}, load {machine['load']}",
         known,
     ]
+    if slower := not_released(machine):
+        lines.append(f"WARNING: {slower}")
     missing = [name for name, version in versions.items() if version is None]
     if missing:
         lines.append(f"not installed, so not compared with: {', '.join(missing)}")
     return "\n".join([*lines, how])
+
+
+def not_released(machine: dict[str, Any]) -> str:
+    """Return what to say of a dsdm that was compiled otherwise than users have it; empty if it was not."""
+    profile = machine["profile"]
+    return "" if profile == "release" else f"dsdm was compiled by the profile {profile}, which is slower than release"
 
 
 def aligned(lines: list[list[str]]) -> Iterator[str]:
