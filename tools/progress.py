@@ -5,6 +5,7 @@ that crates are counted, or ``python tools/progress.py "installing what dsdm nee
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,9 @@ COMPILED = ("Compiling", "Fresh")
 """How the lines begin by which cargo tells that it begins with a crate, or that nothing is to be done for it."""
 OF_NO_USE = (*COMPILED, "Running", "Dirty", "Locking", "Downloaded")
 """How those begin that say nothing about a failure."""
+
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+"""What CARGO_TERM_COLOR=always puts between words."""
 
 
 class Said:
@@ -33,24 +37,25 @@ class Said:
         self.what = what
         self.kept: list[str] = []
         self._count_crates = count_crates
-        self._begun = 0
+        self._begun, self._latest = 0, ""
         self._crates: int | None = None
 
     def take(self, lines: Iterable[str]) -> None:
         """Take lines as they come."""
         for line in lines:
-            word = line.split(maxsplit=1)[0] if line.strip() else ""
-            if word in COMPILED:
+            words = COLOR.sub("", line).split()
+            if len(words) > 1 and words[0] in COMPILED:
                 if not self._begun:
                     self._crates = self._count_crates()
                 self._begun += 1
-            if word not in OF_NO_USE:
+                self._latest = words[1]
+            if not words or words[0] not in OF_NO_USE:
                 self.kept.append(line)
 
     def progress(self, seconds: float) -> str:
         """Return the line that says how far it is."""
         crates = f" of {self._crates}" if self._crates else ""
-        told = f"{self._begun}{crates} crates, " if self._begun else ""
+        told = f"{self._begun}{crates} crates begun, {self._latest} the latest, " if self._begun else ""
         return f"{self.what}: {told}{duration(seconds)}"
 
 
@@ -92,8 +97,8 @@ def run(command: list[str], said: Said, every: float) -> int:
 
 def crates(features: str) -> int | None:
     """Return how many crates are compiled for the library with these features, as cargo knows it."""
-    command = ("cargo", "tree", "--locked", "--features", features, "--edges", "normal,build")
-    command += ("--prefix", "none", "--format", "{p}")
+    of_library = ("--locked", "--features", features, "--edges", "normal,build")
+    command = ("cargo", "tree", *of_library, "--prefix", "none", "--format", "{p}")
     told = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - Makefile names features
     # The first two words of a line are the name and the version; what follows is said of some lines alone.
     names = {tuple(line.split()[:2]) for line in told.stdout.splitlines() if line}

@@ -46,10 +46,10 @@ def test_crates_are_counted_when_cargo_tells_of_them(tool):
     said.take(["    Updating crates.io index\n", "\n"])
     assert said.progress(20) == "compiling: 20 s"
     said.take(CARGO.splitlines(keepends=True))
-    assert said.progress(80) == "compiling: 3 of 7 crates, 1 min 20 s"
+    assert said.progress(80) == "compiling: 3 of 7 crates begun, three the latest, 1 min 20 s"
     said = tool["Said"]("compiling", lambda: None)
-    said.take(CARGO.splitlines(keepends=True))
-    assert said.progress(80) == "compiling: 3 crates, 1 min 20 s"
+    said.take(line.replace("Compiling", "\x1b[1m\x1b[92mCompiling\x1b[0m") for line in CARGO.splitlines(keepends=True))
+    assert said.progress(80) == "compiling: 3 crates begun, three the latest, 1 min 20 s"
 
 
 def test_crates_are_those_that_cargo_knows_of_for_the_library(tool, monkeypatch):
