@@ -85,7 +85,7 @@ def test_a_job_without_dsdm_is_not_drawn(tmp_path):
 def test_what_was_measured_with_another_build_than_a_release_says_so_everywhere(tmp_path, capsys, profile, warned):
     warning = f"dsdm was compiled by the profile {profile}, which is slower than release"
     report = Report(tmp_path / "report.json", tmp_path / "chart.svg")
-    report.begin("1.0", [], {**machine.describe(2, tmp_path), "profile": profile}, "how")
+    report.begin("1.0", [], machine.describe(2, tmp_path, profile), "how")
     report.add(a_job(*SYSTEMS), "the table")
     report.end("10 scores")
     said = capsys.readouterr()

@@ -62,7 +62,8 @@ def run(settings: GatherSettings, *, json: Path | None = None, chart: Path | Non
     with _sigterm_cleans_up(), corpus.prepared(settings) as made, places.made(settings, made.folder.parent) as where:
         say(f"{made.folder.parent}: {readable(places.check_disk(settings, made))} more are needed at most")
         outputs = {case.output: machine.file_system(where.output(case.output).parent) for case in settings.cases}
-        described = {**machine.describe(settings.thread_count, made.folder.parent), "outputs": outputs}
+        profile = dsdm.diagnose(made.folder.parent).profile
+        described = {**machine.describe(settings.thread_count, made.folder.parent, profile), "outputs": outputs}
         report.begin(
             dsdm.__version__,
             LIBRARIES,

@@ -7,14 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import dsdm
-
 _DISTRIBUTIONS = {"lance": "pylance", "data_juicer": "py-data-juicer"}
 """The distribution of a module, where it has another name."""
 
 
-def describe(threads: int, folder: Path) -> dict[str, Any]:
-    """Return the machine as the report holds it; memory is in bytes."""
+def describe(threads: int, folder: Path, profile: str) -> dict[str, Any]:
+    """Return the machine, and how dsdm was compiled for it, as the report holds them; memory is in bytes."""
     return {
         "processor": _processor(),
         "threads": threads,
@@ -23,7 +21,7 @@ def describe(threads: int, folder: Path) -> dict[str, Any]:
         "disk": file_system(folder),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "profile": dsdm.diagnose(folder).profile,
+        "profile": profile,
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 

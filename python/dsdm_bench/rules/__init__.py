@@ -49,7 +49,7 @@ def run(settings: RuleSettings, *, json: Path | None = None, chart: Path | None 
 
     """
     report: Report[JobResult] = Report(json, chart)
-    described = machine.describe(settings.thread_count, Path.cwd())
+    described = machine.describe(settings.thread_count, Path.cwd(), dsdm.diagnose().profile)
     report.begin(
         dsdm.__version__,
         LIBRARIES,

@@ -41,7 +41,7 @@ def run(settings: SelectSettings, *, json: Path | None = None, chart: Path | Non
     """
     report: Report[JobResult] = Report(json, chart)
     with vectors(settings) as files:
-        described = machine.describe(settings.thread_count, files.folder)
+        described = machine.describe(settings.thread_count, files.folder, dsdm.diagnose(files.folder).profile)
         report.begin(
             dsdm.__version__,
             (name for name in LIBRARIES if name != "reference"),

@@ -78,7 +78,7 @@ def run(settings: WholeSettings, *, json: Path | None = None, chart: Path | None
     report: Report[JobResult] = Report(json, chart)
     with tempfile.TemporaryDirectory(prefix="dsdm-bench-whole-", dir=settings.folder or Path.cwd()) as name:
         folder = Path(name)
-        described = machine.describe(settings.thread_count, folder)
+        described = machine.describe(settings.thread_count, folder, dsdm.diagnose(folder).profile)
         report.begin(dsdm.__version__, LIBRARIES, described, _how(settings), rows=settings.rows, share=SHARE)
         say(f"making {settings.rows:,} rows")
         rows = make(settings.rows, folder / "corpus")
