@@ -245,7 +245,7 @@ def open_shards(
         what they are.
     schema
         "same": files that differ in their columns are an error. "union": a column that a file lacks is null there, and
-        the columns are those of all files, in the order in which they are first seen. By both, columns whose types
+        so is a field of structs; both are those of all files, in the order of the first. By both, columns whose types
         differ come out in one type that holds the values of all files, whatever their order: null becomes any type;
         integers, floats, texts, bytes, lists and decimals the widest that is needed, times of one zone those of the
         finest unit; fields of structs go by their names. 64-bit integers beside floats become float64; one that is not

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::meanings::Meant;
 use super::part_columns::PartColumns;
 use super::types::{canonical_field, feature_of, same_layout, set_feature};
-use super::unify::common_field;
+use super::unify::{common_field, filled_schemas, lacking};
 use crate::checked;
 use crate::error::{At, Error, Result};
 
@@ -62,13 +62,13 @@ fn listing(schema: &Schema) -> String {
     if all > MOST_NAMES { format!("{names:?} and {} more", all - names.len()) } else { format!("{names:?}") }
 }
 
-/// What it means that a file of a corpus lacks a column which another has.
+/// What it means that a file of a corpus lacks a column which another has, or a field of structs in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Schemas {
     /// It is an error: all have the same columns.
     #[default]
     Same,
-    /// The column is null there.
+    /// The column, or the field, is null there.
     Union,
 }
 
@@ -133,11 +133,17 @@ pub(crate) fn common_schema(
     parts: &[(&Path, &Schema)],
     names: &[String],
     columns: &[Vec<Option<usize>>],
+    schemas: Schemas,
 ) -> Result<(Schema, Vec<PartColumns>)> {
-    let mut found = Vec::with_capacity(parts.len());
+    let mut own = Vec::with_capacity(parts.len());
     for (&(path, schema), columns) in checked::zip(parts, columns)? {
-        found.push((path, canonical_schema(path, schema, names, columns)?));
+        own.push(canonical_schema(path, schema, names, columns)?);
     }
+    let whole = match schemas {
+        Schemas::Same => own.clone(),
+        Schemas::Union => filled_schemas(&own.iter().collect::<Vec<_>>()),
+    };
+    let found: Vec<_> = checked::zip(parts, whole)?.map(|(part, schema)| (part.0, schema)).collect();
     let Some((path, first)) = found.first() else { return Ok((Schema::empty(), Vec::new())) }; // Proof: no parts.
     let mut meanings = Meant::new(path, first);
     found.iter().skip(1).try_for_each(|(path, schema)| meanings.add(path, schema))?;
@@ -145,10 +151,8 @@ pub(crate) fn common_schema(
         (0..first.fields().len()).map(|place| common_of(&found, place)).collect::<Result<_>>()?;
     let common = Schema::new_with_metadata(fields, first.metadata().clone());
     let common = with_features(common, &found, &meanings)?;
-    let of_part = |(columns, (_, own)): (&Vec<Option<usize>>, &(&Path, Schema))| {
-        PartColumns::new(columns, own, &common)
-    };
-    let of_parts = checked::zip(columns, &found)?.map(of_part).collect::<Result<_>>()?;
+    let of_part = |(columns, own): (&Vec<Option<usize>>, &Schema)| PartColumns::new(columns, own, &common);
+    let of_parts = checked::zip(columns, &own)?.map(of_part).collect::<Result<_>>()?;
     Ok((common, of_parts))
 }
 
@@ -196,12 +200,16 @@ fn common_of(parts: &[(&Path, Schema)], place: usize) -> Result<Field> {
     let ends = || Some((distinct.last()?, distinct.first()?));
     let ((path, here), (first, there)) =
         apart.or_else(ends).ok_or_else(|| checked::impossible("a column of no part"))?;
-    let message = format!(
-        "has the type {} here and {} in {}; shards must have the same types, or types of which one holds the values of both",
-        here.data_type(),
-        there.data_type(),
-        first.display()
-    );
+    let message = lacking(here.name(), (path, here.data_type()), (first, there.data_type()));
+    // Proof: they differ in another way.
+    let message = message.unwrap_or_else(|| {
+        format!(
+            "has the type {} here and {} in {}; shards must have the same types, or types of which one holds the values of both",
+            here.data_type(),
+            there.data_type(),
+            first.display()
+        )
+    });
     Err(Error::schema(path, At::Field(format!("column {:?}", here.name())), message))
 }
 
@@ -309,20 +317,24 @@ mod tests {
         let two = schema(&[("b", DataType::Int8), ("a", DataType::Int32)]);
         let parts = [(Path::new("one"), &one), (Path::new("two"), &two)];
         let at = |places: &[usize]| places.iter().copied().map(Some).collect::<Vec<_>>();
-        let found = common_schema(&parts, &names(&["a"]), &[at(&[0]), at(&[1])]).unwrap();
+        let found = common_schema(&parts, &names(&["a"]), &[at(&[0]), at(&[1])], Schemas::Same).unwrap();
         assert_eq!(found.0, schema(&[("a", DataType::Int32)]));
         let both = names(&["a", "b"]);
-        let differ = said(common_schema(&parts, &both, &[at(&[0, 1]), at(&[1, 0])]));
+        let differ = said(common_schema(&parts, &both, &[at(&[0, 1]), at(&[1, 0])], Schemas::Same));
         assert_eq!(
             differ,
             "two: column \"b\": has the type Int8 here and Utf8 in one; shards must have the same types, or types of which one holds the values of both"
         );
-        let (common, columns) = common_schema(&parts, &both, &[at(&[0, 1]), vec![Some(1), None]]).unwrap();
+        let lacks = [at(&[0, 1]), vec![Some(1), None]];
+        let (common, columns) = common_schema(&parts, &both, &lacks, Schemas::Union).unwrap();
         assert_eq!(common, schema(&[("a", DataType::Int32), ("b", DataType::Utf8)]));
         assert_eq!((columns[0].places(), columns[1].places()), (&[0, 1][..], &[1][..]));
         assert!(columns[0].are_here() && !columns[1].are_here());
-        assert!(common_schema(&parts, &both, &[at(&[0, 1])]).is_err(), "a part without its columns");
-        assert_eq!(common_schema(&[], &[], &[]).unwrap().0, Schema::empty());
+        assert!(
+            common_schema(&parts, &both, &[at(&[0, 1])], Schemas::Same).is_err(),
+            "a part without its columns"
+        );
+        assert_eq!(common_schema(&[], &[], &[], Schemas::Same).unwrap().0, Schema::empty());
     }
 
     #[test]

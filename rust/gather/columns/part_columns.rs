@@ -246,11 +246,18 @@ fn growth(own: &DataType, common: &DataType) -> u64 {
             DataType::List(common) | DataType::LargeList(common) | DataType::FixedSizeList(common, _),
         ) => growth(own.data_type(), common.data_type()).max(2),
         (DataType::Struct(own), DataType::Struct(common)) => {
-            // Proof: a field that is not there takes nothing.
-            let growths = common.iter().filter_map(|common| {
-                own.find(common.name()).map(|(_, own)| growth(own.data_type(), common.data_type()))
-            });
-            growths.max().unwrap_or(1) // Proof: without fields, nothing grows.
+            // Proof: of what has no width, an offset; estimates, cut at the largest that there can be.
+            let width = |field: &Field, offset| fixed_bytes(field.data_type()).unwrap_or(offset);
+            let sum = |widths: &mut dyn Iterator<Item = u64>| widths.fold(0, u64::saturating_add);
+            let (mut most, mut more) = (1, 0u64);
+            for field in common {
+                match own.find(field.name()) {
+                    Some((_, own)) => most = most.max(growth(own.data_type(), field.data_type())),
+                    None => more = more.saturating_add(width(field, 2 * OFFSET)), // Proof: as above.
+                }
+            }
+            let own = sum(&mut own.iter().map(|field| width(field, OFFSET)));
+            most.saturating_add(more.div_ceil(own.max(1))) // Proof: as above.
         }
         (DataType::Null, common) => fixed_bytes(common).unwrap_or(8), // Proof: an offset.
         _ => match (fixed_bytes(own), fixed_bytes(common)) {

@@ -81,16 +81,27 @@ fn shown_items<O: OffsetSizeTrait>(
     shown(items, Some(&NullBuffer::new(valid.finish())))
 }
 
-/// Fields that have the name of a wanted one, or, of names that are there twice, its place.
+/// Fields that have the name of a wanted one, or, of names that are there twice, its place; null where there is none. Each
+/// field has its place.
 fn group(group: &StructArray, fields: &Fields) -> Result<ArrayRef, ArrowError> {
     let mut columns = Vec::with_capacity(fields.len());
+    let mut found = 0;
     for (place, field) in fields.iter().enumerate() {
         let by_place = group.fields().get(place).filter(|own| own.name() == field.name());
         let place =
             by_place.map(|_| place).or_else(|| group.fields().find(field.name()).map(|found| found.0));
-        let gone = || ArrowError::SchemaError(format!("there is no field {:?}", field.name()));
-        let column = group.columns().get(place.ok_or_else(gone)?).ok_or_else(gone)?;
-        columns.push(widen(&shown(column, group.nulls())?, field.data_type())?);
+        let Some(own) = place.and_then(|place| group.columns().get(place)) else {
+            columns.push(new_null_array(field.data_type(), group.len())); // Proof: other parts alone have it.
+            continue;
+        };
+        columns.push(widen(&shown(own, group.nulls())?, field.data_type())?);
+        found += 1;
+    }
+    if found != group.columns().len() {
+        return Err(ArrowError::SchemaError(format!(
+            "{found} of {} fields have a place",
+            group.columns().len()
+        )));
     }
     let nulls = group.nulls().cloned();
     Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, group.len())?))

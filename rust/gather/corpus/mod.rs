@@ -125,7 +125,7 @@ impl Corpus {
         let in_files = without_constants(&constants, &stored);
         let find = |&part: &(&Path, &Schema)| positions(part, &in_files, first.path(), schemas);
         let places: Vec<_> = there.iter().map(find).collect::<Result<_>>()?;
-        let found = common_schema(&there, &in_files, &places)?;
+        let found = common_schema(&there, &in_files, &places, schemas)?;
         let (schema, columns) = join_constants(&constants, &stored, found)?;
         let (schema, units) = (Arc::new(own_features(schema)), Arc::new(Units::of(&parts)?));
         let (most, io, constants) = (UnpackLimit::default(), Io::default(), constants.into());

@@ -4,7 +4,7 @@ use std::iter::once;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, OffsetSizeTrait};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, NullArray, OffsetSizeTrait};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{BinaryViewType, DataType, Field, Schema, SchemaRef, StringViewType};
 use arrow::record_batch::RecordBatch;
@@ -105,8 +105,11 @@ fn within(column: &ArrayRef, fields: &[String]) -> Result<(ArrayRef, Option<Null
         // Of a column that is null in all rows, so are the fields.
         let Some(structs) = values.as_struct_opt() else { return Ok((values, nulls)) }; // Proof: see above.
         nulls = NullBuffer::union(nulls.as_ref(), structs.nulls());
-        let field = structs.column_by_name(name).cloned();
-        values = field.ok_or_else(|| impossible(format!("a struct without the field {name:?}")))?;
+        // Of a field that other files alone have, all values are null.
+        values = match structs.column_by_name(name) {
+            Some(field) => field.clone(),
+            None => Arc::new(NullArray::new(structs.len())),
+        };
     }
     Ok((values, nulls))
 }

@@ -4,7 +4,8 @@
 //! some of them would tell too little of that of all. Nothing is rounded, cut or read in another way: where no type
 //! holds all values there is none. The values of 64-bit integers beside floats are looked at when they are converted.
 
-use std::collections::HashSet;
+mod fields;
+
 use std::sync::Arc;
 
 use arrow::datatypes::{
@@ -12,6 +13,8 @@ use arrow::datatypes::{
 };
 
 use super::types::same_layout;
+use fields::names_differ;
+pub(crate) use fields::{filled_schemas, lacking};
 
 /// The field that holds the values of some fields; none if there is no such type.
 ///
@@ -73,10 +76,6 @@ fn common_struct(first: &[FieldRef], types: &[&DataType]) -> Option<DataType> {
         let found: Vec<FieldRef> = structs.iter().map(same).collect::<Option<_>>()?;
         fields.push(common_field(&found.iter().map(AsRef::as_ref).collect::<Vec<&Field>>())?);
     }
-    let names_differ = |fields: &[FieldRef]| {
-        let mut names = HashSet::new();
-        fields.iter().all(|field| names.insert(field.name()))
-    };
     let common = DataType::Struct(fields.into());
     // Of a name that is there twice, it is not known which field is meant.
     let by_name = structs.iter().all(|one| one.len() == first.len() && names_differ(one));
