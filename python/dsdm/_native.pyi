@@ -568,6 +568,8 @@ class Corpus:
         self,
         indices: NDArray[np.int64],
         *,
+        format: str = "arrow",  # noqa: A002 - as in dsdm.materialize
+        dtype: str | None = None,
         extra_bytes: int = 0,
         max_shard_size: int | None = None,
         num_shards: int | None = None,

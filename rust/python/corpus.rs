@@ -179,12 +179,14 @@ impl Corpus {
     }
 
     /// What [`Corpus::materialize`] would read, write and hold; `extra_bytes` is the width of added columns.
-    #[pyo3(signature = (indices, *, extra_bytes=0, max_shard_size=None, num_shards=None, memory_limit=None, threads=None))]
+    #[pyo3(signature = (indices, *, format="arrow", dtype=None, extra_bytes=0, max_shard_size=None, num_shards=None, memory_limit=None, threads=None))]
     #[allow(clippy::too_many_arguments)] // they are keywords
     fn plan(
         &self,
         py: Python<'_>,
         indices: PyReadonlyArray1<'_, i64>,
+        format: &str,
+        dtype: Option<&str>,
         extra_bytes: u64,
         max_shard_size: Option<u64>,
         num_shards: Option<u64>,
@@ -194,8 +196,10 @@ impl Corpus {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
+        let (format, dtype) = (format_named(format)?, token_dtype(dtype)?);
         let work = |job: &Job<'_>| {
             let split = split(num_shards, max_shard_size);
+            let split = write::cut_as_written(&self.inner, format, dtype.as_ref(), split)?;
             let plan = gather::Plan::new(&self.inner, rows.len() as u64, extra_bytes, split, limit)?;
             gather::Estimate::new(job, &self.inner, rows, &plan)
         };

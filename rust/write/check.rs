@@ -13,7 +13,7 @@ use super::format::jsonl::types::for_jsonl;
 use super::format::shard_names::is_split_name;
 use super::format::tokens::Tokens;
 use crate::error::{Error, Result};
-use crate::gather::Corpus;
+use crate::gather::{Corpus, Split};
 
 /// Looks at whether rows can be written in a format, by their types, with columns added to them.
 ///
@@ -36,6 +36,27 @@ pub fn check(
         Format::Jsonl => check_names(&schema),
         Format::Arrow | Format::Parquet => Ok(()),
     }
+}
+
+/// How rows are cut in shards by the bytes that these have in a format.
+///
+/// A plan counts the bytes of rows in memory. Tokens are stored in another type, and so in more or fewer.
+///
+/// # Errors
+/// As [`check`] has them for tokens.
+pub fn cut_as_written(
+    corpus: &Corpus,
+    format: Format,
+    token_dtype: Option<&DataType>,
+    split: Split,
+) -> Result<Split> {
+    let (Format::Tokens(layout), Split::Bytes(limit)) = (format, split) else { return Ok(split) }; // Proof: as they are.
+    let in_memory = corpus.bytes()?.div_ceil(corpus.rows().max(1)).max(1);
+    let written = Tokens::new(corpus.schema(), layout, token_dtype)?.row_bytes(in_memory)?.max(1);
+    let bytes = u128::from(limit) * u128::from(in_memory) / u128::from(written);
+    // Proof: what is cut at 2^64 is more than any shard has; of no bytes there is none, which is refused.
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(limit.min(1));
+    Ok(Split::Bytes(bytes))
 }
 
 /// The schema of what would be written, with the features of the columns.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{Schema, SchemaRef};
 use twox_hash::XxHash3_64;
 
-use super::check::{check_split, in_types_of};
+use super::check::{check_split, cut_as_written, in_types_of};
 use super::disk::checksum;
 use super::disk::sync_thread::run_interruptibly;
 use super::disk::synced::{sync_folder, write_synced};
@@ -103,7 +103,8 @@ fn prepare(
     refuse_other_bytes(&target, "output", "datasets cannot open it")?;
     // Proof: what saturates is more than any memory.
     let extra_bytes = (extras.len() as u64 * 8).saturating_add(of_files);
-    let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, options.split, options.memory_limit)?;
+    let split = cut_as_written(corpus, options.format, options.token_dtype.as_ref(), options.split)?;
+    let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, split, options.memory_limit)?;
     for path in corpus.paths().chain(options.sources.iter().map(PathBuf::as_path)) {
         refuse_other_bytes(path, "source", "dsdm.json, which names the sources, cannot hold it")?;
     }

@@ -226,6 +226,115 @@ def test_a_value_that_is_no_type_of_tokens_is_refused(tmp_path, value, form, err
             call(table, [0], tmp_path / "out", format=form, token_dtype=value)
 
 
+# --- lists of which none has a token ---
+
+
+def empty_lists(folder, kind):
+    """Write files whose lists are all empty; of these nobody knows what their tokens would be."""
+    folder.mkdir()
+    rows = pa.table({"input_ids": pa.array([[], [], []], pa.list_(pa.null()))})
+    if kind == "jsonl":
+        (folder / "a.jsonl").write_text('{"input_ids": []}\n' * 3)
+    elif kind == "parquet":
+        pq.write_table(rows, folder / "a.parquet")
+    elif kind == "arrow":
+        with pa.ipc.new_file(folder / "a.arrow", rows.schema) as writer:
+            writer.write_table(rows)
+    return rows if kind == "memory" else folder
+
+
+@pytest.mark.parametrize("form", TOKEN_FORMATS)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "arrow", "memory"])
+def test_no_tokens_are_of_the_type_that_is_asked_for(run, tmp_path, form, kind):
+    source = empty_lists(tmp_path / "c", kind)
+    for dtype in sorted(STORABLE[form]):
+        write(source, tmp_path / dtype, form, dtype, [2, 0])
+        found = read(tmp_path / dtype, form)
+        assert [(len(row), row.dtype.name) for row in found] == [(0, dtype)] * 2
+        sidecar = json.loads((tmp_path / dtype / "tokens.json").read_text())
+        assert (sidecar["dtype"], sidecar["rows"], sidecar["tokens"]) == (dtype, 2, 0)
+        assert dsdm.verify(tmp_path / dtype).rows == 2
+        assert dsdm.plan(source, [2, 0], format=form, token_dtype=dtype).shards == 1
+    if form == "modded-nanogpt":  # which has one type
+        assert write(source, tmp_path / "out", form, None, [2, 0]).rows == 2
+        return
+    message = rf'the lists of the column "input_ids" hold no tokens.*format="{form}" stores them by token_dtype='
+    for call in (dsdm.plan, dsdm.materialize):
+        with pytest.raises(ValueError, match=message):
+            call(source, [2, 0], tmp_path / "out", format=form)
+    if kind != "memory":
+        np.save(tmp_path / "s.npy", np.arange(3.0))
+        command = ["materialize", "c", "o", "--by", "s.npy", "-k", 2, "--format", form]
+        code, _, err = run(*command)
+        assert (code, "by --token-dtype, such as --token-dtype uint16" in " ".join(err.split())) == (1, True), err
+        assert run(*command, "--token-dtype", "int32")[0] == 0
+
+
+@pytest.mark.parametrize("form", TOKEN_FORMATS)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize("first", ["a", "z"])
+def test_files_without_a_token_are_of_the_type_of_the_others(tmp_path, form, kind, first):
+    folder = empty_lists(tmp_path / "c", kind)
+    (empty,) = folder.iterdir()
+    empty.rename(folder / f"{first}{empty.suffix}")
+    rows = [[7, 65_535], [], [1]]
+    if kind == "jsonl":
+        (folder / "m.jsonl").write_text("".join(json.dumps({"input_ids": row}) + "\n" for row in rows))
+    else:
+        table = pa.table({"input_ids": lists_of(rows, "int64")})
+        if kind == "parquet":
+            pq.write_table(table, folder / "m.parquet")
+        else:
+            with pa.ipc.new_stream(folder / "m.arrow", table.schema) as writer:
+                writer.write_table(table)
+    whole = [[]] * 3 + rows if first == "a" else rows + [[]] * 3
+    write(folder, tmp_path / "out", form, "uint16", [5, 3, 1, 0, 4])
+    assert [row.tolist() for row in read(tmp_path / "out", form)] == [whole[row] for row in (5, 3, 1, 0, 4)]
+
+
+@pytest.mark.parametrize("form", TOKEN_FORMATS)
+def test_a_null_in_a_list_of_nulls_is_refused(tmp_path, form):
+    nulls = {"a token": [[], [None]], "the row": [[], None]}
+    for rows, message in ((nulls["a token"], "has a token that is null"), (nulls["the row"], "is null in this row")):
+        table = pa.table({"input_ids": pa.array(rows, pa.list_(pa.null()))})
+        with pytest.raises(errors.SchemaError, match=rf'row 1: the column "input_ids" {message}'):
+            write(table, tmp_path / "out", form, "uint16")
+        assert write(table, tmp_path / "kept", form, "uint16", [0], overwrite=True).rows == 1
+    with pytest.raises(errors.SchemaError, match="it holds Null, and token files hold lists"):
+        write(pa.table({"input_ids": pa.nulls(2)}), tmp_path / "out", form, "uint16")
+
+
+# --- how large shards are ---
+
+
+@pytest.mark.parametrize("form", TOKEN_FORMATS)
+@pytest.mark.parametrize("kind", ["uint16", "int64"])
+@pytest.mark.parametrize("outer", [*OUTER, "fixed"])
+def test_a_shard_has_as_many_bytes_of_stored_tokens_as_were_asked_for(tmp_path, form, kind, outer):
+    """Whatever the type of the column is: tokens are stored in another."""
+    width, count = 100, 400
+    values = np.random.default_rng(1).integers(0, 100, width * count).astype(kind)
+    if outer == "fixed":
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(values), width)
+    else:
+        lists = lists_of(values.reshape(count, width).tolist(), kind, outer)
+    table = pa.table({"input_ids": lists})
+    pq.write_table(table, tmp_path / "c.parquet")
+    for dtype in sorted(STORABLE[form] & {"uint8", "uint16", "int64"}):
+        for source, rows in ((table, count), (tmp_path / "c.parquet", count // 2)):
+            # Beside the tokens there are a header, and in the chunks of litdata 4 bytes of each row.
+            stored = (np.dtype(dtype).itemsize * width + 4 * (form == "litdata")) * rows
+            limit = stored // 5 + stored // 50
+            out = tmp_path / f"{dtype}-{rows}"
+            made = write(source, out, form, dtype, range(rows), num_shards=None, max_shard_size=limit)
+            sizes = [path.stat().st_size for path in out.glob("tokens-*") if path.suffix in {".bin", ".npy"}]
+            assert len(sizes) == made.shards == 5
+            assert stored // 5 <= max(sizes) <= limit + 1024
+            planned = dsdm.plan(source, range(rows), format=form, token_dtype=dtype, max_shard_size=limit)
+            assert planned.shards == made.shards
+            shutil.rmtree(out)
+
+
 # --- what is told of it ---
 
 

@@ -172,7 +172,8 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
         One score per row of the source, whose values at the indices are added as the column ``scores``; or a
         dict of several by their names.
     max_shard_size, num_shards
-        How large shards may be, about (500 MB if neither is given); or how many there are, each with a row at least.
+        How large shards may be, about (500 MB if neither is given), by the bytes of the stored tokens, and of other
+        rows by those in Arrow; or how many there are, each with a row at least.
     content_defined_chunking
         For ``format="parquet"``: whether pages end where the values say so, as in what ``datasets`` pushes to the hub.
         Of outputs that have most rows in common, storage by content then keeps most bytes once. The rows are the same.
@@ -227,8 +228,7 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
         For a column that the format has not; for a token that its type has no number for, with its row and position.
     ValueError
         For scores of another length than the source; a column of tokens whose type ``format="bin"`` must be told
-        (``token_dtype``); an output that is the source or lies in it; more shards than
-        rows.
+        (``token_dtype``); an output that is the source or lies in it; more shards than rows.
     FileNotFoundError
         For an image or the like that is not where its path says, with the column and the row of the output.
     ResumeMismatchError

@@ -106,7 +106,7 @@ def plan(  # noqa: PLR0913 - what those who write ask for
         As in :func:`materialize`; `out_dir` need not be given, and need not be free.
     format, token_dtype, row_order, seed, columns, row_ids, scores, max_shard_size, num_shards,
     content_defined_chunking, threads, memory_limit
-        As there. Bytes are those of the rows in Arrow, which Parquet and tokens take less than.
+        As there. Bytes are those of the rows in Arrow, which Parquet takes less than, and tokens of a narrower type.
     sort, partial, io, schema, hive
         As there.
     split, card, resume, verify, overwrite, paths, selection, progress

@@ -127,6 +127,8 @@ def planned(request: Request, rows: NDArray[np.int64], added: int) -> PlanEstima
     """Return what writing these rows with so many added columns reads, writes and holds."""
     return request.source.corpus.plan(
         request.source.rows(rows),
+        format=request.arguments.format,
+        dtype=request.arguments.token_dtype,
         extra_bytes=_EXTRA_BYTES * added,
         max_shard_size=request.layout.shard_bytes,
         num_shards=request.layout.num_shards,

@@ -25,11 +25,12 @@ pub(super) struct TokenColumn {
     pub(super) files: &'static dyn TokenFiles,
 }
 
-/// The name of the one column of a schema, and the type of its tokens.
+/// The name of the one column of a schema, the type of its tokens, and the bytes of an offset of its lists. The type is
+/// null where no list has a token.
 ///
 /// # Errors
 /// There are more, or it does not hold lists of whole numbers.
-pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType)> {
+pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType, u64)> {
     let names: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
     let [field] = schema.fields().as_ref() else {
         return Err(Error::Value(format!(
@@ -38,7 +39,8 @@ pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType)> {
     };
     let item = match field.data_type() {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            Some(item.data_type()).filter(|item| item.is_integer())
+            // Lists without items say nothing of what these would be, and no tokens have any type.
+            Some(item.data_type()).filter(|item| item.is_integer() || item.is_null())
         }
         _ => None,
     };
@@ -49,7 +51,12 @@ pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType)> {
         );
         Error::schema("the rows", At::Field(format!("column {:?}", field.name())), message)
     })?;
-    Ok((field.name().clone(), kind))
+    let offset = match field.data_type() {
+        DataType::List(_) => 4,
+        DataType::LargeList(_) => 8,
+        _ => 0,
+    };
+    Ok((field.name().clone(), kind, offset))
 }
 
 impl TokenColumn {
@@ -83,6 +90,9 @@ impl TokenColumn {
         }
         checked::equal("tokens", values.len() as u64, lengths.iter().sum())?;
         self.check_lengths(first, &lengths)?;
+        if values.data_type().is_null() {
+            return Ok((Buffer::default(), lengths)); // Proof: none of them is null, so there are none.
+        }
         if *values.data_type() == self.stored {
             return Ok((bytes_of(&values, width_of(&self.stored)?)?, lengths));
         }

@@ -48,6 +48,11 @@ pub(super) trait TokenFiles: Send + Sync {
         Ok(0)
     }
 
+    /// Bytes of a row in the file of its tokens, beside these.
+    fn row_bytes(&self) -> u64 {
+        0
+    }
+
     /// Bytes that a shard may have.
     fn most_bytes(&self) -> u64 {
         u64::MAX
@@ -97,12 +102,13 @@ pub(super) const ALL: &[DataType] = &[
 pub(super) const SIGNED: &[DataType] =
     &[DataType::UInt16, DataType::Int32, DataType::Int64, DataType::UInt8, DataType::Int8, DataType::Int16];
 
-/// The type for them.
-pub(super) fn signed(kind: &DataType) -> DataType {
+/// The type for them, of tokens that have one.
+pub(super) fn signed(kind: &DataType) -> Option<DataType> {
     match kind {
-        DataType::UInt32 => DataType::Int32,
-        DataType::UInt64 => DataType::Int64,
-        other => other.clone(),
+        DataType::Null => None,
+        DataType::UInt32 => Some(DataType::Int32),
+        DataType::UInt64 => Some(DataType::Int64),
+        other => Some(other.clone()),
     }
 }
 

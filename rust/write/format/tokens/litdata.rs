@@ -37,7 +37,7 @@ impl TokenFiles for Litdata {
     }
 
     fn default_type(&self, kind: &DataType) -> Option<DataType> {
-        Some(signed(kind))
+        signed(kind)
     }
 
     fn head_bytes(&self, rows: u64) -> Result<usize> {
@@ -48,6 +48,10 @@ impl TokenFiles for Litdata {
             ))
         })?;
         checked::index(bytes)
+    }
+
+    fn row_bytes(&self) -> u64 {
+        NUMBER
     }
 
     fn most_bytes(&self) -> u64 {

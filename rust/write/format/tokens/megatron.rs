@@ -33,7 +33,7 @@ impl TokenFiles for Megatron {
     }
 
     fn default_type(&self, kind: &DataType) -> Option<DataType> {
-        Some(signed(kind))
+        signed(kind)
     }
 
     fn longest_row(&self) -> u64 {

@@ -12,7 +12,7 @@ pub(super) struct Npy;
 
 impl TokenFiles for Npy {
     fn default_type(&self, kind: &DataType) -> Option<DataType> {
-        Some(kind.clone())
+        Some(kind.clone()).filter(DataType::is_integer)
     }
 
     fn head_bytes(&self, _rows: u64) -> Result<usize> {

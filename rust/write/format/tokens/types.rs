@@ -35,6 +35,11 @@ pub(super) fn stored(
     let Some(asked) = asked else {
         // Proof: nobody asked for another.
         return files.default_type(kind).ok_or_else(|| {
+            if kind.is_null() {
+                return Error::Value(format!(
+                    "the lists of the column {column:?} hold no tokens, and so none of a type; give the one in which format={format:?} stores them by token_dtype=, such as token_dtype=\"uint16\", or leave these rows out"
+                ));
+            }
             let own = name_of(kind);
             Error::Value(format!(
                 "format={format:?} is tokens without a header, so that readers take them for the type that they expect: nanoGPT for uint16, OLMo for uint16 or uint32; the column {column:?} holds {own}: give token_dtype=\"uint16\" (or \"uint32\"), which has each token checked and converted, or token_dtype={own:?} to write it as it is"
