@@ -202,4 +202,12 @@ def test_the_command_takes_them(tmp_path):
         shown = run("report", "out", "--groups", "year", *corpus_named, "--json")
         assert shown.returncode == 0, shown.stderr
     assert run("report", "out", "--hive").returncode == 2
+    corpus(tmp_path / "months", [f"month={month}" for month in range(1, 13)])
+    np.save(tmp_path / "scores.npy", np.arange(12.0))
+    by_month = ("materialize", "months", "best", "--by", "scores.npy", "-k", "1", "--hive")
+    said = " ".join(run(*by_month).stderr.split())
+    assert "comes month=10/0.parquet by name and month=2/0.parquet by number" in said
+    assert "Choose by --sort name (the order of datasets, pyarrow and polars) or --sort natural (2 before 10)" in said
+    assert run(*by_month, "--sort", "natural").returncode == 0
+    assert datasets.load_from_disk(str(tmp_path / "best"))["month"][:] == [12]
     assert "--hive adds it" in run("report", "out", "--corpus", "c").stderr

@@ -95,6 +95,26 @@ def test_numbered_series_are_refused_until_the_order_is_told(tmp_path, use, suff
 
 
 @BOTH
+@pytest.mark.parametrize("name", ["month={}", "year=2024/month={}/x", "{}", "dump-{}/en", "v1.{}"])
+def test_numbered_directories_of_files_of_any_name_are_refused_until_the_order_is_told(tmp_path, use, suffix, name):
+    """Files that are no series themselves come in the order of their directories, of which there are two."""
+    folders = [name.format(number) for number in range(1, 13)]
+    files = [f"{folder}/{letter}" for folder, letter in zip(folders, "lkjihgfedcba", strict=True)]
+    touch(tmp_path, *files, suffix=suffix)
+    options = {"hive": use is ROWS}
+    tenth, second, first = (name.format(number).split("/en")[0].split("/x")[0] for number in (10, 2, 1))
+    said = f"the directories are numbered, and after {first}/ comes {tenth}/ by name and {second}/ by number"
+    for what in (str(tmp_path), f"{tmp_path}/**/*{suffix}"):
+        refused(ValueError, what, use, said, 'sort="name"', 'sort="natural"', **options)
+        assert found(what, use, sort="natural", **options) == files
+        assert found(what, use, sort="name", **options) == sorted(files)
+    # Written with as many digits, there is one order.
+    padded = [f"{name.format(f'{number:02}')}/{letter}" for number, letter in enumerate("lkjihgfedcba", 1)]
+    touch(tmp_path / "padded", *padded, suffix=suffix)
+    assert found(str(tmp_path / "padded"), use, **options) == padded
+
+
+@BOTH
 @pytest.mark.parametrize(
     "names",
     [["part-01", "part-02", "part-10"], ["a10c", "a2b"], ["3fa90b11", "12abcdef"], ["2023", "2024"], ["A", "a"]],

@@ -140,17 +140,30 @@ def _refuse_suffixes(where: str, named: list[str], stems: dict[str, str]) -> Non
 
 
 def _refuse_series(where: str, named: list[str], stems: dict[str, str]) -> None:
-    """Fail where names differ in their numbers alone and the two orders differ."""
-    groups: dict[str, list[str]] = defaultdict(list)
+    """Fail where names differ in their numbers alone and the two orders differ: of files, or of their directories."""
+    _refuse_two_orders(where, "files", [(path, stems[path]) for path in named])
+    folders: dict[str, str] = {}
     for path in named:
-        groups[skeleton(stems[path])].append(path)
+        parts, padded = _parts(path), _parts(stems[path])
+        for depth in range(1, len(parts)):
+            # What is in a directory comes where its name with the slash does.
+            folders["/".join(parts[:depth]) + "/"] = "/".join(padded[:depth]) + "/"
+    # Files of other names lie in the order of their directories all the same.
+    _refuse_two_orders(where, "directories", sorted(folders.items(), key=lambda item: item[1]))
+
+
+def _refuse_two_orders(where: str, what: str, named: list[tuple[str, str]]) -> None:
+    """Fail where names, each with the text that it is ordered by, are a series with another order by number."""
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path, stem in named:
+        groups[skeleton(stem)].append((path, stem))
     for group in groups.values():
-        natural = sorted(group, key=lambda path: _natural(stems[path]))
-        for rank, (by_name, by_number) in enumerate(zip(group, natural, strict=True)):
+        natural = sorted(group, key=lambda item: _natural(item[1]))
+        for rank, ((by_name, _), (by_number, _)) in enumerate(zip(group, natural, strict=True)):
             if by_name != by_number:
-                before = f"after {group[rank - 1]} " if rank else "first "
+                before = f"after {group[rank - 1][0]} " if rank else "first "
                 message = (
-                    f"{where}: the files are numbered, and {before}comes {by_name} by name and {by_number} by "
+                    f"{where}: the {what} are numbered, and {before}comes {by_name} by name and {by_number} by "
                     'number: which order the rows have cannot be known. Choose by sort="name" (the order of datasets, '
                     'pyarrow and polars) or sort="natural" (2 before 10), or give the files as a list'
                 )
