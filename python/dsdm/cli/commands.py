@@ -19,13 +19,13 @@ from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
 from dsdm.cli.options.help import Grouped
-from dsdm.cli.options.joining import Joining
+from dsdm.cli.options.joining import IdsOf, Joining
 from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.writing import Writing
 from dsdm.cli.report import report
-from dsdm.cli.saying import say, say_json
+from dsdm.cli.saying import say, say_if_none, say_json
 from dsdm.cli.tokens import Lengths
 from dsdm.cli.usage import as_usage
 from dsdm.paths import SCORES, refuse_inputs, refuse_inside
@@ -162,11 +162,8 @@ def indices(
     ruling: Ruling,
     reading: Reading,
     joining: Joining,
+    ids_of: IdsOf,
     *,
-    corpus: Annotated[
-        list[str] | None,
-        typer.Option("--corpus", help="For --on: the shards that have the ids; given again, these are one corpus."),
-    ] = None,
     overwrite: opt.Overwrite = False,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -182,18 +179,17 @@ def indices(
       dsdm indices demo/data/dsdm/squad.pt --fraction 0.2 --gumbel --temperature 0.5 -o mates.npy
       dsdm indices classifier --target squad --min-score -2.5 --data-dir demo/data -o good.npy
     """
-    choice = Choice(what, choosing, ruling, reading, joining)
-    if (joining.on is None) != (corpus is None):
-        message = "--on joins scores to the rows of --corpus by their ids; give both, or neither"
-        raise typer.BadParameter(message)
+    corpus = ids_of.corpus or []
+    choice = Choice(what, choosing, ruling, reading.about(what) if corpus else reading, joining)
+    ids_of.check(joining)
     if choice.method is not None and (reading.sort is not None or reading.partial):
         message = f"--sort and --partial are for directories and globs of score files, and {choice.method} is a method"
         raise typer.BadParameter(message)
-    reading.check_found(choice.sources)
+    reading.check_found([*choice.sources, *corpus])
     check_place(out, overwrite=overwrite)
-    refuse_inputs(out, [*choice.named, *(corpus or [])])
-    refuse_inside(str(out), [*choice.sources, *(corpus or [])])
-    choice.open(None if corpus is None else opened_shards(corpus))
+    refuse_inputs(out, [*choice.named, *corpus])
+    refuse_inside(str(out), [*choice.sources, *corpus])
+    choice.open(opened_shards(corpus, **reading.about(corpus).files, **ids_of.opening) if corpus else None)
     if joining.on is None:
         reading.check_used(choice.opened)
     refuse_inputs(out, choice.read)
@@ -203,6 +199,7 @@ def indices(
     else:
         write_untold(out, found.indices)
     choice.report(found)
+    say_if_none(found)
     if as_json:
         cut = None if found.cut is None else {**found.cut.told(), "score": found.cut.score}
         told: dict[str, Any] = {"path": out, "rows": len(found), "of": found.n, "rule": found.what, "cut": cut}
@@ -306,6 +303,7 @@ def _write(
     import dsdm
 
     where = source[0] if len(source) == 1 else source
+    say_if_none(rows)
     if dry_run:
         planned = dsdm.plan(where, rows, out, **arguments)
         say_json(asdict(planned) | more) if as_json else say(*str(planned).split("\n"))

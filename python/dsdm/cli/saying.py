@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from numbers import Number
 from typing import Any, NoReturn, TextIO
 
@@ -29,6 +29,12 @@ def say(*lines: object, err: bool = False) -> None:
         _write_to_nowhere(sys.stderr if err else sys.stdout)
         # Without its name, a full disk behind it reads as that of the output.
         raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from error
+
+
+def say_if_none(rows: Sized) -> None:
+    """Say on stderr that no row was chosen, which is seldom meant."""
+    if not len(rows):
+        say("dsdm: no row was chosen, and what is written has none", err=True)
 
 
 def say_json(told: Mapping[str, Any]) -> None:

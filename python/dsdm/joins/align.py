@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from dsdm.checks import Schema
 from dsdm.joins.lengths import origin_of_column
 from dsdm.rows.sources import hinting, open_source
+from dsdm.selection.fields import field_of, has_field, may_be_nested
 from dsdm.selection.ids.join import Given, column_of_ids, given_by, joined, kind_of
 from dsdm.selection.ids.score_file import BOTH
 from dsdm.selection.inputs import ById, HeldScores
@@ -83,7 +84,9 @@ def align(
     corpus
         Rows as :func:`dsdm.materialize` takes them. Of them, the column of ids is read.
     on
-        The column of ids, whole numbers or texts; or a pair, its name in the corpus and its name in the file.
+        The column of ids, whole numbers or texts; or a pair, its name in the corpus and its name in the file. In the
+        corpus it may be a field of structs: ``("meta.id", "id")``. A column that is called ``meta.id`` beside such a
+        field is refused, with a name for each.
     column
         The column of scores in the files; needed where these have several besides the ids.
     threads
@@ -127,12 +130,15 @@ def align(
     array([2. , nan, 0.5])
     """
     of_rows, of_scores = _names(on)
+    nested = may_be_nested(of_rows)
     with hinting(lambda _: f"; {BOTH}", "the rows: "):
-        opened = open_source(corpus, [of_rows], threads, schema=schema, hive=hive)
-    what = column_of_ids(of_rows)
-    kind = kind_of(opened.corpus.schema.field(of_rows).type, what)
+        opened = open_source(corpus, None if nested else [of_rows], threads, schema=schema, hive=hive)
+        if nested and not has_field(opened.corpus.schema, of_rows):
+            opened.corpus.select([of_rows])  # it fails: there is none
+    what, ids = column_of_ids(of_rows), field_of(opened.corpus, of_rows, "on")
+    kind = kind_of(ids.type, what)
     given = given_by(values, of_scores, column, kind, threads, partial=partial)
-    wanted = opened.corpus.take(opened.rows(np.arange(len(opened), dtype=np.int64)), threads=threads).column(of_rows)
+    wanted = ids.take(opened.rows(np.arange(len(opened), dtype=np.int64)), threads)
     scores, missing, unused = joined(given, wanted, what)
     return Aligned(scores, missing, unused, _by_id(given, of_scores), origin_of_column(opened, of_rows))
 

@@ -47,6 +47,15 @@ class Field:
         return values
 
 
+def may_be_nested(name: str) -> bool:
+    """Return whether a name can mean a field of structs, so that all columns tell what it means.
+
+    >>> may_be_nested("id"), may_be_nested("meta.id")
+    (False, True)
+    """
+    return not set(name).isdisjoint('.["')
+
+
 def has_field(schema: "pa.Schema", name: str) -> bool:
     """Return whether a name means a column, or a field of structs, or several."""
     return bool(fields_named(schema, name))

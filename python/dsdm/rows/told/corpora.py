@@ -5,7 +5,7 @@ there are those of other files, the keys of both are compared, such as ``id``, b
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from dsdm.errors import SourceChangedError
 from dsdm.paths.hive.columns import of_told
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source, opened_as
+from dsdm.selection.fields import Field, field_of, has_field
 from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, shown_key
 from dsdm.selection.ids.position import looks_like_a_key, may_name_rows
 from dsdm.selection.record.earlier import first_other_value
@@ -124,8 +125,7 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
     """Fail where a key that both corpora have is another in one of the rows; without such a key, numbers are all."""
     name = told["name"]
     here = _with_all_columns(source, threads)
-    names = [told["column"]] if name == "ids" else _keys(here)
-    names = [key for key in names if key in here.schema.names]
+    keys = _keys_of(here, told)
     if (changed := _first_changed(then)) is not None:
         message = (
             f"{_OF_KEYS[name]} {_named(then)}, which changed since ({changed}), so that it cannot be compared with "
@@ -133,7 +133,7 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
         )
         raise SourceChangedError(message)
     missing = next((file.path for file in then if not os.path.lexists(file.path)), None)
-    if not names or (missing is not None and name == "sources"):
+    if not keys or (missing is not None and name == "sources"):
         return  # Proof: there is no key; or the caller names a corpus, as the files that a directory names are gone.
     if missing is not None:
         message = (
@@ -143,14 +143,20 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
         raise ValueError(message)
     constants = of_told(told.get("hive"), len(then))
     there = Corpus.open([file.path for file in then], threads=threads, schema="union", constants=constants)
-    for key in names:
-        if key in there.schema.names:
-            _compare(told, then, (there.select([key]), here.select([key])), source, threads)
+    keys_there = _keys_of(there, told, set(keys))
+    for key, field in keys.items():
+        if key in keys_there:
+            _compare(told, then, key, (keys_there[key], field), source, threads)
 
 
-def _keys(here: Corpus) -> list[str]:
-    """Return the columns that may name rows."""
-    return [field.name for field in here.schema if looks_like_a_key(field.name) and may_name_rows(field.type)]
+def _keys_of(rows: Corpus, told: Mapping[str, Any], names: Collection[str] | None = None) -> dict[str, Field]:
+    """Return the columns that were told to name rows, or those of these names, or else all that may, by their names."""
+    if told["name"] == "ids":
+        column = told["column"]
+        return {column: field_of(rows, column, "the column of ids")} if has_field(rows.schema, column) else {}
+    may = (field.name for field in rows.schema if looks_like_a_key(field.name) and may_name_rows(field.type))
+    found = [name for name in rows.schema.names if name in names] if names is not None else list(may)
+    return {name: Field(rows.select([name]), (name,)) for name in found}
 
 
 def _first_changed(files: Iterable[FileIdentity]) -> str | None:
@@ -170,18 +176,18 @@ def _with_all_columns(source: Source, threads: int | None) -> Corpus:
 def _compare(
     told: Mapping[str, Any],
     then: list[FileIdentity],
-    both: tuple[Corpus, Corpus],
+    name: str,
+    both: tuple[Field, Field],
     source: Source,
     threads: int | None,
 ) -> None:
     """Compare a column of two corpora, which may be of different types, row by row."""
     there, here = both
-    name = here.schema.names[0]
-    kinds = there.schema.field(0).type, here.schema.field(0).type
+    kinds = there.type, here.type
     kind = common(*kinds)
-    for block in blocks(min(len(there), len(source))):
-        values = kind and as_plain(there.take(block, threads=threads).column(0), kind)
-        found = kind and as_plain(here.take(source.rows(block), threads=threads).column(0), kind)
+    for block in blocks(min(len(there.rows), len(source))):
+        values = kind and as_plain(there.take(block, threads), kind)
+        found = kind and as_plain(here.take(source.rows(block), threads), kind)
         if values is None or found is None:
             message = (
                 f"{_OF_KEYS[told['name']]} {_named(then)}, whose {name!r} is {kinds[0]}, and these rows are of "

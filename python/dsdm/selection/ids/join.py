@@ -13,6 +13,7 @@ from dsdm import arrays, checks
 from dsdm._native import Corpus, FileIdentity
 from dsdm.errors import SourceChangedError
 from dsdm.paths.hive.columns import of_told
+from dsdm.selection.fields import field_of, may_be_nested
 from dsdm.selection.ids.files import found_files, paths_of
 from dsdm.selection.ids.score_file import ScoreFile, identity_of_file
 from dsdm.selection.inputs import HeldScores
@@ -97,12 +98,13 @@ def rejoined(told: Mapping[str, Any], paths: Sequence[str], files: Sequence[str]
     name = told["ids"]["column"]
     # The same rows, whether or not the files were opened so: those that differ in columns are opened so alone.
     constants = of_told(told["ids"].get("hive"), len(files))
-    corpus = Corpus.open(list(files), columns=[name], threads=threads, schema="union", constants=constants)
-    of_corpus = column_of_ids(name)
-    kind = kind_of(corpus.schema.field(0).type, of_corpus)
+    columns = None if may_be_nested(name) else [name]
+    corpus = Corpus.open(list(files), columns=columns, threads=threads, schema="union", constants=constants)
+    of_corpus, ids = column_of_ids(name), field_of(corpus, name)
+    kind = kind_of(ids.type, of_corpus)
     scores = [ScoreFile(Path(path), told["on"], told["reading"]["column"], kind) for path in paths]
     given = _of_files(scores, threads)
-    wanted = corpus.take(np.arange(len(corpus)), threads=threads).column(0)
+    wanted = ids.take(np.arange(len(corpus)), threads)
     return Rejoined(joined(given, wanted, of_corpus)[0], list(paths))
 
 
