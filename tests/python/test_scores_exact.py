@@ -1,5 +1,8 @@
 """Arithmetic on scores that float64 cannot hold or compute is an error, and never a rounded score."""
 
+from decimal import Decimal, getcontext
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -108,3 +111,115 @@ def test_small_and_large_scores_have_zscores(tmp_path):
     for scale in (1e-130, 1e150):
         scores = dsdm.open_scores(saved(tmp_path / "q.npy", np.array([1, -1, 3]) * scale))
         np.testing.assert_allclose(np.asarray(scores.zscore()), [0, -(1.5**0.5), 1.5**0.5], atol=1e-12)
+
+
+# --- z-scores, against fractions ---
+
+
+def standard(values, ddof):
+    """Return the z-scores of numbers to 50 digits, and how large a step of their mean is in these."""
+    getcontext().prec = 60
+    exact = [Fraction(float(value)) for value in values]
+    mean = sum(exact) / len(exact)
+    variance = sum((value - mean) ** 2 for value in exact) / (len(exact) - ddof)
+    deviation = (Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt()
+    gaps = [value - mean for value in exact]
+    found = [float(Decimal(gap.numerator) / Decimal(gap.denominator) / deviation) for gap in gaps]
+    return np.array(found), float(Decimal(np.spacing(abs(float(mean)))) / deviation)
+
+
+def spread(kind, dtype, rows):
+    """Give numbers that lie close to each other and far from 0, or at the ends of what squares have room for."""
+    generator = np.random.default_rng(rows)
+    small = generator.integers(-40, 40, rows)
+    small[:2] = 0, 1
+    tiny = np.finfo(dtype).smallest_subnormal if dtype != np.float16 else np.float16(6e-8)
+    made = {
+        "plain": lambda: generator.standard_normal(rows),
+        "far from 0": lambda: 1e8 + small * 2.0**-26,
+        "far below 0": lambda: -3e15 + small / 2,
+        "one far away": lambda: np.where(np.arange(rows) == rows - 1, 1e9, small * 1e-3),
+        "the first far away": lambda: np.where(np.arange(rows) == 0, -1e9, small * 1e-3),
+        "large": lambda: small * 1e150,
+        "small": lambda: small * 1e-135,
+        "subnormal": lambda: small * float(tiny),
+    }
+    return made[kind]().astype(dtype)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 1000, 33_000, 70_000])
+@pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        *((kind, "f8") for kind in ("plain", "far from 0", "far below 0", "one far away", "the first far away")),
+        *((kind, "f8") for kind in ("large", "small")),
+        *((kind, "f4") for kind in ("plain", "subnormal")),
+        *((kind, "f2") for kind in ("plain", "subnormal")),
+    ],
+)
+def test_zscores_are_those_of_fractions(tmp_path, kind, dtype, rows, ddof):
+    values = spread(kind, np.dtype(dtype), rows)
+    expected, step = standard(values, ddof)
+    scores = dsdm.open_scores(saved(tmp_path / "s.npy", values)).zscore(ddof)
+    found = np.asarray(scores)
+    # The mean is rounded once to float64, for all rows alike; z-scores are in the type of the scores.
+    digits = max(1e-12, float(np.finfo(found.dtype).eps))
+    assert np.abs(found - expected).max() <= step + digits * np.abs(expected).max()
+    assert np.ptp(found.astype("f8")) == pytest.approx(np.ptp(expected), rel=2 * digits, abs=2 * step * (rows == 2))
+    # Threads and views change no bit.
+    assert np.array_equal(scores.slice(1, rows)[:], found[1:])
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.7e308] * 5, r"5 rows that are all 1\.7e308: the standard deviation is 0"),
+        ([-1.7e308] * 40_000, r"40000 rows that are all -1\.7e308: the standard deviation is 0"),
+        ([5e-324] * 3, "3 rows that are all 5e-324: the standard deviation is 0"),
+        ([0.1] * 40_000, r"40000 rows that are all 0\.1: the standard deviation is 0"),
+        ([0.0, -0.0], "2 rows that are all 0.0: the standard deviation is 0"),
+        ([1.7e308, -1.7e308], "lie so far apart"),
+        ([1.7e308, np.nextafter(1.7e308, 0)], "lie so far apart"),
+        ([1e155, 0.0], "lie so far apart"),
+        ([5e-324, 0.0], "differ so little"),
+        ([1e-150, 2e-150], "differ so little"),
+        ([1.0, np.inf], "NaN or infinite, the first at row 1"),
+        ([np.inf, 1.0], "NaN or infinite, the first at row 0"),
+        ([np.inf] * 2, "NaN or infinite, the first at row 0"),
+        ([np.nan, 1.0, 2.0], "NaN or infinite, the first at row 0"),
+    ],
+)
+def test_what_has_no_zscore_says_so(tmp_path, values, message, ddof):
+    scores = dsdm.open_scores(saved(tmp_path / "s.npy", np.array(values))).zscore(ddof)
+    with pytest.raises(ValueError, match=f"zscore of .*{message}"):
+        np.asarray(scores)
+
+
+def test_a_zscore_needs_more_rows_than_ddof(tmp_path):
+    scores = dsdm.open_scores(saved(tmp_path / "s.npy", np.array([1.0, 2.0, 4.0])))
+    assert np.isfinite(np.asarray(scores.zscore(2))).all()
+    for ddof in (3, 4):
+        with pytest.raises(ValueError, match=f"zscore of 3 rows with ddof={ddof}; more than {ddof} rows are needed"):
+            scores.zscore(ddof)
+    with pytest.raises(ValueError, match=r"zscore of 1 rows that are all 2\.0: the standard deviation is 0"):
+        np.asarray(scores.slice(1, 2).zscore())
+    with pytest.raises(ValueError, match="zscore of 1 rows with ddof=1; more than 1 rows are needed"):
+        scores.slice(1, 2).zscore(1)
+
+
+@pytest.mark.parametrize("values", [[1.7e308, -1.7e308, 1.0], [5e-324, -5e-324, 2.0**-1022]])
+def test_sums_and_products_at_the_ends_are_those_of_numpy(tmp_path, values):
+    values = np.array(values)
+    scores = dsdm.open_scores(saved(tmp_path / "s.npy", values))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for name, made in {
+            "twice": lambda of: of + of,
+            "none": lambda of: of - of,
+            "half": lambda of: of / 2,
+            "square": lambda of: of * of,
+            "back": lambda of: (of / 2) * 2,
+            "tenth": lambda of: of * 0.1 + of * 0.9,
+        }.items():
+            assert np.array_equal(np.asarray(made(scores)), made(values), equal_nan=True), name

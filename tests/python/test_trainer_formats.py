@@ -93,7 +93,7 @@ def test_long_and_fixed_rows_in_many_shards(tmp_path, form):
         pieces = []
         for threads, memory in ((1, 1), (2, "1GB")):
             out = tmp_path / f"{name} {threads}"
-            options = {"num_shards": None, "max_shard_size": "400KB", "threads": threads, "memory_limit": memory}
+            options = {"num_shards": None, "max_shard_size": "200KB", "threads": threads, "memory_limit": memory}
             report = write(pa.table({"doc": lists}), out, form, rows, columns=["doc"], **options)
             assert read(out, form) == expected
             assert report.shards > 3

@@ -1,7 +1,9 @@
 //! Mean and standard deviation of a vector, in float64.
 //!
 //! Each block of a fixed number of rows gives its count, mean and sum of squared deviations; the blocks are
-//! joined in the order of the rows (Chan, Golub and `LeVeque` 1979), so that threads do not change a bit.
+//! joined in the order of the rows (Chan, Golub and `LeVeque` 1979), so that threads do not change a bit. All of it is
+//! of the differences from the first score: where scores lie close to each other and far from 0, these are exact, and
+//! sums of the scores themselves would lose what tells them apart.
 
 use std::sync::{Mutex, OnceLock};
 
@@ -60,10 +62,18 @@ struct Sums {
 
 impl Sums {
     #[allow(clippy::cast_precision_loss)] // a block has far fewer rows than 2^53
-    fn of<T: ToFloat>(values: &[T]) -> Self {
+    fn of<T: ToFloat>(values: &[T], first: f64) -> Self {
         let count = values.len() as f64;
-        let mean = values.iter().map(|value| value.to_f64()).sum::<f64>() / count;
-        let squares = values.iter().map(|value| (value.to_f64() - mean).powi(2)).sum();
+        let about = values.iter().map(|value| value.to_f64() - first).sum::<f64>() / count;
+        let (mut rest, mut squares) = (0.0, 0.0);
+        for value in values {
+            let gap = (value.to_f64() - first) - about;
+            rest += gap;
+            squares += gap * gap;
+        }
+        // What the mean was rounded by, and the squares with it.
+        let (mean, exact) = (about + rest / count, squares - rest * (rest / count));
+        let squares = if exact < 0.0 { 0.0 } else { exact }; // NaN stays NaN.
         let constant = values.first().filter(|&first| values.iter().all(|value| value == first));
         Self { count, mean, squares, constant: constant.map(|value| value.to_f64()) }
     }
@@ -84,7 +94,8 @@ impl Sums {
 pub(crate) fn moments(scores: &dyn Source, ddof: u64, job: &Job<'_>) -> Result<Moments> {
     scores.prepare(job)?;
     scores.check_unchanged()?;
-    let sums = block_sums(scores, job)?;
+    let first = first_of(scores)?;
+    let sums = block_sums(scores, first, job)?;
     scores.check_unchanged()?;
     let sums = sums.into_iter().reduce(Sums::join);
     let sums = sums.ok_or_else(|| Error::Value("zscore of no rows".into()))?;
@@ -111,10 +122,17 @@ pub(crate) fn moments(scores: &dyn Source, ddof: u64, job: &Job<'_>) -> Result<M
             "zscore of {rows} rows: they differ so little that the squares of their differences are lost in float64 (the standard deviation is about {std:?}); multiply the scores first, for example (scores * 1e160).zscore()"
         )));
     }
-    Ok(Moments { mean: sums.mean, std })
+    Ok(Moments { mean: first + sums.mean, std })
 }
 
-fn block_sums(scores: &dyn Source, job: &Job<'_>) -> Result<Vec<Sums>> {
+/// The first score; of none, nothing is summed either.
+fn first_of(scores: &dyn Source) -> Result<f64> {
+    let mut scratch = Scratch::default();
+    let values = scores.read(0..scores.len().min(1), &mut scratch)?;
+    Ok(with_values!(values, values => values.first().map_or(0.0, |value| value.to_f64()))) // Proof: as it says.
+}
+
+fn block_sums(scores: &dyn Source, first: f64, job: &Job<'_>) -> Result<Vec<Sums>> {
     let len = scores.len();
     let queue = Queue::new(len.div_ceil(BLOCK));
     let found = job.run(|_, state| {
@@ -125,7 +143,7 @@ fn block_sums(scores: &dyn Source, job: &Job<'_>) -> Result<Vec<Sums>> {
             scores.prefetch(rows.clone())?;
             let values = scores.read(rows.clone(), &mut scratch)?;
             check_exact(scores, &rows, values)?;
-            mine.push((block, with_values!(values, values => Sums::of(values))));
+            mine.push((block, with_values!(values, values => Sums::of(values, first))));
             state.check()?;
         }
         Ok(mine)

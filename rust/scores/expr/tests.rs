@@ -82,9 +82,15 @@ impl Numbers {
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // as documented
     fn standardized(&self, ddof: u64) -> Option<Self> {
         let all = self.in_f64();
-        let mean = all.iter().sum::<f64>() / all.len() as f64;
-        let squares: f64 = all.iter().map(|value| (value - mean).powi(2)).sum();
-        let std = (squares / (all.len() as f64 - ddof as f64)).sqrt();
+        let count = all.len() as f64;
+        // Of the differences from the first one, and of what their mean was rounded by.
+        let first = all.first().copied().unwrap_or_default();
+        let about = all.iter().map(|value| value - first).sum::<f64>() / count;
+        let gaps: Vec<f64> = all.iter().map(|value| (value - first) - about).collect();
+        let rest: f64 = gaps.iter().fold(0.0, |sum, gap| sum + gap);
+        let squares = gaps.iter().fold(0.0, |sum, gap| sum + gap * gap) - rest * (rest / count);
+        let squares = if squares < 0.0 { 0.0 } else { squares };
+        let (mean, std) = (first + (about + rest / count), (squares / (count - ddof as f64)).sqrt());
         let is_constant = all.windows(2).all(|pair| pair[0].total_cmp(&pair[1]).is_eq());
         if !std.is_finite() || squares < 1e-280 || is_constant {
             return None;
