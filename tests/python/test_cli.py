@@ -106,7 +106,8 @@ def test_sizes(run, size, k, scores, tmp_path):
     tokens, counted = (
         (f" of {k * each:,} tokens", f", counted as {each:,} for each row (--row-tokens)") if each else ("", "")
     )
-    assert (code, errors) == (0, f"{k:,} rows{tokens} selected{counted}\n")
+    none = "" if k else "dsdm: no row was chosen, and what is written has none\n"
+    assert (code, errors) == (0, f"{k:,} rows{tokens} selected{counted}\n{none}")
     rows = np.load(tmp_path / "rows.npy")
     assert rows.dtype == np.int64
     np.testing.assert_array_equal(rows, np.argsort(-scores, kind="stable")[:k])

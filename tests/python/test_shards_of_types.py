@@ -153,6 +153,12 @@ def test_what_no_type_holds_is_refused_in_either_order(tmp_path, write, nested):
         first, second = [put(folder / name, WRITERS[write](table)) for name, table in zip("ab", tables, strict=True)]
         if write == "parquet" and {str(values.type) for values in pair} == {"date32[day]", "date64[ms]"}:
             continue
+        if all(pa.types.is_struct(values.type) for values in pair):
+            # What is missing is named, and read as null where that is asked for.
+            said = 'must have the same fields, or schema="union" reads what is missing as null'
+            refused(errors.SchemaError, [first, second], second, 'column "x"', first, said)
+            assert len(open_shards([first, second], schema="union")) == 2
+            continue
         error = refused(errors.SchemaError, [first, second], second, 'column "x"', first, "must have the same types")
         # Both types are named, and they differ.
         here, there = str(error).split("has the type ")[1].split(f" in {first}")[0].split(" here and ")
