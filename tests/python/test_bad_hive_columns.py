@@ -167,11 +167,9 @@ def test_a_record_that_tells_of_other_columns_is_refused(tmp_path, monkeypatch, 
         with pytest.raises(ValueError, match=r"'groups' is wrong: 'hive' is .*a mapping is needed"):
             dsdm.materialize("c", chosen.indices, "out", hive=True, selection=told)
         return
-    # By how many files there are it is told apart where they are opened.
+    # By how many files there are it is told apart where these are known.
     dsdm.materialize("c", chosen.indices, "out", hive=True, selection=told)
-    with pytest.raises(
-        errors.FormatError, match="holds the groups of rows in the column 'lang', and it cannot be read"
-    ):
+    with pytest.raises(errors.FormatError, match=r"chosen\.groups\.hive is wrong: .* for each of 2 files"):
         dsdm.verify("out")
 
 
