@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class Source:
     """The directories and globs that the files were found by: what is written there would be read with them."""
     all_columns: bool = True
     """Whether they have all columns of what they are read from."""
+    held: set[tuple[Any, ...]] = field(default_factory=set, compare=False, repr=False)
+    """What the rows were compared with (:mod:`dsdm.rows.told.once`)."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what opens the same rows in another process: files by their names, a table by its rows."""

@@ -16,6 +16,7 @@ from dsdm.errors import SourceChangedError
 from dsdm.paths.hive.columns import of_told
 from dsdm.rows.row_numbers import row_numbers
 from dsdm.rows.sources import Source, open_source, opened_as
+from dsdm.rows.told.once import compared, known_as, was_compared
 from dsdm.selection.fields import Field, field_of, has_field
 from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, shown_key
 from dsdm.selection.ids.position import looks_like_a_key, may_name_rows
@@ -141,12 +142,18 @@ def _compare_keys(told: Mapping[str, Any], then: list[FileIdentity], source: Sou
             f"it is not there); {_AGAIN[name]}"
         )
         raise ValueError(message)
+    known = known_as("keys", [file.path for file in then])
+    if was_compared(source, known):
+        return  # Proof: all keys that both have were the same.
     constants = of_told(told.get("hive"), len(then))
     there = Corpus.open([file.path for file in then], threads=threads, schema="union", constants=constants)
     keys_there = _keys_of(there, told, set(keys))
-    for key, field in keys.items():
-        if key in keys_there:
-            _compare(told, then, key, (keys_there[key], field), source, threads)
+    both = [key for key in keys if key in keys_there]
+    for key in both:
+        _compare(told, then, key, (keys_there[key], keys[key]), source, threads)
+    # Of ids one column alone was compared, by which nothing is said of other keys.
+    if both and name != "ids" and len(there) == len(source):
+        compared(source, known)
 
 
 def _keys_of(rows: Corpus, told: Mapping[str, Any], names: Collection[str] | None = None) -> dict[str, Field]:

@@ -13,6 +13,7 @@ from dsdm._native import Corpus
 from dsdm.errors import FormatError
 from dsdm.rows.request import Request
 from dsdm.rows.sources import Source, open_source
+from dsdm.rows.told.once import compared, known_as, was_compared
 from dsdm.selection.ids.placed import beside_of, placed_of, placed_scores
 from dsdm.selection.ids.position import Beside, Rows, column_alone, refuse_other_order
 from dsdm.selection.record.provenance import files_of_scores
@@ -43,18 +44,23 @@ def check_placed(source: Source, given: Any, besides: Iterable[Beside], threads:
     found: dict[tuple[tuple[str, ...], int], Beside] = {}
     for beside in besides:
         place = beside.files, beside.start
-        known = found.get(place, beside)
-        found[place] = replace(known, of_values=known.of_values | beside.of_values)
+        first = found.get(place, beside)
+        found[place] = replace(first, of_values=first.of_values | beside.of_values)
     own = tuple(map(os.path.realpath, source.files)) if _is_as_in_files(source) else ()
     rows: Rows | None = None
     for (files, start), beside in found.items():
         # What lies in the files of the rows themselves lies as they do.
         if tuple(map(os.path.realpath, files)) == own and start == 0:
             continue
+        known = known_as("by position", files, start, beside.of_values)
+        of_corpus = known_as("keys", files) if start == 0 else None
+        if was_compared(source, known) or was_compared(source, of_corpus):
+            continue
         rows = rows or _rows(source, given, threads)
         # Of a file that is not there nothing is compared, which is said.
         with contextlib.suppress(FileNotFoundError):
             refuse_other_order(beside, rows, threads)
+            compared(source, known)
 
 
 def _is_as_in_files(source: Source) -> bool:
