@@ -97,7 +97,15 @@ def drawn(shards):
     return chosen
 
 
-MADE = [by_groups, by_tokens, by_id, drawn]
+def of_the_first(shards):
+    """The first scores of more, which are all that the rows have."""
+    np.save("more.npy", np.r_[SCORES, SCORES[:40]])
+    chosen = dsdm.choose(dsdm.open_scores("more.npy").slice(0, N), k=8, ties="random", seed=1)
+    dsdm.materialize(shards, chosen, "out", format="parquet", row_ids="row")
+    return chosen
+
+
+MADE = [by_groups, by_tokens, by_id, drawn, of_the_first]
 
 UNTOLD = {
     "words": "the rule in words, which is for people",

@@ -26,7 +26,7 @@ class Again:
     cut: Cut | None
     """Where they end, as far as scores tell it."""
     of: int | None
-    """How many rows have a score, where that is known."""
+    """How many rows have a score in the files, where that is known: also those behind the first, of which these are."""
     within: str = ""
     """The bounds of the scores in words; nothing where there are none."""
 
@@ -41,11 +41,11 @@ def rows_again(
     first: Any = opened[0]
     scores = prefix(first, selection.get("rows"), ", ".join(map(str, selection["scores"])))
     if by == "gumbel_top_k":
-        return Again(FUNCTIONS[by](scores, **arguments), None, len(scores))
+        return Again(FUNCTIONS[by](scores, **arguments), None, len(first))
     if by == "top_k" and "cut" not in selection:
-        return Again(FUNCTIONS[by](scores, **arguments), None, len(scores))
+        return Again(FUNCTIONS[by](scores, **arguments), None, len(first))
     found = chosen_again(scores, **arguments)
-    return Again(found.indices, found.cut, len(scores), bounds_in_words(found.rule))
+    return Again(found.indices, found.cut, len(first), bounds_in_words(found.rule))
 
 
 def _cut_of_method(selection: Mapping[str, Any], arguments: dict[str, Any], opened: Sequence[Any]) -> Cut | None:
