@@ -17,7 +17,7 @@ export CARGO_TERM_COLOR ?= auto
 PROGRESS := $(PYTHON) tools/progress.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python lint-rust lint-python in-rust in-python wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean compiled-release compiled-demo
+.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python check-docstrings lint-rust lint-python in-rust wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean compiled-release compiled-demo
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -26,16 +26,15 @@ help: ## Show this list.
 demo: $(VENV)/.runs ## Build, then run every selection method on a small corpus made on the spot.
 	$(BIN)/dsdm demo $(DEMO)
 
-# One core compiles while the other builds the extension and runs the tests of Python. Each goes in its own order, and
-# cargo counts its jobs itself.
+# One core compiles while the other builds the extension and runs the tests of Python, of which the first takes its share
+# when all of Rust is done: they are cut in parts, and fuzz, which is the last, works on every core.
+PARTS := 1 2 3 4
 test: $(VENV)/.tools ## Run every check.
-	$(MAKE) --jobs=2 --output-sync=line in-rust in-python
+	$(MAKE) --jobs=2 --output-sync=line in-rust lint-python $(PARTS:%=check-python-%) check-docstrings fuzz
 
+# In this order, and cargo counts its jobs itself.
 in-rust:
 	$(MAKE) --jobs=1 lint-rust check-rust
-
-in-python:
-	$(MAKE) --jobs=1 lint-python check-python fuzz
 
 lint: lint-rust lint-python ## Formats, lints and types.
 
@@ -59,6 +58,13 @@ check-rust: $(VENV)/.tools
 
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest --hypothesis-seed=$(SEED)
+
+# The same in parts, side by side.
+$(PARTS:%=check-python-%): check-python-%: $(VENV)/.checks
+	$(BIN)/python -m pytest --hypothesis-seed=$(SEED) --part=$*/$(words $(PARTS)) tests
+
+check-docstrings: $(VENV)/.checks
+	$(BIN)/python -m pytest --hypothesis-seed=$(SEED) python/dsdm python/dsdm_bench
 
 properties: ## The tests of both on values drawn anew; the first line tells the seed, SEED=12 for the same again.
 	$(MAKE) check-rust check-python SEED=$(if $(filter command line,$(origin SEED)),$(SEED),$(shell date +%s))

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.disk
+
 ROOT = Path(__file__).parents[2]
 ROWS = 40_000
 

@@ -14,6 +14,8 @@ import dsdm
 from dsdm.demo.torch_file import write_tensor
 from dsdm.errors import SourceChangedError
 
+pytestmark = pytest.mark.disk
+
 ROWS = 700_000
 BLOCK = 1 << 20
 VALUES = np.random.default_rng(4).standard_normal(ROWS).astype(np.float32)

@@ -14,6 +14,8 @@ import dsdm
 from dsdm import choose
 from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES
 
+pytestmark = pytest.mark.disk
+
 
 @pytest.mark.parametrize("order", ["best_first", "best_last", "row"])
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import dsdm
 from dsdm.paths.deep import MOST_DEEP
 from dsdm.selections import get_candidate_dataset
 
+pytestmark = pytest.mark.disk
+
 
 def deep(folder, depth, name="a"):
     """Make folders in each other, by their names alone: their path is longer than a path may be."""

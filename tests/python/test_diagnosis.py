@@ -18,6 +18,7 @@ from dsdm.cli import app
 from dsdm.reporting import diagnosis
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.disk
 
 
 def said_by(*command):

@@ -19,6 +19,8 @@ import pytest
 import dsdm
 from dsdm.rows import progress
 
+pytestmark = pytest.mark.disk
+
 ROWS = 8_000
 COMMAND = ("materialize", "c.parquet", "out", "-i", "rows.npy", "--memory-limit", "1", "--num-shards")
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.disk
+
 COMMANDS = ("demo", "fetch", "scores", "indices", "materialize", "verify")
 
 

@@ -19,6 +19,8 @@ from dsdm import errors, open_shards
 from dsdm.dataset import open_dataset
 from tests.corpora.damaged import changed, file_of, parquet_of, put, python, stream_of, table_of
 
+pytestmark = pytest.mark.disk
+
 SLOW_ROWS = 400_000
 
 

@@ -14,6 +14,8 @@ import dsdm
 from dsdm._native import Corpus, FileIdentity, PinnedFile, check_files, verify
 from dsdm.errors import SourceChangedError
 
+pytestmark = pytest.mark.disk
+
 
 @pytest.fixture
 def rows(tmp_path, monkeypatch):

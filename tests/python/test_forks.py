@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+pytestmark = pytest.mark.disk
+
 LIMIT = 64
 FILES = 120
 BEFORE = """

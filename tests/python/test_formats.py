@@ -23,10 +23,11 @@ written = pytest.fixture(words.written, scope="module")
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_bytes_depend_on_neither_threads_nor_memory(source, written, tmp_path, form):
+def test_the_bytes_depend_on_neither_threads_nor_memory(source, written, tmp_path_factory, form):
+    folder = tmp_path_factory.mktemp("again")  # beside the first: dsdm.json tells the way from it to the source
     for threads in (1, 2, 8):
         for memory in (1, "1GB"):
-            out = tmp_path / f"{threads} {memory}"
+            out = folder / f"{threads} {memory}"
             write(source, out, form, threads=threads, memory_limit=memory)
             assert contents(out) == contents(written / form)
 

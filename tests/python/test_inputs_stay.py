@@ -11,6 +11,8 @@ import pytest
 import dsdm
 from dsdm.dataset import open_dataset
 
+pytestmark = pytest.mark.disk
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -11,6 +11,8 @@ import pytest
 import dsdm
 from dsdm.rows import row_numbers
 
+pytestmark = pytest.mark.disk
+
 TABLE = pa.table({"id": range(100)})
 
 

@@ -7,6 +7,8 @@ import pytest
 from dsdm import open_shards
 from tests.corpora.damaged import changed, parquet_of, put, python
 
+pytestmark = pytest.mark.disk
+
 BOMB_ROWS, BOMB_TEXT = 4000, 200_000
 
 

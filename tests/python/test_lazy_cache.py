@@ -14,8 +14,11 @@ import dsdm
 from dsdm.dataset import open_dataset
 from dsdm.hf.corpus_table import CorpusTable
 
-# datasets 5.2 sorts with an option that pyarrow 25 deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")
+pytestmark = [
+    pytest.mark.disk,
+    # datasets 5.2 sorts with an option that pyarrow 25 deprecated.
+    pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning"),
+]
 
 ROWS = 50
 TABLE = pa.table(

@@ -10,6 +10,8 @@ import pytest
 
 import dsdm
 
+pytestmark = pytest.mark.disk
+
 CHILD = """
 import resource, sys
 import numpy as np, pyarrow as pa, pyarrow.dataset

@@ -19,8 +19,8 @@ NUMBERS = st.one_of(
 @given(numbers=st.lists(NUMBERS, min_size=1, max_size=8))
 @example(numbers=[1.318429627239649e-08, 2**200, 2**64, -0.0, 5e-324, 1e16, 1.0, 1e22, 0.1])
 @settings(max_examples=40, deadline=None)
-def test_any_number_comes_back_and_the_output_verifies(tmp_path_factory, numbers):
-    out = tmp_path_factory.mktemp("numbers") / "out"
+def test_any_number_comes_back_and_the_output_verifies(new_in_memory, numbers):
+    out = new_in_memory() / "out"
     told = {"numbers": numbers, "nested": {str(place): number for place, number in enumerate(numbers)}}
     dsdm.materialize(TABLE, [2, 0], out, selection=told, progress=False)
     dsdm.verify(out)

@@ -8,6 +8,8 @@ import pytest
 
 import dsdm
 
+pytestmark = pytest.mark.disk
+
 ROWS = 700
 SOME = [699, 0, 4, 4, 350]
 

@@ -33,6 +33,8 @@ from tests.corpora.rows import (
     texts,
 )
 
+pytestmark = pytest.mark.disk
+
 
 @pytest.mark.parametrize("indices", ["sorted", "repeated"])
 @pytest.mark.parametrize("kind", ["stream", "file", "parquet", "table"])
@@ -132,11 +134,11 @@ def long_source(tmp_path_factory):
 )
 @settings(max_examples=40, deadline=None)
 def test_rows_are_right_for_any_length_threads_memory_and_shards(
-    long_source, tmp_path_factory, io, length, seed, threads, memory, num_shards
+    long_source, new_in_memory, io, length, seed, threads, memory, num_shards
 ):
     folder, table = long_source
     rows = np.random.default_rng(seed).integers(0, LONG, length)
-    out = tmp_path_factory.mktemp("out") / "out"
+    out = new_in_memory() / "out"
     options = {"threads": threads, "memory_limit": memory, "num_shards": num_shards, "io": io}
     if num_shards is not None and num_shards > max(1, length):
         for call in (dsdm.materialize, dsdm.plan) if length else (dsdm.materialize,):

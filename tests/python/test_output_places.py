@@ -7,6 +7,8 @@ import dsdm
 from dsdm.dataset import open_dataset
 from tests.corpora.rows import contents, ids_of, mixed, saved
 
+pytestmark = pytest.mark.disk
+
 
 def test_an_output_that_is_there_is_replaced_only_when_asked(tmp_path):
     table, out = mixed(), tmp_path / "out"

@@ -11,6 +11,8 @@ import pytest
 import dsdm
 from dsdm.checks import FORMATS
 
+pytestmark = pytest.mark.disk
+
 TABLE = pa.table({"input_ids": pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.uint16()))})
 
 

@@ -12,6 +12,8 @@ import pytest
 import dsdm
 from tests.corpora.damaged import put, stream_of
 
+pytestmark = pytest.mark.disk
+
 ROWS, TOKENS = 4000, 64
 
 

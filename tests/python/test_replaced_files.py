@@ -11,6 +11,8 @@ import pytest
 import dsdm
 from dsdm import _native, errors, selections
 
+pytestmark = pytest.mark.disk
+
 ROWS = 1000
 FORMS = ("parquet", "arrow")
 

@@ -32,6 +32,8 @@ from tests.corpora.unfinished import (
     write,
 )
 
+pytestmark = pytest.mark.disk
+
 source = pytest.fixture(unfinished.source, scope="module")
 corpus = pytest.fixture(unfinished.corpus)
 

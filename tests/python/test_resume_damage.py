@@ -14,6 +14,8 @@ from dsdm.checks import FORMATS
 from tests.corpora import unfinished
 from tests.corpora.unfinished import LONG, ROWS, SHARDS, SMALL, contents, leave, staging, write
 
+pytestmark = pytest.mark.disk
+
 source = pytest.fixture(unfinished.source, scope="module")
 corpus = pytest.fixture(unfinished.corpus)
 

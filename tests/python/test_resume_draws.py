@@ -12,6 +12,8 @@ from dsdm import errors
 from tests.corpora import unfinished
 from tests.corpora.unfinished import CHOSEN, LIMIT, ROWS, SHARDS, contents, leave, lines, staging, write
 
+pytestmark = pytest.mark.disk
+
 source = pytest.fixture(unfinished.source, scope="module")
 corpus = pytest.fixture(unfinished.corpus)
 

@@ -15,6 +15,8 @@ from dsdm import errors
 from dsdm.demo.torch_file import write_tensor
 from dsdm.selection.inputs import read_rows
 
+pytestmark = pytest.mark.disk
+
 ROWS = 1000
 WANTED = [5, 3, 999, 0, 3]
 

@@ -10,6 +10,8 @@ import pytest
 import dsdm
 from dsdm import errors
 
+pytestmark = pytest.mark.disk
+
 ROWS = 4000
 
 

@@ -13,6 +13,8 @@ import dsdm
 from dsdm.cli.files import write_untold
 from dsdm.hf.lazy_cache import place_in_cache
 
+pytestmark = pytest.mark.disk
+
 TABLE = pa.table({"a": [1, 2, 3]})
 STAGING = ".out.dsdm-unfinished"
 

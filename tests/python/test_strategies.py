@@ -99,10 +99,10 @@ def sources(folder, kind, names, rng):
     seed=st.integers(0, 99),
 )
 def test_rows_and_bytes_are_the_same_by_every_strategy(
-    tmp_path_factory, monkeypatch, kind, names, some, threads, limit, io, seed
+    new_in_memory, monkeypatch, kind, names, some, threads, limit, io, seed
 ):
     rng = np.random.default_rng(seed)
-    folder = tmp_path_factory.mktemp("strategies")
+    folder = new_in_memory()
     paths, table = sources(folder, kind, names, rng)
     wanted = rng.integers(0, len(table), some)
     expected = table.take(wanted).to_pydict()

@@ -184,10 +184,10 @@ def as_datasets_has_it(kind, feature):
 
 @settings(max_examples=150, deadline=None)
 @given(kind=kinds(), feature=features(), fitting=st.booleans())
-def test_any_type_with_any_features_is_opened_as_datasets_would(tmp_path_factory, kind, feature, fitting):
+def test_any_type_with_any_features_is_opened_as_datasets_would(new_in_memory, kind, feature, fitting):
     if fitting:
         feature = datasets.Features({"x": generate_from_arrow_type(kind)}).to_dict()["x"]
-    folder = tmp_path_factory.mktemp("any")
+    folder = new_in_memory()
     table = stale(kind, feature)
     expected = as_datasets_has_it(kind, feature)
     dsdm.materialize(table, ROWS, folder / "arrow")
