@@ -38,11 +38,12 @@ in-rust:
 
 lint: lint-rust lint-python ## Formats, lints and types.
 
+# With the bindings there is nothing less to look at. Without them the crate is compiled for the targets of fuzz/, and what
+# is left over there is an error (rust/lib.rs).
 lint-rust: $(VENV)/.tools
 	cargo fmt --all --check
-	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
-	cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target
+	cargo clippy --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target -- -D warnings
 
 lint-python: $(VENV)/.checks
 	$(BIN)/ruff check
@@ -51,10 +52,11 @@ lint-python: $(VENV)/.checks
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml dsdm._native
 
 # Additions and assertions are checked in both; the second time the code is as fast as in a release, and what it stands
-# on is not built once more.
+# on is not built once more. All tests are those of the library: one beside it would need the crate built a second time,
+# which takes as long as its tests.
 check-rust: $(VENV)/.tools
-	PROPTEST_RNG_SEED=$(SEED) cargo test --quiet --locked
-	PROPTEST_RNG_SEED=1$(SEED) cargo test --quiet --locked --config profile.dev.opt-level=3
+	PROPTEST_RNG_SEED=$(SEED) cargo test --quiet --locked --lib
+	PROPTEST_RNG_SEED=1$(SEED) cargo test --quiet --locked --lib --config profile.dev.opt-level=3
 
 check-python: $(VENV)/.checks
 	$(BIN)/python -m pytest --hypothesis-seed=$(SEED)

@@ -45,7 +45,7 @@ pub fn write(target: &Path, format: &Format) -> Result<Report, (Error, Option<Re
     let object = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
     let options = Options {
         target: target.to_owned(),
-        format: format.clone(),
+        format: *format,
         token_dtype: None,
         release: Release::NEWEST,
         split_name: "train".to_owned(),

@@ -73,7 +73,7 @@ fn check_verified(folder: &Path) {
 fn said_by(written: &Value, read: &Value, place: &str) {
     match (written, read) {
         (Value::Object(written), Value::Object(read)) => {
-            for (name, value) in written.iter().filter(|(name, _)| place != "" || *name != "crc32") {
+            for (name, value) in written.iter().filter(|(name, _)| !place.is_empty() || *name != "crc32") {
                 let there = read.get(name).unwrap_or_else(|| panic!("{place}.{name} was not said"));
                 said_by(value, there, &format!("{place}.{name}"));
             }

@@ -96,3 +96,10 @@ def test_what_may_go_wrong_in_silence_is_proven(source):
 )
 def test_the_search_finds_what_it_must(code, count):
     assert len(list(unproven(code))) == count
+
+
+def test_what_comments_show_is_text():
+    """`cargo test` runs no examples of comments (`doctest = false`), so none may look as if it were run."""
+    for source in SOURCES:
+        fences = re.findall(r"^\s*//[/!] ```(.*)$", (RUST / source).read_text(), re.MULTILINE)
+        assert fences == ["text", ""] * (len(fences) // 2), source

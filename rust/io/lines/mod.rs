@@ -3,7 +3,7 @@
 //! A [`LineFile`] is opened once and read as often as wanted. [`LineFile::blocks`] gives it from its beginning in
 //! [`LineBlock`]s of whole lines; each [`Line`] knows its number, its row and its first byte:
 //!
-//! ```ignore
+//! ```text
 //! let file = LineFile::open(path)?;
 //! for block in file.blocks(Reading::default())? {
 //!     for line in block?.lines() {
