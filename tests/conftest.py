@@ -99,11 +99,14 @@ def upstream_mini():
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """A folder in which `dsdm demo` was run, with everything that it makes in `demo/`."""
+def demo(new_in_memory):
+    """A folder in which `dsdm demo` was run, with everything that it makes in `demo/`.
+
+    It is beside those of tests: the way from an output to a file is told where both have more above them than the root.
+    """
     from dsdm.demo import run
 
-    folder = tmp_path_factory.mktemp("work")
+    folder = new_in_memory()
     run(folder / "demo", 400)
     return folder
 
