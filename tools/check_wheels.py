@@ -11,7 +11,7 @@ from pathlib import Path
 
 PLATFORMS = ("manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "musllinux_1_2_x86_64", "musllinux_1_2_aarch64")
 PACKAGED = ("dsdm/__init__.py", "dsdm/_native.pyi", "dsdm/py.typed", "dsdm_bench/__init__.py", "dsdm/_native.abi3.so")
-SOURCES = ("Cargo.lock", "pyproject.toml", "rust/lib.rs", "python/dsdm/__init__.py", "tests/conftest.py")
+SOURCES = ("Cargo.lock", "build.rs", "pyproject.toml", "rust/lib.rs", "python/dsdm/__init__.py", "tests/conftest.py")
 SOURCES += ("docs/ARCHITECTURE.md", "LICENSE", "Makefile", "examples/mates.py")
 FOREIGN = (".ci/", ".github/", "target/", ".venv/", "__pycache__/")
 """Parts of paths that belong in no distribution."""
