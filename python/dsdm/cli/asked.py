@@ -82,7 +82,8 @@ def _check_of_files(given: Choosing, ruling: Ruling) -> None:
         drawing["--seed"] = given.seed
     needless = [name for name, value in drawing.items() if value is not None]
     if needless and not given.gumbel:
-        message = f"{' and '.join(needless)} with score files needs --gumbel: taking the best has no chance in it"
+        draws = "--gumbel" if needless != ["--seed"] else "--gumbel, --replace or --ties random"
+        message = f"{' and '.join(needless)} with score files needs {draws}: taking the best has no chance in it"
         raise typer.BadParameter(message)
     if given.smallest and given.gumbel:
         message = "--smallest and --gumbel do not go together: a draw prefers large scores; negate yours"

@@ -164,8 +164,8 @@ class Choice:
         self._counted = counted_by(self.size, of_rule, self.ruling.lengths, lengths, self.given.row_tokens)
         if self._candidates is None:
             return self._drawn_uniformly(row_tokens, lengths)
-        sized = sized_by(self.size, row_tokens, lengths, by_rule=self.ruling.lengths is not None)
         with naming(exclude=self.given.exclude, only=self.ruling.only), warned():
+            sized = sized_by(self.size, row_tokens, lengths, self._most, by_rule=self.ruling.lengths is not None)
             from dsdm import choose
 
             seed = {"seed": self._seed} if self.draws else {}

@@ -105,10 +105,18 @@ def rows_within(
     return most, total
 
 
-def sized_by(size: Size, row_tokens: Callable[[], int], lengths: Lengths | None, *, by_rule: bool) -> dict[str, Any]:
-    """Return the arguments of :func:`dsdm.choose` that say how many rows.
+def sized_by(
+    size: Size, row_tokens: Callable[[], int], lengths: Lengths | None, most: Callable[[], int], *, by_rule: bool
+) -> dict[str, Any]:
+    """Return the arguments of :func:`dsdm.choose` that say how many rows, of as many as `most` can be chosen.
 
     `by_rule` is whether the rule has lengths of its own, beside which none of a column are needed.
+
+    Raises
+    ------
+    ValueError
+        If the tokens are more than those of all rows, where each has as many.
+
     """
     if size.tokens is None:
         given = {"k": size.count, "fraction": size.fraction}
@@ -116,7 +124,11 @@ def sized_by(size: Size, row_tokens: Callable[[], int], lengths: Lengths | None,
     if by_rule:
         return {"tokens": size.tokens}
     if lengths is None or lengths.fixed is not None:
-        return {"k": size.tokens // (row_tokens() if lengths is None else lengths.fixed or row_tokens())}
+        each = row_tokens() if lengths is None else lengths.fixed or row_tokens()
+        k = size.tokens // each
+        if k > (there := most()):
+            raise too_few(size.tokens, there, there * each)
+        return {"k": k}
     return {"tokens": size.tokens, "lengths": lengths.of_rows}
 
 
