@@ -114,7 +114,7 @@ def _of_selection(found: Selection, name: str, data_dir: PathLike | None, thread
     if how.get("by") in KNOWN:
         size = len(found) * _ROW_BYTES
         digest = digest_of_rows(found.indices)
-        written = {"written": len(found), "nbytes": size, "digest": digest}
+        written: dict[str, Any] = {"written": len(found), "nbytes": size, "digest": digest}
         again = choose_again(name, _with_facts(how, found), data_dir, trust=trust, threads=threads, **written)
         if isinstance(again, str):
             unknown["scores"] = again

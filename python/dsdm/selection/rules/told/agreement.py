@@ -313,8 +313,8 @@ def of_inputs(inputs: Mapping[str, Any], of: int, prefix: Any) -> Iterator[str]:
     Where the first rows alone were chosen from, there is a group for each of them, or of all.
     """
     for name, files in files_of_inputs(inputs).items():
-        rows = [file.get("rows") for file in files]
-        if rows and all(type(count) is int for count in rows) and sum(rows) != of and prefix is None:
+        rows = [count for file in files if type(count := file.get("rows")) is int]
+        if rows and len(rows) == len(files) and sum(rows) != of and prefix is None:
             yield f"{name} has files of {sum(rows):,} rows, and there are {of:,}"
 
 
