@@ -363,18 +363,11 @@ def test_nothing_is_filled_up_from_groups_of_which_nothing_is_asked(run, files):
 
 
 def test_a_budget_beyond_all_rows_is_an_error(run, files):
-    total = int(LENGTHS.sum())
-    code, _, said = run("indices", "s.npy", "--tokens", total + 1, "--lengths", "lengths.npy", "-o", "x.npy")
-    assert (code, f"the 600 rows that can be chosen have {total:,}; ask for no more" in said) == (1, True)
-    each = ["--row-tokens", 7, "-o", "x.npy"]
-    code, _, said = run("indices", "s.npy", "--tokens", 7 * 601, *each)
-    assert (code, "--tokens is 4,207, and the 600 rows that can be chosen have 4,200; ask for no more" in said) == (
-        1,
-        True,
-    )
-    assert run("indices", "s.npy", "--tokens", total, "--lengths", "lengths.npy", "-o", "x.npy")[0] == 0
-    assert run("indices", "s.npy", "--tokens", 7 * 600 + 6, "--overwrite", *each)[0] == 0
-    assert len(np.load(files / "x.npy")) == 600
+    for total, by in ((int(LENGTHS.sum()), ["--lengths", "lengths.npy"]), (600 * 7, ["--row-tokens", 7])):
+        code, _, said = run("indices", "s.npy", "--tokens", total + 7, *by, "-o", "x.npy")
+        assert (code, f"the 600 rows that can be chosen have {total:,}; ask for no more" in said) == (1, True)
+        assert run("indices", "s.npy", "--tokens", total, *by, "--overwrite", "-o", "x.npy")[0] == 0
+        assert len(np.load(files / "x.npy")) == 600
 
 
 def test_sizes_of_groups_are_written_as_others(run, files):
