@@ -276,3 +276,46 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "s.parquet").write_text(LINE)
     with pytest.raises(errors.FormatError, match=r"s\.parquet"):
         dsdm.align(tmp_path / "s.parquet", NUMBERS)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_where_no_row_has_a_score_it_is_an_error(tmp_path, run, monkeypatch, count):
+    """One id in common is enough, and none at all is not."""
+    monkeypatch.chdir(tmp_path)
+    ids = [*(f"{number}" for number in range(count)), "x-7", "x-8"]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps({"id": name, "score": 0.5}) + "\n" for name in ids))
+    corpus = pa.table({"id": [f"{number}" for number in range(30)]})
+    pq.write_table(corpus, "c.parquet")
+    arguments = [
+        "materialize",
+        "c.parquet",
+        "out",
+        "--by",
+        "s.jsonl",
+        "--on",
+        "id",
+        "--nan",
+        "omit",
+        "-k",
+        max(count, 1),
+    ]
+    code, _, said = run(*arguments)
+    if count:
+        expected = np.where(np.arange(30) < count, 0.5, np.nan)
+        for values in ("s.jsonl", dict.fromkeys(ids, 0.5)):
+            assert np.array_equal(dsdm.align(values, corpus).scores, expected, equal_nan=True)
+        assert (code, f"scores of {count} of 30 rows" in said) == (0, True)
+        assert dsdm.open_shards("out")[:]["id"] == ids[:count]
+        return
+    why = r"none of these 2 ids is among the 30 of the column \"id\" of the corpus: the first of these is 'x-7' "
+    for values, kind in (("s.jsonl", "large_string"), (dict.fromkeys(ids, 0.5), "large_string")):
+        with pytest.raises(ValueError, match=rf"{why}\({kind}\), and of those '0' \(string\); .* by on=, or write"):
+            dsdm.align(values, corpus)
+    assert (code, "'x-7' (large_string), and of those '0' (string); name" in " ".join(said.split())) == (1, True)
+    assert "by --on, or write the ids of both" in " ".join(said.split())
+    assert not Path("out").exists()
+    with pytest.raises(ValueError, match=r"of these is 7 \(int64\), and of those 8 \(uint8\)"):
+        dsdm.align({7: 0.5}, pa.table({"id": pa.array([8], pa.uint8())}))
+    # Where there are none, none is wrong.
+    assert len(dsdm.align("s.jsonl", corpus[:0])) == 0
+    assert dsdm.align((corpus["id"][:0], np.zeros(0)), corpus).missing == 30

@@ -3,6 +3,7 @@
 import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,9 @@ import pytest
 from pyarrow import feather
 
 import dsdm
+from dsdm import errors
 from dsdm.cli.words import CALL, OPTIONS
+from dsdm.selection.columns import read_groups
 
 N = 60
 SCORES = np.arange(N, dtype=np.float32) % 17
@@ -263,3 +266,29 @@ def test_columns_of_directories_are_named_as_those_of_files(run, shards):
     assert code == 0, said
     wanted = dsdm.choose(SCORES, lengths=columns["k"], tokens=40).indices.tolist()
     assert dsdm.Selection.load(shards / "rows.npy").indices.tolist() == wanted
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_text(tmp_path, run, monkeypatch):
+    """Editors of Windows write U+FEFF first. In any other place it is a character of the text."""
+    monkeypatch.chdir(tmp_path)
+    names = ["b", "a", "\ufeffa", "b"]
+    pq.write_table(pa.table({"n": range(4)}), "c.parquet")
+    np.save("s.npy", np.arange(4.0))
+    chosen = dsdm.choose(np.arange(4.0), groups=names, per_group=1)
+    assert sorted(chosen.indices.tolist()) == sorted({name: row for row, name in enumerate(names)}.values())
+    for mark in ("", "\ufeff"):
+        Path("g.txt").write_text(mark + "\n".join(names) + "\n", encoding="utf-8")
+        assert list(read_groups("g.txt").values) == names
+        code, _, said = run(
+            *("materialize", "c.parquet", "by-groups", "--by", "s.npy", "--groups", "g.txt"),
+            *("--per-group=b=1", "--per-group=a=1", "--per-group=\ufeffa=1", "--overwrite"),
+        )
+        assert code == 0, said
+        assert sorted(dsdm.open_shards("by-groups")[:]["n"]) == sorted(chosen.indices.tolist())
+        assert dsdm.verify("by-groups").selection
+        Path("rows.txt").write_text(mark + "3\n1\n", encoding="utf-8")
+        assert run("materialize", "c.parquet", "by-rows", "--indices", "rows.txt", "--overwrite")[0] == 0
+        assert dsdm.open_shards("by-rows")[:]["n"] == [3, 1]
+    Path("g.txt").write_bytes(b"\xef\xbb\xbfa\nb\n\xff\nc")
+    with pytest.raises(errors.FormatError, match="this is no UTF-8 at byte 7"):
+        read_groups("g.txt")

@@ -115,7 +115,7 @@ def _numbers_of(path: Path) -> "NDArray[np.int64]":
     """Read a text file with a row number in each line."""
     import numpy as np
 
-    lines = path.read_text("utf-8").split()
+    lines = path.read_text("utf-8").removeprefix("\ufeff").split()
     wrong = next((at for at, text in enumerate(lines) if not text.isascii() or not text.isdigit()), None)
     if wrong is not None:
         message = f"{path}: --indices takes a text file of row numbers, and number {wrong + 1} is {lines[wrong]!r:.100}"

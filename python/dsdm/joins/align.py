@@ -106,7 +106,8 @@ def align(
     ------
     ValueError
         For an id that is there twice or is null, among the scores or in the corpus, with its place, which names both
-        files where there are several; for a file that is given twice; for a whole number beyond 2^53 for a score, and
+        files where there are several; where no row has a score, with an id of each side; for a file that is given
+        twice; for a whole number beyond 2^53 for a score, and
         for a line without one.
     TypeError
         For ids of other types, or texts here and numbers there; for scores that are no numbers.

@@ -48,8 +48,8 @@ def read_groups(path: str | os.PathLike[str]) -> Placed:
     before = ends_of(file)
     try:
         if file.suffix.lower() == ".txt":
-            # What ends lines is a line break alone, and the last one begins no line.
-            groups: Any = file.read_text("utf-8").removesuffix("\n").split("\n")
+            # What ends lines is a line break alone, and the last one begins no line. A mark of the encoding is no text.
+            groups: Any = file.read_text("utf-8").removeprefix("\ufeff").removesuffix("\n").split("\n")
         else:
             groups = np.load(file, allow_pickle=False)
     except UnicodeDecodeError as error:

@@ -14,6 +14,7 @@ from dsdm._native import Corpus, FileIdentity
 from dsdm.errors import SourceChangedError
 from dsdm.paths.hive.columns import of_told
 from dsdm.selection.fields import field_of, may_be_nested
+from dsdm.selection.ids.alike import shown_key
 from dsdm.selection.ids.files import found_files, paths_of
 from dsdm.selection.ids.score_file import ScoreFile, identity_of_file
 from dsdm.selection.inputs import HeldScores
@@ -62,7 +63,7 @@ def joined(given: Given, wanted: "pa.ChunkedArray", of_corpus: str) -> tuple[NDA
     Raises
     ------
     ValueError
-        For an id that is null or there twice, on either side.
+        For an id that is null or there twice, on either side; where not one id is on both.
 
     """
     import pyarrow.compute as pc
@@ -72,6 +73,14 @@ def joined(given: Given, wanted: "pa.ChunkedArray", of_corpus: str) -> tuple[NDA
     _refuse_doubles(names, of_corpus, lambda row: f"{row:,}")
     places = pc.index_in(names, value_set=ids)
     found = places.is_valid().to_numpy(zero_copy_only=False)
+    if len(ids) and len(names) and not found.any():
+        here, there = f"{shown_key(names[0])} ({wanted.type})", f"{shown_key(ids[0])} ({given.ids.type})"
+        message = (
+            f"{given.what}: none of these {len(ids):,} ids is among the {len(names):,} of {of_corpus}: the first of "
+            f"these is {there}, and of those {here}; name the columns that have the same ids by on=, or write the ids "
+            "of both in one way"
+        )
+        raise ValueError(message)
     scores = np.full(len(names), np.nan, given.scores.dtype)
     scores[found] = given.scores[places.drop_null().to_numpy()]
     count = int(found.sum())
