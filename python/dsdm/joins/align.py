@@ -12,7 +12,7 @@ from dsdm.joins.lengths import origin_of_column
 from dsdm.rows.sources import hinting, open_source
 from dsdm.selection.fields import field_of, has_field, may_be_nested
 from dsdm.selection.ids.join import Given, column_of_ids, given_by, joined, kind_of
-from dsdm.selection.ids.score_file import BOTH
+from dsdm.selection.ids.named import BOTH
 from dsdm.selection.inputs import ById, HeldScores
 from dsdm.shown import safe_messages
 
@@ -80,15 +80,16 @@ def align(
         the path of a JSON lines file (``.jsonl``, ``.json``, ``.ndjson``, also with ``.gz`` or ``.zst``), a Parquet or
         an Arrow file with a column of ids, named as `on` says, and one of scores; a directory or a glob of such
         files, or a list of these, whose order does not matter. Ids in lines are of the type that those of the corpus
-        have: texts that look like dates stay texts.
+        have: texts that look like dates stay texts. Other columns may hold anything.
     corpus
         Rows as :func:`dsdm.materialize` takes them. Of them, the column of ids is read.
     on
         The column of ids, whole numbers or texts; or a pair, its name in the corpus and its name in the file. In the
-        corpus it may be a field of structs: ``("meta.id", "id")``. A column that is called ``meta.id`` beside such a
-        field is refused, with a name for each.
+        corpus as in the file it may be a field of structs: ``("meta.id", "id")``. A column that is called ``meta.id``
+        beside such a field is refused, with a name for each.
     column
-        The column of scores in the files; needed where these have several besides the ids.
+        The column of scores in the files, or a field of structs (``"meta.q"``); needed where these have several besides
+        the ids. Of JSON lines in which a name is that of a field, all names are looked at before.
     threads
         How many read the corpus; by default all that the process may run on.
     schema, hive
@@ -107,12 +108,11 @@ def align(
     ValueError
         For an id that is there twice or is null, among the scores or in the corpus, with its place, which names both
         files where there are several; where no row has a score, with an id of each side; for a file that is given
-        twice; for a whole number beyond 2^53 for a score, and
-        for a line without one.
+        twice; for a whole number beyond 2^53 for a score, and for a line without one.
     TypeError
         For ids of other types, or texts here and numbers there; for scores that are no numbers.
     FormatError
-        For a file that cannot be read, with the line.
+        For a file that cannot be read, with the line, such as one whose score is no number.
     FileNotFoundError, SchemaError
         For a file or column that is not there.
 

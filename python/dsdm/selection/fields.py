@@ -70,13 +70,25 @@ def field_of(corpus: "Corpus", name: str, asked: str = "column") -> Field:
         If there is no such column, with those that there are; if two are meant, with a name for each.
 
     """
-    found = fields_named(corpus.schema, name)
+    way = way_of(corpus.schema, name, asked)
+    return Field(corpus.select([way[0]]), way)
+
+
+def way_of(schema: "pa.Schema", name: str, asked: str = "column") -> tuple[str, ...]:
+    """Return the names of the column, and of the field in each struct, that a name means.
+
+    Raises
+    ------
+    ValueError
+        As :func:`field_of`.
+
+    """
+    found = fields_named(schema, name)
     if not found:
-        message = f"{asked} is {name!r}, and the rows have {', '.join(map(repr, corpus.schema.names))}"
+        message = f"{asked} is {name!r}, and the rows have {', '.join(map(repr, schema.names))}"
         raise ValueError(message)
     if len(found) > 1:
         ways = " and ".join(" in ".join(map(repr, reversed(way))) for _, way in found)
         message = f"{asked} is {name!r}, which is {ways}; say {' or '.join(text for text, _ in found)}"
         raise ValueError(message)
-    way = found[0][1]
-    return Field(corpus.select([way[0]]), tuple(way))
+    return tuple(found[0][1])
