@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dsdm.cli import options as opt
 from dsdm.cli.asked import check_asked, check_rows, method_of
 from dsdm.cli.by_rule import from_files, parts_of
-from dsdm.cli.files import load_allowed
+from dsdm.cli.files import load_allowed, tied_by
 from dsdm.cli.joined import join, refuse_missing
 from dsdm.cli.notes import too_short, warned
 from dsdm.cli.options.choosing import Choosing
@@ -46,6 +46,7 @@ class Choice:
         self.size = parse_size(*sized, optional=ruling.says_how_many)
         check_asked(self.method, choosing, ruling)
         self._on = joining.on if self.method is None else None
+        self._as_they_lie = joining.by_position
         self._by_position = {BY_POSITION: True} if joining.by_position and self.method is None else {}
         if self.method is None:
             joining.check(reading, "--by", what, choosing.rows)
@@ -178,7 +179,9 @@ class Choice:
         whole = self._candidates if self._whole is None else self._whole
         n = len(whole) if self._shards is None else len(self._shards)
         again = {name: value for name, value in told.items() if name not in ("chosen_by", *INPUTS)}
-        return replace(found, n=n, again=again if "by" in told else None, files=identities(self._files))
+        placed_rows = () if self._as_they_lie else found.placed_rows
+        files = identities(self._files)
+        return replace(found, n=n, again=again if "by" in told else None, files=files, placed_rows=placed_rows)
 
     def _rule(self) -> dict[str, Any]:
         """Return the arguments of :func:`dsdm.choose` but for the size and the seed."""
@@ -208,7 +211,6 @@ class Choice:
         """Draw rows by a method that has no scores."""
         from dsdm import Selection, get_indices, last_seed
         from dsdm.selection.record.repeat import identities
-        from dsdm.selection.rules.origin import corpora_of
 
         method: Any = self.method
         options: dict[str, Any] = {"data_dir": self.given.data_dir, "rows": self._rows, "exclude": self._excluded}
@@ -226,12 +228,11 @@ class Choice:
             self._counted = replace(self._counted, drawn=tokens) if self._counted is not None else None
         with naming(exclude=self.given.exclude):
             rows = draw(k, opt.value_of(self.given.order))
-        n = self._population()
-        n = n if n is not None else int(rows.max(initial=-1)) + 1
+        n = of if (of := self._population()) is not None else int(rows.max(initial=-1)) + 1
         rows.flags.writeable = False
-        told, files, corpora = self.record(len(rows)), identities(self._files), corpora_of(self._excluded)
-        what = f"{method} rows"
-        return Selection(rows, n, {"k": k}, what, seed=self._seed, again=told, files=files, corpora=corpora)
+        told, files = self.record(len(rows)), identities(self._files)
+        ties = tied_by(self._excluded, by_position=self._as_they_lie)
+        return Selection(rows, n, {"k": k}, f"{method} rows", seed=self._seed, again=told, files=files, **ties)
 
     def _population(self) -> int | None:
         """The rows of the corpus, where they are known."""

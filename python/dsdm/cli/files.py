@@ -73,6 +73,20 @@ def load_allowed(path: Path, option: str, shards: "Shards | None" = None) -> "Se
     return load_rows(path, option, mask=True)
 
 
+def tied_by(excluded: "Selection | NDArray[Any] | None", *, by_position: bool) -> dict[str, Any]:
+    """Return what a selection has of the rows that were excluded, by which rows of another corpus are told.
+
+    What was chosen by position is held against nothing where the user says that it lies as the rows do.
+    """
+    from dsdm.selection.ids.placed import placed_of_rows
+    from dsdm.selection.rules.origin import corpora_of
+
+    return {
+        "corpora": corpora_of(excluded),
+        "placed_rows": () if by_position else placed_of_rows(exclude=excluded),
+    }
+
+
 def load_selection(path: Path) -> "Selection | NDArray[Any]":
     """Read the rows of ``--indices``: a selection with the file beside it, or numbers that nothing ties to a corpus.
 

@@ -86,6 +86,8 @@ _LIE = re.compile(
     r"where they lie as the rows do, give (?:numpy\.asarray\(scores\)|dsdm\.open_shards\(file\)\.column\(name\))"
 )
 _SAID = {
+    "where they lie as the rows do, give their numbers alone: selection.indices": "where they lie as the rows do, "
+    "write them by `dsdm indices --by-position`",
     "where both lie alike, give numpy.asarray(groups)": "say --by-position where both lie alike",
     "where both lie alike, give them as an array": "say --by-position where both lie alike",
     "on= takes both names, that of the rows first": "--on ROWS=SCORES names both",

@@ -9,7 +9,7 @@ from dsdm._native import Scores
 from dsdm.errors import FormatError
 from dsdm.selection.ids.expressions import runs_of
 from dsdm.selection.ids.position import Beside
-from dsdm.selection.told import BY_POSITION, KNOWN, ON, tells_of_files
+from dsdm.selection.told import BY_POSITION, KNOWN, ON, ROWS, tells_of_files
 
 _INPUTS = ("groups", "lengths")
 _MOST = 2**63
@@ -63,8 +63,15 @@ def placed_of(told: Mapping[str, Any], rows: int) -> list[Beside]:
     return found
 
 
-def loaded_placed(path: Path, told: Any) -> tuple[Beside, ...]:
-    """Return the files that are told of beside row numbers.
+def placed_of_rows(**given: Any) -> tuple[Beside, ...]:
+    """Return the files by which selections were chosen, by position, that are given as arguments such as `exclude`."""
+    chosen = {name: one for name, one in given.items() if hasattr(one, "by_position")}
+    found = [replace(beside, of_rows=name) for name, one in chosen.items() for beside in one.by_position()]
+    return tuple(dict.fromkeys(found))
+
+
+def loaded_placed(path: Path, name: str, told: Any) -> tuple[Beside, ...]:
+    """Return the files that are told of beside row numbers, in a field of this name.
 
     Raises
     ------
@@ -74,15 +81,25 @@ def loaded_placed(path: Path, told: Any) -> tuple[Beside, ...]:
     """
     if isinstance(told, list) and all(map(_tells, told)):
         return tuple(
-            Beside(tuple(one["files"]), frozenset(one["columns"]), one["what"], one.get("start", 0)) for one in told
+            Beside(
+                tuple(one["files"]),
+                frozenset(one["columns"]),
+                one["what"],
+                one.get("start", 0),
+                one.get("of_rows", ""),
+            )
+            for one in told
         )
-    message = f"{path}: placed is {told!r:.200}, which names no files; save the selection again"
+    message = f"{path}: {name} is {told!r:.200}, which names no files; save the selection again"
     raise FormatError(message)
 
 
 def _tells(one: Any) -> bool:
     """Return whether this is what :meth:`Beside.told` gives."""
-    if not isinstance(one, dict) or one.keys() - {"start"} != {"files", "columns", "what"} or not one["files"]:
+    optional = {"start", "of_rows"}
+    if not isinstance(one, dict) or one.keys() - optional != {"files", "columns", "what"} or not one["files"]:
+        return False
+    if "of_rows" in one and one["of_rows"] not in ROWS:
         return False
     if type(start := one.get("start", 0)) is not int or not 0 <= start < _MOST:
         return False

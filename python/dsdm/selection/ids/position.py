@@ -63,11 +63,14 @@ class Beside:
     """What the values are: scores, groups or lengths."""
     start: int = 0
     """The row of the files that is the first of the rows."""
+    of_rows: str = ""
+    """The argument that has rows which were chosen by them: exclude or only; empty where they choose themselves."""
 
     def told(self) -> dict[str, Any]:
         """Return what JSON has of it."""
         told = {"files": list(self.files), "columns": sorted(self.of_values), "what": self.what}
-        return {**told, "start": self.start} if self.start else told
+        more = {"start": self.start, "of_rows": self.of_rows}
+        return {**told, **{name: value for name, value in more.items() if value}}
 
 
 def refuse_other_order(beside: Beside, rows: Rows, threads: int | None = None) -> None:
@@ -118,7 +121,7 @@ class _Side:
 
     def __init__(self, beside: Beside, threads: int | None) -> None:
         self.files, self._of_values, self._threads = list(beside.files), beside.of_values, threads
-        self.what, self.start = beside.what, beside.start
+        self.what, self.start, self.of_rows = beside.what, beside.start, beside.of_rows
         self.whole: Corpus | None = None
         try:
             self.whole = Corpus.open(self.files, threads=threads, schema="union")
@@ -173,8 +176,7 @@ def _pairs(name: str, side: _Side, rows: Rows) -> Iterator[_Pair]:
         if not looks_like_a_key(name):
             return
         message = (
-            f"{error}; so whether by position {side.what} are those of the rows cannot be found out: "
-            f"{_how(name, side.what)}"
+            f"{error}; so whether by position {side.what} are those of the rows cannot be found out: {_how(name, side)}"
         )
         raise SchemaError(message) from error
     if there is None or found is None or len(there) < side.start + rows.count:
@@ -224,7 +226,7 @@ def _compare(side: _Side, pair: _Pair, blocks: Iterator[NDArray[np.int64]], thre
         message = (
             f"{side.files[0]}: its column {pair.name!r} has {shown_key(of_scores[at])} in row "
             f"{block[at] + side.start:,}, and the rows have {shown_key(of_rows[at])} {there}, so that by position "
-            f"{side.what} would be those of other rows; {_how(pair.name, side.what)}"
+            f"{side.what} would be those of other rows; {_how(pair.name, side)}"
         )
         raise ValueError(message)
 
@@ -255,7 +257,7 @@ def _refuse_renamed_keys(side: _Side, rows: Rows, threads: int | None) -> None:
         rows.count,
         (whole.schema, renamed, there),
         (schema, keys, here),
-        lambda key, name: _how((key, name), side.what),
+        lambda key, name: _how((key, name), side),
         side.what,
         side.start,
     )
@@ -274,12 +276,20 @@ def _is_text(kind: "pa.DataType") -> bool:
 def _of_types(side: _Side, name: str, there: "pa.DataType", here: "pa.DataType") -> ValueError:
     message = (
         f"{side.files[0]}: its column {name!r} is {there}, and that of the rows {here}, so that whether by position "
-        f"{side.what} are those of the rows cannot be compared; write both as one type: {_how(name, side.what)}"
+        f"{side.what} are those of the rows cannot be compared; write both as one type: {_how(name, side)}"
     )
     return ValueError(message)
 
 
-def _how(name: str | tuple[str, str], what: str) -> str:
+def _how(name: str | tuple[str, str], side: _Side) -> str:
+    what = side.what
+    if side.of_rows:
+        # Those who give a selection need not have its scores at hand.
+        join = f" with scores joined by dsdm.align(scores, corpus, on={name!r})" if what == "scores" else ""
+        return (
+            f"the rows of {side.of_rows}= were chosen by them: choose these again{join}, or where they lie as the rows "
+            "do, give their numbers alone: selection.indices"
+        )
     if what == "scores":
         return (
             f"join them by dsdm.align(scores, corpus, on={name!r}), or where they lie as the rows do, give "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import _native, checks
-from dsdm.selection.ids.placed import placed_of_choice
+from dsdm.selection.ids.placed import placed_of_choice, placed_of_rows
 from dsdm.selection.inputs import ById, HeldScores, engine_scores, rows_of
 from dsdm.selection.rules.again import told_again
 from dsdm.selection.rules.candidates import excluded_of
@@ -260,6 +260,7 @@ def _selection(
         again=None if again is None or by_arrays else {**again, **rule.rows_from},
         inputs=inputs,
         placed=placed_of_choice(rule.scores, inputs, ranking.n),
+        placed_rows=placed_of_rows(exclude=rule.exclude, only=rule.only),
         corpora=corpora_of(*(getattr(rule, name) for name in ROWS)),
     )
 

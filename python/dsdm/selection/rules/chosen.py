@@ -82,12 +82,13 @@ class Selection:
     corpora: Sequence[Mapping[str, Any]] = ()
     placed: tuple[Beside, ...] | None = None
     """The files that those which are combined here were chosen by, by position."""
+    placed_rows: tuple[Beside, ...] = ()
+    """The files by which, by position, rows were chosen that were excluded, or that alone could be chosen."""
 
     def by_position(self) -> list[Beside]:
         """Return the files of scores, groups and lengths that are taken by position: those with a column of ids."""
-        if self.placed is not None:
-            return list(self.placed)
-        return placed_of({**self._files(), "chosen_by": {}}, self.n)
+        own = placed_of({**self._files(), "chosen_by": {}}, self.n) if self.placed is None else self.placed
+        return list(dict.fromkeys([*own, *self.placed_rows]))
 
     def union(self, *others: "Selection") -> "Selection":
         """Return these rows, and behind them those of others that were not there before.
@@ -207,8 +208,8 @@ class Selection:
         if self.per_group is not None:
             told["per_group"] = [[name, count] for name, count in self.per_group.items()]
             told["short"] = saved.short(self.short)
-        if self.placed is not None:
-            told["placed"] = [one.told() for one in self.placed]
+        for name, placed in (("placed", self.placed), ("placed_rows", self.placed_rows or None)):
+            told |= {} if placed is None else {name: [one.told() for one in placed]}
         saved.write(path, self.indices, told, self._files(), overwrite=checks.check_flag("overwrite", overwrite))
 
     def report(self, **options: Any) -> Any:
@@ -276,7 +277,8 @@ class Selection:
             bounds=bounds_of(beside, told["bounds"]),
             inputs=inputs,
             corpora=checked_corpora(beside, told["corpora"]),
-            placed=loaded_placed(beside, told["placed"]) if "placed" in told else None,
+            placed=loaded_placed(beside, "placed", told["placed"]) if "placed" in told else None,
+            placed_rows=loaded_placed(beside, "placed_rows", told.get("placed_rows", [])),
         )
         refuse_disagreement(beside, found)
         return found

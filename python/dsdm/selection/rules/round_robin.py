@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from dsdm import _native, checks
 from dsdm.checks import Nan
+from dsdm.selection.ids.placed import placed_of_rows, placed_scores
 from dsdm.selection.indices import top_k
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.rules.candidates import excluded_of
@@ -90,6 +91,8 @@ def round_robin(
         what=f"round robin of {len(scores):,} score vectors",
         largest=largest,
         files=[file for vector in scores if isinstance(vector, _native.Scores) for file in vector.identities()],
+        placed=tuple(dict.fromkeys(beside for vector in scores for beside in placed_scores(vector))),
+        placed_rows=placed_of_rows(exclude=exclude),
         corpora=[*filter(None, (corpus_of("ids", vector) for vector in scores)), *corpora_of(exclude)],
     )
 

@@ -43,6 +43,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
 """The fields of the JSON file, and the types of their values."""
 _MOST = {"seed": math.inf}
 """What numbers are below that may be larger than others."""
+_PLACED = {"placed", "placed_rows"}
+"""The fields of files that are taken by position."""
 _KINDS_OF_FILES: dict[str, type] = {
     "score_files": list,
     "arguments": dict,
@@ -75,8 +77,8 @@ def write(
     fields["files"] = beside(Told(files, []), str(places[0]))
     if "corpora" in fields:
         fields["corpora"] = [_moved(one, places[0], beside) for one in fields["corpora"]]
-    if "placed" in told:
-        fields["placed"] = _with_paths(told["placed"], lambda told: beside(told, str(places[0])))
+    for name in _PLACED & fields.keys():
+        fields[name] = _with_paths(told[name], lambda told: beside(told, str(places[0])))
     text = json.dumps(fields, indent=1, allow_nan=False)
     replaced(places[1], lambda file: file.write(text.encode()))
     replaced(places[0], lambda file: np.save(file, rows))
@@ -115,8 +117,8 @@ def read(path: PathLike) -> tuple[NDArray[np.int64], dict[str, Any], Path]:
         raise FormatError(message)
     fields["files"] = at_hand(Told(fields["files"], []), str(place))
     fields["corpora"] = [_moved(one, place, at_hand) for one in corpora_of_told(told, fields.get("corpora", []))]
-    if "placed" in fields:
-        fields["placed"] = _with_paths(fields["placed"], lambda told: at_hand(told, str(place)))
+    for name in _PLACED & fields.keys():
+        fields[name] = _with_paths(fields[name], lambda told: at_hand(told, str(place)))
     return rows, fields, told
 
 
