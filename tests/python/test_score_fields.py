@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -148,3 +149,31 @@ def test_one_field_beside_the_ids_needs_no_name(tmp_path):
     assert dsdm.align(tmp_path / "s.jsonl", CORPUS, on=("id", "m.id")).scores.tolist() == [0.5, 5]
     (tmp_path / "t.jsonl").write_text(LINES)
     assert dsdm.align(tmp_path / "t.jsonl", CORPUS, column="score").scores.tolist() == [1, 0.5]
+
+
+@pytest.mark.parametrize("by", ["v.npy", "s.jsonl"])
+def test_scores_beside_some_without_ids_are_joined_in_python(tmp_path, run, monkeypatch, by):
+    """What the message says to write gives the right rows and scores."""
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"id": IDS, "n": range(ROWS)}), "c.parquet")
+    by_id = dict(zip(IDS, np.random.default_rng(0).permutation(ROWS).tolist(), strict=True))
+    written_lines(pa.table({"id": sorted(by_id), "s": [by_id[name] for name in sorted(by_id)]}), tmp_path / "s.jsonl")
+    by_row = np.arange(ROWS, dtype=np.float64) * 11 % ROWS
+    np.save("v.npy", by_row)
+    added = "s.jsonl" if by == "v.npy" else "v.npy"
+    vectors = {"s.jsonl": np.array([by_id[name] for name in IDS], np.float64), "v.npy": by_row}
+    for join in ([], ["--on", "id"]):
+        code, _, said = run(
+            *("materialize", "c.parquet", "out", "--by", by, "--scores", added, "--column", "s", "-k", 5, *join)
+        )
+        said = " ".join(said.split())
+        assert code == 1
+        assert "--on joins the files of --by and of --scores alike, and v.npy has no ids" in said
+        call = re.search(r"in Python (dsdm\.materialize\(.*\))$", said)
+        assert call is not None, said
+        eval(call[1], {"dsdm": dsdm, "corpus": "c.parquet", "k": 5})  # noqa: S307 - that it works is what is tested
+        found = dsdm.open_shards("out")[:]
+        rows = sorted(range(ROWS), key=lambda row: (-vectors[by][row], row))[:5]
+        assert found["n"] == rows
+        assert found["scores"] == vectors[added][rows].tolist()
+        shutil.rmtree("out")

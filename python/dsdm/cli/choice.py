@@ -92,9 +92,9 @@ class Choice:
         """The files that were read by a selection."""
         return [*self.named, *self._paths, *self._ids]
 
-    def open(self, shards: "Shards | None" = None) -> None:
+    def open(self, shards: "Shards | None" = None, left: Mapping[str, Any] | None = None) -> None:
         """Open the scores and compare them with the rows of the shards: all that can be wrong before it takes time."""
-        self._shards = shards
+        self._shards, self.left = shards, left
         corpus_rows = None if shards is None else len(shards)
         if shards is not None and self._on is not None:
             self._join(shards, self._on)

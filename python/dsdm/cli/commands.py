@@ -14,7 +14,7 @@ from dsdm.cli.choice import Choice
 from dsdm.cli.facts.machine import doctor
 from dsdm.cli.facts.verifying import verify
 from dsdm.cli.files import check_place, rows_of, write_untold
-from dsdm.cli.joined import opened_shards, scores_to_add
+from dsdm.cli.joined import opened_shards, scores_to_add, telling_of_both
 from dsdm.cli.notes import noted
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
@@ -266,21 +266,21 @@ def materialize(
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
     shards = opened_shards(source, **found)
     lengths = None if column is None else Lengths(shards, column)
-    if choice is not None:
-        choice.left = how_unfinished_chose(out) if writing.resume else None
-        choice.open(shards)
-        refuse_inputs(out, choice.read)
-    before = [] if choice is None else choice.opened
-    arguments = writing.arguments(scores_to_add(scores_from, before, reading, joining, shards, choosing.threads))
-    check_before(shards, out, to_write=not writing.dry_run, threads=choosing.threads, **arguments)
-    if choice is not None:
-        with noted(), saying_what_is_kept(out, "rows were being chosen, and nothing is kept"):
-            rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
-    else:
-        rows = rows_of(Path(str(indices_file)), len(shards), source)
-    arguments |= {**found, "threads": choosing.threads}
-    more = {} if choice is None else choice.more(rows)
-    _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, more=more)
+    with telling_of_both([] if choice is None else choice.sources, scores_from):
+        if choice is not None:
+            choice.open(shards, how_unfinished_chose(out) if writing.resume else None)
+            refuse_inputs(out, choice.read)
+        before, threads = [] if choice is None else choice.opened, choosing.threads
+        arguments = writing.arguments(scores_to_add(scores_from, before, reading, joining, shards, threads))
+        check_before(shards, out, to_write=not writing.dry_run, threads=threads, **arguments)
+        if choice is not None:
+            with noted(), saying_what_is_kept(out, "rows were being chosen, and nothing is kept"):
+                rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
+        else:
+            rows = rows_of(Path(str(indices_file)), len(shards), source)
+        arguments |= {**found, "threads": threads}
+        more = {} if choice is None else choice.more(rows)
+        _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, more=more)
 
 
 def _refuse_both(indices_file: Path | None, by: list[str] | None) -> None:

@@ -1,5 +1,8 @@
 """Scores that are joined to the rows of shards by a column of ids, or taken by position."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsdm.cli.options.joining import Joining
@@ -39,6 +42,28 @@ def refuse_missing(files: list[str], on: str, found: "Aligned") -> None:
             "--nan omit leaves them out"
         )
         raise ValueError(message)
+
+
+@contextmanager
+def telling_of_both(by: list[str], scores: list[str]) -> Iterator[None]:
+    """Have an error of a join say how it is done where --on, which is for --by and --scores alike, cannot do it."""
+    from dsdm.selection.ids.score_file import may_have_ids
+
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        without = [file for file in (*by, *scores) if Path(file).is_file() and not may_have_ids(Path(file))]
+        is_of_join = "join them by dsdm.align(" in text or "Arrow file is needed" in text
+        if type(error) is not ValueError or not (by and scores and without and is_of_join):
+            raise
+        first = f"dsdm.open_scores({by[0]!r})" if by[0] in without else f"dsdm.align({by[0]!r}, corpus)"
+        added = f"dsdm.open_scores({scores[0]!r})" if scores[0] in without else f"dsdm.align({scores[0]!r}, corpus)"
+        message = (
+            f"{text}; --on joins the files of --by and of --scores alike, and {without[0]} has no ids: for both, write "
+            f"in Python dsdm.materialize(corpus, dsdm.choose({first}, k=k), 'out', scores={added})"
+        )
+        raise ValueError(message) from error
 
 
 def opened_shards(source: list[str], **found: Any) -> "Shards":

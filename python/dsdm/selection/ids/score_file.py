@@ -91,6 +91,15 @@ def identity_of_file(path: Path) -> FileIdentity:
     return FileIdentity(**identities_of(Corpus.open([path]))[0])
 
 
+def may_have_ids(path: Path) -> bool:
+    """Return whether a file is named as those are that scores are joined from.
+
+    >>> may_have_ids(Path("s.jsonl.gz")), may_have_ids(Path("s.parquet")), may_have_ids(Path("s.npy"))
+    (True, True, False)
+    """
+    return _are_lines(path) or is_table(path)
+
+
 def _check_there(path: Path) -> None:
     if not os.path.lexists(path):
         raise FileNotFoundError(errno.ENOENT, "there is no such file of scores", str(path))
