@@ -233,7 +233,7 @@ def open_shards(
         The order of the files of a directory or glob. They are read by the text of their paths, as datasets and pyarrow
         have it, and directories named exactly ``0`` to ``m - 1`` by their numbers. Where files are numbered and that
         order is not the natural one (2 before 10), nothing is guessed: it is an error until ``"name"`` or ``"natural"``
-        says which is meant. A list of files is taken as given.
+        says which is meant. A list of files is taken as given: of one that is in it twice, the rows are there twice.
     partial
         Whether shards that their names tell of (``-00001-of-00003``, directories ``0`` to ``m - 1``) may be missing, in
         a directory or glob.

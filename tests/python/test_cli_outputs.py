@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -159,3 +160,23 @@ def test_a_directory_may_have_the_name_of_a_hyphen(run, tmp_path):
     code, _, errors = run("materialize", "c.parquet", "./-", "--by", "s.npy", "-k", 3)
     assert code == 0, errors
     assert dsdm.verify(tmp_path / "-").selection
+
+
+def test_a_shard_that_is_given_twice_is_said_to_be(tmp_path, run, monkeypatch):
+    """Its rows are there twice, in the order in which it is named; a link is another name of it."""
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"n": [0, 1, 2]}), "a.parquet")
+    pq.write_table(pa.table({"n": [3, 4]}), "b.parquet")
+    Path("link.parquet").symlink_to("a.parquet")
+    np.save("rows.npy", np.arange(8))
+    for again in ("a.parquet", "link.parquet"):
+        code, _, said = run(
+            "materialize", "a.parquet", "b.parquet", again, "out", "--indices", "rows.npy", "--overwrite"
+        )
+        assert (code, dsdm.open_shards("out")[:]["n"]) == (0, [0, 1, 2, 3, 4, 0, 1, 2])
+        assert "a.parquet: it is 2 times among the shards, and so are its rows; name each once" in " ".join(
+            said.split()
+        )
+    np.save("rows.npy", np.arange(5))
+    code, _, said = run("materialize", "a.parquet", "b.parquet", "out", "--indices", "rows.npy", "--overwrite")
+    assert (code, "among the shards" in said) == (0, False)

@@ -1,5 +1,7 @@
 """Scores that are joined to the rows of shards by a column of ids, or taken by position."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
+from dsdm.cli.saying import say
 
 if TYPE_CHECKING:
     from dsdm import Aligned
@@ -67,10 +70,21 @@ def telling_of_both(by: list[str], scores: list[str]) -> Iterator[None]:
 
 
 def opened_shards(source: list[str], **found: Any) -> "Shards":
-    """Open the shards that were named, as one corpus."""
+    """Open the shards that were named, as one corpus; of a file that is among them twice, say so."""
     import dsdm
 
-    return dsdm.open_shards(source[0] if len(source) == 1 else source, **found)
+    shards = dsdm.open_shards(source[0] if len(source) == 1 else source, **found)
+    places = Counter(map(os.path.realpath, shards.files))
+    twice = [file for file in dict.fromkeys(shards.files) if places[os.path.realpath(file)] > 1]
+    if twice:
+        times = places[os.path.realpath(twice[0])]
+        more = f", and {len(twice) - 1:,} more files more than once" if twice[1:] else ""
+        say(
+            f"dsdm: {twice[0]}: it is {times:,} times among the shards{more}, and so are its rows; name each once: "
+            "--repeat takes chosen rows more than once",
+            err=True,
+        )
+    return shards
 
 
 def scores_to_add(
