@@ -1,7 +1,6 @@
 """Scores that are joined to the rows of shards by a column of ids, or taken by position."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,14 +73,18 @@ def opened_shards(source: list[str], **found: Any) -> "Shards":
     import dsdm
 
     shards = dsdm.open_shards(source[0] if len(source) == 1 else source, **found)
-    places = Counter(map(os.path.realpath, shards.files))
-    twice = [file for file in dict.fromkeys(shards.files) if places[os.path.realpath(file)] > 1]
+    # By the names that links have as well.
+    named: dict[str, list[str]] = {}
+    for file in shards.files:
+        named.setdefault(os.path.realpath(file), []).append(file)
+    twice = [files for files in named.values() if files[1:]]
     if twice:
-        times = places[os.path.realpath(twice[0])]
-        more = f", and {len(twice) - 1:,} more files more than once" if twice[1:] else ""
+        first, *others = twice[0]
+        also = next((f" (also as {file})" for file in others if file != first), "")
+        more = f", as are {len(twice) - 1:,} more files more than once" if twice[1:] else ""
         say(
-            f"dsdm: {twice[0]}: it is {times:,} times among the shards{more}, and so are its rows; name each once: "
-            "--repeat takes chosen rows more than once",
+            f"dsdm: {first}: it is {len(twice[0]):,} times among the shards{also}{more}, and so are its rows; name "
+            "each once (--repeat takes chosen rows more than once)",
             err=True,
         )
     return shards
