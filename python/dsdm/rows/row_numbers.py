@@ -94,9 +94,32 @@ def row_numbers(indices: Any, rows: int | None = None) -> NDArray[np.int64]:
 def _selected(selection: Selection, rows: int | None) -> NDArray[np.int64]:
     """Return the row numbers of a selection, which must be from so many rows."""
     if rows is not None and not selection.is_of(rows):
-        message = f"the selection is from {selection.n:,} rows, and there are {rows:,}: it is of another corpus"
+        message = _of_slice(selection, rows) or (
+            f"the selection is from {selection.n:,} rows, and there are {rows:,}: it is of another corpus, or was "
+            "chosen of a part of its scores; choose of the scores of all rows"
+        )
         raise ValueError(message)
     return selection.indices
+
+
+def _of_slice(selection: Selection, rows: int) -> str | None:
+    """Return what to say of a selection that was chosen of a slice of the scores of so many rows; None of others."""
+    sizes = {file.path: file.rows for file in selection.files}
+    own = [one for one in selection.by_position() if one.what == "scores" and not one.of_rows]
+    if not own or not selection.n:
+        return None
+    start = own[0].start
+    for one in own:
+        held = [sizes.get(path) for path in one.files]
+        total = sum(size for size in held if size is not None)
+        if None in held or total != rows or one.start != start or start + selection.n > total:
+            return None
+    end = start + selection.n
+    return (
+        f"the selection was chosen of a slice of scores, rows {start:,} to {end - 1:,} of {rows:,}, and its row "
+        "numbers count from the first of these; choose of all scores, of which these alone may be chosen: "
+        f"dsdm.choose(scores, ..., only=range({start}, {end}))"
+    )
 
 
 def _numbers_of(indices: range) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """A command: its help, with options in the groups that they belong to, and options that are given once."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -22,7 +23,7 @@ class Grouped(TyperCommand):
             times = Counter(id(parameter) for parameter in order)
             for parameter in order:
                 if times[id(parameter)] > 1 and _is_of_one_value(parameter):
-                    raise typer.BadParameter(_twice(parameter.opts), ctx=ctx)
+                    raise typer.BadParameter(_twice(parameter.opts, args), ctx=ctx)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -46,11 +47,21 @@ def _is_of_one_value(parameter: Any) -> bool:
     return parameter.param_type_name == "option" and not (parameter.multiple or is_switch or parameter.count)
 
 
-def _twice(names: list[str]) -> str:
+def _twice(names: list[str], args: list[str]) -> str:
     message = f"{' / '.join(names)} is given more than once; give it once"
     if {"--exclude", "--only"}.intersection(names):
-        message += (
-            ", with all of the rows in one file: "
-            'dsdm.Selection.load("a.npy").union(dsdm.Selection.load("b.npy")).save("both.npy")'
-        )
+        first, *others = (_read(value) for value in _values(names, args))
+        message += f', with all of the rows in one file: {first}.union({", ".join(others)}).save("all.npy")'
     return message
+
+
+def _values(names: list[str], args: list[str]) -> list[str]:
+    """Return what an option was given as, each time: behind it or behind the equals sign."""
+    behind = {at: args[at + 1] for at, arg in enumerate(args[:-1]) if arg in names}
+    joined = {at: arg.partition("=")[2] for at, arg in enumerate(args) if arg.partition("=")[0] in names and "=" in arg}
+    return [value for _, value in sorted((behind | joined).items())]
+
+
+def _read(value: str) -> str:
+    """Return the call that reads the rows of a file, or those that an output was written from."""
+    return f"dsdm.{'written_rows' if Path(value).is_dir() else 'Selection.load'}({value!r})"
