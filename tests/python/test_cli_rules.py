@@ -363,10 +363,11 @@ def test_nothing_is_filled_up_from_groups_of_which_nothing_is_asked(run, files):
 
 
 def test_a_budget_beyond_all_rows_is_an_error(run, files):
-    for total, by in ((int(LENGTHS.sum()), ["--lengths", "lengths.npy"]), (600 * 7, ["--row-tokens", 7])):
-        code, _, said = run("indices", "s.npy", "--tokens", total + 7, *by, "-o", "x.npy")
+    for total, by in ((int(LENGTHS.sum()), ("--lengths", "lengths.npy")), (600 * 7, ("--row-tokens", 7))):
+        options = [*by, "--overwrite", "-o", "x.npy"]
+        code, _, said = run("indices", "s.npy", "--tokens", total + 7, *options)
         assert (code, f"the 600 rows that can be chosen have {total:,}; ask for no more" in said) == (1, True)
-        assert run("indices", "s.npy", "--tokens", total, *by, "--overwrite", "-o", "x.npy")[0] == 0
+        assert run("indices", "s.npy", "--tokens", total, *options)[0] == 0
         assert len(np.load(files / "x.npy")) == 600
 
 
