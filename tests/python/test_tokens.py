@@ -111,6 +111,22 @@ def test_omitted_rows_do_not_count_and_too_many_tokens_are_refused(run, tmp_path
     assert sorted(lengths_written(tmp_path / "o")[1]) == list(range(1, ROWS, 2))
 
 
+@pytest.mark.parametrize("lacks", ["a value", "the column"])
+def test_a_null_among_lists_of_fixed_length_has_no_tokens(run, tmp_path, lacks):
+    full = pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.int32(), 2))
+    pq.write_table(pa.table({"id": [0, 1, 2], "input_ids": full}), tmp_path / "a.parquet")
+    more = {"input_ids": pa.array([None], full.type)} if lacks == "a value" else {}
+    pq.write_table(pa.table({"id": [3], **more}), tmp_path / "b.parquet")
+    for place, wanted in ((0, 0), (3, 1)):
+        scores = np.ones(4)
+        scores[3] = 2 - place
+        np.save(tmp_path / "s.npy", scores)
+        files = ["a.parquet", "b.parquet", f"o{place}", "--schema", "union", "--by", "s.npy", "--tokens", 4]
+        code, _, said = run("materialize", *files)
+        assert (code, "row 3: the column 'input_ids' is null, which has no length" in said) == (1 - wanted, not wanted)
+        assert (tmp_path / f"o{place}").exists() == bool(wanted)
+
+
 def test_a_type_of_fixed_length_and_a_number_given_are_taken_for_all(run, tmp_path, lengths):
     pq.write_table(
         pa.table({"input_ids": pa.array([[1, 2, 3]] * ROWS, pa.list_(pa.int32(), 3))}), tmp_path / "f.parquet"

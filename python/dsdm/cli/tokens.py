@@ -58,7 +58,20 @@ class Lengths:
             raise ValueError(message)
         self.of_rows = shards.lengths(column)
         self.fixed = self.of_rows.fixed
-        """That of every row, if the type says so."""
+        """That of every row which is not null, if the type says so."""
+
+    def known(self, rows: "Selection") -> "Selection":
+        """Return rows whose tokens are known: that all have as many, a type says of those alone that are not null.
+
+        Raises
+        ------
+        ValueError
+            For a row that is null.
+
+        """
+        if self.fixed is not None:
+            self.of_rows[rows.indices]
+        return rows
 
 
 def too_few(tokens: int, rows: int, there: int) -> ValueError:
