@@ -92,18 +92,18 @@ impl CorpusPart for LengthsPart {
 
 /// The lengths of some rows of a column.
 fn batch_of(schema: &SchemaRef, column: &ArrayRef, fields: &[String], rows: &[u32]) -> Result<RecordBatch> {
-    let (values, outer) = within(column, fields)?;
+    let (values, outer) = within(column, fields);
     let nulls = NullBuffer::union(outer.as_ref(), values.logical_nulls().as_ref());
     let lengths = Arc::new(lengths(values.as_ref(), nulls.as_ref(), rows)?);
     RecordBatch::try_new(schema.clone(), vec![lengths]).map_err(impossible)
 }
 
 /// The field of structs that names lead to, and where a struct on the way is null.
-fn within(column: &ArrayRef, fields: &[String]) -> Result<(ArrayRef, Option<NullBuffer>)> {
+fn within(column: &ArrayRef, fields: &[String]) -> (ArrayRef, Option<NullBuffer>) {
     let (mut values, mut nulls) = (column.clone(), None);
     for name in fields {
         // Of a column that is null in all rows, so are the fields.
-        let Some(structs) = values.as_struct_opt() else { return Ok((values, nulls)) }; // Proof: see above.
+        let Some(structs) = values.as_struct_opt() else { return (values, nulls) }; // Proof: see above.
         nulls = NullBuffer::union(nulls.as_ref(), structs.nulls());
         // Of a field that other files alone have, all values are null.
         values = match structs.column_by_name(name) {
@@ -111,7 +111,7 @@ fn within(column: &ArrayRef, fields: &[String]) -> Result<(ArrayRef, Option<Null
             None => Arc::new(NullArray::new(structs.len())),
         };
     }
-    Ok((values, nulls))
+    (values, nulls)
 }
 
 /// The lengths of some rows of an array: null where these are null.

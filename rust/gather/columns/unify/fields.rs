@@ -77,7 +77,8 @@ fn fill_structs(fields: &mut [Field]) {
     if structs.len() < 2 || !structs.iter().all(|(_, own)| names_differ(own)) {
         return; // Proof: nothing is missing, or it is not known what.
     }
-    let (mut names, mut by_name): (Vec<&str>, HashMap<&str, Vec<(usize, &Field)>>) = Default::default();
+    let mut names: Vec<&str> = Vec::new();
+    let mut by_name: HashMap<&str, Vec<(usize, &Field)>> = HashMap::new();
     for (at, own) in &structs {
         for field in own {
             let there = by_name.entry(field.name()).or_default();
