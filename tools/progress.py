@@ -49,6 +49,10 @@ class Said:
                     self._crates = self._count_crates()
                 self._begun += 1
                 self._latest = words[1]
+            elif "--crate-name" in words[:-1]:
+                # A crate with a script of its own was begun long before it is compiled itself.
+                name = words[words.index("--crate-name") + 1]
+                self._latest = self._latest if name == "build_script_build" else name
             if not words or words[0] not in OF_NO_USE:
                 self.kept.append(line)
 

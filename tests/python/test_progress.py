@@ -47,6 +47,10 @@ def test_crates_are_counted_when_cargo_tells_of_them(tool):
     assert said.progress(20) == "compiling: 20 s"
     said.take(CARGO.splitlines(keepends=True))
     assert said.progress(80) == "compiling: 3 of 7 crates begun, three the latest, 1 min 20 s"
+    said.take(["     Running `CARGO=x rustc --crate-name build_script_build build.rs`\n"])
+    assert ", three the latest, " in said.progress(80)
+    said.take(["     Running `CARGO=x rustc --crate-name one --edition=2024`\n"])
+    assert ", one the latest, " in said.progress(80)
     said = tool["Said"]("compiling", lambda: None)
     said.take(line.replace("Compiling", "\x1b[1m\x1b[92mCompiling\x1b[0m") for line in CARGO.splitlines(keepends=True))
     assert said.progress(80) == "compiling: 3 crates begun, three the latest, 1 min 20 s"
