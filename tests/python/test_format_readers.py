@@ -136,8 +136,8 @@ def test_unknown_fields_are_taken_by_both_and_other_versions_by_neither(subset, 
 
 
 @pytest.mark.parametrize("case", ["tokens", "ragged"])
-def test_tokens_json_is_compared_by_its_checksum_alone(here, memory_path, case):
-    """What the schema refuses of it, nobody else does: tokens-json.md says so."""
+def test_tokens_json_is_compared_by_its_checksum_and_its_dtype(here, memory_path, case):
+    """What else the schema refuses of it, nobody else does: tokens-json.md says so."""
     out = memory_path / "out"
     shutil.copytree(here / "whole" / case / "out", out)
     manifest = json.loads((out / "dsdm.json").read_text())
@@ -153,7 +153,11 @@ def test_tokens_json_is_compared_by_its_checksum_alone(here, memory_path, case):
             dsdm.verify(out)
         told = [{"name": "tokens.json", "bytes": len(text), "crc32": crc32(text)}]
         (out / "dsdm.json").write_text(sealed({**manifest, "files": told}))
-        assert dsdm.verify(out).format == "tokens"
+        if field == "dtype":
+            with pytest.raises(errors.FormatError, match=r"dtype is \[5\], and by dsdm\.json"):
+                dsdm.verify(out)
+        else:
+            assert dsdm.verify(out).format == "tokens"
 
 
 # --- what a run makes of a plan and a journal ---
