@@ -12,8 +12,9 @@ from dsdm_bench import select as bench
 from dsdm_bench.harness import contest, machine, page_cache
 from dsdm_bench.harness.contest import Contestant, alternate
 from dsdm_bench.harness.errors import ChildError, WrongAnswerError
+from dsdm_bench.harness.processes.memory import peak
 from dsdm_bench.harness.results import Measured
-from dsdm_bench.select import memory, oracle, peers
+from dsdm_bench.select import oracle, peers
 from dsdm_bench.select.answers import Promise, check
 from dsdm_bench.select.jobs import billion
 from dsdm_bench.select.jobs.adverse import VECTORS
@@ -130,15 +131,16 @@ def test_memory_is_measured_in_other_processes(settings):
 
 
 def test_the_peak_holds_the_result_and_not_the_map(tmp_path):
+    def taken(name, task):
+        return peak("dsdm_bench.select.child", name, task.to_json())
+
     path = Vectors(tmp_path, 2_000_000).path("a")
-    choice = next(one for one in peers.PEERS if one.name == "numpy choice")
     drawing = Task(Operation.sample, (path,), 2_000_000, 1_000_000, 1)
-    assert 7_500_000 < memory.peak(choice, drawing) < 60_000_000
-    ours = next(one for one in peers.PEERS if one.name == "dsdm")
+    assert 7_500_000 < taken("numpy choice", drawing) < 60_000_000
     best = Task(Operation.top_k, (path,), 2_000_000, 10, 1)
-    assert memory.peak(ours, best) < 6_000_000
+    assert taken("dsdm", best) < 6_000_000
     with pytest.raises(ChildError, match="ended with code 1"):
-        memory.peak(ours, replace(best, paths=(tmp_path / "none.pt",)))
+        taken("dsdm", replace(best, paths=(tmp_path / "none.pt",)))
 
 
 def test_json_and_chart(run, tmp_path):

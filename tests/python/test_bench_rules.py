@@ -154,7 +154,7 @@ def test_the_memory_of_each_is_measured_in_a_process_of_its_own():
 
 
 def test_a_process_that_ends_is_told(monkeypatch, capsys):
-    monkeypatch.setattr("dsdm_bench.rules.memory.sys.executable", "false")
+    monkeypatch.setattr("dsdm_bench.harness.processes.memory.sys.executable", "false")
     settings = replace(SETTINGS, jobs=("threshold",), peers=(), memory=True)
     (result,) = bench.run(settings)
     assert result.systems[0].note == "memory: its process ended with code 1"

@@ -182,3 +182,24 @@ def test_what_is_saved_of_them_is_looked_at():
         Path("x.npy.json").write_text(json.dumps({**told, "placed_rows": wrong}))
         with pytest.raises(dsdm.errors.FormatError, match=r"placed_rows is .*, which names no files"):
             dsdm.Selection.load("x.npy")
+
+
+def test_row_numbers_that_lie_as_the_rows_do_are_taken_where_that_is_said(run):
+    selection = saved(ORDER)
+    code, _, said = run("materialize", "c.parquet", "out", "--indices", "rows.npy")
+    assert (code, "the rows of --indices were chosen by them: choose these again" in said) == (1, True)
+    assert not Path("out").exists()
+    assert run("materialize", "c.parquet", "out", "--indices", "rows.npy", "--by-position")[0] == 0
+    written = dsdm.open_shards("out").take(np.arange(len(selection)))
+    assert written.column("id").to_pylist() == IDS[selection.indices].tolist()
+    assert json.loads(Path("out/dsdm.json").read_text())["selection"]["chosen"]["by_position"] is True
+    assert dsdm.verify("out").selection
+
+
+def test_row_numbers_that_were_joined_by_ids_stay_so(run):
+    saved(ORDER)
+    dsdm.choose(dsdm.align("s.parquet", "c.parquet", on="id"), k=9).save("rows.npy", overwrite=True)
+    for more in ([], ["--by-position"]):
+        assert run("materialize", "c.parquet", "out", "--indices", "rows.npy", "--overwrite", *more)[0] == 0
+        assert "by_position" not in json.loads(Path("out/dsdm.json").read_text())["selection"]["chosen"]
+        assert dsdm.verify("out").selection

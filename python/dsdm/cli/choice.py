@@ -331,8 +331,8 @@ class Choice:
 
     def select_and_report(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "Selection":
         """Select rows, and say on stderr what was selected."""
-        rows = self.select(row_tokens, lengths) if lengths is None else lengths.known(self.select(row_tokens, lengths))
-        self.report(rows)
+        rows = self.select(row_tokens, lengths)
+        self.report(rows if lengths is None else lengths.known(rows))
         return rows
 
     def report(self, found: "Selection") -> None:

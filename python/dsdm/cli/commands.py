@@ -277,7 +277,7 @@ def materialize(
             with noted(), saying_what_is_kept(out, "rows were being chosen, and nothing is kept"):
                 rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
         else:
-            rows = rows_of(Path(str(indices_file)), len(shards), source)
+            rows = rows_of(Path(str(indices_file)), len(shards), source, by_position=joining.by_position)
         arguments |= {**found, "threads": threads}
         more = {} if choice is None else choice.more(rows)
         _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, more=more)

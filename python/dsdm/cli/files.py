@@ -112,17 +112,19 @@ def say_untied(path: Path) -> None:
     )
 
 
-def rows_of(file: Path, rows: int, source: list[str]) -> Any:
-    """Read the rows of ``--indices``, which must be those of so many."""
+def rows_of(file: Path, rows: int, source: list[str], *, by_position: bool) -> Any:
+    """Read the rows of ``--indices``, which must be those of so many; `by_position` is whether they lie as these do."""
     from dsdm import Selection
     from dsdm.rows.row_numbers import check_range, row_numbers
+    from dsdm.selection.ids.placed import as_they_lie, given_as
 
     found = load_selection(file)
     with naming(file):
         check_range(row_numbers(found, rows), rows, ", ".join(source))
     if not isinstance(found, Selection):
         say_untied(file)
-    return found
+        return found
+    return as_they_lie(found) if by_position else given_as("indices", found)
 
 
 def _numbers_of(path: Path) -> "NDArray[np.int64]":

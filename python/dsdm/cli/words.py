@@ -23,6 +23,7 @@ OPTIONS = {
     "groups": "--groups",
     "gumbel": "--gumbel",
     "hive": "--hive",
+    "indices": "--indices",
     "k": "-k",
     "key": "--key",
     "lengths": "--lengths",

@@ -7,7 +7,7 @@ from typing import Any
 
 from dsdm._native import FileIdentity
 from dsdm.errors import FormatError
-from dsdm.paths.hive.columns import of_told, refuse_other_folders
+from dsdm.paths.hive.columns import refuse_other_folders
 from dsdm.selection.rules import saved
 
 
@@ -42,8 +42,7 @@ def checked_corpora(path: Path, corpora: list[dict[str, Any]]) -> list[dict[str,
 def _check_folders(path: Path, hive: Any, files: list[str]) -> None:
     """Fail for columns that directories do not hold."""
     try:
-        of_told(hive, len(files))
-        refuse_other_folders(hive or {}, files)
+        refuse_other_folders(hive, files)
     except ValueError as error:
         message = f"{path}: {error}; save the selection again"
         raise FormatError(message) from None

@@ -4,7 +4,9 @@ Every system's answer is compared with a plain numpy computation before its time
 turns; memory is measured in separate processes, so that it does not disturb them.
 """
 
+from dataclasses import asdict, replace
 from functools import partial
+from json import dumps as to_json
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ from dsdm_bench.harness.console import say
 from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.errors import ChildError, WrongAnswerError
 from dsdm_bench.harness.passes import readers
+from dsdm_bench.harness.processes.memory import peak
 from dsdm_bench.harness.processes.process import is_measurable
 from dsdm_bench.harness.report import Report
 from dsdm_bench.harness.results import JobResult, Measured, Unit, compare
 from dsdm_bench.harness.table import table
-from dsdm_bench.rules import memory
 from dsdm_bench.rules.inputs import Inputs, make
 from dsdm_bench.rules.oracle import RIGHT, check
 from dsdm_bench.rules.peers import SYSTEMS
@@ -110,7 +112,8 @@ def _measure(job: str, inputs: Inputs, calls: dict[str, Any], settings: RuleSett
 
 
 def _measure_memory(job: str, settings: RuleSettings, one: Measured) -> None:
+    asked = to_json(asdict(replace(settings, jobs=(job,))))
     try:
-        one.memory = memory.peak(one.system, job, settings)
+        one.memory = peak("dsdm_bench.rules.child", one.system, asked)
     except ChildError as error:
         one.note = f"memory: {error}"

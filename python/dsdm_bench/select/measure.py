@@ -12,9 +12,9 @@ from dsdm_bench.harness.contest import Contestant, alternate, fastest, measured
 from dsdm_bench.harness.errors import ChildError
 from dsdm_bench.harness.machine import version_of
 from dsdm_bench.harness.passes import Arrays, readers
+from dsdm_bench.harness.processes.memory import peak
 from dsdm_bench.harness.processes.process import is_measurable
 from dsdm_bench.harness.results import JobResult, Measured, Unit, compare
-from dsdm_bench.select import memory
 from dsdm_bench.select.answers import check
 from dsdm_bench.select.oracle import Expected, expected
 from dsdm_bench.select.peers import peers_for
@@ -100,7 +100,7 @@ def _measure_memory(peer: Peer, task: Task, one: Measured) -> None:
     if one.problem:
         return
     try:
-        one.memory = memory.peak(peer, task)
+        one.memory = peak("dsdm_bench.select.child", peer.name, task.to_json())
     except ChildError as error:
         one.note = f"memory: {error}"
     if peer.name == "dsdm":

@@ -13,6 +13,10 @@
 //!   vectors, and one branch a line that is nearly always predicted.
 //! - In the other lines the comparisons become a mask, which costs a branch per stride and not one per value.
 //! - NaN passes every bound. The caller decides what a NaN means, and the comparison needs no second test.
+//!
+//! [`find_passing`] does so for two bounds, between which most values may lie: it skips no line, and copies no value.
+
+use std::ops::RangeInclusive;
 
 use crate::exec::simd::{Kernel, dispatch};
 use crate::select::hits::{Hits, STRIDE};
@@ -86,6 +90,51 @@ fn pick<T: Keyed>(values: &[T], picked: &mut [T], mut found: Hits<'_>, passes: i
     for (picked, hit) in picked[before..found.count].iter_mut().zip(&found.offsets[before..]) {
         *picked = rest[(hit - offset) as usize];
     }
+    found.count
+}
+
+/// Writes the offsets of the values that have some keys, and of every NaN; without keys of NaN alone. Returns their
+/// number. There is room for all values.
+pub(crate) fn find_passing<T: Keyed>(
+    values: &[T],
+    keys: Option<&RangeInclusive<u64>>,
+    hits: &mut [u32],
+) -> usize {
+    let bounds = keys.map(|keys| (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end())));
+    let bounds = bounds.filter(|&(low, high)| !T::nothing_passes(low) && !T::nothing_passes(high));
+    dispatch(FindPassing::<T> { values, bounds, hits })
+}
+
+/// As [`find_passing`], by bounds.
+struct FindPassing<'a, T: Keyed> {
+    values: &'a [T],
+    bounds: Option<(T::Bound, T::Bound)>,
+    hits: &'a mut [u32],
+}
+
+impl<T: Keyed> Kernel for FindPassing<'_, T> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { values, bounds, hits } = self;
+        let found = Hits { offsets: &mut hits[..values.len()], count: 0, next: 0 };
+        match bounds {
+            None => find(values, found, T::is_nan),
+            Some((low, high)) => {
+                find(values, found, |value| value.passes::<true>(low) & value.passes::<false>(high))
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn find<T: Keyed>(values: &[T], mut found: Hits<'_>, passes: impl Fn(T) -> bool) -> usize {
+    let (strides, rest) = values.as_chunks::<STRIDE>();
+    for stride in strides {
+        found.push_stride(|at| passes(stride[at]));
+    }
+    found.push_rest(rest.len(), |at| passes(rest[at]));
     found.count
 }
 

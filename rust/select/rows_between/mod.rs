@@ -19,12 +19,12 @@ use crate::exec::memory::reserved;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::scores::Source;
 use crate::select::exclude::Exclude;
-use crate::select::hits::{Hits, STRIDE};
 use crate::select::key::Keyed;
 use crate::select::number::Nan;
 use crate::select::options::SelectOptions;
 use crate::select::pass::blocks::{Block, each_block};
 use crate::select::pass::ranker::PassStats;
+use crate::select::pass::scan::find_passing;
 use crate::select::validate::check_nan;
 use crate::with_dtype;
 
@@ -180,51 +180,6 @@ impl Scan<'_> {
 #[inline(always)]
 fn rank(key: u64, largest: bool) -> u64 {
     if largest { !key } else { key }
-}
-
-/// Writes the offsets of the values that have some keys, and of every NaN; without keys of NaN alone. Returns their
-/// number. There is room for all values.
-pub(super) fn find_passing<T: Keyed>(
-    values: &[T],
-    keys: Option<&RangeInclusive<u64>>,
-    hits: &mut [u32],
-) -> usize {
-    let bounds = keys.map(|keys| (T::bound::<true>(*keys.start()), T::bound::<false>(*keys.end())));
-    let bounds = bounds.filter(|&(low, high)| !T::nothing_passes(low) && !T::nothing_passes(high));
-    dispatch(FindPassing::<T> { values, bounds, hits })
-}
-
-/// As [`find_passing`], by bounds.
-struct FindPassing<'a, T: Keyed> {
-    values: &'a [T],
-    bounds: Option<(T::Bound, T::Bound)>,
-    hits: &'a mut [u32],
-}
-
-impl<T: Keyed> Kernel for FindPassing<'_, T> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run(self) -> usize {
-        let Self { values, bounds, hits } = self;
-        let found = Hits { offsets: &mut hits[..values.len()], count: 0, next: 0 };
-        match bounds {
-            None => find(values, found, T::is_nan),
-            Some((low, high)) => {
-                find(values, found, |value| value.passes::<true>(low) & value.passes::<false>(high))
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn find<T: Keyed>(values: &[T], mut found: Hits<'_>, passes: impl Fn(T) -> bool) -> usize {
-    let (strides, rest) = values.as_chunks::<STRIDE>();
-    for stride in strides {
-        found.push_stride(|at| passes(stride[at]));
-    }
-    found.push_rest(rest.len(), |at| passes(rest[at]));
-    found.count
 }
 
 /// Looks for the worst of the values at some offsets, and whether one is NaN.

@@ -101,20 +101,20 @@ def of_told(told: Any, files: int) -> list[HiveColumn]:
     return columns
 
 
-def refuse_other_folders(told: Mapping[str, Any], files: Sequence[str]) -> None:
+def refuse_other_folders(told: Any, files: Sequence[str]) -> None:
     """Fail where columns that were told of files have other values than the directories that these are named by.
 
     Raises
     ------
     ValueError
-        Naming the file, the column and both values.
+        Naming the file, the column and both values; and for what :func:`of_told` refuses.
 
     """
-    for name, values in told.items():
+    for name, _, values in of_told(told, len(files)):
         for file, value in zip(files, values, strict=True):
             folders = [folder.partition("=") for folder in file.split("/")[:-1] if _FOLDER.fullmatch(folder)]
             there = [unquote(text) for key, _, text in folders if unquote(key) == name]
-            if there and (_NULL if value is None else str(value)) not in there:
+            if there and (_NULL if value is None else value) not in there:
                 message = f"{name!r} is {value!r:.100} for {file}, whose directories tell {name}={there[-1]}"
                 raise ValueError(message)
 

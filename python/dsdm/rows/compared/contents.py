@@ -30,32 +30,44 @@ _SAMPLE = 1 << 7
 """Rows that are compared at each end, and between them: each may be in a page of its own."""
 
 
+def opened_sources(selection: Mapping[str, Any], sources: Sequence[FileIdentity], threads: int | None) -> Corpus | None:
+    """Open the sources of an output, with the columns of their directories; None where they cannot be opened whole.
+
+    Columns that were not written may be such as no corpus has. Of JSON lines, all is read: many bytes are left alone.
+    """
+    if sum(file.bytes for file in sources if _LINES.search(file.path)) > _MOST_LINES:
+        return None
+    files = [file.path for file in sources]
+    constants = of_told(selection.get("hive"), len(files))
+    try:
+        return Corpus.open(files, threads=threads, schema="union", constants=constants)
+    except (FormatError, SchemaError):
+        return None
+
+
 def compare_rows(
     manifest: str,
     selection: Mapping[str, Any],
-    sources: Sequence[FileIdentity],
+    there: Corpus,
     shards: Sequence[str],
     chosen: NDArray[np.int64],
     threads: int | None,
 ) -> int:
-    """Compare some rows of an output, in `shards`, with those of its sources, which are at hand as they were.
+    """Compare some rows of an output, in `shards`, with those of its sources.
 
-    `chosen` has the row numbers as they were given. Returns how many rows were compared; 0 where the sources cannot be
-    opened whole, and where no column is comparable.
+    `chosen` has the row numbers as they were given. Returns how many rows were compared; 0 where no column is
+    comparable.
 
     Raises
     ------
     ChecksumError
-        With the first row and column that differ, or the source that has another number of rows.
+        With the first row and column that differ.
 
     """
-    files = [file.path for file in sources]
     try:
-        constants = of_told(selection.get("hive"), len(files))
-        there = Corpus.open(files, threads=threads, schema="union", constants=constants)
         here = Corpus.open(list(shards), threads=threads, schema="union")
     except (FormatError, SchemaError):
-        return 0  # Proof: columns that were not written may be such as cannot be opened.
+        return 0  # Proof: what was written of such columns may be such as well.
     rows, _ = in_order(chosen, selection["order"], selection.get("seed"))
     if len(rows) != len(here) or (len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(there)):
         message = f"{manifest}: {len(rows):,} rows of {len(there):,} are told, and {len(here):,} are there"
@@ -70,14 +82,7 @@ def compare_rows(
     return len(rows) if row_ids is not None else len(at)
 
 
-def may_be_opened(sources: Sequence[FileIdentity]) -> bool:
-    """Return whether sources are opened without reading much: of JSON lines, all is read for that."""
-    return sum(file.bytes for file in sources if _LINES.search(file.path)) <= _MOST_LINES
-
-
-def compare_sizes(
-    manifest: str, selection: Mapping[str, Any], sources: Sequence[FileIdentity], threads: int | None
-) -> None:
+def compare_sizes(manifest: str, selection: Mapping[str, Any], sources: Sequence[FileIdentity], there: Corpus) -> None:
     """Fail where sources have other numbers of rows than are told.
 
     Raises
@@ -86,10 +91,6 @@ def compare_sizes(
         With both numbers.
 
     """
-    try:
-        there = Corpus.open([file.path for file in sources], threads=threads, schema="union")
-    except (FormatError, SchemaError):
-        return  # Proof: columns that were not written may be such as cannot be opened.
     for at, (told, found) in enumerate(zip(sources, there.identities(), strict=True)):
         if told.rows is not None and told.rows != found.rows:
             message = f"{manifest}: sources[{at}].rows is {told.rows:,}, and {told.path} has {found.rows:,}"

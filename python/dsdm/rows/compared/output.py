@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dsdm._native import FileIdentity, json_bytes
 from dsdm.errors import FormatError
-from dsdm.rows.compared.contents import FORMATS, compare_rows, compare_sizes, may_be_opened
+from dsdm.rows.compared.contents import FORMATS, compare_rows, compare_sizes, opened_sources
 from dsdm.selection.record.earlier import rows_of
 from dsdm.selection.record.manifest import Manifest, read_manifest, row_files
 from dsdm.selection.record.repeat import Files
@@ -37,9 +37,12 @@ def compare_with_sources(
     """
     told, manifest = read_manifest(path), str(Path(path, "dsdm.json"))
     _check_beside(path, told)
-    if not located or len(sources.same) != len(located) or not may_be_opened(located):
+    if not located or len(sources.same) != len(located):
         return 0
-    compare_sizes(manifest, selection, located, threads)
+    there = opened_sources(selection, located, threads)
+    if there is None:
+        return 0
+    compare_sizes(manifest, selection, located, there)
     if told.mapped or told.format not in FORMATS or "order" not in selection:
         return 0
     if isinstance(chosen, str):
@@ -47,7 +50,7 @@ def compare_with_sources(
         if isinstance(found, str):
             return 0
         chosen = found[0]
-    return compare_rows(manifest, selection, located, row_files(told), chosen, threads)
+    return compare_rows(manifest, selection, there, row_files(told), chosen, threads)
 
 
 def _check_beside(path: str, told: Manifest) -> None:

@@ -70,6 +70,19 @@ def placed_of_rows(**given: Any) -> tuple[Beside, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def given_as(name: str, selection: Any) -> Any:
+    """Return a selection that is given as an argument of this name, which errors name where it is of other rows."""
+    return replace(selection, placed=(), placed_rows=placed_of_rows(**{name: selection}))
+
+
+def as_they_lie(selection: Any) -> Any:
+    """Return a selection by position whose files lie as the rows do, whatever ids are beside them."""
+    again = selection.again
+    if again is not None and again.get(ON) is None:
+        again = {**again, BY_POSITION: True}
+    return replace(selection, again=again, placed=(), placed_rows=())
+
+
 def loaded_placed(path: Path, name: str, told: Any) -> tuple[Beside, ...]:
     """Return the files that are told of beside row numbers, in a field of this name.
 

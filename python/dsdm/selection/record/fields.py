@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dsdm.errors import FormatError
-from dsdm.paths.hive.columns import of_told, refuse_other_folders
+from dsdm.paths.hive.columns import refuse_other_folders
 from dsdm.selection.told import INPUTS, KNOWN, files_of_inputs
 
 _ORDERS = ("given", "row", "shuffle")
@@ -26,8 +26,7 @@ def check_fields(manifest: str, selection: Mapping[str, Any], files: Sequence[st
     if order is not None and (order == "shuffle") != (seed is not None):
         raise _wrong(manifest, "selection.seed", seed)
     try:
-        of_told(selection.get("hive"), len(files))
-        refuse_other_folders(selection.get("hive") or {}, files)
+        refuse_other_folders(selection.get("hive"), files)
     except ValueError as error:
         message = f"{manifest}: selection.hive is wrong: {error}; write the dataset again"
         raise FormatError(message) from None
@@ -54,8 +53,7 @@ def _check_folders(manifest: str, chosen: Mapping[str, Any], sources: Sequence[s
         told = chosen[name].get("hive") if isinstance(chosen.get(name), Mapping) else None
         files = [str(file.get("path")) for file in lying.get(name, ())] or sources
         try:
-            of_told(told, len(files))
-            refuse_other_folders(told or {}, files)
+            refuse_other_folders(told, files)
         except ValueError as error:
             message = f"{manifest}: selection.chosen.{name}.hive is wrong: {error}; write the dataset again"
             raise FormatError(message) from None

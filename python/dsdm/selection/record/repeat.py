@@ -183,7 +183,7 @@ def choose_again(
     if isinstance(found, str):
         return found
     if digest_of_rows(found.rows) == digest:
-        check_facts(manifest, selection, found.rows, found.of, found.cut, found.within, trust, sources, threads)
+        check_facts(manifest, selection, found, trust, sources, threads)
     return found.rows
 
 

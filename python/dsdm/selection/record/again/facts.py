@@ -13,27 +13,21 @@ from dsdm._native import Corpus
 from dsdm.errors import ChecksumError, FormatError, SourceChangedError
 from dsdm.paths.hive.columns import of_told
 from dsdm.selection.fields import Field, field_of
+from dsdm.selection.record.again.choosing import Again
 from dsdm.selection.record.located import WRONG, opened_numbers, places_of
 from dsdm.selection.record.trust import Trust
-from dsdm.selection.rules.cut import Cut
 from dsdm.selection.rules.told.agreement import of_inputs, record_disagreement
 
 
 def check_facts(
     manifest: str,
     selection: Mapping[str, Any],
-    rows: NDArray[np.int64],
-    of: int | None,
-    cut: Cut | None,
-    within: str,
+    again: Again,
     trust: Trust,
     sources: Sequence[str],
     threads: int | None,
 ) -> None:
-    """Fail where a record tells something else than follows from the rows that it chooses again.
-
-    They are of so many rows, where that is known, and end at `cut`; `within` has the bounds
-    of their scores in words. The rows came from `sources`.
+    """Fail where a record tells something else than follows from the rows that it chooses again, of `sources`.
 
     Raises
     ------
@@ -41,24 +35,24 @@ def check_facts(
         Naming the field, what it holds and what follows.
 
     """
-    prefix = selection.get("rows")
+    prefix, of = selection.get("rows"), again.of
     if of is not None and selection.get("of", of) not in (of, prefix):
         raise _other(manifest, "of", selection["of"], f"{of:,} rows have a score")
     if wrong := next(of_inputs(selection, of, prefix), None) if of is not None else None:
         message = f"{manifest}: selection.chosen.{wrong}; write the dataset again"
         raise ChecksumError(message)
-    ends = None if cut is None else cut.told()
+    ends = None if again.cut is None else again.cut.told()
     if "cut" in selection and selection["cut"] != ends:
         raise _other(manifest, "cut", selection["cut"], f"by the scores it is {ends}")
     # Who tells both is a selection: others have words of their own.
-    if "of" in selection and within not in str(selection.get("rule", within)):
-        raise _other(manifest, "rule", selection["rule"], f"by the arguments rows are chosen{within}")
-    if wrong := record_disagreement(selection, rows):
+    if "of" in selection and again.within not in str(selection.get("rule", again.within)):
+        raise _other(manifest, "rule", selection["rule"], f"by the arguments rows are chosen{again.within}")
+    if wrong := record_disagreement(selection, again.rows):
         message = f"{manifest}: selection.chosen does not agree with itself: {wrong}; write the dataset again"
         raise ChecksumError(message)
     if "tokens" not in selection or selection.get("lengths") is None:
         return
-    total = _tokens(manifest, selection, rows, trust, sources, threads)
+    total = _tokens(manifest, selection, again.rows, trust, sources, threads)
     if total is not None and total != selection["tokens"]:
         raise _other(manifest, "tokens", selection["tokens"], f"the lengths of the rows add up to {total:,}")
 

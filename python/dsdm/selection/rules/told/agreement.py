@@ -205,7 +205,7 @@ def _of_short(found: Any, asked: Rule) -> Iterator[str]:
         if type(wanted) is int and told != wanted and len(found.short) < MOST_SHORT:
             yield f"{told:,} rows of {name!r:.100} were to be chosen, and its rule has {wanted:,}"
     for name, (there, _) in found.short.items() if asked.tokens is None else ():
-        if (count := (found.per_group or {}).get(name, 0)) != there:
+        if (count := counts.get(name, 0)) != there:
             yield f"short has {there:,} rows of {name!r:.100}, of which {count:,} were chosen"
 
 
