@@ -17,7 +17,7 @@ export CARGO_TERM_COLOR ?= auto
 PROGRESS := $(PYTHON) tools/progress.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-gather compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python check-docstrings lint-rust lint-python in-rust wheel wheels try-wheel try-sdist try-arm targets miri workflows release-notes clean compiled-release compiled-demo
+.PHONY: help demo test lint format bench bench-gather figures compat crash kills interrupts truncations memory browser docs browse-docs foreign properties fuzz libfuzzer sanitize datasets-suite audit check-rust check-python check-docstrings lint-rust lint-python in-rust wheel wheels try-wheel try-sdist try-arm targets miri workflows index-readme release-notes clean compiled-release compiled-demo
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -76,6 +76,18 @@ bench: $(VENV)/.peers $(if $(TORCH),$(VENV)/.torch) ## Times against every peer,
 
 bench-gather: $(VENV)/.peers ## Times of materialization, half an hour and 20 GB of disk; ROWS=200_000 for less.
 	$(BIN)/dsdm bench gather $(if $(ROWS),--rows $(ROWS)) $(BENCH)
+
+# Each is measured on this machine and written into docs/performance.md, with its chart, and what the README tells of it.
+FIGURES ?= select rules gather whole
+figures: $(VENV)/.peers $(if $(TORCH),$(VENV)/.torch) ## Measure anew what the pages show, two hours in all; FIGURES=rules for a part, TORCH=1 as in bench.
+	mkdir -p .figures
+	for part in $(FIGURES); do \
+	  $(BIN)/dsdm bench $$part --json .figures/$$part.json $$([ $$part = select ] && echo $(SELECT)) \
+	    $$([ $$part = whole ] && echo $(if $(QURATING),--qurating $(QURATING))) && \
+	  $(BIN)/python tools/figures.py $$part .figures/$$part.json || exit 1; \
+	done
+# Of 217 million rows on a disk alone, and of a billion, as well.
+SELECT ?= top-k mean gumbel gumbel-numpy sample adverse startup cold billion
 
 # The datasets versions that users have, the oldest with the oldest pyarrow and numpy that dsdm takes: each in an
 # environment of its own, which is why `make test` leaves it out.
@@ -216,6 +228,10 @@ workflows: $(VENV)/.tools ## Look for faults in the workflows.
 	$(ACTIONLINT)
 	$(BIN)/zizmor --offline .github
 
+# A clone does not know where it is published: a release says it.
+index-readme: ## Make the links of the README absolute, as a package index needs them: REPOSITORY=https://… TAG=vX.Y.Z.
+	$(PYTHON) tools/index_readme.py "$(REPOSITORY)" "$(TAG)"
+
 release-notes: ## Check that TAG=vX.Y.Z is the version everywhere, and write its section of the changelog to dist/notes.md.
 	$(PYTHON) tools/release_notes.py "$(TAG)"
 
@@ -232,7 +248,7 @@ format: $(VENV)/.checks ## Rewrite the sources in their format.
 	$(BIN)/ruff format
 
 clean: ## Remove what was built here.
-	rm -rf target $(VENV) demo site .site python/dsdm/_native*.so
+	rm -rf target $(VENV) demo site .site .figures python/dsdm/_native*.so
 
 # --- what the commands above stand on -----------------------------------------------------------------------
 

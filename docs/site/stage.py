@@ -21,6 +21,8 @@ OF_ROOT = {ROOT / "CHANGELOG.md": "changelog.md", ROOT / "CONTRIBUTING.md": "con
 SHOWN = {".md", ".json", ".svg", ".css", ".png"}
 LINK = re.compile(r"(!?)\[((?:[^][]|\[[^][]*\])*)\]\((?!\w+:)([^)#\s]*)(#[^)\s]*)?\)")
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
+PICTURE = re.compile(r'<picture><source [^>]*srcset="([^"]+)"><img src="([^"]+)" alt="([^"]*)"></picture>')
+"""A chart for dark pages and for light ones. A reader of the site chooses between them, whatever the system says."""
 COMMANDS = "<!-- commands -->"
 """The mark of the reference where links to the commands belong."""
 CODE = re.compile(r"(?<!`)`([^`]+)`(?![`{])")
@@ -74,6 +76,7 @@ def with_links(text: str, path: Path, copies: dict[Path, Path]) -> str:
             raise FileNotFoundError(message)
         return label
 
+    text = PICTURE.sub(r"![\3](\2#only-light)\n![\3](\1#only-dark)", text)
     text = re.sub(r"^(#+ )\[([^\]]+)\](?=$| )", r"\1\2", text, flags=re.MULTILINE)  # a version, and no link
     return outside_of_code(text, lambda part: LINK.sub(linked, part))
 

@@ -31,7 +31,7 @@ def check_path(path: Path) -> None:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        message = "a chart needs matplotlib; install it by: pip install 'dsdm[bench]'"
+        message = "a chart needs matplotlib; install it by: pip install matplotlib"
         raise ImportError(message) from error
     del mpl
 
@@ -47,10 +47,16 @@ def plot(path: Path, results: Sequence[JobResult], measured: str) -> list[Path]:
         raise ValueError(message)
     made = []
     for job in jobs:
-        for end, ink in _INKS.items():
-            file = path.with_name(f"{path.stem}-{_name(job)}{end}{path.suffix}")
-            _draw(file, job, measured, ink)
-            made.append(file)
+        made += draw(path.with_name(f"{path.stem}-{_name(job)}{path.suffix}"), job, measured)
+    return made
+
+
+def draw(path: Path, job: JobResult, measured: str) -> list[Path]:
+    """Draw one job, and return the files: `path` for light pages, and beside it the one for dark pages."""
+    made = []
+    for end, ink in _INKS.items():
+        made.append(path.with_name(f"{path.stem}{end}{path.suffix}"))
+        _draw(made[-1], job, measured, ink)
     return made
 
 
