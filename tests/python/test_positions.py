@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dsdm
-from dsdm.selection.ids.position import looks_like_a_key
+from dsdm.selection.ids.order.keys import looks_like_a_key
 
 N = 70_000
 RNG = np.random.default_rng(1)

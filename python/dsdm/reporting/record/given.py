@@ -14,7 +14,7 @@ from dsdm._native import FileIdentity, digest_of_rows
 from dsdm.errors import ChecksumError
 from dsdm.paths import PathLike, local
 from dsdm.rows.row_numbers import interruptibly
-from dsdm.selection.ids.position import Beside
+from dsdm.selection.ids.order.side import Beside
 from dsdm.selection.record.earlier import choose_again
 from dsdm.selection.record.manifest import Manifest, read_manifest
 from dsdm.selection.record.repeat import Files, compare_files, identities, input_files, score_files

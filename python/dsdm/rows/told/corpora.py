@@ -19,7 +19,7 @@ from dsdm.rows.sources import Source, open_source, opened_as
 from dsdm.rows.told.once import compared, known_as, was_compared
 from dsdm.selection.fields import Field, field_of, has_field
 from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, shown_key
-from dsdm.selection.ids.position import looks_like_a_key, may_name_rows
+from dsdm.selection.ids.order.keys import looks_like_a_key, may_name_rows
 from dsdm.selection.record.earlier import first_other_value
 from dsdm.selection.rules.origin import corpora_of, corpus_of, identity_of
 

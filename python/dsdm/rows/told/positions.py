@@ -14,8 +14,9 @@ from dsdm.errors import FormatError
 from dsdm.rows.request import Request
 from dsdm.rows.sources import Source, open_source
 from dsdm.rows.told.once import compared, known_as, was_compared
+from dsdm.selection.ids.order.side import Beside, Rows, column_alone
 from dsdm.selection.ids.placed import beside_of, placed_of, placed_scores
-from dsdm.selection.ids.position import Beside, Rows, column_alone, refuse_other_order
+from dsdm.selection.ids.position import refuse_other_order
 from dsdm.selection.record.provenance import files_of_scores
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.told import BY_POSITION, KNOWN, ON

@@ -8,7 +8,7 @@ from typing import Any
 from dsdm._native import Scores
 from dsdm.errors import FormatError
 from dsdm.selection.ids.expressions import runs_of
-from dsdm.selection.ids.position import Beside
+from dsdm.selection.ids.order.side import Beside
 from dsdm.selection.told import BY_POSITION, KNOWN, ON, ROWS, tells_of_files
 
 _INPUTS = ("groups", "lengths")

@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 from dsdm import checks
 from dsdm._native import digest_of_rows
 from dsdm.paths import PathLike
+from dsdm.selection.ids.order.side import Beside
 from dsdm.selection.ids.placed import loaded_placed, placed_of
-from dsdm.selection.ids.position import Beside
 from dsdm.selection.loaded import at_hand, bounds_of, checked_corpora, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
