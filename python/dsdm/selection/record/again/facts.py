@@ -70,15 +70,13 @@ def _tokens(
     sources: Sequence[str],
     threads: int | None,
 ) -> int | None:
-    """Return the sum of the lengths of rows, of one copy of them; None where the files are not at hand."""
-    copies = selection["arguments"].get("repeat", 1)
-    if type(copies) is not int:
-        return None
-    once = rows[: len(rows) // copies]
+    """Return the sum of the lengths of rows, each copy counted; None where the files are not at hand."""
     told = selection["lengths"]
     files = places_of(selection, "lengths", trust, sources)
     if isinstance(files, str):
         return None
+    # The length of each row is read once, however many copies of it there are.
+    once, copies = np.unique(rows, return_counts=True)
     try:
         if "column" not in told:
             lengths: Any = _whole(opened_numbers(files, told)[once])
@@ -86,7 +84,7 @@ def _tokens(
             constants = of_told(told.get("hive"), len(files))
             corpus = Corpus.open(files, threads=threads, schema="union", constants=constants)
             lengths = _lengths(field_of(corpus, told["column"]), once, threads)
-        return sum(map(int, np.asarray(lengths)))
+        return sum(int(length) * int(times) for length, times in zip(np.asarray(lengths), copies, strict=True))
     except SourceChangedError:
         raise
     except (*WRONG, OSError):
