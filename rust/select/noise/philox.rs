@@ -135,11 +135,14 @@ fn fill_half<const WORD: usize>(philox: Philox, row: u64, high: &mut [u32], low:
 ///
 /// One deviation: words are kept in 64 bits, with the upper half left as it comes. Vector multiplications read the
 /// lower half alone, so masking happens there for free and no instruction has to move the halves of a product.
+///
+/// Words are named one by one: `map` of arrays is a call of its own where a build does not optimize across crates.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // lower halves
 fn philox4x32_10(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     const LOW: u64 = u32::MAX as u64;
-    let mut block = counter.map(u64::from);
+    let [first, second, third, fourth] = counter;
+    let mut block = [u64::from(first), u64::from(second), u64::from(third), u64::from(fourth)];
     for _ in 0..10 {
         let first = (block[0] & LOW) * 0xD251_1F53;
         let second = (block[2] & LOW) * 0xCD9E_8D57;
@@ -153,7 +156,7 @@ fn philox4x32_10(mut key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
         let added = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
         key = added;
     }
-    block.map(|word| word as u32)
+    [block[0] as u32, block[1] as u32, block[2] as u32, block[3] as u32]
 }
 
 #[cfg(test)]
