@@ -1,4 +1,4 @@
-"""What is written right is never called wrong: `verify` right after a run, over rules, sizes and copies that go together.
+"""What is written right is never called wrong: `verify` after a run, over rules, sizes and copies that go together.
 
 And what copies add up to is what they are by the row numbers and the lengths, one by one.
 """
@@ -6,7 +6,6 @@ And what copies add up to is what they are by the row numbers and the lengths, o
 import json
 import shutil
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +74,7 @@ def rules(draw):
     }[way]
     rule |= some({}, {"min_score": 6}, {"max_score": 20.0}, {"min_score": 2, "max_score": 22})
     rule |= some({}, {}, {"exclude": "few.npy"}, {"only": "some.npy"})
+    rule |= some({}, {}, {"quantile": (0.05, 0.9)}) if rule.get("nan", "omit") == "omit" else {}
     groups = size == "per_group" or (way != "replace" and draw(st.booleans()))
     rule |= {
         "k": {"k": some(0, 1, 9, 20)},

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm._native import token_dtypes
+from dsdm.arrays.scalars import plain_number
 from dsdm.checks import (
     FORMATS,
     ROW_ORDERS,
@@ -240,7 +241,8 @@ def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
 
 
 def _count(num_shards: int | None) -> int | None:
-    if num_shards is not None and (isinstance(num_shards, bool) or not isinstance(num_shards, int | np.integer)):
+    num_shards = plain_number("num_shards", num_shards)
+    if num_shards is not None and (isinstance(num_shards, bool) or not isinstance(num_shards, int)):
         message = f"num_shards must be a whole number and is {num_shards!r}"
         raise TypeError(message)
     if num_shards is not None and num_shards < 1:
@@ -249,4 +251,4 @@ def _count(num_shards: int | None) -> int | None:
     if num_shards is not None and num_shards >= 2**63:
         message = f"num_shards is {said(num_shards)}; it must be below 2^63"
         raise ValueError(message)
-    return None if num_shards is None else int(num_shards)
+    return num_shards

@@ -2,8 +2,8 @@
 
 import re
 from decimal import Decimal
-from numbers import Integral
 
+from dsdm.arrays.scalars import plain_number
 from dsdm.checks import said
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -16,7 +16,8 @@ def to_bytes(size: int | str, name: str) -> int:
     >>> to_bytes("500MB", "max_shard_size"), to_bytes("1GiB", "memory_limit"), to_bytes(7, "x")
     (500000000, 1073741824, 7)
     """
-    if isinstance(size, bool) or not isinstance(size, Integral | str):
+    size = plain_number(name, size)
+    if isinstance(size, bool) or not isinstance(size, int | str):
         message = f"{name} must be a number of bytes or text such as '500MB', and is {size!r}"
         raise TypeError(message)
     if isinstance(size, str):
@@ -29,7 +30,6 @@ def to_bytes(size: int | str, name: str) -> int:
             message = f"{name}={size!r} is too large; it must be below 2^63 bytes"
             raise ValueError(message)
         size = int(amount)
-    size = int(size)
     if size < 1:
         message = f"{name} is {said(size)} bytes; at least 1 is needed"
         raise ValueError(message)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dsdm import _native, arrays, checks
+from dsdm.arrays.scalars import plain_number, without_dimension
 from dsdm.checks import Nan, Noise, Order
 from dsdm.names import renamed
 from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores, rows_of
@@ -182,7 +183,7 @@ def gumbel_top_k(
     check_options(order, nan, threads)
     checks.one_of("noise", noise, checks.NOISES)
     with_seed = checks.check_flag("return_seed", return_seed)
-    heat, count = checks.check_temperature(temperature), checks.count_of(k)
+    heat, count = checks.check_temperature(plain_number("temperature", temperature)), checks.count_of(k)
     excluded = engine_excluded(exclude, rows_of(source))
     chosen = seed_of(seed)
     if noise == "philox":
@@ -286,6 +287,7 @@ def _sampled(
     threads: int | None,
 ) -> Indices:
     """Return rows below a number, or some of the ids."""
+    population = without_dimension(population)
     if isinstance(population, (np.ndarray, _native.Scores)):
         return _sample_ids(population, checks.count_of(k), chosen, exclude, threads)
     if hasattr(population, "__len__") and getattr(population, "ndim", True) and not isinstance(population, str | bytes):

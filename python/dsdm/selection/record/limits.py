@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
+from dsdm.arrays.scalars import plain_number
 from dsdm.checks import said
 
 MAX_BYTES = 64 << 20
@@ -106,7 +105,7 @@ def check_score_files(selection: Mapping[str, Any]) -> None:
 
 
 def _check_number(value: Any) -> None:
-    number = value.item() if isinstance(value, np.generic) else value
+    number = plain_number("selection=", value)
     if isinstance(number, int) and not -(10 ** (MAX_NUMBER - 1)) < number < 10**MAX_NUMBER:
         message = f"selection=: it holds {said(number)}; at most {MAX_NUMBER:,} characters are read"
         raise ValueError(message)

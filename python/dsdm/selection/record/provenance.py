@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dsdm.arrays.scalars import plain_number, plain_numbers
 from dsdm.checks import said
 from dsdm.errors import SourceChangedError
 from dsdm.paths import SCORES, PathLike, find
@@ -61,6 +62,7 @@ def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[s
     """
     check_values(selection)
     check_size(as_json(selection))
+    selection = _with_plain_numbers(selection)
     check_record(selection)
     of_rows = _inputs(selection, sources)
     if selection.get("by") not in KNOWN:
@@ -82,6 +84,12 @@ def with_files(selection: Mapping[str, Any], rows: int, sources: Sequence[dict[s
     if isinstance(selection, Told):
         _check_same(selection.files, files)
     return {**record, "score_files": files} if files else record
+
+
+def _with_plain_numbers(selection: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a selection whose numbers and flags are those of Python, as those that read it take them to be."""
+    told = plain_numbers("selection=", selection)
+    return Told(told, selection.files) if isinstance(selection, Told) else told
 
 
 def _joined_files(selection: Mapping[str, Any], rows: int) -> list[dict[str, Any]]:
@@ -160,7 +168,8 @@ def check_count(selection: Mapping[str, Any], rows: int) -> None:
     """
     arguments = selection.get("arguments")
     k = arguments.get("k") if selection.get("by") in KNOWN and isinstance(arguments, Mapping) else None
-    if isinstance(k, int | np.integer) and not isinstance(k, bool) and k != rows:
+    k = plain_number("k", k)
+    if isinstance(k, int) and not isinstance(k, bool) and k != rows:
         message = f"selection=: 'arguments' has k={said(k)}, and {rows:,} rows are written; tell how these were chosen"
         raise ValueError(message)
 
@@ -252,6 +261,9 @@ def plain(value: Any) -> Any:
     """Return what JSON has for a value that it has not: paths as text, numbers of numpy as numbers."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    number = plain_number("selection=", value)
+    if number is not value:
+        return number
     if isinstance(value, np.generic):
         return value.item()
     message = f"selection= can hold what JSON can, and holds a {type(value).__name__}"

@@ -264,7 +264,7 @@ class Selection:
         found = Selection(
             indices=_unwritable(rows),
             n=told["of"],
-            rule={name: saved.argument(beside, value) for name, value in told["rule"].items()},
+            rule=saved.rule_of(beside, told["rule"]),
             what=told["words"],
             cut=cut_of(beside, told["cut"]),
             seed=told["seed"],

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from dsdm import checks
+from dsdm.arrays.scalars import plain_numbers, without_dimension
 from dsdm.selection.inputs import check_options
 from dsdm.selection.rules.ranked.ranking import Number
 
@@ -25,6 +26,12 @@ _LIKES = ("equal", "proportional")
 
 _MOST_WHOLE = 2**126
 """Whole numbers below this are compared as they are."""
+
+_NUMBERS = (
+    *("k", "fraction", "tokens", "at_least", "min_score", "max_score", "quantile", "near", "per_group", "like"),
+    *("repeat", "replace", "largest", "gumbel", "temperature", "seed", "threads"),
+)
+"""The arguments that are numbers or flags, or have some for groups."""
 
 _UNTOLD = ("scores", "lengths", "groups", "seed", "exclude", "only", "threads", "rows_from")
 """Arguments that a rule is not told by: arrays, and what is told beside it or changes no row."""
@@ -67,6 +74,21 @@ class Rule:
     threads: Any = None
     rows_from: Mapping[str, str] = field(default_factory=dict)
     """The paths by which `exclude` and `only` were named."""
+
+    def __post_init__(self) -> None:
+        """Take numbers as Python has them: what is compared, recorded and said is one number then.
+
+        Raises
+        ------
+        ValueError
+            For a number that no float64 is equal to.
+
+        """
+        for name in _NUMBERS:
+            given = getattr(self, name)
+            given = tuple(given) if name == "quantile" and isinstance(given, list) else given
+            value = _shares_as_written(given) if name in _SHARES else given
+            object.__setattr__(self, name, plain_numbers(name, value))
 
     def check(self) -> None:
         """Refuse values that are wrong in themselves, and those that do not go together.
@@ -175,16 +197,17 @@ class Rule:
         """Return what was asked for: the arguments that are numbers, texts or mappings of them, and not the default."""
         told = {field.name: field.default for field in fields(self) if field.name not in _UNTOLD}
         given = {name: getattr(self, name) for name in told}
-        asked = {name: value for name, value in given.items() if value is not None and value != told[name]}
-        return {name: _shares_as_written(value) if name in _SHARES else value for name, value in asked.items()}
+        return {name: value for name, value in given.items() if value is not None and value != told[name]}
 
 
 def _shares_as_written(value: Any) -> Any:
     """Return shares, one or several, so that they are told as the numbers that they were taken for."""
     if isinstance(value, Mapping):
-        return {name: _shares_as_written(share) for name, share in value.items()}
+        written = {name: _shares_as_written(share) for name, share in value.items()}
+        return value if all(share is value[name] for name, share in written.items()) else written
     if isinstance(value, tuple | list):
-        return type(value)(map(_shares_as_written, value))
+        return (tuple if isinstance(value, tuple) else list)(map(_shares_as_written, value))
+    value = without_dimension(value)
     return as_written("share", value) if isinstance(value, float | np.floating) else value
 
 

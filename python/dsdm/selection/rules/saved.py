@@ -188,6 +188,19 @@ def argument(path: Path, value: Any) -> Any:
         raise FormatError(message) from None
 
 
+def rule_of(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a rule of which a JSON file tells, as they were given.
+
+    Raises
+    ------
+    FormatError
+        For what is none.
+
+    """
+    found = {name: argument(path, value) for name, value in told.items()}
+    return found | {name: tuple(found[name]) for name in ("quantile",) if isinstance(found.get(name), list)}
+
+
 MOST_SHORT = 1_000
 """Groups that are told to have had too few rows."""
 
