@@ -98,10 +98,11 @@ def drawn(shards):
 
 
 def of_the_first(shards):
-    """The first scores of more, which are all that the rows have."""
+    """The first scores of more, which are all that the rows have; scores of other files are written beside them."""
     np.save("more.npy", np.r_[SCORES, SCORES[:40]])
     chosen = dsdm.choose(dsdm.open_scores("more.npy").slice(0, N), k=8, ties="random", seed=1)
-    dsdm.materialize(shards, chosen, "out", format="parquet", row_ids="row")
+    scores = {"s": dsdm.open_scores("m.npy", column=0), "first": dsdm.open_scores("more.npy").slice(0, N)}
+    dsdm.materialize(shards, chosen, "out", format="parquet", row_ids="row", scores=scores)
     return chosen
 
 
@@ -112,6 +113,7 @@ UNTOLD = {
     "dsdm": "the release that wrote it, which is for people",
     "selection.chosen.rule": "the rule in words, which is for people",
     "selection.chosen.reading.io": "how bytes are read, by which no score is another",
+    "selection.scores[].reading.io": "as there",
     "corpora[].files[].path": "a corpus is known by its size and its ends, wherever it lies",
     "fingerprint": "it depends on how buffers are cut, and cannot be computed; state.json has it as well",
 }

@@ -68,7 +68,10 @@ def test_what_is_written_validates_and_every_field_is_described(format_runs, nam
             seen.add(field)
     # All but what other calls write.
     of_values = ("key", "dtype", "verify", "reduce", "transpose", "booleans", "shape", "shape[]")
+    of_added = (*of_values, "column", "io")
     others = {f"selection.chosen.reading.{name}" for name in of_values}
+    others |= {f"selection.scores[].reading.{name}" for name in of_added}
+    others |= {"selection.scores[].reading", "selection.scores[].rows"}
     assert set(fields) - seen <= others
 
 

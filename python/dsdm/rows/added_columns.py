@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import Scores, located
 from dsdm.errors import SchemaError
 from dsdm.rows.row_numbers import interruptibly
 from dsdm.rows.sources import Source
 from dsdm.selection.record.row_counts import named_vectors
+from dsdm.selection.rules.origin import identities_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,3 +58,35 @@ def _refuse_name(source: Source, name: str, purpose: str) -> None:
     if name in have:
         message = f"{purpose} adds a column {name!r}, and there is one: the columns are {have}"
         raise SchemaError(message)
+
+
+def told_of(vectors: dict[str, Any], target: str, paths: str) -> dict[str, Any]:
+    """Return what ``dsdm.json`` tells of the scores that are added: their columns, and the files in which they lie.
+
+    Of scores in memory, and of those that were computed, the name alone is told.
+    """
+    absolute = paths == "absolute"
+    told = [{"name": name, **_origin(vector, target, absolute=absolute)} for name, vector in vectors.items()]
+    return {"scores": told} if told else {}
+
+
+def _origin(vector: Any, target: str, *, absolute: bool) -> dict[str, Any]:
+    opened = vector.opened_as() if isinstance(vector, Scores) else None
+    if opened is None:
+        return {}
+    _, reading, first = opened
+    files = identities_of(vector)
+    if not all(map(_is_text, (file["path"] for file in files))):
+        return {}  # JSON has no way to write such a name.
+    told: dict[str, Any] = {"files": [{**file, "path": str(located(file["path"], target, absolute))} for file in files]}
+    told |= {"reading": dict(reading)} if reading else {}
+    return told if first is None else {**told, "rows": first}
+
+
+def _is_text(path: str) -> bool:
+    """Return whether a path is UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -15,7 +15,7 @@ from dsdm._native import digest_of_rows, unfinished
 from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort, TokenDtype
 from dsdm.names import renamed
 from dsdm.paths import local
-from dsdm.rows.added_columns import added_table, added_vectors
+from dsdm.rows.added_columns import added_table, added_vectors, told_of
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
 from dsdm.rows.releases import installed
@@ -265,8 +265,7 @@ def saying_what_is_kept(out_dir: str | os.PathLike[str], nothing: str = _NOTHING
 def _write(arguments: Arguments) -> Report:
     begun = time.perf_counter()
     request = open_request(arguments, writes=True)
-    source, target = request.source, request.path
-    requested, seed = request.rows, arguments.seed
+    source, target, requested, seed = request.source, request.path, request.rows, arguments.seed
     if arguments.row_order == "shuffle" and seed is None and arguments.resume:
         seed = seed_of_unfinished(target, requested)
     rows, seed = in_order(requested, arguments.row_order, seed)
@@ -274,7 +273,8 @@ def _write(arguments: Arguments) -> Report:
     check_positions(request)
     check_range(rows, len(source), source.label if source.files else "")
     check_shards(request.layout.num_shards, len(rows), arguments.format)
-    extras = added_table(rows, arguments.row_ids, added_vectors(source, arguments.row_ids, arguments.scores))
+    vectors = added_vectors(source, arguments.row_ids, arguments.scores)
+    extras, added = added_table(rows, arguments.row_ids, vectors), told_of(vectors, target, arguments.paths)
     record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
     told = told_selection(arguments)
     as_asked = {} if told is None else {"chosen": as_recorded(told)}
@@ -299,7 +299,7 @@ def _write(arguments: Arguments) -> Report:
             resumable=in_files(source),
             verify=arguments.verify,
             absolute=arguments.paths == "absolute",
-            selection=as_json(_as_told(record, source, chosen, arguments.row_ids)),
+            selection=as_json(_as_told(record | added, source, chosen, arguments.row_ids)),
             identity=as_json({**record, **identity_of(source), **as_asked}),
             state=as_json(described.state),
             info=as_json(described.info),

@@ -19,6 +19,7 @@ from dsdm.paths import PathLike, local
 from dsdm.paths.deep import MOST_DEEP, too_deep
 from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
+from dsdm.rows.compared.added import added_files
 from dsdm.rows.compared.output import compare_with_sources
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
@@ -50,6 +51,8 @@ class Verified:
     """The same of the files by which rows were chosen."""
     inputs: Files = field(default_factory=Files)
     """The same of the files in which the groups of the rows lie, or their lengths."""
+    added: Files = field(default_factory=Files)
+    """The same of the files of scores that were added to the rows as columns."""
     compared: int = 0
     """Rows that were held against those of the sources, which `dsdm.json` says they are: by their numbers all, else
     some. 0 where the sources are not at hand, or nothing tells which rows they are."""
@@ -66,6 +69,7 @@ class Verified:
             *_in_words("sources", self.sources),
             *_in_words("score files", self.score_files),
             *_in_words("files of groups and lengths", self.inputs),
+            *_in_words("files of added scores", self.added),
         ]
         # Why files were not looked at is said once for all of them, behind the last.
         why = f" {OUTSIDE}; {ALLOW}"
@@ -175,6 +179,7 @@ def verify(
     sources = compare_files(located, trust)
     of_scores = score_files(how, data_dir)
     scores, inputs = compare_files(identities(of_scores), trust), compare_files(input_files(how), trust)
+    added = compare_files(added_files(path, selection), trust)
     if inputs.changed:
         raise ChecksumError(_changed(path, "file of groups or lengths", inputs))
     if scores.changed and any(": it had" in changed for changed in scores.changed):
@@ -199,13 +204,13 @@ def verify(
     if not isinstance(chosen, str):
         _field(manifest, selection, "given")
         _check_chosen(path, chosen, selection, [*of_scores, *(file.fields() for file in input_files(how))])
-    for what, files in (("score file", scores), ("source", sources)):
+    for what, files in (("score file", scores), ("source", sources), ("file of added scores", added)):
         if files.changed:
             raise ChecksumError(_changed(path, what, files))
     reason = chosen if isinstance(chosen, str) else ""
     sizes = found.rows, found.shards, found.bytes
-    compared = compare_with_sources(path, selection, located, sources, chosen, trust, threads)
-    return Verified(path, found.format, *sizes, not reason, reason, sources, scores, inputs, compared)
+    compared = compare_with_sources(path, selection, located, sources, added, chosen, trust, threads)
+    return Verified(path, found.format, *sizes, not reason, reason, sources, scores, inputs, added, compared)
 
 
 def _check_folder(path: str) -> None:

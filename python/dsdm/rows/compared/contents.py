@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dsdm._native import Corpus, FileIdentity
 from dsdm.errors import ChecksumError, FormatError, SchemaError
 from dsdm.paths.hive.columns import of_told
+from dsdm.rows.compared.added import added_names
 from dsdm.rows.options import in_order
 from dsdm.selection.ids.alike import as_plain, common, first_other, plain, shown_key
 
@@ -45,15 +46,23 @@ def opened_sources(selection: Mapping[str, Any], sources: Sequence[FileIdentity]
         return None
 
 
+def opened_shards(shards: Sequence[str], threads: int | None) -> Corpus | None:
+    """Open the shards of an output; None where what was written is of columns that no corpus has."""
+    try:
+        return Corpus.open(list(shards), threads=threads, schema="union")
+    except (FormatError, SchemaError):
+        return None
+
+
 def compare_rows(
     manifest: str,
     selection: Mapping[str, Any],
     there: Corpus,
-    shards: Sequence[str],
+    here: Corpus,
     chosen: NDArray[np.int64],
     threads: int | None,
 ) -> int:
-    """Compare some rows of an output, in `shards`, with those of its sources.
+    """Compare some rows of an output, which are `here`, with those of its sources.
 
     `chosen` has the row numbers as they were given. Returns how many rows were compared; 0 where no column is
     comparable.
@@ -64,15 +73,11 @@ def compare_rows(
         With the first row and column that differ.
 
     """
-    try:
-        here = Corpus.open(list(shards), threads=threads, schema="union")
-    except (FormatError, SchemaError):
-        return 0  # Proof: what was written of such columns may be such as well.
     rows, _ = in_order(chosen, selection["order"], selection.get("seed"))
     if len(rows) != len(here) or (len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(there)):
         message = f"{manifest}: {len(rows):,} rows of {len(there):,} are told, and {len(here):,} are there"
         raise ChecksumError(message)
-    names = [name for name in _names(here, there, selection.get("row_ids")) if _kind(here, there, name) is not None]
+    names = [name for name in _names(here, there, selection) if _kind(here, there, name) is not None]
     row_ids = selection.get("row_ids")
     if row_ids is not None:
         _compare_numbers(manifest, here, str(row_ids), rows, threads)
@@ -104,15 +109,18 @@ def compare_sizes(manifest: str, selection: Mapping[str, Any], sources: Sequence
         raise ChecksumError(message)
 
 
-def _names(here: Corpus, there: Corpus, row_ids: Any) -> list[str]:
+def _names(here: Corpus, there: Corpus, selection: Mapping[str, Any]) -> list[str]:
     """Return the columns of an output that are those of its sources, in any case.
 
-    Scores may have been added by the name of a column that was not written. They are numbers, and come last.
+    Scores may have been added by the name of a column that was not written. Where a manifest does not tell of them, as
+    older ones do not, they are numbers, and come last.
     """
-    own, names = there.schema.names, here.schema.names
-    if not set(own) <= set(names):
+    own, names, row_ids = there.schema.names, here.schema.names, selection.get("row_ids")
+    added = added_names(selection)
+    if added is None and not set(own) <= set(names):
         texts = [at for at, field in enumerate(here.schema) if not _is_number(field.type)]
         names = names[: max(texts, default=-1) + 1]
+    names = [name for name in names if name not in (added or ())]
     return [name for name in names if name in own and name != row_ids and own.count(name) == names.count(name) == 1]
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import FileIdentity, json_bytes
+from dsdm._native import Corpus, FileIdentity, json_bytes
 from dsdm.errors import FormatError
-from dsdm.rows.compared.contents import FORMATS, compare_rows, compare_sizes, opened_sources
+from dsdm.rows.compared.added import compare_added
+from dsdm.rows.compared.contents import FORMATS, compare_rows, compare_sizes, opened_shards, opened_sources
+from dsdm.rows.options import in_order
 from dsdm.selection.record.earlier import rows_of
 from dsdm.selection.record.manifest import Manifest, read_manifest, row_files
 from dsdm.selection.record.repeat import Files
@@ -21,6 +23,7 @@ def compare_with_sources(
     selection: dict[str, Any],
     located: list[FileIdentity],
     sources: Files,
+    added: Files,
     chosen: NDArray[np.int64] | str,
     trust: Trust,
     threads: int | None,
@@ -37,20 +40,36 @@ def compare_with_sources(
     """
     told, manifest = read_manifest(path), str(Path(path, "dsdm.json"))
     _check_beside(path, told)
-    if not located or len(sources.same) != len(located):
-        return 0
-    there = opened_sources(selection, located, threads)
-    if there is None:
-        return 0
-    compare_sizes(manifest, selection, located, there)
-    if told.mapped or told.format not in FORMATS or "order" not in selection:
+    there = _opened(selection, located, sources, manifest, threads)
+    if told.format not in FORMATS or "order" not in selection:
         return 0
     if isinstance(chosen, str):
         found = rows_of(told, trust, None, threads, 0) if "row_ids" in selection else chosen
-        if isinstance(found, str):
-            return 0
-        chosen = found[0]
-    return compare_rows(manifest, selection, there, row_files(told), chosen, threads)
+        chosen = found if isinstance(found, str) else found[0]
+    known = None if isinstance(chosen, str) else chosen
+    with_sources = there is not None and known is not None and not told.mapped
+    here = opened_shards(row_files(told), threads) if with_sources or selection.get("scores") else None
+    if here is None:
+        return 0
+    rows = None if known is None else in_order(known, selection["order"], selection.get("seed"))[0]
+    sizes = [file.rows for file in located]
+    of = None if told.mapped or not sizes or None in sizes else sum(size for size in sizes if size is not None)
+    compare_added(manifest, selection, here, rows, of, added.same, threads)
+    if there is None or known is None or told.mapped:
+        return 0
+    return compare_rows(manifest, selection, there, here, known, threads)
+
+
+def _opened(
+    selection: dict[str, Any], located: list[FileIdentity], sources: Files, manifest: str, threads: int | None
+) -> Corpus | None:
+    """Return the sources where all are at hand and can be opened, and have as many rows as is told."""
+    if not located or len(sources.same) != len(located):
+        return None
+    there = opened_sources(selection, located, threads)
+    if there is not None:
+        compare_sizes(manifest, selection, located, there)
+    return there
 
 
 def _check_beside(path: str, told: Manifest) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from dsdm.errors import FormatError
 from dsdm.paths.hive.columns import refuse_other_folders
+from dsdm.selection.rules.origin import identity_of
 from dsdm.selection.told import INPUTS, KNOWN, files_of_inputs
 
 _ORDERS = ("given", "row", "shuffle")
@@ -93,12 +94,30 @@ def _are_short(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_one, value))
 
 
+def _are_added(value: Any) -> bool:
+    """Return whether a value tells of columns of scores, and where these lie."""
+    return isinstance(value, list) and all(map(_is_added, value))
+
+
+def _is_added(one: Any) -> bool:
+    if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
+        return False
+    if "files" not in one:
+        return "reading" not in one and "rows" not in one
+    try:
+        files = [identity_of(file) for file in one["files"]]
+    except (TypeError, ValueError, LookupError, OverflowError, AttributeError):
+        return False
+    return bool(files) and isinstance(one.get("reading", {}), Mapping) and _is_count(one.get("rows", 0))
+
+
 _OF_ROWS: dict[str, Callable[[Any], bool]] = {
     "order": lambda value: value in _ORDERS,
     "seed": lambda value: value is None or _is_count(value),
     "row_ids": _is_text,
     "mapped": lambda value: value is True,
     "schema": lambda value: value == "union",
+    "scores": _are_added,
 }
 _OF_CHOICE: dict[str, Callable[[Any], bool]] = {
     "rule": _is_text,
