@@ -152,3 +152,17 @@ def test_what_the_command_wrote_is_right_at_once(corpus, run, monkeypatch, size)
         assert (code, "the selection is that of the scores" in told) == (0, True), (options, told + said)
         written += 1
     assert written >= 20, written
+
+
+@pytest.mark.parametrize("unwanted", [{"exclude": [4]}, {"min_score": 1}, {"only": [0, 1, 2, 3]}], ids=str)
+def test_what_a_row_lacks_that_cannot_be_chosen_is_an_error_that_says_what_to_do(tmp_path, unwanted):
+    table = pa.table({"n": pa.array([2, 2, 2, 2, None]), "kind": pa.array(["a", "b", "a", "b", None])})
+    pq.write_table(table, tmp_path / "c.parquet")
+    shards, scores = dsdm.open_shards(tmp_path / "c.parquet"), np.array([5.0, 4, 3, 2, 0])
+    with pytest.raises(ValueError, match=r"^row 4: the column 'n' is null, .*; give every row one, those that are not"):
+        dsdm.choose(scores, tokens=4, lengths=shards.lengths("n"), **unwanted)
+    message = r"^groups has 1 nulls, .*='group' for .*='drop' to .*; the first of them is that of row 4$"
+    with pytest.raises(TypeError, match=message):
+        dsdm.choose(scores, groups=shards.groups("kind"), per_group=1, **unwanted)
+    found = dsdm.choose(scores, groups=shards.groups("kind"), per_group=1, null_groups="drop", **unwanted)
+    assert found.indices.tolist() == [0, 1]

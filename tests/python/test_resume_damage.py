@@ -120,9 +120,13 @@ def test_a_flipped_byte_is_found_when_asked_and_its_shard_made_again(corpus, tmp
 
 
 def flip(path, at):
+    """Put a file with another byte in the place of one, of another time: a clock may give both of them the same."""
     bytes_ = bytearray(path.read_bytes())
     bytes_[at] ^= 1
-    path.write_bytes(bytes_)
+    changed = path.with_name(f"{path.name}.changed")
+    changed.write_bytes(bytes_)
+    os.utime(changed, ns=(1, 1))
+    changed.replace(path)
 
 
 def test_a_plan_that_cannot_be_read_is_started_over(corpus, tmp_path):

@@ -89,7 +89,9 @@ def test_a_null_has_no_length_wherever_it_is(tmp_path, form):
     assert shards.lengths("c")[np.array([3, 0, 2])].tolist() == [2, 1, 1]
     assert shards.lengths("meta.c")[np.array([3, 0, 3])].tolist() == [2, 1, 2]
     for name, row in (("c", 1), ("meta.c", 1), ("meta.c", 2)):
-        with pytest.raises(ValueError, match=f"row {row}: the column '{name}' is null, which has no length"):
+        with pytest.raises(
+            ValueError, match=f"row {row}: the column '{name}' is null, which has no length; give every row one"
+        ):
             shards.lengths(name)[np.array([0, row])]
 
 

@@ -66,7 +66,10 @@ class RowLengths(LazyLengths):
             values = self._lengths.take(self._source.rows(some))
             if values.null_count:
                 row = some[int(np.argmax(values.is_null().to_numpy()))]
-                message = f"row {row}: the column {self.column!r} is null, which has no length"
+                message = (
+                    f"row {row}: the column {self.column!r} is null, which has no length; give every row one, those "
+                    "that are not to be chosen too (0 is a length), or choose of a corpus without such rows"
+                )
                 raise ValueError(message)
             lengths[start : start + len(some)] = values.cast(pa.int64()).to_numpy()
         return lengths

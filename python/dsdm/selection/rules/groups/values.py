@@ -76,8 +76,17 @@ def _refuse_masked(groups: Any, *, nulls: bool) -> None:
         checks.refuse_masked("groups", groups)
     except TypeError as error:
         more = "" if isinstance(groups, np.ndarray | list | tuple) else f", or {_NULLS}"
-        message = f"{error}{more}"
+        first = _first_null(groups)
+        where = "" if first is None else f"; the first of them is that of row {first:,}"
+        message = f"{error}{more}{where}"
         raise TypeError(message) from None
+
+
+def _first_null(groups: Any) -> int | None:
+    """Return the row of the first null of a column of Arrow, polars or pandas."""
+    look = getattr(groups, "is_null", None) or getattr(groups, "isna", None)
+    missing = np.flatnonzero(np.asarray(look())) if callable(look) else np.empty(0, np.int64)
+    return int(missing[0]) if len(missing) else None
 
 
 def decoded(values: "pa.Array | pa.ChunkedArray") -> "pa.Array":
