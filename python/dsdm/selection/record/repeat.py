@@ -23,6 +23,7 @@ from dsdm.selection.ids.join import Rejoined, rejoined
 from dsdm.selection.ids.score_file import identity_of_file
 from dsdm.selection.inputs import read_rows
 from dsdm.selection.manifest_paths import without_place
+from dsdm.selection.record.again.asked import check_asked
 from dsdm.selection.record.again.choosing import Again, rows_again
 from dsdm.selection.record.again.facts import check_facts
 from dsdm.selection.record.again.files import refuse_other_names, refuse_other_sizes
@@ -184,6 +185,7 @@ def choose_again(
         return found
     if digest_of_rows(found.rows) == digest:
         check_facts(manifest, selection, found, trust, sources, threads)
+        check_asked(manifest, selection, arguments, opened[0] if opened else None, found.rows, trust, sources)
     return found.rows
 
 

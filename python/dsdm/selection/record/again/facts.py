@@ -83,7 +83,7 @@ def _tokens(
         else:
             constants = of_told(told.get("hive"), len(files))
             corpus = Corpus.open(files, threads=threads, schema="union", constants=constants)
-            lengths = _lengths(field_of(corpus, told["column"]), once, threads)
+            lengths = lengths_of(field_of(corpus, told["column"]), once, threads)
         return sum(int(length) * int(times) for length, times in zip(np.asarray(lengths), copies, strict=True))
     except SourceChangedError:
         raise
@@ -102,7 +102,7 @@ def _whole(numbers: NDArray[Any]) -> NDArray[Any]:
     return numbers
 
 
-def _lengths(field: Field, rows: NDArray[np.int64], threads: int | None) -> Any:
+def lengths_of(field: Field, rows: NDArray[np.int64], threads: int | None) -> Any:
     """Return the lengths of rows: of a column of whole numbers its values, of others the lengths of these."""
     import pyarrow as pa
 

@@ -97,6 +97,8 @@ def _disagreement(found: Any) -> str | None:
         return "placed is told, which is of selections that are combined, and of computed scores"
     if "vectors" in rule:
         return next(_of_round_robin(found, rule), None)
+    if not rule:
+        return next(_of_written(found), None)
     try:
         asked = Rule(scores=None, **{**rule, **_stand_ins(rule)})
         asked.check()
@@ -130,6 +132,18 @@ def _of_round_robin(found: Any, rule: Mapping[str, Any]) -> Iterator[str]:
         yield f"its rule has k={rule.get('k')!r:.100}, and there are {len(found.indices):,} rows"
     if found.largest != (rule.get("largest", True) is True):
         yield f"largest is {found.largest}, and its rule chose otherwise"
+    yield from _nothing_of_a_choice(found)
+
+
+def _of_written(found: Any) -> Iterator[str]:
+    """Tell what the rows of an earlier output do not have, which no rule chose here."""
+    files = [file for one in found.corpora for file in one["files"]]
+    if [one["name"] for one in found.corpora] != ["rows"]:
+        yield "there is no rule, and corpora has not the rows of an output alone"
+    elif found.n != sum(file.get("rows") or 0 for file in files):
+        yield f"of is {found.n:,}, and the files of corpora have other rows"
+    if not found.largest or found.files or found.inputs or found.placed or found.placed_rows:
+        yield "largest, files or placed tells of scores, and rows of an output were chosen by none here"
     yield from _nothing_of_a_choice(found)
 
 
