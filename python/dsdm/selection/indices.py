@@ -86,7 +86,7 @@ def top_k(
     """
     source = engine_scores(scores)
     check_options(order, nan, threads)
-    best, excluded = checks.check_flag("largest", largest), engine_excluded(exclude, rows_of(source))
+    best, excluded = checks.check_flag("largest", largest), engine_excluded(exclude, rows_of(source), scores)
     return _native.top_k(source, checks.count_of(k), best, (order, nan, excluded, UNBOUNDED), threads)
 
 
@@ -184,7 +184,7 @@ def gumbel_top_k(
     checks.one_of("noise", noise, checks.NOISES)
     with_seed = checks.check_flag("return_seed", return_seed)
     heat, count = checks.check_temperature(plain_number("temperature", temperature)), checks.count_of(k)
-    excluded = engine_excluded(exclude, rows_of(source))
+    excluded = engine_excluded(exclude, rows_of(source), scores)
     chosen = seed_of(seed)
     if noise == "philox":
         state: int | tuple[int, int] = word_of(chosen)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dsdm import _native, arrays, checks
 from dsdm.paths import PathLike
+from dsdm.selection.ids.slices import refuse_other_slice
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 _native.prepare_arrays()
@@ -98,8 +99,10 @@ def _is_path(scores: object) -> bool:
     return all(isinstance(item, str | bytes | os.PathLike) for item in listed)
 
 
-def engine_excluded(exclude: Any, n: int | None = None) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
-    """Return the rows not to be chosen, of so many: their numbers, or one byte per row.
+def engine_excluded(
+    exclude: Any, n: int | None = None, scores: Any = None
+) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
+    """Return the rows not to be chosen, of so many, or of scores: their numbers, or one byte per row.
 
     Raises
     ------
@@ -108,22 +111,28 @@ def engine_excluded(exclude: Any, n: int | None = None) -> "npt.NDArray[np.int64
 
     """
     if n is not None:
-        refuse_other_rows("exclude", exclude, n)
+        refuse_other_rows("exclude", exclude, n, scores)
     rows = checks.excluded_rows(exclude)
     return rows.view(np.uint8) if rows is not None and rows.dtype == np.bool_ else rows  # type: ignore[return-value]
 
 
-def refuse_other_rows(name: str, given: Any, n: int) -> None:
-    """Fail for a selection from another number of rows than there are scores.
+def refuse_other_rows(name: str, given: Any, n: int, scores: Any = None) -> None:
+    """Fail for a selection from another number of rows than there are scores, or of another slice than these are.
 
     Raises
     ------
     ValueError
-        With both numbers.
+        With both numbers, or both slices.
 
     """
-    if hasattr(given, "is_of") and not given.is_of(n):
-        message = f"{name} is a selection from {given.n:,} rows, and there are {n:,} scores: it is of other rows"
+    if not hasattr(given, "is_of"):
+        return
+    refuse_other_slice(name, given, scores)
+    if not given.is_of(n):
+        message = (
+            f"{name} is a selection from {given.n:,} rows, and there are {n:,} scores: it is of other rows; choose it "
+            "of as many, or where its numbers are those of these rows, give them alone: selection.indices"
+        )
         raise ValueError(message)
 
 

@@ -143,7 +143,7 @@ def get_indices(
         chosen = _drawn_uniformly(method, k, data_dir, rows, seed, order, excluded, threads)
         return (chosen, last_seed()) if with_seed else chosen
     scores = scores_of(method, target, data_dir=data_dir, rows=rows)
-    refuse_other_rows("exclude", exclude, len(scores))
+    refuse_other_rows("exclude", exclude, len(scores), scores)
     how_to_order = order or "best_first"
     if method != "dsir":
         best = top_k(scores, k, order=how_to_order, nan=nan, exclude=excluded, threads=threads)

@@ -85,7 +85,7 @@ def _ranking(rule: Rule, dropped: NDArray[np.bool_] | None = None) -> Ranking:
     if rule.gumbel:
         state = word_of(seed) if rule.noise == "philox" else numpy_state(seed)
         draw = state, checks.check_temperature(rule.temperature)
-    excluded = excluded_of(rule.exclude, rule.only, n, dropped)
+    excluded = excluded_of(rule.exclude, rule.only, n, dropped, rule.scores)
     ranking = Ranking(source, n, rule.largest, draw, rule.nan, excluded, (low, high), rule.threads, seed)
     if rule.quantile is None:
         return ranking

@@ -11,20 +11,20 @@ from dsdm.selection.rules.chosen import Selection
 
 
 def excluded_of(
-    exclude: Any, only: Any, n: int, dropped: "npt.NDArray[np.bool_] | None" = None
+    exclude: Any, only: Any, n: int, dropped: "npt.NDArray[np.bool_] | None" = None, scores: Any = None
 ) -> "npt.NDArray[np.int64] | npt.NDArray[np.uint8] | None":
     """Return the rows of `n` that may not be chosen, as the engine takes them; also those of a mask that are dropped.
 
     Raises
     ------
     ValueError
-        For a :class:`Selection` from another number of rows, and for a mask of another length.
+        For a :class:`Selection` from another number of rows or another slice of scores; for a mask of another length.
     IndexError
         For a number of no row.
 
     """
     for name, given in (("exclude", exclude), ("only", only)):
-        refuse_other_rows(name, given, n)
+        refuse_other_rows(name, given, n, scores)
     exclude, only = (given.indices if isinstance(given, Selection) else given for given in (exclude, only))
     if only is None and dropped is None:
         return engine_excluded(exclude)

@@ -13,6 +13,7 @@ from dsdm._native import digest_of_rows
 from dsdm.paths import PathLike
 from dsdm.selection.ids.order.side import Beside
 from dsdm.selection.ids.placed import loaded_placed, placed_of
+from dsdm.selection.ids.slices import refuse_other_slice
 from dsdm.selection.loaded import at_hand, bounds_of, checked_corpora, file_of, input_of
 from dsdm.selection.rules import saved
 from dsdm.selection.rules.cut import Cut, cut_of
@@ -137,6 +138,7 @@ class Selection:
             if other.n != self.n:
                 message = f"{name} of selections from {self.n:,} and {other.n:,} rows: they are of different rows"
                 raise ValueError(message)
+            refuse_other_slice(name, other, self)
             rows = combine(rows, other.indices)
         parts = [self, *others]
         return Selection(

@@ -10,7 +10,7 @@ from dsdm import _native, checks
 from dsdm.checks import Nan
 from dsdm.selection.ids.placed import placed_of_rows, placed_scores
 from dsdm.selection.indices import top_k
-from dsdm.selection.inputs import ScoresLike
+from dsdm.selection.inputs import ScoresLike, refuse_other_rows
 from dsdm.selection.rules.candidates import excluded_of
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.origin import corpora_of, corpus_of
@@ -79,6 +79,8 @@ def round_robin(
     if count > n:
         message = f"k is {checks.said(count)}, and there are {n:,} rows; ask for at most as many"
         raise ValueError(message)
+    for vector in scores:
+        refuse_other_rows("exclude", exclude, n, vector)
     excluded = excluded_of(exclude, None, n)
     given: Any = excluded.view(np.bool_) if excluded is not None and excluded.dtype == np.uint8 else excluded
     lists = [_Best(vector, count, len(scores), (largest, nan, given, threads)) for vector in scores]

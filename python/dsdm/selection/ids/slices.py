@@ -1,0 +1,87 @@
+"""Of which rows of their files selections and scores are, where they are slices: row numbers count from the first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dsdm._native import Scores
+from dsdm.selection.ids.placed import placed_scores
+from dsdm.selection.told import ROWS as _ROWS
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """So many rows of score files, or all."""
+
+    files: tuple[str, ...]
+    start: int
+    rows: int
+    is_part: bool
+
+
+def refuse_other_slice(name: str, given: Any, beside: Any) -> None:
+    """Fail for a selection that was chosen of another slice of scores than that of scores, or another selection.
+
+    Raises
+    ------
+    ValueError
+        With where both begin, and how to say which rows are meant.
+
+    """
+    one, other = _slices(given), _slices(beside)
+    if not one or not other:
+        return  # Proof: of what lies in memory, or was joined by ids, no row of a file is known.
+    shared = {part.files for part in one} & {part.files for part in other}
+    if shared:
+        one, other = ([part for part in parts if part.files in shared] for parts in (one, other))
+    elif not any(part.is_part for part in one) or not any(part.is_part for part in other):
+        return  # Proof: all scores of another file may be those of a slice of the first.
+    if _places(one, shared) & _places(other, shared):
+        return
+    raise ValueError(_message(name, one[0], other[0]))
+
+
+def _places(parts: Sequence[_Slice], shared: Any) -> set[tuple[tuple[str, ...], int]]:
+    """Return where slices begin: in each of the files that both are of, or in any of those that are not the same."""
+    return {(part.files if shared else (), part.start) for part in parts}
+
+
+def _message(name: str, given: _Slice, beside: _Slice) -> str:
+    distance = given.start - beside.start
+    if name in _ROWS and distance > 0 and distance + given.rows <= beside.rows:
+        how = f"give these rows by their numbers here: selection.indices + {distance}"
+    else:
+        how = (
+            "choose of all scores, of which some rows alone may be chosen: dsdm.choose(scores, ..., "
+            f"only=range({given.start}, {given.start + given.rows}))"
+        )
+    what = f"{name} is a selection" if name in _ROWS else f"{name} takes a selection"
+    return (
+        f"{what} of rows {_span(given)} of {given.files[0]}, and here they are rows {_span(beside)} of "
+        f"{beside.files[0]}: its row numbers count from the first of its own rows, and mean others here; {how}"
+    )
+
+
+def _span(part: _Slice) -> str:
+    return f"{part.start:,} to {part.start + part.rows - 1:,}"
+
+
+def _slices(given: Any) -> list[_Slice]:
+    """Return the rows of files that scores are, or that a selection was chosen of by position."""
+    if isinstance(given, Scores):
+        besides: Sequence[Any] = placed_scores(given)
+        files = {file["path"]: file.get("rows") for file in (one.fields() for one in given.identities())}
+        rows = len(given)
+    elif hasattr(given, "by_position"):
+        besides = [one for one in given.by_position() if one.what == "scores" and not one.of_rows]
+        files, rows = {file.path: file.rows for file in given.files}, given.n
+    else:
+        return []
+    return [_Slice(one.files, one.start, rows, _is_part(one, files, rows)) for one in besides]
+
+
+def _is_part(beside: Any, sizes: Mapping[str, int | None], rows: int) -> bool:
+    """Return whether there are more rows in the files, as far as that is known."""
+    held = [sizes.get(path) for path in beside.files]
+    known = [size for size in held if size is not None]
+    return beside.start > 0 or (len(known) == len(held) and sum(known) > rows)
