@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shlex
 import shutil
 
 import numpy as np
@@ -169,11 +170,20 @@ def test_scores_beside_some_without_ids_are_joined_in_python(tmp_path, run, monk
         said = " ".join(said.split())
         assert code == 1
         assert "--on joins the files of --by and of --scores alike, and v.npy has no ids" in said
+        steps = re.search(r"by `dsdm (indices .*?)` with .* by `dsdm (materialize .*?)`", said)
+        assert steps is not None, said
+        for step in steps.groups():
+            given = shlex.split(step.replace("SHARDS", "c.parquet").replace("OUT", "stepped"))
+            code, _, why = run(*given, *(["-k", 5, "--overwrite"] if given[0] == "indices" else []))
+            assert code == 0, why
+        stepped = dsdm.open_shards("stepped")[:]
+        shutil.rmtree("stepped")
         call = re.search(r"in Python (dsdm\.materialize\(.*\))$", said)
         assert call is not None, said
         eval(call[1], {"dsdm": dsdm, "corpus": "c.parquet", "k": 5})  # noqa: S307 - that it works is what is tested
         found = dsdm.open_shards("out")[:]
         rows = sorted(range(ROWS), key=lambda row: (-vectors[by][row], row))[:5]
-        assert found["n"] == rows
-        assert found["scores"] == vectors[added][rows].tolist()
+        for one in (found, stepped):
+            assert one["n"] == rows
+            assert one["scores"] == vectors[added][rows].tolist()
         shutil.rmtree("out")

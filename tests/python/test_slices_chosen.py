@@ -87,3 +87,43 @@ def test_rows_of_two_files_are_excluded_as_is_said(run):
         for path in ("all.npy", "all.npy.json"):
             Path(path).unlink()
         shutil.rmtree("out")
+
+
+def test_numbers_and_masks_are_put_into_one_file_as_is_said(run):
+    """Beside a selection and an output as well; what is written there holds all of them."""
+    chosen = dsdm.choose(SCORES, k=5)
+    chosen.save("told.npy")
+    dsdm.materialize("c.parquet", chosen, "out-first", row_ids="number")
+    np.save("numbers.npy", np.array([7, 3, 7]))
+    np.save("mask.npy", np.arange(len(SCORES)) % 100 == 1)
+    held = {
+        "told.npy": set(chosen.indices.tolist()),
+        "out-first": set(chosen.indices.tolist()),
+        "numbers.npy": {3, 7},
+        "mask.npy": set(range(1, len(SCORES), 100)),
+    }
+    for names in (("numbers.npy", "mask.npy"), ("told.npy", "numbers.npy"), ("mask.npy", "out-first", "numbers.npy")):
+        for option in ("--exclude", "--only"):
+            given = [part for name in names for part in (option, name)]
+            code, _, said = run("indices", "s.npy", "-k", 2, "-o", "x.npy", *given)
+            said = " ".join(said.split())
+            assert (code, "is given more than once" in said) == (2, True), said
+            eval(said[said.index("in one file: ") + len("in one file: ") :], {"dsdm": dsdm, "numpy": np})  # noqa: S307
+            assert set(np.load("all.npy").tolist()) == set().union(*(held[name] for name in names))
+            code, _, said = run("indices", "s.npy", "-k", 2, "-o", "x.npy", option, "all.npy", "--overwrite")
+            assert code == 0, said
+
+
+def test_what_nothing_is_told_of_is_not_reported(run):
+    """Scores, and row numbers alone: with what writes what a report is of."""
+    np.save("numbers.npy", np.array([3, 7]))
+    for name in ("s.npy", "numbers.npy"):
+        code, _, said = run("report", name, "--corpus", "c.parquet")
+        assert (code, f"{name}.json is not beside it" in said, "numpy.load" in said) == (1, True, False), said
+        assert "`dsdm indices -o`" in said
+        with pytest.raises(FileNotFoundError, match="is not beside it"):
+            dsdm.report(name)
+    for command in (["indices", "s.npy", "-k", 3, "-o", "y.npy"], ["report", "y.npy"]):
+        assert run(*command)[0] == 0
+    for command in (["materialize", "c.parquet", "y", "--indices", "numbers.npy"], ["report", "y"]):
+        assert run(*command)[0] == 0

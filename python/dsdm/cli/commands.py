@@ -266,7 +266,7 @@ def materialize(
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
     shards = opened_shards(source, **found)
     lengths = None if column is None else Lengths(shards, column)
-    with telling_of_both([] if choice is None else choice.sources, scores_from):
+    with telling_of_both([] if choice is None else choice.sources, scores_from, reading, joining):
         if choice is not None:
             choice.open(shards, how_unfinished_chose(out) if writing.resume else None)
             refuse_inputs(out, choice.read)

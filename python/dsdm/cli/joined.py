@@ -1,6 +1,7 @@
 """Scores that are joined to the rows of shards by a column of ids, or taken by position."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,25 +48,54 @@ def refuse_missing(files: list[str], on: str, found: "Aligned") -> None:
 
 
 @contextmanager
-def telling_of_both(by: list[str], scores: list[str]) -> Iterator[None]:
+def telling_of_both(by: list[str], scores: list[str], reading: Reading, joining: Joining) -> Iterator[None]:
     """Have an error of a join say how it is done where --on, which is for --by and --scores alike, cannot do it."""
-    from dsdm.selection.ids.score_file import may_have_ids
+    from dsdm.selection.ids.order.side import OtherOrderError
+    from dsdm.selection.ids.score_file import NoIdsError, may_have_ids
 
     try:
         yield
-    except ValueError as error:
-        text = str(error)
+    except (OtherOrderError, NoIdsError) as error:
         without = [file for file in (*by, *scores) if Path(file).is_file() and not may_have_ids(Path(file))]
-        is_of_join = "join them by dsdm.align(" in text or "Arrow file is needed" in text
-        if type(error) is not ValueError or not (by and scores and without and is_of_join):
+        if not (by and scores and without):
             raise
-        first = f"dsdm.open_scores({by[0]!r})" if by[0] in without else f"dsdm.align({by[0]!r}, corpus)"
-        added = f"dsdm.open_scores({scores[0]!r})" if scores[0] in without else f"dsdm.align({scores[0]!r}, corpus)"
+        named = _named(joining.on) if joining.on is not None else getattr(error, "on", None)
+        calls = [_opening(files, without, named, reading.column) for files in (by, scores)]
+        steps = [_options(files, without, named, reading.column) for files in (by, scores)]
         message = (
-            f"{text}; --on joins the files of --by and of --scores alike, and {without[0]} has no ids: for both, write "
-            f"in Python dsdm.materialize(corpus, dsdm.choose({first}, k=k), 'out', scores={added})"
+            f"{error}; --on joins the files of --by and of --scores alike, and {without[0]} has no ids: choose the "
+            f"rows first, by `dsdm indices {steps[0]}{_corpus(steps[0])} -o rows.npy` with the options that choose "
+            f"them, and write them by `dsdm materialize SHARDS OUT --indices rows.npy --scores {steps[1]}`; or for "
+            f"both, write in Python dsdm.materialize(corpus, dsdm.choose({calls[0]}, k=k), 'out', scores={calls[1]})"
         )
         raise ValueError(message) from error
+
+
+def _named(on: str) -> str | tuple[str, str]:
+    rows, equals, scores = on.partition("=")
+    return (rows, scores) if equals else on
+
+
+def _opening(files: list[str], without: list[str], on: str | tuple[str, str] | None, column: str | None) -> str:
+    """Return the call that opens scores, or joins those that have ids."""
+    what = repr(files[0] if len(files) == 1 else files)
+    if files[0] in without:
+        return f"dsdm.open_scores({what})"
+    by = "" if on in (None, "id") else f", on={on!r}"
+    return f"dsdm.align({what}, corpus{by}{'' if column is None else f', column={column!r}'})"
+
+
+def _options(files: list[str], without: list[str], on: str | tuple[str, str] | None, column: str | None) -> str:
+    """Return the options that do the same."""
+    named = " ".join(map(shlex.quote, files))
+    if files[0] in without:
+        return named
+    by = "id" if on is None else on if isinstance(on, str) else "=".join(on)
+    return f"{named} --on {shlex.quote(by)}{'' if column is None else f' --column {shlex.quote(column)}'}"
+
+
+def _corpus(options: str) -> str:
+    return " --corpus SHARDS" if " --on " in options else ""
 
 
 def opened_shards(source: list[str], **found: Any) -> "Shards":

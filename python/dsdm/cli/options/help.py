@@ -50,9 +50,45 @@ def _is_of_one_value(parameter: Any) -> bool:
 def _twice(names: list[str], args: list[str]) -> str:
     message = f"{' / '.join(names)} is given more than once; give it once"
     if {"--exclude", "--only"}.intersection(names):
-        first, *others = (_read(value) for value in _values(names, args))
-        message += f', with all of the rows in one file: {first}.union({", ".join(others)}).save("all.npy")'
+        message += f", with all of the rows in one file: {_in_one_file(_values(names, args))}"
     return message
+
+
+def _in_one_file(values: list[str]) -> str:
+    """Return the call that writes the rows of several files, or of outputs, to one: what is told of them, if of all."""
+    if all(Path(value).is_dir() or _is_told(value) for value in values):
+        first, *others = (
+            f"dsdm.{'written_rows' if Path(value).is_dir() else 'Selection.load'}({value!r})" for value in values
+        )
+        return f'{first}.union({", ".join(others)}).save("all.npy")'
+    parts = ", ".join(map(_numbers, values))
+    return f'numpy.save("all.npy", numpy.unique(numpy.concatenate([{parts}])))'
+
+
+def _is_told(value: str) -> bool:
+    """Return whether a file beside row numbers tells what they are; of what is not there it is taken for granted."""
+    path = Path(value)
+    return not path.exists() or path.with_name(f"{path.name}.json").is_file()
+
+
+def _numbers(value: str) -> str:
+    """Return the call that reads row numbers: those of an output, of a mask, or as they are."""
+    if Path(value).is_dir():
+        return f"dsdm.written_rows({value!r}).indices"
+    read = f"numpy.load({value!r})"
+    return f"numpy.flatnonzero({read})" if _is_mask(value) else read
+
+
+def _is_mask(value: str) -> bool:
+    """Return whether a file holds one boolean for each row."""
+    from dsdm.errors import FormatError
+    from dsdm.selection.inputs import read_rows
+
+    try:
+        return bool(read_rows(value).dtype.kind == "b")
+    except (OSError, ValueError, FormatError):
+        # Proof: what cannot be read is told when it is given once.
+        return False
 
 
 def _values(names: list[str], args: list[str]) -> list[str]:
@@ -60,8 +96,3 @@ def _values(names: list[str], args: list[str]) -> list[str]:
     behind = {at: args[at + 1] for at, arg in enumerate(args[:-1]) if arg in names}
     joined = {at: arg.partition("=")[2] for at, arg in enumerate(args) if arg.partition("=")[0] in names and "=" in arg}
     return [value for _, value in sorted((behind | joined).items())]
-
-
-def _read(value: str) -> str:
-    """Return the call that reads the rows of a file, or those that an output was written from."""
-    return f"dsdm.{'written_rows' if Path(value).is_dir() else 'Selection.load'}({value!r})"

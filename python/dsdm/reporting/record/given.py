@@ -90,6 +90,7 @@ def given(what: Any, data_dir: PathLike | None, trusted: Iterable[PathLike], thr
         raise TypeError(message)
     path = local(os.fsdecode(what), "the selection")
     if path.lower().endswith(".npy") and not Path(path).is_dir():
+        _refuse_untold(Path(path))
         return _of_selection(Selection.load(path), path, data_dir, threads)
     if not os.path.lexists(path):
         message = f"{path}: there is no such directory or .npy file"
@@ -98,6 +99,25 @@ def given(what: Any, data_dir: PathLike | None, trusted: Iterable[PathLike], thr
         message = f"{path}: a report is of the .npy file of a selection, or of a directory that dsdm wrote"
         raise ValueError(message)
     return _of_directory(read_manifest(path), Trust(path, data_dir, trusted), data_dir, threads)
+
+
+def _refuse_untold(path: Path) -> None:
+    """Fail for a file of which nothing tells what its rows are: row numbers alone, or scores.
+
+    Raises
+    ------
+    FileNotFoundError
+        With what writes such files.
+
+    """
+    told = path.with_name(f"{path.name}.json")
+    if path.exists() and not told.exists():
+        message = (
+            f"{path}: {told.name} is not beside it, which tells by what rows were chosen, so that there is nothing to "
+            "report; choose them by `dsdm indices -o` or dsdm.choose(...).save(path), which write both files, or write "
+            "the rows by `dsdm materialize --indices` and report the directory"
+        )
+        raise FileNotFoundError(message)
 
 
 def _of_selection(found: Selection, name: str, data_dir: PathLike | None, threads: int | None) -> Given:

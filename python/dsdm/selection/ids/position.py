@@ -20,7 +20,7 @@ from dsdm.selection.fields import Field
 from dsdm.selection.ids.alike import as_plain, blocks, common, first_other, shown_key
 from dsdm.selection.ids.order.keys import USUAL, is_text, leaves, looks_like_a_key, may_name_rows, name_of
 from dsdm.selection.ids.order.renamed import refuse_renamed, refuse_two_meanings
-from dsdm.selection.ids.order.side import Beside, Rows, Side, how
+from dsdm.selection.ids.order.side import Beside, OtherOrderError, Rows, Side, how
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,7 +123,7 @@ def _compare(side: Side, pair: _Pair, rows: Rows, blocks: Iterator[NDArray[np.in
             f"{block[at] + side.start:,}, and the rows have {shown_key(of_rows[at])} {there}, so that by position "
             f"{side.what} would be those of other rows; {how(_on(pair, side, rows), side)}"
         )
-        raise ValueError(message)
+        raise OtherOrderError(message, _on(pair, side, rows))
 
 
 def _on(pair: _Pair, side: Side, rows: Rows) -> str | tuple[str, str]:
@@ -134,12 +134,12 @@ def _on(pair: _Pair, side: Side, rows: Rows) -> str | tuple[str, str]:
     return here if here == there else (here, there)
 
 
-def _of_types(side: Side, name: str, there: "pa.DataType", here: "pa.DataType") -> ValueError:
+def _of_types(side: Side, name: str, there: "pa.DataType", here: "pa.DataType") -> OtherOrderError:
     message = (
         f"{side.files[0]}: its column {name!r} is {there}, and that of the rows {here}, so that whether by position "
         f"{side.what} are those of the rows cannot be compared; write both as one type: {how(name, side)}"
     )
-    return ValueError(message)
+    return OtherOrderError(message, name)
 
 
 def _samples(rows: int) -> Iterator[NDArray[np.int64]]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _LINES = (".jsonl", ".json", ".ndjson")
 
 
+class NoIdsError(ValueError):
+    """A file of scores has no columns, and so no ids by which they can be joined."""
+
+
 @dataclass(frozen=True)
 class ScoreFile:
     """A file with an id and a score in each row."""
@@ -58,7 +62,7 @@ class ScoreFile:
             f"{self.path}: a JSON lines file ({', '.join(_LINES)}; also with {' or '.join(PACKED)}), a Parquet or an "
             "Arrow file is needed"
         )
-        raise ValueError(message)
+        raise NoIdsError(message)
 
     def place(self, row: int) -> str:
         """Return what a row is called: the line of a file of lines."""

@@ -57,7 +57,7 @@ def _message(name: str, given: _Slice, beside: _Slice) -> str:
         )
     what = f"{name} is a selection" if name in _ROWS else f"{name} takes a selection"
     return (
-        f"{what} of rows {_span(given)} of {given.files[0]}, and here they are rows {_span(beside)} of "
+        f"{what} of rows {_span(given)} of {given.files[0]}, and the rows here are {_span(beside)} of "
         f"{beside.files[0]}: its row numbers count from the first of its own rows, and mean others here; {how}"
     )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dsdm.selection.ids.alike import as_plain, shown_key
 from dsdm.selection.ids.order.elsewhere import Found, Pair, agrees, counts_rows, looked_up, places_of
 from dsdm.selection.ids.order.keys import is_text
+from dsdm.selection.ids.order.side import OtherOrderError
 
 _SHOWN = 3
 """Pairs that a message tells with their values."""
@@ -58,7 +59,7 @@ def refuse_renamed_keys(told: Told, pairs: Sequence[Pair], same: Sequence[Pair],
     left = [_unsettled(one, beside[one.pair.is_of_numbers], count) for one in moved]
     moved = [one for one in left if len(one.rows)]
     if texts := [one for one in moved if not one.pair.is_of_numbers]:
-        raise ValueError(_message(told, texts))
+        raise OtherOrderError(_message(told, texts), _names(texts))
     if moved:
         warnings.warn(f"{_message(told, moved)}; or the numbers mean other things", stacklevel=2)
 
@@ -71,10 +72,16 @@ def _unsettled(found: Found, naming: Sequence[Pair], count: int) -> Found:
     return replace(found, rows=found.rows[~settled], places=found.places[~settled])
 
 
+def _names(moved: Sequence[Found]) -> tuple[str, str] | None:
+    """Return the columns of the rows and of the scores that are joined; None where several do not say the same."""
+    first, *others = moved
+    return (first.pair.here.name, first.pair.there.name) if all(_say_the_same(first, one) for one in others) else None
+
+
 def _message(told: Told, moved: Sequence[Found]) -> str:
     first = moved[0]
-    if all(_say_the_same(first, other) for other in moved[1:]):
-        names = first.pair.here.name, first.pair.there.name
+    names = _names(moved)
+    if names is not None:
         return (
             f"{told.file}: its column {_where(told, first)}, so that by position {told.what} would be those of other "
             f"rows; {_as_one_type(first.pair)}{told.how(names)}"

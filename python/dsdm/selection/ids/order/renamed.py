@@ -11,7 +11,7 @@ from dsdm.selection.fields import Field
 from dsdm.selection.ids.order.elsewhere import Column, agrees, names_all, pair_of
 from dsdm.selection.ids.order.keys import Way, is_text, looks_like_a_key, may_name_rows, name_of, ways
 from dsdm.selection.ids.order.other_names import Told, refuse_renamed_keys
-from dsdm.selection.ids.order.side import Rows, Side, how
+from dsdm.selection.ids.order.side import OtherOrderError, Rows, Side, how
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +70,7 @@ def refuse_two_meanings(side: Side, rows: Rows, threads: int | None) -> None:
             f"of these have the same ids, so that whether by position {side.what} are those of the rows cannot be "
             f"told; {how([(here.name, there.name) for there, here in columns], side)}"
         )
-        raise ValueError(message)
+        raise OtherOrderError(message)
 
 
 class _Columns:

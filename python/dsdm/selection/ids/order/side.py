@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class OtherOrderError(ValueError):
+    """Scores by position are beside ids of other rows, or perhaps are: a join by ids may be meant."""
+
+    def __init__(self, message: str, on: "str | tuple[str, str] | None" = None) -> None:
+        """Keep the columns by which a join may be: one name, or that of the rows and that of the scores."""
+        super().__init__(message)
+        self.on = on
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows that scores are held against."""
