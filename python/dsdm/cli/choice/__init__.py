@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dsdm.cli import options as opt
 from dsdm.cli.asked import check_asked, check_rows, method_of
 from dsdm.cli.by_rule import from_files, parts_of
+from dsdm.cli.choice.record import Recorded, given_alone
 from dsdm.cli.files import load_allowed, tied_by
 from dsdm.cli.joined import join, refuse_missing
 from dsdm.cli.notes import too_short, warned
@@ -31,11 +32,8 @@ if TYPE_CHECKING:
     from dsdm.dataset import Shards
     from dsdm.scores import Scores
 
-_UNSCORED = ("random", "semdedup")
-"""Methods that draw from all rows alike."""
 
-
-class Choice:
+class Choice(Recorded):
     """A selection that was asked for: by a method of the reference, or by score files of one's own."""
 
     def __init__(self, what: list[str], choosing: Choosing, ruling: Ruling, reading: Reading, joining: Joining) -> None:
@@ -64,15 +62,6 @@ class Choice:
         self._seed = choosing.seed
         self.left: Mapping[str, Any] | None = None
         """How the rows of an interrupted run were chosen. A draw without a seed that is the same has the seed of it."""
-
-    @property
-    def draws(self) -> bool:
-        """Whether a seed decides which rows they are."""
-        return self._gumbel or self.method in _UNSCORED or self.ruling.draws
-
-    @property
-    def _gumbel(self) -> bool:
-        return self.given.gumbel or self.method == "dsir"
 
     @property
     def sources(self) -> list[str]:
@@ -122,7 +111,7 @@ class Choice:
         """Return what is printed of the choice beside it: what became of a join by ids, and what tokens counted."""
         found, by = self._aligned, self._counted
         joined = None if found is None else {"on": self._on, "missing": found.missing, "unused": found.unused}
-        return _given({"joined": joined, "counted": None if by is None else by.told(rows)})
+        return given_alone({"joined": joined, "counted": None if by is None else by.told(rows)})
 
     def _open_files(self, corpus_rows: int | None) -> None:
         from dsdm.selection.methods import prefix
@@ -270,65 +259,6 @@ class Choice:
         # Read once: what is counted is what is left out.
         return None if self.given.exclude is None else load_allowed(self.given.exclude, "--exclude", self._shards)
 
-    def record(self, rows: int | None = None, per_group: Mapping[Any, int] | None = None) -> dict[str, Any]:
-        """Return how so many rows were chosen, so that they can be chosen again; or how they are to be chosen."""
-        from dsdm.selection.told import Told
-
-        if self.ruling.given or self._aligned is not None:
-            return Told(self._told_by_rule(rows or 0, per_group), self._files)
-        return Told(self._told_by_options(rows) | self._by_position, self._files)
-
-    def _told_by_options(self, rows: int | None = None) -> dict[str, Any]:
-        """Return how rows were chosen by a method, or by score files and no rule but their number."""
-        given = self.given
-        arguments = {
-            "k": rows,
-            "order": opt.value_of(given.order),
-            "nan": given.nan.value,
-            "seed": self._seed if self.draws else None,
-            "temperature": given.temperature,
-            "rng": opt.value_of(given.noise),
-        }
-        if self.method is not None:
-            more = {"method": self.method, "target": given.target, "data_dir": given.data_dir, "rows": self._rows}
-            record: dict[str, Any] = {"by": "get_indices", "arguments": _given(more | arguments)}
-        else:
-            arguments["largest"] = False if given.smallest else None
-            record = {
-                "by": "gumbel_top_k" if given.gumbel else "top_k",
-                "scores": self.what,
-                "reading": _given(
-                    {
-                        **{name: value or None for name, value in self.reading.of_values.items()},
-                        "sort": opt.value_of(self.reading.sort),
-                        "partial": self.reading.partial or None,
-                    }
-                ),
-                "rows": given.rows,
-                "arguments": _given(arguments),
-            }
-        return _given({**record, "exclude": given.exclude})
-
-    def _told_by_rule(self, rows: int, per_group: Mapping[Any, int] | None) -> dict[str, Any]:
-        """Return how rows were chosen by a rule; its arguments alone for scores that were computed."""
-        from dsdm.selection.rules.again import told_again
-        from dsdm.selection.rules.origin import inputs_of
-        from dsdm.selection.rules.rule import Rule
-        from dsdm.selection.rules.saved import plain
-
-        asked = Rule(scores=None, **self._arguments).told()
-        inputs = inputs_of(self._candidates, self._arguments)
-        by_groups = self.ruling.groups is not None
-        counts = {} if by_groups and per_group is None else per_group
-        told = told_again(self._candidates, asked, rows, self._seed if self.draws else None, per_group=counts)
-        if by_groups and "groups" not in inputs:
-            told = None
-        chosen_by = {"chosen_by": {name: plain(value) for name, value in asked.items()}}
-        if told is None:
-            return {**chosen_by, **inputs}
-        files = _given({"exclude": self.given.exclude, "only": self.ruling.only})
-        return {**(chosen_by if by_groups else {}), **told, **files, **inputs, **self._by_position}
-
     def select_and_report(self, row_tokens: Callable[[], int], lengths: "Lengths | None" = None) -> "Selection":
         """Select rows, and say on stderr what was selected."""
         rows = self.select(row_tokens, lengths)
@@ -344,7 +274,3 @@ class Choice:
         say(f"{len(found):,} rows{tokens} selected{seed}{joined}{counted}", err=True)
         if found.short:
             say(f"dsdm: {too_short(found, self.ruling.short.value)}", err=True)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
