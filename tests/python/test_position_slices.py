@@ -96,8 +96,11 @@ def test_a_saved_selection_of_a_slice_tells_where_it_begins():
     dsdm.open_shards("part.parquet").take(dsdm.Selection.load("kept.npy"))
     told = json.loads(Path("kept.npy.json").read_text())
     assert [one["start"] for one in told["placed"]] == [LOW, LOW]
-    dsdm.choose(WAYS["slice of a sum"](*both(), LOW + 1, HIGH + 1), k=9).save("kept.npy", overwrite=True)
-    for made in (dsdm.Selection.load("kept.npy"), dsdm.Selection.load("kept.npy").union(dsdm.choose(sliced, k=2))):
+    moved = WAYS["slice of a sum"](*both(), LOW + 1, HIGH + 1)
+    dsdm.choose(moved, k=9).save("kept.npy", overwrite=True)
+    with pytest.raises(ValueError, match="union takes a selection of rows"):
+        dsdm.Selection.load("kept.npy").union(dsdm.choose(sliced, k=2))
+    for made in (dsdm.Selection.load("kept.npy"), dsdm.Selection.load("kept.npy").union(dsdm.choose(moved, k=2))):
         with pytest.raises(ValueError, match="has 'doc 1001' in row 1,001"):
             dsdm.open_shards("part.parquet").take(made)
     told = json.loads(Path("kept.npy.json").read_text())
