@@ -122,7 +122,7 @@ class Scores:
 
     @property
     def paths(self) -> list[Path]:
-        """The files that are read, each once, in the order of the expression."""
+        """The files that are read, in the order of the expression: those of each of its vectors once."""
 
     @property
     def column(self) -> str | int | None:
@@ -310,7 +310,7 @@ class Scores:
         """
 
     def identities(self) -> list[FileIdentity]:
-        """Return what the files were known by when they were opened, each once."""
+        """Return what the files were known by when they were opened, as `paths` has them."""
 
     def opened_as(self) -> tuple[list[Path], dict[str, Any], int | None] | None:
         """Return how the vector was opened.

@@ -77,23 +77,22 @@ pub struct OpenedAs {
 }
 
 impl Scores {
-    /// The files it is read from, each once, as they were when they were opened.
+    /// The files it is read from, as [`Scores::paths`] has them, as they were when they were opened.
     ///
     /// # Errors
     ///
     /// [`Error::SourceChanged`] for a file that changed since; what reading its ends fails with.
     pub fn identities(&self) -> Result<Vec<FileIdentity>> {
-        let mut all: Vec<FileIdentity> = Vec::new();
         let mut found = Vec::new();
         self.each_stored(&mut |stored| found.push(stored.identities()));
-        for identities in found {
-            for identity in identities? {
-                if all.iter().all(|known| known.path != identity.path) {
-                    all.push(identity);
-                }
+        let mut vectors: Vec<Vec<FileIdentity>> = Vec::new();
+        for files in found {
+            let files = files?;
+            if !vectors.contains(&files) {
+                vectors.push(files);
             }
         }
-        Ok(all)
+        Ok(vectors.concat())
     }
 
     /// How the vector was opened, if it is files and nothing else: from their first row on, and how many rows of them

@@ -108,17 +108,12 @@ fn prepare(
     for path in corpus.paths().chain(options.sources.iter().map(PathBuf::as_path)) {
         refuse_other_bytes(path, "source", "dsdm.json, which names the sources, cannot hold it")?;
     }
-    // The files that rows come from are told as they were opened: another may have the name of one by now.
-    let (mut sources, mut known) = (Vec::new(), HashSet::new());
-    for source in corpus.identities()? {
-        if known.insert(source.path.clone()) {
-            sources.push(source);
-        }
-    }
-    for path in &options.sources {
-        if known.insert(path.clone()) {
-            sources.push(FileIdentity::of_path(path, None)?);
-        }
+    // The files that rows come from are told as they were opened: another may have the name of one by now. One that is
+    // given twice is told twice, as its rows are numbered twice.
+    let mut sources = corpus.identities()?;
+    let known: HashSet<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
+    for path in options.sources.iter().filter(|path| !known.contains(*path)) {
+        sources.push(FileIdentity::of_path(path, None)?);
     }
     corpus.check_unchanged()?;
     Ok((plan, sources))

@@ -76,7 +76,8 @@ except OSError as error:
 
 def child(corpus, out, limit=None, rows=CHOSEN, **options):
     np.save(out.with_suffix(".npy"), rows)
-    arguments = {"corpus": str(corpus), "out": str(out), "rows": str(out.with_suffix(".npy")), "limit": limit}
+    corpus = corpus if isinstance(corpus, list) else str(corpus)
+    arguments = {"corpus": corpus, "out": str(out), "rows": str(out.with_suffix(".npy")), "limit": limit}
     arguments |= {"num_shards": SHARDS, "threads": 1, **options}
     command = [sys.executable, "-c", CHILD, json.dumps(arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603

@@ -52,7 +52,7 @@ class Source:
             table = self.corpus.take(np.arange(len(self.corpus)))
             return _again_from_table, (table, self.mapping, self.label)
         return _again_from_files, (
-            [one.at(os.path.abspath(one.file.path)) for one in pinned],  # noqa: PTH100 - not resolved
+            [one.at(absolute(one.file.path)) for one in pinned],
             self.corpus.stored_names,
             self.corpus.schema,
             self.mapping,

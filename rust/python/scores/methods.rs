@@ -44,7 +44,7 @@ impl PyScores {
         Ok(array::numpy_dtype(py, self.scores.dtype())?.unbind())
     }
 
-    /// The files that are read, each once, in the order of the expression.
+    /// The files that are read, in the order of the expression: those of each of its vectors once.
     #[getter]
     fn paths(&self) -> Vec<PathBuf> {
         self.scores.paths()
@@ -88,7 +88,7 @@ impl PyScores {
         self.scores.is_mapped()
     }
 
-    /// Return what the files were known by when they were opened, each once.
+    /// Return what the files were known by when they were opened, as `paths` has them.
     fn identities(&self, py: Python<'_>) -> PyResult<Vec<FileIdentity>> {
         Ok(FileIdentity::all(py.detach(|| self.scores.identities())?))
     }

@@ -1,7 +1,7 @@
 //! What the values of an expression are read from: vectors in files and in memory.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::held::{HeldVector, IN_MEMORY};
 use super::{Node, Scores, address};
@@ -10,17 +10,17 @@ use crate::scores::vector::chosen::Chosen;
 use crate::scores::vector::stored::StoredVector;
 
 impl Scores {
-    /// The files it is read from, each once, in the order of the expression.
+    /// The files it is read from, in the order of the expression: those of each of its vectors once, and of a vector that
+    /// was given a file more than once, as often, as its rows are counted so.
     pub fn paths(&self) -> Vec<PathBuf> {
-        let mut paths: Vec<PathBuf> = Vec::new();
+        let mut vectors: Vec<Vec<PathBuf>> = Vec::new();
         self.each_stored(&mut |stored| {
-            for path in stored.paths() {
-                if !paths.iter().any(|known| known == path) {
-                    paths.push(path.to_path_buf());
-                }
+            let paths: Vec<PathBuf> = stored.paths().map(Path::to_path_buf).collect();
+            if !vectors.contains(&paths) {
+                vectors.push(paths);
             }
         });
-        paths
+        vectors.concat()
     }
 
     /// What of its files it is, where these may hold more: each once, in the order of the expression.

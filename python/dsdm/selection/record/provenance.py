@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,8 @@ def _check_same(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
     """Fail unless the files are those by which rows were chosen."""
     if then == now:
         return
-    other = next((file for file in now if file not in then), None) or next(file for file in then if file not in now)
+    # The same files in another order, or given more often, are named by the first of them.
+    other = next(chain((file for file in now if file not in then), (file for file in then if file not in now), now))
     message = (
         f"{other['path']}: the rows were chosen before this file was written or replaced, so that dsdm.json would tell "
         "of other scores; choose them again, once nothing writes to the score files any more"
