@@ -180,7 +180,7 @@ def test_a_column_that_was_changed_is_found():
         ("order", "other", "order 'other' and seed None, which tells of no column of row numbers"),
         ("order", "shuffle", "order 'shuffle' and seed None"),
         ("order", "row", "do not ascend, and dsdm.json tells that they do"),
-        ("mapped", True, "its rows came from a dataset that picks rows of files"),
+        ("mapped", True, "its rows came from a dataset that picks or changes rows of files"),
     ):
         dsdm.materialize("corpus", [30, 10, 20], "other", format="parquet", row_ids="row", overwrite=True)
         change("other", lambda told, name=name, value=value: told["selection"].update({name: value}))

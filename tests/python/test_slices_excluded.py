@@ -92,3 +92,35 @@ def test_all_scores_of_a_shard_may_be_those_of_a_slice(files):
     assert found.tolist() == best_of(files["b"], 20, 40, 2, without=(chosen.indices + 20).tolist())
     with pytest.raises(ValueError, match=r"exclude is a selection .* selection\.indices \+ 20"):
         dsdm.choose(dsdm.open_scores("a.npy"), k=2, exclude=chosen)
+
+
+def test_vectors_that_choose_in_turn_are_of_the_same_rows(files):
+    one, other = dsdm.open_scores("a.npy"), dsdm.open_scores("b.npy")
+    message = r"scores\[2\] has rows 20 to 39 of .*b\.npy, and scores\[0\] rows 0 to 19 of .*a\.npy: .*numpy\.asarray"
+    with pytest.raises(ValueError, match=message):
+        dsdm.round_robin([one.slice(0, 20), other.slice(0, 20), other.slice(20, 40)], 4)
+    with pytest.raises(ValueError, match=r"scores\[1\] has rows 0 to 19 of .*a\.npy, and scores\[0\] rows 5 to 24 of"):
+        dsdm.round_robin([one.slice(5, 25), one.slice(0, 20)], 4)
+    with pytest.raises(ValueError, match=r"scores\[2\] has rows 7 to 26 of .*a\.npy, and scores\[1\] rows 0 to 19 of"):
+        dsdm.round_robin([np.arange(20.0), one.slice(0, 20) * 2, one.slice(7, 27)], 4)
+    first, second = files["a"][20:40], files["b"][20:40]
+    found = dsdm.round_robin([one.slice(20, 40), other.slice(20, 40)], 2).indices.tolist()
+    best = int(first.argmax())
+    assert found == [best, best_of(second, 0, 20, 1, without=[best])[0]]
+    values = [np.asarray(one.slice(0, 20)), np.asarray(one.slice(20, 40))]
+    assert dsdm.round_robin(values, 1).indices.tolist() == [int(files["a"][:20].argmax())]
+
+
+def test_rows_below_a_number_are_drawn_without_a_selection_of_rows_that_begin_at_it(files):
+    scores = dsdm.open_scores("a.npy")
+    given = dsdm.choose(scores.slice(20, 40), k=5)
+    for draw in (
+        lambda exclude: dsdm.sample(20, 15, seed=1, exclude=exclude),
+        lambda exclude: dsdm.get_indices("random", 15, rows=20, seed=1, exclude=exclude),
+    ):
+        with pytest.raises(ValueError, match=r"exclude is a selection of rows 20 to 39 of .*selection\.indices \+ 20"):
+            draw(given)
+        assert sorted(draw(given.indices).tolist()) == sorted(set(range(20)) - set(given.indices.tolist()))
+    first = dsdm.choose(scores.slice(0, 20), k=5)
+    drawn = dsdm.sample(20, 15, seed=1, exclude=first)
+    assert sorted(drawn.tolist()) == sorted(set(range(20)) - set(best_of(files["a"], 0, 20, 5)))

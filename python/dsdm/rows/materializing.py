@@ -29,7 +29,7 @@ from dsdm.rows.request import (
 )
 from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
-from dsdm.rows.sources import Source, identity_of, in_files, opened_as
+from dsdm.rows.sources import Source, identity_of, in_files, is_as_in_files, opened_as
 from dsdm.rows.told.description import describe
 from dsdm.rows.told.positions import check_positions
 from dsdm.selection.record.check import as_recorded
@@ -327,9 +327,9 @@ def _as_told(
 ) -> dict[str, Any]:
     """Return what ``dsdm.json`` tells of the rows.
 
-    Which rows of its files a dataset has is not told: that it picks some is, so that nobody takes them for all.
+    Which rows of its files a dataset has is not told, but where they are not all, each once, and so not numbered alike.
     """
-    mapped: dict[str, Any] = {} if source.mapping is None else {"mapped": True}
+    mapped: dict[str, Any] = {} if is_as_in_files(source) else {"mapped": True}
     mapped |= {} if row_ids is None else {"row_ids": row_ids}
     return {**record, **mapped, **opened_as(source.corpus), **({} if chosen is None else {"chosen": chosen})}
 

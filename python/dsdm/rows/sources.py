@@ -174,6 +174,28 @@ def in_files(source: Source) -> bool:
     return all(hasattr(block, "path") or hasattr(block, "corpus") for block in blocks)
 
 
+_SAME_ROWS = frozenset({"replace_schema_metadata", "combine_chunks", "select", "drop", "remove_column"})
+"""What ``datasets`` may have done to a table of a file that leaves its rows, and what is in their columns."""
+
+
+def is_as_in_files(source: Source) -> bool:
+    """Return whether row numbers of a source are those of its files, one after the other, and its values theirs.
+
+    A dataset may have slices of files, or one several times, which is told by what was done to their tables.
+    """
+    if source.mapping is not None:
+        return False
+    if source.dataset is None or not source.files:
+        return True
+    data = source.dataset.data
+    if hasattr(data, "corpus"):
+        stored, names = source.corpus.stored_names, source.corpus.schema.names
+        return not any(name != own and name in stored for own, name in zip(stored, names, strict=True))
+    tables = [row[0] for row in getattr(data, "blocks", [[data]]) if len(row) == 1]
+    done = [{name for name, *_ in getattr(table, "replays", [("",)])} for table in tables]
+    return all(names <= _SAME_ROWS for names in done) and len(tables) == len(source.files) == len(blocks_of(data))
+
+
 def identity_of(source: Source) -> dict[str, Any]:
     """Return what must be the same in a run that continues another, beside the files: their columns, and a dataset."""
     opened = opened_as(source.corpus)

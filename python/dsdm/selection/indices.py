@@ -9,7 +9,15 @@ from dsdm import _native, arrays, checks
 from dsdm.arrays.scalars import plain_number, without_dimension
 from dsdm.checks import Nan, Noise, Order
 from dsdm.names import renamed
-from dsdm.selection.inputs import UNBOUNDED, ScoresLike, check_options, engine_excluded, engine_scores, rows_of
+from dsdm.selection.inputs import (
+    UNBOUNDED,
+    ScoresLike,
+    check_options,
+    engine_excluded,
+    engine_scores,
+    refuse_other_numbers,
+    rows_of,
+)
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
 from dsdm.shown import safe_messages
 
@@ -301,7 +309,8 @@ def _sampled(
             f"population is {checks.said(rows)}; row numbers are below 2^63, so that there are at most 2^63 - 1 rows"
         )
         raise ValueError(message)
-    return _native.sample(rows, checks.count_of(k), chosen, engine_excluded(exclude, rows), threads)
+    refuse_other_numbers("exclude", exclude, rows)
+    return _native.sample(rows, checks.count_of(k), chosen, engine_excluded(exclude), threads)
 
 
 def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | None, threads: int | None) -> Indices:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dsdm import _native, arrays, checks
 from dsdm.paths import PathLike
-from dsdm.selection.ids.slices import refuse_other_slice
+from dsdm.selection.ids.slices import refuse_other_slice, refuse_slice
 
 # Before any call that takes an array: numpy's functions are looked up here, where a failure is raised as it is.
 _native.prepare_arrays()
@@ -134,6 +134,19 @@ def refuse_other_rows(name: str, given: Any, n: int, scores: Any = None) -> None
             "of as many, or where its numbers are those of these rows, give them alone: selection.indices"
         )
         raise ValueError(message)
+
+
+def refuse_other_numbers(name: str, given: Any, n: int) -> None:
+    """Fail for a selection from another number of rows than there are from row 0 on, or of a later slice.
+
+    Raises
+    ------
+    ValueError
+        With both numbers, or the slice.
+
+    """
+    refuse_other_rows(name, given, n)
+    refuse_slice(name, given)
 
 
 def check_options(order: object, nan: object, threads: object) -> None:

@@ -14,7 +14,7 @@ from dsdm.names import renamed
 from dsdm.paths import PathLike
 from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, sample, top_k
-from dsdm.selection.inputs import refuse_other_rows
+from dsdm.selection.inputs import refuse_other_numbers, refuse_other_rows
 from dsdm.selection.seeds import last_seed
 from dsdm.shown import safe_messages, shown
 
@@ -139,7 +139,7 @@ def get_indices(
     refuse_unused(method, {"data_dir": data_dir, "seed": seed, "temperature": temperature, "noise": noise, "nan": nan})
     if method in ("random", "semdedup"):
         if method == "random":
-            refuse_other_rows("exclude", exclude, _population(rows))
+            refuse_other_numbers("exclude", exclude, _population(rows))
         chosen = _drawn_uniformly(method, k, data_dir, rows, seed, order, excluded, threads)
         return (chosen, last_seed()) if with_seed else chosen
     scores = scores_of(method, target, data_dir=data_dir, rows=rows)

@@ -72,8 +72,11 @@ def written_rows(
     files, hive = None, None
     if corpus is not None:
         source = open_source(corpus, None, threads)
-        if source.mapping is not None or not source.files:
-            message = "corpus is no rows of files as they lie, so that nothing tells whether they are the same rows"
+        if source.mapping is not None or not source.corpus.pinned():
+            message = (
+                "corpus is no rows of files as they lie, so that nothing tells whether they are the same rows; name "
+                "the files, or open them by dsdm.open_shards or dsdm.dataset.open_dataset"
+            )
             raise ValueError(message)
         files, hive = source.corpus.identities(), opened_as(source.corpus).get("hive")
     return rows_of_output(path, files, Trust(path, data_dir, trust_paths), data_dir, threads, hive)

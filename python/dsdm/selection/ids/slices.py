@@ -28,17 +28,68 @@ def refuse_other_slice(name: str, given: Any, beside: Any) -> None:
         With where both begin, and how to say which rows are meant.
 
     """
-    one, other = _slices(given), _slices(beside)
+    apart = _apart(_slices(given), _slices(beside))
+    if apart is not None:
+        raise ValueError(_message(name, *apart))
+
+
+def refuse_other_slices(name: str, vectors: Sequence[Any]) -> None:
+    """Fail for vectors of scores that are to be of the same rows, and are other slices than those before them.
+
+    Raises
+    ------
+    ValueError
+        With where both begin, and how to say that they are of the same rows.
+
+    """
+    of_file: dict[tuple[str, ...], int] = {}
+    parts = [_slices(vector) for vector in vectors]
+    first_part = next((at for at, held in enumerate(parts) if any(part.is_part for part in held)), 0)
+    for at, held in enumerate(parts):
+        before = {first_part, *(of_file.setdefault(part.files, at) for part in held)} - {at}
+        for earlier in sorted(before):
+            apart = _apart(held, parts[earlier])
+            if apart is None:
+                continue
+            one, other = apart
+            message = (
+                f"{name}[{at}] has rows {_span(one)} of {one.files[0]}, and {name}[{earlier}] rows {_span(other)} of "
+                f"{other.files[0]}: row numbers of the one are other rows of the other; give scores of the same rows, "
+                "or where both are scores of the same rows, give their values: numpy.asarray(scores)"
+            )
+            raise ValueError(message)
+
+
+def refuse_slice(name: str, given: Any) -> None:
+    """Fail for a selection that was chosen of a slice that begins later than at row 0, where rows are numbered from 0.
+
+    Raises
+    ------
+    ValueError
+        With where it begins, and how to say which rows are meant.
+
+    """
+    parts = _slices(given)
+    if parts and all(part.start > 0 for part in parts):
+        part = parts[0]
+        message = (
+            f"{name} is a selection of rows {_span(part)} of {part.files[0]}, whose row numbers count from the first "
+            "of these; where the rows here are these too, give the numbers alone: selection.indices; where they are "
+            f"all rows of the file: selection.indices + {part.start}"
+        )
+        raise ValueError(message)
+
+
+def _apart(one: Sequence[_Slice], other: Sequence[_Slice]) -> tuple[_Slice, _Slice] | None:
+    """Return where both begin, of slices of which none begins as one of the others does; None of all else."""
     if not one or not other:
-        return  # Proof: of what lies in memory, or was joined by ids, no row of a file is known.
+        return None  # Proof: of what lies in memory, or was joined by ids, no row of a file is known.
     shared = {part.files for part in one} & {part.files for part in other}
     if shared:
         one, other = ([part for part in parts if part.files in shared] for parts in (one, other))
     elif not any(part.is_part for part in one) or not any(part.is_part for part in other):
-        return  # Proof: all scores of another file may be those of a slice of the first.
-    if _places(one, shared) & _places(other, shared):
-        return
-    raise ValueError(_message(name, one[0], other[0]))
+        return None  # Proof: all scores of another file may be those of a slice of the first.
+    return None if _places(one, shared) & _places(other, shared) else (one[0], other[0])
 
 
 def _places(parts: Sequence[_Slice], shared: Any) -> set[tuple[tuple[str, ...], int]]:

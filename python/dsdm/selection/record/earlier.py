@@ -95,7 +95,7 @@ def rows_of_output(
     manifest = read_manifest(folder)
     place = str(Path(folder, "dsdm.json"))
     if manifest.mapped or not manifest.sources:
-        which = "a dataset that picks rows of files" if manifest.mapped else "a table in memory"
+        which = "a dataset that picks or changes rows of files" if manifest.mapped else "a table in memory"
         message = f"{place}: its rows came from {which}, so that nothing tells which rows of files they are; {_INSTEAD}"
         raise ValueError(message)
     if files is not None:

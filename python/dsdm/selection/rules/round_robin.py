@@ -9,6 +9,7 @@ import numpy.typing as npt
 from dsdm import _native, checks
 from dsdm.checks import Nan
 from dsdm.selection.ids.placed import placed_of_rows, placed_scores
+from dsdm.selection.ids.slices import refuse_other_slices
 from dsdm.selection.indices import top_k
 from dsdm.selection.inputs import ScoresLike, refuse_other_rows
 from dsdm.selection.rules.candidates import excluded_of
@@ -51,7 +52,8 @@ def round_robin(
     Raises
     ------
     ValueError
-        If there is no vector, if their lengths differ, or fewer rows can be chosen.
+        If there is no vector, if their lengths differ or they are of other slices of files, or if fewer rows can be
+        chosen.
     TypeError
         For one vector in place of a sequence of them.
 
@@ -79,6 +81,7 @@ def round_robin(
     if count > n:
         message = f"k is {checks.said(count)}, and there are {n:,} rows; ask for at most as many"
         raise ValueError(message)
+    refuse_other_slices("scores", scores)
     for vector in scores:
         refuse_other_rows("exclude", exclude, n, vector)
     excluded = excluded_of(exclude, None, n)
