@@ -575,6 +575,8 @@ class Corpus:
         num_shards: int | None = None,
         memory_limit: int | None = None,
         threads: int | None = None,
+        datasets: str | None = None,
+        embed: bool = False,
     ) -> PlanEstimate:
         """What `materialize` would read, write and hold; `extra_bytes` is the width of added columns."""
 

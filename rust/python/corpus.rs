@@ -179,7 +179,7 @@ impl Corpus {
     }
 
     /// What [`Corpus::materialize`] would read, write and hold; `extra_bytes` is the width of added columns.
-    #[pyo3(signature = (indices, *, format="arrow", dtype=None, extra_bytes=0, max_shard_size=None, num_shards=None, memory_limit=None, threads=None))]
+    #[pyo3(signature = (indices, *, format="arrow", dtype=None, extra_bytes=0, max_shard_size=None, num_shards=None, memory_limit=None, threads=None, datasets=None, embed=false))]
     #[allow(clippy::too_many_arguments)] // they are keywords
     fn plan(
         &self,
@@ -192,16 +192,18 @@ impl Corpus {
         num_shards: Option<u64>,
         memory_limit: Option<u64>,
         threads: Option<i64>,
+        datasets: Option<&str>,
+        embed: bool,
     ) -> PyResult<PlanEstimate> {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
-        let limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the default of the argument.
-        let (format, dtype) = (format_named(format)?, token_dtype(dtype)?);
+        let (format, token_dtype, release) = (format_named(format)?, token_dtype(dtype)?, release(datasets)?);
+        let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the argument's default.
+        let split = split(num_shards, max_shard_size);
+        let cut = write::Cut { format, token_dtype, release, embed, split, memory_limit };
         let work = |job: &Job<'_>| {
-            let split = split(num_shards, max_shard_size);
-            let split = write::cut_as_written(&self.inner, format, dtype.as_ref(), split)?;
-            let plan = gather::Plan::new(&self.inner, rows.len() as u64, extra_bytes, split, limit)?;
-            gather::Estimate::new(job, &self.inner, rows, &plan)
+            let (corpus, plan) = write::planned(job, &self.inner, rows.len() as u64, extra_bytes, &cut)?;
+            gather::Estimate::new(job, &corpus, rows, &plan)
         };
         call::run(py, threads, None, work).map(PlanEstimate::from)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::format::Format;
+use super::format::embed::Files;
 use super::format::hf::json::{output_features, schema_with_features};
 use super::format::hf::release::Release;
 use super::format::hf::types::{for_datasets, for_parquet};
@@ -13,7 +14,8 @@ use super::format::jsonl::types::for_jsonl;
 use super::format::shard_names::is_split_name;
 use super::format::tokens::Tokens;
 use crate::error::{Error, Result};
-use crate::gather::{Corpus, Split};
+use crate::exec::job::Job;
+use crate::gather::{Corpus, Plan, Split};
 
 /// Looks at whether rows can be written in a format, by their types, with columns added to them.
 ///
@@ -38,25 +40,69 @@ pub fn check(
     }
 }
 
-/// How rows are cut in shards by the bytes that these have in a format.
+/// What of a call that writes rows says how many shards these become.
+#[derive(Debug)]
+pub struct Cut {
+    /// What shards are.
+    pub format: Format,
+    /// The type in which tokens are stored; that of the format if not given.
+    pub token_dtype: Option<DataType>,
+    /// What is to open them.
+    pub release: Release,
+    /// Whether files that columns of images and the like name are taken in.
+    pub embed: bool,
+    /// How the rows are cut into shards.
+    pub split: Split,
+    /// Bytes that may be held in memory.
+    pub memory_limit: u64,
+}
+
+/// Plans so many rows of a corpus as they are written, with columns of `extra_bytes` added; and returns it in the types
+/// that are written.
 ///
-/// A plan counts the bytes of rows in memory. Tokens are stored in another type, and so in more or fewer.
+/// # Errors
+/// As [`materialize`](super::materialize()) has them, before any row is chosen.
+pub fn planned(
+    job: &Job<'_>,
+    corpus: &Corpus,
+    rows: u64,
+    extra_bytes: u64,
+    cut: &Cut,
+) -> Result<(Corpus, Plan)> {
+    let corpus = in_types_of(corpus, cut.format, cut.release)?;
+    let features = output_features(corpus.schema(), cut.release);
+    let files = if cut.embed { Files::of(&features) } else { Files::default() };
+    // Proof: what saturates is more than any memory.
+    let extra = files.bytes_of_a_row(job, &corpus, cut.memory_limit)?.saturating_add(extra_bytes);
+    let split = cut_as_written(&corpus, rows, cut.format, cut.token_dtype.as_ref(), cut.split)?;
+    let plan = Plan::new(&corpus, rows, extra, split, cut.memory_limit)?;
+    Ok((corpus, plan))
+}
+
+/// How so many rows of a corpus are cut in shards by the bytes that these have in a format.
+///
+/// A plan counts the bytes of rows in memory. Of tokens, those count that are stored: as many to a row as all rows have.
 ///
 /// # Errors
 /// As [`check`] has them for tokens.
-pub fn cut_as_written(
+pub(super) fn cut_as_written(
     corpus: &Corpus,
+    rows: u64,
     format: Format,
     token_dtype: Option<&DataType>,
     split: Split,
 ) -> Result<Split> {
     let (Format::Tokens(layout), Split::Bytes(limit)) = (format, split) else { return Ok(split) }; // Proof: as they are.
-    let in_memory = corpus.bytes()?.div_ceil(corpus.rows().max(1)).max(1);
-    let written = Tokens::new(corpus.schema(), layout, token_dtype)?.row_bytes(in_memory)?.max(1);
-    let bytes = u128::from(limit) * u128::from(in_memory) / u128::from(written);
-    // Proof: what is cut at 2^64 is more than any shard has; of no bytes there is none, which is refused.
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(limit.min(1));
-    Ok(Split::Bytes(bytes))
+    let tokens = Tokens::new(corpus.schema(), layout, token_dtype)?;
+    if limit == 0 || corpus.rows() == 0 {
+        return Ok(split);
+    }
+    let all = tokens.bytes(corpus.rows(), corpus.items()?)?;
+    let asked = u128::from(corpus.rows()) * u128::from(limit);
+    // Proof: so many bytes of so many rows are more than 128 bits count in no machine, and then there are as many
+    // shards as rows.
+    let shards = all.checked_mul(u128::from(rows)).map_or(u128::from(rows), |bytes| bytes.div_ceil(asked));
+    Ok(Split::Shards(u64::try_from(shards).unwrap_or(rows).max(1))) // Proof: as above.
 }
 
 /// The schema of what would be written, with the features of the columns.

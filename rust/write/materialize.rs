@@ -103,8 +103,9 @@ fn prepare(
     refuse_other_bytes(&target, "output", "datasets cannot open it")?;
     // Proof: what saturates is more than any memory.
     let extra_bytes = (extras.len() as u64 * 8).saturating_add(of_files);
-    let split = cut_as_written(corpus, options.format, options.token_dtype.as_ref(), options.split)?;
-    let plan = Plan::new(corpus, rows.len() as u64, extra_bytes, split, options.memory_limit)?;
+    let count = rows.len() as u64;
+    let split = cut_as_written(corpus, count, options.format, options.token_dtype.as_ref(), options.split)?;
+    let plan = Plan::new(corpus, count, extra_bytes, split, options.memory_limit)?;
     for path in corpus.paths().chain(options.sources.iter().map(PathBuf::as_path)) {
         refuse_other_bytes(path, "source", "dsdm.json, which names the sources, cannot hold it")?;
     }

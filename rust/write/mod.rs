@@ -17,7 +17,7 @@ mod shard;
 mod stage;
 mod unfinished;
 
-pub use check::{check, cut_as_written, written_schema};
+pub use check::{Cut, check, planned, written_schema};
 pub use format::Format;
 pub use format::hf::json::ExtraKeys;
 pub use format::hf::release::Release;

@@ -98,7 +98,8 @@ def plan(  # noqa: PLR0913 - what those who write ask for
 ) -> Plan:
     """Return what :func:`materialize` would read, write and hold; nothing is written.
 
-    Only what says where rows lie is read: the headers of Arrow files, the footers of Parquet files.
+    Only what says where rows lie is read: the headers of Arrow files, the footers of Parquet files, and the sizes of
+    some files that columns of images and the like name.
 
     Parameters
     ----------

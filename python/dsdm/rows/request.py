@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dsdm._native import PlanEstimate, Scores, digest_of_rows, unfinished
 from dsdm.paths import local, refuse_inputs, refuse_inside
 from dsdm.rows.options import Arguments, Layout, checked
+from dsdm.rows.releases import installed
 from dsdm.rows.sources import Source, hinting, open_source
 from dsdm.rows.told.corpora import refuse_other_corpora, refuse_other_scores, rows_taken
 from dsdm.selection.manifest_paths import from_output
@@ -134,6 +135,8 @@ def planned(request: Request, rows: NDArray[np.int64], added: int) -> PlanEstima
         num_shards=request.layout.num_shards,
         memory_limit=request.layout.memory_limit,
         threads=request.arguments.threads,
+        datasets=installed(),
+        embed=True,
     )
 
 

@@ -21,6 +21,30 @@ pub(crate) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
     }
 }
 
+/// Bytes of a list beside its items, and those of an item of fixed width.
+pub(crate) fn list_bytes(data_type: &DataType) -> Option<(u64, u64)> {
+    let (offset, item) = match data_type {
+        DataType::List(item) => (4, item),
+        DataType::LargeList(item) => (8, item),
+        DataType::FixedSizeList(item, _) => (0, item),
+        _ => return None,
+    };
+    Some((offset, fixed_bytes(item.data_type())?))
+}
+
+/// Bytes of the offsets of a value's lists, as far as there is one list of each to a row.
+pub(crate) fn offset_bytes(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::List(_) | DataType::Map(..) => 4,
+        DataType::LargeList(_) => 8,
+        // Proof: an estimate, cut at the largest that there can be.
+        DataType::Struct(fields) => {
+            fields.iter().map(|field| offset_bytes(field.data_type())).fold(0, u64::saturating_add)
+        }
+        _ => 0,
+    }
+}
+
 /// What several values take, if all have a fixed width.
 ///
 /// Proof: what is cut at 2^64 is larger than any limit.

@@ -12,13 +12,44 @@ use crate::error::{At, Result};
 use crate::exec::catch_panic::guard;
 use crate::gather::columns::convert::canonical;
 use crate::gather::columns::part_columns::PartColumns;
+use crate::gather::columns::size::list_bytes;
 use crate::gather::columns::types::same_layout;
 use crate::gather::source::{Batches, CorpusPart, Unpacking};
+
+/// About how many items the lists of a column have: as they are counted, or as many as have so many bytes.
+fn items_of(part: &dyn CorpusPart, column: usize) -> Result<u64> {
+    if let Some(items) = part.items(column)? {
+        return Ok(items);
+    }
+    // Proof: what is no list of numbers, or has values of no width, has no items.
+    let (offset, width) = list_bytes(part.schema().field(column).data_type()).unwrap_or_default();
+    // Proof: an estimate, cut at the largest that there can be.
+    let rows = part.unit_rows().iter().fold(0u64, |sum, &rows| sum.saturating_add(rows));
+    // Proof: as above, and lists without items may take fewer bytes than offsets.
+    let of_items = part.bytes(&[column])?.saturating_sub(rows.saturating_mul(offset));
+    Ok(of_items.checked_div(width).unwrap_or(0)) // Proof: as above.
+}
 
 /// Rows at once of a part that has none of the columns.
 const NULL_ROWS: usize = 8192;
 
 impl Corpus {
+    /// About how many items the lists of all rows have, of a corpus of one column of lists of numbers.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes) has them; more columns than one.
+    pub fn items(&self) -> Result<u64> {
+        self.check_unchanged()?;
+        checked::zip(&self.parts, &self.columns)?
+            .map(|(part, columns)| {
+                let (place, _) = columns.lengths()?;
+                // Proof: a part without the column has no items.
+                place.map_or(Ok(0), |place| items_of(part.as_ref(), place)).map_err(|e| if_changed(part, e))
+            })
+            // Proof: an estimate, cut at the largest that there can be.
+            .try_fold(0u64, |sum, items| Ok(sum.saturating_add(items?)))
+    }
+
     /// The rows `wanted` of a unit, in the types of the schema; see [`Unpacking::expand`].
     pub(in crate::gather) fn read(&self, unit: usize, wanted: &[u32], expand: bool) -> Result<Batches> {
         let (part, index, columns) = self.unit(unit)?;

@@ -41,6 +41,11 @@ pub(crate) trait CorpusPart: Send + Sync {
     /// About how many bytes these columns take in memory, from what is known without reading them.
     fn bytes(&self, columns: &[usize]) -> Result<u64>;
 
+    /// About how many items the lists of a column have, where that is known apart from their bytes.
+    fn items(&self, _column: usize) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Fails if one of these columns cannot be read, whatever the rows.
     fn check_readable(&self, _columns: &[usize]) -> Result<()> {
         Ok(())

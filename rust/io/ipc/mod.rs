@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use buffers::{MAX_RATIO, buffer, unpacked};
 pub(crate) use message::{Contents, MessageBlock, MessageKind, begins_unmarked, header_of, message};
-pub(crate) use nodes::buffers_of_columns;
+pub(crate) use nodes::{buffers_of_columns, items_of_column};
 
 use self::footer::MAGIC;
 use self::frames::Frames;

@@ -44,6 +44,23 @@ pub(crate) fn buffers_of_columns(
     buffers.collect()
 }
 
+/// How many items the lists of a column have in a batch.
+pub(crate) fn items_of_column(
+    schema: &Schema,
+    batch: &RecordBatch<'_>,
+    version: MetadataVersion,
+    column: usize,
+) -> Result<u64, String> {
+    let mut walk = Walk { batch, version, node: 0, buffer: 0, view: 0 };
+    for field in schema.fields().iter().take(column) {
+        walk.array(field.data_type(), field.name())?;
+    }
+    let name = schema.field(column).name();
+    walk.next_node(name)?;
+    let length = walk.next_node(name)?.length();
+    u64::try_from(length).map_err(|_| format!("column {name:?} has lists of {length} items"))
+}
+
 /// Whether any column, or what is in it, is stored as keys of a dictionary.
 pub(crate) fn has_dictionaries(schema: &Schema) -> bool {
     schema.fields().iter().any(|field| is_by_keys(field.data_type()))

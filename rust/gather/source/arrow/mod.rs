@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use self::decode::Decoded;
@@ -23,9 +23,10 @@ use self::stream::{BatchPlace, span};
 use super::part::{Batches, CorpusPart, Unpacking};
 use super::pick::picked;
 use crate::checked;
-use crate::error::Result;
+use crate::error::{At, Error, Result};
 use crate::exec::memory::UnpackLimit;
 use crate::gather::columns::size::{fixed_bytes, has_keys, total};
+use crate::io::ipc::items_of_column;
 use crate::io::map::Map;
 use crate::io::opened::Opened;
 
@@ -59,6 +60,20 @@ impl CorpusPart for ArrowPart {
         let keyed: Vec<usize> = columns.iter().copied().filter(keyed).collect();
         let values = if keyed.is_empty() { 0 } else { self.sampled(&keyed)? };
         Ok(self.unpacked()?.saturating_add(values)) // Proof: an estimate.
+    }
+
+    fn items(&self, column: usize) -> Result<Option<u64>> {
+        if !matches!(self.types.schema.field(column).data_type(), DataType::List(_) | DataType::LargeList(_))
+        {
+            return Ok(None);
+        }
+        let mut items = self.batches.iter().map(|BatchPlace { place, .. }| {
+            self.header(&self.file, place, |header, version| {
+                let broken = |what| Error::format(self.file.path(), At::Byte(place.header.start), what);
+                items_of_column(&self.types.schema, &header, version, column).map_err(broken)
+            })
+        });
+        items.try_fold(0, |sum, items| checked::add(sum, items?)).map(Some)
     }
 
     fn read(&self, unit: usize, columns: &[usize], wanted: &[u32], how: Unpacking) -> Result<Batches> {

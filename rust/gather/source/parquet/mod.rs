@@ -10,10 +10,10 @@ mod rows;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 
 use self::file::ParquetFile;
-use self::row_counts::row_counts;
+use self::row_counts::{items_of, row_counts};
 use self::rows::RowGroupReader;
 use super::part::{Batches, CorpusPart, Unpacking};
 use crate::checked;
@@ -59,6 +59,20 @@ impl CorpusPart for ParquetPart {
         let mut bytes = groups.map(|group| self.file.group_bytes(group, columns));
         // Proof: an estimate, cut at the largest that there can be.
         bytes.try_fold(0u64, |sum, bytes| Ok(sum.saturating_add(bytes?)))
+    }
+
+    fn items(&self, column: usize) -> Result<Option<u64>> {
+        let mut items = Some(0u64);
+        for group in self.file.metadata.metadata().row_groups() {
+            let chunks = self.file.chunks(group, &[column])?;
+            // Proof: of others, the bytes are known, and all items have as many.
+            let [(chunk, DataType::List(_) | DataType::LargeList(_))] = chunks.as_slice() else {
+                return Ok(None);
+            };
+            // Proof: an estimate, cut at the largest that there can be.
+            items = items.map(|items| items.saturating_add(items_of(chunk)));
+        }
+        Ok(items)
     }
 
     fn check_readable(&self, columns: &[usize]) -> Result<()> {

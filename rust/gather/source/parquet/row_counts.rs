@@ -75,6 +75,16 @@ pub(super) fn decoded_bytes(chunk: &ColumnChunkMetaData, column: &DataType) -> u
     }
 }
 
+/// About how many items the lists of a column chunk have.
+///
+/// Without a histogram of levels, a list that is null or has no items counts as one.
+pub(super) fn items_of(chunk: &ColumnChunkMetaData) -> u64 {
+    let levels = chunk.definition_level_histogram();
+    let items = levels.and_then(|levels| levels.values().last().copied());
+    // Proof: an estimate; a count below zero is none.
+    u64::try_from(items.unwrap_or_else(|| chunk.num_values())).unwrap_or(0)
+}
+
 /// The width of the one leaf of a column, where it has one of fixed width.
 fn leaf_bytes(data_type: &DataType) -> Option<u64> {
     match data_type {

@@ -25,12 +25,11 @@ pub(super) struct TokenColumn {
     pub(super) files: &'static dyn TokenFiles,
 }
 
-/// The name of the one column of a schema, the type of its tokens, and the bytes of an offset of its lists. The type is
-/// null where no list has a token.
+/// The name of the one column of a schema, and the type of its tokens: null where no list has one.
 ///
 /// # Errors
 /// There are more, or it does not hold lists of whole numbers.
-pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType, u64)> {
+pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType)> {
     let names: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
     let [field] = schema.fields().as_ref() else {
         return Err(Error::Value(format!(
@@ -51,12 +50,7 @@ pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType, u64)> {
         );
         Error::schema("the rows", At::Field(format!("column {:?}", field.name())), message)
     })?;
-    let offset = match field.data_type() {
-        DataType::List(_) => 4,
-        DataType::LargeList(_) => 8,
-        _ => 0,
-    };
-    Ok((field.name().clone(), kind, offset))
+    Ok((field.name().clone(), kind))
 }
 
 impl TokenColumn {

@@ -42,8 +42,6 @@ fn files_of(layout: Layout) -> &'static dyn TokenFiles {
 /// Token files of one column.
 pub(crate) struct Tokens {
     column: TokenColumn,
-    /// Bytes of an offset of the column in memory.
-    offset: u64,
     layout: Layout,
     files: &'static dyn TokenFiles,
 }
@@ -55,12 +53,12 @@ impl Tokens {
     /// There is another than one column, or it does not hold lists of whole numbers; or the layout has no tokens of
     /// such a type, or must be told one.
     pub(crate) fn new(schema: &Schema, layout: Layout, dtype: Option<&DataType>) -> Result<Self> {
-        let (name, kind, offset) = only_column(schema)?;
+        let (name, kind) = only_column(schema)?;
         let files = files_of(layout);
         let stored = types::stored(files, layout.name(), &name, &kind, dtype)?;
         let (format, longest) = (layout.name(), files.longest_row());
         let column = TokenColumn { name, kind, stored, format, longest, files };
-        Ok(Self { column, offset, layout, files })
+        Ok(Self { column, layout, files })
     }
 
     /// The type in which tokens are stored.
@@ -68,13 +66,11 @@ impl Tokens {
         &self.column.stored
     }
 
-    /// About how many bytes a row takes in a shard, given those that it takes in memory.
-    pub(crate) fn row_bytes(&self, in_memory: u64) -> Result<u64> {
-        let stored = width_of(&self.column.stored)? as u64;
-        let own = self.column.kind.primitive_width().map(|width| width as u64);
-        // Proof: an estimate. Lists of which none has an item hold no tokens.
-        let tokens = own.map_or(0, |own| in_memory.saturating_sub(self.offset).saturating_mul(stored) / own);
-        Ok(tokens.saturating_add(self.files.row_bytes())) // Proof: as above.
+    /// Bytes that so many rows with so many tokens take in shards, beside the heads of these.
+    pub(crate) fn bytes(&self, rows: u64, tokens: u64) -> Result<u128> {
+        let width = width_of(&self.column.stored)? as u64;
+        let of_tokens = u128::from(tokens) * u128::from(width);
+        Ok(of_tokens + u128::from(rows) * u128::from(self.files.row_bytes())) // below 2^128: each is below 2^126
     }
 }
 

@@ -17,6 +17,7 @@ use crate::error::{At, Error, Result};
 use crate::exec::catch_panic::guard;
 use crate::exec::forks::PerProcess;
 use crate::exec::memory::UnpackLimit;
+use crate::gather::columns::size::offset_bytes;
 use crate::io;
 use crate::io::arrow_maps::schema_without_maps;
 use crate::parquet_file::{
@@ -209,7 +210,14 @@ impl ParquetFile {
     pub(super) fn group_bytes(&self, group: &RowGroupMetaData, columns: &[usize]) -> Result<u64> {
         let chunks = self.chunks(group, columns)?.into_iter();
         let bytes = chunks.map(|(chunk, data_type)| decoded_bytes(chunk, data_type));
-        Ok(bytes.fold(0, u64::saturating_add)) // an estimate
+        let rows = checked::to::<u64, _>(group.num_rows())?;
+        let mut offsets = columns.iter().map(|&column| {
+            let data_type = checked::get(self.metadata.schema().fields(), column)?.data_type();
+            Ok(rows.saturating_mul(offset_bytes(data_type))) // Proof: an estimate, as below.
+        });
+        // Proof: an estimate, cut at the largest that there can be.
+        let offsets = offsets.try_fold(0u64, |sum, bytes| Ok::<_, Error>(sum.saturating_add(bytes?)))?;
+        Ok(bytes.fold(offsets, u64::saturating_add)) // an estimate
     }
 }
 
