@@ -174,13 +174,14 @@ $(VENV)/.wheels: $(VENV)/.tools
 wheel: $(VENV)/.tools ## Build the wheel of this machine and of this Python into dist/.
 	$(BIN)/maturin build --release --locked --out dist
 
-# zig has the C compiler and the oldest C library of each: such a wheel runs on every Linux since 2014.
+# zig has the C compiler and the oldest C library of each: such a wheel runs on every Linux since 2014. maturin finds it by
+# the path alone.
 GLIBC ?= x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 MUSL ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 wheels: $(VENV)/.wheels ## Build the wheels of Linux and the source distribution into dist/, look at them, and run what runs here; an hour.
 	rm -rf dist
 	rustup target add $(GLIBC) $(MUSL)
-	for target in $(GLIBC) $(MUSL); do \
+	PATH="$(abspath $(BIN)):$$PATH"; for target in $(GLIBC) $(MUSL); do \
 	  case $$target in *-musl) policy=musllinux_1_2;; *) policy=manylinux2014;; esac; \
 	  echo "Building the wheel of $$target."; \
 	  $(BIN)/maturin build --release --locked --quiet --zig --target $$target --compatibility $$policy --out dist || exit 1; \
