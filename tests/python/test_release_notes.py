@@ -50,7 +50,7 @@ def test_the_section_of_the_version_is_what_is_written(tree):
     ("tag", "changelog", "said"),
     [
         ("", None, "the tag is ''; it is v and the version, such as v0.2.0"),
-        ("0.1.0", None, "the tag is '0.1.0'"),
+        ("0.2.0", None, "the tag is '0.2.0'"),
         ("v1.0", None, "the tag is 'v1.0'"),
         ("v99.0.0", None, f"Cargo.toml has version {version()}, and the tag is v99.0.0"),
         (
