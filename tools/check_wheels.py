@@ -3,6 +3,7 @@
 Run ``python tools/check_wheels.py dist``.
 """
 
+import io
 import subprocess
 import sys
 import tarfile
@@ -10,7 +11,8 @@ import zipfile
 from pathlib import Path
 
 PLATFORMS = ("manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "musllinux_1_2_x86_64", "musllinux_1_2_aarch64")
-PACKAGED = ("dsdm/__init__.py", "dsdm/_native.pyi", "dsdm/py.typed", "dsdm_bench/__init__.py", "dsdm/_native.abi3.so")
+EXTENSION = "dsdm/_native.abi3.so"
+PACKAGED = ("dsdm/__init__.py", "dsdm/_native.pyi", "dsdm/py.typed", "dsdm_bench/__init__.py", EXTENSION)
 SOURCES = ("Cargo.lock", "build.rs", "pyproject.toml", "rust/lib.rs", "python/dsdm/__init__.py", "tests/conftest.py")
 SOURCES += ("docs/ARCHITECTURE.md", "LICENSE", "Makefile", "examples/mates.py")
 FOREIGN = (".ci/", ".github/", "target/", ".venv/", "__pycache__/")
@@ -41,11 +43,27 @@ def check_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         check_names(wheel, set(archive.namelist()), PACKAGED)
     run("abi3audit", "--strict", str(wheel))
-    said = run("auditwheel", "show", str(wheel))
-    platform = next((name for name in wheel.stem.rpartition("-")[2].split(".") if f'"{name}"' in said), None)
-    if platform is None:
-        sys.exit(f"{wheel}: auditwheel finds it consistent with another platform:\n{said}")
+    platforms = wheel.stem.rpartition("-")[2].split(".")
+    platform = platforms[0] if "musllinux" in wheel.name else None
+    if platform is not None:
+        check_musl(wheel)
+    else:
+        said = run("auditwheel", "show", str(wheel))
+        platform = next((name for name in platforms if f'"{name}"' in said), None)
+        if platform is None:
+            sys.exit(f"{wheel}: auditwheel finds it consistent with another platform:\n{said}")
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, abi3 and {platform}")
+
+
+def check_musl(wheel: Path) -> None:
+    """Check that an extension needs musl's library alone: auditwheel would look for it among those of this machine."""
+    from elftools.elf.elffile import ELFFile
+
+    with zipfile.ZipFile(wheel) as archive:
+        dynamic = ELFFile(io.BytesIO(archive.read(EXTENSION))).get_section_by_name(".dynamic")
+    needed = {tag.needed for tag in dynamic.iter_tags("DT_NEEDED")}
+    if others := sorted(needed - {"libc.so"}):
+        sys.exit(f"{wheel}: it needs {', '.join(others)}; of musl, libc.so alone is on every machine")
 
 
 def check_sdist(sdist: Path) -> None:

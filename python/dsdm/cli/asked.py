@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dsdm.scores import Scores
 
 _UNSCORED = ("random", "semdedup")
+_DRAWN = ("dsir", *_UNSCORED)
 
 
 def method_of(what: list[str]) -> str | None:
@@ -54,7 +55,9 @@ def check_asked(method: str | None, given: Choosing, ruling: Ruling) -> None:
 
 def _check_of_method(method: str, given: Choosing, ruling: Ruling) -> None:
     if given.smallest or given.gumbel:
-        message = f"--smallest and --gumbel are for score files; {method} knows what it takes"
+        which = "--smallest" if given.smallest else "--gumbel"
+        does = "always draws" if method in _DRAWN else "takes the rows that its scores find best"
+        message = f"{which} is for score files; {method} {does}: leave {which} out"
         raise typer.BadParameter(message)
     unlike = {field.name for field in fields(given) if getattr(given, field.name) != field.default}
     drawn = {"seed"} if ruling.draws else set()

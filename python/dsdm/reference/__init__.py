@@ -225,7 +225,9 @@ def find_file(path: str, data_dir: PathLike | None = None) -> Path:
                     logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, asked, name, taken)
                 return candidate
     tried = "; ".join(f"{place / path} ({name})" for name, place in looked_at)
-    how = f"Get it with `dsdm fetch {path}`, or name its directory by data_dir= or $DSDM_DATA_DIR"
+    files = [name for name in reference_files() if name == path or name.startswith(f"{path}/")]
+    get = f"Get it with `dsdm fetch {' '.join(files)}`, or name" if files else "Name"
+    how = f"{get} its directory by data_dir= or $DSDM_DATA_DIR"
     message = f"{path} is in none of the places looked at: {tried}. {how}"
     raise FileNotFoundError(message)
 

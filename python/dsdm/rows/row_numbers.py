@@ -68,8 +68,7 @@ def row_numbers(indices: Any, rows: int | None = None) -> NDArray[np.int64]:
         return _numbers_of(indices)
     if not hasattr(indices, "__array__") and not isinstance(indices, list | tuple):
         if not hasattr(indices, "__iter__") or isinstance(indices, str | bytes | dict):
-            message = f"indices must be an array, list or range of row numbers, and are {type(indices).__name__}"
-            raise TypeError(message)
+            raise TypeError(_no_numbers(indices))
         indices = list(indices)
     check_no_flags("indices", indices)
     array = plain_array("indices", indices)
@@ -89,6 +88,13 @@ def row_numbers(indices: Any, rows: int | None = None) -> NDArray[np.int64]:
         raise TypeError(message)
     check_no_mask("indices", array)
     return aligned(array, np.int64)
+
+
+def _no_numbers(given: object) -> str:
+    """Say that something holds no row numbers, and of what may be the path of scores how rows are chosen by it."""
+    how = "; rows are chosen by the scores of a file with dsdm.choose(dsdm.open_scores(path), k=…)"
+    what = "indices must be an array, list or range of row numbers, and are"
+    return f"{what} {type(given).__name__}{how if isinstance(given, str) else ''}"
 
 
 def _selected(selection: Selection, rows: int | None) -> NDArray[np.int64]:

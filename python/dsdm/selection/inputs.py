@@ -57,7 +57,8 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
         return scores
     scores = scores.scores if isinstance(scores, HeldScores) else scores
     if _is_path(scores):
-        message = f"scores are a {type(scores).__name__} with paths, or a path; dsdm.open_scores(path) opens a file"
+        told = f"{str(scores)!r:.100} is a path" if isinstance(scores, (str, os.PathLike)) else "scores are paths"
+        message = f"{told}, and scores are wanted: open files with dsdm.open_scores"
         raise TypeError(message)
     return engine_array("scores", arrays.numbers("scores", scores))
 
