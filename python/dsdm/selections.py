@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm import reference
-from dsdm.checks import Io, Schema, Sort, count_of, said, whole
+from dsdm.checks import Io, Schema, Sort, check_rows, count_of, said, whole
 from dsdm.names import public_names
 from dsdm.paths import ROWS, PathLike, local
 from dsdm.paths.belongs import walk
@@ -22,6 +22,7 @@ from dsdm.paths.deep import matching
 from dsdm.reference import DATASET_SIZE, Method, Target
 from dsdm.selection import methods
 from dsdm.selection.record import provenance
+from dsdm.selection.record.row_counts import refuse_later_shards
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -186,6 +187,7 @@ def dataset_select(
     the shards alone.
     """
     size = _size(selection_size)
+    check_rows(rows)
     candidates = get_candidate_dataset(
         path=path,
         data_files=data_files,
@@ -197,6 +199,8 @@ def dataset_select(
         schema=schema,
         hive=hive,
     )
+    if rows is not None and method != "random":
+        refuse_later_shards("rows=", rows, [file["filename"] for file in candidates.cache_files])
     indices = _select(
         method,
         size,

@@ -60,8 +60,8 @@ def test_nan_has_one_spelling(run, tmp_path):
 @pytest.mark.parametrize(
     ("scores", "advice"),
     [
-        ("scores/s.npy", r"a str .*dsdm\.open_scores\(path\)"),
-        (["a.npy", "b.npy"], r"a list .*dsdm\.open_scores\(path\)"),
+        ("scores/s.npy", r"'scores/s\.npy' is a path.*dsdm\.open_scores\(path\)"),
+        (["a.npy", "b.npy"], r"scores are paths.*dsdm\.open_scores\(path\)"),
         ({1.0, 2.0}, r"a set; a dsdm\.Scores, a numpy array, .* or a list of numbers is needed"),
         ((score for score in [1.0, 2.0]), r"a generator; .* or a list of numbers is needed"),
     ],

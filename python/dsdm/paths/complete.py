@@ -114,6 +114,49 @@ def check_numbers(where: str, paths: list[str], folders: Iterable[str], asked: A
     _no_number_missing(where, paths, folders, asked)
 
 
+def left_out(files: Iterable[str]) -> str | None:
+    """Return a shard that comes before one of these and is none of them; None where nothing tells of any.
+
+    The numbers in their names tell of it, where these say of how many (``00001-of-00004``), and so do files that lie
+    beside them, whose names are the same but for smaller numbers.
+    """
+    given = list(files)
+    own = {os.path.realpath(file) for file in given}
+    beside: dict[str, list[str]] = {}
+    for file in given:
+        folder, name = os.path.split(file)
+        if folder not in beside:
+            beside[folder] = os.listdir(folder or ".")  # noqa: PTH208
+        form, numbers = _numbered(name)
+        for other in sorted(beside[folder]):
+            path = os.path.join(folder, other)  # noqa: PTH118
+            if _numbered(other)[0] == form and _numbered(other)[1] < numbers and os.path.realpath(path) not in own:
+                return path
+    there = [os.path.join(folder, name) for folder, names in beside.items() for name in names]  # noqa: PTH118
+    return _rank_left_out(*([shard for path in paths if (shard := _shard(path))] for paths in (given, there)))
+
+
+def _rank_left_out(shards: list[_Shard], there: list[_Shard]) -> str | None:
+    """Return the first shard of a series that comes before one of these, by the ranks in the names of what is there."""
+    for first in shards:
+        ranks = {shard.rank for shard in shards if (shard.folder, shard.series) == (first.folder, first.series)}
+        # A series has ranks from 1 where one has the number of all.
+        last = (first.folder, first.series, first.count)
+        start = 1 if any((shard.folder, shard.series, shard.rank) == last for shard in there) else 0
+        if first.rank > _MOST:
+            return first.name(start)
+        missing = next((rank for rank in range(start, first.rank) if rank not in ranks), None)
+        if missing is not None:
+            return first.name(missing)
+    return None
+
+
+def _numbered(name: str) -> tuple[str, list[int]]:
+    """Return a name without its numbers and hashes, and its numbers."""
+    masked = HASH.sub("\0", name)
+    return re.sub("[0-9]+", "0", masked), [int(number) for number in re.findall("[0-9]+", masked)]
+
+
 def _shard(path: str) -> _Shard | None:
     folder, name = os.path.split(path)
     match = _SERIES.fullmatch(os.path.splitext(name)[0])  # noqa: PTH122

@@ -58,7 +58,7 @@ def engine_scores(scores: ScoresLike) -> "_native.Scores | tuple[npt.NDArray[np.
     scores = scores.scores if isinstance(scores, HeldScores) else scores
     if _is_path(scores):
         told = f"{str(scores)!r:.100} is a path" if isinstance(scores, (str, os.PathLike)) else "scores are paths"
-        message = f"{told}, and scores are wanted: open files with dsdm.open_scores"
+        message = f"{told}, and scores are wanted: open a file with dsdm.open_scores(path)"
         raise TypeError(message)
     return engine_array("scores", arrays.numbers("scores", scores))
 

@@ -85,6 +85,10 @@ class Choice(Recorded):
         """Open the scores and compare them with the rows of the shards: all that can be wrong before it takes time."""
         self._shards, self.left = shards, left
         corpus_rows = None if shards is None else len(shards)
+        if shards is not None and self.given.rows is not None and self.method != "random":
+            from dsdm.selection.record.row_counts import refuse_later_shards
+
+            refuse_later_shards("--rows", self.given.rows, shards.files)
         if shards is not None and self._on is not None:
             self._join(shards, self._on)
         elif self.method is None:

@@ -17,6 +17,7 @@ from dsdm.rows.told.once import compared, known_as, was_compared
 from dsdm.selection.ids.order.side import Beside, Rows, column_alone
 from dsdm.selection.ids.placed import beside_of, placed_of, placed_scores
 from dsdm.selection.ids.position import refuse_other_order
+from dsdm.selection.ids.slices import refuse_later_shards_of
 from dsdm.selection.record.provenance import files_of_scores
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.told import BY_POSITION, KNOWN, ON
@@ -31,12 +32,15 @@ def check_positions(request: Request) -> None:
         With the column, the first row where ids differ, and both ids.
 
     """
+    if isinstance(request.arguments.indices, Selection):
+        refuse_later_shards_of(request.arguments.indices, request.source.files)
     check_placed(request.source, request.arguments.source, _by_position(request), request.arguments.threads)
 
 
 def check_selection_order(source: Source, given: Any, indices: Any, threads: int | None = None) -> None:
     """Fail where what a :class:`Selection` was chosen by, by position, is beside ids of other rows of a source."""
     if isinstance(indices, Selection):
+        refuse_later_shards_of(indices, source.files)
         check_placed(source, given, indices.by_position(), threads)
 
 

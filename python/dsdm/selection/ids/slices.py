@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsdm._native import Scores
+from dsdm.paths.complete import left_out
 from dsdm.selection.ids.placed import placed_scores
 from dsdm.selection.told import ROWS as _ROWS
 
@@ -58,6 +59,26 @@ def refuse_other_slices(name: str, vectors: Sequence[Any]) -> None:
                 "or where both are scores of the same rows, give their values: numpy.asarray(scores)"
             )
             raise ValueError(message)
+
+
+def refuse_later_shards_of(given: Any, files: Sequence[str]) -> None:
+    """Fail for a selection of the first rows of score files, and not all, beside shards that are not the first.
+
+    Raises
+    ------
+    ValueError
+        With a shard that comes before, and how to say that these are its rows.
+
+    """
+    part = next((part for part in _slices(given) if part.is_part and part.start == 0), None)
+    before = None if part is None else left_out(files)
+    if part is not None and before is not None:
+        message = (
+            f"the selection is of rows {_span(part)} of {part.files[0]}, the first, and the shards here are not the "
+            f"first: {before} comes before one of them and is not given, as their names tell; choose of the scores of "
+            "these shards, scores.slice(first, last), or, where these are their rows, give selection.indices"
+        )
+        raise ValueError(message)
 
 
 def refuse_slice(name: str, given: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from dsdm._native import Scores
 from dsdm.arrays import numbers
 from dsdm.paths import PathLike
+from dsdm.paths.complete import left_out
 
 
 def check_meets(
@@ -39,8 +40,30 @@ def how_to_meet(scores: int, rows: int, files: Sequence[int]) -> str:
     if scores < rows:
         how = "these are of a part of the rows: give all their score files, or the shards alone that they are of"
     else:
-        how = "for rows that are the first part of a corpus, cut the scores with rows="
+        how = (
+            "where these are the first rows of the corpus, and only there, cut the scores with rows=; where rows of "
+            "other shards come before them, take scores.slice(first, last) in Python, with first their number"
+        )
     return f"{how}; scores that lie beside ids are joined to any rows by dsdm.align(scores, corpus, on='id')"
+
+
+def refuse_later_shards(option: str, rows: int, files: Sequence[str]) -> None:
+    """Fail where scores are cut to those of the first rows of a corpus, and shards are not its first.
+
+    Raises
+    ------
+    ValueError
+        With a shard that comes before, and how to give these shards their own scores.
+
+    """
+    before = left_out(files)
+    if before is not None:
+        message = (
+            f"{option} takes the scores of the first {rows:,} rows of a corpus, and the shards here are not its first: "
+            f"{before} comes before one of them and is not given, as their names tell; give all shards before, or give "
+            "these their own scores in Python: scores.slice(first, last), with first the number of rows before them"
+        )
+        raise ValueError(message)
 
 
 def named_vectors(scores: Any, rows: int) -> dict[str, Any]:
