@@ -222,7 +222,7 @@ def test_what_a_plan_may_differ_in(resumed, plan):
     unknown = {**plan, "fields": {**fields, "unknown": 1}}
     assert refused_by("plan", unknown)
     assert outcome(resumed, unknown) == "another"
-    newer = {**plan, "fields": {**fields, "dsdm": "0.2.0"}}
+    newer = {**plan, "fields": {**fields, "dsdm": "0.1.0"}}
     assert refused_by("plan", newer) == set()
     assert outcome(resumed, newer) == "another"
 

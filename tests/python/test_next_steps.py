@@ -69,7 +69,7 @@ def test_a_saved_selection_that_is_not_there(run):
     code, _, said = run("report", "best.npy")
     assert (code, "best.npy: there is no such file, nor best.npy.json beside it" in said) == (1, True), said
     code, _, said = run("report", "s.npy")
-    assert (code, "s.npy.json: it is not there, so that nothing tells what the rows in s.npy" in said) == (1, True)
+    assert (code, "s.npy: s.npy.json is not beside it, which tells by what rows were chosen" in said) == (1, True)
 
 
 @pytest.mark.usefixtures("place")

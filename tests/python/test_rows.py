@@ -213,7 +213,8 @@ def test_what_shards_say_of_themselves(tmp_path, shards):
     assert shards.schema.equals(table.schema)
     assert shards.features == as_dataset(table).features
     assert shards.files == (str(tmp_path / "a.parquet"),)
-    assert repr(shards) == f"Shards('{tmp_path / 'a.parquet'}': 100 rows of id, ids, text, about 1.8 kB)"
+    size = f"{table.nbytes / 1000:.1f} kB"
+    assert repr(shards) == f"Shards('{tmp_path / 'a.parquet'}': 100 rows of id, ids, text, about {size})"
     assert repr(open_shards(table)).startswith("Shards('table': 100 rows of id, ids, text, about ")
     assert repr(open_shards([tmp_path / "a.parquet"] * 2)).startswith("Shards('2 files': 200 rows of ")
 
