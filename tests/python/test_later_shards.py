@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import dsdm
 from dsdm import selections
+from dsdm.paths import complete
 from dsdm.paths.complete import left_out
 
 ROWS = [5, 7, 6, 4]
@@ -130,3 +131,16 @@ def test_what_is_left_out_is_told_by_names_alone_too(tmp_path):
     a_shard(tmp_path / "part-6.parquet", 0, 3)
     assert left_out([str(numbered)]) == str(tmp_path / "part-6.parquet")
     assert left_out([]) is None
+
+
+def test_of_many_shards_each_name_is_looked_at_once(tmp_path, monkeypatch):
+    paths = [str(tmp_path / f"train-{at:05d}-of-02000.parquet") for at in range(2_000)]
+    for path in paths:
+        open(path, "wb").close()  # noqa: PTH123
+    looked = []
+    numbered = complete._numbered
+    monkeypatch.setattr(complete, "_numbered", lambda name: looked.append(name) or numbered(name))
+    assert left_out(paths) is None
+    assert len(looked) <= 2 * len(paths)
+    assert left_out(paths[1:]) == paths[0]
+    assert left_out([*paths[:7], *paths[8:]]) == paths[7]

@@ -11,13 +11,12 @@ from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.ruling import Ruling, by_group
 from dsdm.cli.usage import as_usage
 from dsdm.cli.words import as_options, as_rule_options
-from dsdm.reference import METHODS, UNUSED, check_method, unknown
+from dsdm.reference import METHODS, UNTARGETED_METHODS, UNUSED, check_method, unknown
 
 if TYPE_CHECKING:
     from dsdm.scores import Scores
 
-_UNSCORED = ("random", "semdedup")
-_DRAWN = ("dsir", *_UNSCORED)
+_DRAWN = ("dsir", *UNTARGETED_METHODS)
 
 
 def method_of(what: list[str]) -> str | None:
@@ -65,7 +64,7 @@ def _check_of_method(method: str, given: Choosing, ruling: Ruling) -> None:
     if unused:
         message = f"{method} has no use for {' and '.join(unused)}; leave it out"
         raise typer.BadParameter(message)
-    if method not in _UNSCORED:
+    if method not in UNTARGETED_METHODS:
         return
     if given.order not in (None, opt.Order.row):
         message = f"{method} has no scores to order by: leave --order out (as drawn), or say --order row"

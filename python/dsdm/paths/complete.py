@@ -122,32 +122,38 @@ def left_out(files: Iterable[str]) -> str | None:
     """
     given = list(files)
     own = {os.path.realpath(file) for file in given}
-    beside: dict[str, list[str]] = {}
+    last: dict[tuple[str, str], list[int]] = {}
     for file in given:
         folder, name = os.path.split(file)
-        if folder not in beside:
-            beside[folder] = os.listdir(folder or ".")  # noqa: PTH208
         form, numbers = _numbered(name)
-        for other in sorted(beside[folder]):
-            path = os.path.join(folder, other)  # noqa: PTH118
-            if _numbered(other)[0] == form and _numbered(other)[1] < numbers and os.path.realpath(path) not in own:
-                return path
-    there = [os.path.join(folder, name) for folder, names in beside.items() for name in names]  # noqa: PTH118
-    return _rank_left_out(*([shard for path in paths if (shard := _shard(path))] for paths in (given, there)))
+        last[folder, form] = max(last.get((folder, form), numbers), numbers)
+    there = [
+        os.path.join(folder, name)  # noqa: PTH118
+        for folder in sorted({folder for folder, _ in last})
+        for name in sorted(os.listdir(folder or "."))  # noqa: PTH208
+    ]
+    for path in there:
+        folder, name = os.path.split(path)
+        form, numbers = _numbered(name)
+        if numbers < last.get((folder, form), []) and os.path.realpath(path) not in own:
+            return path
+    return _rank_left_out(given, there)
 
 
-def _rank_left_out(shards: list[_Shard], there: list[_Shard]) -> str | None:
-    """Return the first shard of a series that comes before one of these, by the ranks in the names of what is there."""
-    for first in shards:
-        ranks = {shard.rank for shard in shards if (shard.folder, shard.series) == (first.folder, first.series)}
+def _rank_left_out(given: list[str], there: list[str]) -> str | None:
+    """Return a shard that comes before the last of its series, by the ranks in the names of what is given and there."""
+    shards = [shard for path in given if (shard := _shard(path))]
+    ends = {(shard.folder, shard.series) for path in there if (shard := _shard(path)) and shard.rank == shard.count}
+    series: dict[tuple[str, object], list[_Shard]] = defaultdict(list)
+    for shard in shards:
+        series[shard.folder, shard.series].append(shard)
+    for key, of_one in series.items():
         # A series has ranks from 1 where one has the number of all.
-        last = (first.folder, first.series, first.count)
-        start = 1 if any((shard.folder, shard.series, shard.rank) == last for shard in there) else 0
-        if first.rank > _MOST:
-            return first.name(start)
-        missing = next((rank for rank in range(start, first.rank) if rank not in ranks), None)
-        if missing is not None:
-            return first.name(missing)
+        start, ranks = int(key in ends), {shard.rank for shard in of_one}
+        # One more number than there are shards is enough to find one that none of them has.
+        least = next(rank for rank in range(start, start + len(ranks) + 1) if rank not in ranks)
+        if least < max(ranks):
+            return of_one[0].name(least)
     return None
 
 

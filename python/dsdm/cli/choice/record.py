@@ -7,13 +7,11 @@ from dsdm.cli import options as opt
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
+from dsdm.reference import UNTARGETED_METHODS
 
 if TYPE_CHECKING:
     from dsdm import Aligned
     from dsdm.scores import Scores
-
-UNSCORED = ("random", "semdedup")
-"""Methods that draw from all rows alike."""
 
 
 class Recorded:
@@ -35,7 +33,7 @@ class Recorded:
     @property
     def draws(self) -> bool:
         """Whether a seed decides which rows they are."""
-        return self._gumbel or self.method in UNSCORED or self.ruling.draws
+        return self._gumbel or self.method in UNTARGETED_METHODS or self.ruling.draws
 
     @property
     def _gumbel(self) -> bool:

@@ -198,7 +198,9 @@ def rule_of(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
 
     """
     found = {name: argument(path, value) for name, value in told.items()}
-    return found | {name: tuple(found[name]) for name in ("quantile",) if isinstance(found.get(name), list)}
+    if isinstance(found.get("quantile"), list):
+        found["quantile"] = tuple(found["quantile"])
+    return found
 
 
 MOST_SHORT = 1_000

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsdm.errors import FormatError
+from dsdm.reference import UNTARGETED_METHODS
 from dsdm.selection.rules.again import arguments_of
 from dsdm.selection.rules.checked import check_numbers
 from dsdm.selection.rules.rule import Rule, at_least_one, number
@@ -20,7 +21,6 @@ from dsdm.selection.rules.saved import MOST_SHORT, argument
 from dsdm.selection.told import KNOWN, NOISE, ON, files_of_inputs
 
 _COMBINED = ("union", "intersection", "difference")
-_UNSCORED = ("random", "semdedup")
 _DEFAULTS = {"order": "best_first", "nan": "raise", "temperature": 1.0, NOISE: "philox", "largest": True}
 
 _NAMES = {*_DEFAULTS, "k", "seed", "method", "target", "data_dir", "rows", "exclude", "threads"}
@@ -231,7 +231,7 @@ def _method(found: Any) -> str | None:
 
 def _of_draws(found: Any, asked: Rule) -> Iterator[str]:
     """Tell what does not go with a draw, or with none."""
-    draws = asked.draws or _method(found) in _UNSCORED
+    draws = asked.draws or _method(found) in UNTARGETED_METHODS
     if draws != (found.seed is not None):
         yield f"seed is {found.seed}, and its rule {'draws' if draws else 'draws nothing'}"
 
@@ -239,7 +239,9 @@ def _of_draws(found: Any, asked: Rule) -> Iterator[str]:
 def _of_cut(found: Any, asked: Rule) -> Iterator[str]:
     """Tell what does not go with the place where the rows end."""
     cut, rows = found.cut, len(found.indices)
-    has_none = asked.gumbel or asked.replace or asked.groups is not None or not rows or _method(found) in _UNSCORED
+    has_none = (
+        asked.gumbel or asked.replace or asked.groups is not None or not rows or _method(found) in UNTARGETED_METHODS
+    )
     if cut is None:
         # NaN ties with every other, and is no score.
         if not has_none and asked.nan not in ("largest", "smallest"):
@@ -291,7 +293,7 @@ def _of_record(found: Any, asked: Rule) -> Iterator[str]:
         yield f"files.arguments has k={told.get('k')!r:.100}, and there are {len(found.indices):,} rows"
     if told.get("seed") != found.seed:
         yield f"files.arguments has seed={told.get('seed')!r:.100}, and seed is {found.seed}"
-    if _method(found) in _UNSCORED:
+    if _method(found) in UNTARGETED_METHODS:
         return
     if again["by"] in ("top_k", "gumbel_top_k") and asked.gumbel != (again["by"] == "gumbel_top_k"):
         yield f"files.by is {again['by']!r}, and its rule chooses otherwise"
