@@ -16,6 +16,7 @@ from dsdm._native import Scores
 from dsdm.checks import Io, Sort, check_flag, check_io, one_of, said
 from dsdm.names import public_names
 from dsdm.paths import SCORES, PathLike, absolute, find
+from dsdm.paths.complete import refuse_own_vectors
 from dsdm.shown import as_html, safe_messages
 
 __all__ = ["Scores", "open_scores"]
@@ -127,8 +128,8 @@ def open_scores(
         and a `shape` that is none.
     ValueError
         If there is no such `io` or `reduce`, or a `key`, `column` or `reduce` is given for files that have no use for
-        it. For files whose order cannot be known, or that are no one vector (several splits or series), with how to
-        choose.
+        it. For files whose order cannot be known, or that are no one vector (several splits or series; files with as
+        many rows each whose names are no series, which may be a vector each), with how to choose.
     dsdm.errors.FormatError
         If a file is none of the formats, is damaged, or is another format than its name says; by its subclasses
         TruncatedError, UnsafePickleError, ChecksumError, and SchemaError for other shapes and types, or files
@@ -242,14 +243,18 @@ def open_leniently(
     check_io(io)
     check_flag("verify", verify)
     check_flag("partial", partial)
-    paths = find(_paths(path_or_paths), SCORES, sort=sort, partial=partial).files
-    if not paths:
+    found = find(_paths(path_or_paths), SCORES, sort=sort, partial=partial)
+    if not found.files:
         message = "no score file was given"
         raise ValueError(message)
     # A working directory that is another later changes nothing.
-    paths = [absolute(path) for path in paths]
+    paths = [absolute(path) for path in found.files]
     name = None if dtype is None else _type_name(dtype)
-    return _native.open_scores(paths, key, named, reduce, transpose, booleans, rows_and_columns, name, io, verify)
+    scores = _native.open_scores(paths, key, named, reduce, transpose, booleans, rows_and_columns, name, io, verify)
+    rows = [file.rows for file in scores.identities()] if found.searched else []
+    for where, its in found.searched:
+        refuse_own_vectors(where, [found.below[at] for at in its], [rows[at] for at in its])
+    return scores
 
 
 def _is_whole(value: Any) -> bool:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import dsdm
 from dsdm import reference
-from dsdm.reference import check_method, files_of, find_file, reference_files
+from dsdm.reference import DSDM_MIX, check_method, files_of, find_file, find_files, reference_files
 
 
 def test_the_table_is_that_of_the_reference_repository():
@@ -79,3 +80,24 @@ def test_a_git_lfs_pointer_is_named_as_such(tmp_path, upstream_mini):
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:9473\nsize 867796114\n")
     with pytest.raises(dsdm.FormatError, match=r"squad\.pt.*LFS pointer"):
         dsdm.get_indices("dsdm", 3, "squad", data_dir=tmp_path / "data")
+
+
+def test_a_mix_is_of_the_files_of_one_place(tmp_path, monkeypatch):
+    """The mean of a file of the one version and two of another would be the scores of nothing."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    monkeypatch.setenv("DSDM_DATA_DIR", str(there))
+    for place in (here, there):
+        for part in DSDM_MIX:
+            put(place / "dsdm" / f"{part}.pt")
+    assert find_files(files_of("dsdm", "lm_task_mix"), here) == [here / "dsdm" / f"{part}.pt" for part in DSDM_MIX]
+    (here / "dsdm" / "lambada.pt").unlink()
+    with pytest.raises(ValueError, match=r"data_dir \(.*here.*lambada.pt from \$DSDM_DATA_DIR \(.*there") as refused:
+        find_files(files_of("dsdm", "lm_task_mix"), here)
+    assert ", ".join(files_of("dsdm", "lm_task_mix")) in str(refused.value)
+    for call in (dsdm.get_indices, dsdm.method_scores):
+        arguments = ("dsdm", 1, "lm_task_mix") if call is dsdm.get_indices else ("dsdm", "lm_task_mix")
+        with pytest.raises(ValueError, match="scores of two places may be of two versions"):
+            call(*arguments, data_dir=here)
+    with pytest.raises(FileNotFoundError, match=r"dsdm/jeopardy\.pt is in none"):
+        monkeypatch.delenv("DSDM_DATA_DIR")
+        find_files(files_of("dsdm", "lm_task_mix"), tmp_path / "nowhere")

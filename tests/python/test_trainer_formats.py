@@ -150,7 +150,7 @@ def test_a_token_that_has_no_place_is_named_and_never_another(tmp_path, form, ki
 REFUSED = {
     "a null row": ({"input_ids": [[1], None, [2]]}, {}, errors.SchemaError, r"row 2: .* is null in this row"),
     "a null token": ({"input_ids": [[1], [2, None], [3]]}, {}, errors.SchemaError, r"row 2: .* a token that is null"),
-    "text": ({"input_ids": ["a", "b", "c"]}, {}, errors.SchemaError, "token files hold lists of whole numbers"),
+    "text": ({"input_ids": ["a", "b", "c"]}, {}, errors.SchemaError, "it holds texts, which are not made tokens here"),
     "floats": ({"input_ids": [[1.5], [2.5], []]}, {}, errors.SchemaError, "token files hold lists of whole numbers"),
     "no column": ({"ids": [[1], [2], [3]]}, {}, ValueError, r'no column "input_ids"; the columns are \["ids"\]'),
     "two columns": ({"a": [[1]] * 3, "b": [[1]] * 3}, {"columns": ["a", "b"]}, ValueError, "token files hold one"),

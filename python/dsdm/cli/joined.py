@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dsdm.cli.notes import say_order
 from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.saying import say
@@ -99,9 +100,10 @@ def _corpus(options: str) -> str:
 
 
 def opened_shards(source: list[str], **found: Any) -> "Shards":
-    """Open the shards that were named, as one corpus; of a file that is among them twice, say so."""
+    """Open the shards that were named, as one corpus; of a file that is twice among them, or out of order, say so."""
     import dsdm
 
+    say_order("shards", source)
     shards = dsdm.open_shards(source[0] if len(source) == 1 else source, **found)
     # By the names that links have as well.
     named: dict[str, list[str]] = {}
@@ -137,6 +139,7 @@ def scores_to_add(
             return None
         joining.check(reading.about(files), "--scores", files)
         return join(files, joining.on, reading, shards, threads)
+    say_order("score files", files)
     found = reading.about(files).open(files) if files else None
     reading.check_used(opened if found is None else [*opened, found])
     if found is None or not joining.by_position:

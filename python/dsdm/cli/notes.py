@@ -76,6 +76,19 @@ def warned() -> Iterator[None]:
         say(f"dsdm: {as_options(str(warning.message))}", err=True)
 
 
+def say_order(what: str, paths: list[str]) -> None:
+    """Say where files are in an order of their own, as a shell has them perhaps: rows have numbers by it."""
+    from dsdm.paths.order import other_order
+
+    found = other_order(paths)
+    if found is not None:
+        say(
+            f"dsdm: the {what} are in the order given, in which {found[1]} comes behind {found[0]}, and not by "
+            f"{found[2]}: rows have their numbers by it. A directory, or a glob in quotes, is in the order of names",
+            err=True,
+        )
+
+
 def too_short(found: "Selection", how: str) -> str:
     """Say which groups had too few rows or tokens, and what was done."""
     what = "rows" if found.tokens is None else "tokens"

@@ -57,13 +57,15 @@ def find(
     check_sort(sort)
     options = Options(use, sort, partial, hive)
     if isinstance(what, str | bytes | os.PathLike):
-        refuse_unused([what], sort, partial=partial, hive=hive)
-        return _open(local(what), options)
+        what = [what]
     what = list(what)
     refuse_unused(what, sort, partial=partial, hive=hive)
     found = Found()
     for path in what:
+        start = len(found.files)
         found.add(_open(local(path), options))
+        if is_searched(path):
+            found.searched.append((local(path), range(start, len(found.files))))
     return found
 
 

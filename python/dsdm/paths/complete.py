@@ -4,11 +4,11 @@ import errno
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dsdm.paths.hive.columns import without_keys
-from dsdm.paths.order import HASH, children, is_numbered
+from dsdm.paths.order import HASH, children, is_numbered, skeleton
 from dsdm.paths.splits import Named, named_splits, one_split
 
 _SERIES = re.compile(r"(?P<head>.*?)(?P<rank>[0-9]+)(?P<of>[-_. ]?of[-_. ]?)(?P<count>[0-9]+)(?P<tail>.*)", re.DOTALL)
@@ -138,6 +138,34 @@ def left_out(files: Iterable[str]) -> str | None:
         if numbers < last.get((folder, form), []) and os.path.realpath(path) not in own:
             return path
     return _rank_left_out(given, there)
+
+
+def refuse_own_vectors(where: str, paths: Sequence[str], rows: Sequence[int | None]) -> None:
+    """Fail where score files that were found may each be a vector for the same rows, and not parts of one.
+
+    Their names tell of parts where these differ by numbers alone, and so do their rows where they are not as many.
+
+    Raises
+    ------
+    ValueError
+        With two of them, and how to say which is meant.
+
+    """
+    named: dict[int | None, str] = {}
+    for path, count in zip(paths, rows, strict=True):
+        other = named.setdefault(count, path)
+        if count and _form(path) != _form(other):
+            message = (
+                f"{where}: {other} and {path} have {count:,} rows each, and may be parts of one vector or a vector each "
+                "for the same rows, as their names are no series; name each by its own path, or where they are parts, "
+                "number them (part-0, part-1), or give a list of them in their order"
+            )
+            raise ValueError(message)
+
+
+def _form(path: str) -> str:
+    """Return a path without what may differ between parts: the columns in its directories, numbers, and its suffix."""
+    return skeleton(os.path.splitext(without_keys(path))[0])  # noqa: PTH122
 
 
 def _rank_left_out(given: list[str], there: list[str]) -> str | None:

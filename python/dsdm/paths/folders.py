@@ -48,6 +48,8 @@ class Found:
     would be read as well."""
     below: list[str] = field(default_factory=list)
     """The path of each file below the directory or the glob that was given."""
+    searched: list[tuple[str, range]] = field(default_factory=list)
+    """Each directory and glob that was given, and which of the files are its."""
 
     def add(self, other: "Found", under: str = "") -> None:
         """Add what another path means behind, which lies in a directory of this one."""

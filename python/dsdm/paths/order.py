@@ -7,7 +7,8 @@ The suffix takes no part: an order that holds for ``.npy`` and not for ``.parque
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 SORTS = ("name", "natural")
 
@@ -62,6 +63,18 @@ def in_order(where: str, paths: Iterable[str], sort: str | None, *, gaps: bool =
     if sort is None:
         _refuse_series(where, named, stems)
     return named
+
+
+def other_order(paths: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return two paths that lie one behind the other, and the other way by "name" or by "number"; None where none do."""
+    padded = _padded(list(paths), gaps=True)
+    for one, other in pairwise(paths):
+        stems = _stem(padded[one]), _stem(padded[other])
+        if stems[0] > stems[1]:
+            return one, other, "name"
+        if _natural(stems[0]) > _natural(stems[1]):
+            return one, other, "number"
+    return None
 
 
 def is_numbered(names: Collection[str], *, gaps: bool = False) -> bool:

@@ -8,7 +8,7 @@ import difflib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -35,6 +35,7 @@ __all__ = [
     "check_method",
     "files_of",
     "find_file",
+    "find_files",
     "places",
     "reference_files",
     "refuse_unused",
@@ -216,14 +217,45 @@ def find_file(path: str, data_dir: PathLike | None = None) -> Path:
         Naming every place looked at, and the command that gets the file.
 
     """
+    rank, found = _found(path, data_dir)
+    if data_dir is not None and rank > 0:
+        name = places(data_dir)[rank][0]
+        logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, shown(data_dir), name, shown(found))
+    return found
+
+
+def find_files(paths: Sequence[str], data_dir: PathLike | None = None) -> list[Path]:
+    """Find files that make one vector, all of which must be in one of the places.
+
+    Raises
+    ------
+    FileNotFoundError
+        For one that is in none of them, as of :func:`find_file`.
+    ValueError
+        For files of two places, which may be of two versions, with both and how to choose.
+
+    """
+    found = [_found(path, data_dir) for path in paths]
+    first_rank, first = found[0]
+    for path, (rank, other) in zip(paths, found, strict=True):
+        if rank != first_rank:
+            names = [name for name, _ in places(data_dir)]
+            message = (
+                f"{paths[0]} is taken from {names[first_rank]} ({first}) and {path} from {names[rank]} ({other}), and "
+                "scores of two places may be of two versions; put all of them into one directory, and name it by "
+                f"data_dir=: {', '.join(paths)}"
+            )
+            raise ValueError(message)
+    return [find_file(path, data_dir) for path in paths]
+
+
+def _found(path: str, data_dir: PathLike | None) -> tuple[int, Path]:
+    """Return the number of the place that has a file, and the file there."""
     looked_at = places(data_dir)
-    for rank, (name, place) in enumerate(looked_at):
+    for rank, (_, place) in enumerate(looked_at):
         for candidate in (place / path, place / "data" / path):
             if candidate.exists():
-                if data_dir is not None and rank > 0:
-                    asked, taken = shown(data_dir), shown(candidate)
-                    logger.warning("%s is not in data_dir=%s; taken from %s: %s", path, asked, name, taken)
-                return candidate
+                return rank, candidate
     tried = "; ".join(f"{place / path} ({name})" for name, place in looked_at)
     files = [name for name in reference_files() if name == path or name.startswith(f"{path}/")]
     get = f"Get it with `dsdm fetch {' '.join(files)}`, or name" if files else "Name"

@@ -59,13 +59,19 @@ class Verified:
 
     remark = old_attribute("remark", "reason")
 
+    def _compared(self) -> str:
+        """Say how many rows were held against the sources: of large ones, a sample."""
+        if self.compared >= self.rows:
+            return "the rows are those of the sources"
+        return f"{self.compared:,} of the {self.rows:,} rows, a sample, are those of the sources"
+
     def __str__(self) -> str:
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
         by = "scores" if self.score_files.same else "seed"
         rows = f"is that of the {by}" if self.selection else f"was not looked at: {self.reason}"
         parts = [
             f"the selection {rows}",
-            *([f"{self.compared:,} rows are those of the sources"] if self.compared else []),
+            *([self._compared()] if self.compared else []),
             *_in_words("sources", self.sources),
             *_in_words("score files", self.score_files),
             *_in_words("files of groups and lengths", self.inputs),

@@ -12,7 +12,7 @@ from dsdm import checks
 from dsdm.checks import Nan, Noise, Order
 from dsdm.names import renamed
 from dsdm.paths import PathLike
-from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, refuse_unused
+from dsdm.reference import DATASET_SIZE, Method, Target, check_method, files_of, find_file, find_files, refuse_unused
 from dsdm.selection.indices import gumbel_top_k, sample, top_k
 from dsdm.selection.inputs import refuse_other_numbers, refuse_other_rows
 from dsdm.selection.seeds import last_seed
@@ -127,7 +127,7 @@ def get_indices(
     ------
     ValueError
         For an unknown method or target, a target missing or out of place, an option that the method has no use for, a
-        `k` that cannot be, or a NaN.
+        `k` that cannot be, or a NaN; if the files of a mix are in two places, and may be of two versions.
     FileNotFoundError
         Naming every place where a score file was looked for.
 
@@ -210,7 +210,8 @@ def method_scores(
     Raises
     ------
     ValueError
-        For an unknown method or target, or a method without scores; if `rows` is more than the scores there are.
+        For an unknown method or target, or a method without scores; if `rows` is more than the scores there are, or the
+        files of a mix are in two places.
     FileNotFoundError
         Naming every place where a score file was looked for.
 
@@ -229,7 +230,7 @@ def scores_of(
     """Open the scores of a method and target that were looked at."""
     from dsdm.scores import open_scores
 
-    paths = [find_file(path, data_dir) for path in files_of(method, target)]
+    paths = find_files(files_of(method, target), data_dir)
     logger.info("scores of %s for %s: %s", method, target, ", ".join(map(shown, paths)))
     parts = [prefix(open_scores(path), rows, path) for path in paths]
     total = reduce(operator.add, parts)

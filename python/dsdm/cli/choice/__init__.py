@@ -12,7 +12,7 @@ from dsdm.cli.by_rule import from_files, parts_of
 from dsdm.cli.choice.record import Recorded, given_alone
 from dsdm.cli.files import load_allowed, tied_by
 from dsdm.cli.joined import join, refuse_missing
-from dsdm.cli.notes import too_short, warned
+from dsdm.cli.notes import say_order, too_short, warned
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
@@ -121,6 +121,7 @@ class Choice(Recorded):
         from dsdm.selection.methods import prefix
         from dsdm.selection.record import provenance
 
+        say_order("score files", self.what)
         self._whole = opened = self.reading.open(self.what)
         self.opened.append(opened)
         # What is told of the files is of these, and not of what lies under their names when it is told.

@@ -90,7 +90,7 @@ Fraction = Annotated[
         "--fraction",
         parser=real_number,
         metavar="SHARE",
-        help="This share of the rows, 0 to 1, rounded down.",
+        help="This share of the rows that may be chosen (not excluded, within the bounds), 0 to 1, rounded down.",
         rich_help_panel=_SIZE,
     ),
 ]

@@ -10,6 +10,7 @@ import typer
 from dsdm.cli import options as opt
 from dsdm.cli.by_rule import groups_in, lengths_in, parts_of
 from dsdm.cli.joined import join
+from dsdm.cli.notes import say_order
 from dsdm.cli.options.groups import expanded
 from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
@@ -94,12 +95,14 @@ def _opened(asked: Reporting, reading: Reading, joining: Joining) -> dict[str, A
     opened: dict[str, Any] = {}
     if asked.corpus:
         where = asked.corpus[0] if len(asked.corpus) == 1 else asked.corpus
+        say_order("shards", asked.corpus)
         found = reading.about(asked.corpus).files
         opened["corpus"] = dsdm.open_shards(where, **found, schema="union", hive=asked.hive)
     if asked.scores and joining.on is not None:
         opened["scores"] = join(asked.scores, joining.on, reading, opened["corpus"], asked.threads)
         return opened
     if asked.scores:
+        say_order("score files", asked.scores)
         opened["scores"] = reading.about(asked.scores).open(asked.scores)
     reading.check_used([opened["scores"]] if asked.scores else [])
     return opened

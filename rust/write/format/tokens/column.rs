@@ -44,9 +44,12 @@ pub(super) fn only_column(schema: &Schema) -> Result<(String, DataType)> {
         _ => None,
     };
     let kind = item.cloned().ok_or_else(|| {
+        let found = match field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "texts, which are not made tokens here".into(),
+            other => other.to_string(),
+        };
         let message = format!(
-            "it holds {}, and token files hold lists of whole numbers; name a column of these by columns=",
-            field.data_type()
+            "it holds {found}, and token files hold lists of whole numbers; name a column of these by columns="
         );
         Error::schema("the rows", At::Field(format!("column {:?}", field.name())), message)
     })?;

@@ -1,0 +1,125 @@
+"""Score files in one directory that are parts of one vector, or a vector each for the same rows: told apart, or refused.
+
+The oracle joins the files in the order of their names. What is refused is decided here by the plan of each case: files
+with as many rows, whose names differ by more than numbers.
+"""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import dsdm
+
+RNG = np.random.default_rng(8)
+REFUSED = "may be parts of one vector or a vector each for the same rows"
+
+
+def write(path, values):
+    """Write scores in the format of the suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npy":
+        np.save(path, values)
+    elif path.suffix == ".npz":
+        np.savez(path, scores=values)
+    elif path.suffix == ".bin":
+        values.tofile(path)
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.table({"score": values}), path)
+    elif path.suffix == ".arrow":
+        table = pa.table({"score": values})
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        path.write_text("".join(json.dumps({"score": float(value)}) + "\n" for value in values))
+
+
+def files(folder, names, sizes):
+    """Write a file of each name and size, and return their values."""
+    values = [RNG.normal(size=size).astype(np.float32) for size in sizes]
+    for name, of_file in zip(names, values, strict=True):
+        write(folder / name, of_file)
+    return values
+
+
+def reading(suffix):
+    return {"dtype": "float32"} if suffix == ".bin" else {}
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".bin", ".parquet", ".arrow", ".jsonl"])
+@pytest.mark.parametrize("found_by", ["directory", "glob"])
+def test_targets_are_no_vector(tmp_path, suffix, found_by):
+    names = [f"{target}{suffix}" for target in ("jeopardy", "lambada", "squad")]
+    values = files(tmp_path, names, (40, 40, 40))
+    where = tmp_path if found_by == "directory" else f"{tmp_path}/*{suffix}"
+    with pytest.raises(ValueError, match=REFUSED) as refused:
+        dsdm.open_scores(where, **reading(suffix))
+    assert str(where) in str(refused.value)
+    assert names[0] in str(refused.value)
+    assert names[1] in str(refused.value)
+    assert "40 rows each" in str(refused.value)
+    given = dsdm.open_scores([tmp_path / name for name in names], **reading(suffix))
+    assert np.array_equal(np.asarray(given), np.concatenate(values))
+    for name, of_file in zip(names, values, strict=True):
+        assert np.array_equal(np.asarray(dsdm.open_scores(tmp_path / name, **reading(suffix))), of_file)
+
+
+@pytest.mark.parametrize(
+    ("names", "sizes"),
+    [
+        pytest.param(("0.npy", "1.npy", "2.npy"), (9, 9, 4), id="numbers"),
+        pytest.param(("part-00.npy", "part-01.npy"), (9, 9), id="a series"),
+        pytest.param(("x-00000-of-00002.npy", "x-00001-of-00002.npy"), (9, 9), id="a series with its count"),
+        pytest.param(("part-0-1f2e3d4c.npy", "part-1-aabbccdd.npy"), (9, 9), id="hashes"),
+        pytest.param(("0/scores.npy", "1/scores.npy"), (9, 9), id="numbered directories"),
+        pytest.param(("lang=de/0.npy", "lang=en/0.npy"), (9, 9), id="directories of a column"),
+        pytest.param(("books.npy", "web.npy"), (9, 7), id="other numbers of rows"),
+        pytest.param(("books.npy", "none.npy", "web.npy", "wiki.npy"), (9, 0, 0, 7), id="no rows"),
+        pytest.param(("squad.npy",), (9,), id="one"),
+    ],
+)
+def test_parts_are_one_vector(tmp_path, names, sizes):
+    values = files(tmp_path, names, sizes)
+    assert np.array_equal(np.asarray(dsdm.open_scores(tmp_path)), np.concatenate(values))
+
+
+@pytest.mark.parametrize(
+    ("names", "sizes"),
+    [
+        pytest.param(("squad/0.npy", "web/0.npy"), (9, 9), id="directories of targets"),
+        pytest.param(("books.npy", "squad.npy", "web.npy"), (5, 9, 9), id="two of three"),
+        pytest.param(("part-0.npy", "part-1.npy", "squad.npy"), (9, 9, 9), id="beside a series"),
+        pytest.param(("a/squad-0.npy", "a/web-0.npy"), (1, 1), id="one row"),
+        pytest.param(("lang=de/squad.npy", "lang=de/web.npy"), (9, 9), id="in a directory of a column"),
+    ],
+)
+def test_what_is_no_series_is_refused(tmp_path, names, sizes):
+    values = files(tmp_path, names, sizes)
+    with pytest.raises(ValueError, match=REFUSED):
+        dsdm.open_scores(tmp_path)
+    with pytest.raises(ValueError, match=REFUSED):
+        dsdm.open_scores([tmp_path])
+    listed = dsdm.open_scores([tmp_path / name for name in names])
+    assert np.array_equal(np.asarray(listed), np.concatenate(values))
+
+
+def test_directories_in_a_list_are_in_its_order(tmp_path):
+    values = files(tmp_path, ("squad/0.npy", "web/0.npy"), (9, 9))
+    found = dsdm.open_scores([tmp_path / "web", tmp_path / "squad"])
+    assert np.array_equal(np.asarray(found), np.concatenate(values[::-1]))
+
+
+def test_the_command_says_so(tmp_path):
+    data, rows = tmp_path / "data", tmp_path / "rows.npy"
+    files(data, ("jeopardy.npy", "squad.npy"), (9, 9))
+    for command in (["scores", data], ["indices", data, "-k", 3, "-o", rows]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "dsdm", *map(str, command)], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1
+        assert REFUSED in ended.stderr
+        assert not rows.exists()
