@@ -1,4 +1,4 @@
-"""Score files in one directory that are parts of one vector, or a vector each for the same rows: told apart, or refused.
+"""Score files in one directory that are parts of one vector, or a vector each for the same rows: told, or refused.
 
 The oracle joins the files in the order of their names. What is refused is decided here by the plan of each case: files
 with as many rows, whose names differ by more than numbers.
@@ -117,7 +117,7 @@ def test_the_command_says_so(tmp_path):
     data, rows = tmp_path / "data", tmp_path / "rows.npy"
     files(data, ("jeopardy.npy", "squad.npy"), (9, 9))
     for command in (["scores", data], ["indices", data, "-k", 3, "-o", rows]):
-        ended = subprocess.run(
+        ended = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "dsdm", *map(str, command)], capture_output=True, text=True, check=False
         )
         assert ended.returncode == 1

@@ -248,9 +248,9 @@ def materialize(
       dsdm materialize demo/corpus best-10k --by demo/data/dsdm/squad.pt --tokens 1e4 --lengths input_ids
       dsdm materialize 'demo/corpus/data/*.parquet' tried --by random --tokens 1e5 --dry-run
     """
-    from dsdm.rows.materializing import saying_what_is_kept
     from dsdm.rows.planning import check_before
     from dsdm.rows.request import how_unfinished_chose
+    from dsdm.rows.told.kept import saying_what_is_kept
 
     _refuse_both(indices_file, by)
     if indices_file is not None:

@@ -156,9 +156,9 @@ def refuse_own_vectors(where: str, paths: Sequence[str], rows: Sequence[int | No
         other = named.setdefault(count, path)
         if count and _form(path) != _form(other):
             message = (
-                f"{where}: {other} and {path} have {count:,} rows each, and may be parts of one vector or a vector each "
-                "for the same rows, as their names are no series; name each by its own path, or where they are parts, "
-                "number them (part-0, part-1), or give a list of them in their order"
+                f"{where}: {other} and {path} have {count:,} rows each, and may be parts of one vector or a vector "
+                "each for the same rows, as their names are no series; name each by its own path, or where they are "
+                "parts, number them (part-0, part-1), or give a list of them in their order"
             )
             raise ValueError(message)
 

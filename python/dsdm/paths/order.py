@@ -66,7 +66,7 @@ def in_order(where: str, paths: Iterable[str], sort: str | None, *, gaps: bool =
 
 
 def other_order(paths: Sequence[str]) -> tuple[str, str, str] | None:
-    """Return two paths that lie one behind the other, and the other way by "name" or by "number"; None where none do."""
+    """Return two paths, one behind the other, that lie the other way by "name" or by "number"; None where none do."""
     padded = _padded(list(paths), gaps=True)
     for one, other in pairwise(paths):
         stems = _stem(padded[one]), _stem(padded[other])

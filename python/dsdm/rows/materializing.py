@@ -3,18 +3,16 @@
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import digest_of_rows, unfinished
+from dsdm._native import digest_of_rows
 from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort, TokenDtype
 from dsdm.names import renamed
-from dsdm.paths import local
 from dsdm.rows.added_columns import added_table, added_vectors, told_of
 from dsdm.rows.options import Arguments, check_shards, in_order
 from dsdm.rows.progress import bar
@@ -31,6 +29,7 @@ from dsdm.rows.row_numbers import check_range
 from dsdm.rows.sizes import many, readable
 from dsdm.rows.sources import Source, identity_of, in_files, is_as_in_files, opened_as
 from dsdm.rows.told.description import describe
+from dsdm.rows.told.kept import saying_what_is_kept
 from dsdm.rows.told.positions import check_positions
 from dsdm.selection.record.check import as_recorded
 from dsdm.selection.record.provenance import as_json
@@ -38,11 +37,6 @@ from dsdm.shown import as_html, safe_messages, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_NOTHING = (
-    "no shard is finished, and nothing is kept: a shard is kept once all of its rows are there, and where rows come in "
-    "another order than they lie in, shards are filled together and finished near the end"
-)
 
 logger = logging.getLogger(__name__)
 
@@ -241,25 +235,6 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
     arguments = Arguments(**locals())
     with saying_what_is_kept(out_dir):
         return _write(arguments)
-
-
-@contextmanager
-def saying_what_is_kept(out_dir: str | os.PathLike[str], nothing: str = _NOTHING) -> Iterator[None]:
-    """Have an interrupt say by a note what is kept: also what an earlier run left, or nothing, and why."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if not getattr(error, "__notes__", ()):
-            try:
-                left = unfinished(local(out_dir, "out_dir"))
-            except (OSError, ValueError, TypeError):  # nothing that this call, or one like it, could go on from
-                left = None
-            error.add_note(
-                f"{nothing}; the same call begins anew"
-                if left is None
-                else "what an earlier run left is kept; the same call continues there"
-            )
-        raise
 
 
 def _write(arguments: Arguments) -> Report:
