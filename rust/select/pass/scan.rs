@@ -11,6 +11,7 @@
 //!
 //! - Nearly all lines are skipped, because few rows are wanted. Skipping costs one comparison a value, done as
 //!   vectors, and one branch a line that is nearly always predicted.
+//! - The next line is asked for before one is looked at: a tenth of the time, where memory is fast.
 //! - In the other lines the comparisons become a mask, which costs a branch per stride and not one per value.
 //! - NaN passes every bound. The caller decides what a NaN means, and the comparison needs no second test.
 //!
@@ -18,7 +19,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::exec::simd::{Kernel, dispatch};
+use crate::exec::simd::{Kernel, dispatch, prefetch};
 use crate::select::hits::{Hits, STRIDE};
 use crate::select::key::Keyed;
 
@@ -68,7 +69,8 @@ impl<T: Keyed, const LARGEST: bool> Kernel for SelectAtLeast<'_, T, LARGEST> {
 #[inline(always)]
 fn pick<T: Keyed>(values: &[T], picked: &mut [T], mut found: Hits<'_>, passes: impl Fn(T) -> bool) -> usize {
     let (lines, rest) = values.as_chunks::<LINE>();
-    for line in lines {
+    for (at, line) in lines.iter().enumerate() {
+        lines.get(at + 1).into_iter().for_each(|next| prefetch(next));
         if line.iter().fold(false, |any, &value| any | passes(value)) {
             let (before, offset) = (found.count, found.next);
             let (strides, _) = line.as_chunks::<STRIDE>();
