@@ -15,7 +15,7 @@ from dsdm.cli.facts.machine import doctor
 from dsdm.cli.facts.verifying import verify
 from dsdm.cli.files import check_place, rows_of, write_untold
 from dsdm.cli.joined import opened_shards, scores_to_add, telling_of_both
-from dsdm.cli.notes import noted
+from dsdm.cli.notes import noted, say_joined
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
 from dsdm.cli.options.help import Grouped
@@ -123,17 +123,18 @@ def scores(
     """Show what score files hold: type, rows, range, quantiles, NaN.
 
     Formats are told by what files hold. A .pt file is never unpickled; raw binary needs --dtype, --key names one of
-    several vectors, and --column a column.
+    several vectors, and --column a column. Quantiles are scores that are there, and not between two of them.
 
     \b
     Examples:
       dsdm scores demo/data/dsdm/squad.pt
-      dsdm scores demo/data/dsdm/squad.pt demo/data/dsdm/lambada.pt
+      dsdm scores demo/data/dsdm/lambada.pt --json
     """
     from dsdm.cli.facts.scores import facts, summarize
 
     reading.check_found(files)
     vector = reading.open(files)
+    say_joined(vector, files)
     reading.check_used([vector])
     found = facts(vector)
     if as_json:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsdm.cli.notes import say_order
+from dsdm.cli.notes import say_joined, say_order
 from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
 from dsdm.cli.saying import say
@@ -141,6 +141,8 @@ def scores_to_add(
         return join(files, joining.on, reading, shards, threads)
     say_order("score files", files)
     found = reading.about(files).open(files) if files else None
+    if found is not None:
+        say_joined(found, files)
     reading.check_used(opened if found is None else [*opened, found])
     if found is None or not joining.by_position:
         return found

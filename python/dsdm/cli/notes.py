@@ -14,6 +14,7 @@ from dsdm.cli.words import as_options
 
 if TYPE_CHECKING:
     from dsdm import Selection
+    from dsdm.scores import Scores
 
 INTERRUPTED = 130
 """The exit code that shells have for what Ctrl-C ended."""
@@ -85,6 +86,22 @@ def say_order(what: str, paths: list[str]) -> None:
         say(
             f"dsdm: the {what} are in the order given, in which {found[1]} comes behind {found[0]}, and not by "
             f"{found[2]}: rows have their numbers by it. A directory, or a glob in quotes, is in the order of names",
+            err=True,
+        )
+
+
+def say_joined(scores: "Scores", paths: list[str]) -> None:
+    """Say where files that were named one by one may be a vector each, and are taken as one, one after the other."""
+    from dsdm.paths.complete import own_vectors
+
+    files = scores.identities()
+    if len(paths) < 2 or len(paths) != len(files):  # noqa: PLR2004
+        return
+    found = own_vectors(paths, [file.rows for file in files])
+    if found is not None:
+        say(
+            f"dsdm: {found[0]} and {found[1]} have {found[2]:,} rows each, and are taken as parts of one vector of "
+            f"{len(scores):,} rows, one after the other; of vectors for the same rows, name one",
             err=True,
         )
 

@@ -151,16 +151,24 @@ def refuse_own_vectors(where: str, paths: Sequence[str], rows: Sequence[int | No
         With two of them, and how to say which is meant.
 
     """
-    named: dict[int | None, str] = {}
+    found = own_vectors(paths, rows)
+    if found is not None:
+        one, other, count = found
+        message = (
+            f"{where}: {one} and {other} have {count:,} rows each, and may be parts of one vector or a vector each for "
+            "the same rows, as their names are no series; name each by its own path, or where they are parts, number "
+            "them (part-0, part-1), or give a list of them in their order"
+        )
+        raise ValueError(message)
+
+
+def own_vectors(paths: Sequence[str], rows: Sequence[int | None]) -> tuple[str, str, int] | None:
+    """Return two files with as many rows each whose names are no series, and their rows; None where there are none."""
+    named: dict[int, str] = {}
     for path, count in zip(paths, rows, strict=True):
-        other = named.setdefault(count, path)
-        if count and _form(path) != _form(other):
-            message = (
-                f"{where}: {other} and {path} have {count:,} rows each, and may be parts of one vector or a vector "
-                "each for the same rows, as their names are no series; name each by its own path, or where they are "
-                "parts, number them (part-0, part-1), or give a list of them in their order"
-            )
-            raise ValueError(message)
+        if count and _form(path) != _form(named.setdefault(count, path)):
+            return named[count], path, count
+    return None
 
 
 def _form(path: str) -> str:

@@ -12,7 +12,7 @@ from dsdm.cli.by_rule import from_files, parts_of
 from dsdm.cli.choice.record import Recorded, given_alone
 from dsdm.cli.files import load_allowed, tied_by
 from dsdm.cli.joined import join, refuse_missing
-from dsdm.cli.notes import say_order, too_short, warned
+from dsdm.cli.notes import say_joined, say_order, too_short, warned
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.joining import Joining
 from dsdm.cli.options.reading import Reading
@@ -123,6 +123,7 @@ class Choice(Recorded):
 
         say_order("score files", self.what)
         self._whole = opened = self.reading.open(self.what)
+        say_joined(opened, self.what)
         self.opened.append(opened)
         # What is told of the files is of these, and not of what lies under their names when it is told.
         self._files = provenance.identities([opened])
@@ -276,6 +277,8 @@ class Choice(Recorded):
         by = self._counted
         tokens, counted = ("", "") if by is None else (f" of {by.tokens(found):,} tokens", f", {by}")
         joined = "" if self._aligned is None else f" by {self._aligned}"
-        say(f"{len(found):,} rows{tokens} selected{seed}{joined}{counted}", err=True)
+        is_one = self.method is not None or self._aligned is not None or len(self._paths) < 2  # noqa: PLR2004
+        of = "" if is_one else f" of {found.n:,} in {len(self._paths):,} files"
+        say(f"{len(found):,} rows{tokens} selected{of}{seed}{joined}{counted}", err=True)
         if found.short:
             say(f"dsdm: {too_short(found, self.ruling.short.value)}", err=True)
