@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,7 +77,12 @@ def test_targets_are_no_vector(tmp_path, suffix, found_by):
         pytest.param(("x-00000-of-00002.npy", "x-00001-of-00002.npy"), (9, 9), id="a series with its count"),
         pytest.param(("part-0-1f2e3d4c.npy", "part-1-aabbccdd.npy"), (9, 9), id="hashes"),
         pytest.param(("0/scores.npy", "1/scores.npy"), (9, 9), id="numbered directories"),
-        pytest.param(("lang=de/0.npy", "lang=en/0.npy"), (9, 9), id="directories of a column"),
+        pytest.param(("lang=de/0.npy", "lang=en/1.npy"), (9, 9), id="directories of a column"),
+        pytest.param(("lang=de/0.npy", "lang=en/0.npy"), (9, 8), id="directories of a column with other rows"),
+        pytest.param(("part-0-12345678.npy", "part-1-aabbccdd.npy"), (9, 9), id="a hash of digits"),
+        pytest.param(("1.npy", "2.npy", "3.npy"), (9, 9, 9), id="numbers from 1"),
+        pytest.param(("000_00000.npy", "000_00001.npy", "001_00000.npy"), (9, 9, 9), id="two numbers"),
+        pytest.param(("ckpt-1000.npy", "ckpt-2000.npy"), (9, 5), id="far numbers with other rows"),
         pytest.param(("books.npy", "web.npy"), (9, 7), id="other numbers of rows"),
         pytest.param(("books.npy", "none.npy", "web.npy", "wiki.npy"), (9, 0, 0, 7), id="no rows"),
         pytest.param(("squad.npy",), (9,), id="one"),
@@ -94,6 +100,12 @@ def test_parts_are_one_vector(tmp_path, names, sizes):
         pytest.param(("books.npy", "squad.npy", "web.npy"), (5, 9, 9), id="two of three"),
         pytest.param(("part-0.npy", "part-1.npy", "squad.npy"), (9, 9, 9), id="beside a series"),
         pytest.param(("a/squad-0.npy", "a/web-0.npy"), (1, 1), id="one row"),
+        pytest.param(("lang=de/0.npy", "lang=en/0.npy"), (9, 9), id="directories of a column"),
+        pytest.param(("1a2b3c4d/x.npy", "5e6f7a8b/x.npy"), (9, 9), id="hashes alone"),
+        pytest.param(("wmt14.npy", "wmt16.npy"), (9, 9), id="far numbers"),
+        pytest.param(("squad-2024-01-01.npy", "squad-2025-01-01.npy"), (9, 9), id="years"),
+        pytest.param(("jeopardy/0.npy", "jeopardy/1.npy", "squad/0.npy", "squad/1.npy"), (5, 4, 6, 3), id="sums"),
+        pytest.param(("squad-0.npy", "squad-1.npy", "squad.npy"), (5, 4, 9), id="all beside its parts"),
         pytest.param(("lang=de/squad.npy", "lang=de/web.npy"), (9, 9), id="in a directory of a column"),
     ],
 )
@@ -123,3 +135,46 @@ def test_the_command_says_so(tmp_path):
         assert ended.returncode == 1
         assert REFUSED in ended.stderr
         assert not rows.exists()
+
+
+def test_numbers_may_be_missing_from_a_part(tmp_path):
+    values = files(tmp_path, ("part-3.npy", "part-5.npy"), (9, 9))
+    with pytest.raises(ValueError, match=REFUSED):
+        dsdm.open_scores(tmp_path)
+    assert np.array_equal(np.asarray(dsdm.open_scores(tmp_path, partial=True)), np.concatenate(values))
+
+
+def test_whole_data_sets_are_no_parts(tmp_path):
+    for name, shards in (("jeopardy", 2), ("squad", 4)):
+        table = datasets.Dataset.from_dict({"score": RNG.normal(size=40).astype(np.float32)})
+        table.save_to_disk(tmp_path / name, num_shards=shards)
+    with pytest.raises(ValueError, match=r"40 rows each, with those of their names, and " + REFUSED):
+        dsdm.open_scores(tmp_path)
+    assert len(dsdm.open_scores(tmp_path / "squad")) == 40
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_scores_that_have_the_names_of_the_shards_are_theirs(tmp_path, suffix):
+    corpus, scores = tmp_path / "corpus", tmp_path / "scores"
+    values = files(corpus, ("books.parquet", "web.parquet"), (9, 9))
+    for name, of_file in zip(("books", "web"), values, strict=True):
+        write(scores / f"{name}{suffix}", of_file)
+    out = tmp_path / "out"
+    by = corpus if suffix == ".parquet" else scores
+    command = ["materialize", corpus, out, "--by", by, "-k", 4]
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "dsdm", *map(str, command)], capture_output=True, text=True, check=True
+    )
+    assert "4 rows selected of 18 in 2 files" in ended.stderr
+    assert dsdm.open_shards(out)[:]["score"] == np.sort(np.concatenate(values))[::-1][:4].tolist()
+
+
+def test_files_that_are_named_are_told_to_be_one_vector(tmp_path):
+    files(tmp_path, ("jeopardy.npy", "squad.npy"), (9, 9))
+    named = [str(tmp_path / name) for name in ("jeopardy.npy", "squad.npy")]
+    command = [sys.executable, "-m", "dsdm", "indices", *named, "-k", "3", "-o", str(tmp_path / "rows.npy")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert (
+        f"{named[0]} and {named[1]} have 9 rows each, and are taken as parts of one vector of 18 rows" in ended.stderr
+    )
+    assert "3 rows selected of 18 in 2 files" in ended.stderr

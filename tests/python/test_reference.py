@@ -98,6 +98,10 @@ def test_a_mix_is_of_the_files_of_one_place(tmp_path, monkeypatch):
         arguments = ("dsdm", 1, "lm_task_mix") if call is dsdm.get_indices else ("dsdm", "lm_task_mix")
         with pytest.raises(ValueError, match="scores of two places may be of two versions"):
             call(*arguments, data_dir=here)
+    for part in DSDM_MIX:
+        put(here / "data" / "dsdm" / f"{part}.pt")
+    with pytest.raises(ValueError, match="scores of two places may be of two versions"):
+        find_files(files_of("dsdm", "lm_task_mix"), here)
     monkeypatch.delenv("DSDM_DATA_DIR")
     with pytest.raises(FileNotFoundError, match=r"dsdm/jeopardy\.pt is in none"):
         find_files(files_of("dsdm", "lm_task_mix"), tmp_path / "nowhere")

@@ -1,6 +1,7 @@
 """The manifest tells how rows were chosen, and `verify` chooses them again."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -54,3 +55,22 @@ def test_a_method_is_chosen_again_where_its_files_are(run, demo, tmp_path, metho
         assert manifest["selection"]["chosen"]["score_files"]
         assert dsdm.verify(tmp_path / "out", data_dir=demo / "demo" / "data").selection
         assert "not there" in dsdm.verify(tmp_path / "out", data_dir=tmp_path).reason
+
+
+def test_score_files_below_a_relative_directory_are_compared(run, demo, tmp_path, monkeypatch):
+    """By a name without a way they would be files whose place is not told."""
+    shutil.copytree(demo / "demo" / "data", tmp_path / "d")
+    monkeypatch.chdir(tmp_path)
+    code, _, _ = run(
+        "materialize", demo / "demo" / "corpus", "out", "--by", "dsdm", "--target", "squad", "-k", 3, "--data-dir", "d"
+    )
+    assert code == 0
+    monkeypatch.setenv("DSDM_DATA_DIR", "d")
+    for data_dir in ("d", None, tmp_path / "d"):
+        found = dsdm.verify("out", data_dir=data_dir)
+        assert [len(found.score_files.same), len(found.score_files.missing), found.selection] == [1, 0, True]
+    file = tmp_path / "d" / "dsdm" / "squad.pt"
+    file.write_bytes(file.read_bytes() + bytes(1))
+    for data_dir in ("d", None, tmp_path / "d"):
+        with pytest.raises((ValueError, OSError), match=r"squad\.pt"):
+            dsdm.verify("out", data_dir=data_dir)

@@ -140,7 +140,7 @@ def scores_to_add(
         joining.check(reading.about(files), "--scores", files)
         return join(files, joining.on, reading, shards, threads)
     say_order("score files", files)
-    found = reading.about(files).open(files) if files else None
+    found = reading.about(files).open(files, shards.files) if files else None
     if found is not None:
         say_joined(found, files)
     reading.check_used(opened if found is None else [*opened, found])

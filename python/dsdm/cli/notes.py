@@ -92,7 +92,7 @@ def say_order(what: str, paths: list[str]) -> None:
 
 def say_joined(scores: "Scores", paths: list[str]) -> None:
     """Say where files that were named one by one may be a vector each, and are taken as one, one after the other."""
-    from dsdm.paths.complete import own_vectors
+    from dsdm.paths.parts.own_vectors import own_vectors
 
     files = scores.identities()
     if len(paths) < 2 or len(paths) != len(files):  # noqa: PLR2004
@@ -100,7 +100,7 @@ def say_joined(scores: "Scores", paths: list[str]) -> None:
     found = own_vectors(paths, [file.rows for file in files])
     if found is not None:
         say(
-            f"dsdm: {found[0]} and {found[1]} have {found[2]:,} rows each, and are taken as parts of one vector of "
+            f"dsdm: {found[0]} and {found[1]} have {found[2]}, and are taken as parts of one vector of "
             f"{len(scores):,} rows, one after the other; of vectors for the same rows, name one",
             err=True,
         )

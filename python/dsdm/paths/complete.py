@@ -4,11 +4,11 @@ import errno
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsdm.paths.hive.columns import without_keys
-from dsdm.paths.order import HASH, children, is_numbered, skeleton
+from dsdm.paths.order import HASH, children, is_numbered
 from dsdm.paths.splits import Named, named_splits, one_split
 
 _SERIES = re.compile(r"(?P<head>.*?)(?P<rank>[0-9]+)(?P<of>[-_. ]?of[-_. ]?)(?P<count>[0-9]+)(?P<tail>.*)", re.DOTALL)
@@ -138,42 +138,6 @@ def left_out(files: Iterable[str]) -> str | None:
         if numbers < last.get((folder, form), []) and os.path.realpath(path) not in own:
             return path
     return _rank_left_out(given, there)
-
-
-def refuse_own_vectors(where: str, paths: Sequence[str], rows: Sequence[int | None]) -> None:
-    """Fail where score files that were found may each be a vector for the same rows, and not parts of one.
-
-    Their names tell of parts where these differ by numbers alone, and so do their rows where they are not as many.
-
-    Raises
-    ------
-    ValueError
-        With two of them, and how to say which is meant.
-
-    """
-    found = own_vectors(paths, rows)
-    if found is not None:
-        one, other, count = found
-        message = (
-            f"{where}: {one} and {other} have {count:,} rows each, and may be parts of one vector or a vector each for "
-            "the same rows, as their names are no series; name each by its own path, or where they are parts, number "
-            "them (part-0, part-1), or give a list of them in their order"
-        )
-        raise ValueError(message)
-
-
-def own_vectors(paths: Sequence[str], rows: Sequence[int | None]) -> tuple[str, str, int] | None:
-    """Return two files with as many rows each whose names are no series, and their rows; None where there are none."""
-    named: dict[int, str] = {}
-    for path, count in zip(paths, rows, strict=True):
-        if count and _form(path) != _form(named.setdefault(count, path)):
-            return named[count], path, count
-    return None
-
-
-def _form(path: str) -> str:
-    """Return a path without what may differ between parts: the columns in its directories, numbers, and its suffix."""
-    return skeleton(os.path.splitext(without_keys(path))[0])  # noqa: PTH122
 
 
 def _rank_left_out(given: list[str], there: list[str]) -> str | None:

@@ -72,7 +72,7 @@ def other_order(paths: Sequence[str]) -> tuple[str, str, str] | None:
         stems = _stem(padded[one]), _stem(padded[other])
         if stems[0] > stems[1]:
             return one, other, "name"
-        if _natural(stems[0]) > _natural(stems[1]):
+        if skeleton(stems[0]) == skeleton(stems[1]) and _natural(stems[0]) > _natural(stems[1]):
             return one, other, "number"
     return None
 

@@ -238,7 +238,8 @@ def find_files(paths: Sequence[str], data_dir: PathLike | None = None) -> list[P
     found = [_found(path, data_dir) for path in paths]
     first_rank, first = found[0]
     for path, (rank, other) in zip(paths, found, strict=True):
-        if rank != first_rank:
+        # A checkout has them below data/, which is another place than the directory around it.
+        if (rank, str(other).removesuffix(path)) != (first_rank, str(first).removesuffix(paths[0])):
             names = [name for name, _ in places(data_dir)]
             message = (
                 f"{paths[0]} is taken from {names[first_rank]} ({first}) and {path} from {names[rank]} ({other}), and "

@@ -60,9 +60,9 @@ class Verified:
     remark = old_attribute("remark", "reason")
 
     def _compared(self) -> str:
-        """Say how many rows were held against the sources: of large ones, a sample."""
+        """Say how many rows were held against the sources: all by their numbers, or where these are few; else some."""
         if self.compared >= self.rows:
-            return "the rows are those of the sources"
+            return "the rows are those of the sources, by their numbers or the values that were compared"
         return f"{self.compared:,} of the {self.rows:,} rows, a sample, are those of the sources"
 
     def __str__(self) -> str:

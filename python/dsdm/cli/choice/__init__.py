@@ -122,7 +122,7 @@ class Choice(Recorded):
         from dsdm.selection.record import provenance
 
         say_order("score files", self.what)
-        self._whole = opened = self.reading.open(self.what)
+        self._whole = opened = self.reading.open(self.what, () if self._shards is None else self._shards.files)
         say_joined(opened, self.what)
         self.opened.append(opened)
         # What is told of the files is of these, and not of what lies under their names when it is told.

@@ -1,6 +1,7 @@
 """How files are read: the options of it, and the vector that they open."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,19 @@ class Reading:
 
         return self if any(map(is_searched, paths)) else replace(self, sort=None, partial=False)
 
-    def open(self, files: list[str]) -> "Scores":
-        """Open files as one vector."""
+    def open(self, files: list[str], shards: Sequence[str] = ()) -> "Scores":
+        """Open files as one vector: files that are found and have the names of the shards are parts of it."""
+        from dsdm.paths import SCORES, find
+        from dsdm.paths.parts.own_vectors import same_names
         from dsdm.scores import open_leniently
 
-        what = files[0] if len(files) == 1 else files
+        what: str | list[str] = files[0] if len(files) == 1 else files
+        how = self.files
+        found = find(what, SCORES, **how).files if shards else []
+        if len(found) > 1 and same_names(found, shards):
+            what, how = found, {}
         try:
-            return open_leniently(what, **self.of_values, **self.files)
+            return open_leniently(what, **self.of_values, **how)
         except (TypeError, ValueError) as error:
             # Of a type that no scores have, whatever the files hold.
             if not any(text in str(error) for text in ("; scores are one of", ", which is no type")):

@@ -103,7 +103,9 @@ def _opened(asked: Reporting, reading: Reading, joining: Joining) -> dict[str, A
         return opened
     if asked.scores:
         say_order("score files", asked.scores)
-        opened["scores"] = reading.about(asked.scores).open(asked.scores)
+        opened["scores"] = reading.about(asked.scores).open(
+            asked.scores, opened["corpus"].files if "corpus" in opened else ()
+        )
     reading.check_used([opened["scores"]] if asked.scores else [])
     return opened
 

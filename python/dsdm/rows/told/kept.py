@@ -24,7 +24,7 @@ def saying_what_is_kept(out_dir: str | os.PathLike[str], nothing: str = _NOTHING
     try:
         yield
     except KeyboardInterrupt as error:
-        if _written(out_dir) != before:
+        if _written(out_dir) not in {None, before}:
             error.add_note(f"all rows are written, and {local(out_dir, 'out_dir')} is whole")
         elif not getattr(error, "__notes__", ()):
             try:

@@ -313,7 +313,10 @@ def files_of_scores(selection: Mapping[str, Any], data_dir: PathLike | None) -> 
     if selection.get("by") == "get_indices":
         place = arguments.get("data_dir") if data_dir is None else data_dir
         method, target = arguments.get("method"), arguments.get("target")
-        return [] if method == "random" else [str(find_file(file, place)) for file in files_of(method, target)]
+        # A name without a way is that of a file whose place is not told.
+        return (
+            [] if method == "random" else [str(find_file(file, place).absolute()) for file in files_of(method, target)]
+        )
     reading = selection.get("reading") or {}
     asked = reading.get("sort"), reading.get("partial", False)
     files = find(selection["scores"], SCORES, sort=asked[0], partial=asked[1]).files

@@ -1,0 +1,1 @@
+"""What files that were found together are: parts of one vector, or a vector each."""
