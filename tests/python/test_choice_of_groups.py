@@ -14,6 +14,8 @@ import pytest
 import dsdm
 from dsdm import errors
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
+
 N = 300
 RNG = np.random.default_rng(11)
 SCORES = RNG.integers(0, 60, N).astype(np.float32)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from dsdm import _native, choose, gumbel_top_k
 from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES, VALID, N, in_order, near_first
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
+
 NAMES = np.unique(DOMAINS)
 QUOTAS = {"web": 700, "code": 1, "books": 0, "law": 300, "news": 20}
 

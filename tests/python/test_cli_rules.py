@@ -11,6 +11,8 @@ import pytest
 import dsdm
 from dsdm.demo.torch_file import write_tensor
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
+
 N = 600
 RNG = np.random.default_rng(3)
 SCORES = RNG.integers(0, 40, N).astype(np.float32)
@@ -87,7 +89,6 @@ def expected(rule):
     return dsdm.choose(SCORES, **rule)
 
 
-@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @pytest.mark.parametrize(("options", "rule"), GIVEN.values(), ids=GIVEN)
 def test_options_are_the_arguments_of_choose(run, files, options, rule):
     told = expected(rule)
@@ -112,7 +113,6 @@ COLUMNS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @pytest.mark.parametrize(("options", "rule"), COLUMNS.values(), ids=COLUMNS)
 def test_columns_of_the_shards_are_lengths_and_groups(run, files, options, rule):
     rule = rule if len(rule) > 1 else rule | {"per_group": {-1: 3, 0: 2, 1: 1}}
@@ -120,7 +120,6 @@ def test_columns_of_the_shards_are_lengths_and_groups(run, files, options, rule)
     assert datasets.load_from_disk(str(files / "out"))["id"][:] == dsdm.choose(SCORES, **rule).indices.tolist()
 
 
-@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 def test_methods_take_rules_for_their_scores(run, files):
     where = ["--target", "squad", "--data-dir", ".", "-o", "rows.npy", "--overwrite"]
     assert run("indices", "classifier", "--min-score", 30, *where)[0] == 0
@@ -275,7 +274,6 @@ ROWS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @pytest.mark.parametrize(("options", "rule"), ROWS.values(), ids=ROWS)
 def test_the_first_rows_have_the_first_groups_and_lengths(run, files, options, rule):
     np.save(files / "first.npy", DOMAINS[:300])

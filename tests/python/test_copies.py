@@ -14,7 +14,7 @@ import dsdm
 from dsdm import choose
 from tests.oracle.choosing import DOMAINS, LENGTHS, SCORES
 
-pytestmark = pytest.mark.disk
+pytestmark = [pytest.mark.disk, pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")]
 
 
 @pytest.mark.parametrize("order", ["best_first", "best_last", "row"])

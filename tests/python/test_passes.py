@@ -48,6 +48,20 @@ def test_no_rule_reads_the_scores_more_than_three_times(scores, rule):
 
 
 @pytest.mark.filterwarnings("ignore:.* of the .* chosen rows have the score")
+@pytest.mark.parametrize("order", ["best_first", "best_last"])
+def test_ties_of_groups_are_counted_only_where_many_rows_lie_at_a_cut(scores, order):
+    groups, many = np.arange(N) % 4, scores.dtype.kind == "i"
+    before = bytes_read()
+    chosen = dsdm.choose(scores, groups=groups, per_group=1000, order=order)
+    read = (bytes_read() - before) / (N * scores.dtype.itemsize)
+    # Of each group a row, or some hundred equal integers.
+    values = [np.asarray(scores)[chosen.indices[chosen.indices % 4 == group]] for group in range(4)]
+    assert (sum(int((of == of.min()).sum()) for of in values) * 10 > len(chosen)) == many
+    passes = 3 if many else 2
+    assert passes <= read < passes + SAMPLES
+
+
+@pytest.mark.filterwarnings("ignore:.* of the .* chosen rows have the score")
 def test_a_report_reads_the_scores_three_times_and_once_more_for_the_cut(scores):
     computed = scores * 2  # which are in no file, so that they are not chosen again
     chosen = dsdm.choose(computed, k=1000)

@@ -18,6 +18,7 @@ from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.cut import Cut
 from dsdm.selection.rules.groups.quotas import Groups, share_of
 from dsdm.selection.rules.groups.shares import BestOfGroups, of_groups
+from dsdm.selection.rules.groups.tied import Tied, tied_in_groups
 from dsdm.selection.rules.origin import corpora_of, identities_of, inputs_of
 from dsdm.selection.rules.ranked.near import count_as_near, distances, nearest, nearest_of_groups
 from dsdm.selection.rules.ranked.quantile import bounds_between, shares_of
@@ -25,7 +26,7 @@ from dsdm.selection.rules.ranked.ranking import Number, Ranking, Rows, in_order
 from dsdm.selection.rules.ranked.ties import with_drawn_ties
 from dsdm.selection.rules.rule import Rule, as_written, finite, is_beyond, number
 from dsdm.selection.rules.sizes.budget import Lengths, rows_within, within_drawn_ties
-from dsdm.selection.rules.sizes.copies import copied, resampled
+from dsdm.selection.rules.sizes.copies import check_copies, copied, resampled
 from dsdm.selection.seeds import numpy_state, seed_of, word_of
 from dsdm.selection.told import ROWS
 from dsdm.shown import shown
@@ -33,17 +34,29 @@ from dsdm.shown import shown
 
 def selected(rule: Rule) -> Selection:
     """Return what a rule chooses, whose arguments were not looked at yet."""
+    return selected_and_tied(rule, count=False)[0]
+
+
+def selected_and_tied(rule: Rule, *, count: bool = True) -> tuple[Selection, Tied | None]:
+    """Return what a rule chooses, and of groups how many of its rows tie with others, if they are counted and many."""
     rule.check()
     check_numbers(rule)
-    if rule.groups is not None:
-        groups = Groups(rule.groups, rows_of(engine_scores(rule.scores)), rule.threads, rule.null_groups)
-        ranking = _ranking(rule, groups.dropped)
-        found = of_groups(ranking, groups, rule, _best_of_groups(ranking, groups, rule))
-        chosen = _selection(rule, ranking, found.rows, found.words, tokens=found.tokens)
-        again = _again_of_groups(rule, chosen, groups)
-        chosen = replace(chosen, again=again, per_group=groups.counted(found.rows), short=found.short)
-        return copied(rule, chosen, groups)
-    return copied(rule, _of_one_group(rule, _ranking(rule)), None)
+    if rule.groups is None:
+        return copied(rule, _of_one_group(rule, _ranking(rule)), None), None
+    groups = Groups(rule.groups, rows_of(engine_scores(rule.scores)), rule.threads, rule.null_groups)
+    check_copies(rule, groups)
+    ranking = _ranking(rule, groups.dropped)
+    found = of_groups(ranking, groups, rule, _best_of_groups(ranking, groups, rule))
+    codes = groups.codes[found.rows]
+    tied = None
+    if count and rule.ties == "row" and not rule.gumbel and len(found.rows):
+        near = None if rule.near is None else _near_of(ranking, rule)
+        tied = tied_in_groups(ranking, groups, found.rows, codes, rule.order, near)
+    per_group = groups.counted(codes)
+    chosen = _selection(rule, ranking, found.rows, found.words, tokens=found.tokens)
+    again = _again_of_groups(rule, chosen, per_group)
+    chosen = replace(chosen, again=again, per_group=per_group, short=found.short)
+    return copied(rule, chosen, groups), tied
 
 
 def _by_rows_in_memory(rule: Rule) -> bool:
@@ -265,12 +278,11 @@ def _selection(
     )
 
 
-def _again_of_groups(rule: Rule, chosen: Selection, groups: Groups) -> dict[str, Any] | None:
+def _again_of_groups(rule: Rule, chosen: Selection, per_group: Mapping[Any, int]) -> dict[str, Any] | None:
     """Return what chooses the rows of groups again; None where these or what else is needed lie in no file."""
     if "groups" not in chosen.inputs or _by_rows_in_memory(rule):
         return None
-    counts = groups.counted(chosen.indices)
-    again = told_again(rule.scores, rule.told(), len(chosen), chosen.seed, per_group=counts)
+    again = told_again(rule.scores, rule.told(), len(chosen), chosen.seed, per_group=per_group)
     return None if again is None else {**again, **rule.rows_from}
 
 

@@ -1,11 +1,12 @@
 """The numbers of a rule, looked at before anything is read: those that no scores could make right are refused."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from dsdm import checks
 from dsdm.selection.rules.groups.quotas import check_size, share_of, weights_of
 from dsdm.selection.rules.ranked.quantile import shares_of
-from dsdm.selection.rules.rule import Rule, finite, number
+from dsdm.selection.rules.rule import LEAVES_OUT, Rule, finite, number
 from dsdm.selection.seeds import word_of
 
 
@@ -32,11 +33,25 @@ def check_numbers(rule: Rule) -> None:
         shares_of(rule.quantile)
     if rule.draws and rule.seed is not None and (rule.noise == "philox" or not rule.gumbel):
         word_of(rule.seed)
+    _check_of_groups(rule)
+
+
+def _check_of_groups(rule: Rule) -> None:
+    """Refuse sizes, shares and numbers of copies of groups that are wrong in themselves."""
     if rule.per_group is not None:
         for given in rule.per_group.values() if isinstance(rule.per_group, Mapping) else [rule.per_group]:
             check_size("per_group", given)
     if isinstance(rule.like, Mapping) and rule.like:
         weights_of(list(rule.like.values()))
+    if isinstance(rule.repeat, Mapping):
+        for name, copies in rule.repeat.items():
+            _check_copies(name, copies)
+
+
+def _check_copies(name: Any, copies: Any) -> None:
+    if checks.count_of(copies, "repeat") < 1:
+        message = f"repeat is {copies} for {name!r:.100}; a row is chosen once or more often: {LEAVES_OUT}"
+        raise ValueError(message)
 
 
 def _check_bounds(rule: Rule) -> None:

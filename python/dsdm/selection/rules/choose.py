@@ -11,14 +11,13 @@ from dsdm.checks import Nan, Noise, Order
 from dsdm.paths import PathLike
 from dsdm.selection.inputs import ScoresLike
 from dsdm.selection.record.named_rows import with_named_rows
-from dsdm.selection.rules.apply import selected
+from dsdm.selection.rules.apply import selected_and_tied
 from dsdm.selection.rules.chosen import Selection
+from dsdm.selection.rules.cut import are_many
+from dsdm.selection.rules.groups.tied import Tied
 from dsdm.selection.rules.rule import NullGroups, Rule, Short, Ties
 from dsdm.selection.rules.sizes.budget import LazyLengths
 from dsdm.shown import safe_messages
-
-_MANY_TIED = 10
-"""Of so many chosen rows, one that ties with rows that are not chosen is worth a warning."""
 
 
 @safe_messages
@@ -108,7 +107,7 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     ties
         Of the rows that tie at the cut, ``"row"`` takes the lowest, ``"random"`` draws them: a row's place among them
         depends on `seed` and the row alone. Where more than a tenth of the chosen rows were chosen of more that tie, a
-        warning says so.
+        warning says so; with `groups`, of more of their group, which have a cut each.
     gumbel, temperature, seed, noise
         Draw rows in proportion to ``exp(score / temperature)``, as :func:`dsdm.gumbel_top_k` does.
     only
@@ -135,7 +134,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
 
     Notes
     -----
-    Passes over the scores: one, and one for the ties at the cut; one more with `fraction` or `groups`; two or three for
+    Passes over the scores: one, and one for the ties at the cut, which groups have where more than a tenth of the rows
+    have the score of their group's cut; one more with `fraction` or `groups`; two or three for
     each end of `quantile`; where bounds alone say which rows, one, and one more for an order by scores; with `tokens`
     one for each time that more rows are needed than were guessed, which is seldom more than once. Memory beyond the
     scores is proportional to the chosen rows; 4 bytes a row with `groups`, and one with `only`; for quantiles, 32 MB.
@@ -156,24 +156,33 @@ def choose(  # noqa: PLR0913 - what those who select ask for
     array([1, 3])
     """
     rule = Rule(**locals())
-    found = selected(with_named_rows(rule))
-    _warn_of_ties(rule, found)
+    found, tied = selected_and_tied(with_named_rows(rule))
+    said = _ties_of_groups(rule, found, tied) if tied is not None else _ties_at_cut(rule, found)
+    if said is not None:
+        advice = "" if rule.near is not None else "; ties='random' has a seed draw them"
+        message = f"{said}: those with the lowest row numbers were taken, which come from the front{advice}"
+        # Of the line that called choose: choose, and what escapes the messages of its errors.
+        warnings.warn(message, stacklevel=3)
     return found
 
 
-def _warn_of_ties(rule: Rule, found: Selection) -> None:
-    """Warn where many of the chosen rows were chosen for lying in front of others that are as good."""
+def _ties_at_cut(rule: Rule, found: Selection) -> str | None:
+    """Say that many of the chosen rows were chosen for lying in front of others that are as good, where they were."""
     cut = found.cut
     if cut is None or rule.ties != "row" or cut.taken == cut.tied:
-        return
+        return None
     # Only groups have numbers of copies of their own, and no cut.
     chosen = len(found) // checks.count_of(rule.repeat, "repeat")
-    if cut.taken * _MANY_TIED <= chosen:
-        return
-    advice = "" if rule.near is not None else "; ties='random' has a seed draw them"
-    message = (
-        f"{cut.taken:,} of the {chosen:,} chosen rows have the score {cut.score:.4g}, at which {cut.tied:,} rows tie: "
-        f"those with the lowest row numbers were taken, which come from the front{advice}"
+    if not are_many(cut.taken, chosen):
+        return None
+    return f"{cut.taken:,} of the {chosen:,} chosen rows have the score {cut.score:.4g}, at which {cut.tied:,} rows tie"
+
+
+def _ties_of_groups(rule: Rule, found: Selection, tied: Tied) -> str:
+    """Say how many of the chosen rows were chosen for lying in front of others of their group that are as good."""
+    of_each = found.per_group or {}
+    what = "score" if rule.near is None else "distance"
+    return (
+        f"{tied.taken:,} of the {sum(of_each.values()):,} chosen rows have the {what} at which their group is cut, in "
+        f"{tied.groups:,} of {len(of_each):,} groups, where {tied.tied:,} rows tie"
     )
-    # Of the line that called choose: this function, choose, and what escapes the messages of its errors.
-    warnings.warn(message, stacklevel=4)

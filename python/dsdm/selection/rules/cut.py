@@ -8,6 +8,9 @@ import numpy as np
 
 from dsdm.errors import FormatError
 
+_MANY_TIED = 10
+"""Of so many chosen rows, one that ties with rows that are not chosen is worth a warning."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -23,6 +26,11 @@ class Cut:
     def told(self) -> dict[str, Any]:
         """Return it as JSON has it: the score as a text, since there is no infinity."""
         return {"score": repr(self.score.item()), "tied": self.tied, "taken": self.taken}
+
+
+def are_many(taken: int, chosen: int) -> bool:
+    """Return whether so many of the chosen rows that tie with others are worth a warning: more than a tenth."""
+    return taken * _MANY_TIED > chosen
 
 
 def cut_of(path: Path, cut: Any) -> Cut | None:

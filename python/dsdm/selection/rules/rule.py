@@ -36,6 +36,9 @@ _NUMBERS = (
 _UNTOLD = ("scores", "lengths", "groups", "seed", "exclude", "only", "threads", "rows_from")
 """Arguments that a rule is not told by: arrays, and what is told beside it or changes no row."""
 
+LEAVES_OUT = "what leaves a group out is 0 in per_group= or like=, or its rows in exclude="
+"""How nothing is chosen of a group, for messages."""
+
 _SHARES = ("fraction", "quantile", "per_group", "like")
 """Arguments in which a float is a share."""
 

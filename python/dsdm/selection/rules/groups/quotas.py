@@ -65,13 +65,20 @@ class Groups:
         """Return how many groups there are."""
         return len(self.names)
 
-    def counted(self, rows: NDArray[np.int64]) -> dict[Any, int]:
-        """Return how many of some rows are of each group that they are of."""
-        found = np.bincount(self.codes[rows], minlength=len(self)).tolist()
+    def counted(self, codes: NDArray[np.uint32]) -> dict[Any, int]:
+        """Return how many of some rows, by their groups' positions, are of each group that they are of."""
+        found = np.bincount(codes, minlength=len(self)).tolist()
         return {name: count for name, count in zip(self.names, found, strict=True) if count}
 
-    def by_name(self, what: str, given: Mapping[Any, Any]) -> list[Any]:
+    def by_name(
+        self,
+        what: str,
+        given: Mapping[Any, Any],
+        how: str = "say 0 for groups of which nothing is to be chosen",
+    ) -> list[Any]:
         """Return what a mapping has for each group.
+
+        `how` says what to do where it does not name some.
 
         Raises
         ------
@@ -86,7 +93,7 @@ class Groups:
         if isinstance(given, Parts):
             return [given.get(name, given.unnamed) for name in self.names]
         if missing := [name for name in self.names if name not in given]:
-            message = f"{what} does not name {listed(missing)}; say 0 for groups of which nothing is to be chosen"
+            message = f"{what} does not name {listed(missing)}; {how}"
             raise ValueError(message)
         return [given[name] for name in self.names]
 

@@ -11,8 +11,29 @@ from dsdm._native import default_memory_limit
 from dsdm.selection.rules.chosen import Selection
 from dsdm.selection.rules.groups.quotas import Groups
 from dsdm.selection.rules.ranked.ranking import Ranking, Rows
-from dsdm.selection.rules.rule import Rule, at_least_one
+from dsdm.selection.rules.rule import LEAVES_OUT, Rule, at_least_one
 from dsdm.selection.rules.sizes.budget import Lengths
+
+_NAMED = f"name every group, with at least 1 copy, also one of which nothing is chosen; {LEAVES_OUT}"
+"""What to do where a mapping of copies does not name some groups."""
+
+
+def check_copies(rule: Rule, groups: Groups) -> None:
+    """Refuse copies by group that do not name all groups, or name others: before anything is chosen.
+
+    Raises
+    ------
+    ValueError
+        With the names.
+
+    """
+    if isinstance(rule.repeat, Mapping):
+        _copies_of(rule.repeat, groups)
+
+
+def _copies_of(repeat: Mapping[Any, Any], groups: Groups) -> list[int]:
+    """Return how many copies of the rows of each group are asked for."""
+    return [at_least_one("repeat", copies) for copies in groups.by_name("repeat", repeat, _NAMED)]
 
 
 def copied(rule: Rule, chosen: Selection, groups: Groups | None) -> Selection:
@@ -25,7 +46,7 @@ def copied(rule: Rule, chosen: Selection, groups: Groups | None) -> Selection:
 
     """
     if groups is not None and isinstance(rule.repeat, Mapping):
-        each = [at_least_one("repeat", copies) for copies in groups.by_name("repeat", rule.repeat)]
+        each = _copies_of(rule.repeat, groups)
         of_rows = groups.codes[chosen.indices]
         counts = np.bincount(of_rows, minlength=len(each)).tolist()
         _refuse_many("repeat", sum(count * copies for count, copies in zip(counts, each, strict=True)))
