@@ -148,6 +148,7 @@ def test_rows_of_an_output_are_those_of_the_files_as_often_as_they_were_given(pl
                 dsdm.written_rows(first, [f"data/{number}.{kind}" for number in once])
 
 
+@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @pytest.mark.usefixtures("at_place")
 @pytest.mark.parametrize("kind", KINDS)
 def test_groups_and_lengths_are_of_each_file_as_often_as_it_is_given(kind, tmp_path):

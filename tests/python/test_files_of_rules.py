@@ -241,6 +241,7 @@ def test_what_is_refused_is_said_in_the_words_of_the_command(run, tmp_path, argu
     assert list(tmp_path.glob("out*")) == []
 
 
+@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 def test_columns_of_directories_are_named_as_those_of_files(run, shards):
     for place, path in enumerate(sorted((shards / "shards").glob("part-*"))):
         folder = shards / "hive" / f"k={place // 2 + 1}" / f"name=n{place}"

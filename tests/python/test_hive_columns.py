@@ -196,6 +196,7 @@ def test_every_way_of_reading_gives_the_same_bytes(tmp_path, monkeypatch):
     assert read(out, "arrow") == [every[row] for row in rows]
 
 
+@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @pytest.mark.parametrize("column", ["lang", "year"])
 def test_rows_chosen_by_such_a_column_are_chosen_again(tmp_path, monkeypatch, column):
     monkeypatch.chdir(tmp_path)

@@ -262,6 +262,7 @@ def test_what_is_refused_as_scores_is_refused_beside_them(held, kind, said, tmp_
         scores + held
 
 
+@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 def test_lengths_groups_populations_and_masks_are_held_by_the_same():
     scores, lengths, flags = np.array(VALUES), [3, 1, 4, 1, 5], np.array([True, False, True, False, True])
     expected = dsdm.choose(scores, tokens=6, lengths=np.array(lengths)).indices.tolist()

@@ -15,6 +15,7 @@ SCORES = np.arange(10.0)
 GROUPS = list("aabbbbbbbb")
 
 
+@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @given(st.data())
 @settings(deadline=None, max_examples=200)
 def test_what_groups_that_are_short_have_is_kept_whole(data):

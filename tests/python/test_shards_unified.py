@@ -119,6 +119,7 @@ def test_every_format_in_every_order(tmp_path, corpora, schema, order):
         assert found.indices.tolist() == dsdm.choose(np.arange(3.0 * ROWS), tokens=50, lengths=lengths).indices.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.*come from the front:UserWarning")
 @pytest.mark.parametrize("schema", ["same", "union"])
 def test_rows_chosen_by_a_column_are_chosen_again(tmp_path, corpora, schema, monkeypatch):
     monkeypatch.chdir(tmp_path)
