@@ -1,6 +1,7 @@
 """Rows that are chosen more than once: whole copies, and systematic resampling by weight."""
 
 import json
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -147,7 +148,11 @@ WRONG = {
         {"groups": ["a", "b", "b"], "per_group": 1, "repeat": {"a": 2}}, ValueError, "repeat does not name 'b'",
     ),
     "none of a group": (
-        {"groups": ["a", "b", "b"], "per_group": 1, "repeat": {"a": 2, "b": 0}}, ValueError, "repeat is 0",
+        {"groups": ["a", "b", "b"], "per_group": 1, "repeat": {"a": 2, "b": 0}}, ValueError,
+        "repeat is 0 for 'b'; a row is chosen once or more often: what leaves a group out is 0 in per_group= or like=",
+    ),
+    "half a copy of a group": (
+        {"groups": ["a", "b", "b"], "per_group": 1, "repeat": {"a": 2, "b": 0.5}}, TypeError, "repeat is 0.5",
     ),
     "replaced without a number": ({"replace": True, "min_score": 1}, ValueError, "replace=True is given, which means"),
     "replaced and drawn": ({"replace": True, "k": 1, "gumbel": True}, ValueError, "replace=True and gumbel=True"),
@@ -202,3 +207,110 @@ def test_verify_chooses_copies_again(tmp_path, rule):
             with pytest.raises(dsdm.errors.ChecksumError):
                 dsdm.verify(tmp_path / "out", trust_paths=[tmp_path])
             manifest.write_text(changed)
+
+
+NAMED = (
+    "; name every group, with at least 1 copy, also one of which nothing is chosen; what leaves a group out is 0 in "
+    "{per_group} or {like}, or its rows in {exclude}"
+)
+OF_PYTHON = {"per_group": "per_group=", "like": "like=", "exclude": "exclude="}
+SOURCES = ["web", "code", "arxiv", "books", "web", "arxiv"]
+NULLS = ["web", None, "arxiv", "books", "web", None]
+LEFT_OUT = {"arxiv": 0, "books": 1, "code": 0, "web": 1}
+NUMBERS = {"arxiv": 0, "books": 1, "code": 2, "web": 3}
+UNNAMED = {
+    "one": (SOURCES, {"web": 2, "code": 1, "books": 1}, {"per_group": 1}, ["arxiv"]),
+    "several": (SOURCES, {"web": 2}, {"per_group": 1}, ["arxiv", "books", "code"]),
+    "all": (SOURCES, {}, {"per_group": 1}, ["arxiv", "books", "code", "web"]),
+    "of which nothing is chosen": (SOURCES, {"web": 2, "books": 1}, {"per_group": LEFT_OUT}, ["arxiv", "code"]),
+    "of which all is excluded": (
+        SOURCES, {"web": 2, "books": 1, "code": 1}, {"per_group": 1, "short": "keep", "exclude": [2, 5]}, ["arxiv"],
+    ),
+    "by shares": (SOURCES, {"web": 2, "code": 1}, {"k": 3, "like": "equal"}, ["arxiv", "books"]),
+    "null": (NULLS, {"web": 2, "books": 1, "arxiv": 2}, {"per_group": 1, "null_groups": "group"}, [None]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """The groups of rows in every place where they may lie; nothing may be chosen by them."""
+    monkeypatch.chdir(tmp_path)
+    np.save("scores.npy", np.arange(6.0))
+    monkeypatch.setattr("dsdm.selection.rules.apply.of_groups", lambda *_: pytest.fail("rows were chosen"))
+
+    def places(names):
+        pq.write_table(pa.table({"source": names}), "corpus.parquet")
+        yield names, str
+        yield pa.array(names), str
+        yield dsdm.open_shards("corpus.parquet").groups("source"), str
+        if None not in names:
+            np.save("numbers.npy", [NUMBERS[name] for name in names])
+            yield dsdm.open_scores("numbers.npy"), int
+
+    return places
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize("what", UNNAMED)
+def test_every_group_of_a_mapping_of_copies_is_named_wherever_groups_lie(sources, what, in_file):
+    names, repeat, rule, missing = UNNAMED[what]
+    scores = dsdm.open_scores("scores.npy") if in_file else np.arange(6.0)
+    for groups, kind in sources(names):
+        said = ", ".join(repr(name if kind is str else NUMBERS[name]) for name in missing)
+        given = rule if kind is str else {name: by_number(value) for name, value in rule.items()}
+        copies = repeat if kind is str else by_number(repeat)
+        message = f"repeat does not name {said}{NAMED.format(**OF_PYTHON)}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            choose(scores, groups=groups, repeat=copies, **given)
+
+
+def by_number(value):
+    """Return a mapping by the numbers that stand for its names."""
+    return {NUMBERS[name]: one for name, one in value.items()} if isinstance(value, dict) else value
+
+
+def test_a_group_that_is_not_there_has_no_copies(sources):
+    for groups, kind in sources(SOURCES):
+        for scores in (np.arange(6.0), dsdm.open_scores("scores.npy")):
+            name, there = ("arxive", "'arxiv', 'books', 'code', 'web'") if kind is str else (7, "0, 1, 2, 3")
+            with pytest.raises(ValueError, match=f"repeat names {name!r}, which no row is of; there are {there}"):
+                choose(scores, groups=groups, per_group=1, repeat={name: 2})
+            with pytest.raises(ValueError, match="repeat is 0 for 'arxiv'; a row is chosen once or more often"):
+                choose(scores, groups=groups, per_group=1, repeat={"arxiv": 0})
+
+
+COMMANDS = {
+    "rows": ["indices", "scores.npy", "-o", "rows.npy", "--groups", "corpus.parquet:source"],
+    "text": ["indices", "scores.npy", "-o", "rows.npy", "--groups", "sources.txt"],
+    "column": ["materialize", "corpus.parquet", "out", "--by", "scores.npy", "--groups", "source"],
+    "file": ["materialize", "corpus.parquet", "out", "--by", "scores.npy", "--groups", "corpus.parquet:source"],
+}
+IN_COMMAND = {"per_group": "--per-group", "like": "--like", "exclude": "--exclude"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_says_which_groups_copies_do_not_name(run, sources, tmp_path, command):
+    list(sources(SOURCES))
+    (tmp_path / "sources.txt").write_text("\n".join(SOURCES))
+    rule = [*COMMANDS[command], "--per-group", 1]
+    code, _, said = run(*rule, "--repeat", "web=2", "--repeat", "code=1", "--repeat", "books=1")
+    assert (code, said) == (1, f"dsdm: --repeat does not name 'arxiv'{NAMED.format(**IN_COMMAND)}\n")
+    code, _, said = run(*rule, "--repeat", "web=2", "--repeat", "poems=1")
+    assert (code, "--repeat names 'poems', which no row is of; there are 'arxiv', 'books'" in said) == (1, True), said
+    code, _, said = run(*rule, "--repeat", "web=2", "--repeat", "arxiv=0")
+    said = " ".join(said.replace("│", " ").split())
+    assert (code, "--repeat is 0 for 'arxiv'; a row is chosen once or more often" in said) == (2, True), said
+    assert "what leaves a group out is 0 in --per-group or --like, or its rows in --exclude" in said
+    assert not (tmp_path / "rows.npy").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_group_that_is_left_out_is_named_with_a_copy():
+    rows = [row for row in range(5, -1, -1) if SOURCES[row] in ("web", "books")]
+    best = [row for at, row in enumerate(rows) if SOURCES[row] not in [SOURCES[other] for other in rows[:at]]]
+    expected = [*best, *(row for row in best if SOURCES[row] == "web")]
+    copies = {"web": 2, "books": 1, "arxiv": 1, "code": 1}
+    assert choose(np.arange(6.0), groups=SOURCES, per_group=LEFT_OUT, repeat=copies).indices.tolist() == expected
+    out = [row for row in range(6) if SOURCES[row] in ("arxiv", "code")]
+    chosen = choose(np.arange(6.0), groups=SOURCES, per_group=1, short="keep", exclude=out, repeat=copies)
+    assert chosen.indices.tolist() == expected

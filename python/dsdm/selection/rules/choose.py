@@ -97,8 +97,8 @@ def choose(  # noqa: PLR0913 - what those who select ask for
         them, as if they were excluded.
     repeat
         How many copies of each chosen row, one copy of all rows after the other: one number, or a mapping that names
-        every group. `k`, `tokens` and quotas are those of one copy. With ``order="best_last"`` all of it is the other
-        way round: the last copy has every row.
+        every group, with at least 1 copy. `k`, `tokens` and quotas are those of one copy. With ``order="best_last"``
+        all of it is the other way round: the last copy has every row.
     replace
         Draw `k` rows with replacement, in proportion to their scores, which are weights of at least 0: systematic
         resampling by `seed`, so that a row has the whole part of its expected number of copies, or one more.
