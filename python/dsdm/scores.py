@@ -16,7 +16,7 @@ from dsdm._native import Scores
 from dsdm.checks import Io, Sort, check_flag, check_io, one_of, said
 from dsdm.names import public_names
 from dsdm.paths import SCORES, PathLike, absolute, find
-from dsdm.paths.parts.own_vectors import refuse_own_vectors
+from dsdm.paths.parts.own_vectors import begin_with_other_rows, refuse_own_vectors
 from dsdm.shown import as_html, safe_messages
 
 __all__ = ["Scores", "open_scores"]
@@ -253,7 +253,12 @@ def open_leniently(
     scores = _native.open_scores(paths, key, named, reduce, transpose, booleans, rows_and_columns, name, io, verify)
     rows = [file.rows for file in scores.identities()] if found.searched else []
     for where, its in found.searched:
-        refuse_own_vectors(where, [found.below[at] for at in its], [rows[at] for at in its], partial=partial)
+        below = {found.below[at]: paths[at] for at in its}
+
+        def are_other_rows(one: str, other: str, below: dict[str, str] = below) -> bool:
+            return begin_with_other_rows(below[one], below[other], scores.column)
+
+        refuse_own_vectors(where, list(below), [rows[at] for at in its], are_other_rows, partial=partial)
     return scores
 
 

@@ -61,6 +61,7 @@ fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 pub(crate) fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for at in (0..size_of_val(values)).step_by(64) {
+        // Proof: within the values; a step is one of their bytes.
         let byte = values.as_ptr().cast::<i8>().wrapping_add(at);
         // SAFETY: SSE is a part of every x86-64, and a prefetch is a hint that changes no value and faults nowhere.
         unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(byte) };

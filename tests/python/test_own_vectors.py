@@ -178,3 +178,16 @@ def test_files_that_are_named_are_told_to_be_one_vector(tmp_path):
         f"{named[0]} and {named[1]} have 9 rows each, and are taken as parts of one vector of 18 rows" in ended.stderr
     )
     assert "3 rows selected of 18 in 2 files" in ended.stderr
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_tables_of_other_rows_are_parts(tmp_path, other):
+    ids = [[f"{name}-{row}" if other else str(row) for row in range(9)] for name in ("books", "web")]
+    scores = np.split(RNG.normal(size=18), 2)
+    for name, of_file, keys in zip(("books", "web"), scores, ids, strict=True):
+        pq.write_table(pa.table({"id": keys, "score": of_file}), tmp_path / f"{name}.parquet")
+    if other:
+        assert np.array_equal(np.asarray(dsdm.open_scores(tmp_path, column="score")), np.concatenate(scores))
+        return
+    with pytest.raises(ValueError, match=REFUSED):
+        dsdm.open_scores(tmp_path, column="score")

@@ -1,15 +1,19 @@
 """Score files that may be a vector each for the same rows, and not parts of one: by their names and their rows.
 
 Parts have names that are a series, and are numbered from 0 or 1; or they have different numbers of rows, also together
-with others of their name.
+with others of their name; or they are tables whose first rows are others, by what these have beside the scores.
 """
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from dsdm.paths.belongs import SCORES
+import numpy as np
+
+from dsdm._native import Corpus
+from dsdm.errors import FormatError, SchemaError
+from dsdm.paths.belongs import ROWS, SCORES
 from dsdm.paths.hive.columns import without_keys
 from dsdm.paths.order import HASH, skeleton
 
@@ -17,8 +21,17 @@ Files = list[tuple[str, int]]
 """Paths, each with its rows."""
 
 
-def refuse_own_vectors(where: str, paths: Sequence[str], rows: Sequence[int | None], *, partial: bool = False) -> None:
+def refuse_own_vectors(
+    where: str,
+    paths: Sequence[str],
+    rows: Sequence[int | None],
+    are_other_rows: Callable[[str, str], bool],
+    *,
+    partial: bool = False,
+) -> None:
     """Fail where score files that were found may each be a vector for the same rows, and not parts of one.
+
+    `are_other_rows` tells of two of the paths whether they are of other rows.
 
     Raises
     ------
@@ -27,7 +40,7 @@ def refuse_own_vectors(where: str, paths: Sequence[str], rows: Sequence[int | No
 
     """
     found = own_vectors(paths, rows, partial=partial)
-    if found is not None:
+    if found is not None and not are_other_rows(*found[:2]):
         one, other, how = found
         message = (
             f"{where}: {one} and {other} have {how}, and may be parts of one vector or a vector each for the same "
@@ -58,6 +71,22 @@ def own_vectors(
 def same_names(paths: Sequence[str], others: Sequence[str]) -> bool:
     """Return whether files have the names of others, one by one, but for what tells their format."""
     return [_name(os.path.basename(path)) for path in paths] == [_name(os.path.basename(path)) for path in others]  # noqa: PTH119
+
+
+def begin_with_other_rows(one: str, other: str, column: str | int | None) -> bool:
+    """Return whether two tables begin with other rows, by what they have beside the column of the scores."""
+    if not isinstance(column, str) or not all(ROWS.kind(path) for path in (one, other)):
+        return False
+    import pyarrow as pa
+
+    try:
+        first, second = (pa.table(Corpus.open([path]).take(np.zeros(1, np.int64))) for path in (one, other))
+    except (FormatError, SchemaError):
+        return False
+    name = re.split(r"[.[]", column)[0]
+    if not all(name in table.column_names for table in (first, second)):
+        return False
+    return bool(first.drop_columns([name]).to_pylist() != second.drop_columns([name]).to_pylist())
 
 
 def _as_many_together(series: Iterable[Files]) -> tuple[str, str, str] | None:
