@@ -258,7 +258,9 @@ def open_leniently(
         def are_other_rows(one: str, other: str, below: dict[str, str] = below) -> bool:
             return begin_with_other_rows(below[one], below[other], scores.column)
 
-        refuse_own_vectors(where, list(below), [rows[at] for at in its], are_other_rows, partial=partial)
+        refuse_own_vectors(
+            where, list(below), [rows[at] for at in its], are_other_rows, partial=partial or sort is not None
+        )
     return scores
 
 

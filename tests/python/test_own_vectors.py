@@ -81,6 +81,7 @@ def test_targets_are_no_vector(tmp_path, suffix, found_by):
         pytest.param(("lang=de/0.npy", "lang=en/0.npy"), (9, 8), id="directories of a column with other rows"),
         pytest.param(("part-0-12345678.npy", "part-1-aabbccdd.npy"), (9, 9), id="a hash of digits"),
         pytest.param(("1.npy", "2.npy", "3.npy"), (9, 9, 9), id="numbers from 1"),
+        pytest.param(("part1.npy", "part3.npy"), (9, 9), id="numbers with a gap"),
         pytest.param(("000_00000.npy", "000_00001.npy", "001_00000.npy"), (9, 9, 9), id="two numbers"),
         pytest.param(("ckpt-1000.npy", "ckpt-2000.npy"), (9, 5), id="far numbers with other rows"),
         pytest.param(("books.npy", "web.npy"), (9, 7), id="other numbers of rows"),
@@ -141,7 +142,8 @@ def test_numbers_may_be_missing_from_a_part(tmp_path):
     values = files(tmp_path, ("part-3.npy", "part-5.npy"), (9, 9))
     with pytest.raises(ValueError, match=REFUSED):
         dsdm.open_scores(tmp_path)
-    assert np.array_equal(np.asarray(dsdm.open_scores(tmp_path, partial=True)), np.concatenate(values))
+    for said in ({"partial": True}, {"sort": "name"}):
+        assert np.array_equal(np.asarray(dsdm.open_scores(tmp_path, **said)), np.concatenate(values))
 
 
 def test_whole_data_sets_are_no_parts(tmp_path):

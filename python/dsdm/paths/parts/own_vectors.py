@@ -1,7 +1,8 @@
 """Score files that may be a vector each for the same rows, and not parts of one: by their names and their rows.
 
-Parts have names that are a series, and are numbered from 0 or 1; or they have different numbers of rows, also together
-with others of their name; or they are tables whose first rows are others, by what these have beside the scores.
+Parts have names that are a series, and are numbered from 0 or 1, or it is said how they are sorted; or they have
+different numbers of rows, also together with others of their name; or they are tables whose first rows are others, by
+what these have beside the scores.
 """
 
 import os
@@ -55,7 +56,7 @@ def own_vectors(
 ) -> tuple[str, str, str] | None:
     """Return two files that may be a vector each, and how many rows they have; None where all are parts of one.
 
-    With `partial`, numbers of a series may be missing.
+    With `partial`, the first numbers of a series may be missing.
     """
     files = [(path, count) for path, count in zip(paths, rows, strict=True) if count]
     named: dict[int, str] = {}
@@ -110,7 +111,7 @@ def _no_series(series: Iterable[Files]) -> tuple[str, str, str] | None:
 
 
 def _is_series(numbers: list[tuple[int, ...]]) -> bool:
-    """Return whether the numbers of names count from 0 or 1, the first that differ and so on to the last."""
+    """Return whether the numbers of names begin with 0 or 1: the first that differ, and so on to the last."""
     if len(numbers) < 2:  # noqa: PLR2004
         return True
     if not all(numbers):
@@ -118,10 +119,7 @@ def _is_series(numbers: list[tuple[int, ...]]) -> bool:
     following: dict[int, list[tuple[int, ...]]] = defaultdict(list)
     for first, *rest in numbers:
         following[first].append(tuple(rest))
-    first = min(following)
-    if len(following) > 1 and (first > 1 or max(following) - first + 1 != len(following)):
-        return False
-    return all(map(_is_series, following.values()))
+    return (len(following) == 1 or min(following) <= 1) and all(map(_is_series, following.values()))
 
 
 def _form(path: str) -> str:
