@@ -507,6 +507,31 @@ class Corpus:
     def constants(self) -> list[tuple[str, bool, list[str | None]]]:
         """The columns that no file has, as they were given to `open`."""
 
+    def describe(self, *, threads: int | None = None) -> tuple[str, list[dict[str, Any]]]:
+        """Return what is told of all files, as JSON, and a record of each.
+
+        Others have the same corpus by `from_description`, without opening any file. A record has plain values alone:
+        the `path`, its `bytes`, `modified_ns`, `rows` and `ends` (as in `FileIdentity`), its `container`, which of the
+        schemas of the head it has (`stored`), its `units` (how many follow each other of as many rows, and how many
+        rows those have, and so on), whether rows can be used `in_place`, about how many bytes of `memory` its columns
+        take together and each, how many `items` their lists have, and the values of `constants`.
+        """
+
+    @staticmethod
+    def from_description(head: str, files: Sequence[Mapping[str, Any]]) -> Corpus:
+        """Return a corpus that was described.
+
+        Files are opened when rows of them are read, and then stay open. One that is not what was described is a
+        `SourceChangedError` that tells both states. Everything else is as it was described.
+        """
+
+    def open_for(self, rows: NDArray[np.int64], *, threads: int | None = None) -> Corpus:
+        """Return the same rows, with the files open that hold `rows`: what is opened for it is closed with it."""
+
+    @property
+    def open_files(self) -> int:
+        """How many of its files are open; a table in memory counts as one."""
+
     @staticmethod
     def from_stream(stream: _ArrowStream, *, columns: Sequence[str] | None = None) -> Corpus:
         """Borrow anything that gives an Arrow stream, such as a ``pyarrow.Table``."""

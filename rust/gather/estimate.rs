@@ -43,6 +43,8 @@ impl Estimate {
     /// A row number that the corpus does not have.
     pub fn new(job: &Job<'_>, corpus: &Corpus, rows: &[i64], plan: &Plan) -> Result<Self> {
         check_rows(rows, corpus.rows())?;
+        // What reading takes is told by the files that rows lie in.
+        let corpus = &corpus.open_for(&job.aside(), rows)?;
         let mut estimate = Self {
             rows: rows.len() as u64,
             shards: plan.shards.len() as u64,

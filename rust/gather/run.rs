@@ -23,9 +23,12 @@ pub fn gather(
     sink: &dyn Sink,
 ) -> Result<()> {
     check_rows(rows, corpus.rows())?;
+    let output = Output::new(corpus, rows, extras, sink);
+    if !corpus.is_open() {
+        corpus.open_units(&job.aside(), &output.count_by_unit(job, &plan.blocks)?)?;
+    }
     // A file that was cut since it was opened would end the process where its map is read.
     corpus.check_unchanged()?;
-    let output = Output::new(corpus, rows, extras, sink);
     let given = gather_blocks(job, &output, plan);
     // What a file gives that changed meanwhile proves nothing of it.
     given.map_err(|error| error.unless_changed(|| corpus.check_unchanged()))?;
@@ -60,7 +63,7 @@ mod tests {
     use arrow::record_batch::RecordBatch;
     use proptest::prelude::*;
 
-    use super::super::plan::{Block, Split, Strategy};
+    use super::super::plan::{Block, Layout, Split, Strategy};
     use crate::error::Error;
     use crate::exec::job::State;
 
@@ -181,6 +184,34 @@ mod tests {
                 column.values().iter().map(|&n| i64::from(n)).collect::<Vec<_>>()
             });
             prop_assert!(numbers.eq(rows.iter().copied()));
+        }
+
+        #[test]
+        fn some_shards_by_a_layout_are_those_of_the_whole(
+            lengths in prop::collection::vec(0usize..5, 1..60),
+            picks in prop::collection::vec(0usize..1000, 0..150),
+            (chosen, block_rows) in (prop::collection::btree_set(0usize..5, 0..5), 1u64..20),
+            (threads, shards, limit) in (1usize..4, 1u64..5, prop::sample::select(vec![1u64, 3000, 1 << 30])),
+        ) {
+            let whole = table(&lengths, true);
+            let corpus = Corpus::from_batches(whole.schema(), &[whole], None).unwrap();
+            let rows: Vec<i64> = picks.iter().map(|pick| i64::try_from(pick % lengths.len()).unwrap()).collect();
+            let layout = Layout::new(&corpus, rows.len() as u64, 0, Split::Shards(shards)).unwrap();
+            let layout = Layout { block_rows, ..layout };
+            let all = Plan::of_layout(&corpus, &layout, &layout.numbers().unwrap(), limit).unwrap();
+            let made: Vec<usize> = chosen.into_iter().filter(|&shard| shard < all.shards.len()).collect();
+            let some = Plan::of_layout(&corpus, &layout, &made, limit).unwrap();
+            // Whoever makes some shards has their rows alone.
+            let own = |&shard: &usize| {
+                let shard = &all.shards[shard];
+                rows[usize::try_from(shard.start).unwrap()..usize::try_from(shard.end).unwrap()].to_vec()
+            };
+            let own: Vec<i64> = made.iter().flat_map(own).collect();
+            let found: Vec<_> = gathered(&corpus, &own, &some, threads).into_iter().map(|(_, rows)| rows).collect();
+            let of_all = gathered(&corpus, &rows, &all, 1);
+            let is_made = |first: u64| made.iter().any(|&shard| all.shards[shard].contains(&first));
+            let wanted: Vec<_> = of_all.into_iter().filter(|(first, _)| is_made(*first)).map(|(_, rows)| rows).collect();
+            prop_assert_eq!(found, wanted);
         }
     }
 }

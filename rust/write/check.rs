@@ -15,7 +15,7 @@ use super::format::shard_names::is_split_name;
 use super::format::tokens::Tokens;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
-use crate::gather::{Corpus, Plan, Split};
+use crate::gather::{Corpus, Layout, Plan, Split};
 
 /// Looks at whether rows can be written in a format, by their types, with columns added to them.
 ///
@@ -69,14 +69,31 @@ pub fn planned(
     extra_bytes: u64,
     cut: &Cut,
 ) -> Result<(Corpus, Plan)> {
+    let (corpus, layout) = laid_out(job, corpus, rows, extra_bytes, cut)?;
+    let plan = Plan::of_layout(&corpus, &layout, &layout.numbers()?, cut.memory_limit)?;
+    Ok((corpus, plan))
+}
+
+/// How so many rows of a corpus are cut into shards and blocks as they are written; and the corpus in the types that are
+/// written. Both are the same for whoever makes some of the shards.
+///
+/// # Errors
+/// As [`planned`] has them.
+pub fn laid_out(
+    job: &Job<'_>,
+    corpus: &Corpus,
+    rows: u64,
+    extra_bytes: u64,
+    cut: &Cut,
+) -> Result<(Corpus, Layout)> {
     let corpus = in_types_of(corpus, cut.format, cut.release)?;
     let features = output_features(corpus.schema(), cut.release);
     let files = if cut.embed { Files::of(&features) } else { Files::default() };
     // Proof: what saturates is more than any memory.
     let extra = files.bytes_of_a_row(job, &corpus, cut.memory_limit)?.saturating_add(extra_bytes);
     let split = cut_as_written(&corpus, rows, cut.format, cut.token_dtype.as_ref(), cut.split)?;
-    let plan = Plan::new(&corpus, rows, extra, split, cut.memory_limit)?;
-    Ok((corpus, plan))
+    let layout = Layout::new(&corpus, rows, extra, split)?;
+    Ok((corpus, layout))
 }
 
 /// How so many rows of a corpus are cut in shards by the bytes that these have in a format.

@@ -17,7 +17,7 @@ mod shard;
 mod stage;
 mod unfinished;
 
-pub use check::{Cut, check, planned, written_schema};
+pub use check::{Cut, check, laid_out, planned, written_schema};
 pub use format::Format;
 pub use format::hf::json::ExtraKeys;
 pub use format::hf::release::Release;

@@ -29,6 +29,8 @@ pub struct Job<'a> {
     /// When the heartbeat last was: a job of many short runs beats as one of a long run does.
     beaten: Cell<Instant>,
     state: State,
+    /// The progress that is told, of a job whose own is none of it.
+    told: Option<u64>,
 }
 
 thread_local! {
@@ -72,7 +74,32 @@ impl<'a> Job<'a> {
             heartbeat: None,
             beaten: Cell::new(Instant::now()),
             state: State::default(),
+            told: None,
         }
+    }
+
+    /// A job for work of the same call that its progress does not count.
+    pub(crate) fn aside(&self) -> Self {
+        let told = Some(self.progress());
+        Self {
+            threads: self.threads,
+            heartbeat: self.heartbeat,
+            beaten: self.beaten.clone(),
+            state: State::default(),
+            told,
+        }
+    }
+
+    fn progress(&self) -> u64 {
+        self.told.unwrap_or_else(|| self.state.done.load(Ordering::Relaxed)) // Proof: its own counts otherwise.
+    }
+
+    /// A job of one thread for work that a thread of another job does, and which stops where that one is to stop.
+    pub(crate) fn nested() -> Job<'static> {
+        fn beat(_done: u64) -> Result<()> {
+            check_here()
+        }
+        Job::new(1).with_heartbeat(&beat)
     }
 
     /// The same with a heartbeat.
@@ -183,7 +210,7 @@ impl<'a> Job<'a> {
 
     fn beat(&self) -> Result<()> {
         self.beaten.set(Instant::now());
-        let outcome = self.heartbeat.map_or(Ok(()), |beat| beat(self.state.done.load(Ordering::Relaxed)));
+        let outcome = self.heartbeat.map_or(Ok(()), |beat| beat(self.progress()));
         if outcome.is_err() {
             self.state.cancelled.store(true, Ordering::Relaxed);
         }

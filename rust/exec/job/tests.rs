@@ -103,3 +103,36 @@ fn a_panic_stops_the_others_and_becomes_an_error() {
     });
     assert!(matches!(result, Err(Error::Internal(message)) if message == "a defect"));
 }
+
+#[test]
+fn work_aside_is_no_progress_and_nested_work_stops_with_the_other() {
+    let seen = std::cell::Cell::new(0);
+    let note = |done| {
+        seen.set(done);
+        Ok(())
+    };
+    let long = |state: &State| {
+        state.advance(1000)?;
+        std::thread::sleep(3 * HEARTBEAT);
+        state.check()
+    };
+    let job = Job::new(1).with_heartbeat(&note);
+    job.run(|_, state| state.advance(7)).unwrap();
+    job.aside().run(|_, state| long(state)).unwrap();
+    assert_eq!(seen.get(), 7);
+    job.run(|_, state| long(state)).unwrap();
+    assert_eq!(seen.get(), 1007);
+    // The other job is to stop, and so what its thread waits for.
+    let stopping = |_| Err(Error::Interrupted);
+    let stopped = Job::new(1).with_heartbeat(&stopping).run(|_, _| {
+        let nested = Job::nested().run(|_, state| {
+            loop {
+                state.check()?;
+                std::thread::yield_now();
+            }
+        });
+        assert!(matches!(nested, Err::<Vec<()>, _>(Error::Interrupted)));
+        nested.map(drop)
+    });
+    assert!(matches!(stopped, Err(Error::Interrupted)));
+}

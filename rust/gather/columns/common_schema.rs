@@ -151,8 +151,7 @@ pub(crate) fn common_schema(
         (0..first.fields().len()).map(|place| common_of(&found, place)).collect::<Result<_>>()?;
     let common = Schema::new_with_metadata(fields, first.metadata().clone());
     let common = with_features(common, &found, &meanings)?;
-    let of_part = |(columns, own): (&Vec<Option<usize>>, &Schema)| PartColumns::new(columns, own, &common);
-    let of_parts = checked::zip(columns, &own)?.map(of_part).collect::<Result<_>>()?;
+    let of_parts = PartColumns::of_parts(columns, &own, &common)?;
     Ok((common, of_parts))
 }
 

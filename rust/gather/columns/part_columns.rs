@@ -53,12 +53,12 @@ pub(crate) enum Value {
     Text(Arc<str>),
 }
 
-/// The columns of a corpus, in a part of it.
+/// The columns of a corpus, in a part of it. Parts that have them alike share what is told of them.
 #[derive(Debug, Clone)]
 pub(crate) struct PartColumns {
-    columns: Vec<Column>,
+    columns: Arc<[Column]>,
     /// Where those are that are here.
-    places: Vec<usize>,
+    places: Arc<[usize]>,
 }
 
 impl PartColumns {
@@ -76,15 +76,32 @@ impl PartColumns {
         Ok(Self::of(columns.collect()))
     }
 
+    /// The same of several parts, given where each has them and what they come out as there.
+    pub(crate) fn of_parts(
+        places: &[Vec<Option<usize>>],
+        own: &[Schema],
+        common: &Schema,
+    ) -> Result<Vec<Self>> {
+        let mut parts: Vec<Self> = Vec::with_capacity(own.len());
+        let mut before = None;
+        for part in checked::zip(places, own)? {
+            // Shards of one data set have their columns alike.
+            let alike = parts.last().filter(|_| before == Some(part)).cloned();
+            parts.push(alike.map_or_else(|| Self::new(part.0, part.1, common), Ok)?); // Proof: they are as before.
+            before = Some(part);
+        }
+        Ok(parts)
+    }
+
     fn of(columns: Vec<Column>) -> Self {
         // Proof: a column that is missing is nowhere.
         let places = columns.iter().filter_map(Column::place).collect();
-        Self { columns, places }
+        Self { columns: columns.into(), places }
     }
 
     /// The columns with others that no file has: in each place the value of one of those, or the next of the columns.
     pub(crate) fn with_values(self, values: Vec<Option<Value>>) -> Result<Self> {
-        let mut own = self.columns.into_iter();
+        let mut own = self.columns.iter().cloned();
         let columns = values.into_iter().map(|value| match value {
             Some(Value::Null(common)) => Ok(Column::Missing(common)),
             Some(Value::Integer(number)) => Ok(Column::Integer(number)),
@@ -102,7 +119,7 @@ impl PartColumns {
 
     /// Where the part has the one column, and the lengths of its values: in the first column, or told without it.
     pub(crate) fn lengths(&self) -> Result<(Option<usize>, Self)> {
-        let [column] = self.columns.as_slice() else { return Err(impossible("lengths of several columns")) };
+        let [column] = &*self.columns else { return Err(impossible("lengths of several columns")) };
         let (place, lengths) = match column {
             Column::Here(place) | Column::Other(place, _) => (Some(*place), Column::Here(0)),
             Column::Missing(_) => (None, Column::Missing(DataType::Int64)),
@@ -139,7 +156,7 @@ impl PartColumns {
             return stored(&self.places);
         }
         let mut all = 0u64;
-        for column in &self.columns {
+        for column in &*self.columns {
             // Proof: what has no width has its bytes where there are values.
             let fixed = |data_type| rows.saturating_mul(fixed_bytes(data_type).unwrap_or(0));
             let bytes = match column {
@@ -171,7 +188,7 @@ impl PartColumns {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         let mut stored = batch.columns().iter();
         let mut next = || stored.next().ok_or_else(|| impossible("a column that was not read"));
-        for (column, field) in checked::zip(&self.columns, schema.fields())? {
+        for (column, field) in checked::zip(&*self.columns, schema.fields())? {
             let made = match column {
                 Column::Here(_) => next()?.clone(),
                 Column::Other(_, widened) => widened.of(path, field.name(), next()?, &row_of)?,

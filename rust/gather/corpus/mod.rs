@@ -1,7 +1,11 @@
 //! A table in many parts, seen as one run of rows cut in units.
 
+mod describe;
+mod files;
 mod reading;
 mod view;
+
+pub use describe::{Description, DescriptionHead, FileRecord};
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -25,9 +29,7 @@ use crate::gather::columns::types::own_features;
 use crate::gather::source::{CorpusPart, MemoryPart, open_parts};
 use crate::gather::units::Units;
 use crate::io::file::Io;
-use crate::io::identity::FileIdentity;
 use crate::io::map::Map;
-use crate::io::opened::Opened;
 
 /// A corpus of rows: files or a table, of one schema, read where they lie.
 #[derive(Clone)]
@@ -167,42 +169,6 @@ impl Corpus {
         self.io
     }
 
-    /// The files.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.parts.iter().map(|part| part.path())
-    }
-
-    /// The files, with their rows.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] for more rows than can be.
-    pub fn file_rows(&self) -> Result<Vec<(&Path, u64)>> {
-        let count = |part: &Arc<dyn CorpusPart>| {
-            let rows = part.unit_rows().iter().try_fold(0u64, |sum, &rows| sum.checked_add(rows));
-            rows.ok_or_else(|| Error::Internal("a file has more than 2^64 rows".to_owned()))
-        };
-        self.parts.iter().map(|part| Ok((part.path(), count(part)?))).collect()
-    }
-
-    /// The files, with their rows and by what they are known, as they were when they were opened and still are: each
-    /// is what its path names.
-    ///
-    /// # Errors
-    /// [`Error::SourceChanged`] for a file that changed, or that another took the place of; what reading its ends fails
-    /// with.
-    pub fn identities(&self) -> Result<Vec<FileIdentity>> {
-        let mut found = Vec::new();
-        for (part, (_, rows)) in checked::zip(&self.parts, self.file_rows()?)? {
-            // A table in memory lies in no file.
-            if let Some(file) = part.opened() {
-                file.check_named()?;
-                found.push(FileIdentity::of(file, Some(rows))?);
-            }
-        }
-        self.check_unchanged()?;
-        Ok(found)
-    }
-
     /// Fails if one of the columns cannot be read: it is encrypted.
     ///
     /// # Errors
@@ -305,21 +271,6 @@ impl Corpus {
             .part_of(unit)
             .and_then(|(part, index)| Some((self.parts.get(part)?, index, self.columns.get(part)?)));
         found.ok_or_else(|| missing(unit))
-    }
-
-    /// Fails if a file changed since it was opened.
-    ///
-    /// # Errors
-    /// [`Error::SourceChanged`], naming the file.
-    pub fn check_unchanged(&self) -> Result<()> {
-        self.parts.iter().try_for_each(|part| part.check_unchanged())
-    }
-
-    /// Fails if a file changed since it was opened, or if another has its name: what is told of the file of that name
-    /// is then not told of these rows.
-    pub fn check_named(&self) -> Result<()> {
-        // Proof: a table in memory lies in no file.
-        self.parts.iter().filter_map(|part| part.opened()).try_for_each(Opened::check_named)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Corpus, if_changed};
 use crate::checked;
 use crate::error::{At, Result};
 use crate::exec::catch_panic::guard;
+use crate::exec::job::Job;
 use crate::gather::columns::convert::canonical;
 use crate::gather::columns::part_columns::PartColumns;
 use crate::gather::columns::size::list_bytes;
@@ -78,7 +79,8 @@ impl Corpus {
         how: Unpacking,
     ) -> Result<Batches> {
         let batches = match columns.places() {
-            [] => Ok(without_columns(part, wanted.len())),
+            // What was described of a file that has none of the columns counts as long as it is that file.
+            [] => part.open(&Job::nested()).map(|()| without_columns(part, wanted.len())),
             places => part.read(index, places, wanted, how),
         };
         let batches = batches.map_err(|error| if_changed(part, error))?;

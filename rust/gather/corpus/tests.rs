@@ -17,7 +17,7 @@ use super::*;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy)]
-enum Container {
+pub(super) enum Container {
     Stream(Option<CompressionType>),
     File(Option<CompressionType>),
     Parquet,
@@ -25,7 +25,7 @@ enum Container {
 }
 
 /// Rows whose numbers begin with this one: a number, a text that may be null, a list, and a key of a dictionary.
-fn batch(first: i32, rows: i32) -> RecordBatch {
+pub(super) fn batch(first: i32, rows: i32) -> RecordBatch {
     let numbers = || first..first + rows;
     let size = |number: i32| usize::try_from(number).unwrap();
     let texts: StringArray =
@@ -45,7 +45,7 @@ fn batch(first: i32, rows: i32) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
 }
 
-fn write(path: &Path, container: Container, batches: &[RecordBatch]) {
+pub(super) fn write(path: &Path, container: Container, batches: &[RecordBatch]) {
     let file = std::fs::File::create(path).unwrap();
     let schema = batches[0].schema();
     let options = |codec| IpcWriteOptions::default().try_with_compression(codec).unwrap();

@@ -189,7 +189,7 @@ fn a_row_that_is_noted_is_found_in_its_batch() {
     let output = Output::new(&corpus, &rows, &[], &sink);
     let batches: Vec<RecordBatch> =
         corpus.read(0, &[4, 5, 6], false).unwrap().map(|rows| rows.unwrap()).collect();
-    let block = Block { shard: 0, index: 0, rows: 1..3 };
+    let block = Block { shard: 0, index: 0, first: 1, rows: 1..3 };
     let picks: Vec<AtomicU64> = [0, 2, 1].map(AtomicU64::new).into();
     let found = make(&output, &RowsInMemory { batches: batches.clone(), picks }, &block, 1).unwrap();
     assert_eq!(found[0].column(0).as_primitive::<Int32Type>().values(), &[6, 5]);

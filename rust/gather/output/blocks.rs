@@ -77,7 +77,7 @@ mod tests {
 
     fn blocks(shards: &[u64]) -> Vec<Block> {
         let of_shard = |(shard, &count): (usize, &u64)| {
-            (0..count).map(move |index| Block { shard, index, rows: index..index + 1 })
+            (0..count).map(move |index| Block { shard, index, first: index, rows: index..index + 1 })
         };
         shards.iter().enumerate().flat_map(of_shard).collect()
     }

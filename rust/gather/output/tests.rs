@@ -35,7 +35,7 @@ impl Sink for Counting {
 }
 
 fn block(rows: Range<u64>) -> Block {
-    Block { shard: 0, index: 0, rows }
+    Block { shard: 0, index: 0, first: rows.start, rows }
 }
 
 /// A column of numbers from 100 on, which is added.

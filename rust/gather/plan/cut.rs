@@ -6,6 +6,9 @@ use crate::checked;
 use crate::error::Result;
 use crate::exec::memory::reserved;
 
+/// What is said of more shards than memory has room for.
+pub(super) const TOO_MANY: &str = "shards; write fewer of them";
+
 /// A run of output rows of one shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -13,7 +16,9 @@ pub struct Block {
     pub shard: usize,
     /// Its number in the shard.
     pub index: u64,
-    /// Its rows of the output.
+    /// The output row that it begins with.
+    pub first: u64,
+    /// Where its rows are among those that are gathered: where they are in the output, if all of it is.
     pub rows: Range<u64>,
 }
 
@@ -29,20 +34,24 @@ pub(super) fn cut(rows: u64, count: u64) -> Result<Vec<Range<u64>>> {
     let (each, more) = (rows / count, rows % count);
     // At most the number of rows, which is that of all shards.
     let start = |shard: u64| shard * each + shard.min(more);
-    let mut shards = reserved(checked::index(count)?, "shards; write fewer of them")?;
+    let mut shards = reserved(checked::index(count)?, TOO_MANY)?;
     shards.extend((0..count).map(|shard| start(shard)..start(shard + 1)));
     Ok(shards)
 }
 
-/// Cuts shards in blocks of so many rows.
-pub(super) fn blocks(shards: &[Range<u64>], rows: u64) -> Result<Vec<Block>> {
+/// Cuts some shards, given with their numbers, in blocks of so many rows. Their rows follow each other, from the first.
+pub(super) fn blocks(shards: &[(usize, Range<u64>)], rows: u64) -> Result<Vec<Block>> {
     let of_shard = |range: &Range<u64>| (range.end - range.start).div_ceil(rows);
-    let count = shards.iter().try_fold(0, |sum, range| checked::add(sum, of_shard(range)))?;
+    let count = shards.iter().try_fold(0, |sum, (_, range)| checked::add(sum, of_shard(range)))?;
     let mut blocks = reserved(checked::index(count)?, "blocks of rows; select fewer rows at once")?;
-    for (shard, range) in shards.iter().enumerate() {
+    let mut before = 0;
+    for (shard, range) in shards {
         for index in 0..of_shard(range) {
-            let start = range.start + index * rows;
-            blocks.push(Block { shard, index, rows: start..range.end.min(start + rows) });
+            // Within the shard, of which some block begins here.
+            let first = range.start + index * rows;
+            let end = checked::add(before, rows.min(range.end - first))?;
+            blocks.push(Block { shard: *shard, index, first, rows: before..end });
+            before = end;
         }
     }
     Ok(blocks)
@@ -82,7 +91,7 @@ mod tests {
             let blocks: Vec<Block> = gaps.iter().map(|(gap, rows)| {
                 let first = end + gap;
                 end = first + rows;
-                Block { shard: 0, index: 0, rows: first..end }
+                Block { shard: 0, index: 0, first, rows: first..end }
             }).collect();
             let passes = passes(&blocks, room);
             prop_assert_eq!(passes.iter().cloned().flatten().collect::<Vec<_>>(), (0..blocks.len()).collect::<Vec<_>>());
@@ -112,7 +121,7 @@ mod tests {
             matches!(&error, Error::Memory(said) if said.contains("18446744073709551615 shards")),
             "{error}"
         );
-        let error = blocks(&[0..1, 1..u64::MAX], 1).unwrap_err();
+        let error = blocks(&[(0, 0..1), (1, 1..u64::MAX)], 1).unwrap_err();
         assert!(
             matches!(&error, Error::Memory(said) if said.contains("18446744073709551615 blocks")),
             "{error}"
@@ -121,7 +130,7 @@ mod tests {
 
     #[test]
     fn blocks_stay_within_their_shard_and_passes_hold_them_all() {
-        let shards = cut(4001, 2).unwrap();
+        let shards: Vec<_> = cut(4001, 2).unwrap().into_iter().enumerate().collect();
         let blocks = blocks(&shards, 1000).unwrap();
         assert_eq!(
             blocks.iter().map(|b| b.rows.end - b.rows.start).collect::<Vec<_>>(),

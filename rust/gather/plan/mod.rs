@@ -1,27 +1,26 @@
 //! Which output rows go to which shard, in what blocks they are made, and in how many passes.
 //!
 //! Shards are contiguous runs of the output, cut as `datasets` cuts them. A block is what one thread makes
-//! at once; blocks never depend on threads or memory, so that neither does a byte of the output.
+//! at once; blocks never depend on threads or memory, so that neither does a byte of the output. What they do depend
+//! on is a [`Layout`], by which some of the shards can be made on their own.
 
 mod cut;
+mod layout;
 mod strategy;
 
 pub use self::cut::Block;
+pub use self::layout::{Layout, Split};
 pub(super) use self::strategy::Strategy;
 
 use std::ops::Range;
 
-use self::cut::{blocks, cut, passes};
+use self::cut::{blocks, passes};
 
 use super::corpus::Corpus;
 use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::memory::available::available_memory;
 
-/// Rows of an output batch, as `datasets` writes them.
-const BLOCK_ROWS: u64 = 1000;
-/// Bytes of an output batch, about: large rows come in fewer to a batch.
-const BLOCK_BYTES: u64 = 32 << 20;
 /// Bytes that planning takes for each row of a pass.
 const ROW_OVERHEAD: u64 = 24;
 /// Bytes that an opened unit takes, whatever its rows.
@@ -32,26 +31,21 @@ const BLOCKS_IN_FLIGHT: u64 = 64;
 /// What the page cache holds at least of a row.
 const PAGE: u64 = 4096;
 
-/// How the output is cut into shards.
-#[derive(Debug, Clone, Copy)]
-pub enum Split {
-    /// So many shards.
-    Shards(u64),
-    /// As many shards as keep each at about so many bytes.
-    Bytes(u64),
-}
-
 /// Where every output row goes, and in what order the work is done.
 #[derive(Debug)]
 pub struct Plan {
-    /// The output rows of each shard.
+    /// The output rows of each shard of the output.
     pub shards: Vec<Range<u64>>,
-    /// All blocks, in the order of their rows.
+    /// The shards that are made, by their numbers: all, or some.
+    pub made: Vec<usize>,
+    /// The blocks of those, in the order of their rows.
     pub blocks: Vec<Block>,
     /// Runs of blocks that are read at once.
     pub passes: Vec<Range<usize>>,
     /// About how many bytes a row takes in memory.
     pub row_bytes: u64,
+    /// The rows of the output's first block, than which none has more.
+    pub block_rows: u64,
     /// The most bytes that may be held at once.
     pub memory_limit: u64,
     /// How the rows of each part are read.
@@ -80,24 +74,34 @@ impl Plan {
         memory_limit: u64,
         forced: Option<Strategy>,
     ) -> Result<Self> {
+        let layout = Layout::new(corpus, rows, extra, split)?;
+        Self::by_layout(corpus, &layout, &layout.numbers()?, memory_limit, forced)
+    }
+
+    /// Plans some shards of a layout. What is gathered are their rows alone, those of one shard behind the other's.
+    ///
+    /// # Errors
+    /// A shard that is not there, or shards that do not ascend; a layout that cuts nothing; a column that cannot be
+    /// read; an unknown strategy in the environment.
+    pub fn of_layout(corpus: &Corpus, layout: &Layout, made: &[usize], memory_limit: u64) -> Result<Self> {
         corpus.check_readable()?;
-        // Proof: bytes are estimated here; what is cut at 2^64 is as large as an estimate can be.
-        let row_bytes = corpus.bytes()?.div_ceil(corpus.rows().max(1)).saturating_add(extra).max(1);
-        let count = match split {
-            Split::Shards(count) => count,
-            Split::Bytes(0) => 0,
-            // Proof: as above, and a shard has a row at least, as seen to below.
-            Split::Bytes(limit) => (rows.saturating_mul(row_bytes) / limit).saturating_add(1),
-        };
-        if count == 0 {
-            return Err(Error::Value("num_shards and max_shard_size must be at least 1".to_owned()));
-        }
-        // A dataset of no rows is one shard of no rows: without a shard, load_from_disk fails.
-        let shards = cut(rows, count.min(rows.max(1)))?;
-        let block_rows = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
-        let blocks = blocks(&shards, block_rows)?;
+        Self::by_layout(corpus, layout, made, memory_limit, strategy::forced()?)
+    }
+
+    fn by_layout(
+        corpus: &Corpus,
+        layout: &Layout,
+        made: &[usize],
+        memory_limit: u64,
+        forced: Option<Strategy>,
+    ) -> Result<Self> {
+        let shards = layout.shards()?;
+        let (row_bytes, block_rows) = (layout.row_bytes, layout.longest_block());
+        let blocks = blocks(&chosen(&shards, made)?, layout.block_rows)?;
+        // Proof: the blocks lie one behind the other, from the first row on.
+        let rows = blocks.last().map_or(0, |block| block.rows.end);
         // Proof: a part of the memory limit at most.
-        let block_bytes = block_rows.saturating_mul(row_bytes);
+        let block_bytes = layout.block_rows.saturating_mul(row_bytes);
         // Proof: as above.
         let for_blocks = block_bytes.saturating_mul(BLOCKS_IN_FLIGHT).min(memory_limit / 4);
         let copied = corpus.parts_copied()?;
@@ -109,8 +113,19 @@ impl Plan {
         } else {
             u64::MAX
         };
-        let passes = passes(&blocks, rows_per_pass);
-        Ok(Self { shards, blocks, passes, row_bytes, memory_limit, strategies, rows_per_pass, for_blocks })
+        let (passes, made) = (passes(&blocks, rows_per_pass), made.to_vec());
+        Ok(Self {
+            shards,
+            made,
+            blocks,
+            passes,
+            row_bytes,
+            block_rows,
+            memory_limit,
+            strategies,
+            rows_per_pass,
+            for_blocks,
+        })
     }
 
     /// Leaves out the blocks of shards that are finished.
@@ -176,6 +191,19 @@ impl Plan {
     }
 }
 
+/// Some of the shards, with their numbers.
+fn chosen(shards: &[Range<u64>], numbers: &[usize]) -> Result<Vec<(usize, Range<u64>)>> {
+    if !numbers.is_sorted_by(|a, b| a < b) {
+        return Err(Error::Value(format!("the shards {numbers:?} do not ascend; name each once, in order")));
+    }
+    let shard = |&number: &usize| {
+        let there = shards.len();
+        let none = || Error::Value(format!("there is no shard {number}: the output has {there}, from 0 on"));
+        Ok((number, shards.get(number).cloned().ok_or_else(none)?))
+    };
+    numbers.iter().map(shard).collect()
+}
+
 /// Whether the pages that copied rows lie on all find room in the page cache. Otherwise the disk would read them again
 /// and again for rows out of order.
 fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64) -> Result<bool> {
@@ -186,35 +214,4 @@ fn stays_in_cache(corpus: &Corpus, rows: u64, row_bytes: u64, memory_limit: u64)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finished_shards_are_left_out_and_passes_have_no_gaps() {
-        let shards = cut(6000, 6).unwrap();
-        let blocks = blocks(&shards, 500).unwrap();
-        let room = 2000;
-        let passes = passes(&blocks, room);
-        let (row_bytes, memory_limit, for_blocks) = (1, 1 << 20, 0);
-        let strategies = vec![Strategy::Decode];
-        let mut plan = Plan {
-            shards,
-            blocks,
-            passes,
-            row_bytes,
-            memory_limit,
-            strategies,
-            rows_per_pass: room,
-            for_blocks,
-        };
-        plan.drop_shards(&[0, 3, 5]);
-        let rows: Vec<_> = plan
-            .passes
-            .iter()
-            .map(|pass| plan.blocks[pass.start].rows.start..plan.blocks[pass.end - 1].rows.end)
-            .collect();
-        assert_eq!(rows, [1000..3000, 4000..5000]);
-        assert_eq!(plan.blocks.len(), 6);
-        assert_eq!(plan.shards.len(), 6);
-    }
-}
+mod tests;

@@ -12,6 +12,8 @@ use arrow::record_batch::RecordBatch;
 use super::part::{Batches, CorpusPart, Unpacking};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
+use crate::exec::job::Job;
+use crate::io::identity::FileIdentity;
 use crate::io::opened::Opened;
 
 /// Bytes of a length.
@@ -83,6 +85,22 @@ impl CorpusPart for LengthsPart {
 
     fn opened(&self) -> Option<&Opened> {
         self.part.opened()
+    }
+
+    fn described(&self) -> Option<&FileIdentity> {
+        self.part.described()
+    }
+
+    fn is_open(&self) -> bool {
+        self.part.is_open()
+    }
+
+    fn open(&self, job: &Job<'_>) -> Result<()> {
+        self.part.open(job)
+    }
+
+    fn closed(&self) -> Option<Arc<dyn CorpusPart>> {
+        Some(Arc::new(Self::new(self.part.closed()?, self.column, self.fields.clone())))
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -4,6 +4,7 @@ mod arrow;
 mod check_values;
 #[cfg(test)]
 mod check_values_tests;
+mod described;
 mod json_lines;
 mod lengths;
 mod memory;
@@ -12,7 +13,10 @@ mod parquet;
 mod part;
 mod pick;
 
+pub(super) use described::{Described, DescribedColumn, DescribedPart};
 pub(super) use lengths::{LengthsPart, length_field};
 pub(super) use memory::MemoryPart;
 pub(super) use open::open_parts;
 pub(super) use part::{Batches, CorpusPart, Unpacking};
+
+pub use part::Container;

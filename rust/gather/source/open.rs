@@ -18,7 +18,7 @@ use crate::io::read_at::ReadAt;
 use crate::io::sniff::{Evidence, FileType, HEAD, Head, known, not_rows};
 
 /// A file that is open: a part, or lines that are looked at with those of all other files.
-enum Found {
+pub(super) enum Found {
     Part(Arc<dyn CorpusPart>),
     Lines(LineFile),
 }
@@ -63,9 +63,20 @@ impl Found {
             Self::Lines(lines) => Some(lines),
         }
     }
+
+    /// The open file.
+    pub(super) fn opened(&self) -> Result<&Opened> {
+        match self {
+            Self::Part(part) => {
+                part.opened().ok_or_else(|| checked::impossible("a file that was opened and is not"))
+            }
+            Self::Lines(lines) => Ok(lines.opened()),
+        }
+    }
 }
 
-fn open_part(path: &Path, io: Io) -> Result<Found> {
+/// Opens a file by its first bytes.
+pub(super) fn open_part(path: &Path, io: Io) -> Result<Found> {
     let opened = Opened::open(path)?;
     let size = opened.identity().size;
     let len = checked::index(size.min(HEAD))?;

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::exec::job::Job;
 use crate::exec::memory::UnpackLimit;
+use crate::io::identity::FileIdentity;
 use crate::io::map::Map;
 use crate::io::opened::Opened;
 
@@ -25,6 +28,34 @@ pub(crate) struct Unpacking {
     pub(crate) most: UnpackLimit,
     /// Whether the decoder of a library expands all of a page, also where own code reads the wanted rows of it alone.
     pub(crate) expand: bool,
+}
+
+/// What a file of rows is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Container {
+    /// An Arrow IPC stream or file.
+    Arrow,
+    /// Parquet.
+    Parquet,
+    /// JSON lines, plain or compressed.
+    Jsonl,
+}
+
+impl Container {
+    /// What callers name it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+            Self::Jsonl => "jsonl",
+        }
+    }
+
+    /// That of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Arrow, Self::Parquet, Self::Jsonl].into_iter().find(|known| known.name() == name)
+    }
 }
 
 /// One file or table of a corpus.
@@ -81,8 +112,33 @@ pub(crate) trait CorpusPart: Send + Sync {
         None
     }
 
-    /// The file, if it is one.
+    /// The file, if it is one, and open.
     fn opened(&self) -> Option<&Opened> {
+        None
+    }
+
+    /// What the file is, if its rows are all that this part has.
+    fn container(&self) -> Option<Container> {
+        None
+    }
+
+    /// The file as it was described, if it is one that is opened as rows of it are read.
+    fn described(&self) -> Option<&FileIdentity> {
+        None
+    }
+
+    /// Whether rows can be read without opening anything.
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    /// Opens the file, if it is not open.
+    fn open(&self, _job: &Job<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The same part, to be opened and closed on its own, unless it is open.
+    fn closed(&self) -> Option<Arc<dyn CorpusPart>> {
         None
     }
 

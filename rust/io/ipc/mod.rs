@@ -12,6 +12,7 @@ mod frames;
 mod message;
 mod nodes;
 mod offsets;
+mod schema;
 mod start;
 mod stream;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 pub(crate) use buffers::{MAX_RATIO, buffer, unpacked};
 pub(crate) use message::{Contents, MessageBlock, MessageKind, begins_unmarked, header_of, message};
 pub(crate) use nodes::{buffers_of_columns, items_of_column};
+pub(crate) use schema::{schema_bytes, schema_of};
 
 use self::footer::MAGIC;
 use self::frames::Frames;

@@ -209,11 +209,11 @@ impl<E: Encoder + 'static> Shards<E> {
         let each = self.encoder.blocks_of_a_piece();
         let piece = block.index / each;
         if each == 1 {
-            return Ok(Some((piece, block.rows.start, batches)));
+            return Ok(Some((piece, block.first, batches)));
         }
         let mut turn = lock(&shard.turn)?;
         let waiting = turn.waiting.entry(piece).or_default();
-        if waiting.insert(block.index, (block.rows.start, batches)).is_some() {
+        if waiting.insert(block.index, (block.first, batches)).is_some() {
             return Err(Error::Internal(format!("block {} of {} was made twice", block.index, shard.name)));
         }
         let before = checked::mul(piece, each)?;

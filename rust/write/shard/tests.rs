@@ -125,7 +125,7 @@ fn plan(blocks: &[u64]) -> Plan {
         let start = row;
         for index in 0..count {
             let end = row + if index + 1 == count { 3 } else { 10 };
-            plan.blocks.push(Block { shard, index, rows: row..end });
+            plan.blocks.push(Block { shard, index, first: row, rows: row..end });
             row = end;
         }
         plan.shards.push(start..row);

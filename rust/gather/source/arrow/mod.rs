@@ -20,7 +20,7 @@ use arrow::record_batch::RecordBatch;
 
 use self::decode::Decoded;
 use self::stream::{BatchPlace, span};
-use super::part::{Batches, CorpusPart, Unpacking};
+use super::part::{Batches, Container, CorpusPart, Unpacking};
 use super::pick::picked;
 use crate::checked;
 use crate::error::{At, Error, Result};
@@ -123,6 +123,10 @@ impl CorpusPart for ArrowPart {
 
     fn opened(&self) -> Option<&Opened> {
         Some(self.file.opened())
+    }
+
+    fn container(&self) -> Option<Container> {
+        Some(Container::Arrow)
     }
 }
 

@@ -25,8 +25,8 @@ use self::cursor::{Cursor, Kept};
 use self::rows::RowReader;
 use self::scan::{Scanned, fields_of, scan};
 use self::shape::Shape;
-use self::types::{bytes_of, type_of};
-use super::part::{Batches, CorpusPart, Unpacking};
+use self::types::{bytes_of, holds, type_of};
+use super::part::{Batches, Container, CorpusPart, Unpacking};
 use crate::checked;
 use crate::error::{At, Error, Result};
 use crate::exec::job::Job;
@@ -70,6 +70,30 @@ impl JsonLinesPart {
                 Ok(Arc::new(Self::new(file.clone(), scanned, &types)?) as Arc<dyn CorpusPart>)
             })
             .collect()
+    }
+
+    /// Looks at all lines of a file whose columns have types that are known by now: those of all files of its corpus.
+    pub(crate) fn open_told(job: &Job<'_>, file: LineFile, schema: &Schema) -> Result<Arc<dyn CorpusPart>> {
+        let mut scanned = scan(job, std::slice::from_ref(&file))?;
+        let scanned = scanned.pop().ok_or_else(|| checked::impossible("a file that was not looked at"))?;
+        for field in &scanned.shape.fields.all {
+            // Proof: columns without a type were not chosen.
+            let Ok(known) = schema.field_with_name(&field.name) else { continue };
+            if !holds(known.data_type(), &field.shape) {
+                let what = format!(
+                    "a value is here that has no place in {}, the type of its column when the file was described; describe the corpus again",
+                    known.data_type()
+                );
+                return Err(Error::source_changed(
+                    file.path(),
+                    At::Field(format!("column {:?}", field.name)),
+                    what,
+                ));
+            }
+        }
+        let types: Vec<_> =
+            schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+        Ok(Arc::new(Self::new(file, scanned, &types)?))
     }
 
     fn new(file: LineFile, scanned: Scanned, types: &[(String, DataType)]) -> Result<Self> {
@@ -171,5 +195,9 @@ impl CorpusPart for JsonLinesPart {
 
     fn opened(&self) -> Option<&Opened> {
         Some(self.file.opened())
+    }
+
+    fn container(&self) -> Option<Container> {
+        Some(Container::Jsonl)
     }
 }

@@ -35,6 +35,23 @@ pub(super) enum Kind {
     Endless,
 }
 
+impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; KINDS] = [
+        Self::Bool,
+        Self::Integer,
+        Self::Float,
+        Self::Text,
+        Self::List,
+        Self::Object,
+        Self::Negative,
+        Self::Wide,
+        Self::Unsigned,
+        Self::Huge,
+        Self::Endless,
+    ];
+}
+
 const KINDS: usize = Kind::Endless as usize + 1;
 
 /// Where a value is.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-use super::shape::{Kind, Seen, Shape};
+use super::shape::{Field as SeenField, Kind, Seen, Shape};
 use crate::error::{At, Error};
 
 /// Bytes of an offset of a text or a list.
@@ -125,6 +125,30 @@ fn place(other: Seen, from: Seen, paths: &[&Path]) -> String {
     path.map_or(format!("at line {}", other.line), |path| {
         format!("at line {} of {}", other.line, path.display())
     })
+}
+
+/// Whether every value that was seen has its place in a type, which values of other files have as well.
+pub(super) fn holds(data_type: &DataType, shape: &Shape) -> bool {
+    let only =
+        |kinds: &[Kind]| Kind::ALL.iter().all(|kind| kinds.contains(kind) || shape.first(*kind).is_none());
+    match data_type {
+        DataType::Null => only(&[]),
+        DataType::Boolean => only(&[Kind::Bool]),
+        DataType::Utf8 => only(&[Kind::Text]),
+        DataType::Int64 => only(&[Kind::Integer, Kind::Negative, Kind::Wide]),
+        DataType::UInt64 => only(&[Kind::Integer, Kind::Wide, Kind::Unsigned]),
+        DataType::Float64 => only(&[Kind::Integer, Kind::Negative, Kind::Float]),
+        DataType::List(item) => {
+            only(&[Kind::List]) && shape.items.as_ref().is_none_or(|items| holds(item.data_type(), items))
+        }
+        DataType::Struct(fields) => {
+            let has = |field: &SeenField| {
+                fields.find(&field.name).is_some_and(|(_, own)| holds(own.data_type(), &field.shape))
+            };
+            only(&[Kind::Object]) && shape.fields.all.iter().all(has)
+        }
+        _ => false,
+    }
 }
 
 /// About how many bytes the values of a column take in memory, of so many rows or items.

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use self::file::ParquetFile;
 use self::row_counts::{items_of, row_counts};
 use self::rows::RowGroupReader;
-use super::part::{Batches, CorpusPart, Unpacking};
+use super::part::{Batches, Container, CorpusPart, Unpacking};
 use crate::checked;
 use crate::error::{At, Result};
 use crate::io;
@@ -96,5 +96,9 @@ impl CorpusPart for ParquetPart {
 
     fn opened(&self) -> Option<&Opened> {
         Some(self.file.on_disk.opened())
+    }
+
+    fn container(&self) -> Option<Container> {
+        Some(Container::Parquet)
     }
 }

@@ -76,9 +76,8 @@ impl Groups {
         add_encoded_arrow_schema_to_metadata(schema, &mut properties);
         let converter = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types());
         let columns = converter.convert(schema).map_err(cannot_encode)?;
-        let block = plan.blocks.first().map_or(1, |block| block.rows.end - block.rows.start);
         // Proof: what saturates is more than a group has.
-        let blocks_of_a_group = (GROUP_BYTES / plan.row_bytes.saturating_mul(block).max(1)).max(1);
+        let blocks_of_a_group = (GROUP_BYTES / plan.row_bytes.saturating_mul(plan.block_rows).max(1)).max(1);
         Ok(Self {
             schema: schema.clone(),
             columns: Arc::new(columns),

@@ -1,35 +1,28 @@
-//! A corpus: rows taken from it, a dataset directory written from it.
+//! What can be asked of a corpus in Python.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use arrow::datatypes::Schema;
 use arrow::ffi_stream::RecordBatchStreamReader;
-use arrow::record_batch::{RecordBatch, RecordBatchReader};
+use arrow::record_batch::RecordBatchReader;
 use arrow_pyarrow::{PyArrowType, Table};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
-use super::arguments::{
-    collect, columns, format_named, object, places, release, resume_named, schemas_named, split, token_dtype,
-};
-use super::call;
-use super::files::{FileIdentity, PinnedFile};
-use super::reports::{PlanEstimate, Written, written};
+use super::described::{self, Record};
+use super::writing::{check_format, estimate, naming, written_schema};
+use super::{Constant, Corpus, table};
 use crate::checked;
-use crate::error::Error;
 use crate::exec::job::Job;
 use crate::gather;
-use crate::write::{self, Naming, Options};
-
-/// A column that no file has: its name, whether its values are whole numbers, and the text of that of each file.
-type Constant = (String, bool, Vec<Option<String>>);
-
-/// A table in files or in memory, read where it lies.
-#[pyclass(frozen, module = "dsdm._native")]
-pub(super) struct Corpus {
-    inner: gather::Corpus,
-}
+use crate::python::arguments::{
+    collect, columns, format_named, object, places, release, resume_named, schemas_named, split, token_dtype,
+};
+use crate::python::call;
+use crate::python::files::{FileIdentity, PinnedFile};
+use crate::python::reports::{PlanEstimate, Written, written};
+use crate::write::{self, Options};
 
 #[pymethods]
 impl Corpus {
@@ -143,6 +136,36 @@ impl Corpus {
         Ok(py.detach(|| self.inner.check_named())?)
     }
 
+    /// What is told of all files, as JSON, and a record of each: the corpus is had of them again without opening any.
+    #[pyo3(signature = (*, threads=None))]
+    fn describe(&self, py: Python<'_>, threads: Option<i64>) -> PyResult<(String, Vec<Record>)> {
+        described::describe(py, threads, &self.inner)
+    }
+
+    /// The corpus that was described, whose files are opened when rows of them are read.
+    #[staticmethod]
+    fn from_description(py: Python<'_>, head: &str, files: Vec<Record>) -> PyResult<Self> {
+        Ok(Self { inner: described::from_description(py, head, files)? })
+    }
+
+    /// The same rows, with the files open that hold those of `rows`: they are closed with it.
+    #[pyo3(signature = (rows, *, threads=None))]
+    fn open_for(
+        &self,
+        py: Python<'_>,
+        rows: PyReadonlyArray1<'_, i64>,
+        threads: Option<i64>,
+    ) -> PyResult<Self> {
+        let (rows, threads) = (rows.as_slice()?, call::threads(threads)?);
+        Ok(Self { inner: call::run(py, threads, None, |job| self.inner.open_for(job, rows))? })
+    }
+
+    /// How many of its files are open.
+    #[getter]
+    fn open_files(&self) -> usize {
+        self.inner.open_files()
+    }
+
     /// About how many bytes all rows take in memory.
     #[getter]
     fn nbytes(&self) -> PyResult<u64> {
@@ -196,16 +219,11 @@ impl Corpus {
         embed: bool,
     ) -> PyResult<PlanEstimate> {
         let rows = indices.as_slice()?;
-        let threads = call::threads(threads)?;
         let (format, token_dtype, release) = (format_named(format)?, token_dtype(dtype)?, release(datasets)?);
         let memory_limit = memory_limit.unwrap_or_else(gather::default_memory_limit); // Proof: the argument's default.
         let split = split(num_shards, max_shard_size);
         let cut = write::Cut { format, token_dtype, release, embed, split, memory_limit };
-        let work = |job: &Job<'_>| {
-            let (corpus, plan) = write::planned(job, &self.inner, rows.len() as u64, extra_bytes, &cut)?;
-            gather::Estimate::new(job, &corpus, rows, &plan)
-        };
-        call::run(py, threads, None, work).map(PlanEstimate::from)
+        estimate(py, threads, &self.inner, rows, extra_bytes, &cut)
     }
 
     /// Looks at whether rows can be written in a format, by their types, with columns of these names added.
@@ -217,8 +235,7 @@ impl Corpus {
         dtype: Option<&str>,
         datasets: Option<&str>,
     ) -> PyResult<()> {
-        let (format, dtype) = (format_named(format)?, token_dtype(dtype)?);
-        Ok(write::check(&self.inner, format, dtype.as_ref(), release(datasets)?, &added)?)
+        check_format(&self.inner, format, &added, dtype, datasets)
     }
 
     /// The schema of what would be written in a format, with the columns of a table added: its features are in the metadata.
@@ -229,12 +246,7 @@ impl Corpus {
         extras: Option<PyArrowType<RecordBatchStreamReader>>,
         datasets: Option<&str>,
     ) -> PyResult<PyArrowType<Schema>> {
-        let added: Vec<_> = extras
-            .iter()
-            .flat_map(|extras| extras.0.schema().fields().iter().cloned().collect::<Vec<_>>())
-            .collect();
-        let schema = write::written_schema(&self.inner, &added, format_named(format)?, release(datasets)?)?;
-        Ok(PyArrowType(Schema::clone(&schema)))
+        written_schema(&self.inner, format, extras, datasets)
     }
 
     /// Writes the rows at `indices` as a dataset directory.
@@ -288,7 +300,7 @@ impl Corpus {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let extras = extras.map_or(Ok(Vec::new()), |extras| columns(extras.0, rows.len()))?;
-        let cut = super::arguments::split(num_shards, max_shard_size);
+        let cut = crate::python::arguments::split(num_shards, max_shard_size);
         let options = Options {
             target,
             format: format_named(format)?,
@@ -298,11 +310,7 @@ impl Corpus {
             token_dtype: token_dtype(dtype)?,
             release: release(datasets)?,
             embed,
-            naming: match (by_fingerprint, overwrite) {
-                (true, _) => Naming::ByFingerprint,
-                (false, true) => Naming::Replacing,
-                (false, false) => Naming::New,
-            },
+            naming: naming(by_fingerprint, overwrite),
             sources: sources.unwrap_or_default(), // Proof: the default of the argument.
             resume: resume_named(resume)?,
             resumable,
@@ -319,30 +327,4 @@ impl Corpus {
             write::materialize(job, &corpus, rows, &extras, &options)
         })
     }
-}
-
-impl Corpus {
-    /// The rows within the memory that a caller allows, if one says how much.
-    fn within(&self, memory_limit: Option<u64>) -> gather::Corpus {
-        // Proof: of all that is there otherwise.
-        memory_limit.map_or_else(|| self.inner.clone(), |limit| self.inner.within(limit))
-    }
-}
-
-/// Batches of a corpus as a table.
-fn table(batches: Vec<RecordBatch>, corpus: &gather::Corpus) -> PyResult<PyArrowType<Table>> {
-    let table = Table::try_new(batches, corpus.schema().clone());
-    Ok(PyArrowType(table.map_err(|e| Error::Internal(e.to_string()))?))
-}
-
-/// The memory that a gather holds when nobody says, in bytes.
-#[pyfunction]
-fn default_memory_limit() -> u64 {
-    gather::default_memory_limit()
-}
-
-/// Adds the class to the module.
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Corpus>()?;
-    module.add_function(wrap_pyfunction!(default_memory_limit, module)?)
 }
