@@ -287,7 +287,10 @@ class Scores:
         """
 
     def slice(self, start: int | None = None, stop: int | None = None) -> Scores:
-        """Return the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError."""
+        """Return the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError.
+
+        Its row numbers count from 0. Draws by Philox are those of the whole's rows (:attr:`first_row`).
+        """
 
     def check(self) -> None:
         """Compare the bytes of the files with what they were when they were opened with ``verify=True``.
@@ -307,6 +310,14 @@ class Scores:
             For a file with another byte, with the bytes of its block and the rows that they hold.
         ValueError
             For a vector that was opened without ``verify=True``.
+        """
+
+    @property
+    def first_row(self) -> int:
+        """The number of its first row in the whole that it is a slice of, from which noise by row is counted.
+
+        Of a slice, how far it begins behind what it is cut from, and the first row of that. An expression has that of
+        its vectors in files and slices, where these agree, else 0; arrays in memory have none of their own.
         """
 
     def identities(self) -> list[FileIdentity]:
@@ -348,7 +359,7 @@ def read_row_file(path: str | PathLike[str]) -> NDArray[np.integer[Any]] | NDArr
 
 # --- selection: the arguments are checked and named in dsdm.selection.indices ---------------------------------
 
-_Scores: TypeAlias = Scores | tuple[NDArray[np.uint8], str]
+_Scores: TypeAlias = Scores | tuple[NDArray[np.uint8], str] | tuple[NDArray[np.uint8], str, int]
 _Excluded: TypeAlias = NDArray[np.int64] | NDArray[np.uint8] | None
 _Options: TypeAlias = tuple[str, str, _Excluded, tuple[float | None, float | None]]
 _Noise: TypeAlias = int | tuple[int, int]
@@ -462,7 +473,9 @@ def histogram(
 ) -> tuple[NDArray[np.int64], int, int | None]:
     """How many scores lie in each bin, how many are NaN, and the first row that is."""
 
-def sample(rows: int, k: int, seed: int, excluded: _Excluded, threads: int | None) -> NDArray[np.int64]:
+def sample(
+    rows: int, k: int, seed: int, excluded: _Excluded, threads: int | None, first_row: int = 0
+) -> NDArray[np.int64]:
     """`k` of the rows 0 to `rows` - 1, uniformly and in random order; see :func:`dsdm.sample`."""
 
 # --- rows: used by dsdm.dataset and the modules beside it -----------------------------------------------------

@@ -34,7 +34,7 @@ pub use vector::chosen::Chosen;
 pub use vector::take::{BLOCK, copy_rows, take_rows};
 
 use crate::checked;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec::job::Job;
 pub use crate::io::file::Io;
 
@@ -79,6 +79,11 @@ pub trait Source: Sync {
         None
     }
 
+    /// The number of the first row in the whole that this is a part of: noise by row counts from it.
+    fn first_row(&self) -> u64 {
+        0
+    }
+
     /// Where a row lies, for messages: its file, which may have no name, and its number there.
     fn place_of(&self, row: u64) -> Result<(PathBuf, u64)> {
         Ok((PathBuf::new(), row))
@@ -88,6 +93,53 @@ pub trait Source: Sync {
     /// since the last call ends the process where its map is read, and after it.
     fn check_unchanged(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Rows of a whole in a borrowed array, from one of them on.
+#[derive(Debug, Clone, Copy)]
+pub struct ArrayPart<'a> {
+    values: Values<'a>,
+    first_row: u64,
+}
+
+impl<'a> ArrayPart<'a> {
+    /// The values of the rows from `first_row` on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for rows beyond those that have a number.
+    pub fn new(values: Values<'a>, first_row: u64) -> Result<Self> {
+        let end = first_row.checked_add(values.len() as u64);
+        if end.is_none_or(|end| i64::try_from(end).is_err()) {
+            let len = values.len();
+            return Err(Error::Value(format!(
+                "{len} rows from row {first_row} on; row numbers are below 2^63"
+            )));
+        }
+        Ok(Self { values, first_row })
+    }
+}
+
+impl Source for ArrayPart<'_> {
+    fn len(&self) -> u64 {
+        Source::len(&self.values)
+    }
+
+    fn dtype(&self) -> DType {
+        Source::dtype(&self.values)
+    }
+
+    fn read<'a>(&'a self, rows: Range<u64>, scratch: &'a mut Scratch) -> Result<Values<'a>> {
+        self.values.read(rows, scratch)
+    }
+
+    fn borrow_all(&self) -> Option<Values<'_>> {
+        Some(self.values)
+    }
+
+    fn first_row(&self) -> u64 {
+        self.first_row
     }
 }
 

@@ -26,6 +26,9 @@ enum RebuildStep {
     /// Values in memory, by their number among those that go with the text.
     Held {
         number: usize,
+        /// The row of the array with which they begin.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        start: u64,
     },
     Binary {
         operator: Operator,
@@ -47,6 +50,11 @@ enum RebuildStep {
         start: u64,
         end: u64,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A vector by the number of its step, or a number by its bits, which no text rounds.
@@ -151,7 +159,7 @@ impl Scores {
             }
             Node::Held(held) => {
                 made.held.push(held.clone());
-                RebuildStep::Held { number: made.held.len() - 1 }
+                RebuildStep::Held { number: made.held.len() - 1, start: held.start() }
             }
             Node::Binary { operator, left, right } => {
                 let left = input(left)?;
@@ -206,8 +214,8 @@ impl RebuildStep {
                 let paths: Vec<_> = files.into_iter().map(Pinned::into_path).collect();
                 Scores::open_in(job, &paths, &options)?.slice(start..end)
             }
-            Self::Held { number } => {
-                let found = held.get(number).cloned();
+            Self::Held { number, start } => {
+                let found = held.get(number).cloned().map(|held| held.starting_at(start));
                 let absent =
                     || Error::Value("values in memory that this tells of are not with it".to_owned());
                 found.map(Scores::of_held).ok_or_else(absent)
@@ -256,6 +264,8 @@ mod tests {
         let shared = with(Operator::Multiply, &held, &single);
         let all = [
             held.slice(2..4).unwrap(),
+            with(Operator::Add, &single.slice(1..3).unwrap(), &held.slice(2..4).unwrap()),
+            single.zscore(0).unwrap().slice(2..4).unwrap(),
             with(Operator::Add, &shared, &with(Operator::Subtract, &shared, &held.slice(0..5).unwrap())),
             single.clone(),
             single.slice(1..4).unwrap(),
@@ -273,6 +283,7 @@ mod tests {
             let (text, held) = scores.describe().unwrap();
             let again = Scores::rebuild(&text, &held, &Job::new(1)).unwrap();
             assert_eq!(bytes(&again), bytes(&scores), "{text}");
+            assert_eq!(again.first_row(), scores.first_row(), "{text}");
             let (same, values) = again.describe().unwrap();
             assert_eq!((same, values.len()), (text, held.len()));
         }

@@ -162,8 +162,10 @@ def gumbel_top_k(
         Above 0. Small values approach :func:`top_k`, large ones :func:`sample`.
     noise
         ``"philox"``: Philox4x32-10 keyed by the seed and counted by the row, so that a row's noise depends on
-        nothing but both; 64-bit uniforms, exact in the far tail. ``"numpy"``: bit for bit the noise of
-        ``numpy.random.default_rng(seed).gumbel(size=n)``.
+        nothing but both; 64-bit uniforms, exact in the far tail. Rows of a slice, ``scores.slice(a, b)``, have the
+        noise of the rows of the whole (:attr:`dsdm.Scores.first_row`): of the draw of the whole, those in the slice
+        are drawn of it first. ``"numpy"``: bit for bit the noise of ``numpy.random.default_rng(seed).gumbel(size=n)``,
+        with `n` the rows of the vector that is given, also of a slice.
     return_seed
         Return the rows and the seed, with which the draw can be repeated.
 
@@ -246,7 +248,8 @@ def sample(
     Parameters
     ----------
     population
-        A number of rows ``n``, for rows 0 to ``n - 1``; or row ids, an integer array or :class:`dsdm.Scores`.
+        A number of rows ``n``, for rows 0 to ``n - 1``; or row ids, an integer array or :class:`dsdm.Scores`, of
+        which a slice has the random bits of the rows of the whole.
     k
         How many, ``0 <= k <= n`` less the excluded.
     seed
@@ -321,4 +324,5 @@ def _sample_ids(ids: ScoresLike, k: int, seed: int, exclude: npt.ArrayLike | Non
     excluded = engine_excluded(exclude)
     if excluded is not None and excluded.dtype == np.int64:
         excluded = np.isin(rows, excluded).view(np.uint8)
-    return rows[_native.sample(len(rows), k, seed, excluded, threads)]
+    first_row = ids.first_row if isinstance(ids, _native.Scores) else 0
+    return rows[_native.sample(len(rows), k, seed, excluded, threads, first_row)]

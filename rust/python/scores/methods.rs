@@ -9,13 +9,12 @@ use pyo3::types::PyTuple;
 use super::compare::compared;
 use super::held::pickled;
 use super::operands::range;
-use super::{OpenedAs, PyScores, answer, array, open, summary};
+use super::{OpenedAs, PyScores, answer, array, summary};
 use crate::error::{Error, Result};
 use crate::python::call;
 use crate::python::files::FileIdentity;
 use crate::python::numbers::Given;
 use crate::scores::{DType, Operator, Reduce, Source};
-use crate::shown::told;
 
 #[pymethods]
 #[allow(clippy::doc_markdown)] // docstrings, in the words of Python
@@ -88,6 +87,15 @@ impl PyScores {
         self.scores.is_mapped()
     }
 
+    /// The number of its first row in the whole that it is a slice of, from which noise by row is counted.
+    ///
+    /// Of a slice, how far it begins behind what it is cut from, and the first row of that. An expression has that of
+    /// its vectors in files and slices, where these agree, else 0; arrays in memory have none of their own.
+    #[getter]
+    fn first_row(&self) -> u64 {
+        self.scores.first_row()
+    }
+
     /// Return what the files were known by when they were opened, as `paths` has them.
     fn identities(&self, py: Python<'_>) -> PyResult<Vec<FileIdentity>> {
         Ok(FileIdentity::all(py.detach(|| self.scores.identities())?))
@@ -98,9 +106,7 @@ impl PyScores {
     /// Its files, the arguments of :func:`dsdm.open_scores` that decide what was read, and the rows at the beginning
     /// that it is, if it is not all. None for rows from another place on, and for expressions.
     fn opened_as<'py>(&self, py: Python<'py>) -> PyResult<Option<OpenedAs<'py>>> {
-        let Some(opened) = self.scores.opened_as() else { return Ok(None) }; // Proof: no files and nothing else.
-        let given = open::arguments(py, opened.options)?;
-        Ok(Some((opened.files, given, opened.rows)))
+        self.arguments(py)
     }
 
     /// Whether any of its values lie in an array in memory, beside those in files.
@@ -111,8 +117,7 @@ impl PyScores {
 
     /// Return the files that its arrays in memory are mapped from by numpy, as far as they are known.
     fn mapped_by_numpy(&self) -> Vec<PathBuf> {
-        // Proof: other arrays are mapped from no file that is known.
-        self.scores.held().iter().filter_map(|held| Some(held.file()?.to_path_buf())).collect()
+        self.known_maps()
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
@@ -128,11 +133,7 @@ impl PyScores {
     }
 
     fn __repr__(&self) -> String {
-        let of = self.scores.describe_leaves();
-        let how = if self.scores.is_computed() { "computed from " } else { "" };
-        let chosen = self.scores.chosen().into_iter().map(|chosen| chosen.to_string());
-        let of = std::iter::once(of).chain(chosen).collect::<Vec<_>>().join(", ");
-        told(format_args!("<dsdm.Scores of {} rows, {}, {how}{of}>", self.scores.len(), self.scores.dtype()))
+        self.shown()
     }
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -194,10 +195,7 @@ impl PyScores {
     }
 
     fn __bool__(&self) -> Result<bool> {
-        Err(Error::Value(format!(
-            "{} scores have no truth value; say len(scores) > 0, or (scores > 0).any() or (scores > 0).all()",
-            self.scores.len()
-        )))
+        Err(self.no_truth())
     }
 
     fn __neg__(&self) -> Result<Self> {
@@ -343,6 +341,8 @@ impl PyScores {
     }
 
     /// Return the rows `start` to `stop` as a vector; nothing is read. Rows outside are an IndexError.
+    ///
+    /// Its row numbers count from 0. Draws by Philox are those of the whole's rows (:attr:`first_row`).
     #[pyo3(signature = (start = None, stop = None))]
     fn slice(&self, start: Option<Bound<'_, PyAny>>, stop: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         Ok(Self::new(self.scores.slice(range(start.as_ref(), stop.as_ref(), self.scores.len())?)?))

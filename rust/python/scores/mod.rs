@@ -17,6 +17,7 @@ use super::call;
 use super::numbers::{said, whole};
 use crate::error::Error;
 use crate::scores::{Chosen, Operand, Operator, Scores, Source};
+use crate::shown::told;
 use operands::operand;
 
 /// One score per row: a vector in files, or an expression over vectors that is computed when read.
@@ -84,6 +85,36 @@ impl PyScores {
             ))
             .into()),
         }
+    }
+
+    /// What it is, in words.
+    fn shown(&self) -> String {
+        let of = self.scores.describe_leaves();
+        let how = if self.scores.is_computed() { "computed from " } else { "" };
+        let chosen = self.scores.chosen().into_iter().map(|chosen| chosen.to_string());
+        let of = std::iter::once(of).chain(chosen).collect::<Vec<_>>().join(", ");
+        told(format_args!("<dsdm.Scores of {} rows, {}, {how}{of}>", self.scores.len(), self.scores.dtype()))
+    }
+
+    /// What `if scores:` fails with.
+    fn no_truth(&self) -> Error {
+        Error::Value(format!(
+            "{} scores have no truth value; say len(scores) > 0, or (scores > 0).any() or (scores > 0).all()",
+            self.scores.len()
+        ))
+    }
+
+    /// What opens it again, if it is files and nothing else.
+    fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Option<OpenedAs<'py>>> {
+        let Some(opened) = self.scores.opened_as() else { return Ok(None) }; // Proof: no files and nothing else.
+        let given = open::arguments(py, opened.options)?;
+        Ok(Some((opened.files, given, opened.rows)))
+    }
+
+    /// The files that its arrays in memory are mapped from.
+    fn known_maps(&self) -> Vec<PathBuf> {
+        // Proof: other arrays are mapped from no file that is known.
+        self.scores.held().iter().filter_map(|held| Some(held.file()?.to_path_buf())).collect()
     }
 
     fn operate(

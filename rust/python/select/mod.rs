@@ -6,18 +6,21 @@ pub(super) mod summary;
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::Job;
 use crate::python::call;
 use crate::python::scores::PyScores;
-use crate::scores::{DType, Source, Values};
+use crate::scores::{ArrayPart, DType, Source, Values};
 use crate::select::{self, Between, Exclude, Nan, Noise, Number, Order, SelectOptions};
 
-/// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type.
+/// Scores as an argument: a `Scores`, or the bytes of a contiguous numpy array and the name of its type, with the number
+/// of its first row in the whole that it is a part of, if it is one.
 #[derive(FromPyObject)]
 pub(super) enum ScoresArgument<'py> {
     Scores(Bound<'py, PyScores>),
     Array(PyReadonlyArray1<'py, u8>, String),
+    Part(PyReadonlyArray1<'py, u8>, String, u64),
 }
 
 impl ScoresArgument<'_> {
@@ -26,6 +29,9 @@ impl ScoresArgument<'_> {
         match self {
             Self::Scores(scores) => Ok(Box::new(scores.get().scores.clone())),
             Self::Array(bytes, dtype) => Ok(Box::new(values_of(bytes, dtype)?)),
+            Self::Part(bytes, dtype, first_row) => {
+                Ok(Box::new(ArrayPart::new(values_of(bytes, dtype)?, *first_row)?))
+            }
         }
     }
 }
@@ -76,14 +82,13 @@ pub(super) struct OptionsArgument<'py>(String, String, Option<ExcludeArgument<'p
 impl OptionsArgument<'_> {
     /// Returns the options of a selection from so many rows.
     fn options(&self, py: Python<'_>, rows: u64) -> PyResult<SelectOptions<'_>> {
-        let Self(order, nan, excluded, bounds) = self;
+        self.with(exclude(py, self.2.as_ref(), rows)?)
+    }
+
+    fn with<'a>(&self, exclude: Exclude<'a>) -> PyResult<SelectOptions<'a>> {
+        let Self(order, nan, _, bounds) = self;
         let (order, nan) = (parse_order(order)?, parse_nan(nan)?);
-        Ok(SelectOptions {
-            order,
-            nan,
-            exclude: exclude(py, excluded.as_ref(), rows)?,
-            between: between(*bounds)?,
-        })
+        Ok(SelectOptions { order, nan, exclude, between: between(*bounds)? })
     }
 }
 
@@ -153,8 +158,8 @@ pub(super) enum NoiseArgument {
 
 impl NoiseArgument {
     /// Returns the noise.
-    pub(super) fn noise(self) -> Noise {
-        match self {
+    pub(super) fn noise(&self) -> Noise {
+        match *self {
             Self::Philox(seed) => Noise::Philox { seed },
             Self::Numpy(state, increment) => Noise::Numpy { state, increment },
         }
@@ -296,8 +301,10 @@ pub(super) fn gumbel_top_k<'py>(
     })
 }
 
-/// Draws `k` of `0..rows` uniformly without replacement; returns them in random order as int64.
+/// Draws `k` of `0..rows` uniformly without replacement; returns them in random order as int64. They are rows of a whole
+/// from `first_row` on, and are drawn by the random bits that they have there.
 #[pyfunction]
+#[pyo3(signature = (rows, k, seed, excluded, threads, first_row = 0))]
 #[allow(clippy::needless_pass_by_value)]
 pub(super) fn sample<'py>(
     py: Python<'py>,
@@ -306,7 +313,9 @@ pub(super) fn sample<'py>(
     seed: u64,
     excluded: Option<ExcludeArgument<'py>>,
     threads: Option<i64>,
+    first_row: u64,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let exclude = exclude(py, excluded.as_ref(), rows)?;
-    filled(py, k, (rows, &exclude), threads, |out, job| select::sample(rows, out, seed, &exclude, job))
+    let population = first_row..checked::add(first_row, rows)?;
+    filled(py, k, (rows, &exclude), threads, |out, job| select::sample(&population, out, seed, &exclude, job))
 }

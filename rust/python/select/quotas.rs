@@ -17,11 +17,13 @@ pub(in crate::python) enum RankArgument {
 }
 
 impl RankArgument {
-    fn rank(self) -> RankBy {
+    pub(super) fn rank(&self) -> RankBy {
         match self {
-            Self::Score(largest) => RankBy::Score { largest },
+            Self::Score(largest) => RankBy::Score { largest: *largest },
             Self::Near((value,)) => RankBy::Near { value: value.number() },
-            Self::Draw(noise, temperature) => RankBy::Draw { noise: noise.noise(), temperature },
+            Self::Draw(noise, temperature) => {
+                RankBy::Draw { noise: noise.noise(), temperature: *temperature }
+            }
         }
     }
 }

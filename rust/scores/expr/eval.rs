@@ -77,6 +77,10 @@ impl Source for Scores {
         }
     }
 
+    fn first_row(&self) -> u64 {
+        self.first_row.row()
+    }
+
     fn place_of(&self, row: u64) -> Result<(PathBuf, u64)> {
         match self.node() {
             Node::Stored(stored) => stored.place_of(row),

@@ -57,6 +57,16 @@ impl HeldVector {
         (self.bytes.len() / self.dtype.size()) as u64
     }
 
+    /// The number of the first one in what was given.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The same values as those from a number on of what was given.
+    pub(crate) fn starting_at(self, start: u64) -> Self {
+        Self { start, ..self }
+    }
+
     /// The number of a row in what was given.
     pub(super) fn row(&self, row: u64) -> Result<u64> {
         checked::add(self.start, row)

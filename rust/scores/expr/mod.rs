@@ -4,6 +4,7 @@
 
 mod eval;
 mod exact;
+mod first_row;
 mod held;
 mod kernels;
 mod leaves;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::first_row::FirstRow;
 pub use self::held::HeldVector;
 pub use self::kernels::Operator;
 use self::moments::LazyMoments;
@@ -37,19 +39,28 @@ pub struct Scores {
     len: u64,
     dtype: DType,
     operations: Operations,
+    first_row: FirstRow,
 }
 
 impl Scores {
     /// A vector in files.
     pub(crate) fn stored(stored: StoredVector) -> Self {
         let (len, dtype) = (stored.len(), Source::dtype(&stored));
-        Self { node: Arc::new(Node::Stored(stored)), len, dtype, operations: Operations::default() }
+        let first_row = FirstRow::of_files(stored.first_row());
+        Self {
+            node: Arc::new(Node::Stored(stored)),
+            len,
+            dtype,
+            operations: Operations::default(),
+            first_row,
+        }
     }
 
     /// A vector in memory.
     pub fn of_held(held: HeldVector) -> Self {
         let (len, dtype) = (held.len(), held.dtype());
-        Self { node: Arc::new(Node::Held(held)), len, dtype, operations: Operations::default() }
+        let first_row = FirstRow::of_array(held.start());
+        Self { node: Arc::new(Node::Held(held)), len, dtype, operations: Operations::default(), first_row }
     }
 
     fn computed(node: Node, len: u64, dtype: DType) -> Result<Self> {
@@ -59,7 +70,8 @@ impl Scores {
                 "an expression of more than {MAX_OPERATIONS} operations over scores; compute a part of it and store it"
             )));
         }
-        Ok(Self { node: Arc::new(node), len, dtype, operations })
+        let first_row = FirstRow::of(&node)?;
+        Ok(Self { node: Arc::new(node), len, dtype, operations, first_row })
     }
 
     pub(crate) fn operations(&self) -> &Operations {
@@ -157,7 +169,7 @@ impl Scores {
         Self::computed(node, self.len, self.computed_dtype())
     }
 
-    /// The rows `rows` as a vector; nothing is read.
+    /// The rows `rows` as a vector, which knows that it begins with the first of them; nothing is read.
     ///
     /// # Errors
     ///

@@ -277,6 +277,11 @@ impl Source for StoredVector {
         }
     }
 
+    fn first_row(&self) -> u64 {
+        // Proof: only a vector that was opened is cut.
+        self.origin.as_ref().map_or(0, |origin| origin.start)
+    }
+
     fn place_of(&self, row: u64) -> Result<(PathBuf, u64)> {
         self.file_of(row)
     }

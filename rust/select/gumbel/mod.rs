@@ -9,6 +9,9 @@
 //! `-ln(-ln(1 - p))` with `p` uniform, which takes two logarithms a row. It deviates from the above to avoid nearly all
 //! of them: for a threshold on the key, a row's score bounds the `p` that the row needs, and [`prefilter`] rules out
 //! the rows above that bound by comparing integers.
+//!
+//! The noise of Philox is that of the row in the whole that a vector is a part of ([`Source::first_row`]): the draw of a
+//! part is that of its rows in the draw of the whole. Noise of numpy is what numpy gives for a vector of that length.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -37,7 +40,7 @@ use crate::with_dtype;
 /// Where the noise comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum Noise {
-    /// Philox4x32-10, with the seed as the key and the row as the counter. Its 64-bit uniforms reach far into the tail.
+    /// Philox4x32-10, with the seed as the key and the row of the whole as the counter. Its 64-bit uniforms reach far into the tail.
     Philox {
         /// The seed.
         seed: u64,
@@ -130,14 +133,24 @@ impl GumbelDraw<'_> {
         match noise {
             Noise::Philox { seed } => {
                 let noise = Philox::new(seed, Philox::GUMBEL);
-                then(&ByNoisyScore { source, noise, temperature, nan, exclude, between, keys })
+                let first_row = source.first_row();
+                then(&ByNoisyScore { source, noise, first_row, temperature, nan, exclude, between, keys })
             }
             Noise::Numpy { state, increment } => {
                 let mut noise = NumpyNoise::new(Pcg64::new(state, increment));
                 loop {
                     let keys = keys.clone();
-                    let ranker =
-                        ByNoisyScore { source, noise: &noise, temperature, nan, exclude, between, keys };
+                    let met = &noise;
+                    let ranker = ByNoisyScore {
+                        source,
+                        noise: met,
+                        first_row: 0,
+                        temperature,
+                        nan,
+                        exclude,
+                        between,
+                        keys,
+                    };
                     let found = then(&ranker)?;
                     if !noise.learn_rejected() {
                         return Ok(found);
@@ -171,6 +184,8 @@ impl GumbelDraw<'_> {
 struct ByNoisyScore<'a, N> {
     source: &'a dyn Source,
     noise: N,
+    /// The row of the noise that the first row has.
+    first_row: u64,
     temperature: f64,
     nan: Nan,
     exclude: &'a Exclude<'a>,
@@ -197,7 +212,7 @@ impl<N: NoiseSource, E: Entry> Ranker<E> for ByNoisyScore<'_, N> {
         let approximate = prefilter::to_f32(values, self.temperature, rounded)?;
         bits.resize(values.len());
         hits.resize(values.len(), 0);
-        self.noise.fill_bits(rows.start, bits);
+        self.noise.fill_bits(checked::add(self.first_row, rows.start)?, bits);
         let prefilter =
             GumbelPrefilter::new(f64::bound::<true>(u64::MAX - threshold.sort_key()), self.temperature);
         let count = if self.between.is_everything() {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::cast_precision_loss)] // small scores of few bits
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::scores::Values;
 
@@ -64,6 +66,43 @@ fn rows_are_those_of_a_sort_by_noisy_score() {
                     .unwrap();
                 assert_eq!(found, expected[..k]);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn the_draw_of_parts_is_that_of_the_whole(
+        bits in proptest::collection::vec(0u16..40, 2..6000), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
+        seed: u64, start in prop_oneof![Just(0), 0..5000_u64, Just((1 << 40) + 1023)],
+        temperature in prop_oneof![Just(1e-3), Just(1.0), Just(50.0)],
+    ) {
+        let scores: Vec<f32> = bits.iter().map(|&bits| f32::from(bits) / 4.0).collect();
+        let (noise, options, job) = (Noise::Philox { seed }, SelectOptions::default(), Job::new(2));
+        let keys = |start: u64, scores: &[f32]| -> Vec<f64> {
+            let philox = Philox::new(seed, Philox::GUMBEL);
+            let rows = start..start + scores.len() as u64;
+            let mut all = vec![0.0; scores.len()];
+            philox.gumbel(&rows.map(|row| philox.bits(row)).collect::<Vec<_>>(), &mut all);
+            scores.iter().zip(all).map(|(&score, noise)| f64::from(score) / temperature + noise).collect()
+        };
+        // All rows in the order of the whole's draw.
+        let whole_keys = keys(start, &scores);
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(scores.len())).chain([0, scores.len()]).collect();
+        ends.sort_unstable();
+        for part in ends.windows(2) {
+            let part = part[0]..part[1];
+            let first = start + part.start as u64;
+            let source = crate::scores::ArrayPart::new(Values::F32(&scores[part.clone()]), first).unwrap();
+            let mut found = vec![-1; part.len()];
+            gumbel_top_k(&source, &mut found, noise, temperature, &options, &job).unwrap();
+            let mut expected: Vec<i64> = (0..part.len() as u64).map(u64::cast_signed).collect();
+            expected.sort_by(|&a, &b| {
+                let key = |row: i64| whole_keys[part.start + usize::try_from(row).unwrap()];
+                key(b).total_cmp(&key(a)).then(a.cmp(&b))
+            });
+            prop_assert_eq!(found, expected);
         }
     }
 }

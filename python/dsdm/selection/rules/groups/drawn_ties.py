@@ -35,9 +35,8 @@ class DrawnTies:
             ties = (ranking.scores_of(some) == worst[of]) & (self._taken[of] > 0)
             out[some[ties]] = 0
             self._tied += np.bincount(of[ties], minlength=len(groups))
-        zeros = np.zeros(ranking.n, np.uint8), "int8"
         draw = word_of(ranking.seed), 1.0
-        self._noise = replace(ranking, scores=zeros, excluded=out, bounds=(None, None), draw=draw)
+        self._noise = replace(ranking, scores=ranking.zeros(), excluded=out, bounds=(None, None), draw=draw)
 
     def drawn(self) -> Rows:
         """Return as many rows of each group, best first."""

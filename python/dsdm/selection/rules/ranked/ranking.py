@@ -39,6 +39,15 @@ class Ranking:
     seed: int = 0
     """Of a draw, of rows or of those that tie."""
 
+    @property
+    def first_row(self) -> int:
+        """The number of the first row in the whole that the scores are a slice of: noise by row counts from it."""
+        return self.scores.first_row if isinstance(self.scores, _native.Scores) else 0
+
+    def zeros(self) -> Any:
+        """Return as many scores of 0, for a draw of rows by noise alone."""
+        return np.zeros(self.n, np.uint8), "int8", self.first_row
+
     def options(self, order: str, bounds: Bounds | None = None) -> Any:
         """Return what the engine calls options."""
         return order, self.nan, self.excluded, self.bounds if bounds is None else bounds

@@ -21,12 +21,8 @@ def drawn(ranking: Ranking, score: Number, k: int, order: str) -> Rows:
         # Beside a large score there would be no room for noise.
         return replace(tied, draw=(word_of(ranking.seed), max(1.0, abs(float(score))))).best(k, order)
     rows = tied.best(tied.count(), "row")
-    noise = replace(ranking, scores=_zeros(ranking.n), bounds=(None, None), excluded=_all_but(rows, ranking.n))
+    noise = replace(ranking, scores=ranking.zeros(), bounds=(None, None), excluded=_all_but(rows, ranking.n))
     return replace(noise, draw=(word_of(ranking.seed), 1.0)).best(k, order)
-
-
-def _zeros(n: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], str]:
-    return np.zeros(n, np.uint8), "int8"
 
 
 def _all_but(rows: Rows, n: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
