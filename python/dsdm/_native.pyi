@@ -478,6 +478,63 @@ def sample(
 ) -> NDArray[np.int64]:
     """`k` of the rows 0 to `rows` - 1, uniformly and in random order; see :func:`dsdm.sample`."""
 
+# --- cuts: where a selection ends, from which the rows of any part of it follow --------------------------------
+#
+# All row numbers are those of the whole that scores are a slice of: of cuts, runs and parts, results, and of excluded
+# rows, of which those outside are of other parts. A mask has one byte for each row of the scores. The order of the
+# options means nothing.
+
+_Ranked: TypeAlias = tuple[_Scores, _Rank] | tuple[int, int, int]
+"""Scores and what they are ranked by; or of a sample the first row, the one behind the last, and the seed."""
+_Cut: TypeAlias = tuple[int, int] | None
+"""The sort key of the worst entry that is chosen and its row; None where no row is. (2**64 - 1, 2**64 - 1): all."""
+_Cuts: TypeAlias = _Cut | tuple[_Groups, Sequence[_Cut]]
+"""One cut for all rows; or the group of each row of the scores, how many there are, and the cut of each."""
+
+def cut_of(ranked: _Ranked, k: int, options: _Options, threads: int | None) -> _Cut:
+    """Return the cut of the `k` best rows, in a few passes, and in memory that does not grow with rows or `k`."""
+
+def cut_of_weight(
+    ranked: _Ranked, lengths: _Scores, budget: int, at_least: bool, options: _Options, threads: int | None
+) -> tuple[_Cut, int]:
+    """Return the cut of the first rows whose lengths add up to at most a budget, and what they add up to.
+
+    With `at_least`, the row that reaches the budget is the last one.
+    """
+
+def cuts_of_groups(
+    ranked: _Ranked, groups: _Groups, quotas: NDArray[np.uint64], options: _Options, threads: int | None
+) -> list[_Cut]:
+    """Return the cut of the best rows of each group, as many as its quota."""
+
+def cuts_of_group_weights(
+    ranked: _Ranked,
+    groups: _Groups,
+    lengths: _Scores,
+    budgets: NDArray[np.uint64],
+    at_least: bool,
+    options: _Options,
+    threads: int | None,
+) -> list[tuple[_Cut, int]]:
+    """Return the cut of each group by a budget of its own, and what its rows add up to."""
+
+def rows_of_cut(
+    ranked: _Ranked, options: _Options, cuts: _Cuts, start: int, stop: int, threads: int | None
+) -> NDArray[np.int64]:
+    """Return the chosen rows from `start` to `stop`, ascending.
+
+    The scores are those of the whole or of any part of it that has these rows.
+    """
+
+def counts_of_cut(
+    ranked: _Ranked, options: _Options, cuts: _Cuts, part_ends: NDArray[np.uint64], threads: int | None
+) -> NDArray[np.uint64]:
+    """Return how many rows are chosen of each part of the rows of the scores.
+
+    A part ends before the row that is given for it, and begins where the one before it ends: the first with the first
+    row of the scores.
+    """
+
 # --- rows: used by dsdm.dataset and the modules beside it -----------------------------------------------------
 
 class _ArrowStream(Protocol):

@@ -22,6 +22,10 @@ mod _native {
     use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_export]
+    use super::select::cuts::{
+        counts_of_cut, cut_of, cut_of_weight, cuts_of_group_weights, cuts_of_groups, rows_of_cut,
+    };
+    #[pymodule_export]
     use super::select::quotas::{best_of_groups, count_of_groups, group_codes};
     #[pymodule_export]
     use super::select::summary::{Moments, histogram, moments, scores_at, scores_at_shares};

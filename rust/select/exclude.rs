@@ -1,5 +1,8 @@
 //! Rows that a selection must not choose.
 
+use std::ops::Range;
+
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::exec::job::check_here;
 use crate::exec::memory::reserved;
@@ -56,6 +59,29 @@ impl<'a> Exclude<'a> {
         check_here()?;
         sorted.dedup();
         Ok(Self::Rows(sorted))
+    }
+
+    /// Excludes rows of a whole in a part of it, `within`, whose first row is 0 then. Those outside are of other parts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Exclude::rows`], of negative numbers.
+    pub fn rows_within(rows: &[i64], within: &Range<u64>) -> Result<Self> {
+        let mut here = reserved(rows.len(), EXCLUDED)?;
+        for (position, &row) in rows.iter().enumerate() {
+            if position % ROWS_PER_CHECK == 0 {
+                check_here()?;
+            }
+            let Ok(row) = u64::try_from(row) else {
+                return Err(Error::Index(format!(
+                    "exclude[{position}] is {row}; row numbers are at least 0"
+                )));
+            };
+            if within.contains(&row) {
+                here.push((row - within.start).cast_signed());
+            }
+        }
+        Self::rows(&here, checked::sub(within.end, within.start)?)
     }
 
     /// Excludes the rows whose byte in `mask` is not 0.

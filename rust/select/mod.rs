@@ -13,6 +13,9 @@
 //! plus noise ([`gumbel_top_k`]), or random bits alone ([`sample()`]). Each is a `Ranker`, and they share the rest. Memory is proportional to k and not
 //! to the length of the vector.
 //!
+//! Work over many machines holds no list of rows: [`cut_of`] finds the worst chosen entry in constant memory, and [`rows_of`]
+//! gives the rows of any part from the scores of that part.
+//!
 //! Two words: a key ascends with the score; a sort key ascends from the best row to the worst.
 
 #[doc(hidden)]
@@ -20,6 +23,7 @@ pub mod bench_api;
 mod between;
 mod candidates;
 mod count;
+mod cut;
 mod exclude;
 mod gumbel;
 mod hits;
@@ -38,6 +42,10 @@ mod validate;
 
 pub use between::Between;
 pub use count::{count_between, counts_between};
+pub use cut::{
+    Cut, Cuts, KeyHistogram, NextStep, Piece, Ranked, counts_by_part, cut_of, cut_of_weight,
+    cuts_of_group_weights, cuts_of_groups, histogram_of, rows_of,
+};
 pub use exclude::Exclude;
 pub use gumbel::{Noise, gumbel_top_k};
 pub use near::nearest;

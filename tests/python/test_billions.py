@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dsdm
+from dsdm import _native
 from dsdm_bench.select.oracle import philox_bits
 
 PART = 1 << 29
@@ -55,3 +56,45 @@ def test_a_sample_takes_the_rows_of_the_least_bits():
     assert set(less.tolist()) <= set(rows.tolist())
     assert len(less) > 0
     assert (dsdm.sample(ROWS, 10, seed=11) == rows[:10]).all()
+
+
+def test_cuts_lie_past_32_bits_and_among_more_ties_than_32_bits_count(vector):
+    """Ranked by score, then by row: the rows of other scores are known, and all others are zeros in their order."""
+    options, ranked = ("row", "raise", None, (None, None)), (vector, True)
+    hundreds = [part * PART + row for part in range(PARTS) for row in (5, PART - 1)]
+    others = sorted([2**32 + 7, 2**32 + 9, *hundreds])
+    zeros = ROWS - len(others)
+
+    def zero(place):
+        """Return the row of the zero that so many zeros come before."""
+        row = place
+        for other in others:
+            row += other <= row
+        return row
+
+    def place(row):
+        """Return what rows are in the order of."""
+        return -({2**32 + 7: 120, 2**32 + 9: -100} | dict.fromkeys(hundreds, 100)).get(row, 0), row
+
+    for k, row in ((17, hundreds[-1]), (17 + zeros // 2, zero(zeros // 2 - 1)), (18 + zeros, 2**32 + 9)):
+        cut = _native.cut_of(ranked, k, options, None)
+        assert cut[1] == row
+        for middle in (row, 2**32 + 8, PART):
+            start, stop = max(0, middle - 50), min(ROWS, middle + 50)
+            found = _native.rows_of_cut((vector.slice(start, stop), True), options, cut, start, stop, None)
+            assert found.tolist() == [one for one in range(start, stop) if place(one) <= place(row)]
+    half = _native.cut_of(ranked, 17 + zeros // 2, options, None)
+    ends = np.array([*(PART * part for part in range(1, PARTS + 1)), ROWS], np.uint64)
+    counts = _native.counts_of_cut(ranked, options, half, ends, None).tolist()
+    assert sum(counts) == 17 + zeros // 2
+    assert counts[:4] == [PART] * 4
+
+
+def test_a_cut_of_a_sample_is_its_greatest_bits():
+    drawn = dsdm.sample(ROWS, 50_000, seed=11)
+    options = ("row", "raise", None, (None, None))
+    cut = _native.cut_of((0, ROWS, 11), 50_000, options, None)
+    assert cut == (int(philox_bits(11, drawn[-1:].astype(np.uint64), domain=2)[0]), int(drawn[-1]))
+    start = ROWS - 2_000_000
+    found = _native.rows_of_cut((start, ROWS, 11), options, cut, start, ROWS, None)
+    np.testing.assert_array_equal(found, np.sort(drawn[drawn >= start]))

@@ -1,7 +1,10 @@
 //! Selection from Python: `top_k`, `gumbel_top_k`, `sample`.
 
+pub(super) mod cuts;
 pub(super) mod quotas;
 pub(super) mod summary;
+
+use std::ops::Range;
 
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -74,6 +77,24 @@ fn exclude<'a>(
     }
 }
 
+/// Takes the excluded rows of an argument, which are those of a whole, for the rows `within` it. Others are of other parts;
+/// a mask has one byte for each of these rows.
+fn exclude_within<'a>(
+    py: Python<'_>,
+    argument: Option<&'a ExcludeArgument<'_>>,
+    within: &Range<u64>,
+) -> PyResult<Exclude<'a>> {
+    match argument {
+        Some(ExcludeArgument::Rows(ids)) => {
+            let ids = slice(ids)?;
+            call::run(py, 1, None, |job| job.run_one(|| Exclude::rows_within(ids, within)))
+        }
+        Some(ExcludeArgument::Mask(_)) | None => {
+            exclude(py, argument, checked::sub(within.end, within.start)?)
+        }
+    }
+}
+
 /// How rows are selected, as an argument: the order of the result, what a NaN means, excluded rows, and the bounds of
 /// scores.
 #[derive(FromPyObject)]
@@ -83,6 +104,11 @@ impl OptionsArgument<'_> {
     /// Returns the options of a selection from so many rows.
     fn options(&self, py: Python<'_>, rows: u64) -> PyResult<SelectOptions<'_>> {
         self.with(exclude(py, self.2.as_ref(), rows)?)
+    }
+
+    /// Returns the options of a selection from some rows of a whole, which excluded rows are rows of.
+    fn options_within(&self, py: Python<'_>, within: &Range<u64>) -> PyResult<SelectOptions<'_>> {
+        self.with(exclude_within(py, self.2.as_ref(), within)?)
     }
 
     fn with<'a>(&self, exclude: Exclude<'a>) -> PyResult<SelectOptions<'a>> {

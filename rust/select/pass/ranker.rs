@@ -21,10 +21,39 @@ pub(crate) trait Ranker<E: Entry>: Sync {
     fn collect(&self, rows: Range<u64>, threshold: E, work: &mut Workspace, found: &mut Vec<E>)
     -> Result<()>;
 
+    /// Leaves in `found`, which is empty, the entries of `rows` that are worse than `better` and not worse than
+    /// `threshold`, in ascending row order; returns how many others are not worse than `better`. There are at most
+    /// [`BLOCK_ROWS`] rows, and `better` is better than the threshold.
+    fn collect_between(
+        &self,
+        rows: Range<u64>,
+        better: Option<E>,
+        threshold: E,
+        work: &mut Workspace,
+        found: &mut Vec<E>,
+    ) -> Result<u64> {
+        self.collect(rows, threshold, work, found)?;
+        Ok(leave_worse(better, found))
+    }
+
     /// Returns the source of the scores, or `None` if the ranker reads none.
     fn source(&self) -> Option<&dyn Source> {
         None
     }
+}
+
+/// Leaves the entries that are worse than `better`, and returns how many were not.
+pub(crate) fn leave_worse<E: Entry>(better: Option<E>, found: &mut Vec<E>) -> u64 {
+    let Some(better) = better else { return 0 }; // Proof: no entry is better than all.
+    let all = found.len();
+    let mut kept = 0;
+    for at in 0..all {
+        let entry = found[at];
+        found[kept] = entry;
+        kept += usize::from(entry > better);
+    }
+    found.truncate(kept);
+    (all - kept) as u64
 }
 
 /// What is done with the ranker of a selection, whatever its entries are.

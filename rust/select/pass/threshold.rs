@@ -85,6 +85,16 @@ pub(in crate::select) fn sampled<E: Entry>(ranker: &dyn Ranker<E>, job: &Job<'_>
     Ok(keys)
 }
 
+/// Returns the entries of a sample of the rows, those that can be chosen, and how many rows were sampled; nothing of few
+/// rows.
+pub(in crate::select) fn sampled_entries<E: Entry>(
+    ranker: &dyn Ranker<E>,
+    job: &Job<'_>,
+) -> Result<Option<(Vec<E>, u64)>> {
+    let Some(sample) = Sample::of(ranker) else { return Ok(None) }; // Proof: as documented.
+    Ok(Some((sample.collect(E::WORST, |_| true, job)?, checked::mul(sample.runs, RUN_ROWS)?)))
+}
+
 /// Returns how many of `sampled` rows belong to the `k` best of `rows`, at most, up to so many standard deviations.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an estimate; it saturates
 fn sample_rank(k: u64, rows: u64, sampled: u64, deviations: f64) -> usize {

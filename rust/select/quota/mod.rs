@@ -42,7 +42,8 @@ pub enum RankBy {
 }
 
 impl RankBy {
-    fn visit<V: Visit>(
+    /// Does what is done with the ranker.
+    pub(super) fn visit<V: Visit>(
         self,
         source: &dyn Source,
         options: &SelectOptions<'_>,

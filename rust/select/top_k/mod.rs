@@ -5,11 +5,13 @@ use std::ops::{Range, RangeInclusive};
 
 use super::candidates::entry::{Entry, Key32Row32, Key64Row32, Key64Row64};
 use super::candidates::order;
+use super::count::{any_nan, count_passing};
 use super::exclude::Exclude;
 use super::key::Keyed;
 use super::number::Nan;
 use super::options::{Order, SelectOptions};
-use super::pass::ranker::{Ranker, Visit, Workspace};
+use super::pass::ranker::{Ranker, Visit, Workspace, leave_worse};
+use super::pass::scan::find_passing;
 use super::pass::{Collected, collect, scan};
 use super::validate::{check_between, check_count, check_k, check_nan};
 use crate::checked::{self, impossible};
@@ -83,6 +85,9 @@ pub(super) fn visit<V: Visit>(
     })
 }
 
+/// The keys of some numbers, or of none.
+type Keys = Option<RangeInclusive<u64>>;
+
 /// The keys of no score.
 #[allow(clippy::reversed_empty_ranges)] // what it is for
 const NO_KEYS: RangeInclusive<u64> = 1..=0;
@@ -129,6 +134,28 @@ impl<'a, T: Keyed> ByScore<'a, T> {
         } else {
             T::bound::<false>(key.min(*self.keys.end()))
         })
+    }
+
+    /// Returns the keys of the numbers that may be chosen and are not worse than `better`, and of those that are, and are
+    /// within `threshold`, in rows from `start` on, which have neither entry's row.
+    fn keys_between(&self, better: impl Entry, threshold: impl Entry, start: u64) -> (Keys, Keys) {
+        let (numbers, may) = (T::number_keys(), &self.keys);
+        let (first, last) = (*numbers.start().max(may.start()), *numbers.end().min(may.end()));
+        // Keys as numbers that ascend from the best to the worst, and one more where rows that tie are better.
+        let behind = |entry: (u64, u64)| u128::from(entry.0) + u128::from(start <= entry.1);
+        let (near, far) = (
+            behind((better.sort_key().min(Self::LAST_KEY), better.row())),
+            behind((threshold.sort_key().min(Self::LAST_KEY), threshold.row())),
+        );
+        let keys = |from: u128, to: u128| -> Keys {
+            // Sort keys from the one up to and without the other.
+            let last_sort_key = to.checked_sub(1).filter(|last| *last >= from)?;
+            let (from, to) = (u64::try_from(from).ok()?, u64::try_from(last_sort_key).ok()?);
+            let (low, high) = if self.largest { (self.flip(to), self.flip(from)) } else { (from, to) };
+            let (low, high) = (low.max(first), high.min(last));
+            (low <= high).then_some(low..=high)
+        };
+        (keys(0, near), keys(near, far))
     }
 
     /// Returns whether every number that passes the bound may be chosen: none is better than the best that may be.
@@ -209,6 +236,36 @@ impl<T: Keyed, E: Entry> Ranker<E> for ByScore<'_, T> {
             }
         }
         Ok(())
+    }
+
+    /// Where no row needs a look by itself, the better ones are counted and have no entries.
+    fn collect_between(
+        &self,
+        rows: Range<u64>,
+        better: Option<E>,
+        threshold: E,
+        work: &mut Workspace,
+        found: &mut Vec<E>,
+    ) -> Result<u64> {
+        let is_plain = matches!(self.exclude, Exclude::Nothing)
+            && !rows.contains(&threshold.row())
+            && better.is_none_or(|better| !rows.contains(&better.row()));
+        let values = T::values(self.source.read(rows.clone(), &mut work.scratch)?)
+            .ok_or_else(|| impossible("a source gave another type than it says"))?;
+        checked::equal("scores of a run of rows", values.len() as u64, checked::sub(rows.end, rows.start)?)?;
+        let (Some(better), true) = (better, is_plain && !any_nan(values)) else {
+            self.collect(rows, threshold, work, found)?;
+            return Ok(leave_worse(better, found));
+        };
+        let (near, far) = self.keys_between(better, threshold, rows.start);
+        work.hits.resize(work.hits.len().max(values.len()), 0);
+        let count = find_passing(values, far.as_ref(), &mut work.hits);
+        found.extend(
+            work.hits[..count]
+                .iter()
+                .map(|&at| E::new(self.flip(values[at as usize].key()), rows.start + u64::from(at))),
+        );
+        Ok(count_passing(values, near.as_ref()))
     }
 
     fn source(&self) -> Option<&dyn Source> {

@@ -59,8 +59,19 @@ impl<'a> Groups<'a> {
         )))
     }
 
+    /// Returns the groups of some of the rows.
+    #[cfg(test)]
+    pub(in crate::select) fn within(&self, rows: Range<usize>) -> Self {
+        Self { of_rows: &self.of_rows[rows], ..*self }
+    }
+
+    /// Returns how many groups there are.
+    pub(in crate::select) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Returns the group of a row.
-    fn of(&self, row: u64) -> Result<usize> {
+    pub(in crate::select) fn of(&self, row: u64) -> Result<usize> {
         let group = *checked::get(self.of_rows, checked::index(row)?)? as usize;
         if group < self.count {
             return Ok(group);
