@@ -196,8 +196,8 @@ pub(super) fn codes(most: usize) -> impl Strategy<Value = Vec<i32>> {
     ];
     // Around the blocks and tasks of a pass, and fewer rows.
     let len = prop_oneof![
-        6 => 0..=most.min(300),
-        2 => prop::sample::select(vec![16_383_usize, 16_384, 16_385, 40_000]).prop_map(move |len| len.min(most)),
+        9 => 0..=most.min(300),
+        1 => prop::sample::select(vec![16_383_usize, 16_384, 16_385, 40_000]).prop_map(move |len| len.min(most)),
     ];
     (prop::collection::vec(one, 1..500), len, any::<u32>()).prop_map(|(some, len, step)| {
         // Many rows have the scores of some, in another order.

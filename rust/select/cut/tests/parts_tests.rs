@@ -111,7 +111,7 @@ fn groups_of(rows: usize, count: usize) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn a_cut_means_the_k_best_rows(case in case(40_000)) {

@@ -30,7 +30,7 @@ impl Visit for Misled<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn searches_end_right_wherever_they_begin_and_whatever_they_keep(
