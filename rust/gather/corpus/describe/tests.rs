@@ -362,6 +362,29 @@ fn lines_whose_values_have_no_place_in_the_described_types_are_refused() {
     }
 }
 
+/// Types of lines are those of all files together, also of one that is opened on its own.
+#[test]
+fn a_described_file_of_lines_has_the_types_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = [
+        r#"{"n": 1, "u": 7, "s": {"a": 1}, "l": [], "t": null}"#,
+        r#"{"n": 2.5, "u": 18446744073709551615, "s": {"b": "x"}, "l": [null]}"#,
+        r#"{"l": [[1.5, 2]], "s": {"b": null, "a": -3}, "t": "é"}"#,
+        r#"{"n": null, "s": {}, "l": null}"#,
+    ];
+    let paths: Vec<PathBuf> = (0..4).map(|number| folder.path().join(format!("{number}.jsonl"))).collect();
+    for (path, text) in paths.iter().zip(texts) {
+        fs::write(path, format!("{text}\n\n{text}\n")).unwrap();
+    }
+    let corpus = Corpus::open_as(&Job::new(2), &paths, None, Io::Mmap, Schemas::Union, Vec::new()).unwrap();
+    let told = sent(&corpus);
+    for row in 0..8 {
+        let described = Corpus::from_description(&told).unwrap();
+        assert_eq!(taken(&described, &[row, row]), taken(&corpus, &[row, row]));
+        assert_eq!(described.open_files(), 1);
+    }
+}
+
 #[test]
 fn numbers_that_shards_tell_of_themselves_are_no_schemas_of_their_own() {
     let folder = tempfile::tempdir().unwrap();

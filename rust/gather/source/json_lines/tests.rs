@@ -31,20 +31,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// All that a shape tells.
 fn told(shape: &Shape) -> String {
-    const ALL: [Kind; 11] = [
-        Kind::Bool,
-        Kind::Integer,
-        Kind::Float,
-        Kind::Text,
-        Kind::List,
-        Kind::Object,
-        Kind::Negative,
-        Kind::Wide,
-        Kind::Unsigned,
-        Kind::Huge,
-        Kind::Endless,
-    ];
-    let kinds: Vec<_> = ALL.iter().map(|&kind| shape.first(kind)).collect();
+    let kinds: Vec<_> = Kind::ALL.iter().map(|&kind| shape.first(kind)).collect();
     let fields: Vec<_> = shape.fields.all.iter().map(|field| (&field.name, told(&field.shape))).collect();
     let items = shape.items.as_ref().map(|items| told(items));
     format!("{kinds:?} {} {} {items:?} {fields:?}", shape.values, shape.text_bytes)
@@ -329,3 +316,69 @@ mod refusals;
 mod values;
 use oracle_of_lines::*;
 use values::{cell, expected};
+
+/// What was seen in a column of these values, each on a line.
+fn seen_in(values: &[String], file: usize) -> Shape {
+    let (mut checker, mut shape) = (Checker::default(), Shape::default());
+    for (line, value) in (1..).zip(values) {
+        let line = (format!("{{\"v\": {value}}}"), Seen { file, line });
+        assert!(checker.line(line.0.as_bytes(), line.1, &mut shape).is_ok(), "{value}");
+    }
+    shape.fields.get("v").unwrap().clone()
+}
+
+const LEAVES: &[&str] = &[
+    "null",
+    "true",
+    "\"t\"",
+    "1",
+    "-2",
+    "9007199254740993",
+    "-9007199254740993",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1.5",
+    "-0.0",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// A type of some files holds the values of one more if it is still their type with that one among them.
+    #[test]
+    fn a_type_holds_values_that_leave_it_as_it_is(
+        form in 0usize..5,
+        (pool, others) in (prop::collection::vec(prop::sample::select(LEAVES), 1..4), prop::collection::vec(prop::sample::select(LEAVES), 1..4)),
+        files in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..5), 1..4),
+        last in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..5),
+    ) {
+        let value = |leaves: &[&str], index: &prop::sample::Index| {
+            let leaf = leaves[index.index(leaves.len())];
+            match (form, index.index(3)) {
+                (0, _) => leaf.to_owned(),
+                (1 | 3, 0) => "[]".to_owned(),
+                (1, _) => format!("[{leaf}, {leaf}]"),
+                (2 | 4, 0) => "{}".to_owned(),
+                (2, 1) => format!("{{\"b\": {leaf}, \"a\": {leaf}}}"),
+                (2, _) => format!("{{\"a\": {leaf}}}"),
+                (3, _) => format!("[{{\"a\": [{leaf}]}}, null]"),
+                (_, key) => format!("{{\"c{key}\": {leaf}}}"),
+            }
+        };
+        let shapes: Vec<Shape> = files.iter().enumerate().map(|(file, values)| {
+            seen_in(&values.iter().map(|index| value(&pool, index)).collect::<Vec<_>>(), file)
+        }).collect();
+        let mut joint = Shape::default();
+        for shape in &shapes {
+            joint.merge(shape.clone(), 0).unwrap();
+        }
+        let paths = [Path::new("f"); 9];
+        let Ok(known) = type_of(&joint, "v", &paths) else { return Ok(()) };
+        prop_assert!(shapes.iter().all(|shape| holds(&known, shape)));
+        let more: Vec<_> = last.iter().map(|(own, index)| value(if *own { &pool } else { &others }, index)).collect();
+        let more = seen_in(&more, files.len());
+        joint.merge(more.clone(), 0).unwrap();
+        let is_same = type_of(&joint, "v", &paths).is_ok_and(|joint| joint == known);
+        prop_assert_eq!(holds(&known, &more), is_same, "{:?} {:?}", known, told(&more));
+    }
+}

@@ -289,7 +289,10 @@ fn cannot_encode(error: ParquetError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::Int32Array;
+
     use super::*;
+    use crate::gather::{Corpus, Layout, Split};
 
     #[test]
     fn own_errors_come_out_as_they_went_in() {
@@ -299,5 +302,25 @@ mod tests {
         assert!(
             matches!(other, Error::Value(said) if said.contains("as Parquet") && said.contains("a union"))
         );
+    }
+
+    /// Shards that are made on their own have the row groups of the whole, though their first blocks are shorter.
+    #[test]
+    fn row_groups_are_cut_by_the_layout_whichever_shards_are_made() {
+        let rows = RecordBatch::try_from_iter([("n", Arc::new(Int32Array::from(vec![7; 10])) as _)]).unwrap();
+        let schema = rows.schema();
+        let corpus = Corpus::from_batches(schema.clone(), &[rows], None).unwrap();
+        // Shards of 4, 3 and 3 rows of a megabyte.
+        let layout = Layout::new(&corpus, 10, 1 << 20, Split::Shards(3)).unwrap();
+        let groups = |made: &[usize]| {
+            let plan = Plan::of_layout(&corpus, &layout, made, 1 << 30).unwrap();
+            (Groups::new(&schema, &plan, "train", false).unwrap().blocks_of_a_group, plan.blocks[0].len())
+        };
+        let whole = Plan::new(&corpus, 10, 1 << 20, Split::Shards(3), 1 << 30).unwrap();
+        let blocks = Groups::new(&schema, &whole, "train", false).unwrap().blocks_of_a_group;
+        assert_eq!((blocks, whole.blocks[0].len()), ((64 << 20) / (4 * whole.row_bytes), 4));
+        for (made, rows) in [(&[0, 1, 2][..], 4), (&[1, 2], 3), (&[2], 3)] {
+            assert_eq!(groups(made), (blocks, rows));
+        }
     }
 }
