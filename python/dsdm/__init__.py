@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         ChecksumError,
         FormatError,
         InternalError,
+        JobNotFinishedError,
         ResumeMismatchError,
         SchemaError,
         SourceChangedError,
         TruncatedError,
         UnsafePickleError,
     )
+    from dsdm.jobs.job import Job, open_job
+    from dsdm.jobs.planning import plan_job
     from dsdm.joins.align import Aligned, align
     from dsdm.reporting.diagnosis import Diagnosis, diagnose
     from dsdm.reporting.report import SelectionReport, report
@@ -50,6 +53,7 @@ else:
             "ChecksumError",
             "FormatError",
             "InternalError",
+            "JobNotFinishedError",
             "ResumeMismatchError",
             "SchemaError",
             "SourceChangedError",
@@ -63,6 +67,8 @@ else:
         "dsdm.selection.rules.round_robin": ("round_robin",),
         "dsdm.selection.seeds": ("last_seed",),
         "dsdm.selection.summary": ("Description",),
+        "dsdm.jobs.job": ("Job", "open_job"),
+        "dsdm.jobs.planning": ("plan_job",),
         "dsdm.joins.align": ("Aligned", "align"),
         "dsdm.reporting.report": ("SelectionReport", "report"),
         "dsdm.rows.planning": ("Plan", "plan"),
@@ -93,6 +99,8 @@ __all__ = [
     "Diagnosis",
     "FormatError",
     "InternalError",
+    "Job",
+    "JobNotFinishedError",
     "Plan",
     "Report",
     "ResumeMismatchError",
@@ -114,9 +122,11 @@ __all__ = [
     "last_seed",
     "materialize",
     "method_scores",
+    "open_job",
     "open_scores",
     "open_shards",
     "plan",
+    "plan_job",
     "report",
     "round_robin",
     "sample",

@@ -21,6 +21,7 @@ __all__ = [
     "FormatError",
     "InternalError",
     "Moments",
+    "OutputOptions",
     "PinnedFile",
     "PlanEstimate",
     "ResumeMismatchError",
@@ -43,11 +44,13 @@ __all__ = [
     "default_memory_limit",
     "digest_of_rows",
     "fields_named",
+    "finish_units",
     "group_codes",
     "gumbel_top_k",
     "histogram",
     "is_state",
     "json_bytes",
+    "layout_of_units",
     "located",
     "moments",
     "nearest",
@@ -63,6 +66,7 @@ __all__ = [
     "top_k",
     "unfinished",
     "verify",
+    "write_units",
 ]
 
 __version__: str
@@ -697,48 +701,13 @@ class Corpus:
     def materialize(
         self,
         indices: NDArray[np.int64],
-        target: str | PathLike[str],
+        options: OutputOptions,
         *,
-        format: str = "arrow",  # noqa: A002 - as in dsdm.materialize
-        dtype: str | None = None,
-        sources: Sequence[str | PathLike[str]] | None = None,
         extras: _ArrowStream | None = None,
-        max_shard_size: int | None = None,
-        num_shards: int | None = None,
-        memory_limit: int | None = None,
         threads: int | None = None,
-        by_content: bool = False,
-        split: str = "train",
-        card: tuple[str, str] | None = None,
-        overwrite: bool = False,
-        resume: str = "never",
-        resumable: bool = False,
-        verify: bool = False,
-        by_fingerprint: bool = False,
-        absolute: bool = False,
-        selection: str | None = None,
-        identity: str | None = None,
-        state: str | None = None,
-        info: str | None = None,
-        datasets: str | None = None,
-        embed: bool = False,
         progress: Callable[[int], object] | None = None,
     ) -> Written:
-        """Write the rows at `indices` as a dataset directory.
-
-        `dtype` is the type in which tokens are stored, in formats of these. `datasets` is the version that is to open
-        it, the newest if not given. With `embed`, the files that columns of images and the like name by their paths
-        are taken in.
-        `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as
-        long as the indices; `state` and `info` are JSON objects whose keys go into ``state.json`` and
-        ``dataset_info.json``, `selection` is one for ``dsdm.json``, and `identity` one that must be the same in
-        a run that continues this one. `resume` is "same", "either" or "never": what
-        an interrupted run left is continued or an error, continued or removed, removed. With `by_fingerprint`
-        the directory is named by its fingerprint, beside `target`; where one of that name is there, it is left
-        as it is. With `absolute`, the manifest names the sources by their absolute paths. With `by_content`, pages of
-        Parquet end where the values say so. `split` is the name of the split, and `card` the text of a
-        ``README.md``, before and behind the bytes of all shards.
-        """
+        """Write the rows at `indices` as a dataset directory. `extras` is a table of as many rows to add to them."""
 
 @final
 class Written:
@@ -785,6 +754,89 @@ class PlanEstimate:
     @property
     def memory_bytes(self) -> int: ...
 
+def layout_of_units(
+    corpus: Corpus,
+    rows: int,
+    options: OutputOptions,
+    *,
+    extras: _ArrowStream | None = None,
+    threads: int | None = None,
+) -> str:
+    """Return how so many rows are cut into shards and blocks, as JSON. `extras` has no rows."""
+
+def write_units(
+    corpus: Corpus,
+    indices: NDArray[np.int64],
+    options: OutputOptions,
+    layout: str,
+    plan: str,
+    units: list[int],
+    folder: str | PathLike[str],
+    *,
+    extras: _ArrowStream | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[str]:
+    """Make units of a plan in the directory of a job, and return their notes. `indices` are the rows of these alone."""
+
+def finish_units(
+    corpus: Corpus,
+    options: OutputOptions,
+    layout: str,
+    plan: str,
+    notes: list[str],
+    folder: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    extras: _ArrowStream | None = None,
+    threads: int | None = None,
+) -> Written:
+    """Put all units of a plan together to the output at `target`."""
+
+@final
+class OutputOptions:
+    """What to write, and how.
+
+    `dtype` is the type in which tokens are stored, in formats of these. `datasets` is the version that is to open
+    it, the newest if not given. With `embed`, the files that columns of images and the like name by their paths
+    are taken in.
+    `sources` are files that the output must not replace, beside those of the corpus. `state` and `info` are JSON
+    objects whose keys go into ``state.json`` and ``dataset_info.json``, `selection` is one for ``dsdm.json``, and
+    `identity` one that must be the same in a run that continues this one. `resume` is "same", "either" or "never": what
+    an interrupted run left is continued or an error, continued or removed, removed. With `by_fingerprint`
+    the directory is named by its fingerprint, beside `target`; where one of that name is there, it is left
+    as it is. With `absolute`, the manifest names the sources by their absolute paths. With `by_content`, pages of
+    Parquet end where the values say so. `split` is the name of the split, and `card` the text of a
+    ``README.md``, before and behind the bytes of all shards.
+    """
+
+    def __new__(
+        cls,
+        target: str | PathLike[str],
+        *,
+        format: str = "arrow",  # noqa: A002 - as in dsdm.materialize
+        dtype: str | None = None,
+        sources: Sequence[str | PathLike[str]] | None = None,
+        max_shard_size: int | None = None,
+        num_shards: int | None = None,
+        memory_limit: int | None = None,
+        by_content: bool = False,
+        split: str = "train",
+        card: tuple[str, str] | None = None,
+        overwrite: bool = False,
+        resume: str = "never",
+        resumable: bool = False,
+        verify: bool = False,
+        by_fingerprint: bool = False,
+        absolute: bool = False,
+        selection: str | None = None,
+        identity: str | None = None,
+        state: str | None = None,
+        info: str | None = None,
+        datasets: str | None = None,
+        embed: bool = False,
+    ) -> OutputOptions: ...
+
 @final
 class VerifiedFiles:
     """A directory that is what its ``dsdm.json`` says."""
@@ -800,6 +852,9 @@ class VerifiedFiles:
     @property
     def files(self) -> list[str]:
         """Its files, as paths in the directory."""
+    @property
+    def indices(self) -> list[tuple[int, str | None]]:
+        """Of each shard its rows, and the digest of their numbers; None in the first layout of the manifest."""
     @property
     def selection(self) -> dict[str, Any]:
         """What the manifest says of the rows."""

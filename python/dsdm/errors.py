@@ -15,10 +15,16 @@ from dsdm._native import (
 )
 from dsdm.names import public_names
 
+
+class JobNotFinishedError(RuntimeError):
+    """Units of a job are missing."""
+
+
 __all__ = [
     "ChecksumError",
     "FormatError",
     "InternalError",
+    "JobNotFinishedError",
     "ResumeMismatchError",
     "SchemaError",
     "SourceChangedError",

@@ -1,8 +1,9 @@
 """Names that users see: those that a module lists, and old ones, which work with a warning that says what to write."""
 
+import difflib
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -58,6 +59,15 @@ def _rename(function: str, kwargs: dict[str, Any], old: str, new: str) -> None:
     kwargs[new] = kwargs.pop(old)
     message = f"{function}: {old}= is now {new}=; write {new}={kwargs[new]!r}"
     warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
+def close(name: str, known: Sequence[str]) -> str | None:
+    """Return the one of some names that another was probably meant to be.
+
+    >>> close("fraktion", ["fraction", "k"])
+    'fraction'
+    """
+    return next(iter(difflib.get_close_matches(name, known, 1)), None)
 
 
 def old_attribute(old: str, new: str) -> property:

@@ -9,10 +9,12 @@ mod corpus;
 mod errors;
 mod files;
 mod numbers;
+mod output_options;
 mod outputs;
 mod reports;
 mod scores;
 mod select;
+mod units;
 
 use pyo3::prelude::pymodule;
 
@@ -32,6 +34,9 @@ mod _native {
     #[pymodule_export]
     use super::select::{count_between, counts_between, gumbel_top_k, nearest, rows_between, sample, top_k};
 
+    #[pymodule_export]
+    use super::units::{finish_units, layout_of_units, write_units};
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Before there is a thread that forks.
@@ -42,6 +47,7 @@ mod _native {
         super::arrays::register(module)?;
         super::corpus::register(module)?;
         super::files::register(module)?;
+        super::output_options::register(module)?;
         super::outputs::register(module)?;
         super::reports::register(module)?;
         super::scores::register(module)?;

@@ -72,6 +72,8 @@ pub(super) struct VerifiedFiles {
     bytes: u64,
     /// Its files, as paths in the directory.
     files: Vec<String>,
+    /// Of each shard its rows, and the digest of their numbers; None in the first layout of the manifest.
+    indices: Vec<(u64, Option<String>)>,
     /// What the manifest says of the rows, a dict.
     selection: Py<PyAny>,
     /// The files that the rows came from.
@@ -88,6 +90,7 @@ impl VerifiedFiles {
             shards: found.shards,
             bytes: found.bytes,
             files: found.files,
+            indices: found.indices,
         })
     }
 }

@@ -12,10 +12,12 @@ pub mod fuzzing;
 mod manifest;
 mod materialize;
 mod options;
+mod output;
 mod replace;
 mod shard;
 mod stage;
 mod unfinished;
+mod units;
 
 pub use check::{Cut, check, laid_out, planned, written_schema};
 pub use format::Format;
@@ -30,3 +32,4 @@ pub use options::{Naming, Options, Report, Resume};
 pub use replace::target::check_target;
 pub use stage::{Resumable, unfinished};
 pub use unfinished::run_spec::digests::digest_of_rows;
+pub use units::{Finished, Units, finish_units, laid_out_units, make_units};

@@ -170,7 +170,8 @@ def test_choices_are_in_the_types():
     seen = set()
     for name in dsdm.__all__:
         function = getattr(dsdm, name)
-        if not inspect.isfunction(function):
+        # Jobs have the orders of a choice, of what is written, and a selection's own.
+        if not inspect.isfunction(function) or function is dsdm.plan_job:
             continue
         for argument, parameter in inspect.signature(function).parameters.items():
             if argument in choices:

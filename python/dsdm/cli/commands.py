@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from dsdm.cli import bench
+from dsdm.cli import bench, job
 from dsdm.cli import options as opt
 from dsdm.cli.choice import Choice
 from dsdm.cli.facts.machine import doctor
 from dsdm.cli.facts.verifying import verify
-from dsdm.cli.files import check_place, rows_of, write_untold
-from dsdm.cli.joined import opened_shards, scores_to_add, telling_of_both
+from dsdm.cli.files import check_place, write_untold
+from dsdm.cli.joined import opened_shards
 from dsdm.cli.notes import noted, say_joined
 from dsdm.cli.options.choosing import Choosing
 from dsdm.cli.options.groups import expanded
@@ -26,8 +26,8 @@ from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.writing import Writing
 from dsdm.cli.report import report
 from dsdm.cli.saying import say, say_if_none, say_json
-from dsdm.cli.tokens import Lengths
 from dsdm.cli.usage import as_usage
+from dsdm.cli.written import asked_rows
 from dsdm.paths import SCORES, refuse_inputs, refuse_inside
 
 # Rows of a demonstration, of which each method takes a tenth.
@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands in the order in which the help lists them."""
     for command in (demo, fetch, scores, indices, materialize, report, verify, doctor):
         app.command(cls=Grouped)(command)
+    app.add_typer(job.app, name="job")
     app.add_typer(bench.app, name="bench")
 
 
@@ -249,45 +250,14 @@ def materialize(
       dsdm materialize demo/corpus best-10k --by demo/data/dsdm/squad.pt --tokens 1e4 --lengths input_ids
       dsdm materialize 'demo/corpus/data/*.parquet' tried --by random --tokens 1e5 --dry-run
     """
-    from dsdm.rows.planning import check_before
     from dsdm.rows.request import how_unfinished_chose
-    from dsdm.rows.told.kept import saying_what_is_kept
 
-    _refuse_both(indices_file, by)
-    if indices_file is not None:
-        choosing.refuse_all(ruling.given)
-    writing.check_all(choosing.threads)
-    column = writing.column_of_tokens(choosing.tokens, choosing.row_tokens, ruling.lengths)
-    scores_from = writing.scores_from or []
-    choice = None if indices_file is not None else Choice(by or [], choosing, ruling, reading.about(by or []), joining)
-    if choice is None or not choice.sources:
-        joining.check(reading.about(scores_from), "--scores", writing.scores_from)
-    reading.check_found([*source, *(() if choice is None else choice.sources), *scores_from])
-    found = {**reading.about(source).files, "schema": writing.schema.value, "hive": writing.hive}
-    refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
-    shards = opened_shards(source, **found)
-    lengths = None if column is None else Lengths(shards, column)
-    with telling_of_both([] if choice is None else choice.sources, scores_from, reading, joining):
-        if choice is not None:
-            choice.open(shards, how_unfinished_chose(out) if writing.resume else None)
-            refuse_inputs(out, choice.read)
-        before, threads = [] if choice is None else choice.opened, choosing.threads
-        arguments = writing.arguments(scores_to_add(scores_from, before, reading, joining, shards, threads))
-        check_before(shards, out, to_write=not writing.dry_run, threads=threads, **arguments)
-        if choice is not None:
-            with noted(), saying_what_is_kept(out, "rows were being chosen, and nothing is kept"):
-                rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
-        else:
-            rows = rows_of(Path(str(indices_file)), len(shards), source, by_position=joining.by_position)
-        arguments |= {**found, "threads": threads}
-        more = {} if choice is None else choice.more(rows)
-        _write(source, rows, out, arguments, dry_run=writing.dry_run, as_json=as_json, more=more)
-
-
-def _refuse_both(indices_file: Path | None, by: list[str] | None) -> None:
-    if (indices_file is None) == (not by):
-        message = "give either --indices FILE or --by METHOD (or score files)"
-        raise typer.BadParameter(message)
+    asked = asked_rows(
+        (source, out, indices_file, by),
+        (choosing, ruling, reading, joining, writing),
+        lambda: how_unfinished_chose(out) if writing.resume else None,
+    )
+    _write(source, asked.rows, out, asked.arguments, dry_run=writing.dry_run, as_json=as_json, more=asked.more)
 
 
 def _write(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dsdm._native import OutputOptions
 from dsdm.hf.digests import digest_of_selection, digest_of_table
 from dsdm.rows.sources import Source
 
@@ -45,9 +46,8 @@ def _in_cache(
 
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "dsdm"
     # One name for all: what a run that was killed left behind is found by it, and removed.
-    written = source.corpus.materialize(
-        rows, cache / "selection", memory_limit=memory_limit, threads=threads, by_fingerprint=True
-    )
+    options = OutputOptions(cache / "selection", memory_limit=memory_limit, by_fingerprint=True)
+    written = source.corpus.materialize(rows, options, threads=threads)
     dataset = datasets.load_from_disk(str(cache / written.fingerprint))
     if fingerprint is not None:
         dataset._fingerprint = fingerprint  # noqa: SLF001 - no public name

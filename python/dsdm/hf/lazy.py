@@ -16,7 +16,7 @@ from datasets.table import InMemoryTable, Table
 from datasets.utils.py_utils import asdict
 from numpy.typing import NDArray
 
-from dsdm._native import default_memory_limit
+from dsdm._native import OutputOptions, default_memory_limit
 from dsdm.hf.corpus_table import CorpusTable
 from dsdm.hf.digests import digest_of, digest_of_source, digest_of_table
 from dsdm.hf.in_memory import select_rows, to_dataset
@@ -266,8 +266,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             # As datasets has it, one for each process that would write.
             planned = source.corpus.plan(rows, max_shard_size=size).shards
             num_shards = max(planned, min(num_proc, len(rows)), 1)
-        source.corpus.materialize(
-            rows,
+        options = OutputOptions(
             os.fspath(dataset_path),
             sources=source.files,
             max_shard_size=size,
@@ -280,6 +279,7 @@ class LazyDataset(Dataset):  # type: ignore[misc]
             state=self._state(),
             info=json.dumps(asdict(self._info)),
         )
+        source.corpus.materialize(rows, options)
 
     def _state(self) -> str:
         """Return what ``state.json`` says of the format and the split."""

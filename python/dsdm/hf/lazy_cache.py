@@ -17,6 +17,7 @@ import pyarrow as pa
 from datasets.table import MemoryMappedTable, Table
 from numpy.typing import NDArray
 
+from dsdm._native import OutputOptions
 from dsdm.hf.digests import digest_of
 from dsdm.rows.sources import Source, blocks_of
 
@@ -78,6 +79,6 @@ def write_rows(source: Source, path: str, threads: int | None) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".rows-") as folder:
         rows = source.rows(np.arange(len(source)))
-        source.corpus.materialize(rows, Path(folder) / "rows", num_shards=1, threads=threads)
+        source.corpus.materialize(rows, OutputOptions(Path(folder) / "rows", num_shards=1), threads=threads)
         (written,) = (Path(folder) / "rows").glob("data-*.arrow")
         written.replace(target)

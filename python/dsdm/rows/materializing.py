@@ -10,29 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsdm._native import digest_of_rows
 from dsdm.checks import Format, Io, PathNames, RowOrder, Schema, Sort, TokenDtype
 from dsdm.names import renamed
-from dsdm.rows.added_columns import added_table, added_vectors, told_of
-from dsdm.rows.options import Arguments, check_shards, in_order
+from dsdm.rows.options import Arguments
+from dsdm.rows.output.described import output_of
 from dsdm.rows.progress import bar
-from dsdm.rows.releases import installed
-from dsdm.rows.request import (
-    Request,
-    chosen_rows,
-    open_request,
-    planned,
-    seed_of_unfinished,
-    told_selection,
-)
-from dsdm.rows.row_numbers import check_range
+from dsdm.rows.request import Request, open_request, planned, seed_of_unfinished
 from dsdm.rows.sizes import many, readable
-from dsdm.rows.sources import Source, identity_of, in_files, is_as_in_files, opened_as
-from dsdm.rows.told.description import describe
 from dsdm.rows.told.kept import saying_what_is_kept
-from dsdm.rows.told.positions import check_positions
-from dsdm.selection.record.check import as_recorded
-from dsdm.selection.record.provenance import as_json
 from dsdm.shown import as_html, safe_messages, shown
 
 if TYPE_CHECKING:
@@ -240,73 +225,29 @@ def materialize(  # noqa: PLR0913 - what those who write ask for
 def _write(arguments: Arguments) -> Report:
     begun = time.perf_counter()
     request = open_request(arguments, writes=True)
-    source, target, requested, seed = request.source, request.path, request.rows, arguments.seed
+    source, seed = request.source, arguments.seed
     if arguments.row_order == "shuffle" and seed is None and arguments.resume:
-        seed = seed_of_unfinished(target, requested)
-    rows, seed = in_order(requested, arguments.row_order, seed)
-    chosen = chosen_rows(request)
-    check_positions(request)
-    check_range(rows, len(source), source.label if source.files else "")
-    check_shards(request.layout.num_shards, len(rows), arguments.format)
-    vectors = added_vectors(source, arguments.row_ids, arguments.scores)
-    extras, added = added_table(rows, arguments.row_ids, vectors), told_of(vectors, target, arguments.paths)
-    record = {"rows": len(requested), "given": digest_of_rows(requested), "order": arguments.row_order, "seed": seed}
-    told = told_selection(arguments)
-    as_asked = {} if told is None else {"chosen": as_recorded(told)}
-    described = describe(request, rows, extras, record, chosen)
-    with bar(len(rows), source.corpus.nbytes / max(len(source.corpus), 1), shown=arguments.progress) as on_progress:
+        seed = seed_of_unfinished(request.path, request.rows)
+    output = output_of(request, seed)
+    rows, extras = output.rows, output.extras()
+    row_bytes = source.corpus.nbytes / max(len(source.corpus), 1)
+    with bar(len(rows), row_bytes, shown=arguments.progress) as on_progress:
         written = source.corpus.materialize(
-            source.rows(rows),
-            target,
-            format=arguments.format,
-            dtype=arguments.token_dtype,
-            sources=source.files,
-            extras=extras,
-            max_shard_size=request.layout.shard_bytes,
-            num_shards=request.layout.num_shards,
-            by_content=arguments.content_defined_chunking,
-            split=described.split,
-            card=described.card,
-            memory_limit=request.layout.memory_limit,
-            threads=arguments.threads,
-            overwrite=arguments.overwrite,
-            resume="same" if arguments.resume else "never",
-            resumable=in_files(source),
-            verify=arguments.verify,
-            absolute=arguments.paths == "absolute",
-            selection=as_json(_as_told(record | added, source, chosen, arguments.row_ids)),
-            identity=as_json({**record, **identity_of(source), **as_asked}),
-            state=as_json(described.state),
-            info=as_json(described.info),
-            datasets=installed(),
-            embed=True,
-            progress=on_progress,
+            source.rows(rows), output.options(), extras=extras, threads=arguments.threads, progress=on_progress
         )
     seconds = time.perf_counter() - begun
     _log(request, rows, extras, written.bytes, seconds)
     return Report(
-        target,
+        request.path,
         written.rows,
         written.shards,
         written.bytes,
         seconds,
         written.passes,
         written.fingerprint,
-        seed,
+        output.seed,
         written.kept,
     )
-
-
-def _as_told(
-    record: dict[str, Any], source: Source, chosen: dict[str, Any] | None, row_ids: str | None
-) -> dict[str, Any]:
-    """Return what ``dsdm.json`` tells of the rows.
-
-    Which rows of its files a dataset has is not told, but where they are not all, each once, and so not numbered alike.
-    """
-    mapped: dict[str, Any] = {} if is_as_in_files(source) else {"mapped": True}
-    mapped |= {} if row_ids is None else {"row_ids": row_ids}
-    return {**record, **mapped, **opened_as(source.corpus), **({} if chosen is None else {"chosen": chosen})}
 
 
 def _log(request: Request, rows: NDArray[np.int64], extras: "pa.Table | None", written: int, seconds: float) -> None:

@@ -21,6 +21,7 @@ from dsdm.paths.named import place_of
 from dsdm.paths.strays import strays
 from dsdm.rows.compared.added import added_files
 from dsdm.rows.compared.output import compare_with_sources
+from dsdm.rows.options import in_order
 from dsdm.rows.sizes import readable
 from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.record.earlier import choose_again
@@ -210,6 +211,7 @@ def verify(
     if not isinstance(chosen, str):
         _field(manifest, selection, "given")
         _check_chosen(path, chosen, selection, [*of_scores, *(file.fields() for file in input_files(how))])
+        _check_numbers(path, chosen, selection, found.indices)
     for what, files in (("score file", scores), ("source", sources), ("file of added scores", added)):
         if files.changed:
             raise ChecksumError(_changed(path, what, files))
@@ -290,6 +292,26 @@ def _check_chosen(path: str, chosen: NDArray[np.int64], selection: dict[str, Any
         f"digest {selection['given']} were written)"
     )
     raise ChecksumError(message)
+
+
+def _check_numbers(
+    path: str, chosen: NDArray[np.int64], selection: dict[str, Any], shards: list[tuple[int, str | None]]
+) -> None:
+    """Fail if a shard tells of other rows than were chosen, in the order that is told."""
+    if selection.get("mapped") or any(digest is None for _, digest in shards) or "order" not in selection:
+        return  # Proof: of rows of a dataset numbers are others, and the first layout tells neither digests nor more.
+    rows, _ = in_order(chosen, selection["order"], selection.get("seed"))
+    end = 0
+    for number, (count, told) in enumerate(shards):
+        start, end = end, end + count
+        found = _native.digest_of_rows(np.ascontiguousarray(rows[start:end]))
+        if found != told:
+            message = (
+                f"{Path(path, 'dsdm.json')}: shards[{number}].indices is {told}, and the rows that are chosen have "
+                f"{found} there, in the order {selection['order']!r}: another order or seed was told by hand, or the "
+                "shard holds other rows; write the dataset again"
+            )
+            raise ChecksumError(message)
 
 
 def _written_to(files: list[dict[str, Any]]) -> str:

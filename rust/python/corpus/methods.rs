@@ -11,18 +11,17 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 use super::described::{self, Record};
-use super::writing::{check_format, estimate, naming, written_schema};
+use super::writing::{check_format, estimate, written_schema};
 use super::{Constant, Corpus, table};
 use crate::checked;
 use crate::exec::job::Job;
 use crate::gather;
-use crate::python::arguments::{
-    collect, columns, format_named, object, places, release, resume_named, schemas_named, split, token_dtype,
-};
+use crate::python::arguments::{collect, columns, format_named, release, schemas_named, split, token_dtype};
 use crate::python::call;
 use crate::python::files::{FileIdentity, PinnedFile};
+use crate::python::output_options::OutputOptions;
 use crate::python::reports::{PlanEstimate, Written, written};
-use crate::write::{self, Options};
+use crate::write;
 
 #[pymethods]
 impl Corpus {
@@ -249,82 +248,23 @@ impl Corpus {
         written_schema(&self.inner, format, extras, datasets)
     }
 
-    /// Writes the rows at `indices` as a dataset directory.
-    ///
-    /// `datasets` is the version that is to open it, the newest if not given. With `embed`, the files that columns
-    /// of images and the like name by their paths are taken in.
-    /// `format` is the name of one, and `dtype` the type in which tokens are stored, in formats of these.
-    /// `sources` are files that the output must not replace, beside those of the corpus. `extras` is a table as long as the indices; `state` and `info` are JSON objects whose keys go into
-    /// `state.json` and `dataset_info.json`, `selection` is one for `dsdm.json`, and
-    /// `identity` one that must be the same in a run that continues this one.
-    /// `split` is the name of the split, and `card` the text of a README.md, before and behind the bytes of all shards.
-    /// With `by_content`, pages of Parquet end where the values say so.
-    /// With `absolute`, the manifest names the sources by their absolute paths.
-    /// `resume` is "same", "either" or "never". With `by_fingerprint` the directory is named by its fingerprint,
-    /// beside `target`.
-    #[pyo3(signature = (indices, target, *, format="arrow", dtype=None, sources=None, extras=None, max_shard_size=None,
-                        num_shards=None, memory_limit=None, threads=None, by_content=false, split="train", card=None, overwrite=false, resume="never",
-                        resumable=false, verify=false, by_fingerprint=false, absolute=false, selection=None, identity=None,
-                        state=None, info=None, datasets=None, embed=false, progress=None))]
-    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // they are keywords
+    /// Writes the rows at `indices` as a dataset directory. `extras` is a table of columns that are added to them.
+    #[pyo3(signature = (indices, options, *, extras=None, threads=None, progress=None))]
     fn materialize(
         &self,
         py: Python<'_>,
         indices: PyReadonlyArray1<'_, i64>,
-        target: PathBuf,
-        format: &str,
-        dtype: Option<&str>,
-        sources: Option<Vec<PathBuf>>,
+        options: &OutputOptions,
         extras: Option<PyArrowType<RecordBatchStreamReader>>,
-        max_shard_size: Option<u64>,
-        num_shards: Option<u64>,
-        memory_limit: Option<u64>,
         threads: Option<i64>,
-        by_content: bool,
-        split: &str,
-        card: Option<(String, String)>,
-        overwrite: bool,
-        resume: &str,
-        resumable: bool,
-        verify: bool,
-        by_fingerprint: bool,
-        absolute: bool,
-        selection: Option<&str>,
-        identity: Option<&str>,
-        state: Option<&str>,
-        info: Option<&str>,
-        datasets: Option<&str>,
-        embed: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Written> {
         let rows = indices.as_slice()?;
         let threads = call::threads(threads)?;
         let extras = extras.map_or(Ok(Vec::new()), |extras| columns(extras.0, rows.len()))?;
-        let cut = crate::python::arguments::split(num_shards, max_shard_size);
-        let options = Options {
-            target,
-            format: format_named(format)?,
-            split_name: split.to_owned(),
-            card,
-            by_content,
-            token_dtype: token_dtype(dtype)?,
-            release: release(datasets)?,
-            embed,
-            naming: naming(by_fingerprint, overwrite),
-            sources: sources.unwrap_or_default(), // Proof: the default of the argument.
-            resume: resume_named(resume)?,
-            resumable,
-            verify,
-            split: cut,
-            memory_limit: memory_limit.unwrap_or_else(gather::default_memory_limit), // Proof: as above.
-            places: places(absolute),
-            selection: object("selection", selection)?,
-            identity: object("identity", identity)?,
-            extra_keys: write::ExtraKeys { state: object("state", state)?, info: object("info", info)? },
-        };
-        let corpus = self.within(memory_limit);
+        let (corpus, options) = (self.within(options.memory_limit), &options.options);
         written(py, threads, progress.as_ref(), |job| {
-            write::materialize(job, &corpus, rows, &extras, &options)
+            write::materialize(job, &corpus, rows, &extras, options)
         })
     }
 }

@@ -22,9 +22,16 @@ pub(super) struct Corpus {
 
 impl Corpus {
     /// The rows within the memory that a caller allows, if one says how much.
-    fn within(&self, memory_limit: Option<u64>) -> gather::Corpus {
+    pub(super) fn within(&self, memory_limit: Option<u64>) -> gather::Corpus {
         // Proof: of all that is there otherwise.
         memory_limit.map_or_else(|| self.inner.clone(), |limit| self.inner.within(limit))
+    }
+}
+
+impl Corpus {
+    /// The rows.
+    pub(super) fn rows_of(&self) -> &gather::Corpus {
+        &self.inner
     }
 }
 

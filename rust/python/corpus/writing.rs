@@ -13,7 +13,7 @@ use crate::gather::{Corpus, Estimate};
 use crate::python::arguments::{format_named, release, token_dtype};
 use crate::python::call;
 use crate::python::reports::PlanEstimate;
-use crate::write::{self, Cut, Naming};
+use crate::write::{self, Cut};
 
 /// What writing rows would read, write and hold.
 pub(super) fn estimate(
@@ -55,13 +55,4 @@ pub(super) fn written_schema(
         extras.map_or_else(Vec::new, |extras| extras.0.schema().fields().iter().map(Arc::clone).collect());
     let schema = write::written_schema(corpus, &added, format_named(format)?, release(datasets)?)?;
     Ok(PyArrowType(Schema::clone(&schema)))
-}
-
-/// What name the output gets.
-pub(super) fn naming(by_fingerprint: bool, overwrite: bool) -> Naming {
-    match (by_fingerprint, overwrite) {
-        (true, _) => Naming::ByFingerprint,
-        (false, true) => Naming::Replacing,
-        (false, false) => Naming::New,
-    }
 }

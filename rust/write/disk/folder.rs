@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, openat, renameat,
-    renameat_with, statat, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, linkat, mkdirat, openat,
+    renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -113,6 +113,12 @@ impl Folder {
     pub(crate) fn rename_file(&self, from: &str, to: &str) -> io::Result<()> {
         let ((from_folder, from), (to_folder, to)) = (self.inner(from)?, self.inner(to)?);
         Ok(renameat(&from_folder.descriptor, from, &to_folder.descriptor, to)?)
+    }
+
+    /// Gives a file a second name, in another folder, unless that is taken there. Both names may have `/`.
+    pub(crate) fn link_new(&self, from: &str, to_folder: &Self, to: &str) -> io::Result<()> {
+        let ((from_folder, from), (to_folder, to)) = (self.inner(from)?, to_folder.inner(to)?);
+        Ok(linkat(&from_folder.descriptor, from, &to_folder.descriptor, to, AtFlags::empty())?)
     }
 
     /// Renames, into another folder.

@@ -79,6 +79,11 @@ impl Folder {
         fs::rename(self.at(from), self.at(to))
     }
 
+    /// Gives a file a second name, in another folder, unless that is taken there. Both names may have `/`.
+    pub(crate) fn link_new(&self, from: &str, to_folder: &Self, to: &str) -> io::Result<()> {
+        fs::hard_link(self.at(from), to_folder.at(to))
+    }
+
     /// Renames, into another folder.
     pub(crate) fn rename(&self, from: &OsStr, to_folder: &Self, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path.join(from), to_folder.path.join(to))
@@ -203,6 +208,10 @@ mod tests {
             staging.create("output/a.part").unwrap().write_all(b"rows").unwrap();
             assert_eq!(staging.create("output/a.part").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
             staging.rename_file("output/a.part", "output/a").unwrap();
+            staging.link_new("output/a", &staging, "output/b").unwrap();
+            let taken = staging.link_new("output/a", &staging, "output/b").unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+            staging.remove_file("output/b").unwrap();
             assert_eq!(staging.meta("output/a").unwrap().bytes, 4);
             folder.create("text").unwrap().write_all(b"one").unwrap();
             folder.append("text").unwrap().write_all(b" two").unwrap();

@@ -1,6 +1,7 @@
 //! A file in the making, under a name that tells so.
 
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 use super::folder::Folder;
@@ -14,9 +15,14 @@ pub(crate) const PART: &str = ".part";
 /// Bytes that are written between two looks whether the job is to stop.
 const WRITE: usize = 1 << 20;
 
-/// The name of a file while it is being written.
-pub(crate) fn part(name: &str) -> String {
-    format!("{name}{PART}")
+/// The name of a file while it is being written, by an attempt that has a name or by the only one.
+pub(crate) fn part(name: &str, attempt: &str) -> String {
+    if attempt.is_empty() { format!("{name}{PART}") } else { format!("{name}{PART}-{attempt}") }
+}
+
+/// A name for an attempt, which no other has.
+pub(crate) fn new_attempt() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// Creates a file that is not there yet.
@@ -69,7 +75,9 @@ mod tests {
     fn a_file_is_created_once_and_under_its_own_name() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        assert_eq!(part("a/b.npy"), "a/b.npy.part");
+        assert_eq!(part("a/b.npy", ""), "a/b.npy.part");
+        assert_eq!(part("a/b.npy", "0f"), "a/b.npy.part-0f");
+        assert_ne!(new_attempt(), new_attempt());
         create(&folder, "one").unwrap();
         fs::write(dir.path().join("one"), "kept").unwrap();
         for (name, kind) in [("one", ErrorKind::AlreadyExists), ("none/one", ErrorKind::NotFound)] {

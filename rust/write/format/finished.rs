@@ -27,6 +27,9 @@ pub(crate) struct FinishedShard {
     pub files: Vec<FileEntry>,
     /// A digest of its bytes, which the fingerprint is made of.
     pub digest: String,
+    /// The digest of the numbers of its rows, in the order in which they are written.
+    #[serde(default)]
+    pub indices: String,
     /// What else its format has to say of it.
     #[serde(rename = "facts", default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,

@@ -249,6 +249,7 @@ mod tests {
             rows: 2,
             files: vec![written],
             digest: String::new(),
+            indices: String::new(),
             extra: Map::new(),
         };
         ReopenCheck {

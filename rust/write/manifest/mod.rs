@@ -5,11 +5,13 @@
 pub(crate) mod located;
 pub(crate) mod schema;
 pub(crate) mod verify;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use twox_hash::XxHash3_64;
 
 use super::disk::checksum::Crc32;
 use crate::error::{At, Error, Result};
@@ -20,7 +22,9 @@ use crate::write::format::finished::{FileEntry, FinishedShard};
 /// The file.
 pub(super) const NAME: &str = "dsdm.json";
 /// The version of its layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The versions that are read. The first tells no digests of shards.
+const READ: RangeInclusive<u32> = 1..=VERSION;
 
 /// The contents of `dsdm.json`, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +54,26 @@ pub(super) struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ShardRecord {
     pub(super) rows: u64,
+    /// The digest of the numbers of its rows, in the order in which they are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) indices: Option<String>,
+    /// The digest of its bytes, which the fingerprint is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) digest: Option<String>,
     /// The first of them holds the rows.
     pub(super) files: Vec<FileEntry>,
+}
+
+impl ShardRecord {
+    fn of(shard: &FinishedShard) -> Self {
+        let (indices, digest) = (Some(shard.indices.clone()), Some(shard.digest.clone()));
+        Self { rows: shard.rows, indices, digest, files: shard.files.clone() }
+    }
+}
+
+/// The fingerprint of shards with these digests.
+pub(super) fn fingerprint<'d>(digests: impl Iterator<Item = &'d str>) -> String {
+    format!("{:016x}", XxHash3_64::oneshot(digests.collect::<String>().as_bytes()))
 }
 
 /// The text of a file, with a checksum of its own.
@@ -114,7 +136,7 @@ impl Manifest {
             fingerprint: fingerprint.to_owned(),
             selection: selection.clone(),
             sources: sources.to_vec(),
-            shards: shards.iter().map(|s| ShardRecord { rows: s.rows, files: s.files.clone() }).collect(),
+            shards: shards.iter().map(ShardRecord::of).collect(),
             files: files.collect(),
         }
     }
@@ -151,17 +173,33 @@ impl Manifest {
             return Err(Error::checksum(&path, At::File, message));
         }
         let version = sealed.contents.get("manifest").and_then(Value::as_u64);
-        if version != Some(u64::from(VERSION)) {
+        let known = version.and_then(|version| u32::try_from(version).ok()).filter(|v| READ.contains(v));
+        let Some(known) = known else {
             let version =
                 version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
-            let message =
-                format!("it has {version} and this dsdm reads version {VERSION}; use the dsdm that wrote it");
+            let (first, last) = (READ.start(), READ.end());
+            let message = format!(
+                "it has {version} and this dsdm reads versions {first} to {last}; use the dsdm that wrote it"
+            );
             return Err(Error::format(&path, At::Field("manifest".to_owned()), message));
-        }
-        schema::check(&sealed.contents)
+        };
+        schema::check(&sealed.contents, known)
             .map_err(|(field, message)| Error::format(&path, At::Field(field), message))?;
         let read = serde_json::from_value(Value::Object(sealed.contents));
         read.map_err(|e| Error::format(&path, At::File, broken(e.to_string())))
+    }
+
+    /// Fails where the fingerprint is not that of the shards' digests, which the first layout does not tell.
+    fn check_fingerprint(&self, folder: &Path) -> Result<()> {
+        // Proof: shards without a digest are those of the first layout.
+        let found = fingerprint(self.shards.iter().filter_map(|shard| shard.digest.as_deref()));
+        if self.version == 1 || found == self.fingerprint {
+            return Ok(());
+        }
+        let told = &self.fingerprint;
+        let message =
+            format!("it is {told:?}, and the digests of the shards make {found:?}; write the dataset again");
+        Err(Error::checksum(folder.join(NAME), At::Field("fingerprint".to_owned()), message))
     }
 }
 
@@ -186,8 +224,15 @@ mod tests {
 
     fn manifest() -> Manifest {
         let file = FileEntry { name: "data-00000-of-00001.arrow".into(), bytes: 9, crc32: Crc32::of(b"a") };
-        let done =
-            FinishedShard { shard: 0, rows: 3, files: vec![file], digest: "00".into(), extra: Map::new() };
+        let (digest, indices) = ("0a".repeat(8), "0b".repeat(16));
+        let done = FinishedShard {
+            shard: 0,
+            rows: 3,
+            files: vec![file],
+            digest: digest.clone(),
+            indices,
+            extra: Map::new(),
+        };
         let source = FileIdentity {
             path: "a.parquet".into(),
             bytes: 5,
@@ -202,7 +247,7 @@ mod tests {
         Manifest::new(
             "arrow",
             None,
-            "ab",
+            &fingerprint([digest.as_str()].into_iter()),
             &selection,
             &[source],
             &[done],
@@ -241,9 +286,9 @@ mod tests {
     #[test]
     fn another_version_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let newer = Manifest { version: 2, ..manifest() };
+        let newer = Manifest { version: 3, ..manifest() };
         fs::write(dir.path().join(NAME), newer.text().unwrap()).unwrap();
         let error = Manifest::read(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("version 2") && error.contains("version 1"), "{error}");
+        assert!(error.contains("version 3") && error.contains("versions 1 to 2"), "{error}");
     }
 }

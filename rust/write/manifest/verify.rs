@@ -30,6 +30,8 @@ pub struct Verified {
     pub bytes: u64,
     /// The files that have them, as paths in the folder.
     pub files: Vec<String>,
+    /// Of each shard its rows, and the digest of their numbers where that is told.
+    pub indices: Vec<(u64, Option<String>)>,
     /// What the manifest says of the rows, as a JSON object.
     pub selection: String,
     /// The files that the rows came from, as they were.
@@ -43,6 +45,7 @@ pub struct Verified {
 /// The first file that differs, with what was written and what is there.
 pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
     let manifest = Manifest::read(folder)?;
+    manifest.check_fingerprint(folder)?;
     let files: Vec<&FileEntry> =
         manifest.shards.iter().flat_map(|shard| &shard.files).chain(&manifest.files).collect();
     let paths = files.iter().map(|file| place(folder, &file.name)).collect::<Result<Vec<_>>>()?;
@@ -68,6 +71,7 @@ pub fn verify(job: &Job<'_>, folder: &Path) -> Result<Verified> {
         shards: manifest.shards.len() as u64,
         bytes: files.iter().try_fold(0, |sum, file| checked::add(sum, file.bytes))?,
         files: files.iter().map(|file| file.name.clone()).collect(),
+        indices: manifest.shards.into_iter().map(|shard| (shard.rows, shard.indices)).collect(),
         selection: Value::Object(manifest.selection).to_string(),
         sources: manifest.sources,
         format: manifest.format,
@@ -202,6 +206,7 @@ mod tests {
             rows: 1,
             files: vec![written(name)],
             digest: String::new(),
+            indices: String::new(),
             extra: serde_json::Map::new(),
         });
         let done: Vec<_> = done.collect();

@@ -1,5 +1,5 @@
 //! The last steps of a shard, once its bytes are written: it is brought to the disk, counted, given its name, and
-//! noted in the journal.
+//! noted as finished.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,7 +14,15 @@ use crate::write::disk::sync_thread::CancelToken;
 use crate::write::disk::synced::sync_folder;
 use crate::write::format::encoder::Encoder;
 use crate::write::format::finished::FinishedShard;
-use crate::write::stage::Log;
+
+/// Where it is noted which shards are finished, from any thread.
+pub(crate) trait Notes: Send + Sync {
+    /// Notes a shard, whose files have their names and are on the disk.
+    fn append(&self, done: &FinishedShard) -> Result<()>;
+
+    /// Brings the notes to the disk.
+    fn sync(&self) -> Result<()>;
+}
 
 /// A file of a shard, which was written under another name than it is to have.
 pub(crate) struct ShardFile {
@@ -27,7 +35,7 @@ pub(crate) struct FinishShard<E> {
     pub(crate) encoder: Arc<E>,
     pub(crate) folder: Folder,
     pub(crate) wanted: CancelToken,
-    pub(crate) log: Log,
+    pub(crate) notes: Arc<dyn Notes>,
     /// The shards that are on the disk.
     pub(crate) all: Arc<Mutex<Vec<FinishedShard>>>,
 }
@@ -69,8 +77,8 @@ impl<E: Encoder> FinishShard<E> {
             Ok(())
         })?;
         self.sync_names(done)?;
-        self.wanted.step(|| self.log.append(done.clone()))?;
-        self.log.sync()?;
+        self.wanted.step(|| self.notes.append(done))?;
+        self.notes.sync()?;
         lock(&self.all)?.push(done.clone());
         Ok(())
     }

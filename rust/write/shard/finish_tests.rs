@@ -10,17 +10,23 @@ fn finishing(folder: &TempDir, name: &str) -> (Stage, FinishShard<Numbers>, Fini
         output.make(inner).unwrap();
     }
     let bytes = b"[00003]123412341234tail";
-    let file = create(&output, &part(name)).unwrap();
+    let file = create(&output, &part(name, "")).unwrap();
     write_at(&file, Path::new("a"), bytes, 0).unwrap();
     let entry = FileEntry { name: name.to_owned(), bytes: bytes.len() as u64, crc32: Crc32::of(bytes) };
-    let done =
-        FinishedShard { shard: 0, rows: 3, files: vec![entry], digest: String::new(), extra: Map::new() };
-    let parts = vec![ShardFile { name: part(name), file: Arc::new(file) }];
+    let done = FinishedShard {
+        shard: 0,
+        rows: 3,
+        files: vec![entry],
+        digest: String::new(),
+        indices: String::new(),
+        extra: Map::new(),
+    };
+    let parts = vec![ShardFile { name: part(name, ""), file: Arc::new(file) }];
     let settle = FinishShard {
         encoder: Arc::new(PLAIN),
         folder: output,
         wanted: Background::start().unwrap().wanted(),
-        log: stage.log(),
+        notes: stage.destination().notes,
         all: Arc::default(),
     };
     (stage, settle, done, parts)
@@ -35,7 +41,7 @@ fn a_shard_gets_its_name_and_is_noted_or_nothing_of_it_stays() {
         let (stage, settle, done, parts) = finishing(&folder, name);
         let settle = FinishShard { wanted: wanted(), ..settle };
         settle.shard(done.clone(), parts).unwrap();
-        assert!(stage.output().at(name).exists() && !stage.output().at(part(name)).exists());
+        assert!(stage.output().at(name).exists() && !stage.output().at(part(name, "")).exists());
         assert_eq!(*settle.all.lock().unwrap(), [done]);
         assert_eq!(stage.leave(true).unwrap().finished, 1);
     }

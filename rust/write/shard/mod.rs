@@ -3,8 +3,11 @@
 //! A thread encodes its piece on its own, and writes it when it is its turn ([`in_order`]). A shard whose
 //! pieces are all written is handed to the thread that waits for the disk.
 
+mod destination;
 pub(crate) mod finish;
 pub(crate) mod in_order;
+pub(super) use self::destination::Destination;
+
 use std::fs::File;
 use std::io::ErrorKind;
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,7 +21,6 @@ use super::disk::folder::Folder;
 use super::disk::partial::{create, part, write_all_at, write_at};
 use super::disk::sync_thread::Background;
 use super::format::encoder::{Encoder, End, Piece};
-use super::stage::{Log, Stage};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
 use crate::exec::job::{Job, State};
@@ -26,63 +28,68 @@ use crate::exec::locks::lock;
 use crate::gather::{Block, Plan, Sink};
 use crate::io::allowed_files;
 use crate::write::format::finished::{FileEntry, FinishedShard};
-use finish::{FinishShard, ShardFile};
+use crate::write::unfinished::run_spec::digests::digest_of_rows;
+use destination::Shard;
+use finish::{FinishShard, Notes, ShardFile};
 use in_order::{Encoded, OrderedWriter, PieceRecord, enqueue_or_write};
 
 /// Of the files that may be open, one in so many may be those of shards that wait for the disk.
 const WAITING: u64 = 8;
 
-/// All shards of an output.
-pub(super) struct Shards<E: Encoder> {
+/// Shards of an output.
+pub(super) struct Shards<'a, E: Encoder> {
     encoder: Arc<E>,
     folder: Folder,
+    /// The row numbers of the corpus, in the order in which rows are written.
+    rows: &'a [i64],
     each: Vec<Shard<E::Note>>,
     background: Background,
-    log: Log,
+    notes: Arc<dyn Notes>,
+    attempt: String,
     /// The shards that are on the disk.
     done: Arc<Mutex<Vec<FinishedShard>>>,
 }
 
-struct Shard<N> {
-    name: String,
-    rows: u64,
-    blocks: u64,
-    /// Whether an interrupted run wrote it.
-    kept: bool,
-    turn: Mutex<OrderedWriter<N>>,
-    moved: Condvar,
-}
-
-impl<E: Encoder + 'static> Shards<E> {
-    pub(super) fn new(encoder: E, stage: &Stage, plan: &Plan) -> Result<Self> {
-        let count = plan.shards.len();
-        let shards = plan.shards.iter().enumerate().map(|(index, rows)| {
-            Ok(Shard {
-                name: encoder.name(index, count),
-                rows: checked::sub(rows.end, rows.start)?,
+impl<'a, E: Encoder + 'static> Shards<'a, E> {
+    pub(super) fn new(encoder: E, into: Destination, plan: &Plan, rows: &'a [i64]) -> Result<Self> {
+        let (mut each, mut end) = (Vec::new(), 0);
+        for &number in &plan.made {
+            let shard = plan.shards.get(number).ok_or_else(|| no_shard(number))?;
+            let start = end;
+            end = checked::add(start, checked::sub(shard.end, shard.start)?)?;
+            each.push(Shard {
+                name: encoder.name(number, plan.shards.len()),
+                number,
+                rows: start..end,
                 blocks: 0,
                 kept: false,
                 turn: Mutex::default(),
                 moved: Condvar::new(),
-            })
-        });
-        let mut each = shards.collect::<Result<Vec<_>>>()?;
+            });
+        }
         for block in &plan.blocks {
-            let shard = each.get_mut(block.shard).ok_or_else(|| no_shard(block.shard))?;
+            let at = place_of(&each, block.shard)?;
+            let shard = each.get_mut(at).ok_or_else(|| no_shard(block.shard))?;
             shard.blocks = shard.blocks.max(checked::add(block.index, 1)?);
         }
-        for done in stage.kept() {
-            let shard = each.get_mut(done.shard).ok_or_else(|| no_shard(done.shard))?;
-            checked::equal("rows of a shard that is kept", done.rows, shard.rows)?;
+        let mut kept = into.kept;
+        for done in &mut kept {
+            let at = place_of(&each, done.shard)?;
+            let shard = each.get_mut(at).ok_or_else(|| no_shard(done.shard))?;
+            checked::equal("rows of a shard that is kept", done.rows, shard.len()?)?;
             shard.kept = true;
+            // The rows are those of this run, whatever a journal says of them.
+            done.indices = digest_of_rows(checked::get(rows, checked::span(&shard.rows)?)?)?;
         }
         Ok(Self {
             encoder: Arc::new(encoder),
-            folder: stage.output().clone(),
+            folder: into.folder,
+            rows,
             each,
             background: Background::start()?,
-            log: stage.log(),
-            done: Arc::new(Mutex::new(stage.kept().to_vec())),
+            notes: into.notes,
+            attempt: into.attempt,
+            done: Arc::new(Mutex::new(kept)),
         })
     }
 
@@ -101,19 +108,18 @@ impl<E: Encoder + 'static> Shards<E> {
 
     /// Makes the shards that have no rows, and waits until every shard is on the disk.
     pub(super) fn finish(&self, state: &State) -> Result<Vec<FinishedShard>> {
-        for (index, shard) in self.each.iter().enumerate() {
+        for shard in &self.each {
             if shard.blocks == 0 && !shard.kept {
                 let mut turn = lock(&shard.turn)?;
                 self.open(shard, &mut turn)?;
-                self.close(index, shard, &mut turn, state)?;
+                self.close(shard, &mut turn, state)?;
             }
         }
         self.background.wait(state)?;
         let mut done = lock(&self.done)?.clone();
         done.sort_by_key(|done| done.shard);
-        checked::equal("finished shards", done.len(), self.each.len())?;
-        for (expected, shard) in done.iter().enumerate() {
-            checked::equal("the number of a finished shard", shard.shard, expected)?;
+        for (expected, shard) in checked::zip(&self.each, &done)? {
+            checked::equal("the number of a finished shard", shard.shard, expected.number)?;
         }
         Ok(done)
     }
@@ -145,9 +151,9 @@ impl<E: Encoder + 'static> Shards<E> {
         if let Some(file) = &turn.file {
             return Ok(file.clone());
         }
-        let name = part(&shard.name);
+        let name = part(&shard.name, &self.attempt);
         let (path, file) = (self.folder.at(&name), Arc::new(create(&self.folder, &name)?));
-        let head = self.encoder.head(shard.rows)?;
+        let head = self.encoder.head(shard.len()?)?;
         write_at(&file, &path, &head, 0)?;
         turn.offset = head.len() as u64;
         turn.packer = self.encoder.packer()?;
@@ -158,7 +164,6 @@ impl<E: Encoder + 'static> Shards<E> {
     /// Writes a piece of a shard, or leaves it with the thread that does.
     fn write(
         &self,
-        index: usize,
         shard: &Shard<E::Note>,
         number: u64,
         piece: Encoded<E::Note>,
@@ -170,7 +175,7 @@ impl<E: Encoder + 'static> Shards<E> {
         };
         let mut piece = Some(first);
         let file = self.open(shard, &mut turn)?;
-        let path = self.folder.at(part(&shard.name));
+        let path = self.folder.at(part(&shard.name, &self.attempt));
         while let Some(mut next) = piece {
             if let Some(mut packer) = turn.packer.take() {
                 drop(turn);
@@ -196,7 +201,7 @@ impl<E: Encoder + 'static> Shards<E> {
         drop(file);
         turn.writing = false;
         shard.moved.notify_all();
-        if turn.next == self.pieces(shard) { self.close(index, shard, &mut turn, state) } else { Ok(()) }
+        if turn.next == self.pieces(shard) { self.close(shard, &mut turn, state) } else { Ok(()) }
     }
 
     /// The blocks of a piece, once the last of them is there: the row of the first, and all batches.
@@ -230,15 +235,9 @@ impl<E: Encoder + 'static> Shards<E> {
     }
 
     /// Ends a shard, and hands it to the thread that waits for the disk.
-    fn close(
-        &self,
-        index: usize,
-        shard: &Shard<E::Note>,
-        turn: &mut OrderedWriter<E::Note>,
-        state: &State,
-    ) -> Result<()> {
+    fn close(&self, shard: &Shard<E::Note>, turn: &mut OrderedWriter<E::Note>, state: &State) -> Result<()> {
         let file = turn.file.take().ok_or_else(|| impossible("a shard ends twice"))?;
-        let path = self.folder.at(part(&shard.name));
+        let path = self.folder.at(part(&shard.name, &self.attempt));
         let mut sums = Vec::new();
         let mut notes = Vec::new();
         for (offset, PieceRecord { sum, digest, note }) in turn.placed.drain(..) {
@@ -252,7 +251,7 @@ impl<E: Encoder + 'static> Shards<E> {
             sums.push((of_parts([rest.as_slice()]), XxHash3_64::oneshot(&rest)));
         }
         let End { head, tail, more, extra } = self.encoder.end(&shard.name, notes)?;
-        let begun = self.encoder.head(shard.rows)?;
+        let (rows, begun) = (shard.len()?, self.encoder.head(shard.len()?)?);
         if let Some(head) = &head {
             checked::equal("bytes of a head", head.len(), begun.len())?;
             write_all_at(&file, &path, head, 0, state)?;
@@ -265,9 +264,9 @@ impl<E: Encoder + 'static> Shards<E> {
         let crc32 = combined(sums.iter().map(|(sum, _)| sum).chain([&of_parts([tail.as_slice()])]));
         let mut digests: Vec<u8> = sums.iter().flat_map(|(_, digest)| digest.to_le_bytes()).collect();
         let mut files = vec![FileEntry { name: shard.name.clone(), bytes, crc32 }];
-        let mut parts = vec![ShardFile { name: part(&shard.name), file }];
+        let mut parts = vec![ShardFile { name: part(&shard.name, &self.attempt), file }];
         for (name, bytes) in more {
-            let part = part(&name);
+            let part = part(&name, &self.attempt);
             let file = Arc::new(create(&self.folder, &part)?);
             write_all_at(&file, &self.folder.at(&part), &bytes, 0, state)?;
             digests.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
@@ -275,12 +274,13 @@ impl<E: Encoder + 'static> Shards<E> {
             parts.push(ShardFile { name: part, file });
         }
         let digest = format!("{:016x}", XxHash3_64::oneshot(&digests));
-        let done = FinishedShard { shard: index, rows: shard.rows, files, digest, extra };
+        let indices = digest_of_rows(checked::get(self.rows, checked::span(&shard.rows)?)?)?;
+        let done = FinishedShard { shard: shard.number, rows, files, digest, indices, extra };
         let settle = FinishShard {
             encoder: self.encoder.clone(),
             folder: self.folder.clone(),
             wanted: self.background.wanted(),
-            log: self.log.clone(),
+            notes: self.notes.clone(),
             all: self.done.clone(),
         };
         // Shards that wait for the disk have their files open.
@@ -289,18 +289,24 @@ impl<E: Encoder + 'static> Shards<E> {
     }
 }
 
-impl<E: Encoder + 'static> Sink for Shards<E> {
+impl<E: Encoder + 'static> Sink for Shards<'_, E> {
     fn put(&self, block: &Block, batches: Vec<RecordBatch>, state: &State) -> Result<()> {
         self.background.check()?;
-        let shard = self.each.get(block.shard).ok_or_else(|| no_shard(block.shard))?;
+        let shard = checked::get(&self.each, place_of(&self.each, block.shard)?)?;
         let Some((number, first, batches)) = self.gathered(shard, block, batches)? else {
             return Ok(()); // Proof: the block waits for the last of its piece, and no shard ends without it.
         };
         let Piece { buffers, note } = self.encoder.encode(first, batches)?;
         let known = PieceRecord::of(&buffers, note);
         let piece = Encoded { buffers, known };
-        self.write(block.shard, shard, number, piece, state)
+        self.write(shard, number, piece, state)
     }
+}
+
+/// Where among some shards, whose numbers ascend, the one of a number is.
+fn place_of<N>(each: &[Shard<N>], number: usize) -> Result<usize> {
+    // Proof: where it is not, there is no such shard, which is said.
+    each.binary_search_by_key(&number, |shard| shard.number).map_err(|_| no_shard(number))
 }
 
 fn no_shard(shard: usize) -> Error {

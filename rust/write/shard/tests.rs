@@ -15,6 +15,7 @@ use super::*;
 use crate::gather::{Corpus, Split};
 use crate::write::format::shard_names::shard_name;
 use crate::write::options::{Naming, Options};
+use crate::write::stage::Stage;
 use crate::write::unfinished::run_spec::RunSpec;
 use crate::write::{ExtraKeys, Format, Release, Resume};
 
@@ -84,6 +85,16 @@ impl Encoder for Numbers {
     fn companions(&self, _fingerprint: &str, _shards: &[FinishedShard]) -> Result<Vec<(String, String)>> {
         Ok(Vec::new())
     }
+}
+
+/// Shards of rows that are numbered backwards.
+fn opened<E: Encoder + 'static>(encoder: E, stage: &Stage, plan: &Plan) -> Result<Shards<'static, E>> {
+    let rows = Vec::leak(numbers(plan.shards.last().unwrap().end));
+    Shards::new(encoder, stage.destination(), plan, rows)
+}
+
+fn numbers(count: u64) -> Vec<i64> {
+    (0..i64::try_from(count).unwrap()).rev().collect()
 }
 
 fn stage(folder: &TempDir) -> Stage {
@@ -204,7 +215,7 @@ fn shards_are_the_same_bytes_in_whatever_order_blocks_come() {
         for (order, threads) in [(&plan.blocks, 1), (&plan.blocks, 3), (&backwards, 20), (&mixed, 20)] {
             let folder = tempfile::tempdir().unwrap();
             let stage = stage(&folder);
-            let shards = Shards::new(encoder, &stage, &plan).unwrap();
+            let shards = opened(encoder, &stage, &plan).unwrap();
             shards.make_folders().unwrap();
             shards.make_folders().unwrap();
             put_all(&shards, order, threads).unwrap();
@@ -214,6 +225,9 @@ fn shards_are_the_same_bytes_in_whatever_order_blocks_come() {
                 let (bytes, digest) = by_hand(encoder, shard, &plan);
                 let rows = plan.shards[shard].end - plan.shards[shard].start;
                 assert_eq!((done.shard, done.rows, &done.digest), (shard, rows, &digest));
+                let numbers = numbers(plan.shards[4].end);
+                let of_shard = &numbers[checked::span(&plan.shards[shard]).unwrap()];
+                assert_eq!(done.indices, digest_of_rows(of_shard).unwrap());
                 let mut files = vec![(encoder.name(shard, 5), bytes)];
                 files.extend(beside.then(|| (format!("of-5/{shard}.beside"), b"beside".to_vec())));
                 for (entry, (name, bytes)) in done.files.iter().zip(&files) {
@@ -238,7 +252,7 @@ fn blocks_that_no_plan_has_are_defects() {
     for blocks in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let stage = stage(&folder);
-        let shards = Shards::new(Numbers { blocks, ..PLAIN }, &stage, &plan).unwrap();
+        let shards = opened(Numbers { blocks, ..PLAIN }, &stage, &plan).unwrap();
         shards.make_folders().unwrap();
         let put = |block: &Block| put_all(&shards, std::slice::from_ref(block), 1);
         let said = |error: Error, said: &str| {
@@ -257,7 +271,7 @@ fn blocks_that_no_plan_has_are_defects() {
     let folder = tempfile::tempdir().unwrap();
     let mut of_none = self::plan(&[1]);
     of_none.blocks[0].shard = 1;
-    let refused = Shards::new(PLAIN, &stage(&folder), &of_none).map(drop);
+    let refused = opened(PLAIN, &stage(&folder), &of_none).map(drop);
     assert!(matches!(refused, Err(Error::Internal(told)) if told == "there is no shard 1"));
 }
 
@@ -268,7 +282,7 @@ fn a_shard_of_more_bytes_than_its_format_can_have_is_an_error() {
     for (most_bytes, fits) in [(7 + 52, true), (7 + 51, false), (7 + 40, false), (7, false)] {
         let folder = tempfile::tempdir().unwrap();
         let stage = stage(&folder);
-        let shards = Shards::new(Numbers { most_bytes, ..PLAIN }, &stage, &plan).unwrap();
+        let shards = opened(Numbers { most_bytes, ..PLAIN }, &stage, &plan).unwrap();
         shards.make_folders().unwrap();
         let put = put_all(&shards, &plan.blocks, 1);
         assert_eq!(put.is_ok(), fits, "{most_bytes}");
@@ -283,7 +297,7 @@ fn shards_that_were_kept_are_not_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let done = {
         let stage = stage(&folder);
-        let shards = Shards::new(flat, &stage, &plan).unwrap();
+        let shards = opened(flat, &stage, &plan).unwrap();
         shards.make_folders().unwrap();
         put_all(&shards, &plan.blocks[..2], 1).unwrap();
         Job::new(1).run_on(1, |_, state| shards.wait(state)).unwrap();
@@ -295,7 +309,7 @@ fn shards_that_were_kept_are_not_made_again() {
     rest.drop_shards(&[0]);
     let stage = stage(&folder);
     assert_eq!(stage.kept().iter().map(|done| done.shard).collect::<Vec<_>>(), [0]);
-    let shards = Shards::new(flat, &stage, &rest).unwrap();
+    let shards = opened(flat, &stage, &rest).unwrap();
     shards.make_folders().unwrap();
     put_all(&shards, &rest.blocks, 2).unwrap();
     let finished = finish(&shards).unwrap();
@@ -306,7 +320,7 @@ fn shards_that_were_kept_are_not_made_again() {
     );
     // Of a plan that gives it other rows, it is no shard.
     let other = self::plan(&[3, 1]);
-    assert!(matches!(Shards::new(flat, &stage, &other).map(drop), Err(Error::Internal(_))));
+    assert!(matches!(opened(flat, &stage, &other).map(drop), Err(Error::Internal(_))));
 }
 
 #[test]
@@ -314,7 +328,7 @@ fn what_the_disk_does_not_hold_ends_the_run_and_is_removed() {
     let plan = plan(&[2]);
     let folder = tempfile::tempdir().unwrap();
     let stage = stage(&folder);
-    let shards = Shards::new(Numbers { lost: 1, ..PLAIN }, &stage, &plan).unwrap();
+    let shards = opened(Numbers { lost: 1, ..PLAIN }, &stage, &plan).unwrap();
     shards.make_folders().unwrap();
     put_all(&shards, &plan.blocks, 1).unwrap();
     let error = finish(&shards).unwrap_err();
@@ -330,7 +344,7 @@ fn tasks_come_after_the_shards_before_them() {
     let plan = plan(&[1, 1]);
     let folder = tempfile::tempdir().unwrap();
     let stage = stage(&folder);
-    let shards = Shards::new(PLAIN, &stage, &plan).unwrap();
+    let shards = opened(PLAIN, &stage, &plan).unwrap();
     shards.make_folders().unwrap();
     put_all(&shards, &plan.blocks, 1).unwrap();
     let (seen, done) = (Arc::new(AtomicU64::new(u64::MAX)), shards.done.clone());

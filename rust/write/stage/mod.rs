@@ -16,6 +16,8 @@ use super::options::{Naming, Options};
 use super::replace::replaced::{EntryName, System, holds_replaced, restore};
 use super::replace::target::{check_target, refuse_sources};
 use super::replace::{give_name, replace};
+use super::shard::Destination;
+use super::shard::finish::Notes;
 use super::unfinished::journal::{JOURNAL, Journal, JournalEntry};
 use super::unfinished::known::check_known;
 use super::unfinished::lock::{Claim, claim, clear, is_held, remove_dead};
@@ -122,9 +124,10 @@ impl Stage {
         &self.parent
     }
 
-    /// Where finished shards are noted.
-    pub(super) fn log(&self) -> Log {
-        Log { journal: self.journal.clone(), finished: self.finished.clone() }
+    /// Where shards are written, and noted in the journal as finished.
+    pub(super) fn destination(&self) -> Destination {
+        let notes = Arc::new(Log { journal: self.journal.clone(), finished: self.finished.clone() });
+        Destination { folder: self.output.clone(), notes, attempt: String::new(), kept: self.kept.clone() }
     }
 
     /// The shards that an interrupted run finished.
@@ -216,21 +219,19 @@ impl Drop for Stage {
 
 /// Where finished shards are noted, from any thread.
 #[derive(Debug, Clone)]
-pub(super) struct Log {
+struct Log {
     journal: Arc<Journal>,
     finished: Arc<AtomicU64>,
 }
 
-impl Log {
-    /// Notes a shard, whose files have their names and are on the disk.
-    pub(super) fn append(&self, done: FinishedShard) -> Result<()> {
-        self.journal.append(&JournalEntry::Done(done))?;
+impl Notes for Log {
+    fn append(&self, done: &FinishedShard) -> Result<()> {
+        self.journal.append(&JournalEntry::Done(done.clone()))?;
         self.finished.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Brings the notes to the disk.
-    pub(super) fn sync(&self) -> Result<()> {
+    fn sync(&self) -> Result<()> {
         self.journal.sync()
     }
 }

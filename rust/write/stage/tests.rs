@@ -56,7 +56,7 @@ fn finish_shard(stage: &Stage, shard: usize) -> FinishedShard {
     let file = serde_json::json!({"name": name, "bytes": name.len(), "crc32": "00000000"});
     let done = serde_json::json!({"shard": shard, "rows": 1, "files": [file], "digest": ""});
     let done: FinishedShard = serde_json::from_value(done).unwrap();
-    stage.log().append(done.clone()).unwrap();
+    stage.destination().notes.append(&done).unwrap();
     done
 }
 

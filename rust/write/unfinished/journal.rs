@@ -115,6 +115,7 @@ mod tests {
             rows: 3,
             files: vec![file],
             digest: format!("{shard:016x}"),
+            indices: "0".repeat(32),
             extra: Map::new(),
         })
     }

@@ -187,6 +187,7 @@ mod tests {
             rows: ROWS[shard],
             files: [Some(name), bounds].into_iter().flatten().map(file).collect(),
             digest: String::new(),
+            indices: String::new(),
             extra: extra.as_object().unwrap().clone(),
         }
     }

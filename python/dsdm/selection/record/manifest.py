@@ -20,7 +20,7 @@ from dsdm.selection.manifest_paths import at_hand
 from dsdm.selection.told import KNOWN
 
 _NAME = "dsdm.json"
-_LAYOUT = 1
+_LAYOUTS = (1, 2)
 _AT_ONCE = 1 << 22
 """Bytes of a file that are in memory at once."""
 
@@ -77,9 +77,9 @@ def read_manifest(folder: str) -> Manifest:
     except (ValueError, RecursionError) as error:
         message = f"{path}: it is no JSON ({error}); write the dataset again"
         raise FormatError(message) from None
-    if not isinstance(fields, dict) or fields.get("manifest") != _LAYOUT:
+    if not isinstance(fields, dict) or type(layout := fields.get("manifest")) is not int or layout not in _LAYOUTS:
         found = fields.get("manifest") if isinstance(fields, dict) else None
-        message = f"{path}: manifest is {found!r:.100}, and {_LAYOUT} is known here; write the dataset again"
+        message = f"{path}: manifest is {found!r:.100}, and 1 and 2 are known here; write the dataset again"
         raise FormatError(message)
     _check_sum(path, fields)
     selection = _field(path, fields, "selection", dict, "selection")

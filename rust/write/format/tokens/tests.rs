@@ -221,7 +221,14 @@ fn shards_and_rows_beyond_what_files_can_say_are_refused() {
 fn a_shard_that_tells_no_tokens_is_an_error() {
     let tokens = tokens(Layout::Npy, &DataType::UInt16);
     let extra = tokens.end("tokens-0.npy", vec![(128, vec![2, 3])]).unwrap().extra;
-    let done = |extra| FinishedShard { shard: 0, rows: 2, files: Vec::new(), digest: String::new(), extra };
+    let done = |extra| FinishedShard {
+        shard: 0,
+        rows: 2,
+        files: Vec::new(),
+        digest: String::new(),
+        indices: String::new(),
+        extra,
+    };
     let sidecar: Value =
         serde_json::from_str(&tokens.companions("", &[done(extra.clone())]).unwrap()[0].1).unwrap();
     assert_eq!((sidecar["tokens"].as_u64(), sidecar["rows"].as_u64()), (Some(5), Some(2)));
@@ -252,7 +259,14 @@ fn the_index_of_litdata_names_the_chunks() {
     let shards = [("a.bin", 3), ("b.bin", 0)].into_iter().enumerate().map(|(shard, (name, count))| {
         let extra = tokens.end(name, vec![(0, vec![count])]).unwrap().extra;
         let file = FileEntry { name: name.to_owned(), bytes: 9, crc32: Crc32::of(b"") };
-        FinishedShard { shard, rows: 1, files: vec![file], digest: String::new(), extra }
+        FinishedShard {
+            shard,
+            rows: 1,
+            files: vec![file],
+            digest: String::new(),
+            indices: String::new(),
+            extra,
+        }
     });
     let companions = tokens.companions("", &shards.collect::<Vec<_>>()).unwrap();
     assert_eq!(

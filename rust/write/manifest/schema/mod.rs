@@ -24,8 +24,8 @@ pub(crate) type Wrong = (String, String);
 type Placed<'m> = (String, &'m Map<String, Value>);
 type Checked = Result<(), Wrong>;
 
-/// Looks at every field that is read later.
-pub(crate) fn check(manifest: &Map<String, Value>) -> Checked {
+/// Looks at every field that is read later. Since the second layout, shards have digests.
+pub(crate) fn check(manifest: &Map<String, Value>, version: u32) -> Checked {
     text(manifest, "", "dsdm", MAX_TEXT)?;
     one_of(manifest, "", "format", &Format::ALL.map(Format::name))?;
     if manifest.contains_key("token_dtype") {
@@ -37,6 +37,16 @@ pub(crate) fn check(manifest: &Map<String, Value>) -> Checked {
     let mut names = HashSet::new();
     for (place, shard) in objects(manifest.get("shards"), "shards")? {
         count(shard, &place, "rows")?;
+        for (name, digits) in [("indices", 32), ("digest", 16)] {
+            match (version, shard.contains_key(name)) {
+                (1, false) => {}
+                (1, true) => {
+                    let message = "it is there, and the first layout has none; use the dsdm that wrote it";
+                    return Err((at(&place, name), message.to_owned()));
+                }
+                _ => digest(shard, &place, name, digits)?,
+            }
+        }
         let files = objects(shard.get("files"), &format!("{place}.files"))?;
         if files.is_empty() {
             return Err((format!("{place}.files"), "it is empty, and a shard has a file".to_owned()));

@@ -9,7 +9,7 @@ fn good() -> Value {
     json!({
         "dsdm": "1.0", "format": "arrow", "token_dtype": "uint16", "rows": 3, "fingerprint": "x",
         "sources": [{"path": "/a", "bytes": 1, "modified_ns": u64::MAX, "rows": 3, "ends": digits}],
-        "shards": [{"rows": 3, "files": [file("data/a.arrow")]}],
+        "shards": [{"rows": 3, "indices": digits, "digest": &digits[..16], "files": [file("data/a.arrow")]}],
         "files": [file("state.json")],
         "selection": {
             "rows": 3, "given": digits, "schema": "union",
@@ -22,7 +22,7 @@ fn good() -> Value {
 }
 
 fn found(manifest: &Value) -> Option<Wrong> {
-    check(manifest.as_object().unwrap()).err()
+    check(manifest.as_object().unwrap(), 2).err()
 }
 
 #[track_caller]
@@ -55,7 +55,7 @@ fn what_must_be_there_is_missed_by_its_name() {
     let objects = [
         ("", ["dsdm", "format", "rows", "fingerprint", "sources", "shards", "files", "selection"].as_slice()),
         ("/sources/0", &["path", "bytes", "modified_ns"]),
-        ("/shards/0", &["rows", "files"]),
+        ("/shards/0", &["rows", "indices", "digest", "files"]),
         ("/shards/0/files/0", &["name", "bytes", "crc32"]),
         ("/files/0", &["name", "bytes", "crc32"]),
         ("/selection/chosen/score_files/0", &["path", "bytes", "modified_ns"]),

@@ -100,6 +100,11 @@ impl RunSpec {
         Ok(Self { resumable: options.resumable, shards: plan.shards.len(), fields })
     }
 
+    /// Of named values that are all there is to be the same.
+    pub(crate) fn of_fields(fields: Map<String, Value>, shards: usize) -> Self {
+        Self { resumable: true, shards, fields }
+    }
+
     /// Writes it into a folder, whole or not at all.
     pub(crate) fn write(&self, folder: &Folder) -> Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::Internal(e.to_string()))?;
