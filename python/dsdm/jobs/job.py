@@ -1,6 +1,5 @@
 """A job of many units: :class:`Job` and :func:`open_job`."""
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from dsdm import checks
 from dsdm._native import Corpus
 from dsdm.errors import JobNotFinishedError
 from dsdm.jobs.finishing import finished, put_together
-from dsdm.jobs.place import job_of, note_of
+from dsdm.jobs.place import job_of, note_of, remove
 from dsdm.jobs.plan import Plan, read_plan
 from dsdm.jobs.ranks import rank_and_world
 from dsdm.jobs.sources import described_corpus
@@ -206,7 +205,7 @@ class Job:
         report = finished(self._out, self._plan, self._place) or put_together(
             self._out, self._place, self._plan, self._opened()
         )
-        shutil.rmtree(self._place, ignore_errors=True)
+        remove(self._place)
         return report
 
 
