@@ -22,7 +22,7 @@ const SPARE: f64 = 8.0;
 
 /// Returns the searches for the cuts of a goal, each between two entries.
 pub(super) fn lanes<E: Entry>(goal: &Goal<'_>, ranker: &dyn Ranker<E>, job: &Job<'_>) -> Result<Vec<Lane>> {
-    let all = (Cut::FIRST, Cut { sort_key: E::WORST.sort_key(), row: u64::MAX });
+    let all = (Cut::FIRST, Cut { sort_key: goal.last_key, row: u64::MAX });
     let mut lanes: Vec<Lane> = goal.targets.iter().map(|&target| Lane::new(target, all)).collect();
     let Some((entries, sampled)) = sampled_entries(ranker, job)? else { return Ok(lanes) }; // Proof: few rows need none.
     let share = ratio(sampled, goal.rows.len);

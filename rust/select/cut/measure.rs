@@ -4,7 +4,7 @@ use super::histogram::KeyHistogram;
 use super::lane::Outcome;
 use super::place::Cut;
 use super::ranked::Ranked;
-use super::search::{Goal, Limits, Pass, Search};
+use super::search::{Goal, Pass, Search};
 use super::weights::{NO_LENGTH, Weights};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ pub fn cut_of(
         return Ok(None); // Proof: then k is 0.
     }
     // For k = 0 this looks for the first row, so that every k reports the same errors in the scores.
-    let goal = Goal { rows, groups: None, weights: None, targets: vec![k.max(1)], limits: Limits::USUAL };
+    let goal = Goal::new(ranked, None, None, vec![k.max(1)])?;
     let (found, stats) = ranked.visit(options, &Search { goal: &goal, ranked, options, job }, job)?;
     match only(found)? {
         Some(Outcome::Reached { cut, .. }) => Ok((k > 0).then_some(cut)),
@@ -140,7 +140,7 @@ fn of_budgets(
     lengths.prepare(job)?;
     let weights = Weights::new(lengths, rows)?;
     let targets = budgets.iter().map(|budget| budget.target()).collect();
-    let goal = Goal { rows, groups, weights: Some(&weights), targets, limits: Limits::USUAL };
+    let goal = Goal::new(ranked, groups, Some(&weights), targets)?;
     let (found, _) = ranked.visit(options, &Search { goal: &goal, ranked, options, job }, job)?;
     checked::zip(budgets, found)?.map(|(budget, found)| budget.cut(found, (&weights, &goal))).collect()
 }
@@ -159,14 +159,7 @@ pub fn cuts_of_groups(
     options: &SelectOptions<'_>,
     job: &Job<'_>,
 ) -> Result<Vec<Option<Cut>>> {
-    checked::equal("quotas of groups", quotas.len(), groups.count())?;
-    let goal = Goal {
-        rows: ranked.rows()?,
-        groups: Some(groups),
-        weights: None,
-        targets: quotas.to_vec(),
-        limits: Limits::USUAL,
-    };
+    let goal = Goal::new(ranked, Some(groups), None, quotas.to_vec())?;
     let (found, _) = ranked.visit(options, &Search { goal: &goal, ranked, options, job }, job)?;
     let cuts = checked::zip(quotas, found)?.enumerate().map(|(group, (quota, found))| match found {
         None => Ok(None), // Proof: a quota of 0.
@@ -192,7 +185,6 @@ pub fn cuts_of_group_weights(
     options: &SelectOptions<'_>,
     job: &Job<'_>,
 ) -> Result<Vec<(Option<Cut>, u64)>> {
-    checked::equal("budgets of groups", budgets.len(), groups.count())?;
     let budgets = budgets.iter().map(|&budget| Budget::new(budget, at_least)).collect::<Result<Vec<_>>>()?;
     of_budgets(ranked, Some(groups), lengths, &budgets, options, job)
 }
@@ -210,11 +202,17 @@ pub fn histogram_of(
     options: &SelectOptions<'_>,
     job: &Job<'_>,
 ) -> Result<KeyHistogram> {
-    let rows = ranked.rows()?;
-    let weights = lengths.map(|lengths| Weights::new(lengths, rows)).transpose()?;
-    let goal =
-        Goal { rows, groups: None, weights: weights.as_ref(), targets: vec![1], limits: Limits::USUAL };
-    ranked.visit(options, &CountOnce { goal: &goal, empty, ranked, options, job }, job)
+    lengths.map_or(Ok(()), |lengths| lengths.prepare(job))?;
+    let weights = lengths.map(|lengths| Weights::new(lengths, ranked.rows()?)).transpose()?;
+    let goal = Goal::new(ranked, None, weights.as_ref(), vec![1])?;
+    let counted = ranked.visit(options, &CountOnce { goal: &goal, empty, ranked, options, job }, job)?;
+    if counted.total() == NO_LENGTH {
+        return Err(Error::Value(format!(
+            "lengths of rows from {} on are below 0 or at least 2^63, or add up to 2^64; a length is at least 0 and below 2^63",
+            goal.rows.first
+        )));
+    }
+    Ok(counted)
 }
 
 struct CountOnce<'a> {

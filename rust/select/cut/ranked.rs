@@ -9,11 +9,13 @@ use crate::exec::job::Job;
 use crate::scores::Source;
 use crate::select::candidates::entry::Key64Row64;
 use crate::select::gumbel::{Noise, check_overflow};
+use crate::select::key::Keyed;
 use crate::select::options::SelectOptions;
 use crate::select::pass::ranker::{PassStats, Visit};
 use crate::select::quota::RankBy;
 use crate::select::sample::check_population;
 use crate::select::validate::check_nan;
+use crate::with_dtype;
 
 /// Rows, and what they are ranked by.
 #[derive(Clone, Copy)]
@@ -49,6 +51,16 @@ impl Ranked<'_> {
     pub fn range(&self) -> Result<Range<u64>> {
         let rows = self.rows()?;
         Ok(rows.first..rows.end()?)
+    }
+
+    /// Returns the greatest sort key that one of these rows may have.
+    pub(super) fn last_key(&self) -> u64 {
+        match self {
+            Self::Scores { source, rank: RankBy::Score { .. } | RankBy::Near { .. } } => {
+                with_dtype!(source.dtype(), T => u64::MAX >> (u64::BITS - T::KEY_BITS))
+            }
+            Self::Scores { rank: RankBy::Draw { .. }, .. } | Self::Population { .. } => u64::MAX,
+        }
     }
 
     /// Does what is done with the ranker of these rows.

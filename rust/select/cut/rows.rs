@@ -151,12 +151,20 @@ impl<K: Send, B: Fn() -> K + Sync, T: Fn(&mut K, u64, &[u64]) -> Result<()> + Sy
 
     fn visit<E: Entry>(&self, ranker: &dyn Ranker<E>) -> Result<Vec<K>> {
         let Self { piece, all, ref within, ref begin, ref take, job } = *self;
-        let threshold = |cut: Option<Cut>| cut.and_then(|cut| all.threshold::<E>(cut));
-        let (groups, thresholds) = match piece.cuts {
-            Cuts::One(cut) => (None, vec![threshold(cut)]),
+        let last_key = piece.ranked.last_key();
+        let threshold = |cut: &Option<Cut>| match cut {
+            Some(cut) if cut.sort_key > last_key && *cut != Cut::ALL => Err(Error::Value(format!(
+                "the cut has the sort key {}, and those of these rows are at most {last_key}: it is a cut of scores of another type, or ranked otherwise",
+                cut.sort_key
+            ))),
+            Some(cut) => Ok(all.threshold::<E>(*cut)),
+            None => Ok(None),
+        };
+        let (groups, thresholds) = match &piece.cuts {
+            Cuts::One(cut) => (None, vec![threshold(cut)?]),
             Cuts::OfGroups(groups, cuts) => {
                 checked::equal("cuts of groups", cuts.len(), groups.count())?;
-                (Some(groups), cuts.iter().map(|&cut| threshold(cut)).collect())
+                (Some(groups), cuts.iter().map(threshold).collect::<Result<Vec<_>>>()?)
             }
         };
         let Some(worst) = thresholds.iter().copied().max().flatten() else { return Ok(Vec::new()) }; // Proof: no row is chosen.
@@ -170,7 +178,7 @@ impl<K: Send, B: Fn() -> K + Sync, T: Fn(&mut K, u64, &[u64]) -> Result<()> + Sy
                 task.each_block(worst, |entries| {
                     rows.clear();
                     for &entry in entries {
-                        let is_chosen = match &groups {
+                        let is_chosen = match groups {
                             None => true,
                             Some(groups) => {
                                 Some(entry) <= *checked::get(&thresholds, groups.of(entry.row())?)?

@@ -43,6 +43,8 @@ impl Limits {
 /// What is searched for: of each group, or of all rows, the entry with which a sum is reached.
 pub(super) struct Goal<'a> {
     pub(super) rows: Rows,
+    /// The greatest sort key that a row may have.
+    pub(super) last_key: u64,
     pub(super) groups: Option<&'a Groups<'a>>,
     pub(super) weights: Option<&'a Weights<'a>>,
     pub(super) targets: Vec<u64>,
@@ -57,7 +59,19 @@ pub(super) struct Kept<E> {
     pub(super) entry: E,
 }
 
-impl Goal<'_> {
+impl<'a> Goal<'a> {
+    /// Makes the goal of so many sums as there are groups, or of one.
+    pub(super) fn new(
+        ranked: &Ranked<'_>,
+        groups: Option<&'a Groups<'a>>,
+        weights: Option<&'a Weights<'a>>,
+        targets: Vec<u64>,
+    ) -> Result<Self> {
+        checked::equal("sums of groups", targets.len(), groups.map_or(1, Groups::count))?;
+        let (rows, last_key, limits) = (ranked.rows()?, ranked.last_key(), Limits::USUAL);
+        Ok(Self { rows, last_key, groups, weights, targets, limits })
+    }
+
     /// Writes the weights of entries, if they have some.
     pub(super) fn weigh<E: Entry>(
         &self,
@@ -102,7 +116,7 @@ impl Search<'_> {
         loop {
             let counted = Pass::new(self.goal, &lanes)?.run(ranker, self.job)?;
             self.ranked.check(self.options, counted.stats)?;
-            counted.narrow(&mut lanes, self.goal.rows)?;
+            counted.narrow(&mut lanes, self.goal)?;
             if !lanes.iter().any(Lane::is_open) {
                 return Ok((lanes.into_iter().map(|lane| lane.outcome).collect(), counted.stats));
             }
@@ -168,8 +182,8 @@ impl<'a, E: Entry> Pass<'a, E> {
     }
 
     pub(super) fn run(self, ranker: &dyn Ranker<E>, job: &Job<'_>) -> Result<Counted<E>> {
-        // Proof: where no lane lets anything through, neither does the first entry of all.
-        let threshold = self.ends.iter().filter_map(|&(_, last)| last).max().unwrap_or(E::new(0, 0));
+        // Proof: where no lane lets anything through, rows are read all the same: a NaN may be an error.
+        let threshold = self.ends.iter().filter_map(|&(_, last)| last).max().unwrap_or(E::WORST);
         self.goal.weights.map_or(Ok(()), Weights::check_unchanged)?;
         let begin = || {
             let histograms = self.histograms.clone();
@@ -248,15 +262,15 @@ impl<'a, E: Entry> Pass<'a, E> {
 
 impl<E: Entry> Counted<E> {
     /// Has each lane draw what follows.
-    fn narrow(&self, lanes: &mut [Lane], rows: Rows) -> Result<()> {
+    fn narrow(&self, lanes: &mut [Lane], goal: &Goal<'_>) -> Result<()> {
         for (number, (lane, histogram)) in checked::zip(&mut *lanes, &self.histograms)?.enumerate() {
             if lane.is_open() {
                 let kept = self.kept.as_ref().map(|kept| {
                     let first = kept.partition_point(|kept| (kept.lane as usize) < number);
                     let of_lane = kept[first..].iter().take_while(move |kept| kept.lane as usize == number);
-                    of_lane.map(|kept| (rows.cut(kept.entry), kept.weight))
+                    of_lane.map(|kept| (goal.rows.cut(kept.entry), kept.weight))
                 });
-                lane.narrow(histogram, kept, E::WORST.sort_key())?;
+                lane.narrow(histogram, kept, goal.last_key)?;
             }
         }
         Ok(())

@@ -294,6 +294,9 @@ fn what_is_wrong_is_told_with_rows_of_the_whole() {
         let error = said(rows_of(&[all(&raise, None)], &run, &job).unwrap_err());
         assert!(error.contains("the scores are those of rows 100 to 104"), "{error}");
     }
+    let other = Some(Cut { sort_key: 1 << 32, row: 101 });
+    let error = said(rows_of(&[all(&raise, other)], &(102..104), &job).unwrap_err());
+    assert!(error.contains("it is a cut of scores of another type"), "{error}");
     for ends in [vec![99, 104], vec![103, 101], vec![105]] {
         assert!(matches!(counts_by_part(&[all(&raise, None)], &ends, &job), Err(Error::Index(_))));
     }

@@ -58,11 +58,8 @@ proptest! {
         let weights = Weights::new(&lengths, rows).unwrap();
         let target = 1 + k.index(sorted.len()) as u64;
         let goal = Goal {
-            rows,
-            groups: None,
-            weights: weighted.then_some(&weights),
-            targets: vec![target],
             limits: Limits { bucket_bits, kept },
+            ..Goal::new(&ranked, None, weighted.then_some(&weights), vec![target]).unwrap()
         };
         let search = Search { goal: &goal, ranked: &ranked, options: &options, job: &job };
         let found = ranked.visit(&options, &Misled(search, between), &job).unwrap().unwrap();
