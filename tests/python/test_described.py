@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dsdm import errors
-from dsdm._native import Corpus
+from dsdm._native import Corpus, OutputOptions
 
 KINDS = ["arrow", "parquet", "jsonl"]
 ROWS = 7
@@ -127,7 +127,7 @@ def test_what_is_written_of_a_described_corpus_is_the_same_to_the_byte(tmp_path,
     rows = np.array([41, 0, 9, 8, 40, 14])
     for name, source in (("opened", corpus), ("described", described)):
         (tmp_path / name).mkdir()
-        source.materialize(rows, tmp_path / name / "out", format=written, num_shards=2)
+        source.materialize(rows, OutputOptions(tmp_path / name / "out", format=written, num_shards=2))
     assert described.open_files == 4
     files = [path for path in (tmp_path / "opened").rglob("*") if path.is_file()]
     assert len(files) > 2
