@@ -315,7 +315,7 @@ def test_a_draw_by_groups_that_was_interrupted_goes_on_with_its_seed(run, more, 
             seen.append((before, json.loads(json.dumps(found.record(), default=str)), found.seed))
             return found
 
-    monkeypatch.setattr("dsdm.cli.commands.Choice", Watched)
+    monkeypatch.setattr("dsdm.cli.written.Choice", Watched)
     arguments = ["materialize", "corpus", "out", "--by", "s.npy", "--groups", "domain", *more, "--overwrite"]
     for ties in (["--ties", "random"], ["--gumbel"]):
         assert run(*arguments, *ties)[0] == 0

@@ -12,7 +12,7 @@ MODULES = {"pyyaml": "yaml"}
 """Those that are called otherwise than what is installed."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # The one call that needs it says how to install it.
-OPTIONAL = {"transformers": "tokenizer", "matplotlib": "bench"}
+OPTIONAL = {"transformers": "tokenizer", "matplotlib": "bench", "ray": "ray"}
 
 
 def imported():
