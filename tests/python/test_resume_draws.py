@@ -22,17 +22,17 @@ def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_p
     out = tmp_path / "out"
     rows = CHOSEN[:1500]
     # Small shards, of which the manifest names so many that it is what the limit cuts.
-    number, path, *_ = leave(corpus, out, row_order="shuffle", rows=rows, num_shards=250)
+    number, path, *_ = leave(corpus, out, row_order="shuffle", rows=rows, num_shards=170)
     assert (number, path) == (errno.EFBIG, str(staging(out) / "output" / "dsdm.json"))
     finished = lines(out)
     seed = json.loads((staging(out) / "plan.json").read_text())["fields"]["seed"]
     with pytest.raises(errors.ResumeMismatchError, match=rf"seed: .* had {seed}, and this call has 7"):
-        write(corpus, out, rows, row_order="shuffle", num_shards=250, seed=7)
+        write(corpus, out, rows, row_order="shuffle", num_shards=170, seed=7)
     with pytest.raises(errors.ResumeMismatchError, match=r"rows: the interrupted run .* had other rows than"):
-        write(corpus, out, rows[::-1], row_order="shuffle", num_shards=250, seed=seed)
-    report = write(corpus, out, rows, row_order="shuffle", num_shards=250)
+        write(corpus, out, rows[::-1], row_order="shuffle", num_shards=170, seed=seed)
+    report = write(corpus, out, rows, row_order="shuffle", num_shards=170)
     assert (report.seed, report.kept) == (seed, finished)
-    write(corpus, tmp_path / "whole", rows, row_order="shuffle", num_shards=250, seed=seed)
+    write(corpus, tmp_path / "whole", rows, row_order="shuffle", num_shards=170, seed=seed)
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -40,14 +40,14 @@ def test_a_run_without_a_seed_goes_on_with_that_of_the_interrupted(corpus, tmp_p
 def test_a_plan_whose_seed_is_damaged_is_not_gone_on_with(corpus, tmp_path, damage):
     out = tmp_path / "out"
     rows = CHOSEN[:1500]
-    leave(corpus, out, row_order="shuffle", rows=rows, num_shards=250)
+    leave(corpus, out, row_order="shuffle", rows=rows, num_shards=170)
     path = staging(out) / "plan.json"
     plan = json.loads(path.read_text())
     plan["fields"].pop("seed")
     plan["fields"].update({} if damage is None else {"seed": damage})
     path.write_text(json.dumps(plan))
     with pytest.raises(errors.ResumeMismatchError, match=r"seed: .* had .*, and this call has \d+;.*resume=False"):
-        write(corpus, out, rows, row_order="shuffle", num_shards=250)
+        write(corpus, out, rows, row_order="shuffle", num_shards=170)
 
 
 LIMITED = """
