@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsafePickleError,
     )
-    from dsdm.jobs.job import Job, open_job
+    from dsdm.jobs.job import Job, JobStatus, open_job
     from dsdm.jobs.planning import plan_job
     from dsdm.joins.align import Aligned, align
     from dsdm.reporting.diagnosis import Diagnosis, diagnose
@@ -67,7 +67,7 @@ else:
         "dsdm.selection.rules.round_robin": ("round_robin",),
         "dsdm.selection.seeds": ("last_seed",),
         "dsdm.selection.summary": ("Description",),
-        "dsdm.jobs.job": ("Job", "open_job"),
+        "dsdm.jobs.job": ("Job", "JobStatus", "open_job"),
         "dsdm.jobs.planning": ("plan_job",),
         "dsdm.joins.align": ("Aligned", "align"),
         "dsdm.reporting.report": ("SelectionReport", "report"),
@@ -101,6 +101,7 @@ __all__ = [
     "InternalError",
     "Job",
     "JobNotFinishedError",
+    "JobStatus",
     "Plan",
     "Report",
     "ResumeMismatchError",

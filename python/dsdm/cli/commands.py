@@ -257,7 +257,8 @@ def materialize(
         (choosing, ruling, reading, joining, writing),
         lambda: how_unfinished_chose(out) if writing.resume else None,
     )
-    _write(source, asked.rows, out, asked.arguments, dry_run=writing.dry_run, as_json=as_json, more=asked.more)
+    with asked.telling():
+        _write(source, asked.rows, out, asked.arguments, dry_run=writing.dry_run, as_json=as_json, more=asked.more)
 
 
 def _write(

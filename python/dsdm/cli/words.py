@@ -43,6 +43,7 @@ OPTIONS = {
     "partial": "--partial",
     "per_group": "--per-group",
     "quantile": "--quantile",
+    "rank": "--rank",
     "reduce": "--reduce",
     "repeat": "--repeat",
     "replace": "--replace",
@@ -55,6 +56,7 @@ OPTIONS = {
     "seed": "--seed",
     "shape": "--shape",
     "short": "--short",
+    "shuffle_seed": "--shuffle-seed",
     "sort": "--sort",
     "split": "--split",
     "target": "--target",
@@ -67,6 +69,7 @@ OPTIONS = {
     "transpose": "--transpose",
     "trust_paths": "--trust-path",
     "verify": "--verify",
+    "world": "--world",
 }
 """The option for each argument that messages name."""
 

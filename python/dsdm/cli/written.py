@@ -1,7 +1,9 @@
 """What the commands that write rows are asked for: rows of a corpus, chosen or named, and how they are written."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ class Asked:
     """Those of :func:`dsdm.materialize`, beside the source, the rows and the output."""
     more: dict[str, Any]
     """What is printed of the choice beside it."""
+    telling: Callable[[], AbstractContextManager[None]]
+    """Within it, errors of scores that are joined say how the command does that."""
 
 
 def asked_rows(
@@ -57,7 +61,8 @@ def asked_rows(
     refuse_inputs(out, [str(indices_file)] if choice is None else choice.named)
     shards = opened_shards(source, **found)
     lengths = None if column is None else Lengths(shards, column)
-    with telling_of_both([] if choice is None else choice.sources, scores_from, reading, joining):
+    telling = partial(telling_of_both, [] if choice is None else choice.sources, scores_from, reading, joining)
+    with telling():
         if choice is not None:
             choice.open(shards, left())
             refuse_inputs(out, choice.read)
@@ -69,7 +74,8 @@ def asked_rows(
                 rows: Any = choice.select_and_report(lambda: choosing.row_tokens or 1, lengths)
         else:
             rows = rows_of(Path(str(indices_file)), len(shards), source, by_position=joining.by_position)
-    return Asked(rows, {**arguments, **found, "threads": threads}, {} if choice is None else choice.more(rows))
+    more = {} if choice is None else choice.more(rows)
+    return Asked(rows, {**arguments, **found, "threads": threads}, more, telling)
 
 
 def _choice(

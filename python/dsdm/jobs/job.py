@@ -22,7 +22,7 @@ from dsdm.shown import safe_messages, shown
 
 
 @dataclass(frozen=True)
-class Status:
+class JobStatus:
     """How far a job is."""
 
     out: str
@@ -79,11 +79,11 @@ class Job:
     def __repr__(self) -> str:
         return shown(f"Job({self._out!r}, {many(self.units, 'unit')}, {self.rows:,} rows)")
 
-    def status(self) -> Status:
+    def status(self) -> JobStatus:
         """Return how far the job is."""
         finalized = not self._place.exists() and finished(self._out, self._plan, self._place) is not None
         missing = [] if finalized else [unit for unit in range(self.units) if not note_of(self._place, unit).exists()]
-        return Status(self._out, self.units, missing, self.rows, finalized)
+        return JobStatus(self._out, self.units, missing, self.rows, finalized)
 
     @safe_messages
     def run(

@@ -93,7 +93,7 @@ def plan(
     order: Any = "shuffle" if writing.row_order is RowOrder.shuffle else "row"
     arguments = {name: value for name, value in asked.arguments.items() if name not in _OF_ONE_PROCESS}
     shuffle = {"shuffle_seed": arguments.pop("seed", None), "added_scores": arguments.pop("scores", None)}
-    with noted():
+    with noted(), asked.telling():
         where = source[0] if len(source) == 1 else source
         planned = dsdm.plan_job(where, asked.rows, out=out, order=order, **shuffle, **arguments)
     _say(planned, as_json=as_json)
