@@ -70,7 +70,7 @@ def test_what_can_never_be_chosen_again_is_refused_and_found_in_older_manifests(
     # A manifest of before that was looked at.
     monkeypatch.setattr("dsdm.rows.request.with_files", lambda selection, rows, *_: {**selection, "source_rows": rows})
     monkeypatch.setattr("dsdm.rows.request.check_count", lambda *_: None)
-    monkeypatch.setattr("dsdm.rows.materializing.check_positions", lambda *_: None)
+    monkeypatch.setattr("dsdm.rows.output.described.check_positions", lambda *_: None)
     dsdm.materialize(corpus, [0, 1, 2], "out", selection=told)
     found = dsdm.verify("out")
     assert not found.selection

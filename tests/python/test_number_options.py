@@ -1,6 +1,7 @@
 """Numbers that cannot be, for every option of a command that takes a number: named, and without a traceback."""
 
 import re
+import shutil
 import typing
 
 import numpy as np
@@ -35,6 +36,12 @@ COMMANDS = {
     "demo": (["demo", "made"], "made"),
     "indices": ([*INDICES, "--gumbel", "-k", "2"], None),
     "materialize": ([*MATERIALIZE, "--by", "s2.npy", "--gumbel", "--row-order", "shuffle", "-k", "1"], None),
+    "job plan": (
+        ["job", "plan", "made", "o", "--by", "s2.npy", "--gumbel", "--row-order", "shuffle", "-k", "1"],
+        None,
+    ),
+    "job run": (["job", "run", "made"], "no job"),
+    "job submit": (["job", "submit", "made", "--slurm"], "no job"),
     "verify": (["verify", "made"], None),
     "report": (["report", "made"], None),
     "bench select": (["bench", "select", "--rows", "100", "--plot", "x.txt"], "x.txt"),
@@ -99,6 +106,7 @@ def test_an_option_that_cannot_be_is_named(run, tmp_path, command, names):
     elif option in base:  # once is enough, as it must be
         base = base[: base.index(option)] + base[base.index(option) + 2 :]
     for text in TEXTS:
+        shutil.rmtree(tmp_path / ".o.dsdm-job", ignore_errors=True)
         code, _, errors = run(*base, *INSTEAD.get(option, [option]), text)
         said = " ".join(errors.split())
         assert "Traceback" not in said

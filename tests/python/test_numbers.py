@@ -8,6 +8,7 @@ import ast
 import inspect
 import math
 import re
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 import dsdm
 import dsdm.dataset
 from dsdm import selections
+from dsdm.jobs.place import job_of
 from dsdm.reference import UNUSED
 from tests.conftest import FIXTURES
 
@@ -38,7 +40,7 @@ def whole(value):
 
 # What is taken of the values, by the argument: nothing, if it is not here.
 TAKEN = {
-    "seed": lambda value: whole(value) and value >= 0,
+    **dict.fromkeys(["seed", "shuffle_seed"], lambda value: whole(value) and value >= 0),
     "temperature": lambda value: not isinstance(value, str | bool) and value < 10**300 and value > 0,
     **dict.fromkeys(["min_score", "max_score"], lambda value: not isinstance(value, str | bool)),
     "near": lambda value: not isinstance(value, str | bool) and abs(value) < 2**1000,
@@ -110,6 +112,9 @@ def bases(place):
         "dsdm.align": [{"values": {1: 0.5}, "corpus": TABLE, "on": "a"}],
         "dsdm.materialize": [{**writing, "progress": False, "overwrite": True}],
         "dsdm.plan": [writing],
+        "dsdm.plan_job": [
+            {"source": place / "made", "scores": np.arange(2.0), "out": place / "job", "k": 1, "order": "shuffle"}
+        ],
         "dsdm.select": [{"source": TABLE, "indices": [0]}],
         "dsdm.open_shards": [{"source": TABLE}],
         "dsdm.open_scores": [
@@ -185,6 +190,8 @@ def test_every_function_that_takes_a_number_is_called_here(place):
         "Selection",
         "SelectionReport",
         "Aligned",
+        "Job",
+        "JobStatus",
         "Plan",
         "Report",
         "Verified",
@@ -199,6 +206,9 @@ def called(name, given):
         # What is known by its place alone has its number for a name.
         placed = [value for argument, value in given.items() if argument.isdigit()]
         named = {argument: value for argument, value in given.items() if not argument.isdigit()}
+        if name == "dsdm.plan_job":
+            # Each seed is a job of its own.
+            shutil.rmtree(job_of(given["out"]), ignore_errors=True)
         return getattr(homes[owner], attribute)(*placed, **named)
     given = dict(given)
     method = getattr(given.pop("self"), attribute)

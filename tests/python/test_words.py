@@ -57,7 +57,7 @@ def test_every_argument_that_a_message_names_is_an_option_of_the_command():
 
 
 def test_every_option_is_there(run):
-    commands = ("materialize", "indices", "fetch", "scores", "report", "verify", "job plan", "job run")
+    commands = ("materialize", "indices", "fetch", "scores", "report", "verify", "job plan", "job run", "job submit")
     helps = " ".join(run(*command.split(), "--help")[1] for command in commands)
     for option in OPTIONS.values():
         assert re.search(rf"(?<![\w-]){option}\b", helps), option

@@ -14,6 +14,7 @@ OPTIONS = {
     "columns": "--columns",
     "content_defined_chunking": "--content-defined-chunking",
     "corpus": "--corpus",
+    "cpus": "--cpus-per-task",
     "data_dir": "--data-dir",
     "dtype": "--dtype",
     "examples": "--examples",
@@ -60,6 +61,7 @@ OPTIONS = {
     "sort": "--sort",
     "split": "--split",
     "target": "--target",
+    "tasks": "--tasks",
     "temperature": "--temperature",
     "text": "--text",
     "threads": "--threads",
@@ -68,6 +70,7 @@ OPTIONS = {
     "tokens": "--tokens",
     "transpose": "--transpose",
     "trust_paths": "--trust-path",
+    "unit": "--unit",
     "verify": "--verify",
     "world": "--world",
 }

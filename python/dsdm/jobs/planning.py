@@ -106,6 +106,7 @@ def plan_job(
     10
     """
     checks.one_of("order", order, _ORDERS)
+    checks.check_seed(shuffle_seed, "shuffle_seed")
     rule, output = _told_apart(options)
     arguments = _arguments(source, scores, out, order, shuffle_seed, rule, output, added_scores)
     request = open_request(arguments, writes=True)

@@ -19,6 +19,7 @@ from dsdm.cli.options.reading import Reading
 from dsdm.cli.options.ruling import Ruling
 from dsdm.cli.options.writing import RowOrder, Writing
 from dsdm.cli.saying import say, say_if_none, say_json
+from dsdm.cli.usage import as_usage
 from dsdm.cli.written import asked_rows
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -134,7 +135,18 @@ def run(
       dsdm job run best --rank 0 --world 2
     """
     import dsdm
+    from dsdm.checks import check_threads, count_of
+    from dsdm.jobs.ranks import rank_and_world
+    from dsdm.rows.sizes import to_bytes
 
+    with as_usage():
+        check_threads(threads)
+        if units is None:
+            rank_and_world(rank, world)
+        for unit in units or ():
+            count_of(unit, "unit")
+        if memory_limit is not None:
+            to_bytes(memory_limit, "memory_limit")
     with noted():
         opened = dsdm.open_job(out)
         made = opened.run(units or None, rank=rank, world=world, threads=threads, memory_limit=memory_limit)

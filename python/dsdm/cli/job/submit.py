@@ -8,6 +8,7 @@ from dsdm.cli import options as opt
 from dsdm.cli.job.output import Output
 from dsdm.cli.options.numbers import whole_number
 from dsdm.cli.saying import say, say_json
+from dsdm.cli.usage import as_usage
 
 
 def submit(
@@ -44,11 +45,17 @@ def submit(
       dsdm job submit best --slurm --print
     """
     import dsdm
+    from dsdm.checks import count_of
     from dsdm.jobs import slurm as on_slurm
 
     if not slurm:
         message = "say to what the job is handed: --slurm"
         raise typer.BadParameter(message)
+    with as_usage():
+        for name, count in (("tasks", tasks), ("cpus", cpus)):
+            if count is not None and count_of(count, name) < 1:
+                message = f"{name} is {count}; at least 1 is needed"
+                raise ValueError(message)
     opened = dsdm.open_job(out)
     resources = on_slurm.Resources(partition, account, time, memory, cpus, more or [])
     found = on_slurm.scripts(opened, resources, tasks=tasks)
