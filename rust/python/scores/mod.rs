@@ -5,6 +5,7 @@ mod compare;
 mod held;
 mod methods;
 pub(super) mod open;
+mod opened;
 mod operands;
 
 use std::path::PathBuf;
@@ -102,13 +103,6 @@ impl PyScores {
             "{} scores have no truth value; say len(scores) > 0, or (scores > 0).any() or (scores > 0).all()",
             self.scores.len()
         ))
-    }
-
-    /// What opens it again, if it is files and nothing else.
-    fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Option<OpenedAs<'py>>> {
-        let Some(opened) = self.scores.opened_as() else { return Ok(None) }; // Proof: no files and nothing else.
-        let given = open::arguments(py, opened.options)?;
-        Ok(Some((opened.files, given, opened.rows)))
     }
 
     /// The files that its arrays in memory are mapped from.

@@ -9,7 +9,6 @@
 //!
 //! An array beside a slice of files has no rows of its own to disagree with: it has values for the rows of the slice.
 
-use super::{Node, Scores};
 use crate::checked;
 use crate::error::Result;
 
@@ -32,20 +31,14 @@ impl FirstRow {
         Self { row, is_known: row > 0 }
     }
 
-    /// Of what is computed.
-    pub(super) fn of(node: &Node) -> Result<Self> {
-        match node {
-            Node::Slice { of, start } => {
-                Ok(Self { row: checked::add(of.first_row.row, *start)?, is_known: true })
-            }
-            _ => Ok(Self::shared(node.operands())),
-        }
+    /// Of a slice that begins so many rows behind it.
+    pub(super) fn behind(self, rows: u64) -> Result<Self> {
+        Ok(Self { row: checked::add(self.row, rows)?, is_known: true })
     }
 
-    /// The one that some vectors have in common, or 0.
-    fn shared<'a>(vectors: impl Iterator<Item = &'a Scores>) -> Self {
-        let (known, other): (Vec<Self>, Vec<Self>) =
-            vectors.map(|scores| scores.first_row).partition(|first| first.is_known);
+    /// The one that the vectors of an expression have in common, or 0.
+    pub(super) fn shared(vectors: impl Iterator<Item = Self>) -> Self {
+        let (known, other): (Vec<Self>, Vec<Self>) = vectors.partition(|first| first.is_known);
         let which = if known.is_empty() { other } else { known };
         match which.split_first() {
             Some((&first, rest)) if rest.iter().all(|other| *other == first) => first,
@@ -61,8 +54,7 @@ impl FirstRow {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::scores::{DType, HeldVector, OpenOptions, Operand, Operator, RawType, Source};
+    use crate::scores::{DType, HeldVector, OpenOptions, Operand, Operator, RawType, Scores, Source};
 
     fn of_file(folder: &std::path::Path, rows: u8) -> Scores {
         let path = folder.join(format!("{rows}"));

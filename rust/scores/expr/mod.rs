@@ -70,7 +70,10 @@ impl Scores {
                 "an expression of more than {MAX_OPERATIONS} operations over scores; compute a part of it and store it"
             )));
         }
-        let first_row = FirstRow::of(&node)?;
+        let first_row = match &node {
+            Node::Slice { of, start } => of.first_row.behind(*start)?,
+            _ => FirstRow::shared(node.operands().map(|scores| scores.first_row)),
+        };
         Ok(Self { node: Arc::new(node), len, dtype, operations, first_row })
     }
 

@@ -3,9 +3,9 @@
 //! Of the entries of a sample, sorted, those are taken at which its share of the sum is reached, less and more five
 //! deviations. A sample changes the speed alone: where it misleads, the search goes on before or behind them.
 
+use super::goal::{Goal, Kept};
 use super::lane::Lane;
 use super::place::Cut;
-use super::search::{Goal, Kept};
 use crate::error::Result;
 use crate::exec::job::Job;
 use crate::scores::Scratch;

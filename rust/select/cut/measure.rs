@@ -1,10 +1,11 @@
 //! The cuts of the k best, of a budget, and of groups.
 
+use super::goal::Goal;
 use super::histogram::KeyHistogram;
 use super::lane::Outcome;
 use super::place::Cut;
 use super::ranked::Ranked;
-use super::search::{Goal, Pass, Search};
+use super::search::{Pass, Search};
 use super::weights::{NO_LENGTH, Weights};
 use crate::checked::{self, impossible};
 use crate::error::{Error, Result};

@@ -19,6 +19,7 @@
 //! All row numbers here are those of the whole that a vector is a part of ([`Source::first_row`](crate::scores::Source)).
 
 mod estimate;
+mod goal;
 mod histogram;
 mod lane;
 mod measure;

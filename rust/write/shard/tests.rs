@@ -131,6 +131,7 @@ fn plan(blocks: &[u64]) -> Plan {
     let corpus = Corpus::from_batches(batch.schema(), &[batch], None).unwrap();
     let mut plan = Plan::new(&corpus, 1, 0, Split::Shards(1), 1 << 20).unwrap();
     (plan.shards, plan.blocks) = (Vec::new(), Vec::new());
+    plan.made = (0..blocks.len()).collect();
     let mut row = 0;
     for (shard, &count) in blocks.iter().enumerate() {
         let start = row;
